@@ -1,0 +1,63 @@
+package gateway
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+)
+
+//go:embed faults.json
+var faultsJSON []byte
+
+// Languages are the languages of the catalogue. English is the fallback.
+var Languages = []string{"en", "zh", "ru", "kk", "mn"}
+
+// Entry is one code of the catalogue. Drafted lists the languages whose text was
+// drafted by a machine and not yet signed by a native reader.
+type Entry struct {
+	Code    Code              `json:"code"`
+	Texts   map[string]string `json:"texts"`
+	Drafted []string          `json:"drafted"`
+}
+
+// Catalogue returns every entry, in order of code.
+var Catalogue = sync.OnceValue(func() []Entry {
+	var entries []Entry
+	if err := json.Unmarshal(faultsJSON, &entries); err != nil {
+		panic(fmt.Sprintf("embedded fault catalogue: %v", err))
+	}
+	return entries
+})
+
+var catalogueByCode = sync.OnceValue(func() map[Code]Entry {
+	m := make(map[Code]Entry)
+	for _, e := range Catalogue() {
+		m[e.Code] = e
+	}
+	return m
+})
+
+func catalogueText(c Code, lang string) string {
+	e := catalogueByCode()[c]
+	if t := e.Texts[lang]; t != "" {
+		return t
+	}
+	return e.Texts["en"]
+}
+
+// Language picks the catalogue's language for an Accept-Language value or a plain
+// language tag; quality values are ignored, the first known language wins.
+func Language(accept string) string {
+	for part := range strings.SplitSeq(accept, ",") {
+		tag, _, _ := strings.Cut(strings.TrimSpace(part), ";")
+		tag, _, _ = strings.Cut(strings.ToLower(tag), "-")
+		for _, l := range Languages {
+			if tag == l {
+				return l
+			}
+		}
+	}
+	return "en"
+}

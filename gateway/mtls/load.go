@@ -1,0 +1,84 @@
+package mtls
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math"
+	"os"
+	"time"
+
+	"customs.example/gateway"
+)
+
+// LoadCertificate reads our own certificate and its key from PEM files. It refuses a
+// certificate that no partner could admit because it has not exactly one URI name.
+func LoadCertificate(certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("load certificate %s: %w", certFile, err)
+	}
+	if _, err := URI(cert.Leaf); err != nil {
+		return tls.Certificate{}, fmt.Errorf("load certificate %s: %w", certFile, err)
+	}
+	return cert, nil
+}
+
+// LoadRoots reads the certificates of a PEM file.
+func LoadRoots(file string) ([]*x509.Certificate, error) {
+	return loadPEM(file, "CERTIFICATE", x509.ParseCertificate)
+}
+
+// LoadCRLs reads the revocation lists of a PEM file.
+func LoadCRLs(file string) ([]*x509.RevocationList, error) {
+	return loadPEM(file, "X509 CRL", x509.ParseRevocationList)
+}
+
+// loadPEM reads a file that holds one or more blocks of one type and nothing else.
+func loadPEM[T any](file, blockType string, parse func([]byte) (T, error)) ([]T, error) {
+	rest, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var out []T
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type != blockType {
+			return nil, fmt.Errorf("%s: a %s where %s belongs", file, block.Type, blockType)
+		}
+		v, err := parse(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		out = append(out, v)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s: no %s in it", file, blockType)
+	}
+	return out, nil
+}
+
+// SPKIPin returns the pin of a certificate: the SHA-256 of its public key (SPKI),
+// which stays the same when a certificate is renewed for the same key.
+func SPKIPin(cert *x509.Certificate) gateway.Digest {
+	return gateway.DigestOf(cert.RawSubjectPublicKeyInfo)
+}
+
+// ExpiresWithin returns the whole days left until notAfter (negative when it has
+// passed) and the narrowest of the warning thresholds 1, 7, 14 and 30 days that this
+// is within, or 0 when no warning is due.
+func ExpiresWithin(notAfter, now time.Time) (threshold, daysLeft int) {
+	const day = 24 * time.Hour
+	left := notAfter.Sub(now)
+	daysLeft = int(math.Floor(left.Hours() / 24))
+	for _, threshold := range []int{1, 7, 14, 30} {
+		if left <= time.Duration(threshold)*day {
+			return threshold, daysLeft
+		}
+	}
+	return 0, daysLeft
+}

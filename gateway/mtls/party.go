@@ -1,0 +1,157 @@
+package mtls
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"customs.example/gateway"
+)
+
+// Party is one known URI with everything that may vouch for it.
+type Party struct {
+	URI string
+	// Roots are the CAs that issue this party's certificates directly. An issuing CA
+	// below a national root is listed itself: intermediates sent by a peer are ignored.
+	Roots []*x509.Certificate
+	// Pins are SHA-256 digests of the public keys (SPKI) the party may use. Current and
+	// next together let it change keys without a gap. Empty: any key its roots vouch for.
+	Pins         []gateway.Digest
+	PinsRequired bool // then an empty Pins is a fault
+	// CRLs are complete revocation lists of the roots; of several of one root the latest
+	// counts. If there is any, each root in use must have one that is current.
+	CRLs        []*x509.RevocationList
+	CRLRequired bool // then no list at all is as bad as a stale one
+}
+
+// Expiry is the end of something that a party depends on.
+type Expiry struct {
+	Party   string // its URI
+	Kind    string // "root" or "crl"
+	Subject string // the CA's name
+	End     time.Time
+}
+
+// Expiries returns the end of every root and revocation list in force, for metrics
+// and warnings, in order of party. Those of the parties' own certificates are in Identity.
+func (r *Registry) Expiries() []Expiry { return slices.Clone(r.snapshot.Load().expiries) }
+
+// snapshot is never changed once it is in force, but for the verdicts it remembers.
+type snapshot struct {
+	parties  map[string]*party
+	expiries []Expiry
+	verdicts sync.Map // verdictKey to verdict
+}
+
+type party struct {
+	pool        *x509.CertPool
+	pins        []gateway.Digest
+	crls        map[gateway.Digest]crl // by the issuer's pin
+	crlRequired bool
+}
+
+type crl struct {
+	thisUpdate, nextUpdate time.Time
+	revoked                map[string]bool // by serial number
+}
+
+func newSnapshot(parties []Party) (*snapshot, error) {
+	s := &snapshot{parties: make(map[string]*party, len(parties))}
+	var faults gateway.Faults
+	for _, p := range parties {
+		loaded, found := p.load()
+		if s.parties[p.URI] != nil {
+			found = append(found, refusal(gateway.TLSParty, p.URI, "one record for each URI"))
+		}
+		for _, f := range found {
+			f.Path = p.URI
+			faults = append(faults, f)
+		}
+		s.parties[p.URI] = loaded
+		for _, root := range p.Roots {
+			s.expiries = append(s.expiries, Expiry{p.URI, "root", root.Subject.String(), root.NotAfter})
+			if list, ok := loaded.crls[SPKIPin(root)]; ok {
+				s.expiries = append(s.expiries, Expiry{p.URI, "crl", root.Subject.String(), list.nextUpdate})
+			}
+		}
+	}
+	return s, faults.Err()
+}
+
+// load checks what can be known before any certificate is seen.
+func (p Party) load() (*party, gateway.Faults) {
+	var faults gateway.Faults
+	fault := func(expected string) {
+		faults = append(faults, refusal(gateway.TLSParty, p.URI, expected))
+	}
+	if u, err := url.Parse(p.URI); err != nil || u.Scheme != "customs" || u.Host == "" || u.Path == "" || u.String() != p.URI {
+		fault("a URI such as customs://CN/gateway/1")
+	}
+	if len(p.Roots) == 0 {
+		fault("at least one root")
+	}
+	if p.PinsRequired && len(p.Pins) == 0 {
+		fault("at least one pin")
+	}
+	if slices.ContainsFunc(p.Pins, gateway.Digest.IsZero) {
+		fault("pins that are SHA-256 digests")
+	}
+	out := &party{
+		pool: x509.NewCertPool(), pins: slices.Clone(p.Pins),
+		crls: make(map[gateway.Digest]crl), crlRequired: p.CRLRequired || len(p.CRLs) > 0,
+	}
+	for _, root := range p.Roots {
+		if !root.BasicConstraintsValid || !root.IsCA || root.KeyUsage&x509.KeyUsageCertSign == 0 {
+			faults = append(faults, refusal(gateway.TLSUsage, root.Subject.String(), "a CA that may sign certificates"))
+		}
+		if f, weak := weakKey(root); weak {
+			faults = append(faults, f)
+		}
+		out.pool.AddCert(root)
+	}
+	for _, list := range p.CRLs {
+		issuer, err := crlIssuer(list, p.Roots)
+		if err != nil {
+			faults = append(faults, refusal(gateway.TLSCRLInvalid, list.Issuer.String(), err.Error()))
+			continue
+		}
+		pin := SPKIPin(issuer)
+		if known, ok := out.crls[pin]; !ok || known.thisUpdate.Before(list.ThisUpdate) {
+			out.crls[pin] = newCRL(list)
+		}
+	}
+	return out, faults
+}
+
+// crlIssuer returns the root that signed the list.
+func crlIssuer(list *x509.RevocationList, roots []*x509.Certificate) (*x509.Certificate, error) {
+	for _, e := range list.Extensions {
+		// A delta or partial list read as a complete one would let the others in.
+		if e.Critical {
+			return nil, fmt.Errorf("critical extension %s is not understood", e.Id)
+		}
+	}
+	switch list.SignatureAlgorithm {
+	case x509.SHA1WithRSA, x509.ECDSAWithSHA1: // crypto/x509 refuses these on certificates only
+		return nil, fmt.Errorf("signature algorithm %v is too weak", list.SignatureAlgorithm)
+	}
+	for _, root := range roots {
+		if bytes.Equal(root.RawSubject, list.RawIssuer) && list.CheckSignatureFrom(root) == nil {
+			return root, nil
+		}
+	}
+	return nil, errors.New("no root of the party signed it")
+}
+
+func newCRL(list *x509.RevocationList) crl {
+	out := crl{list.ThisUpdate, list.NextUpdate, make(map[string]bool, len(list.RevokedCertificateEntries))}
+	for _, e := range list.RevokedCertificateEntries {
+		out.revoked[e.SerialNumber.String()] = true
+	}
+	return out
+}

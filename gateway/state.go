@@ -1,0 +1,95 @@
+package gateway
+
+import "slices"
+
+// SubmissionState is where a submission stands. It never says what the partner
+// decided on the goods: that is the business answer, a field beside it.
+type SubmissionState string
+
+// States of a submission.
+const (
+	Arrived   SubmissionState = "arrived"   // bytes stored, not judged yet
+	Faulty    SubmissionState = "faulty"    // judged and refused, with faults
+	Held      SubmissionState = "held"      // a part that waits for others
+	Joined    SubmissionState = "joined"    // a part that went into a message
+	Withdrawn SubmissionState = "withdrawn" // taken back while held
+	Expired   SubmissionState = "expired"   // held longer than its recipe allows
+	Sent      SubmissionState = "message"   // became a message by itself
+)
+
+// MessageState is where a message between two gateways stands.
+type MessageState string
+
+// States of a message. Accepted, Refused, Dead, Unsigned and Settled are final.
+const (
+	Queued   MessageState = "queued"
+	Sending  MessageState = "sent"     // handed to the link, outcome not known yet
+	Received MessageState = "received" // the partner's signed RCV is verified
+	Accepted MessageState = "accepted" // the partner's signed PRS is verified
+	Refused  MessageState = "refused"  // the partner's signed ERR is verified
+	Dead     MessageState = "dead"     // ended without a verdict; the reason says why
+	Unsigned MessageState = "unsigned" // acknowledged by a partner that signs nothing
+	Settled  MessageState = "settled"  // settled by hand, by two people
+	Parked   MessageState = "parked"   // inbound: waits for a table or an original
+)
+
+// Reasons of a dead letter.
+const (
+	NeverHandedOver = "never handed over"
+	OutcomeUnknown  = "outcome unknown"
+)
+
+// Verdict is what the receiver says of a message, by its signed receipt.
+type Verdict string
+
+// The verdicts. RCV: bytes stored. PRS: verified, valid, decoded, passed by the
+// refusing rules. ERR: not so, with faults.
+const (
+	RCV Verdict = "RCV"
+	PRS Verdict = "PRS"
+	ERR Verdict = "ERR"
+)
+
+var submissionNext = map[SubmissionState][]SubmissionState{
+	Arrived: {Faulty, Held, Joined, Sent},
+	Held:    {Joined, Withdrawn, Expired},
+}
+
+var messageNext = map[MessageState][]MessageState{
+	Queued:   {Sending, Received, Accepted, Refused, Dead, Unsigned, Settled},
+	Sending:  {Received, Accepted, Refused, Dead, Unsigned, Settled},
+	Received: {Accepted, Refused, Dead, Settled, Parked},
+	Parked:   {Accepted, Refused, Dead},
+	Dead:     {Settled},
+}
+
+// CanBecome reports whether a submission may go from s to next.
+func (s SubmissionState) CanBecome(next SubmissionState) bool {
+	return slices.Contains(submissionNext[s], next)
+}
+
+// Final reports whether a submission in s changes no more.
+func (s SubmissionState) Final() bool { return len(submissionNext[s]) == 0 }
+
+// CanBecome reports whether a message may go from s to next.
+func (s MessageState) CanBecome(next MessageState) bool {
+	return slices.Contains(messageNext[s], next)
+}
+
+// Final reports whether a message in s changes no more, people's hands apart.
+func (s MessageState) Final() bool {
+	return len(messageNext[s]) == 0 || s == Dead
+}
+
+// State turns a verdict into the state it gives a message.
+func (v Verdict) State() MessageState {
+	switch v {
+	case RCV:
+		return Received
+	case PRS:
+		return Accepted
+	case ERR:
+		return Refused
+	}
+	return ""
+}

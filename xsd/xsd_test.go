@@ -1,0 +1,243 @@
+package xsd_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"customs.example/xsd"
+	"github.com/google/go-cmp/cmp"
+)
+
+// documents are the schemas of whole documents and their root elements.
+var documents = []struct{ file, root string }{
+	{"cn/mt1401.v1.xsd", "Manifest"},
+	{"cn/mt2401.v1.xsd", "Manifest"},
+	{"cn/mt4402.v1.xsd", "Manifest"},
+	{"ru/auto-preliminary.v1.xsd", "AutoPreliminary"},
+	{"ru/notif-pi-result.v1.xsd", "Notif_PIResult"},
+}
+
+func files(t *testing.T) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	err := fs.WalkDir(xsd.FS, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		out[name], err = fs.ReadFile(xsd.FS, name)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestEveryDocumentSchemaIsTested(t *testing.T) {
+	var got, want []string
+	for name := range files(t) {
+		if path.Base(path.Dir(name)) != "common" {
+			got = append(got, name)
+		}
+	}
+	for _, d := range documents {
+		want = append(want, d.file)
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSumsAgreeWithFiles(t *testing.T) {
+	published, err := os.ReadFile("SHA256SUMS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for name, text := range files(t) {
+		sum := sha256.Sum256(text)
+		lines = append(lines, hex.EncodeToString(sum[:])+"  "+name+"\n")
+	}
+	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[66:], b[66:]) })
+	if diff := cmp.Diff(strings.Join(lines, ""), string(published)); diff != "" {
+		t.Errorf("a published schema is never edited; a change is a new version (-files +SHA256SUMS):\n%s", diff)
+	}
+}
+
+func TestEveryFileNamesItsSource(t *testing.T) {
+	sources, err := os.ReadFile("SOURCES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range files(t) {
+		if !strings.Contains(string(sources), "`"+name+"`") {
+			t.Errorf("%s is not in SOURCES.md", name)
+		}
+	}
+}
+
+// TestSchemasStayWithinWhatValidatorsBear holds the limits found with libxml2 and Xerces: backtracking patterns, linear
+// enumerations, and bounds above 5,000.
+func TestSchemasStayWithinWhatValidatorsBear(t *testing.T) {
+	// A repeated group that itself holds an open repetition is what backtracks.
+	nested := regexp.MustCompile(`[*+][^|]*\)[*+{]|\{\d+,\d*\}[^|]*\)[*+{]`)
+	for file, text := range files(t) {
+		dec := xml.NewDecoder(strings.NewReader(string(text)))
+		enumerations := 0
+		for {
+			tok, err := dec.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			start, ok := tok.(xml.StartElement)
+			if !ok {
+				continue
+			}
+			switch start.Name.Local {
+			case "enumeration":
+				enumerations++
+			case "any", "anyAttribute", "redefine":
+				t.Errorf("%s: xs:%s", file, start.Name.Local)
+			}
+			for _, a := range start.Attr {
+				if n, err := strconv.Atoi(a.Value); a.Name.Local == "maxOccurs" && err == nil && n > 5000 {
+					t.Errorf("%s: maxOccurs %d", file, n)
+				}
+				if start.Name.Local == "pattern" && countedTwice(a.Value) {
+					t.Errorf("%s: pattern %q is misread by libxml2", file, a.Value)
+				}
+				if start.Name.Local == "pattern" && nested.MatchString(a.Value) {
+					t.Errorf("%s: pattern %q may backtrack", file, a.Value)
+				}
+			}
+		}
+		if enumerations > 50 {
+			t.Errorf("%s: %d enumerated values; lists belong in code lists", file, enumerations)
+		}
+	}
+}
+
+// countedTwice reports whether two alternatives of a pattern begin by counting the same character: libxml2 2.9.14 then adds
+// the counts up, and lets [0-9]{2}|[0-9]{5} match six digits.
+func countedTwice(pattern string) bool {
+	for _, probe := range []string{"0", "7", "9", "A", "Z", "a", "А", "Я"} {
+		count := 0
+		for branch := range strings.SplitSeq(pattern, "|") {
+			class, _, counted := strings.Cut(strings.TrimLeft(branch, "("), "{")
+			if one, err := regexp.Compile("^" + class + "$"); counted && err == nil && one.MatchString(probe) {
+				count++
+			}
+		}
+		if count > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+func TestCountedTwice(t *testing.T) {
+	for pattern, want := range map[string]bool{
+		`[0-9]{2}|[0-9]{5}`:                    true,
+		`(\d{5})|(\d{6})`:                      true,
+		`[A-Z]{3}|[0-9A-Z]{5}`:                 true,
+		`[A-Z]{2}|[0]{2}|[9]{2}`:               false,
+		`(\d{2})|([A-Z]{2}\d{5})`:              false,
+		`[0-9]{2}([0-9]{3}([0-9]{3})?)?`:       false,
+		`[A-Z][A-Z][A-Z]|[А-Я]{3}|[0-9A-Z]{5}`: false,
+	} {
+		if got := countedTwice(pattern); got != want {
+			t.Errorf("%s: got %v", pattern, got)
+		}
+	}
+}
+
+func TestSchemasAcceptWhatTheyDescribe(t *testing.T) {
+	for _, d := range documents {
+		t.Run(d.file, func(t *testing.T) {
+			wantAccepted(t, d.file, shapes(t, ".", d.file, d.root))
+		})
+	}
+}
+
+func TestSchemasRefuseEverySingleFault(t *testing.T) {
+	for _, d := range documents {
+		t.Run(d.file, func(t *testing.T) {
+			docs := faulty(t, ".", d.file, d.root)
+			kinds := map[string]int{}
+			for key := range docs {
+				kind, _, _ := strings.Cut(key, " ")
+				kinds[kind]++
+			}
+			for _, kind := range []string{"missing", "twice", "order", "unknown", "attribute", "long", "empty", "malformed", "longer", "shorter"} {
+				if kinds[kind] == 0 {
+					t.Errorf("no document with fault %q among %v", kind, kinds)
+				}
+			}
+			wantRefused(t, d.file, docs)
+		})
+	}
+}
+
+// manifest is a Chinese pre-loading manifest as a carrier would send it; the values are made up.
+const manifest = `<Manifest xmlns="urn:Declaration:datamodel:standard:CN:MT2401:1">
+<Head><MessageID>CN_MT2401_1p0_0603100000001_20260301093000123</MessageID><FunctionCode>9</FunctionCode><MessageType>MT2401</MessageType>
+<SenderID>0603100000001_GATEWAY01</SenderID><ReceiverID>EPORT</ReceiverID><SendTime>20260301093000123</SendTime><Version>1.0</Version></Head>
+<Declaration><DeclarationOfficeID>0603</DeclarationOfficeID><ID>0603000000001</ID>
+<BorderTransportMeans><TypeCode>4</TypeCode></BorderTransportMeans><Carrier><ID>0603TEST01</ID></Carrier>
+<Consignment><TotalPackageQuantity unitCode="CT">120</TotalPackageQuantity><ValueAmount currencyID="USD">18500.00</ValueAmount>
+<Consignee><ID>收货人代码</ID><Name>ООО Пример</Name></Consignee>
+<ConsignmentItem><SequenceNumeric>1</SequenceNumeric><Commodity><CargoDescription>陶瓷</CargoDescription><Classification><ID>6907210000</ID></Classification></Commodity>
+<GoodsMeasure><GrossMassMeasure unitCode="KGM">19800.5</GrossMassMeasure></GoodsMeasure><Packaging><QuantityQuantity unitCode="CT">120</QuantityQuantity></Packaging></ConsignmentItem>
+<GovernmentAgencyGoodsItem><GoodsMeasure><GrossMassMeasure unitCode="KGM">19800.5</GrossMassMeasure></GoodsMeasure></GovernmentAgencyGoodsItem>
+<GovernmentProcedure><CurrentCode>RD01</CurrentCode></GovernmentProcedure>
+<TransportContractDocument><ID>CMR-0001</ID></TransportContractDocument></Consignment>
+<LoadingLocation><LoadingDateTime>20260301060000</LoadingDateTime></LoadingLocation>
+<RepresentativePerson><Name>测试企业</Name></RepresentativePerson></Declaration></Manifest>`
+
+func TestManifestStory(t *testing.T) {
+	wantAccepted(t, "cn/mt2401.v1.xsd", map[string][]byte{"manifest": []byte(manifest)})
+
+	refused := map[string][]byte{}
+	for i, change := range [][2]string{
+		{`<FunctionCode>9<`, `<FunctionCode>2<`},
+		{`MT2401</MessageType>`, `MT1401</MessageType>`},
+		{`<Version>1.0<`, `<Version>2.0<`},
+		{`OfficeID>0603<`, `OfficeID>603<`},
+		{`unitCode="KGM">19800.5`, `unitCode="TNE">19.8`},
+		{`unitCode="KGM">19800.5`, `>19800.5`},
+		{`unitCode="CT">120`, `unitCode="CT">120.5`},
+		{`unitCode="CT">120`, `unitCode="CTN">120`},
+		{`currencyID="USD">18500.00`, `currencyID="usd">18500.00`},
+		{`19800.5<`, `-1<`},
+		{`19800.5<`, `1e3<`},
+		{`20260301060000`, `20261301060000`},
+		{`20260301060000`, `2026-03-01T06:00:00`},
+		{`20260301093000123</SendTime>`, `20260301093000</SendTime>`},
+		{`<ID>CMR-0001</ID>`, `<ID>   </ID>`},
+		{`<ID>CMR-0001</ID>`, `<ID>CMR-0001</ID><Deconsolidator><ID>1</ID></Deconsolidator>`},
+		{`CN:MT2401:1`, `CN:MT1401:1`},
+	} {
+		doc := strings.ReplaceAll(manifest, change[0], change[1])
+		if doc == manifest {
+			t.Fatalf("change %q does not apply", change[0])
+		}
+		refused[fmt.Sprintf("%d: %s", i, change[1])] = []byte(doc)
+	}
+	wantRefused(t, "cn/mt2401.v1.xsd", refused)
+}
