@@ -1,0 +1,85 @@
+// Package peer owns the links to partner gateways: who they are, where they listen,
+// and the delivery of one sealed message. It refuses to retry, to decide or to store:
+// that is for the caller, who learns whether anything was handed over at all.
+package peer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	grpcpeer "google.golang.org/grpc/peer"
+
+	"customs.example/gateway"
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/seal"
+)
+
+// MaxReceipt is the greatest answer in bytes that a partner may send.
+const MaxReceipt = 4 << 20
+
+// Partner is a gateway that connects: who it is and where it listens. The
+// administrations it speaks for are addressed apart from it.
+type Partner struct {
+	URI             string // the only name of its certificate
+	Address         string // host:port of its gRPC listener
+	Administrations []gateway.Administration
+}
+
+// NotSentError says that nothing was handed over: the partner cannot have the message.
+type NotSentError struct{ Cause error }
+
+func (e *NotSentError) Error() string { return "not sent: " + e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *NotSentError) Unwrap() error { return e.Cause }
+
+// Receipt is a partner's signed receipt as received, not verified.
+type Receipt struct{ Header, Statement, Signature []byte }
+
+// Link is the connection to one partner. It is made at first use and made anew when lost.
+type Link struct {
+	partner Partner
+	conn    *grpc.ClientConn
+}
+
+// NewLink prepares a link that identifies both ends by config.
+func NewLink(p Partner, config *tls.Config) (*Link, error) {
+	conn, err := grpc.NewClient("passthrough:///"+p.Address,
+		grpc.WithTransportCredentials(credentials.NewTLS(config)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxReceipt)))
+	if err != nil {
+		return nil, fmt.Errorf("link to %s: %w", p.URI, err)
+	}
+	return &Link{p, conn}, nil
+}
+
+// Partner returns who is at the other end.
+func (l *Link) Partner() Partner { return l.partner }
+
+// Close ends the link.
+func (l *Link) Close() error { return l.conn.Close() }
+
+// Deliver hands over one message and returns the partner's receipt. An error that is no NotSentError leaves open whether the partner has
+// the message: repeat it with the same id and bytes.
+func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Receipt, error) {
+	if m.IsZero() {
+		return Receipt{}, &NotSentError{errors.New("message is not sealed")}
+	}
+	// gRPC fills in the peer once a stream to it exists.
+	var reached grpcpeer.Peer
+	answer, err := exchangev1.NewPeerServiceClient(l.conn).Deliver(ctx, &exchangev1.DeliverRequest{
+		Header: m.HeaderBytes(), Signature: m.Signature(), Payload: m.Payload(),
+	}, grpc.Peer(&reached))
+	switch {
+	case err != nil && reached.Addr == nil:
+		return Receipt{}, &NotSentError{err}
+	case err != nil:
+		return Receipt{}, fmt.Errorf("deliver: %w", err)
+	}
+	r := answer.GetReceipt()
+	return Receipt{r.GetHeader(), r.GetStatement(), r.GetSignature()}, nil
+}

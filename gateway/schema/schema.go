@@ -1,0 +1,250 @@
+// Package schema owns the inbound door for XML: a byte gate in pure Go, then libxml2,
+// which parses, validates and hands out the very tree it validated; it alone makes a
+// Conforming. It refuses to let outside bytes reach C unseen, to read anything but the
+// bytes given, and to know what a document means. It is large for one package because
+// gate, parser and judge must not come apart: no door leads around the gate.
+package schema
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"customs.example/gateway"
+	"customs.example/gateway/xmltree"
+)
+
+// Set is every compiled schema of a file system.
+type Set struct{ schemas map[string]*Schema }
+
+// Schema is one compiled schema. Any number of goroutines may use it.
+type Schema struct {
+	name   string
+	digest gateway.Digest
+	roots  []xmltree.Name
+
+	mu       sync.RWMutex // held for reading while C uses compiled
+	compiled uintptr
+}
+
+// Conforming proves that certain bytes conform to a certain schema. The zero value
+// proves nothing.
+type Conforming struct {
+	document, schemaDigest gateway.Digest
+	schema                 string
+}
+
+// Document returns the digest of the bytes that conform.
+func (c Conforming) Document() gateway.Digest { return c.document }
+
+// Schema returns the name of the schema they conform to.
+func (c Conforming) Schema() string { return c.schema }
+
+// SchemaDigest returns the digest of that schema.
+func (c Conforming) SchemaDigest() gateway.Digest { return c.schemaDigest }
+
+// IsZero reports whether c proves nothing.
+func (c Conforming) IsZero() bool { return c == Conforming{} }
+
+// Result is what Check found out. Document is nil when the bytes are not well-formed
+// or were refused by the byte gate; it is there when they break the schema, so that
+// decoding can find further faults. Conforming is zero when any fault is an error.
+type Result struct {
+	Document   *xmltree.Document
+	Faults     gateway.Faults
+	Conforming Conforming
+}
+
+var target = regexp.MustCompile(`^[a-z0-9-]+\.v[0-9]+\.xsd$`)
+
+// Load compiles every DIR/name.vN.xsd of fsys under the name DIR/name.vN. Any .xsd
+// file may be imported by its relative path; those in a directory named common are
+// imported only. A file that is missing, faulty or declares no root is an error.
+func Load(fsys fs.FS) (*Set, error) {
+	lib := new(library)
+	sources := make(map[string][]byte)
+	var targets []string
+	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Ext(p) != ".xsd" {
+			return err
+		}
+		data, err := fs.ReadFile(fsys, p)
+		if err != nil {
+			return err
+		}
+		lib.add(p, data)
+		sources[p] = data
+		if target.MatchString(path.Base(p)) && path.Base(path.Dir(p)) != "common" {
+			targets = append(targets, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read schemas: %w", err)
+	}
+	if len(targets) == 0 {
+		return nil, errors.New("read schemas: no file is named name.vN.xsd")
+	}
+
+	set := &Set{schemas: make(map[string]*Schema, len(targets))}
+	schemas, errs := make([]*Schema, len(targets)), make([]error, len(targets))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, p := range targets {
+		slots <- struct{}{}
+		wg.Go(func() {
+			schemas[i], errs[i] = compile(lib, sources, p)
+			<-slots
+		})
+	}
+	wg.Wait()
+	for _, sc := range schemas {
+		if sc != nil {
+			set.schemas[sc.name] = sc
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		set.Close()
+		return nil, err
+	}
+	return set, nil
+}
+
+func compile(lib *library, sources map[string][]byte, p string) (*Schema, error) {
+	roots, err := rootsOf(sources[p])
+	if err != nil {
+		return nil, fmt.Errorf("schema %s: %w", p, err)
+	}
+	ptr, parts, err := lib.compile(p)
+	if err != nil {
+		return nil, fmt.Errorf("schema %s: %w", p, err)
+	}
+	h := sha256.New()
+	slices.Sort(parts)
+	fmt.Fprintln(h, p)
+	for _, part := range parts {
+		fmt.Fprintln(h, part, gateway.DigestOf(sources[part]))
+	}
+	return &Schema{
+		name: strings.TrimSuffix(p, ".xsd"), digest: gateway.Digest(h.Sum(nil)),
+		roots: roots, compiled: ptr,
+	}, nil
+}
+
+const xsdSpace = "http://www.w3.org/2001/XMLSchema"
+
+// rootsOf returns the elements that a schema file itself declares at its top. libxml2
+// would take as root any global element of an imported file as well.
+func rootsOf(source []byte) ([]xmltree.Name, error) {
+	lim := DefaultLimits
+	lim.Attributes, lim.AttributeLen = 1<<10, 1<<20 // our own file: long patterns are fine
+	doc, faults := Parse(source, lim)
+	if doc == nil {
+		return nil, faults
+	}
+	space, _ := doc.Root.Attr(xmltree.Name{Local: "targetNamespace"})
+	var roots []xmltree.Name
+	for _, e := range doc.Root.Children {
+		if name, ok := e.Attr(xmltree.Name{Local: "name"}); ok && e.Name == (xmltree.Name{Space: xsdSpace, Local: "element"}) {
+			roots = append(roots, xmltree.Name{Space: space, Local: name})
+		}
+	}
+	if len(roots) == 0 {
+		return nil, errors.New("no root element is declared")
+	}
+	return roots, nil
+}
+
+// Schema returns a schema by name.
+func (s *Set) Schema(name string) (*Schema, bool) {
+	sc, ok := s.schemas[name]
+	return sc, ok
+}
+
+// Names returns the names of all schemas, sorted.
+func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.schemas)) }
+
+// Close frees the compiled schemas. It waits for running checks; a later Check panics.
+func (s *Set) Close() {
+	for _, sc := range s.schemas {
+		sc.mu.Lock()
+		if sc.compiled != 0 {
+			free(sc.compiled)
+			sc.compiled = 0
+		}
+		sc.mu.Unlock()
+	}
+}
+
+// Name returns the schema's name.
+func (sc *Schema) Name() string { return sc.name }
+
+// Digest returns the digest over the schema file and everything it imports.
+func (sc *Schema) Digest() gateway.Digest { return sc.digest }
+
+// Parse reads a document without judging it by any schema. The document is nil when
+// there are faults.
+func Parse(raw []byte, lim Limits) (*xmltree.Document, gateway.Faults) {
+	r := read(raw, lim, nil)
+	return r.Document, r.Faults
+}
+
+// Check reads a document and judges it by the schema.
+func (sc *Schema) Check(raw []byte, lim Limits) Result {
+	sc.mu.RLock()
+	defer sc.mu.RUnlock()
+	if sc.compiled == 0 {
+		panic("schema: Check after Close")
+	}
+	return read(raw, lim, sc)
+}
+
+func read(raw []byte, lim Limits, sc *Schema) Result {
+	count, faults := passes(raw, lim)
+	if faults != nil {
+		return Result{Faults: faults}
+	}
+	doc, err := parse(raw)
+	if err != nil {
+		return malformed(err)
+	}
+	defer doc.Free()
+	f, err := flatten(doc, raw, count)
+	if err != nil {
+		return malformed(err)
+	}
+	r := Result{Document: f.tree(count.lines)}
+	if sc == nil {
+		return r
+	}
+	if root := r.Document.Root; !slices.Contains(sc.roots, root.Name) {
+		r.Faults = gateway.Faults{sc.wrongRoot(root)}
+		return r
+	}
+	found, more, err := validate(sc.compiled, doc)
+	if err != nil {
+		r.Faults = gateway.Faults{{
+			Code: gateway.XSDOther, Severity: gateway.Error, Location: r.Document.Root.Location(), Expected: err.Error(),
+		}}
+		return r
+	}
+	if r.Faults = explain(r.Document, found, more); r.Faults == nil {
+		r.Conforming = Conforming{document: gateway.DigestOf(raw), schema: sc.name, schemaDigest: sc.digest}
+	}
+	return r
+}
+
+func malformed(err error) Result {
+	return Result{Faults: gateway.Faults{{
+		Code: gateway.XMLMalformed, Severity: gateway.Error,
+		Location: gateway.Location{Expr: "/"}, Value: clip(strings.TrimSpace(err.Error())),
+	}}}
+}

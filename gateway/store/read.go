@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+)
+
+// reader holds the queries that a unit of work and a plain reader share.
+type reader struct{ q queryer }
+
+// Read returns the queries over what is committed.
+func (s *Store) Read() Reader { return Reader{reader{s.readers}} }
+
+// Reader reads what is committed.
+type Reader struct{ reader }
+
+// Arrival returns what arrived under an id.
+func (r reader) Arrival(ctx context.Context, door, party, id string) (Arrival, error) {
+	return one[Arrival](ctx, r.q, "arrival", "door = ? AND party = ? AND id = ?", door, party, id)
+}
+
+// Unjudged returns arrivals without a judgement, oldest first.
+func (r reader) Unjudged(ctx context.Context) ([]Arrival, error) {
+	return list[Arrival](ctx, r.q, "arrival", "judged = 0 ORDER BY commit_no")
+}
+
+// Submission returns one submission of an office.
+func (r reader) Submission(ctx context.Context, office, id string) (Submission, error) {
+	return one[Submission](ctx, r.q, "submission", "office = ? AND id = ?", office, id)
+}
+
+// Held returns the held parts of a route with a join key, oldest first.
+func (r reader) Held(ctx context.Context, route, key string) ([]Submission, error) {
+	return list[Submission](ctx, r.q, "submission", "state = ? AND route = ? AND join_key = ? ORDER BY commit_no", gateway.Held, route, key)
+}
+
+// HeldPast returns held parts whose time is over.
+func (r reader) HeldPast(ctx context.Context, at time.Time) ([]Submission, error) {
+	return list[Submission](ctx, r.q, "submission", "state = ? AND expires <= ?", gateway.Held, formatTime(at))
+}
+
+// Joined returns the submissions that went into a message, in order of their part.
+func (r reader) Joined(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
+	return list[Submission](ctx, r.q, "submission", "message_id = ? ORDER BY part, id", id)
+}
+
+// SubmissionFilter narrows a list; zero fields do not.
+type SubmissionFilter struct {
+	Offices      []string // any of these
+	State        gateway.SubmissionState
+	MessageState gateway.MessageState
+	Kind, Batch  string
+	Since        time.Time
+	Before       gateway.Commit // changed before this commit
+	Limit        int
+}
+
+// Submissions lists submissions, the last changed first.
+func (r reader) Submissions(ctx context.Context, f SubmissionFilter) ([]Submission, error) {
+	where, args := []string{"office IN (" + marks(len(f.Offices)) + ")"}, anys(f.Offices)
+	add := func(cond string, arg any) { where, args = append(where, cond), append(args, arg) }
+	if f.State != "" {
+		add("state = ?", f.State)
+	}
+	if f.MessageState != "" {
+		add("message_id IN (SELECT id FROM message WHERE message.state = ?)", f.MessageState)
+	}
+	if f.Kind != "" {
+		add("kind = ?", f.Kind)
+	}
+	if f.Batch != "" {
+		add("batch = ?", f.Batch)
+	}
+	if !f.Since.IsZero() {
+		add("received >= ?", formatTime(f.Since))
+	}
+	if f.Before > 0 {
+		add("commit_no < ?", f.Before)
+	}
+	args = append(args, f.Limit)
+	return list[Submission](ctx, r.q, "submission", strings.Join(where, " AND ")+" ORDER BY commit_no DESC, id LIMIT ?", args...)
+}
+
+// SubmissionsAfter returns submissions of offices changed after a commit, in order.
+func (r reader) SubmissionsAfter(ctx context.Context, offices []string, after gateway.Commit, limit int) ([]Submission, error) {
+	args := append(anys(offices), after, limit)
+	return list[Submission](ctx, r.q, "submission", "office IN ("+marks(len(offices))+") AND commit_no > ? ORDER BY commit_no, id LIMIT ?", args...)
+}
+
+// Message returns one outgoing message.
+func (r reader) Message(ctx context.Context, id gateway.MessageID) (Message, error) {
+	return one[Message](ctx, r.q, "message", "id = ?", id)
+}
+
+// MessageByDocument returns the outgoing message that carried a document.
+func (r reader) MessageByDocument(ctx context.Context, documentID string, to gateway.Administration) (Message, error) {
+	return one[Message](ctx, r.q, "message", "document_id = ? AND recipient = ?", documentID, to)
+}
+
+// unfinished are the states in which a message still waits for its verdict.
+const unfinished = "('queued', 'sent', 'received')"
+
+// Due returns messages to deliver to a partner now: of each chain only the oldest
+// unfinished one, the earliest due first.
+func (r reader) Due(ctx context.Context, to gateway.Administration, at time.Time, limit int) ([]Message, error) {
+	return list[Message](ctx, r.q, "message", `recipient = ? AND state IN `+unfinished+` AND next_attempt <= ?
+		AND NOT EXISTS (SELECT 1 FROM message AS older WHERE older.chain = message.chain
+			AND older.state IN `+unfinished+` AND older.sequence < message.sequence)
+		ORDER BY next_attempt LIMIT ?`, to, formatTime(at), limit)
+}
+
+// NextDue returns when the next delivery attempt to a partner is due; the zero time
+// if none is.
+func (r reader) NextDue(ctx context.Context, to gateway.Administration) (time.Time, error) {
+	m, err := one[Message](ctx, r.q, "message", "recipient = ? AND state IN "+unfinished+" ORDER BY next_attempt", to)
+	return m.NextAttempt, IgnoreNotFound(err)
+}
+
+// Announced returns the message that announced a subject on a route.
+func (r reader) Announced(ctx context.Context, route, subject string) (gateway.MessageID, error) {
+	a, err := one[announced](ctx, r.q, "announced", "route = ? AND subject = ?", route, subject)
+	return a.MessageID, err
+}
+
+// Inbound returns one message from a partner.
+func (r reader) Inbound(ctx context.Context, id gateway.MessageID) (Inbound, error) {
+	return one[Inbound](ctx, r.q, "inbox", "id = ?", id)
+}
+
+// InboundByDocument returns the message from a partner that carried a document.
+func (r reader) InboundByDocument(ctx context.Context, documentID string) (Inbound, error) {
+	return one[Inbound](ctx, r.q, "inbox", "document_id = ? AND state = ?", documentID, gateway.Accepted)
+}
+
+// InboxFilter narrows a list; zero fields do not.
+type InboxFilter struct {
+	Kind           string
+	Unacknowledged bool
+	After          gateway.Commit
+	Limit          int
+}
+
+// Inbox lists accepted messages from partners in order of commit.
+func (r reader) Inbox(ctx context.Context, f InboxFilter) ([]Inbound, error) {
+	where, args := "state = ? AND commit_no > ?", []any{gateway.Accepted, f.After}
+	if f.Kind != "" {
+		where, args = where+" AND kind = ?", append(args, f.Kind)
+	}
+	if f.Unacknowledged {
+		where += " AND acknowledged_by = ''"
+	}
+	return list[Inbound](ctx, r.q, "inbox", where+" ORDER BY commit_no, id LIMIT ?", append(args, f.Limit)...)
+}
+
+// Movement returns one movement.
+func (r reader) Movement(ctx context.Context, id gateway.MovementID) (Movement, error) {
+	return one[Movement](ctx, r.q, "movement", "id = ?", id)
+}
+
+// MovementsBy returns the movements that any of the identifiers finds, newest first.
+// An identifier without kind finds by any kind.
+func (r reader) MovementsBy(ctx context.Context, ids []Identifier, before gateway.Commit, limit int) ([]Movement, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var conds []string
+	var args []any
+	for _, id := range ids {
+		if id.Kind == "" {
+			conds, args = append(conds, "folded = ?"), append(args, id.Folded)
+		} else {
+			conds, args = append(conds, "(folded = ? AND kind = ?)"), append(args, id.Folded, id.Kind)
+		}
+	}
+	where := "id IN (SELECT movement_id FROM movement_identifier WHERE " + strings.Join(conds, " OR ") + ")"
+	if before > 0 {
+		where, args = where+" AND commit_no < ?", append(args, before)
+	}
+	return list[Movement](ctx, r.q, "movement", where+" ORDER BY commit_no DESC, id LIMIT ?", append(args, limit)...)
+}
+
+// Audit returns audit rows after a commit, in order.
+func (r reader) Audit(ctx context.Context, after gateway.Commit, limit int) ([]AuditRow, error) {
+	return list[AuditRow](ctx, r.q, "audit", "commit_no > ? ORDER BY commit_no, ordinal LIMIT ?", after, limit)
+}
+
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+func anys[T any](in []T) []any {
+	out := make([]any, len(in))
+	for i, x := range in {
+		out[i] = x
+	}
+	return out
+}

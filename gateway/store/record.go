@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"customs.example/gateway"
+)
+
+// instant is how an instant is stored: UTC, fixed width, so that text order is time
+// order. The zero time is the empty text.
+const instant = "2006-01-02T15:04:05.000000000Z"
+
+// A record is a struct whose fields carry their column in a `db` tag. Times are
+// stored as instants, digests as hexadecimal, slices and structs as JSON.
+
+type column struct {
+	name  string
+	index int
+}
+
+var recordColumns sync.Map // reflect.Type -> []column
+
+func columns(t reflect.Type) []column {
+	if c, ok := recordColumns.Load(t); ok {
+		return c.([]column)
+	}
+	var cols []column
+	for i := range t.NumField() {
+		if name := t.Field(i).Tag.Get("db"); name != "" {
+			cols = append(cols, column{name, i})
+		}
+	}
+	recordColumns.Store(t, cols)
+	return cols
+}
+
+func names(cols []column) string {
+	out := make([]string, len(cols))
+	for i, c := range cols {
+		out[i] = c.name
+	}
+	return strings.Join(out, ", ")
+}
+
+// toColumn turns a field's value into what the driver stores.
+func toColumn(v reflect.Value) (any, error) {
+	switch x := v.Interface().(type) {
+	case time.Time:
+		return formatTime(x), nil
+	case gateway.Digest:
+		if x.IsZero() {
+			return "", nil
+		}
+		return x.String(), nil
+	case []byte:
+		return x, nil
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return v.String(), nil
+	case reflect.Int, reflect.Int64:
+		return v.Int(), nil
+	case reflect.Bool:
+		return v.Bool(), nil
+	}
+	return json.Marshal(v.Interface())
+}
+
+// cell scans one column into one field.
+type cell struct{ v reflect.Value }
+
+func (c cell) Scan(src any) error {
+	var text []byte
+	switch x := src.(type) {
+	case nil:
+		return nil
+	case string:
+		text = []byte(x)
+	case []byte:
+		text = x
+	case int64:
+		if c.v.Kind() == reflect.Bool {
+			c.v.SetBool(x != 0)
+		} else {
+			c.v.SetInt(x)
+		}
+		return nil
+	default:
+		return fmt.Errorf("unexpected column type %T", src)
+	}
+	switch p := c.v.Addr().Interface().(type) {
+	case *time.Time:
+		t, err := parseTime(string(text))
+		*p = t
+		return err
+	case *gateway.Digest:
+		if len(text) == 0 {
+			return nil
+		}
+		return p.UnmarshalText(text)
+	case *[]byte:
+		*p = append([]byte(nil), text...)
+		return nil
+	}
+	if c.v.Kind() == reflect.String {
+		c.v.SetString(string(text))
+		return nil
+	}
+	return json.Unmarshal(text, c.v.Addr().Interface())
+}
+
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(instant)
+}
+
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	return time.Parse(instant, s)
+}
+
+// put inserts a record, or replaces the one with the same key.
+func put[T any](tx *sql.Tx, table string, rec *T) error {
+	v := reflect.ValueOf(rec).Elem()
+	cols := columns(v.Type())
+	args := make([]any, len(cols))
+	for i, c := range cols {
+		a, err := toColumn(v.Field(c.index))
+		if err != nil {
+			return fmt.Errorf("%s.%s: %w", table, c.name, err)
+		}
+		args[i] = a
+	}
+	marks := strings.TrimSuffix(strings.Repeat("?, ", len(cols)), ", ")
+	query := "INSERT OR REPLACE INTO " + table + " (" + names(cols) + ") VALUES (" + marks + ")"
+	if _, err := tx.Exec(query, args...); err != nil {
+		return fmt.Errorf("put %s: %w", table, err)
+	}
+	return nil
+}
+
+// queryer is a transaction or the pool of readers.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// list reads the records of a table that fit a WHERE clause with what follows it.
+func list[T any](ctx context.Context, q queryer, table, where string, args ...any) ([]T, error) {
+	cols := columns(reflect.TypeFor[T]())
+	rows, err := q.QueryContext(ctx, "SELECT "+names(cols)+" FROM "+table+" WHERE "+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", table, err)
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		var rec T
+		v := reflect.ValueOf(&rec).Elem()
+		dest := make([]any, len(cols))
+		for i, c := range cols {
+			dest[i] = cell{v.Field(c.index)}
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return nil, fmt.Errorf("read %s: %w", table, err)
+		}
+		out = append(out, rec)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list %s: %w", table, err)
+	}
+	return out, nil
+}
+
+// one reads the record that fits, or ErrNotFound.
+func one[T any](ctx context.Context, q queryer, table, where string, args ...any) (T, error) {
+	recs, err := list[T](ctx, q, table, where+" LIMIT 1", args...)
+	if err == nil && len(recs) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return recs[0], nil
+}
+
+// IgnoreNotFound returns nil for ErrNotFound, for reads whose absence is an answer.
+func IgnoreNotFound(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"time"
+
+	"customs.example/gateway"
+)
+
+// Doors that bytes arrive through.
+const (
+	DoorSubmit = "submit"
+	DoorPeer   = "peer"
+	DoorBorder = "border"
+)
+
+// Arrival is what came in through a door, as it came, before it is judged.
+type Arrival struct {
+	Door       string         `db:"door"`
+	Party      string         `db:"party"` // office or administration
+	ID         string         `db:"id"`
+	Caller     string         `db:"caller"`
+	MediaType  string         `db:"media_type"`
+	Recipients []string       `db:"recipients"`
+	Header     []byte         `db:"header"`
+	Signature  []byte         `db:"signature"`
+	Content    []byte         `db:"content"`
+	Digest     gateway.Digest `db:"digest"`
+	Received   time.Time      `db:"received"`
+	Attempts   int            `db:"attempts"`
+	Judged     bool           `db:"judged"`
+	Receipt    *Statement     `db:"receipt"` // the signed RCV given for it
+	Commit     gateway.Commit `db:"commit_no"`
+}
+
+// Statement is a signed statement: header, statement and signature, exact bytes.
+type Statement struct {
+	Header    []byte `json:"header"`
+	Statement []byte `json:"statement"`
+	Signature []byte `json:"signature"`
+}
+
+// Submission is what became of what an office sent.
+type Submission struct {
+	Office     string                  `db:"office"`
+	ID         string                  `db:"id"`
+	Kind       string                  `db:"kind"`
+	State      gateway.SubmissionState `db:"state"`
+	Reason     string                  `db:"reason"`
+	Received   time.Time               `db:"received"`
+	Digest     gateway.Digest          `db:"digest"`
+	Batch      string                  `db:"batch"`
+	DocumentID string                  `db:"document_id"`
+	Mapping    string                  `db:"mapping"` // table that decoded it; empty for canonical JSON
+	Route      string                  `db:"route"`
+	Part       string                  `db:"part"` // which part of the route's recipe it is
+	JoinKey    string                  `db:"join_key"`
+	WaitsFor   []string                `db:"waits_for"`
+	Expires    time.Time               `db:"expires"`
+	MessageID  gateway.MessageID       `db:"message_id"`
+	Faults     gateway.Faults          `db:"faults"`
+	Canonical  []byte                  `db:"canonical"`
+	Commit     gateway.Commit          `db:"commit_no"`
+}
+
+// Message is a message to a partner, with its outbox state.
+type Message struct {
+	ID              gateway.MessageID      `db:"id"`
+	Route           string                 `db:"route"`
+	Kind            string                 `db:"kind"`
+	Recipient       gateway.Administration `db:"recipient"`
+	Sequence        gateway.Commit         `db:"sequence"` // the commit that created it
+	Conversation    string                 `db:"conversation"`
+	Chain           gateway.MessageID      `db:"chain"`
+	DocumentID      string                 `db:"document_id"`
+	State           gateway.MessageState   `db:"state"`
+	Reason          string                 `db:"reason"`
+	Created         time.Time              `db:"created"`
+	ExpectedArrival time.Time              `db:"expected_arrival"`
+	LateBy          time.Duration          `db:"late_by"`
+	ValidUntil      time.Time              `db:"valid_until"`
+	Header          []byte                 `db:"header"`
+	Signature       []byte                 `db:"signature"`
+	Payload         []byte                 `db:"payload"`
+	PayloadDigest   gateway.Digest         `db:"payload_digest"`
+	Canonical       []byte                 `db:"canonical"`
+	CanonicalDigest gateway.Digest         `db:"canonical_digest"`
+	Mapping         string                 `db:"mapping"`
+	MappingDigest   gateway.Digest         `db:"mapping_digest"`
+	SchemaDigest    gateway.Digest         `db:"schema_digest"`
+	Attempts        int                    `db:"attempts"`
+	NextAttempt     time.Time              `db:"next_attempt"`
+	LastError       string                 `db:"last_error"`
+	Receipt         *Statement             `db:"receipt"`
+	Answers         []Answer               `db:"answers"`
+	Commit          gateway.Commit         `db:"commit_no"`
+}
+
+// Answer is a partner administration's business answer to a message.
+type Answer struct {
+	MessageID    gateway.MessageID `json:"messageId"`
+	Status       string            `json:"status"`
+	Registration string            `json:"registration"`
+	Results      []string          `json:"results"`
+	Received     time.Time         `json:"received"`
+}
+
+// Inbound is a message from a partner, judged.
+type Inbound struct {
+	ID              gateway.MessageID      `db:"id"`
+	Sender          gateway.Administration `db:"sender"`
+	Kind            string                 `db:"kind"`
+	DocumentID      string                 `db:"document_id"`
+	State           gateway.MessageState   `db:"state"`
+	Received        time.Time              `db:"received"`
+	ExpectedArrival time.Time              `db:"expected_arrival"`
+	LateBy          time.Duration          `db:"late_by"`
+	PayloadDigest   gateway.Digest         `db:"payload_digest"`
+	Canonical       []byte                 `db:"canonical"`
+	CanonicalDigest gateway.Digest         `db:"canonical_digest"`
+	Mapping         string                 `db:"mapping"`
+	Faults          gateway.Faults         `db:"faults"`
+	Unread          []string               `db:"unread"`
+	Answers         []string               `db:"answers"`
+	Receipt         *Statement             `db:"receipt"`
+	AcknowledgedBy  string                 `db:"acknowledged_by"`
+	AcknowledgedAt  time.Time              `db:"acknowledged_at"`
+	MovementID      gateway.MovementID     `db:"movement_id"`
+	Commit          gateway.Commit         `db:"commit_no"`
+}
+
+// Movement is a movement as its owner serialised it.
+type Movement struct {
+	ID     gateway.MovementID `db:"id"`
+	Opened time.Time          `db:"opened"`
+	Body   []byte             `db:"body"`
+	Commit gateway.Commit     `db:"commit_no"`
+}
+
+// Identifier is something a movement is found by: its kind and its folded value.
+type Identifier struct{ Kind, Folded string }
+
+// AuditRow is one entry of the audit trail. It holds digests, never payload.
+type AuditRow struct {
+	Commit  gateway.Commit `db:"commit_no"`
+	Ordinal int            `db:"ordinal"`
+	At      time.Time      `db:"at"`
+	Actor   string         `db:"actor"`
+	Event   string         `db:"event"`
+	Subject string         `db:"subject"`
+	Digest  gateway.Digest `db:"digest"`
+}

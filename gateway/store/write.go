@@ -1,0 +1,88 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"time"
+
+	"customs.example/gateway"
+)
+
+// Tx is a unit of work. Every record it puts carries its commit number.
+type Tx struct {
+	reader
+	tx      *sql.Tx
+	Commit  gateway.Commit
+	now     time.Time
+	audited int
+}
+
+// announced is one row of the table of what has been announced.
+type announced struct {
+	Route     string            `db:"route"`
+	Subject   string            `db:"subject"`
+	MessageID gateway.MessageID `db:"message_id"`
+}
+
+// Now is the instant the unit runs at.
+func (t *Tx) Now() time.Time { return t.now }
+
+// PutArrival stores what arrived.
+func (t *Tx) PutArrival(a Arrival) error {
+	a.Commit = t.Commit
+	return put(t.tx, "arrival", &a)
+}
+
+// PutSubmission stores a submission.
+func (t *Tx) PutSubmission(s Submission) error {
+	s.Commit = t.Commit
+	return put(t.tx, "submission", &s)
+}
+
+// PutMessage stores an outgoing message; the submissions it was made from change with it.
+func (t *Tx) PutMessage(m Message) error {
+	m.Commit = t.Commit
+	if m.Sequence == 0 {
+		m.Sequence = t.Commit
+	}
+	if err := put(t.tx, "message", &m); err != nil {
+		return err
+	}
+	if _, err := t.tx.Exec(`UPDATE submission SET commit_no = ? WHERE message_id = ?`, t.Commit, m.ID); err != nil {
+		return fmt.Errorf("touch submissions: %w", err)
+	}
+	return nil
+}
+
+// PutAnnounced notes that a message announced a subject on a route.
+func (t *Tx) PutAnnounced(route, subject string, id gateway.MessageID) error {
+	return put(t.tx, "announced", &announced{route, subject, id})
+}
+
+// PutInbound stores a message from a partner.
+func (t *Tx) PutInbound(m Inbound) error {
+	m.Commit = t.Commit
+	return put(t.tx, "inbox", &m)
+}
+
+// PutMovement stores a movement with all that it is found by.
+func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
+	m.Commit = t.Commit
+	if err := put(t.tx, "movement", &m); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		_, err := t.tx.Exec(`INSERT OR IGNORE INTO movement_identifier (movement_id, kind, folded) VALUES (?, ?, ?)`, m.ID, id.Kind, id.Folded)
+		if err != nil {
+			return fmt.Errorf("index movement: %w", err)
+		}
+	}
+	return nil
+}
+
+// Audit adds an entry to the audit trail. Every unit of work MUST leave at least one.
+func (t *Tx) Audit(actor, event, subject string, digest gateway.Digest) error {
+	t.audited++
+	row := AuditRow{Commit: t.Commit, Ordinal: t.audited, At: t.now, Actor: actor, Event: event, Subject: subject, Digest: digest}
+	return put(t.tx, "audit", &row)
+}
