@@ -193,21 +193,22 @@ func (sc *Schema) Digest() gateway.Digest { return sc.digest }
 // Parse reads a document without judging it by any schema. The document is nil when
 // there are faults.
 func Parse(raw []byte, lim Limits) (*xmltree.Document, gateway.Faults) {
-	r := read(raw, lim, nil)
+	r := read(raw, lim, func(*xmltree.Element) (*Schema, gateway.Faults) { return nil, nil })
 	return r.Document, r.Faults
 }
 
 // Check reads a document and judges it by the schema.
 func (sc *Schema) Check(raw []byte, lim Limits) Result {
-	sc.mu.RLock()
-	defer sc.mu.RUnlock()
-	if sc.compiled == 0 {
-		panic("schema: Check after Close")
-	}
-	return read(raw, lim, sc)
+	return read(raw, lim, func(*xmltree.Element) (*Schema, gateway.Faults) { return sc, nil })
 }
 
-func read(raw []byte, lim Limits, sc *Schema) Result {
+// CheckBy reads a document and judges it by the schema that choose finds for its root.
+// Where choose finds none, its faults are the result's.
+func CheckBy(raw []byte, lim Limits, choose func(root *xmltree.Element) (*Schema, gateway.Faults)) Result {
+	return read(raw, lim, choose)
+}
+
+func read(raw []byte, lim Limits, choose func(*xmltree.Element) (*Schema, gateway.Faults)) Result {
 	count, faults := passes(raw, lim)
 	if faults != nil {
 		return Result{Faults: faults}
@@ -222,8 +223,15 @@ func read(raw []byte, lim Limits, sc *Schema) Result {
 		return malformed(err)
 	}
 	r := Result{Document: f.tree(count.lines)}
+	sc, faults := choose(r.Document.Root)
 	if sc == nil {
+		r.Faults = faults
 		return r
+	}
+	sc.mu.RLock()
+	defer sc.mu.RUnlock()
+	if sc.compiled == 0 {
+		panic("schema: Check after Close")
 	}
 	if root := r.Document.Root; !slices.Contains(sc.roots, root.Name) {
 		r.Faults = gateway.Faults{sc.wrongRoot(root)}

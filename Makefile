@@ -1,0 +1,51 @@
+# make demo   two gateways exchange a truck's data, on this machine
+# make test   everything that is checked, as the README says
+# make build  bin/gatewayd, bin/gatewayctl, bin/demo
+
+GO  ?= go
+BUF  = $(GO) tool -modfile=../../buf.mod buf
+
+.PHONY: demo test build deps generate published bench clean
+
+demo: build
+	@bin/demo -bin bin
+
+build: deps
+	@$(GO) build -o bin/ ./cmd/...
+
+test: deps
+	@unformatted=$$(gofmt -l cmd gateway mappings xsd); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	@$(GO) vet ./...
+	@$(GO) test -race ./...
+
+# libxml2 and a C compiler; xmllint for the tests that compare our schemas with others.
+deps:
+	@missing=; \
+	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	command -v pkg-config >/dev/null || missing="$$missing pkg-config"; \
+	pkg-config --exists libxml-2.0 2>/dev/null || missing="$$missing libxml2-dev"; \
+	command -v xmllint >/dev/null || missing="$$missing libxml2-utils"; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing$$missing"; \
+			{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; } >/tmp/customs-deps.log 2>&1 \
+				|| { cat /tmp/customs-deps.log; exit 1; }; \
+		else \
+			echo "install first: sudo apt-get install$$missing"; exit 1; \
+		fi; \
+	fi
+
+# Go code from the protos, with the sums that a test compares.
+generate:
+	cd gateway/api && $(BUF) generate
+	$(GO) test ./gateway/api -run TestSums -update
+
+# Rewrites expected results; review them as a diff.
+published:
+	$(GO) test ./mappings/... ./gateway/... -update
+
+bench: deps
+	$(GO) test -run '^$$' -bench . -benchmem ./gateway/...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"customs.example/gateway/codelist"
+	"customs.example/gateway/expr"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/mapping"
+	"customs.example/gateway/release"
+	"customs.example/gateway/schema"
+	"customs.example/gateway/validate"
+	"customs.example/mappings"
+	"customs.example/xsd"
+)
+
+// overlay is a file system whose first layer adds to or replaces the second's files.
+type overlay struct{ top, base fs.FS }
+
+func (o overlay) Open(name string) (fs.File, error) {
+	f, err := o.top.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return o.base.Open(name)
+	}
+	return f, err
+}
+
+// ReadDir merges the directory of both layers.
+func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
+	top, err := fs.ReadDir(o.top, name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	base, baseErr := fs.ReadDir(o.base, name)
+	if err != nil && baseErr != nil {
+		return nil, baseErr
+	}
+	for _, e := range base {
+		if !slices.ContainsFunc(top, func(t fs.DirEntry) bool { return t.Name() == e.Name() }) {
+			top = append(top, e)
+		}
+	}
+	slices.SortFunc(top, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return top, nil
+}
+
+// data is the embedded data, with a directory of the same layout (mappings/, xsd/)
+// over it if one is given.
+func data(dir string) (tables, schemas fs.FS, err error) {
+	if dir == "" {
+		return mappings.FS, xsd.FS, nil
+	}
+	if info, err := os.Stat(dir); err != nil {
+		return nil, nil, err
+	} else if !info.IsDir() {
+		return nil, nil, fmt.Errorf("%s is no directory", dir)
+	}
+	return overlay{os.DirFS(filepath.Join(dir, "mappings")), mappings.FS}, overlay{os.DirFS(filepath.Join(dir, "xsd")), xsd.FS}, nil
+}
+
+// loadChain loads everything that the pure part of the gateway needs.
+func loadChain(dir string) (*flow.Chain, error) {
+	tables, schemas, err := data(dir)
+	if err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	lists, err := codelist.Load(tables)
+	if err != nil {
+		return nil, fmt.Errorf("code lists: %w", err)
+	}
+	env, err := expr.New(lists)
+	if err != nil {
+		return nil, fmt.Errorf("expressions: %w", err)
+	}
+	c := &flow.Chain{Limits: schema.DefaultLimits}
+	if c.Rules, err = validate.Load(tables, env, lists); err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	if c.Tables, err = mapping.Load(tables, env, lists); err != nil {
+		return nil, fmt.Errorf("tables: %w", err)
+	}
+	if c.Routes, err = release.Load(tables, c.Tables); err != nil {
+		return nil, fmt.Errorf("routes: %w", err)
+	}
+	if c.Schemas, err = schema.Load(schemas); err != nil {
+		return nil, fmt.Errorf("schemas: %w", err)
+	}
+	return c, nil
+}
+
+// readFile reads a file, or standard input for "-".
+func readFile(name string, stdin io.Reader) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(stdin)
+	}
+	return os.ReadFile(name)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// writeFile writes what make prints to a file, or to standard output for "-". The file
+// appears only when all of it is written.
+func writeFile(name string, stdout io.Writer, content []byte) error {
+	if name == "-" {
+		_, err := stdout.Write(content)
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(content)
+	if err := errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
+}

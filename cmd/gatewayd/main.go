@@ -1,0 +1,107 @@
+// Command gatewayd is the customs gateway and the tools that need its files: it
+// serves, translates, validates and makes a development PKI. It refuses to start on a
+// configuration or data that it does not fully understand.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // offices' zones must not depend on the machine
+
+	"customs.example/gateway"
+)
+
+// Exit codes of every command.
+const (
+	exitOK     = 0
+	exitFaulty = 1 // the content is wrong; the faults are printed
+	exitFailed = 2 // the command could not run
+)
+
+// command is one of gatewayd's commands.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) error
+}
+
+// stdio is where a command reads and prints.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+var commands = []command{
+	{"serve", "run the gateway: -config FILE [-check]", serve},
+	{"translate", "translate documents offline: (-mapping TABLE | -route ROUTE) -in FILE -out FILE [-trace FILE] [-data DIR]", translate},
+	{"validate", "judge a document: [-as TABLE] [-lang LANG] [-data DIR] FILE", validateFile},
+	{"certs", "make a development PKI: -dir DIR", certs},
+}
+
+// errFaulty ends a command whose faults are printed already.
+var errFaulty = errors.New("the content has faults")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, args []string, std stdio) int {
+	if len(args) == 0 {
+		usage(std.err)
+		return exitFailed
+	}
+	for _, c := range commands {
+		if c.name != args[0] {
+			continue
+		}
+		flags := flag.NewFlagSet("gatewayd "+c.name, flag.ContinueOnError)
+		flags.SetOutput(std.err)
+		flags.Usage = func() {
+			fmt.Fprintf(std.err, "gatewayd %s: %s\n", c.name, c.summary)
+			flags.PrintDefaults()
+			fmt.Fprintln(std.err, "exit: 0 no error, 1 the content is wrong (faults are printed), 2 could not run")
+		}
+		err := c.run(ctx, flags, args[1:], std)
+		switch {
+		case err == nil, errors.Is(err, flag.ErrHelp):
+			return exitOK
+		case errors.Is(err, errFaulty):
+			return exitFaulty
+		}
+		fmt.Fprintf(std.err, "gatewayd %s: %v\n", c.name, err)
+		return exitFailed
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+		usage(std.out)
+		return exitOK
+	}
+	fmt.Fprintf(std.err, "gatewayd: unknown command %q\n", args[0])
+	usage(std.err)
+	return exitFailed
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: gatewayd COMMAND [flags]; gatewayd COMMAND -h says more")
+	for _, c := range commands {
+		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
+	}
+}
+
+// printFaults prints faults as a JSON list and returns errFaulty if they refuse.
+func printFaults(w io.Writer, faults gateway.Faults, lang string) error {
+	if err := writeJSON(w, faults.Report(lang)); err != nil {
+		return err
+	}
+	if faults.Refuse() {
+		return errFaulty
+	}
+	return nil
+}

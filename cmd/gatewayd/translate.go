@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/mapping"
+	"customs.example/gateway/validate"
+)
+
+// files is a flag that may be given several times.
+type files []string
+
+func (f *files) String() string     { return fmt.Sprint(*f) }
+func (f *files) Set(s string) error { *f = append(*f, s); return nil }
+
+// job is one offline translation.
+type job struct {
+	in               files
+	out, trace, lang string
+	mapping, route   string
+	messageID        string
+	at               time.Time
+}
+
+func translate(_ context.Context, flags *flag.FlagSet, args []string, std stdio) error {
+	var j job
+	var dir, at string
+	flags.StringVar(&j.mapping, "mapping", "", "table, such as ru/auto-preliminary.v1: canonical JSON to its XML, or the reverse")
+	flags.StringVar(&j.route, "route", "", "route: the whole chain, from national documents to the partner's XML")
+	flags.Var(&j.in, "in", "file to read (- is standard input); with -route once for each part")
+	flags.StringVar(&j.out, "out", "-", "file to write")
+	flags.StringVar(&j.trace, "trace", "", "file for the trace: where every value came from")
+	flags.StringVar(&j.lang, "lang", "en", "language of faults")
+	flags.StringVar(&j.messageID, "message-id", "", "id of the message, with -route (default: made of the inputs' digests)")
+	flags.StringVar(&at, "at", "", "instant to judge by, RFC 3339 (default now)")
+	flags.StringVar(&dir, "data", "", "directory with more mappings/ and xsd/")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case (j.mapping == "") == (j.route == ""):
+		return errors.New("give -mapping or -route")
+	case len(j.in) == 0, j.mapping != "" && len(j.in) > 1:
+		return errors.New("give -in FILE (several only with -route)")
+	}
+	j.at = time.Now()
+	if at != "" {
+		var err error
+		if j.at, err = time.Parse(time.RFC3339, at); err != nil {
+			return fmt.Errorf("-at: %w", err)
+		}
+	}
+	chain, err := loadChain(dir)
+	if err != nil {
+		return err
+	}
+	contents := make([][]byte, len(j.in))
+	for i, name := range j.in {
+		if contents[i], err = readFile(name, std.in); err != nil {
+			return err
+		}
+	}
+	if j.route != "" {
+		return j.byRoute(chain, contents, std)
+	}
+	return j.byTable(chain, contents[0], std)
+}
+
+// byTable converts one document; it does not judge what it says.
+func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
+	table, ok := c.Tables.Table(j.mapping)
+	if !ok {
+		return fmt.Errorf("no table %q; there are %s", j.mapping, tableNames(c))
+	}
+	if flow.MediaType(raw) == flow.XML {
+		r := c.ReadAs(raw, table)
+		if r.Document == nil || r.Unreadable() {
+			return printFaults(std.out, r.Faults, j.lang)
+		}
+		return j.write(std, append(document.MarshalIndent(r.Document), '\n'), r.SourceLinks(), r.Faults)
+	}
+	p := document.Parse(raw)
+	if p.Faults.Refuse() {
+		return printFaults(std.out, p.Faults, j.lang)
+	}
+	encoded, trace, faults := table.Encode(p.Document, true)
+	faults = mapping.Locate(faults, p.Locate)
+	if !encoded.IsZero() {
+		for _, f := range c.Conform(table, encoded.Bytes()).Faults {
+			if link, ok := trace.ByPlace(f.Location.Expr); ok {
+				f.Path, f.Location = link.Path, p.Locate(link.Path)
+			}
+			faults = append(faults, f)
+		}
+	}
+	if faults.Refuse() {
+		return printFaults(std.out, faults, j.lang)
+	}
+	return j.write(std, encoded.Bytes(), trace, faults)
+}
+
+// byRoute runs the whole chain: decode, validate, join, release, encode, schema.
+func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
+	rt, ok := c.Routes.Route(j.route)
+	if !ok {
+		return fmt.Errorf("no route %q; there are %s", j.route, routeNames(c))
+	}
+	scope := validate.Scope{Own: rt.From, Partner: rt.To, At: j.at}
+	var plan flow.Plan
+	var parts []flow.Part
+	var faults gateway.Faults
+	for i, raw := range contents {
+		r := c.Read(raw, flow.MediaType(raw))
+		_, found := c.Validate(r, scope)
+		if r.Document != nil {
+			p, ok := c.PlanFor(rt, r)
+			if !ok {
+				found = append(found, gateway.Fault{Code: gateway.RouteNone, Severity: gateway.Error, Value: r.Kind, Expected: rt.Name})
+			}
+			plan = p
+			parts = append(parts, flow.Part{Name: p.Part, Submission: j.in[i], Reading: r})
+		}
+		for _, f := range found {
+			if len(contents) > 1 {
+				f.Location.Document = j.in[i]
+			}
+			faults = append(faults, f)
+		}
+	}
+	if !faults.Refuse() {
+		if missing := plan.Missing(parts); len(missing) > 0 {
+			faults = append(faults, gateway.Fault{Code: gateway.PartMissing, Severity: gateway.Error, Value: fmt.Sprint(missing), Expected: rt.Name})
+		}
+	}
+	if faults.Refuse() {
+		return printFaults(std.out, faults, j.lang)
+	}
+	t := c.Translate(plan, parts, gateway.MessageID(j.id(contents)), scope)
+	if t.Faults.Refuse() {
+		return printFaults(std.out, t.Faults, j.lang)
+	}
+	return j.write(std, t.Encoded.Bytes(), t.Explain(), append(faults, t.Faults...))
+}
+
+// id is the message id given, or one that the same inputs always give.
+func (j job) id(contents [][]byte) string {
+	if j.messageID != "" {
+		return j.messageID
+	}
+	digest := gateway.DigestOf(bytes.Join(contents, nil))
+	return uuid.NewSHA1(uuid.NameSpaceURL, digest[:]).String()
+}
+
+// write writes the output and its trace. Warnings go beside the output, where it does
+// not mix with them.
+func (j job) write(std stdio, content []byte, trace any, warnings gateway.Faults) error {
+	if err := writeFile(j.out, std.out, content); err != nil {
+		return err
+	}
+	if j.trace != "" {
+		var b bytes.Buffer
+		if err := writeJSON(&b, trace); err != nil {
+			return err
+		}
+		if err := writeFile(j.trace, std.out, b.Bytes()); err != nil {
+			return err
+		}
+	}
+	if len(warnings) > 0 {
+		return writeJSON(std.err, warnings.Report(j.lang))
+	}
+	return nil
+}
+
+func tableNames(c *flow.Chain) (names []string) {
+	for _, t := range c.Tables.Tables() {
+		names = append(names, t.ID())
+	}
+	return names
+}
+
+func routeNames(c *flow.Chain) (names []string) {
+	for _, rt := range c.Routes.All() {
+		names = append(names, rt.Name)
+	}
+	return names
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/validate"
+)
+
+func validateFile(_ context.Context, flags *flag.FlagSet, args []string, std stdio) error {
+	as := flags.String("as", "", "table whose format the file must have (default: told by its root)")
+	lang := flags.String("lang", "en", "language of the messages: en, zh, ru, kk, mn")
+	dir := flags.String("data", "", "directory with more mappings/ and xsd/")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
+		return errors.New("give one FILE (- is standard input)")
+	}
+	chain, err := loadChain(*dir)
+	if err != nil {
+		return err
+	}
+	raw, err := readFile(flags.Arg(0), std.in)
+	if err != nil {
+		return err
+	}
+	r, own, err := readAs(chain, raw, *as)
+	if err != nil {
+		return err
+	}
+	_, faults := chain.Validate(r, validate.Scope{Own: own, At: time.Now()})
+	return printFaults(std.out, faults, gateway.Language(*lang))
+}
+
+// readAs reads a document as the table says, or by what it is. The administration
+// whose format it is has its own rules.
+func readAs(c *flow.Chain, raw []byte, as string) (*flow.Reading, gateway.Administration, error) {
+	if as == "" {
+		r := c.Read(raw, flow.MediaType(raw))
+		if r.Table == nil {
+			return r, "", nil
+		}
+		return r, r.Table.Administration(), nil
+	}
+	table, ok := c.Tables.Table(as)
+	if !ok {
+		return nil, "", fmt.Errorf("no table %q; there are %s", as, tableNames(c))
+	}
+	return c.ReadAs(raw, table), table.Administration(), nil
+}

@@ -1,0 +1,379 @@
+package flow
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/mapping"
+	"customs.example/gateway/release"
+	"customs.example/gateway/schema"
+	"customs.example/gateway/validate"
+	"customs.example/gateway/xmltree"
+)
+
+// Media types of documents.
+const (
+	XML  = "application/xml"
+	JSON = "application/json"
+)
+
+// Chain is the pure part of both sentences: it reads, judges, joins and translates
+// documents, and touches nothing. The gateway and the offline tools share it.
+type Chain struct {
+	Schemas *schema.Set
+	Tables  *mapping.Library
+	Rules   *validate.Rules
+	Routes  *release.Routes
+	Limits  schema.Limits
+}
+
+// Reading is what could be read of a document's bytes, and what is wrong with them.
+type Reading struct {
+	Document *customsv1.Document // nil if nothing could be read
+	Kind     string
+	Table    *mapping.Table // nil for canonical JSON
+	Faults   gateway.Faults // in the sender's own places
+	Unread   []gateway.Location
+
+	locate     func(path string) gateway.Location
+	trace      mapping.Trace
+	unreadable bool
+}
+
+// MediaType tells canonical JSON from XML by the first byte that is no blank.
+func MediaType(raw []byte) string {
+	if trimmed := bytes.TrimLeft(raw, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
+		return JSON
+	}
+	return XML
+}
+
+// Read turns a document's bytes into a canonical document: XML by the table that its
+// root belongs to, JSON as it is.
+func (c *Chain) Read(raw []byte, mediaType string) *Reading {
+	switch mediaType {
+	case JSON:
+		return readJSON(raw)
+	case XML, "text/xml":
+		return c.readXML(raw)
+	}
+	return refused(fault(gateway.MediaTypeUnknown, mediaType, XML+" or "+JSON))
+}
+
+func readJSON(raw []byte) *Reading {
+	p := document.Parse(raw)
+	r := &Reading{Document: p.Document, Faults: p.Faults, locate: p.Locate}
+	if p.Document != nil {
+		r.Kind = document.Kind(p.Document)
+	}
+	return r
+}
+
+func (c *Chain) readXML(raw []byte) *Reading {
+	return c.readBy(raw, func(root *xmltree.Element) (*mapping.Table, gateway.Faults) {
+		tables := c.Tables.Match(root.Name)
+		if len(tables) == 0 {
+			return nil, gateway.Faults{c.noTable(root)}
+		}
+		// The newest version; what names an older one is read by that.
+		return slices.MaxFunc(tables, func(a, b *mapping.Table) int { return a.Version() - b.Version() }), nil
+	})
+}
+
+// ReadAs reads XML by one table and its schema, whatever its root says.
+func (c *Chain) ReadAs(raw []byte, t *mapping.Table) *Reading {
+	return c.readBy(raw, func(*xmltree.Element) (*mapping.Table, gateway.Faults) { return t, nil })
+}
+
+func (c *Chain) readBy(raw []byte, choose func(root *xmltree.Element) (*mapping.Table, gateway.Faults)) *Reading {
+	var t *mapping.Table
+	checked := schema.CheckBy(raw, c.Limits, func(root *xmltree.Element) (sc *schema.Schema, faults gateway.Faults) {
+		if t, faults = choose(root); t == nil {
+			return nil, faults
+		}
+		return c.schemaOf(t)
+	})
+	if checked.Document == nil || t == nil || checked.Conforming.IsZero() && unjudged(checked.Faults) {
+		return refused(checked.Faults...)
+	}
+	decoded := t.Decode(checked.Document)
+	root := checked.Document.Root
+	return &Reading{
+		Document: decoded.Document, Kind: t.Kind(), Table: t, Unread: decoded.Unread, trace: decoded.Trace,
+		unreadable: decoded.Faults.Refuse(),
+		Faults:     merge(checked.Faults, decoded.Faults),
+		locate: func(path string) gateway.Location {
+			if link, ok := decoded.Trace.ByPath(path); ok {
+				return link.Place
+			}
+			return root.Location()
+		},
+	}
+}
+
+// schemaOf returns a table's schema, or the fault that it is not there.
+func (c *Chain) schemaOf(t *mapping.Table) (*schema.Schema, gateway.Faults) {
+	if sc, ok := c.Schemas.Schema(t.Schema()); ok {
+		return sc, nil
+	}
+	return nil, gateway.Faults{fault(gateway.SchemaMissing, t.Schema(), t.ID())}
+}
+
+// unjudged reports whether a document was not judged at all: it is another message
+// than the schema's, or its schema is not there.
+func unjudged(faults gateway.Faults) bool {
+	return slices.ContainsFunc(faults, func(f gateway.Fault) bool {
+		return f.Code == gateway.XSDRoot || f.Code == gateway.SchemaMissing
+	})
+}
+
+func (c *Chain) noTable(root *xmltree.Element) gateway.Fault {
+	return gateway.Fault{
+		Code: gateway.FormatUnknown, Severity: gateway.Error, Location: root.Location(),
+		Value: root.Name.String(), Expected: c.Tables.Nearest(root.Name),
+	}
+}
+
+// Unreadable reports whether the table could not convert all that it reads. A document
+// that is only invalid is converted: to judge it is another step.
+func (r *Reading) Unreadable() bool { return r.unreadable }
+
+func refused(faults ...gateway.Fault) *Reading {
+	return &Reading{Faults: faults, locate: func(string) gateway.Location { return gateway.Location{} }}
+}
+
+// Validate judges what was read by the dictionary and the business rules. Its faults
+// are all of them, those of the reading first.
+func (c *Chain) Validate(r *Reading, s validate.Scope) (validate.Passed, gateway.Faults) {
+	if r.Document == nil {
+		return validate.Passed{}, r.Faults
+	}
+	passed, found := c.Rules.Check(r.Document, s)
+	faults := merge(r.Faults, mapping.Locate(found, r.locate))
+	if faults.Refuse() {
+		return validate.Passed{}, faults
+	}
+	return passed, faults
+}
+
+// merge adds the faults of a later step to those of earlier ones. What an earlier
+// step said of the very same value is not said again.
+func merge(earlier, later gateway.Faults) gateway.Faults {
+	type spot struct{ document, place, value string }
+	said := make(map[spot]bool, len(earlier))
+	for _, f := range earlier {
+		if f.Severity == gateway.Error && f.Value != "" {
+			said[spot{f.Location.Document, f.Location.Expr, f.Value}] = true
+		}
+	}
+	out := slices.Clone(earlier)
+	for _, f := range later {
+		if !said[spot{f.Location.Document, f.Location.Expr, f.Value}] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Plan says which route takes a document, and as which part of its recipe.
+type Plan struct {
+	Route *release.Route
+	Join  *mapping.Join // nil for a route without recipe
+	Part  string
+	Key   string // what the parts of one message have in common
+}
+
+// Addressing is who sends, from which office, to whom, and when.
+type Addressing struct {
+	Own    gateway.Administration
+	Office string
+	To     []gateway.Administration // empty: the routes decide
+	At     time.Time
+}
+
+// Plan finds the one route that takes a document. None or several is a fault that
+// lists them.
+func (c *Chain) Plan(r *Reading, a Addressing) (Plan, gateway.Faults) {
+	q := release.Query{From: a.Own, Office: a.Office, Kind: r.Kind, To: a.To, At: a.At}
+	if r.Table != nil {
+		q.Table = r.Table.ID()
+	}
+	var plans []Plan
+	var names []string
+	for _, rt := range c.Routes.Find(q) {
+		if p, ok := c.PlanFor(rt, r); ok {
+			plans, names = append(plans, p), append(names, rt.Name)
+		}
+	}
+	switch len(plans) {
+	case 1:
+		return plans[0], nil
+	case 0:
+		return Plan{}, gateway.Faults{fault(gateway.RouteNone, r.Kind, c.routesFor(a))}
+	}
+	return Plan{}, gateway.Faults{fault(gateway.RouteSeveral, r.Kind, strings.Join(names, ", "))}
+}
+
+// PlanFor says which part of a route's message a document is, if it is one.
+func (c *Chain) PlanFor(rt *release.Route, r *Reading) (Plan, bool) {
+	if rt.Recipe == "" {
+		return Plan{Route: rt}, rt.Kind == r.Kind
+	}
+	join, ok := c.Tables.Join(rt.Recipe)
+	if !ok {
+		return Plan{}, false
+	}
+	for _, part := range join.Parts() {
+		if part.Kind != r.Kind || part.Table != "" && r.Table != nil && r.Table.Name() != part.Table {
+			continue
+		}
+		keys, ok := join.Key(part.Name, r.Document)
+		if !ok {
+			keys = nil
+		}
+		return Plan{Route: rt, Join: join, Part: part.Name, Key: strings.Join(keys, "|")}, true
+	}
+	return Plan{}, false
+}
+
+// routesFor lists what the office's routes would have taken.
+func (c *Chain) routesFor(a Addressing) string {
+	var out []string
+	for _, rt := range c.Routes.All() {
+		if rt.From == a.Own {
+			out = append(out, rt.Name)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// Part is one national document of a message.
+type Part struct {
+	Name       string // its name in the recipe; empty without one
+	Submission string
+	*Reading
+}
+
+// Missing returns the names of the required parts that are not there.
+func (p Plan) Missing(parts []Part) []string {
+	if p.Join == nil {
+		return nil
+	}
+	var out []string
+	for _, want := range p.Join.Parts() {
+		if want.Required && !slices.ContainsFunc(parts, func(have Part) bool { return have.Name == want.Name }) {
+			out = append(out, want.Name)
+		}
+	}
+	return out
+}
+
+// Translation is a message ready to be sealed, with all that says how it came to be.
+// It is fit to be sealed only if no fault refuses.
+type Translation struct {
+	Released      release.Released
+	Encoded       mapping.Encoded
+	Conforming    schema.Conforming
+	Faults        gateway.Faults // in the senders' own places
+	Disagreements []mapping.Disagreement
+
+	parts  []Part
+	joined *mapping.Joined // nil without recipe
+	trace  mapping.Trace
+}
+
+// Translate joins the parts, validates, releases, encodes and checks the message with
+// this id. The first part is the one being judged: places in others name their submission.
+func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate.Scope) *Translation {
+	t := &Translation{parts: parts}
+	whole := parts[0].Reading
+	if p.Join != nil {
+		whole = t.join(p.Join, id)
+	}
+	passed, faults := c.Validate(whole, s)
+	t.Faults = faults
+	if passed.IsZero() {
+		return t
+	}
+	released, faults := p.Route.Release(passed)
+	t.Faults = append(t.Faults, mapping.Locate(faults, t.Locate)...)
+	if released.IsZero() {
+		return t
+	}
+	t.Released = released
+	table, ok := c.Tables.Table(p.Route.Table)
+	if !ok {
+		t.Faults = append(t.Faults, fault(gateway.TableMissing, p.Route.Table, p.Route.Name))
+		return t
+	}
+	encoded, trace, faults := table.Encode(released.Document(), true)
+	t.trace = trace
+	t.Faults = append(t.Faults, mapping.Locate(faults, t.Locate)...)
+	if encoded.IsZero() {
+		return t
+	}
+	t.Encoded = encoded
+	checked := c.Conform(table, encoded.Bytes())
+	for _, f := range checked.Faults {
+		f.Location, f.Path = t.sourceOf(f.Location)
+		t.Faults = append(t.Faults, f)
+	}
+	t.Conforming = checked.Conforming
+	return t
+}
+
+// Conform checks a table's output against its schema.
+func (c *Chain) Conform(t *mapping.Table, raw []byte) schema.Result {
+	return schema.CheckBy(raw, c.Limits, func(*xmltree.Element) (*schema.Schema, gateway.Faults) { return c.schemaOf(t) })
+}
+
+// join makes the parts one document, whose places are found in the parts.
+func (t *Translation) join(j *mapping.Join, id gateway.MessageID) *Reading {
+	docs := make(map[string]*customsv1.Document, len(t.parts))
+	for _, p := range t.parts {
+		docs[p.Name] = p.Document
+	}
+	joined := j.Run(docs, string(id))
+	t.joined, t.Disagreements = &joined, joined.Disagreements
+	return &Reading{Document: joined.Document, Kind: j.Kind(), Faults: mapping.Locate(joined.Faults, t.Locate), locate: t.Locate}
+}
+
+// Locate finds the place in a sender's document that a canonical value came from.
+func (t *Translation) Locate(path string) gateway.Location {
+	part, partPath, ok := t.partOf(path)
+	if !ok {
+		return t.parts[0].locate("")
+	}
+	loc := part.locate(partPath)
+	if part.Submission != t.parts[0].Submission {
+		loc.Document = part.Submission
+	}
+	return loc
+}
+
+// partOf follows a canonical path into the part it was joined from.
+func (t *Translation) partOf(path string) (Part, string, bool) {
+	if t.joined == nil {
+		return t.parts[0], path, true
+	}
+	name, partPath, ok := t.joined.Source(path)
+	i := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == name })
+	if !ok || i < 0 {
+		return Part{}, "", false
+	}
+	return t.parts[i], partPath, true
+}
+
+// sourceOf takes a place in the output back to the sender's document.
+func (t *Translation) sourceOf(place gateway.Location) (gateway.Location, string) {
+	link, ok := t.trace.ByPlace(place.Expr)
+	if !ok {
+		return t.Locate(""), ""
+	}
+	return t.Locate(link.Path), link.Path
+}

@@ -1,0 +1,197 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/peer"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// Retries of a delivery: quick tries first, then doubling with jitter up to a cap, for
+// as long as the message is valid.
+const (
+	QuickTries    = 5
+	QuickInterval = 500 * time.Millisecond
+	MaxInterval   = 15 * time.Minute
+	// VerdictInterval is how long a verdict is waited for after an RCV.
+	VerdictInterval = 2 * time.Second
+	// AttemptTimeout bounds one attempt.
+	AttemptTimeout = 30 * time.Second
+	// Parallel is how many messages travel to one partner at once.
+	Parallel = 8
+)
+
+// notify wakes the courier of an administration.
+func (g *Gateway) notify(to gateway.Administration) {
+	select {
+	case g.wake[to] <- struct{}{}:
+	default:
+	}
+}
+
+// courier delivers what is due to one administration until the context ends. Each has
+// its own, so that one partner's trouble never slows another.
+func (g *Gateway) courier(ctx context.Context, to gateway.Administration) {
+	for ctx.Err() == nil {
+		n, err := g.deliverDue(ctx, to)
+		if err != nil && ctx.Err() == nil {
+			g.Log.Error("deliver", "recipient", to, "error", err)
+		}
+		if n > 0 && err == nil {
+			continue
+		}
+		wait := time.Second
+		if next, err := g.Store.Read().NextDue(ctx, to); err == nil && !next.IsZero() {
+			wait = min(max(next.Sub(g.Now()), 10*time.Millisecond), wait)
+		}
+		select {
+		case <-ctx.Done():
+		case <-g.wake[to]:
+		case <-time.After(wait):
+		}
+	}
+}
+
+// deliverDue makes one attempt at each message that is due.
+func (g *Gateway) deliverDue(ctx context.Context, to gateway.Administration) (int, error) {
+	due, err := g.Store.Read().Due(ctx, to, g.Now(), Parallel)
+	if err != nil {
+		return 0, err
+	}
+	errs := make([]error, len(due))
+	var wg sync.WaitGroup
+	for i, m := range due {
+		wg.Go(func() { errs[i] = g.attempt(ctx, m) })
+	}
+	wg.Wait()
+	return len(due), errors.Join(errs...)
+}
+
+// attempt tries to deliver one message and records what came of it.
+func (g *Gateway) attempt(ctx context.Context, m store.Message) error {
+	now := g.Now()
+	if now.After(m.ValidUntil) {
+		return g.conclude(ctx, m, nil, func(m *store.Message) {
+			m.State = gateway.Dead
+			m.Reason = "expired: " + gateway.OutcomeUnknown
+			if m.Attempts == 0 || m.LastError != "" && m.Receipt == nil && !handed(m) {
+				m.Reason = "expired: " + gateway.NeverHandedOver
+			}
+		})
+	}
+	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
+	if err != nil {
+		return fmt.Errorf("restore message %s: %w", m.ID, err)
+	}
+	// On disk before a byte leaves: after a crash the outcome counts as unknown.
+	before := m.State
+	m.Attempts++
+	m.NextAttempt = now.Add(g.backoff(m.Attempts))
+	if m.State == gateway.Queued {
+		m.State = gateway.Sending
+	}
+	if err := g.conclude(ctx, m, nil, func(*store.Message) {}); err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
+	defer cancel()
+	signed, err := g.Links[m.Recipient].Deliver(bounded, sealed)
+	if err != nil {
+		return g.conclude(ctx, m, nil, func(m *store.Message) {
+			m.LastError = err.Error()
+			if errors.As(err, new(*peer.NotSentError)) {
+				m.State = before
+			}
+		})
+	}
+	receipt, err := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), g.Now())
+	if err != nil {
+		return g.conclude(ctx, m, nil, func(m *store.Message) { m.LastError = "receipt: " + err.Error() })
+	}
+	return g.conclude(ctx, m, &receipt, func(m *store.Message) {
+		m.LastError = ""
+		m.Receipt = (*store.Statement)(&signed)
+		if next := receipt.Verdict.State(); m.State.CanBecome(next) {
+			m.State = next
+		}
+		if receipt.Verdict == gateway.RCV {
+			m.NextAttempt = g.Now().Add(VerdictInterval)
+		}
+	})
+}
+
+// handed reports whether the partner may have the message.
+func handed(m *store.Message) bool { return m.State != gateway.Queued }
+
+// conclude changes a message in one unit of work. The faults of a refusal go to the
+// submissions it was made from, at the places in their own documents.
+func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt, change func(*store.Message)) error {
+	change(&m)
+	var refusal gateway.Faults
+	if receipt != nil && receipt.Verdict == gateway.ERR {
+		refusal = g.relocate(ctx, m, receipt.Faults)
+	}
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		now, err := tx.Message(ctx, m.ID)
+		if err != nil {
+			return err
+		}
+		m.Answers = now.Answers // an answer may have come meanwhile
+		if err := tx.PutMessage(m); err != nil {
+			return err
+		}
+		if len(refusal) > 0 {
+			parts, err := tx.Joined(ctx, m.ID)
+			if err != nil {
+				return err
+			}
+			for _, s := range parts {
+				s.Faults = refusal
+				if err := tx.PutSubmission(s); err != nil {
+					return err
+				}
+			}
+		}
+		return tx.Audit("gateway", "message "+string(m.State), string(m.ID), m.PayloadDigest)
+	})
+	if err != nil {
+		return fmt.Errorf("message %s: %w", m.ID, err)
+	}
+	return nil
+}
+
+// relocate takes the faults that a partner found in its own XML back to the places in
+// the documents that the values came from.
+func (g *Gateway) relocate(ctx context.Context, m store.Message, reports []gateway.Report) gateway.Faults {
+	faults := make(gateway.Faults, len(reports))
+	t, err := g.translateAgain(ctx, m.ID, "")
+	for i, r := range reports {
+		faults[i] = gateway.Fault{
+			Code: r.Code, Severity: r.Severity, Path: r.Path, Value: r.Value, Expected: r.Expected,
+			Location: gateway.Location{Expr: r.Location, Namespaces: r.Namespaces, Line: r.Line},
+			Texts:    map[string]string{"en": r.Message},
+		}
+		if err == nil {
+			faults[i].Location, _ = t.sourceOf(faults[i].Location)
+		}
+	}
+	return faults
+}
+
+// backoff is how long to wait after the n-th attempt.
+func (g *Gateway) backoff(n int) time.Duration {
+	if n <= QuickTries {
+		return QuickInterval
+	}
+	wait := MaxInterval
+	if shift := n - QuickTries; shift < 12 {
+		wait = min(QuickInterval<<shift, MaxInterval)
+	}
+	return wait - time.Duration(g.Jitter()*float64(wait)/4)
+}

@@ -1,0 +1,170 @@
+// Package flow owns the order of the steps: what is stored, judged, translated,
+// sealed, delivered and compared, and when somebody is answered. It refuses to know
+// SQL, XML, TLS or any wire: those who do are called in order.
+package flow
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/peer"
+	"customs.example/gateway/reconcile"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+	"customs.example/gateway/validate"
+)
+
+// Link hands sealed messages to a partner's gateway.
+type Link interface {
+	// Deliver returns the partner's receipt as received. An error wraps
+	// *peer.NotSentError if the partner cannot have the message.
+	Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
+}
+
+// Options make a Gateway. All are required but Links and Log.
+type Options struct {
+	Own        gateway.Administration
+	Chain      *Chain
+	Store      *store.Store
+	Keys       *seal.Keyring
+	Trust      *seal.Trust
+	Tolerances reconcile.Tolerances
+	Links      map[gateway.Administration]Link // who is asked to deliver for whom
+	Now        func() time.Time
+	NewID      func() string  // a fresh UUID
+	Jitter     func() float64 // in [0, 1)
+	Log        *slog.Logger
+}
+
+// Gateway runs both sentences for one administration.
+type Gateway struct {
+	Options
+	wake map[gateway.Administration]chan struct{} // tells a courier that a message is due
+}
+
+// New returns a gateway. Run starts its couriers.
+func New(o Options) *Gateway {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	g := &Gateway{Options: o, wake: make(map[gateway.Administration]chan struct{})}
+	for a := range o.Links {
+		g.wake[a] = make(chan struct{}, 1)
+	}
+	return g
+}
+
+// Caller is who asks, as the door has verified it.
+type Caller struct {
+	URI    string
+	Office string // the office it submits for
+}
+
+// Run judges what arrived before a stop and was not judged, then delivers and expires
+// until the context ends.
+func (g *Gateway) Run(ctx context.Context) error {
+	if err := g.recover(ctx); err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	for a := range g.Links {
+		go func() {
+			g.courier(ctx, a)
+			done <- struct{}{}
+		}()
+	}
+	g.sweep(ctx)
+	for range g.Links {
+		<-done
+	}
+	return nil
+}
+
+// recover judges arrivals that have no judgement.
+func (g *Gateway) recover(ctx context.Context) error {
+	arrivals, err := g.Store.Read().Unjudged(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range arrivals {
+		switch a.Door {
+		case store.DoorSubmit:
+			_, err = g.judgeSubmission(ctx, a)
+		case store.DoorPeer:
+			_, err = g.judgeInbound(ctx, a)
+		case store.DoorBorder:
+			_, err = g.judgeArrival(ctx, a)
+		}
+		if err != nil && !errors.As(err, new(gateway.Faults)) {
+			return err
+		}
+	}
+	return nil
+}
+
+// SweepEvery is how often held parts are looked through for those whose time is over.
+const SweepEvery = time.Minute
+
+func (g *Gateway) sweep(ctx context.Context) {
+	tick := time.NewTicker(SweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := g.ExpireHeld(ctx); err != nil && ctx.Err() == nil {
+				g.Log.Error("expire held parts", "error", err)
+			}
+		}
+	}
+}
+
+// ExpireHeld ends the held parts that have waited longer than their recipe allows.
+func (g *Gateway) ExpireHeld(ctx context.Context) error {
+	past, err := g.Store.Read().HeldPast(ctx, g.Now())
+	if err != nil || len(past) == 0 {
+		return err
+	}
+	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
+		for _, s := range past {
+			now, err := tx.Submission(ctx, s.Office, s.ID)
+			if err != nil {
+				return err
+			}
+			if now.State != gateway.Held {
+				continue
+			}
+			now.State, now.Reason = gateway.Expired, "the other parts did not come in time"
+			if err := tx.PutSubmission(now); err != nil {
+				return err
+			}
+		}
+		return tx.Audit("gateway", "held parts expired", past[0].Route, gateway.Digest{})
+	})
+	return err
+}
+
+func (g *Gateway) scope(partner gateway.Administration) validate.Scope {
+	return validate.Scope{Own: g.Own, Partner: partner, At: g.Now()}
+}
+
+func fault(code gateway.Code, value, expected string) gateway.Fault {
+	return gateway.Fault{Code: code, Severity: gateway.Error, Value: value, Expected: expected}
+}
+
+// asFaults returns the faults that an error carries, or one that says it is ours.
+func asFaults(err error) gateway.Faults {
+	var faults gateway.Faults
+	var one gateway.Fault
+	switch {
+	case errors.As(err, &faults):
+		return faults
+	case errors.As(err, &one):
+		return gateway.Faults{one}
+	}
+	return gateway.Faults{fault(gateway.Internal, "", "")}
+}

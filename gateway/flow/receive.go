@@ -1,0 +1,290 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/mapping"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// Receive takes one message from a partner and returns a signed receipt: PRS or ERR
+// when it could be judged, else RCV. A duplicate gets the same receipt bytes again.
+// An error that is gateway.Faults refuses the delivery itself; nothing was taken.
+func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Administration, header, signature, payload []byte) (store.Statement, error) {
+	if len(payload) > g.Chain.Limits.Bytes {
+		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.TooLarge, fmt.Sprint(len(payload)), fmt.Sprint(g.Chain.Limits.Bytes)))
+	}
+	h, err := seal.ParseHeader(header)
+	if err != nil {
+		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
+	}
+	if !slices.Contains(from, h.Sender) {
+		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.SenderWrong, string(h.Sender), fmt.Sprint(from)))
+	}
+	if h.Recipient != g.Own {
+		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
+	}
+	rcv, err := g.receipt(h, seal.Receipt{MessageID: h.MessageID, Verdict: gateway.RCV, Received: gateway.DigestOf(payload), At: g.Now()})
+	if err != nil {
+		return store.Statement{}, err
+	}
+	known, err := g.arrive(ctx, store.Arrival{
+		Door: store.DoorPeer, Party: string(h.Sender), ID: string(h.MessageID), Caller: caller, MediaType: XML,
+		Recipients: []string{string(h.Recipient)}, Header: header, Signature: signature, Content: payload,
+		Digest: gateway.DigestOf(payload), Received: g.Now(), Attempts: 1, Receipt: &rcv,
+	})
+	if err != nil {
+		return store.Statement{}, err
+	}
+	if known.Judged {
+		in, err := g.Store.Read().Inbound(ctx, h.MessageID)
+		if err != nil {
+			return store.Statement{}, err
+		}
+		return *in.Receipt, nil
+	}
+	in, err := g.judgeInbound(ctx, known)
+	if err != nil {
+		g.Log.Error("judge message", "message", h.MessageID, "error", err)
+		return *known.Receipt, nil // it is stored; the verdict follows
+	}
+	return *in.Receipt, nil
+}
+
+// receipt signs what we say of a message.
+func (g *Gateway) receipt(h seal.Header, r seal.Receipt) (store.Statement, error) {
+	signed, err := g.Keys.Sign(seal.Header{
+		MessageID: gateway.MessageID(g.NewID()), Sender: g.Own, Recipient: h.Sender, Conversation: h.Conversation, Created: r.At,
+	}, r)
+	if err != nil {
+		return store.Statement{}, fmt.Errorf("sign receipt: %w", err)
+	}
+	return store.Statement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}, nil
+}
+
+// judgeInbound is the second unit of work: the verdict, its receipt, and what follows
+// from an accepted message.
+func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbound, error) {
+	h, err := seal.ParseHeader(a.Header)
+	if err != nil {
+		return store.Inbound{}, err
+	}
+	in := store.Inbound{
+		ID: h.MessageID, Sender: h.Sender, Kind: h.Kind, DocumentID: h.DocumentID, State: gateway.Refused,
+		Received: a.Received, LateBy: time.Duration(h.LateBy) * time.Second, PayloadDigest: a.Digest,
+		Faults: gateway.Faults{}, Unread: []string{}, Answers: []string{},
+	}
+	if h.ExpectedArrival != nil {
+		in.ExpectedArrival = *h.ExpectedArrival
+	}
+	doc := g.open(a, &in)
+	verdict := seal.Receipt{MessageID: h.MessageID, Verdict: gateway.ERR, Received: a.Digest, Faults: in.Faults.Report("en"), At: g.Now()}
+	switch in.State {
+	case gateway.Accepted:
+		verdict.Verdict, verdict.Canonical, verdict.Mapping = gateway.PRS, in.CanonicalDigest, in.Mapping
+	case gateway.Parked:
+		verdict.Verdict = gateway.RCV
+	}
+	receipt, err := g.receipt(h, verdict)
+	if err != nil {
+		return store.Inbound{}, err
+	}
+	in.Receipt = &receipt
+	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
+		arrival, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
+		if err != nil {
+			return err
+		}
+		if arrival.Judged { // a second delivery was faster: its receipt is the receipt
+			if in, err = tx.Inbound(ctx, h.MessageID); err != nil {
+				return err
+			}
+			return tx.Audit(a.Caller, "judged already", string(h.MessageID), a.Digest)
+		}
+		arrival.Judged = true
+		if err := tx.PutArrival(arrival); err != nil {
+			return err
+		}
+		if doc != nil && in.State == gateway.Accepted {
+			if err := g.take(ctx, tx, &in, doc); err != nil {
+				return err
+			}
+		}
+		if err := tx.PutInbound(in); err != nil {
+			return err
+		}
+		return tx.Audit("gateway", "received "+string(in.State), string(h.MessageID), a.Digest)
+	})
+	if err != nil {
+		return store.Inbound{}, fmt.Errorf("judge message: %w", err)
+	}
+	return in, nil
+}
+
+// open verifies, reads and validates a message's payload into its inbox row. It
+// returns the document if the message is accepted.
+func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
+	if _, err := g.Trust.Open(a.Header, a.Signature, a.Content, g.Now()); err != nil {
+		in.Faults = append(in.Faults, asFaults(err)...)
+		return nil
+	}
+	reading := g.Chain.Read(a.Content, a.MediaType)
+	for _, u := range reading.Unread {
+		in.Unread = append(in.Unread, u.Expr)
+	}
+	if reading.Document == nil {
+		in.Faults = append(in.Faults, reading.Faults...)
+		if len(in.Faults) == 1 && in.Faults[0].Code == gateway.FormatUnknown {
+			in.State = gateway.Parked
+		}
+		return nil
+	}
+	in.Mapping = reading.Table.ID()
+	if reading.Kind != in.Kind {
+		in.Faults = append(in.Faults, fault(gateway.KindUnexpected, reading.Kind, in.Kind))
+		return nil
+	}
+	passed, faults := g.Chain.Validate(reading, g.scope(in.Sender))
+	in.Faults = append(in.Faults, faults...)
+	if passed.IsZero() {
+		return nil
+	}
+	doc := passed.Document()
+	in.State, in.Canonical, in.CanonicalDigest = gateway.Accepted, document.Marshal(doc), passed.Digest()
+	in.DocumentID, in.Answers = doc.GetEnvelope().GetDocumentId(), answered(doc)
+	return doc
+}
+
+// take does what follows from an accepted message: an answer goes to the message it
+// answers, a notice to its movement.
+func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
+	if answer := doc.GetAnswer(); answer != nil {
+		return g.attachAnswer(ctx, tx, in, answer)
+	}
+	movement, err := g.followed(ctx, tx, doc, in.ID, in.ExpectedArrival)
+	in.MovementID = movement
+	return err
+}
+
+func (g *Gateway) attachAnswer(ctx context.Context, tx *store.Tx, in *store.Inbound, answer *customsv1.Answer) error {
+	for _, id := range in.Answers {
+		m, err := tx.MessageByDocument(ctx, id, in.Sender)
+		if store.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if err != nil {
+			continue // it answers what another system sent; the inbox has it
+		}
+		a := store.Answer{MessageID: in.ID, Status: answer.GetStatus(), Received: in.Received, Results: []string{}}
+		if r := answer.GetRegistration(); r != nil {
+			a.Registration = r.GetCountry() + "/" + r.GetDate().GetValue() + "/" + r.GetNumber()
+		}
+		for _, r := range answer.GetResults() {
+			for _, d := range r.GetDescriptions() {
+				a.Results = append(a.Results, r.GetCode()+" "+d)
+			}
+		}
+		m.Answers = append(m.Answers, a)
+		if err := tx.PutMessage(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answered lists the documents that a document answers.
+func answered(d *customsv1.Document) []string {
+	out := []string{}
+	for _, r := range d.GetEnvelope().GetReferences() {
+		if r.GetKind() == customsv1.ReferenceKind_ANSWERED {
+			out = append(out, r.GetId())
+		}
+	}
+	return out
+}
+
+// Take returns an accepted message's content in a form: canonical JSON, the XML as it
+// came, or the administration's own XML.
+func (g *Gateway) Take(ctx context.Context, id gateway.MessageID, form Form) (store.Inbound, []byte, error) {
+	in, err := g.Store.Read().Inbound(ctx, id)
+	if err != nil {
+		return in, nil, err
+	}
+	switch form {
+	case Canonical:
+		return in, in.Canonical, nil
+	case PartnerXML, NationalXML:
+		a, err := g.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(id))
+		if err != nil {
+			return in, nil, err
+		}
+		if form == PartnerXML {
+			return in, a.Content, nil
+		}
+		content, err := g.national(in, a.Content)
+		return in, content, err
+	}
+	return in, nil, nil
+}
+
+// Form is how a received document is handed out.
+type Form int
+
+// The forms.
+const (
+	None Form = iota
+	Canonical
+	PartnerXML
+	NationalXML
+)
+
+// national writes a received document in the administration's own format: the very
+// bytes if they are in it already.
+func (g *Gateway) national(in store.Inbound, received []byte) ([]byte, error) {
+	own := mapping.Administration(g.Own)
+	table, ok := g.Chain.Tables.Table(in.Mapping)
+	if ok && table.Administration() == own {
+		return received, nil
+	}
+	for _, t := range g.Chain.Tables.Tables() {
+		if t.Administration() != own || t.Kind() != in.Kind {
+			continue
+		}
+		p := document.Parse(in.Canonical)
+		encoded, _, faults := t.Encode(p.Document, false)
+		if faults.Refuse() {
+			return nil, faults
+		}
+		if checked := g.Chain.Conform(t, encoded.Bytes()); checked.Faults.Refuse() {
+			return nil, checked.Faults
+		}
+		return encoded.Bytes(), nil
+	}
+	return nil, gateway.Faults{fault(gateway.TableMissing, in.Kind, string(g.Own))}
+}
+
+// Acknowledge notes that the administration's system has taken a message. The first
+// one counts.
+func (g *Gateway) Acknowledge(ctx context.Context, c Caller, id gateway.MessageID) (store.Inbound, error) {
+	var in store.Inbound
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		if in, err = tx.Inbound(ctx, id); err != nil {
+			return err
+		}
+		if in.AcknowledgedBy == "" {
+			in.AcknowledgedBy, in.AcknowledgedAt = c.URI, tx.Now()
+			if err := tx.PutInbound(in); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(c.URI, "message acknowledged", string(id), in.PayloadDigest)
+	})
+	return in, err
+}

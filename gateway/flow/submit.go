@@ -1,0 +1,543 @@
+package flow
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+	"customs.example/gateway/reconcile"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// Submission is a document as an office sends it.
+type Submission struct {
+	ID        gateway.SubmissionID // empty: the document's own id
+	MediaType string
+	Content   []byte
+	To        []gateway.Administration // empty: the office's routes decide
+}
+
+// Submit stores a document, judges it, and sends, holds or refuses it. It returns when
+// the outcome is on disk. A document that is refused is no error: its faults are in
+// the submission. An error that is gateway.Faults refuses the request itself.
+func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Submission, error) {
+	if len(s.Content) > g.Chain.Limits.Bytes {
+		return store.Submission{}, g.refuse(ctx, c, s.Content, fault(gateway.TooLarge, fmt.Sprint(len(s.Content)), fmt.Sprint(g.Chain.Limits.Bytes)))
+	}
+	if s.ID == "" {
+		s.ID = g.ownID(s)
+	}
+	arrival := store.Arrival{
+		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
+		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content,
+		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1,
+	}
+	known, err := g.arrive(ctx, arrival)
+	if err != nil {
+		return store.Submission{}, err
+	}
+	if known.Judged {
+		return g.Store.Read().Submission(ctx, c.Office, string(s.ID))
+	}
+	return g.judgeSubmission(ctx, known)
+}
+
+// ownID is the document's own id, or, where none can be read, one made of its digest,
+// so that what was refused is on the record too.
+func (g *Gateway) ownID(s Submission) gateway.SubmissionID {
+	if r := g.Chain.Read(s.Content, s.MediaType); r.Document.GetEnvelope().GetDocumentId() != "" {
+		return gateway.SubmissionID(r.Document.Envelope.DocumentId)
+	}
+	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32])
+}
+
+// refuse records by digest only what is turned away at the door.
+func (g *Gateway) refuse(ctx context.Context, c Caller, content []byte, faults ...gateway.Fault) error {
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		return tx.Audit(c.URI, "refused at the door", string(faults[0].Code), gateway.DigestOf(content))
+	})
+	if err != nil {
+		return err
+	}
+	return gateway.Faults(faults)
+}
+
+// arrive is the first unit of work: what came in, as it came. An arrival under the
+// same id with the same digest is the one that is there already; with another digest
+// it is refused and leaves an alarm.
+func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, error) {
+	var reuse bool
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		known, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
+		if store.IgnoreNotFound(err) != nil {
+			return err
+		}
+		event := "arrived"
+		switch {
+		case err != nil:
+			known = a
+		case known.Digest != a.Digest:
+			reuse, event = true, "alarm: id used again with another content"
+		default:
+			known.Attempts++
+			event = "arrived again"
+		}
+		if !reuse {
+			if err := tx.PutArrival(known); err != nil {
+				return err
+			}
+		}
+		attempt := a
+		a = known
+		return tx.Audit(attempt.Caller, event, a.Door+" "+a.Party+" "+a.ID, attempt.Digest)
+	})
+	if err == nil && reuse {
+		err = gateway.Faults{fault(gateway.IDReuse, a.ID, "the content that came first")}
+	}
+	return a, err
+}
+
+// judgeSubmission is the second unit of work: faulty, held, or a message.
+func (g *Gateway) judgeSubmission(ctx context.Context, a store.Arrival) (store.Submission, error) {
+	for {
+		j, err := g.judge(ctx, a)
+		if err != nil {
+			return store.Submission{}, err
+		}
+		var again bool
+		_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
+			again, err = g.record(ctx, tx, a, j)
+			return err
+		})
+		if err != nil {
+			return store.Submission{}, fmt.Errorf("judge submission: %w", err)
+		}
+		if !again {
+			g.notify(j.to)
+			return g.Store.Read().Submission(ctx, a.Party, a.ID)
+		}
+	}
+}
+
+// judgement is what a submission comes to, before it is on disk.
+type judgement struct {
+	submission store.Submission
+	held       []store.Submission // the parts it was joined with
+	message    *store.Message
+	to         gateway.Administration
+	subjects   []string // what the message announces
+	notice     *Translation
+}
+
+// judge decides from what is committed now; record checks that it still holds.
+func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error) {
+	reading := g.Chain.Read(a.Content, a.MediaType)
+	j := &judgement{submission: store.Submission{
+		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
+		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
+	}}
+	s := &j.submission
+	if reading.Table != nil {
+		s.Mapping = reading.Table.ID()
+	}
+	passed, faults := g.Chain.Validate(reading, g.scope(""))
+	s.Faults = append(s.Faults, faults...)
+	if reading.Document == nil {
+		return j, nil
+	}
+	s.DocumentID, s.Batch = reading.Document.GetEnvelope().GetDocumentId(), batch(reading)
+	s.Faults = append(s.Faults, notOwnOffice(reading, a.Party)...)
+	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
+	s.Faults = append(s.Faults, faults...)
+	if plan.Join != nil && plan.Key == "" {
+		s.Faults = append(s.Faults, fault(gateway.JoinKeyMissing, "", plan.Part))
+	}
+	if s.Faults.Refuse() || passed.IsZero() {
+		return j, nil
+	}
+	s.Canonical = document.Marshal(reading.Document)
+	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
+
+	parts := []Part{{Name: plan.Part, Submission: a.ID, Reading: reading}}
+	if plan.Join != nil {
+		if err := g.gather(ctx, j, plan, &parts); err != nil {
+			return nil, err
+		}
+		if s.Faults.Refuse() {
+			return j, nil
+		}
+		if missing := plan.Missing(parts); len(missing) > 0 {
+			s.State, s.WaitsFor, s.Expires = gateway.Held, missing, a.Received.Add(plan.Route.Hold)
+			return j, nil
+		}
+	}
+	return j, g.compose(ctx, j, plan, parts)
+}
+
+// gather adds the held parts of the same message.
+func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]Part) error {
+	held, err := g.Store.Read().Held(ctx, plan.Route.Name, plan.Key)
+	if err != nil {
+		return err
+	}
+	for _, h := range held {
+		if h.Office == j.submission.Office && h.ID == j.submission.ID {
+			continue
+		}
+		if h.Part == plan.Part {
+			j.submission.Faults = append(j.submission.Faults, fault(gateway.PartAgain, plan.Part, h.ID))
+			return nil
+		}
+		arrival, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, h.Office, h.ID)
+		if err != nil {
+			return err
+		}
+		j.held = append(j.held, h)
+		*parts = append(*parts, Part{Name: h.Part, Submission: h.ID, Reading: g.Chain.Read(arrival.Content, arrival.MediaType)})
+	}
+	return nil
+}
+
+// compose makes the message of complete parts and seals it.
+func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []Part) error {
+	s, rt := &j.submission, plan.Route
+	id := gateway.MessageID(g.NewID())
+	t := g.Chain.Translate(plan, parts, id, g.scope(rt.To))
+	s.Faults = merge(s.Faults, t.Faults)
+	conversation, relatesTo, faults, err := g.conversation(ctx, t)
+	if err != nil {
+		return err
+	}
+	s.Faults = append(s.Faults, faults...)
+	if s.Faults.Refuse() {
+		return nil
+	}
+	now := g.Now()
+	released := t.Released.Document()
+	header := seal.Header{
+		MessageID: id, Kind: rt.Kind, Sender: g.Own, Recipient: rt.To, Conversation: cmp.Or(conversation, string(id)),
+		RelatesTo: relatesTo, Created: now, DocumentID: released.GetEnvelope().GetDocumentId(),
+	}
+	expected := expectedArrival(t, rt.Crossing)
+	if !expected.IsZero() {
+		header.ExpectedArrival = &expected
+		header.LateBy = int64(max(0, rt.Lead-expected.Sub(now)) / time.Second)
+	}
+	sealed, err := g.Keys.Seal(header, t.Released, t.Encoded, t.Conforming)
+	if err != nil {
+		return fmt.Errorf("seal message: %w", err)
+	}
+	s.State, s.MessageID = gateway.Sent, id
+	if plan.Join != nil {
+		s.State = gateway.Joined
+	}
+	j.notice, j.to, j.subjects = t, rt.To, subjects(t)
+	j.message = &store.Message{
+		ID: id, Route: rt.Name, Kind: rt.Kind, Recipient: rt.To, Conversation: header.Conversation, Chain: id,
+		DocumentID: header.DocumentID, State: gateway.Queued, Created: now, ExpectedArrival: expected,
+		LateBy: time.Duration(header.LateBy) * time.Second, ValidUntil: now.Add(rt.Validity),
+		Header: sealed.HeaderBytes(), Signature: sealed.Signature(), Payload: sealed.Payload(),
+		PayloadDigest: t.Encoded.Digest(), Canonical: document.Marshal(released), CanonicalDigest: t.Released.Digest(),
+		Mapping: t.Encoded.Table(), MappingDigest: t.Encoded.TableDigest(), SchemaDigest: t.Conforming.SchemaDigest(),
+		NextAttempt: now, Answers: []store.Answer{},
+	}
+	return nil
+}
+
+// conversation finds what an answer belongs to: the message that carried the document
+// it answers.
+func (g *Gateway) conversation(ctx context.Context, t *Translation) (conversation string, relatesTo gateway.MessageID, faults gateway.Faults, err error) {
+	if t.Released.IsZero() || t.Released.Kind() != "Answer" {
+		return "", "", nil, nil
+	}
+	for _, id := range answered(t.Released.Document()) {
+		in, err := g.Store.Read().InboundByDocument(ctx, id)
+		if store.IgnoreNotFound(err) != nil {
+			return "", "", nil, err
+		}
+		if err != nil {
+			f := fault(gateway.AnswerUnknown, id, "a document that was received")
+			f.Location = t.Locate("envelope.references[0].id")
+			return "", "", gateway.Faults{f}, nil
+		}
+		return string(in.ID), in.ID, nil, nil
+	}
+	return "", "", nil, nil
+}
+
+// record writes a judgement if what it was decided from is still so; else it is to be
+// judged again.
+func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *judgement) (again bool, err error) {
+	arrival, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
+	if err != nil {
+		return false, err
+	}
+	s := j.submission
+	if arrival.Judged { // a second caller with the same bytes was faster
+		return false, tx.Audit(a.Caller, "judged already", s.ID, a.Digest)
+	}
+	if s.Route != "" && s.JoinKey != "" {
+		held, err := tx.Held(ctx, s.Route, s.JoinKey)
+		if err != nil {
+			return false, err
+		}
+		if !sameParts(held, j.held) {
+			return true, tx.Audit("gateway", "judged again: other parts came", s.ID, a.Digest)
+		}
+	}
+	if j.message != nil {
+		if f, err := g.announce(ctx, tx, j); err != nil {
+			return false, err
+		} else if f != nil {
+			s.State, s.MessageID, s.Faults, j.message = gateway.Faulty, "", append(s.Faults, *f), nil
+		}
+	}
+	arrival.Judged = true
+	if err := tx.PutArrival(arrival); err != nil {
+		return false, err
+	}
+	if err := tx.PutSubmission(s); err != nil {
+		return false, err
+	}
+	if j.message != nil {
+		for _, h := range j.held {
+			h.State, h.MessageID, h.WaitsFor = gateway.Joined, j.message.ID, []string{}
+			if err := tx.PutSubmission(h); err != nil {
+				return false, err
+			}
+		}
+		if err := tx.PutMessage(*j.message); err != nil {
+			return false, err
+		}
+		if err := g.follow(ctx, tx, j.notice.Released.Document(), j.message.ID, j.message.ExpectedArrival); err != nil {
+			return false, err
+		}
+		if err := tx.Audit("gateway", "message queued", string(j.message.ID), j.message.PayloadDigest); err != nil {
+			return false, err
+		}
+	}
+	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.ID, a.Digest)
+}
+
+// announce notes what the message announces, or says which message already has.
+func (g *Gateway) announce(ctx context.Context, tx *store.Tx, j *judgement) (*gateway.Fault, error) {
+	for _, subject := range j.subjects {
+		id, err := tx.Announced(ctx, j.message.Route, subject)
+		if store.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err == nil {
+			earlier, err := tx.Message(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			if earlier.State != gateway.Refused && earlier.State != gateway.Dead {
+				f := fault(gateway.AlreadyAnnounced, subject, string(id))
+				return &f, nil
+			}
+		}
+		if err := tx.PutAnnounced(j.message.Route, subject, j.message.ID); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// subjects are the crossings that a notice announces: each waybill of its batch.
+func subjects(t *Translation) []string {
+	d := t.Released.Document()
+	if t.Released.Kind() != "PreArrivalNotice" {
+		return nil
+	}
+	var batch string
+	var waybills []string
+	for _, id := range reconcile.Identifiers(d) {
+		switch id.Kind {
+		case reconcile.Batch:
+			batch = id.Value
+		case reconcile.Waybill:
+			waybills = append(waybills, id.Value)
+		}
+	}
+	out := make([]string, 0, len(waybills))
+	for _, w := range waybills {
+		out = append(out, batch+" / "+w)
+	}
+	return out
+}
+
+// CheckResult is what Submit would answer.
+type CheckResult struct {
+	Kind     string
+	State    gateway.SubmissionState
+	WaitsFor []string
+	Faults   gateway.Faults
+}
+
+// Check judges a document as Submit would, and leaves nothing behind.
+func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResult, error) {
+	if len(s.Content) > g.Chain.Limits.Bytes {
+		return CheckResult{}, gateway.Faults{fault(gateway.TooLarge, fmt.Sprint(len(s.Content)), fmt.Sprint(g.Chain.Limits.Bytes))}
+	}
+	j, err := g.judge(ctx, store.Arrival{
+		Party: c.Office, ID: string(s.ID), MediaType: s.MediaType, Recipients: texts(s.To),
+		Content: s.Content, Digest: gateway.DigestOf(s.Content), Received: g.Now(),
+	})
+	if err != nil {
+		return CheckResult{}, err
+	}
+	state := j.submission.State
+	if state == gateway.Joined {
+		state = gateway.Sent
+	}
+	return CheckResult{j.submission.Kind, state, j.submission.WaitsFor, j.submission.Faults}, nil
+}
+
+// Withdraw takes back a part that is held.
+func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionID, reason string) (store.Submission, error) {
+	var refused gateway.Faults
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		s, err := tx.Submission(ctx, c.Office, string(id))
+		if err != nil {
+			return err
+		}
+		if !s.State.CanBecome(gateway.Withdrawn) {
+			refused = gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
+			return refused
+		}
+		s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, reason, []string{}
+		if err := tx.PutSubmission(s); err != nil {
+			return err
+		}
+		return tx.Audit(c.URI, "submission withdrawn", c.Office+" "+s.ID, s.Digest)
+	})
+	if err != nil {
+		return store.Submission{}, err
+	}
+	return g.Store.Read().Submission(ctx, c.Office, string(id))
+}
+
+// Explain translates a message's sources again and returns the origin of every value.
+// It refuses if other bytes come out than those that were sent.
+func (g *Gateway) Explain(ctx context.Context, office string, id gateway.SubmissionID) (gateway.MessageID, []Origin, error) {
+	s, err := g.Store.Read().Submission(ctx, office, string(id))
+	if err != nil {
+		return "", nil, err
+	}
+	if s.MessageID == "" {
+		return "", nil, gateway.Faults{fault(gateway.KindUnexpected, string(s.State), "a submission that became a message")}
+	}
+	t, err := g.translateAgain(ctx, s.MessageID, s.ID)
+	if err != nil {
+		return "", nil, err
+	}
+	return s.MessageID, t.Explain(), nil
+}
+
+// translateAgain repeats the translation of a message from its stored sources; the
+// named submission is its first part.
+func (g *Gateway) translateAgain(ctx context.Context, id gateway.MessageID, first string) (*Translation, error) {
+	read := g.Store.Read()
+	m, err := read.Message(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := read.Joined(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	rt, ok := g.Chain.Routes.Route(m.Route)
+	if !ok {
+		return nil, gateway.Faults{fault(gateway.RouteNone, m.Kind, m.Route)}
+	}
+	plan := Plan{Route: rt}
+	if rt.Recipe != "" {
+		plan.Join, _ = g.Chain.Tables.Join(rt.Recipe)
+	}
+	slices.SortStableFunc(sources, func(a, b store.Submission) int { return cmp.Compare(b2i(b.ID == first), b2i(a.ID == first)) })
+	var parts []Part
+	for _, s := range sources {
+		a, err := read.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, Part{Name: s.Part, Submission: s.ID, Reading: g.Chain.Read(a.Content, a.MediaType)})
+	}
+	scope := g.scope(rt.To)
+	scope.At = m.Created
+	t := g.Chain.Translate(plan, parts, id, scope)
+	if t.Encoded.IsZero() || t.Encoded.Digest() != m.PayloadDigest {
+		return nil, gateway.Faults{fault(gateway.TraceDiffers, string(id), m.PayloadDigest.String())}
+	}
+	return t, nil
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// notOwnOffice refuses a document that is issued for another office than the caller's.
+func notOwnOffice(r *Reading, office string) gateway.Faults {
+	for _, path := range []string{"office.code", "exitOffice.code"} {
+		p, err := document.CompileFor(r.Kind, path)
+		if err != nil {
+			continue
+		}
+		if code, ok := p.Get(r.Document.ProtoReflect()); ok && code != office && r.Kind != "Answer" {
+			f := fault(gateway.NotOwnOffice, code, office)
+			f.Path, f.Location = path, r.locate(path)
+			return gateway.Faults{f}
+		}
+	}
+	return nil
+}
+
+func batch(r *Reading) string {
+	p, err := document.CompileFor(r.Kind, "batch")
+	if err != nil {
+		return ""
+	}
+	text, _ := p.Get(r.Document.ProtoReflect())
+	return text
+}
+
+// expectedArrival is the documents' own, or the departure plus the route's crossing.
+func expectedArrival(t *Translation, crossing time.Duration) time.Time {
+	n := t.Released.Document().GetPreArrivalNotice()
+	if at, err := document.ParseInstant(n.GetExpectedArrival().GetValue()); err == nil {
+		return at
+	}
+	if at, err := document.ParseInstant(n.GetDeparted().GetValue()); err == nil {
+		return at.Add(crossing)
+	}
+	return time.Time{}
+}
+
+func sameParts(a, b []store.Submission) bool {
+	return slices.EqualFunc(a, b, func(x, y store.Submission) bool { return x.Office == y.Office && x.ID == y.ID })
+}
+
+func texts(as []gateway.Administration) []string {
+	out := make([]string, len(as))
+	for i, a := range as {
+		out[i] = string(a)
+	}
+	return out
+}
+
+func administrations(ts []string) []gateway.Administration {
+	out := make([]gateway.Administration, len(ts))
+	for i, t := range ts {
+		out[i] = gateway.Administration(strings.ToUpper(t))
+	}
+	return out
+}

@@ -1,0 +1,272 @@
+package reconcile
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+)
+
+// Results of a comparison. None of them is a verdict on a message.
+const (
+	Agrees           = "agrees"
+	Differs          = "differs" // by more than information
+	NothingToCompare = "nothing to compare"
+)
+
+// Comparison is how everything that had arrived by one arrival differs from what was
+// announced.
+type Comparison struct {
+	ArrivalID     gateway.MessageID `json:"arrivalId"`
+	At            time.Time         `json:"at"` // when the last document that it rests on was received
+	Result        string            `json:"result"`
+	Agreed        int               `json:"agreed"` // how many single comparisons agreed
+	Discrepancies []Discrepancy     `json:"discrepancies,omitempty"`
+	Outstanding   []Discrepancy     `json:"outstanding,omitempty"` // still to come, after a partial arrival
+	NotCompared   []string          `json:"notCompared,omitempty"` // what only one side states, and why
+}
+
+// Discrepancy is one difference, with everything a person needs to judge it.
+type Discrepancy struct {
+	Code           gateway.Code     `json:"code"`
+	Severity       gateway.Severity `json:"severity"`
+	Subject        string           `json:"subject"`
+	Expected       string           `json:"expected"`
+	Found          string           `json:"found"`
+	ExpectedMethod string           `json:"expectedMethod,omitempty"`
+	FoundMethod    string           `json:"foundMethod,omitempty"`
+	Tolerance      string           `json:"tolerance,omitempty"`
+	Difference     string           `json:"difference,omitempty"` // the subtraction, written out
+	Place                           // of what was announced, or of what was found if nothing was
+}
+
+// Fault returns the discrepancy as the catalogue words it.
+func (d Discrepancy) Fault() gateway.Fault {
+	return gateway.Fault{Code: d.Code, Severity: d.Severity, Path: d.Path, Value: d.Found, Expected: d.Expected}
+}
+
+// Compare compares one announcement with one arrival. The time is that of both
+// being there.
+func Compare(announced, arrival *customsv1.Document, tol Tolerances, at time.Time) Comparison {
+	a := record(announced, Origin{Message: "announced", Received: at})
+	f := record(arrival, Origin{Message: "arrival", Received: at})
+	return compare([]Record{a}, []Record{f}, nil, f.Facts.Partial, tol)
+}
+
+// compared returns m with its comparisons made anew from its records.
+func (m Movement) compared(tol Tolerances) Movement {
+	announced, arrivals, inspections := m.counting(m.Announced), m.counting(m.Arrivals), m.counting(m.Inspections)
+	m.Comparisons = nil
+	for i, arrival := range arrivals {
+		partial := arrival.Facts.Partial || i+1 < len(arrivals)
+		m.Comparisons = append(m.Comparisons, compare(announced, arrivals[:i+1], inspections, partial, tol))
+	}
+	return m
+}
+
+// compare compares all that was announced with all that has arrived, the last of
+// arrivals being the one asked about.
+func compare(announced, arrivals, inspections []Record, partial bool, tol Tolerances) Comparison {
+	last := arrivals[len(arrivals)-1]
+	c := comparer{
+		announced: together(announced), found: together(arrivals), partial: partial, tol: tol,
+		out:  Comparison{ArrivalID: last.Message, Result: NothingToCompare},
+		acts: make(map[string]string), carriers: make(map[string]bool),
+	}
+	c.come = keys(c.found.Units)
+	for _, rs := range [][]Record{announced, inspections, arrivals} {
+		for _, r := range rs {
+			if r.Received.After(c.out.At) {
+				c.out.At = r.Received
+			}
+			c.explain(r.Facts.Units)
+		}
+	}
+	if len(announced) == 0 {
+		c.differ(Discrepancy{Code: gateway.CmpUnannounced, Severity: gateway.Warning, Subject: "arrival", Found: string(last.Message)})
+		return c.out
+	}
+	c.times(announced, last)
+	c.office(last.Facts.Office)
+	c.empty()
+	c.vehicles()
+	c.units()
+	c.seals()
+	c.waybills()
+	c.quantity("gross mass of the whole", grossMass, c.announced.GrossMass, c.found.GrossMass)
+	if c.announced.GrossMass.Value != "" && c.found.GrossMass.Value == "" && c.found.VehicleMass.Value != "" {
+		c.out.NotCompared = append(c.out.NotCompared, "gross mass of the whole: found for the loaded vehicle only; no tare is guessed")
+	}
+	c.quantity("mass of the loaded vehicle", grossMass, c.announced.VehicleMass, c.found.VehicleMass)
+	c.quantity("packages of the whole", packageCount, c.announced.Packages, c.found.Packages)
+	return c.result()
+}
+
+type comparer struct {
+	announced, found whole
+	partial          bool
+	tol              Tolerances
+	acts             map[string]string // seal -> the act that records its change
+	come             map[string]bool   // load units that have arrived
+	carriers         map[string]bool   // vehicles that took over a load unit for a recorded reason
+	out              Comparison
+}
+
+func (c *comparer) explain(units []UnitFact) {
+	for _, u := range units {
+		for _, s := range u.Seals {
+			if s.Act != "" {
+				c.acts[s.key()] = s.Act
+			}
+		}
+		for _, v := range u.Carriers {
+			c.carriers[Fold(Vehicle, v)] = true
+		}
+	}
+}
+
+func (c *comparer) result() Comparison {
+	if c.out.Agreed > 0 {
+		c.out.Result = Agrees
+	}
+	for _, d := range c.out.Discrepancies {
+		if d.Severity != gateway.Info {
+			c.out.Result = Differs
+		}
+	}
+	return c.out
+}
+
+func (c *comparer) differ(d Discrepancy) { c.out.Discrepancies = append(c.out.Discrepancies, d) }
+
+// absent records something announced and not found: outstanding if more may follow.
+func (c *comparer) absent(d Discrepancy) {
+	if c.partial {
+		d.Code, d.Severity = gateway.CmpOutstanding, gateway.Info
+		c.out.Outstanding = append(c.out.Outstanding, d)
+		return
+	}
+	c.differ(d)
+}
+
+// both reports whether both sides state something of a subject.
+func (c *comparer) both(subject string, announced, found bool) bool {
+	switch {
+	case announced && !found:
+		c.out.NotCompared = append(c.out.NotCompared, subject+": announced, not stated at arrival")
+	case found && !announced:
+		c.out.NotCompared = append(c.out.NotCompared, subject+": stated at arrival, not announced")
+	}
+	return announced && found
+}
+
+// quantity compares two figures of one thing. Of a partial arrival only an excess is
+// a difference.
+func (c *comparer) quantity(subject, quantity string, announced, found Quantity) {
+	if !c.both(subject, announced.Value != "", found.Value != "") {
+		return
+	}
+	tolerance := c.tol.find(quantity, announced.Method, found.Method)
+	a, f := number(announced.Value), number(found.Value)
+	diff := f.Sub(a)
+	if diff.Abs().Cmp(tolerance.limit(a)) <= 0 {
+		c.out.Agreed++
+		return
+	}
+	code, unit := gateway.CmpPackages, ""
+	if quantity == grossMass {
+		code, unit = gateway.CmpGrossMass, " kg"
+	}
+	d := Discrepancy{
+		Code: code, Severity: gateway.Error, Subject: subject, Place: announced.Place,
+		Expected: announced.Value, ExpectedMethod: announced.Method, Found: found.Value, FoundMethod: found.Method,
+		Tolerance: tolerance.text, Difference: subtraction(f, a, diff, unit),
+	}
+	if diff.Sign() < 0 {
+		c.absent(d)
+		return
+	}
+	c.differ(d)
+}
+
+// subtraction writes a difference out: "18633.76 - 18250.5 = 383.26 kg (2.10 %)". The
+// percentage is rounded for the eye; no decision rests on it.
+func subtraction(found, announced, diff document.Number, unit string) string {
+	s := fmt.Sprintf("%s - %s = %s%s", found, announced, diff, unit)
+	if announced.Sign() == 0 {
+		return s
+	}
+	share := new(big.Rat).Quo(rational(diff), rational(announced))
+	return fmt.Sprintf("%s (%s %%)", s, share.Mul(share, big.NewRat(100, 1)).FloatString(2))
+}
+
+func rational(n document.Number) *big.Rat {
+	r, _ := new(big.Rat).SetString(n.String())
+	return r
+}
+
+// pairs matches two lists by key, in the order of the lists.
+func pairs[T interface{ key() string }](announced, found []T) (both [][2]T, missing, extra []T) {
+	byKey := make(map[string]T)
+	for _, f := range found {
+		byKey[f.key()] = f
+	}
+	matched := make(map[string]bool)
+	for _, a := range announced {
+		f, ok := byKey[a.key()]
+		if ok {
+			both = append(both, [2]T{a, f})
+			matched[a.key()] = true
+		} else {
+			missing = append(missing, a)
+		}
+	}
+	for _, f := range found {
+		if !matched[f.key()] {
+			extra = append(extra, f)
+		}
+	}
+	return both, missing, extra
+}
+
+// times compares instants, as information: no goods are wrong for being late.
+func (c *comparer) times(announced []Record, arrival Record) {
+	if arrival.At.IsZero() {
+		return
+	}
+	info := func(code gateway.Code, subject string, expected, found time.Time, by time.Duration) {
+		c.differ(Discrepancy{
+			Code: code, Severity: gateway.Info, Subject: subject,
+			Expected: document.FormatInstant(expected), Found: document.FormatInstant(found),
+			Difference: strings.TrimSuffix(by.Round(time.Minute).String(), "0s"), Place: Place{Message: arrival.Message},
+		})
+	}
+	var expected time.Time
+	first := announced[0].Received
+	for _, r := range announced {
+		if expected.IsZero() {
+			expected = r.Expected
+		}
+		if r.Received.Before(first) {
+			first = r.Received
+		}
+	}
+	if by := first.Sub(arrival.At); by > 0 {
+		info(gateway.CmpNoticeLate, "announcement", arrival.At, first, by)
+	}
+	if expected.IsZero() || c.tol.timeSource == "" {
+		return
+	}
+	switch by := arrival.At.Sub(expected); {
+	case by < -c.tol.early:
+		info(gateway.CmpEarly, "time of arrival", expected, arrival.At, by)
+	case by > c.tol.late:
+		info(gateway.CmpLate, "time of arrival", expected, arrival.At, by)
+	default:
+		c.out.Agreed++
+	}
+}

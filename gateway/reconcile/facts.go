@@ -1,0 +1,350 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+)
+
+// Facts is what one document, or several together, say of a movement. A list that is
+// given is taken as complete; a list that is absent says nothing.
+type Facts struct {
+	Batch       string        `json:"batch,omitempty"`
+	Carnet      string        `json:"carnet,omitempty"`
+	Entry       OfficeFact    `json:"entry,omitzero"`  // where it is to enter
+	Office      OfficeFact    `json:"office,omitzero"` // where it was seen
+	Route       []RouteOffice `json:"route,omitempty"` // every office that has to do with it
+	Empty       bool          `json:"empty,omitempty"` // said to carry no goods
+	Partial     bool          `json:"partial,omitempty"`
+	GrossMass   Quantity      `json:"grossMass,omitzero"`   // of the goods
+	VehicleMass Quantity      `json:"vehicleMass,omitzero"` // of the vehicle with its load
+	Packages    Quantity      `json:"packages,omitzero"`
+	Vehicles    []VehicleFact `json:"vehicles,omitempty"`
+	Units       []UnitFact    `json:"units,omitempty"`
+	Waybills    []WaybillFact `json:"waybills,omitempty"`
+}
+
+// Place is where a fact stands: a message and an instance path in its document.
+type Place struct {
+	Message gateway.MessageID `json:"message,omitempty"`
+	Path    string            `json:"path,omitempty"`
+}
+
+// Quantity is a decimal and, for a mass, the method it was found by. The zero
+// Quantity is one that nobody stated.
+type Quantity struct {
+	Value  string `json:"value,omitempty"`
+	Method string `json:"method,omitempty"`
+	Place
+}
+
+// OfficeFact is a customs office.
+type OfficeFact struct {
+	Administration string `json:"administration,omitempty"`
+	Code           string `json:"code,omitempty"`
+	Place
+}
+
+// RouteOffice is an office on a movement's route, and its part in it.
+type RouteOffice struct {
+	Role           string `json:"role"`
+	Administration string `json:"administration,omitempty"`
+	Code           string `json:"code"`
+}
+
+// The parts that offices have in a movement.
+const (
+	ExitOffice        = "exit"
+	EntryOffice       = "entry"
+	SeenOffice        = "seen"
+	DestinationOffice = "destination"
+	DepartureOffice   = "departure"
+	PartnerOffice     = "partner"
+)
+
+// VehicleFact is a vehicle by its plate or number.
+type VehicleFact struct {
+	Role         string `json:"role,omitempty"`
+	Registration string `json:"registration"`
+	Place
+}
+
+// UnitFact is a load unit with its seals.
+type UnitFact struct {
+	ID       string     `json:"id,omitempty"`
+	Kind     string     `json:"kind,omitempty"`
+	SizeType string     `json:"sizeType,omitempty"`
+	Fullness string     `json:"fullness,omitempty"`
+	Seals    []SealFact `json:"seals,omitempty"`
+	Carriers []string   `json:"carriers,omitempty"` // vehicles it was put on for a recorded reason
+	Place
+}
+
+// SealFact is a seal and what became of it.
+type SealFact struct {
+	ID    string `json:"id"`
+	State string `json:"state,omitempty"` // its last event
+	Act   string `json:"act,omitempty"`   // the last act on its being affixed, removed or replaced
+	Unit  string `json:"unit,omitempty"`
+	Place
+}
+
+// WaybillFact is a transport document and the goods under it.
+type WaybillFact struct {
+	ID        string   `json:"id"`
+	GrossMass Quantity `json:"grossMass,omitzero"`
+	Packages  Quantity `json:"packages,omitzero"`
+	Place
+}
+
+// Identifiers returns everything that d, or a movement with d in it, can be found by.
+func Identifiers(d *customsv1.Document) []Identifier {
+	var ids identifiers
+	ids.add(read(d, ""))
+	return ids.list
+}
+
+func bodyOf(d *customsv1.Document) proto.Message {
+	if body := document.Body(d); body != nil {
+		return body.Interface()
+	}
+	return nil
+}
+
+// read takes the facts from whatever kind of document has them.
+func read(d *customsv1.Document, message gateway.MessageID) Facts {
+	var f Facts
+	at := func(format string, args ...any) Place { return Place{message, fmt.Sprintf(format, args...)} }
+	body := bodyOf(d)
+	if b, ok := body.(interface{ GetBatch() string }); ok {
+		f.Batch = b.GetBatch()
+	}
+	if b, ok := body.(interface{ GetPartial() bool }); ok {
+		f.Partial = b.GetPartial()
+	}
+	if b, ok := body.(interface{ GetEntryOffice() *customsv1.Office }); ok {
+		f.Entry = office(b.GetEntryOffice(), at("entryOffice.code"))
+	}
+	if b, ok := body.(interface{ GetOffice() *customsv1.Office }); ok {
+		f.Office = office(b.GetOffice(), at("office.code"))
+	}
+	f.Route = route(body)
+	if b, ok := body.(interface{ GetTransit() *customsv1.Transit }); ok {
+		f.Carnet = b.GetTransit().GetTir().GetCarnet()
+	}
+	if b, ok := body.(interface{ GetTir() *customsv1.Tir }); ok {
+		f.Carnet = b.GetTir().GetCarnet()
+	}
+	if b, ok := body.(interface{ GetTransport() *customsv1.Transport }); ok {
+		t := b.GetTransport()
+		f.Empty = t.GetEmpty()
+		f.VehicleMass = mass(t.GetGrossMass(), at("transport.grossMass.kilograms"))
+		for i, v := range t.GetVehicles() {
+			if v.GetRegistration() != "" {
+				f.Vehicles = append(f.Vehicles, VehicleFact{name(v.GetRole()), v.GetRegistration(), at("transport.vehicles[%d].registration", i)})
+			}
+		}
+	}
+	if b, ok := body.(interface{ GetVehicles() []string }); ok {
+		for i, plate := range b.GetVehicles() {
+			f.Vehicles = append(f.Vehicles, VehicleFact{Registration: plate, Place: at("vehicles[%d]", i)})
+		}
+	}
+	switch d.GetVehicleReport().GetKind() {
+	case customsv1.VehicleReportKind_EMPTY_ENTRY, customsv1.VehicleReportKind_EMPTY_EXIT,
+		customsv1.VehicleReportKind_EMPTY_CONTAINER_ENTRY, customsv1.VehicleReportKind_EMPTY_CONTAINER_EXIT:
+		f.Empty = true
+	}
+	if b, ok := body.(interface{ GetLoadUnits() []*customsv1.LoadUnit }); ok {
+		for i, u := range b.GetLoadUnits() {
+			f.Units = append(f.Units, unit(u, message, fmt.Sprintf("loadUnits[%d]", i)))
+		}
+	}
+	var consignments []*customsv1.Consignment
+	if b, ok := body.(interface {
+		GetConsignments() []*customsv1.Consignment
+	}); ok {
+		consignments = b.GetConsignments()
+	}
+	goods := make([]WaybillFact, len(consignments))
+	for i, c := range consignments {
+		goods[i] = waybill(c, message, fmt.Sprintf("consignments[%d]", i))
+		for j, id := range c.GetLoadUnits() {
+			f.Units = append(f.Units, UnitFact{ID: id, Place: at("consignments[%d].loadUnits[%d]", i, j)})
+		}
+		for j, item := range c.GetItems() {
+			for k, id := range item.GetLoadUnits() {
+				f.Units = append(f.Units, UnitFact{ID: id, Place: at("consignments[%d].items[%d].loadUnits[%d]", i, j, k)})
+			}
+		}
+	}
+	if b, ok := body.(interface{ GetTotals() *customsv1.Totals }); ok {
+		f.GrossMass = mass(b.GetTotals().GetGrossMass(), at("totals.grossMass.kilograms"))
+		f.Packages = packages(b.GetTotals(), at("totals.packages"))
+	}
+	if f.GrossMass.Value == "" {
+		f.GrossMass = total(goods, func(w WaybillFact) Quantity { return w.GrossMass })
+	}
+	if f.Packages.Value == "" {
+		f.Packages = total(goods, func(w WaybillFact) Quantity { return w.Packages })
+	}
+	f.Waybills = joinWaybills(slices.DeleteFunc(goods, func(w WaybillFact) bool { return w.ID == "" }))
+	if b, ok := body.(interface{ GetTransportDocuments() []string }); ok {
+		tallied := keys(f.Waybills)
+		for i, id := range b.GetTransportDocuments() {
+			if !tallied[Fold(Waybill, id)] {
+				f.Waybills = append(f.Waybills, WaybillFact{ID: id, Place: at("transportDocuments[%d]", i)})
+			}
+		}
+	}
+	f.Vehicles = joinVehicles(f.Vehicles)
+	f.Units = joinUnits(f.Units)
+	return f
+}
+
+// route lists the offices that a document names.
+func route(body any) (offices []RouteOffice) {
+	add := func(role string, o *customsv1.Office) {
+		if o.GetCode() != "" {
+			offices = append(offices, RouteOffice{role, o.GetAdministration(), o.GetCode()})
+		}
+	}
+	if b, ok := body.(interface{ GetExitOffice() *customsv1.Office }); ok {
+		add(ExitOffice, b.GetExitOffice())
+	}
+	if b, ok := body.(interface{ GetEntryOffice() *customsv1.Office }); ok {
+		add(EntryOffice, b.GetEntryOffice())
+	}
+	if b, ok := body.(interface{ GetOffice() *customsv1.Office }); ok {
+		add(SeenOffice, b.GetOffice())
+	}
+	if b, ok := body.(interface{ GetPartnerOffice() *customsv1.Office }); ok {
+		add(PartnerOffice, b.GetPartnerOffice())
+	}
+	if b, ok := body.(interface{ GetDepartureOffice() *customsv1.Office }); ok {
+		add(DepartureOffice, b.GetDepartureOffice())
+	}
+	if b, ok := body.(interface{ GetTransit() *customsv1.Transit }); ok {
+		add(DestinationOffice, b.GetTransit().GetDestination())
+	}
+	return offices
+}
+
+func office(o *customsv1.Office, at Place) OfficeFact {
+	if o.GetCode() == "" {
+		return OfficeFact{}
+	}
+	return OfficeFact{o.GetAdministration(), o.GetCode(), at}
+}
+
+func mass(w *customsv1.Weight, at Place) Quantity {
+	value := w.GetKilograms().GetValue()
+	if !document.IsNumber(value) {
+		return Quantity{}
+	}
+	return Quantity{value, name(w.GetMethod()), at}
+}
+
+func packages(t *customsv1.Totals, at Place) Quantity {
+	if t == nil || t.Packages == nil {
+		return Quantity{}
+	}
+	return Quantity{Value: strconv.FormatUint(t.GetPackages(), 10), Place: at}
+}
+
+func unit(u *customsv1.LoadUnit, message gateway.MessageID, path string) UnitFact {
+	f := UnitFact{
+		ID: u.GetId(), Kind: name(u.GetKind()), SizeType: u.GetSizeType(), Fullness: u.GetFullness(),
+		Place: Place{message, path},
+	}
+	for i, s := range u.GetSeals() {
+		if s.GetId() == "" {
+			continue
+		}
+		seal := SealFact{ID: s.GetId(), Unit: u.GetId(), Place: Place{message, fmt.Sprintf("%s.seals[%d].id", path, i)}}
+		for _, e := range s.GetEvents() {
+			seal.State = name(e.GetKind())
+			switch e.GetKind() {
+			case customsv1.SealEventKind_AFFIXED, customsv1.SealEventKind_REMOVED, customsv1.SealEventKind_REPLACED:
+				seal.Act = e.GetAct()
+			}
+		}
+		f.Seals = append(f.Seals, seal)
+	}
+	for _, a := range u.GetAssignments() {
+		if len(a.GetReason()) > 0 {
+			f.Carriers = append(f.Carriers, a.GetVehicle())
+		}
+	}
+	return f
+}
+
+// waybill takes a consignment's own totals, else what its items add up to. Items
+// with several kinds of package are not counted: an outer and an inner package of
+// the same goods must not add up.
+func waybill(c *customsv1.Consignment, message gateway.MessageID, path string) WaybillFact {
+	at := func(p string) Place { return Place{message, path + "." + p} }
+	w := WaybillFact{
+		ID: c.GetTransportDocument().GetId(), Place: at("transportDocument.id"),
+		GrossMass: mass(c.GetTotals().GetGrossMass(), at("totals.grossMass.kilograms")),
+		Packages:  packages(c.GetTotals(), at("totals.packages")),
+	}
+	if w.GrossMass.Value == "" {
+		w.GrossMass = total(c.GetItems(), func(i *customsv1.GoodsItem) Quantity {
+			return mass(i.GetGrossMass(), at("items"))
+		})
+	}
+	if w.Packages.Value == "" {
+		w.Packages = total(c.GetItems(), func(i *customsv1.GoodsItem) Quantity {
+			if p := i.GetPackages(); len(p) == 1 && p[0].Quantity != nil {
+				return Quantity{Value: strconv.FormatUint(p[0].GetQuantity(), 10), Place: at("items")}
+			}
+			return Quantity{}
+		})
+	}
+	return w
+}
+
+// total adds up a quantity of every element of list. It is nothing unless all state
+// it, and of unspecified method unless all used one.
+func total[T any](list []T, of func(T) Quantity) Quantity {
+	var sum document.Number
+	var q Quantity
+	for i, e := range list {
+		next := of(e)
+		if next.Value == "" {
+			return Quantity{}
+		}
+		if i == 0 {
+			q = next
+		} else if q.Method != next.Method {
+			q.Method = ""
+		}
+		sum = sum.Add(number(next.Value))
+	}
+	if len(list) > 0 {
+		q.Value = sum.String()
+	}
+	return q
+}
+
+// number reads a decimal that IsNumber has passed.
+func number(s string) document.Number {
+	n, _ := document.ParseNumber(s)
+	return n
+}
+
+// name is an enum's name, "" for its unspecified value.
+func name(e protoreflect.Enum) string {
+	if e.Number() == 0 {
+		return ""
+	}
+	return string(e.Descriptor().Values().ByNumber(e.Number()).Name())
+}

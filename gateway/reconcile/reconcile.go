@@ -1,0 +1,235 @@
+// Package reconcile owns the movement graph: what was announced of one crossing,
+// what was seen of it, which of the two belong together and how they differ. It
+// refuses to decide: it keeps no store and no clock, an ambiguous match goes to a
+// person, and a comparison never changes a verdict.
+//
+// Matching, joining and comparing stand in one package because they rest on one
+// reduction of documents to facts: what is found by is what is compared.
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+)
+
+// announcing are the kinds of document that announce goods, in order of
+// precedence. Documents of one kind add up: a notice holds few vehicles, a checklist
+// few lines. Documents of different kinds tell of the same goods again, so each
+// question is answered by the first kind that answers it.
+var announcing = []string{"PreArrivalNotice", "TransitDeclaration", "Manifest", "VehicleReport"}
+
+// Movement is one crossing of goods and vehicles: a graph of batches, vehicles, load
+// units and waybills, all n:m. It is a value: functions return a changed copy. Its
+// JSON form is what a store keeps; it holds no data of persons and no prices.
+type Movement struct {
+	ID          gateway.MovementID   `json:"id"`
+	Merged      []gateway.MovementID `json:"merged,omitempty"` // movements that went into this one
+	SplitFrom   gateway.MovementID   `json:"splitFrom,omitempty"`
+	Announced   []Record             `json:"announced,omitempty"`
+	Arrivals    []Record             `json:"arrivals,omitempty"`
+	Inspections []Record             `json:"inspections,omitempty"`
+	// Comparisons has one entry for each arrival that counts, in order of arrival.
+	// It follows from the records alone, whatever the order in which they came.
+	Comparisons []Comparison `json:"comparisons,omitempty"`
+}
+
+// Record is one document of a movement, reduced to what is matched and compared.
+type Record struct {
+	Message    gateway.MessageID `json:"message"`
+	Kind       string            `json:"kind"`
+	DocumentID string            `json:"documentId,omitempty"`
+	Replaces   []string          `json:"replaces,omitempty"`  // ids of the documents that it changes or takes back
+	Withdraws  bool              `json:"withdraws,omitempty"` // it only takes back
+	Issued     time.Time         `json:"issued,omitzero"`
+	Received   time.Time         `json:"received"`
+	Expected   time.Time         `json:"expected,omitzero"` // when arrival is expected
+	At         time.Time         `json:"at,omitzero"`       // when it arrived, or was inspected
+	Facts      Facts             `json:"facts"`
+}
+
+// Origin says how a document came.
+type Origin struct {
+	Message  gateway.MessageID
+	Received time.Time
+	Expected time.Time // expected arrival from the message header; zero: the document's own
+}
+
+// Attach returns m with d in it and its comparisons made anew. A message that is
+// already attached changes nothing. A document that replaces another takes its
+// place; the other stays on the record.
+func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Movement, error) {
+	r := record(d, from)
+	if slices.ContainsFunc(m.records(), func(o Record) bool { return o.Message == r.Message }) {
+		return m, nil
+	}
+	switch {
+	case slices.Contains(announcing, r.Kind) || r.Kind == "Cancellation":
+		m.Announced = insert(m.Announced, r)
+	case r.Kind == "ArrivalReport":
+		m.Arrivals = insert(m.Arrivals, r)
+	case r.Kind == "InspectionResult":
+		m.Inspections = insert(m.Inspections, r)
+	default:
+		return m, fmt.Errorf("attach message %s: a document of kind %q tells nothing of a movement", r.Message, r.Kind)
+	}
+	return m.compared(tol), nil
+}
+
+// Merge returns into with everything of from. It is a person's decision, or that of
+// a document which names both; the caller audits it.
+func Merge(into, from Movement, tol Tolerances) Movement {
+	known := make(map[gateway.MessageID]bool)
+	for _, r := range into.records() {
+		known[r.Message] = true
+	}
+	more := from.lists()
+	for i, list := range into.lists() {
+		for _, r := range *more[i] {
+			if !known[r.Message] {
+				*list = insert(*list, r)
+			}
+		}
+	}
+	into.Merged = append(append(slices.Clone(into.Merged), from.ID), from.Merged...)
+	return into.compared(tol)
+}
+
+// Split returns m without the named messages, and a movement id that holds them.
+// Every message must be m's, and each of the two movements must keep one.
+func Split(m Movement, id gateway.MovementID, messages []gateway.MessageID, tol Tolerances) (rest, part Movement, err error) {
+	for _, name := range messages {
+		if !slices.ContainsFunc(m.records(), func(r Record) bool { return r.Message == name }) {
+			return m, Movement{}, fmt.Errorf("split movement %s: message %s is not in it", m.ID, name)
+		}
+	}
+	part = Movement{ID: id, SplitFrom: m.ID}
+	rest = m
+	to := part.lists()
+	for i, list := range rest.lists() {
+		all := *list
+		*list = nil
+		for _, r := range all {
+			if slices.Contains(messages, r.Message) {
+				*to[i] = append(*to[i], r)
+			} else {
+				*list = append(*list, r)
+			}
+		}
+	}
+	if len(rest.records()) == 0 || len(part.records()) == 0 {
+		return m, Movement{}, fmt.Errorf("split movement %s: one side would be empty", m.ID)
+	}
+	return rest.compared(tol), part.compared(tol), nil
+}
+
+// Identifiers returns everything that m can be found by.
+func (m Movement) Identifiers() []Identifier {
+	var ids identifiers
+	for _, r := range m.records() {
+		ids.add(r.Facts)
+	}
+	return ids.list
+}
+
+func (m *Movement) lists() []*[]Record {
+	return []*[]Record{&m.Announced, &m.Arrivals, &m.Inspections}
+}
+
+// Route returns every office that has to do with m, each part in it once.
+func (m Movement) Route() (offices []RouteOffice) {
+	for _, r := range m.records() {
+		for _, o := range r.Facts.Route {
+			if !slices.Contains(offices, o) {
+				offices = append(offices, o)
+			}
+		}
+	}
+	return offices
+}
+
+func (m Movement) records() []Record {
+	return slices.Concat(m.Announced, m.Arrivals, m.Inspections)
+}
+
+// counting returns the records of rs that nothing in m takes back or replaces.
+func (m Movement) counting(rs []Record) []Record {
+	all := m.records()
+	return slices.DeleteFunc(slices.Clone(rs), func(r Record) bool {
+		return r.Withdraws || slices.ContainsFunc(all, r.replacedBy)
+	})
+}
+
+// replacedBy reports whether o takes r's place: it names r's document, or it is a
+// later message of the same document.
+func (r Record) replacedBy(o Record) bool {
+	if r.DocumentID == "" || r.Message == o.Message {
+		return false
+	}
+	if r.DocumentID == o.DocumentID && (r.Kind == o.Kind || o.Withdraws) {
+		return order(o, r) > 0
+	}
+	return slices.Contains(o.Replaces, r.DocumentID)
+}
+
+func order(a, b Record) int {
+	return cmp.Or(a.when().Compare(b.when()), cmp.Compare(a.Message, b.Message))
+}
+
+func (r Record) when() time.Time {
+	for _, t := range []time.Time{r.At, r.Issued} {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return r.Received
+}
+
+func insert(rs []Record, r Record) []Record {
+	i, _ := slices.BinarySearchFunc(rs, r, order)
+	return slices.Insert(slices.Clone(rs), i, r)
+}
+
+func record(d *customsv1.Document, from Origin) Record {
+	e := d.GetEnvelope()
+	r := Record{
+		Message: from.Message, Kind: document.Kind(d), DocumentID: e.GetDocumentId(),
+		Issued: instant(e.GetIssued()), Received: from.Received.UTC(), Expected: from.Expected.UTC(),
+		Facts: read(d, from.Message),
+	}
+	for _, ref := range e.GetReferences() {
+		if ref.GetKind() == customsv1.ReferenceKind_CHANGED {
+			r.Replaces = append(r.Replaces, ref.GetId())
+		}
+	}
+	if c := d.GetCancellation(); c != nil {
+		r.Replaces = append(r.Replaces, c.GetSubject().GetId())
+	}
+	f := e.GetFunction()
+	r.Withdraws = r.Kind == "Cancellation" || f == customsv1.FunctionCode_CANCELLATION || f == customsv1.FunctionCode_DELETION
+	body := bodyOf(d)
+	if b, ok := body.(interface{ GetAt() *customsv1.Instant }); ok {
+		r.At = instant(b.GetAt())
+	}
+	expected := instant(d.GetPreArrivalNotice().GetExpectedArrival())
+	if r.Kind == "VehicleReport" { // it announces: its time is yet to come
+		expected, r.At = r.At, time.Time{}
+	}
+	if r.Expected.IsZero() {
+		r.Expected = expected
+	}
+	return r
+}
+
+func instant(i *customsv1.Instant) time.Time {
+	t, err := document.ParseInstant(i.GetValue())
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}

@@ -1,0 +1,114 @@
+package reconcile
+
+import "customs.example/gateway"
+
+// condition is what a seal's last event leaves of it.
+type condition int
+
+const (
+	intact condition = iota
+	broken
+	gone
+)
+
+func (s SealFact) condition() condition {
+	switch s.State {
+	case "BROKEN":
+		return broken
+	case "REMOVED", "REPLACED", "LOST":
+		return gone
+	}
+	return intact
+}
+
+// seals compares seals over the whole movement, so that one found on another load
+// unit is told from one that is missing. A change that an act records is explained;
+// a broken seal never is.
+func (c *comparer) seals() {
+	a, f := c.announced.seals, c.found.seals
+	if !c.both("seals", len(a) > 0, len(f) > 0) {
+		return
+	}
+	matched, missing, extra := pairs(a, f)
+	for _, p := range matched {
+		c.seal(p[0], p[1])
+	}
+	for _, s := range missing {
+		if s.condition() == intact {
+			c.sealMissing(s, "")
+		}
+	}
+	for _, s := range extra {
+		if s.condition() != gone {
+			c.sealExtra(s)
+		}
+	}
+}
+
+func (c *comparer) seal(a, f SealFact) {
+	d := Discrepancy{Severity: gateway.Error, Subject: "seal", Expected: a.ID, Found: f.ID, Place: a.Place}
+	unit, other := Fold(LoadUnit, a.Unit), Fold(LoadUnit, f.Unit)
+	switch {
+	case a.condition() == gone && f.condition() != gone:
+		c.sealExtra(f)
+	case a.condition() == intact && f.condition() == gone:
+		c.sealMissing(a, f.State)
+	case a.condition() == intact && f.condition() == broken:
+		d.Code, d.Found = gateway.CmpSealBroken, f.State
+		c.differ(d)
+	case unit != "" && other != "" && unit != other && a.condition() != gone:
+		d.Code, d.Subject, d.Expected, d.Found = gateway.CmpSealMoved, "seal "+a.ID, a.Unit, f.Unit
+		c.differ(d)
+	default:
+		c.out.Agreed++
+	}
+}
+
+// sealMissing judges a seal that was announced intact and is not there. Of a load
+// unit that may still come it is outstanding.
+func (c *comparer) sealMissing(s SealFact, state string) {
+	d := Discrepancy{Code: gateway.CmpSealMissing, Severity: gateway.Error, Subject: "seal", Expected: s.ID, Found: state, Place: s.Place}
+	if act := c.acts[s.key()]; act != "" && state != "LOST" {
+		d.Code, d.Severity, d.Found = gateway.CmpSealReplaced, gateway.Info, "act "+act
+		c.differ(d)
+		return
+	}
+	if state != "" || c.come[Fold(LoadUnit, s.Unit)] {
+		c.differ(d)
+		return
+	}
+	c.absent(d)
+}
+
+func (c *comparer) sealExtra(s SealFact) {
+	d := Discrepancy{Code: gateway.CmpSealExtra, Severity: gateway.Error, Subject: "seal", Found: s.ID, Place: s.Place}
+	if act := c.acts[s.key()]; act != "" {
+		d.Code, d.Severity, d.Difference = gateway.CmpSealReplaced, gateway.Info, "act "+act
+	}
+	c.differ(d)
+}
+
+// waybills compares transport documents, and the tally of each where goods were
+// counted.
+func (c *comparer) waybills() {
+	a, f := c.announced.Waybills, c.found.Waybills
+	if !c.both("transport documents", len(a) > 0, len(f) > 0) {
+		return
+	}
+	matched, missing, extra := pairs(a, f)
+	for _, p := range matched {
+		c.out.Agreed++
+		if tally := p[1].GrossMass; tally.Value != "" {
+			c.quantity("gross mass under "+p[0].ID, grossMass, p[0].GrossMass, tally)
+		}
+		if tally := p[1].Packages; tally.Value != "" {
+			c.quantity("packages under "+p[0].ID, packageCount, p[0].Packages, tally)
+		}
+	}
+	for _, w := range missing {
+		c.absent(Discrepancy{Code: gateway.CmpWaybillMissing, Severity: gateway.Error, Subject: "transport document", Expected: w.ID, Place: w.Place})
+	}
+	for _, w := range extra {
+		c.differ(Discrepancy{Code: gateway.CmpWaybillExtra, Severity: gateway.Error, Subject: "transport document", Found: w.ID, Place: w.Place})
+	}
+}

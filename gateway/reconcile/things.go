@@ -1,0 +1,152 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"customs.example/gateway"
+)
+
+// office compares where the goods were to enter with where they were seen. Codes of
+// two administrations are not comparable.
+func (c *comparer) office(found OfficeFact) {
+	a := c.announced.Entry
+	if a.Code == "" || found.Code == "" || a.Administration != found.Administration {
+		return
+	}
+	if a.Code == found.Code {
+		c.out.Agreed++
+		return
+	}
+	c.differ(Discrepancy{Code: gateway.CmpOffice, Severity: gateway.Warning, Subject: "entry office", Expected: a.Code, Found: found.Code, Place: a.Place})
+}
+
+func (c *comparer) empty() {
+	a, f := c.announced, c.found
+	d := Discrepancy{Code: gateway.CmpEmpty, Severity: gateway.Error, Subject: "goods on the vehicle"}
+	switch {
+	case a.Empty && !a.hasGoods() && f.hasGoods():
+		d.Expected, d.Found = "empty", "with goods"
+	case a.hasGoods() && f.Empty && !f.hasGoods():
+		d.Expected, d.Found = "with goods", "empty"
+	default:
+		return
+	}
+	c.differ(d)
+}
+
+// vehicles compares plates. Vehicles are assignments: the load unit and its seals
+// carry the identity of what moves, so another vehicle is a warning, and none where
+// its taking over is recorded with a reason.
+func (c *comparer) vehicles() {
+	a, f := c.announced.Vehicles, c.found.Vehicles
+	if !c.both("vehicles", len(a) > 0, len(f) > 0) {
+		return
+	}
+	matched, missing, extra := pairs(a, f)
+	for _, p := range matched {
+		if samePlate(p[0].Registration, p[1].Registration) {
+			c.out.Agreed++
+			continue
+		}
+		missing, extra = append(missing, p[0]), append(extra, p[1])
+	}
+	announcedUnits, foundUnits := keys(c.announced.Units), keys(c.found.Units) // a trailer may stand in either list
+	extra = slices.DeleteFunc(extra, func(v VehicleFact) bool { return announcedUnits[v.key()] })
+	for _, v := range missing {
+		other := -1
+		if !c.partial && oneOfRole(missing, v.Role) && oneOfRole(extra, v.Role) {
+			other = slices.IndexFunc(extra, func(e VehicleFact) bool { return e.Role == v.Role })
+		}
+		d := Discrepancy{Severity: gateway.Warning, Subject: subjectOf(v), Expected: v.Registration, Place: v.Place}
+		switch {
+		case other >= 0:
+			d.Found = extra[other].Registration
+			d.Code, d.Severity = c.changed(extra[other])
+			c.differ(d)
+			extra = slices.Delete(extra, other, other+1)
+		case foundUnits[v.key()]:
+			c.out.Agreed++
+		default:
+			d.Code = gateway.CmpVehicleMissing
+			c.absent(d)
+		}
+	}
+	for _, v := range extra {
+		d := Discrepancy{Code: gateway.CmpVehicleExtra, Severity: gateway.Warning, Subject: subjectOf(v), Found: v.Registration, Place: v.Place}
+		if c.carriers[v.key()] {
+			d.Code, d.Severity = gateway.CmpVehicleChanged, gateway.Info
+		}
+		c.differ(d)
+	}
+}
+
+// changed says what it is that v came in place of another vehicle: recorded with a
+// reason, drop-and-hook, or another plate.
+func (c *comparer) changed(v VehicleFact) (gateway.Code, gateway.Severity) {
+	switch {
+	case c.carriers[v.key()]:
+		return gateway.CmpVehicleChanged, gateway.Info
+	case v.Role == "TRAILER" || v.Role == "CHASSIS":
+		return gateway.CmpTrailer, gateway.Warning
+	}
+	return gateway.CmpPlate, gateway.Warning
+}
+
+func subjectOf(v VehicleFact) string {
+	return strings.ToLower(cmp.Or(v.Role, "vehicle"))
+}
+
+func oneOfRole(vs []VehicleFact, role string) bool {
+	n := 0
+	for _, v := range vs {
+		if v.Role == role {
+			n++
+		}
+	}
+	return n == 1
+}
+
+func (c *comparer) units() {
+	named := func(us []UnitFact) []UnitFact {
+		return slices.DeleteFunc(slices.Clone(us), func(u UnitFact) bool { return u.key() == "" })
+	}
+	a, f := named(c.announced.Units), named(c.found.Units)
+	if !c.both("load units", len(a) > 0, len(f) > 0) {
+		return
+	}
+	matched, missing, extra := pairs(a, f)
+	for _, p := range matched {
+		c.unit(p[0], p[1])
+	}
+	announcedVehicles, foundVehicles := keys(c.announced.Vehicles), keys(c.found.Vehicles)
+	for _, u := range missing {
+		if foundVehicles[u.key()] {
+			c.out.Agreed++
+			continue
+		}
+		c.absent(Discrepancy{Code: gateway.CmpUnitMissing, Severity: gateway.Error, Subject: "load unit", Expected: u.ID, Place: u.Place})
+	}
+	for _, u := range extra {
+		if !announcedVehicles[u.key()] {
+			c.differ(Discrepancy{Code: gateway.CmpUnitExtra, Severity: gateway.Error, Subject: "load unit", Found: u.ID, Place: u.Place})
+		}
+	}
+}
+
+func (c *comparer) unit(a, f UnitFact) {
+	same := true
+	check := func(code gateway.Code, subject, expected, found string, differ bool) {
+		if expected != "" && found != "" && differ {
+			same = false
+			c.differ(Discrepancy{Code: code, Severity: gateway.Warning, Subject: subject + a.ID, Expected: expected, Found: found, Place: a.Place})
+		}
+	}
+	check(gateway.CmpUnitType, "size and type of ", a.SizeType, f.SizeType, a.SizeType != f.SizeType)
+	const empty = "4" // UN/EDIFACT 8169
+	check(gateway.CmpUnitFullness, "fullness of ", a.Fullness, f.Fullness, (a.Fullness == empty) != (f.Fullness == empty))
+	if same {
+		c.out.Agreed++
+	}
+}

@@ -1,0 +1,183 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"customs.example/gateway"
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/mtls"
+)
+
+// Role says what a caller may do. A caller has exactly one.
+type Role string
+
+// The roles.
+const (
+	Post    Role = "post"    // a border post's system
+	System  Role = "system"  // the administration's own national system
+	Analyst Role = "analyst" // reads mappings and masked messages
+	Partner Role = "partner" // a partner's gateway
+)
+
+// Roles are the roles with their rights. What is not here is denied.
+var Roles = map[Role][]exchangev1.Right{
+	Post: {
+		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS,
+		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_RECORD_ARRIVAL,
+	},
+	System: {
+		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_INBOX,
+		exchangev1.Right_READ_MOVEMENTS,
+	},
+	Analyst: {},
+	Partner: {exchangev1.Right_DELIVER},
+}
+
+// Caller binds a certificate's URI to one role and its offices. A partner's gateway
+// speaks for administrations instead.
+type Caller struct {
+	URI             string
+	Role            Role
+	Offices         []string
+	Administrations []gateway.Administration
+}
+
+// office is the office that the caller submits for.
+func (c Caller) office() string { return c.Offices[0] }
+
+func (c Caller) flow() flow.Caller {
+	fc := flow.Caller{URI: c.URI}
+	if len(c.Offices) > 0 {
+		fc.Office = c.office()
+	}
+	return fc
+}
+
+type callerKey struct{}
+
+// callerOf returns who asks; the interceptors have put it there.
+func callerOf(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
+}
+
+// identityHeader carries the verified URI from the REST door over the in-memory
+// listener, and is believed from nowhere else.
+const identityHeader = "customs-verified-identity"
+
+// open lists the methods that any known caller may use: they tell nothing of traffic.
+var open = []string{"/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"}
+
+// access decides who may call what.
+type access struct {
+	registry *mtls.Registry
+	callers  map[string]Caller
+}
+
+func newAccess(registry *mtls.Registry, callers []Caller) *access {
+	a := &access{registry, make(map[string]Caller, len(callers))}
+	for _, c := range callers {
+		a.callers[c.URI] = c
+	}
+	return a
+}
+
+// admit returns the context of an admitted call, or the status that refuses it.
+func (a *access) admit(ctx context.Context, method string) (context.Context, error) {
+	uri, err := a.identify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, ok := a.callers[uri]
+	if !ok {
+		return nil, status.Error(codes.PermissionDenied, "this certificate is bound to no role here")
+	}
+	if slices.ContainsFunc(open, func(prefix string) bool { return strings.HasPrefix(method, prefix) }) {
+		return context.WithValue(ctx, callerKey{}, c), nil
+	}
+	if right := RightOf(method); right == exchangev1.Right_RIGHT_UNSPECIFIED || !slices.Contains(Roles[c.Role], right) {
+		return nil, status.Errorf(codes.PermissionDenied, "the role %s has no right to call %s", c.Role, method)
+	}
+	return context.WithValue(ctx, callerKey{}, c), nil
+}
+
+// identify returns the verified URI of the other end. A long-lived connection is
+// judged again with every call.
+func (a *access) identify(ctx context.Context) (string, error) {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return "", status.Error(codes.Unauthenticated, "no connection")
+	}
+	if p.Addr.Network() == inMemory {
+		if md, ok := metadata.FromIncomingContext(ctx); ok && len(md[identityHeader]) == 1 {
+			return md[identityHeader][0], nil
+		}
+		return "", status.Error(codes.Unauthenticated, "no identity")
+	}
+	tls, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok {
+		return "", status.Error(codes.Unauthenticated, "no client certificate")
+	}
+	id, err := a.registry.Verify(tls.State, mtls.AsClient)
+	if err != nil {
+		return "", status.Error(codes.Unauthenticated, err.Error())
+	}
+	return id.URI, nil
+}
+
+// RightOf returns the right that an RPC names in its proto option; unspecified, which
+// nobody holds, if it names none.
+func RightOf(method string) exchangev1.Right {
+	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", "."))
+	d, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	if err != nil {
+		return exchangev1.Right_RIGHT_UNSPECIFIED
+	}
+	return proto.GetExtension(d.Options(), exchangev1.E_Right).(exchangev1.Right)
+}
+
+// CallTimeout bounds a call that brings no deadline of its own.
+const CallTimeout = time.Minute
+
+func (a *access) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	ctx, err := a.admit(ctx, info.FullMethod)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		bounded, cancel := context.WithTimeout(ctx, CallTimeout)
+		defer cancel()
+		ctx = bounded
+	}
+	return handler(ctx, req)
+}
+
+func (a *access) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	ctx, err := a.admit(ss.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	return handler(srv, admitted{ss, ctx})
+}
+
+// admitted is a stream with its caller.
+type admitted struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s admitted) Context() context.Context { return s.ctx }

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+
+	"customs.example/gateway"
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/store"
+)
+
+// statusCodes are the fault codes that are no InvalidArgument.
+var statusCodes = map[gateway.Code]codes.Code{
+	gateway.NotFound:         codes.NotFound,
+	gateway.IDReuse:          codes.AlreadyExists,
+	gateway.AlreadyAnnounced: codes.AlreadyExists,
+	gateway.NotHeld:          codes.FailedPrecondition,
+	gateway.TraceDiffers:     codes.FailedPrecondition,
+	gateway.TableMissing:     codes.FailedPrecondition,
+	gateway.NotOwnOffice:     codes.PermissionDenied,
+	gateway.SenderWrong:      codes.PermissionDenied,
+	gateway.Internal:         codes.Internal,
+}
+
+// refusal turns an error into a status whose details are every fault, in the caller's
+// language. What is not a fault is ours: its cause stays in the log.
+func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.MessageV1) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	var faults gateway.Faults
+	var one gateway.Fault
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		faults = gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error}}
+	case errors.As(err, &faults):
+	case errors.As(err, &one):
+		faults = gateway.Faults{one}
+	default:
+		s.log.Error("internal error", slog.Any("error", err))
+		faults = gateway.Faults{{Code: gateway.Internal, Severity: gateway.Error}}
+	}
+	lang := language(ctx)
+	code, ok := statusCodes[faults[0].Code]
+	if !ok {
+		code = codes.InvalidArgument
+	}
+	st := status.New(code, string(faults[0].Code)+": "+faults[0].Text(lang))
+	for _, f := range presentFaults(faults, lang) {
+		details = append(details, protoadapt.MessageV1Of(f))
+	}
+	withDetails, derr := st.WithDetails(details...)
+	if derr != nil {
+		s.log.Error("status details", slog.Any("error", derr))
+		return st.Err()
+	}
+	return withDetails.Err()
+}
+
+// language is the catalogue's language for the call's accept-language.
+func language(ctx context.Context) string {
+	md, _ := metadata.FromIncomingContext(ctx)
+	for _, key := range []string{"accept-language", "grpcgateway-accept-language"} {
+		if v := md.Get(key); len(v) > 0 {
+			return gateway.Language(v[0])
+		}
+	}
+	return "en"
+}
+
+func presentFaults(faults gateway.Faults, lang string) []*exchangev1.Fault {
+	out := make([]*exchangev1.Fault, len(faults))
+	for i, r := range faults.Report(lang) {
+		out[i] = &exchangev1.Fault{
+			Code: string(r.Code), Severity: string(r.Severity), Path: r.Path, Location: r.Location, Value: r.Value,
+			Expected: r.Expected, Message: r.Message, Line: int32(r.Line), Namespaces: r.Namespaces, Document: r.Document,
+		}
+	}
+	return out
+}

@@ -1,0 +1,117 @@
+package server
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"customs.example/gateway"
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/store"
+)
+
+type inbox struct {
+	exchangev1.UnimplementedInboxServiceServer
+	*Server
+}
+
+func (s inbox) List(ctx context.Context, r *exchangev1.ListInboxRequest) (*exchangev1.ListInboxResponse, error) {
+	size, after, err := page(r.PageSize, r.PageToken)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	msgs, err := s.flow.Store.Read().Inbox(ctx, store.InboxFilter{Kind: r.Kind, Unacknowledged: r.Unacknowledged, After: after, Limit: size})
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out := &exchangev1.ListInboxResponse{}
+	for _, m := range msgs {
+		out.Messages = append(out.Messages, presentInbound(ctx, m))
+	}
+	if len(msgs) == size {
+		out.NextPageToken = strconv.FormatInt(int64(msgs[len(msgs)-1].Commit), 10)
+	}
+	return out, nil
+}
+
+// forms are the wire's forms and what they are of.
+var forms = map[exchangev1.Form]struct {
+	form      flow.Form
+	mediaType string
+}{
+	exchangev1.Form_FORM_UNSPECIFIED: {flow.None, ""},
+	exchangev1.Form_CANONICAL:        {flow.Canonical, flow.JSON},
+	exchangev1.Form_PARTNER_XML:      {flow.PartnerXML, flow.XML},
+	exchangev1.Form_NATIONAL_XML:     {flow.NationalXML, flow.XML},
+}
+
+func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchangev1.InboxMessage, error) {
+	f, ok := forms[r.Form]
+	if !ok {
+		return nil, s.refusal(ctx, gateway.Fault{Code: gateway.FormUnknown, Severity: gateway.Error, Path: "form", Value: r.Form.String()})
+	}
+	in, content, err := s.flow.Take(ctx, gateway.MessageID(r.MessageId), f.form)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	if in.State != gateway.Accepted {
+		return nil, s.refusal(ctx, store.ErrNotFound) // only what was accepted is handed out
+	}
+	out := presentInbound(ctx, in)
+	out.Content = content
+	if len(content) > 0 {
+		out.MediaType = f.mediaType
+	}
+	return out, nil
+}
+
+func (s inbox) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.InboxMessage]) error {
+	ctx := stream.Context()
+	return s.watch(ctx, r.After, func(after gateway.Commit) (gateway.Commit, error) {
+		msgs, err := s.flow.Store.Read().Inbox(ctx, store.InboxFilter{After: after, Limit: MaxPage})
+		for _, m := range msgs {
+			if err := stream.Send(presentInbound(ctx, m)); err != nil {
+				return after, err
+			}
+			after = m.Commit
+		}
+		return after, err
+	})
+}
+
+func (s inbox) Acknowledge(ctx context.Context, r *exchangev1.AcknowledgeRequest) (*exchangev1.InboxMessage, error) {
+	in, err := s.flow.Acknowledge(ctx, callerOf(ctx).flow(), gateway.MessageID(r.MessageId))
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return presentInbound(ctx, in), nil
+}
+
+func presentInbound(ctx context.Context, m store.Inbound) *exchangev1.InboxMessage {
+	return &exchangev1.InboxMessage{
+		MessageId: string(m.ID), Kind: m.Kind, Sender: string(m.Sender), DocumentId: m.DocumentID, State: string(m.State),
+		Received: stamp(m.Received), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
+		PayloadDigest: m.PayloadDigest.String(), CanonicalDigest: m.CanonicalDigest.String(), Mapping: m.Mapping,
+		Acknowledged: m.AcknowledgedBy != "", Faults: presentFaults(m.Faults, language(ctx)), Unread: m.Unread,
+		MovementId: string(m.MovementID), Commit: int64(m.Commit), Answers: m.Answers,
+	}
+}
+
+type peers struct {
+	exchangev1.UnimplementedPeerServiceServer
+	*Server
+}
+
+func (s peers) Deliver(ctx context.Context, r *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
+	c := callerOf(ctx)
+	receipt, err := s.flow.Receive(ctx, c.URI, c.Administrations, r.Header, r.Signature, r.Payload)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return &exchangev1.DeliverResponse{Receipt: &exchangev1.SignedStatement{
+		Header: receipt.Header, Statement: receipt.Statement, Signature: receipt.Signature,
+	}}, nil
+}

@@ -1,0 +1,140 @@
+// Package server owns the doors: gRPC and REST, who may call what, what each caller
+// sees, and how faults become statuses. It refuses to decide about documents: it asks
+// flow, and shows what the store holds.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/test/bufconn"
+
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/mtls"
+)
+
+// Limits of the doors; see each for why.
+const (
+	// MaxMessage is room for the greatest document and its envelope.
+	MaxMessage = 9 << 20
+	// MaxStreams bounds the handlers that one connection can keep running.
+	MaxStreams = 64
+	// MaxHeaders bounds the header of a call or a request.
+	MaxHeaders = 8 << 10
+	// DrainTime is how long a stop waits for calls under way.
+	DrainTime = 10 * time.Second
+)
+
+// inMemory is the network name of the listener between the REST door and gRPC.
+const inMemory = "bufconn"
+
+// Options make a Server. All are required but Log.
+type Options struct {
+	Flow        *flow.Gateway
+	Registry    *mtls.Registry
+	Certificate tls.Certificate
+	Callers     []Caller
+	Log         *slog.Logger
+}
+
+// Server is both doors of one gateway.
+type Server struct {
+	flow   *flow.Gateway
+	access *access
+	log    *slog.Logger
+	tls    *tls.Config
+
+	public, memory *grpc.Server // the same services: over TLS, and behind REST
+	pipe           *bufconn.Listener
+	stop           context.Context // ends the streams of watchers
+	cancel         context.CancelFunc
+}
+
+// New prepares the doors.
+func New(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		flow: o.Flow, access: newAccess(o.Registry, o.Callers), log: o.Log,
+		tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
+	}
+	s.stop, s.cancel = context.WithCancel(context.Background())
+	s.public = s.services(grpc.Creds(credentials.NewTLS(s.tls)))
+	s.memory = s.services()
+	return s
+}
+
+// services is a gRPC server with every service on it.
+func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
+	g := grpc.NewServer(append(more,
+		grpc.UnaryInterceptor(s.access.unary), grpc.StreamInterceptor(s.access.stream),
+		grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage+1<<20),
+		grpc.MaxConcurrentStreams(MaxStreams), grpc.MaxHeaderListSize(MaxHeaders), grpc.ConnectionTimeout(5*time.Second),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 30 * time.Second}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: 5 * time.Minute, MaxConnectionAge: 30 * time.Minute, MaxConnectionAgeGrace: time.Minute,
+		}))...)
+	exchangev1.RegisterSubmissionServiceServer(g, submissions{Server: s})
+	exchangev1.RegisterInboxServiceServer(g, inbox{Server: s})
+	exchangev1.RegisterPeerServiceServer(g, peers{Server: s})
+	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
+	healthv1.RegisterHealthServer(g, health.NewServer())
+	reflection.Register(g)
+	return g
+}
+
+// Serve answers on both listeners until the context ends, then lets calls under way
+// finish.
+func (s *Server) Serve(ctx context.Context, grpcListener, restListener net.Listener) error {
+	handler, closeREST, err := s.rest()
+	if err != nil {
+		return err
+	}
+	defer closeREST()
+	web := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: MaxHeaders, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 3)
+	go func() { failed <- s.public.Serve(grpcListener) }()
+	go func() { failed <- s.memory.Serve(s.pipe) }()
+	go func() { failed <- web.Serve(tls.NewListener(restListener, s.tls)) }()
+
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.cancel()
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), DrainTime)
+	defer cancel()
+	if web.Shutdown(bounded) != nil {
+		web.Close()
+	}
+	for _, g := range []*grpc.Server{s.public, s.memory} {
+		drained := make(chan struct{})
+		go func() { g.GracefulStop(); close(drained) }()
+		select {
+		case <-drained:
+		case <-bounded.Done():
+			g.Stop()
+			<-drained
+		}
+	}
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,273 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"customs.example/gateway"
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/store"
+)
+
+// Page sizes of lists.
+const (
+	DefaultPage = 50
+	MaxPage     = 500
+)
+
+type submissions struct {
+	exchangev1.UnimplementedSubmissionServiceServer
+	*Server
+}
+
+func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*exchangev1.Submission, error) {
+	sub, err := s.flow.Submit(ctx, callerOf(ctx).flow(), submitted(r.SubmissionId, r.MediaType, r.Content, r.To))
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	shown, err := s.present(ctx, sub)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	if sub.State == gateway.Faulty {
+		// Not OK: only what will reach the partner is answered with OK. The record of it
+		// goes along.
+		faults := sub.Faults
+		shown.Faults = nil
+		return nil, s.refusal(ctx, faults, protoadapt.MessageV1Of(shown))
+	}
+	return shown, nil
+}
+
+func (s submissions) Check(ctx context.Context, r *exchangev1.CheckRequest) (*exchangev1.CheckResponse, error) {
+	res, err := s.flow.Check(ctx, callerOf(ctx).flow(), submitted("", r.MediaType, r.Content, r.To))
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return &exchangev1.CheckResponse{
+		Kind: res.Kind, Outcome: string(res.State), WaitsFor: res.WaitsFor, Faults: presentFaults(res.Faults, language(ctx)),
+	}, nil
+}
+
+func submitted(id, mediaType string, content []byte, to []string) flow.Submission {
+	if mediaType == "" {
+		mediaType = flow.MediaType(content)
+	}
+	s := flow.Submission{ID: gateway.SubmissionID(id), MediaType: mediaType, Content: content}
+	for _, a := range to {
+		s.To = append(s.To, gateway.Administration(a))
+	}
+	return s
+}
+
+func (s submissions) Withdraw(ctx context.Context, r *exchangev1.WithdrawRequest) (*exchangev1.Submission, error) {
+	sub, err := s.flow.Withdraw(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId), r.Reason)
+	return s.answer(ctx, sub, err)
+}
+
+func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest) (*exchangev1.Submission, error) {
+	c := callerOf(ctx)
+	office := r.Office
+	if office == "" {
+		office = c.office()
+	}
+	if !slices.Contains(c.Offices, office) {
+		return nil, s.refusal(ctx, store.ErrNotFound) // foreign and unknown answer alike
+	}
+	sub, err := s.flow.Store.Read().Submission(ctx, office, r.SubmissionId)
+	return s.answer(ctx, sub, err)
+}
+
+func (s submissions) answer(ctx context.Context, sub store.Submission, err error) (*exchangev1.Submission, error) {
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	shown, err := s.present(ctx, sub)
+	return shown, s.refusal(ctx, err)
+}
+
+func (s submissions) List(ctx context.Context, r *exchangev1.ListSubmissionsRequest) (*exchangev1.ListSubmissionsResponse, error) {
+	size, before, err := page(r.PageSize, r.PageToken)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	f := store.SubmissionFilter{
+		Offices: callerOf(ctx).Offices, State: gateway.SubmissionState(r.State), MessageState: gateway.MessageState(r.MessageState),
+		Kind: r.Kind, Batch: r.Batch, Before: before, Limit: size,
+	}
+	if r.Since != nil {
+		f.Since = r.Since.AsTime()
+	}
+	subs, err := s.flow.Store.Read().Submissions(ctx, f)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out := &exchangev1.ListSubmissionsResponse{}
+	for _, sub := range subs {
+		shown, err := s.present(ctx, sub)
+		if err != nil {
+			return nil, s.refusal(ctx, err)
+		}
+		out.Submissions = append(out.Submissions, shown)
+	}
+	if len(subs) == size {
+		out.NextPageToken = strconv.FormatInt(int64(subs[len(subs)-1].Commit), 10)
+	}
+	return out, nil
+}
+
+// page reads a page's size and where it goes on.
+func page(size int32, token string) (int, gateway.Commit, error) {
+	if size <= 0 {
+		size = DefaultPage
+	}
+	if token == "" {
+		return int(min(size, MaxPage)), 0, nil
+	}
+	at, err := strconv.ParseInt(token, 10, 64)
+	if err != nil || at < 0 {
+		return 0, 0, gateway.Fault{Code: gateway.PageToken, Severity: gateway.Error, Path: "pageToken", Value: token}
+	}
+	return int(min(size, MaxPage)), gateway.Commit(at), nil
+}
+
+func (s submissions) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.SubmissionEvent]) error {
+	ctx := stream.Context()
+	offices := callerOf(ctx).Offices
+	return s.watch(ctx, r.After, func(after gateway.Commit) (gateway.Commit, error) {
+		subs, err := s.flow.Store.Read().SubmissionsAfter(ctx, offices, after, MaxPage)
+		for _, sub := range subs {
+			shown, err := s.present(ctx, sub)
+			if err != nil {
+				return after, err
+			}
+			if err := stream.Send(&exchangev1.SubmissionEvent{Commit: int64(sub.Commit), Submission: shown}); err != nil {
+				return after, err
+			}
+			after = sub.Commit
+		}
+		return after, err
+	})
+}
+
+// watch calls send after every commit, from a commit number on, until the stream or
+// the server ends. send returns the last commit number it has sent.
+func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit) (gateway.Commit, error)) error {
+	after := gateway.Commit(from)
+	for {
+		changed := s.flow.Store.Changed()
+		next, err := send(after)
+		if err != nil {
+			return s.refusal(ctx, err)
+		}
+		if next > after {
+			after = next
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.stop.Done():
+			return nil
+		case <-changed:
+		}
+	}
+}
+
+func (s submissions) Explain(ctx context.Context, r *exchangev1.ExplainRequest) (*exchangev1.ExplainResponse, error) {
+	id, origins, err := s.flow.Explain(ctx, callerOf(ctx).office(), gateway.SubmissionID(r.SubmissionId))
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out := &exchangev1.ExplainResponse{MessageId: string(id)}
+	for _, o := range origins {
+		if r.Xpath != "" && o.Target != r.Xpath {
+			continue
+		}
+		out.Origins = append(out.Origins, &exchangev1.Origin{
+			Target: o.Target, Value: o.Value, Row: o.Row, Mapping: o.Mapping, Path: o.Path, Provenance: o.Provenance,
+			Source: o.Source, SourceSubmission: o.SourceSubmission, SourceValue: o.SourceValue, ListRow: o.ListRow, Note: o.Note,
+		})
+	}
+	if r.Xpath != "" && len(out.Origins) == 0 {
+		return nil, s.refusal(ctx, gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error, Path: "xpath", Value: r.Xpath}})
+	}
+	return out, nil
+}
+
+// present shows a submission with the message it became.
+func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1.Submission, error) {
+	out := &exchangev1.Submission{
+		SubmissionId: sub.ID, Office: sub.Office, Kind: sub.Kind, State: string(sub.State), StateReason: sub.Reason,
+		Received: stamp(sub.Received), Digest: sub.Digest.String(), Batch: sub.Batch, WaitsFor: sub.WaitsFor,
+		JoinKey: sub.JoinKey, Expires: stamp(sub.Expires), Faults: presentFaults(sub.Faults, language(ctx)), Commit: int64(sub.Commit),
+	}
+	if sub.MessageID == "" {
+		return out, nil
+	}
+	m, err := s.flow.Store.Read().Message(ctx, sub.MessageID)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := s.flow.Store.Read().Joined(ctx, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	out.Message = presentMessage(m, parts)
+	return out, nil
+}
+
+func presentMessage(m store.Message, parts []store.Submission) *exchangev1.MessageStatus {
+	out := &exchangev1.MessageStatus{
+		MessageId: string(m.ID), Kind: m.Kind, Recipient: string(m.Recipient), State: string(m.State), StateReason: m.Reason,
+		Waiting: waiting(m), Created: stamp(m.Created), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
+		Attempts: int32(m.Attempts), PayloadDigest: m.PayloadDigest.String(), CanonicalDigest: m.CanonicalDigest.String(),
+		Mapping: m.Mapping, DocumentId: m.DocumentID,
+	}
+	if !m.State.Final() {
+		out.NextAttempt = stamp(m.NextAttempt)
+	}
+	if m.Receipt != nil {
+		out.Receipt = &exchangev1.SignedStatement{Header: m.Receipt.Header, Statement: m.Receipt.Statement, Signature: m.Receipt.Signature}
+	}
+	for _, a := range m.Answers {
+		out.Answers = append(out.Answers, &exchangev1.BusinessAnswer{
+			MessageId: string(a.MessageID), Status: a.Status, RegistrationNumber: a.Registration, Results: a.Results, Received: stamp(a.Received),
+		})
+	}
+	for _, p := range parts {
+		out.Parts = append(out.Parts, p.ID)
+	}
+	return out
+}
+
+// waiting says in words why a message has no verdict yet.
+func waiting(m store.Message) string {
+	switch {
+	case m.State.Final():
+		return ""
+	case m.State == gateway.Received:
+		return "the partner has the message and has not judged it yet"
+	case m.LastError != "":
+		return fmt.Sprintf("attempt %d failed (%s); the next is at %s", m.Attempts, m.LastError, m.NextAttempt.Format(time.RFC3339))
+	case m.Attempts == 0:
+		return "it is about to be sent"
+	}
+	return "it is being sent"
+}
+
+// stamp shows an instant; none is absent.
+func stamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
