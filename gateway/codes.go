@@ -155,4 +155,12 @@ const (
 	CmpOutstanding        Code = "CMP_OUTSTANDING"
 	PageToken             Code = "PAGE_TOKEN"
 	FormUnknown           Code = "FORM_UNKNOWN"
+	DictionaryLength Code = "DICTIONARY_LENGTH"
+	DictionaryDigits Code = "DICTIONARY_DIGITS"
+	DictionaryItems Code = "DICTIONARY_ITEMS"
+	DictionaryLanguage Code = "DICTIONARY_LANGUAGE"
+	DictionaryForm Code = "DICTIONARY_FORM"
+	DocumentEmpty Code = "DOCUMENT_EMPTY"
+	RuleNotJudged Code = "RULE_NOT_JUDGED"
+	PartMissing Code = "PART_MISSING"
 )

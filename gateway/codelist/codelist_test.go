@@ -1,0 +1,155 @@
+package codelist_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"customs.example/gateway"
+	"customs.example/gateway/codelist"
+	"customs.example/mappings"
+)
+
+func load(t *testing.T) *codelist.Lists {
+	t.Helper()
+	lists, err := codelist.Load(mappings.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lists
+}
+
+func TestTranslate(t *testing.T) {
+	lists := load(t)
+	tests := []struct {
+		list, system, code string
+		dir                codelist.Direction
+		want               codelist.Result
+		miss               gateway.Code
+	}{
+		{"transport-mode", "eaeu", "3", codelist.Encode, codelist.Result{Code: "30", Row: "transport-mode.v1:3->30", Status: "verified"}, ""},
+		{"transport-mode", "eaeu", "31", codelist.Decode, codelist.Result{Code: "3", Row: "transport-mode.v1:3->31", Status: "verified"}, ""},
+		{"transport-mode", "eaeu", "20", codelist.Decode, codelist.Result{Code: "2", Row: "transport-mode.v1:2->20", Status: "recalled"}, ""},
+		{"transport-mode", "cn-manifest", "4", codelist.Decode, codelist.Result{Code: "3", Row: "transport-mode.v1:3->4", Status: "verified"}, ""},
+		{"transport-mode", "eaeu", "77", codelist.Decode, codelist.Result{}, gateway.ListUnknown},
+		{"transport-mode", "eaeu", "6", codelist.Encode, codelist.Result{}, gateway.ListNoCounterpart},
+		{"transport-mode", "eaeu", "33", codelist.Encode, codelist.Result{}, gateway.ListUnknown},
+		{"transit-kind", "eaeu", "TT", codelist.Encode, codelist.Result{Code: "ТТ", Row: "transit-kind.v1:TT->ТТ", Status: "verified"}, ""},
+		{"transit-kind", "eaeu", "TT", codelist.Decode, codelist.Result{}, gateway.ListLookAlike},
+		{"transit-direction", "eaeu", "TP", codelist.Decode, codelist.Result{}, gateway.ListLookAlike},
+		{"package", "cn", "PX", codelist.Encode, codelist.Result{Code: "PX", Row: "package.v1:PX", Status: "recalled"}, ""},
+		{"package", "cn", "РХ", codelist.Decode, codelist.Result{}, gateway.ListLookAlike},
+		{"package", "eaeu", "Q9", codelist.Encode, codelist.Result{Code: "Q9", Row: "package.v1:Q9", Status: "recalled"}, ""},
+		{"country", "eaeu", "00", codelist.Encode, codelist.Result{Code: "00", Row: "country.v1:00", Status: "verified"}, ""},
+		{"country", "cn", "00", codelist.Encode, codelist.Result{}, gateway.ListNoCounterpart},
+		{"country", "cn", "MN", codelist.Decode, codelist.Result{Code: "MN", Row: "country.v1:MN", Status: "verified"}, ""},
+		{"country", "cn", "XQ", codelist.Decode, codelist.Result{}, gateway.ListUnknown},
+		{"country", "numeric", "643", codelist.Decode, codelist.Result{Code: "RU", Row: "country.v1:RU->643", Status: "verified"}, ""},
+		{"nothing", "cn", "1", codelist.Encode, codelist.Result{}, gateway.ListUnknown},
+	}
+	on := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for _, tt := range tests {
+		got, err := lists.Translate(tt.list, tt.system, tt.code, on, tt.dir)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s %s %s %s: %s", tt.dir, tt.list, tt.system, tt.code, diff)
+		}
+		var miss *codelist.Miss
+		if errors.As(err, &miss) != (tt.miss != "") || miss != nil && miss.Reason != tt.miss {
+			t.Errorf("%s %s %s %s: %v, want %q", tt.dir, tt.list, tt.system, tt.code, err, tt.miss)
+		}
+	}
+}
+
+func TestCodeIsJudgedByTheListOfItsDay(t *testing.T) {
+	lists := load(t)
+	for day, want := range map[string]bool{"2022-12-31": true, "2023-01-01": false} {
+		on, _ := time.Parse(time.DateOnly, day)
+		if got := lists.Known("currency", "HRK", on); got != want {
+			t.Errorf("HRK on %s: %v, want %v", day, got, want)
+		}
+	}
+	if miss := lists.Check("currency", "HRK", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)); miss == nil || miss.Reason != gateway.ListNotValid {
+		t.Errorf("HRK in 2026: %v, want %s", miss, gateway.ListNotValid)
+	}
+	if !lists.Known("currency", "HRK", time.Time{}) {
+		t.Error("HRK without a day is unknown, want membership alone")
+	}
+}
+
+func TestOpenListOnlyWarns(t *testing.T) {
+	miss := load(t).Check("package", "Q9", time.Time{})
+	if miss == nil || miss.Fault().Severity != gateway.Warning {
+		t.Errorf("unknown code of an open list: %v, want a warning", miss)
+	}
+	if miss := load(t).Check("unit", "ХХХ", time.Time{}); miss == nil || miss.Fault().Severity != gateway.Warning {
+		t.Errorf("unknown code of an open list: %v, want a warning", miss)
+	}
+}
+
+func TestListsAreWhole(t *testing.T) {
+	lists := load(t)
+	for list, want := range map[string]int{"country": 251, "package": 378, "cn-office": 147, "cn-procedure": 18, "change-reason": 16} {
+		l, ok := lists.List(list)
+		if !ok || len(l.Codes) != want {
+			t.Errorf("%s: want %d codes", list, want)
+		}
+	}
+}
+
+func TestEveryRowComesBack(t *testing.T) {
+	lists := load(t)
+	for _, name := range lists.Names() {
+		l, _ := lists.List(name)
+		for system, s := range l.Systems {
+			for _, r := range s.Rows {
+				if r.Direction == codelist.Decode || r.Is == "" {
+					continue
+				}
+				out, err := lists.Translate(name, system, r.Code, time.Time{}, codelist.Encode)
+				if err != nil {
+					t.Errorf("%s %s: %v", name, system, err)
+					continue
+				}
+				if back, err := lists.Translate(name, system, out.Code, time.Time{}, codelist.Decode); err != nil || back.Code != r.Code {
+					t.Errorf("%s %s: %s -> %s -> %q, %v", name, system, r.Code, out.Code, back.Code, err)
+				}
+			}
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	const head = "list: x\nversion: 1\nsource: test\nstatus: own\n"
+	tests := map[string]struct{ file, want string }{
+		"another name":      {strings.Replace(head, "x", "y", 1) + "codes: []\n", `"y": want "x"`},
+		"no source":         {"list: x\nversion: 1\nstatus: own\ncodes: []\n", "want version, source and status"},
+		"unknown status":    {strings.Replace(head, "own", "sure", 1) + "codes: []\n", "want version, source and status"},
+		"unknown key":       {head + "kode: 1\n", "kode"},
+		"code twice":        {head + "codes: [{code: a, en: a}, {code: a, en: b}]\n", `"a" is there twice`},
+		"code without name": {head + "codes: [{code: a}]\n", "a name"},
+		"row to no code":    {head + "codes: [{code: a, en: a}]\nsystems: {s: {source: t, status: own, rows: [{code: b, is: c}]}}\n", `"b" is no code`},
+		"ambiguous decode":  {head + "codes: [{code: a, en: a}, {code: b, en: b}]\nsystems: {s: {source: t, status: own, rows: [{code: a, is: c}, {code: b, is: c}]}}\n", `"c" has another row`},
+		"days reversed":     {head + "codes: [{code: a, en: a, from: '2026-02-01', to: '2026-01-01'}]\n", "comes after"},
+		"no day":            {head + "codes: [{code: a, en: a, from: soon}]\n", `"soon" is no day`},
+		"wrong direction":   {head + "codes: [{code: a, en: a}]\nsystems: {s: {source: t, status: own, rows: [{code: a, is: c, direction: up}]}}\n", "encode or decode"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := codelist.Load(fstest.MapFS{"codelists/x.yaml": {Data: []byte(tt.file)}})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "x.yaml") {
+				t.Errorf("error %v, want %q with the file", err, tt.want)
+			}
+		})
+	}
+	_, err := codelist.Load(fstest.MapFS{"codelists/x.yaml": {Data: []byte(head + "codes:\n  - {code: a, en: a}\n  - {code: b}\n")}})
+	if err == nil || !strings.HasPrefix(err.Error(), "codelists/x.yaml:7: ") {
+		t.Errorf("error %v, want it at line 7", err)
+	}
+	if _, err := codelist.Load(fstest.MapFS{}); err == nil {
+		t.Error("no lists at all: no error")
+	}
+}

@@ -1,0 +1,138 @@
+package codelist
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+)
+
+// Load reads every code list in codelists/ of fsys. The error names every mistake.
+func Load(fsys fs.FS) (*Lists, error) {
+	files, err := fs.Glob(fsys, "codelists/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, errors.New("code lists: none in codelists/")
+	}
+	lists := &Lists{byName: map[string]*List{}}
+	var mistakes []error
+	for _, file := range files {
+		raw, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return nil, err
+		}
+		list := &List{Digest: gateway.DigestOf(raw)}
+		if err := document.DecodeYAML(file, raw, list); err != nil {
+			mistakes = append(mistakes, err)
+			continue
+		}
+		lines := document.YAMLLines(raw)
+		list.index(strings.TrimSuffix(path.Base(file), ".yaml"), func(node, format string, args ...any) {
+			mistakes = append(mistakes, fmt.Errorf("%s:%d: %w", file, lines.Line(node), fmt.Errorf(format, args...)))
+		})
+		lists.byName[list.Name] = list
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, err
+	}
+	lists.names = slices.Sorted(maps.Keys(lists.byName))
+	return lists, nil
+}
+
+// report takes a mistake at a node of the file.
+type report func(node, format string, args ...any)
+
+// index builds the list's look-up tables and reports what is wrong with it.
+func (l *List) index(name string, wrong report) {
+	if l.Name != name {
+		wrong("$.list", "list is named %q: want %q, as the file", l.Name, name)
+	}
+	if l.Version < 1 || l.Source == "" || !l.Status.known(false) {
+		wrong("$", "want version, source and status (official, verified, recalled, inferred or own)")
+	}
+	l.codes = map[string][]*Code{}
+	for i := range l.Codes {
+		c, node := &l.Codes[i], fmt.Sprintf("$.codes[%d]", i)
+		if c.Code == "" || c.En == "" && c.Zh == "" || !c.Status.known(true) {
+			wrong(node, "code %q: want a code, a name and a known status", c.Code)
+		}
+		if err := span(c.From, c.To); err != nil {
+			wrong(node, "code %q: %w", c.Code, err)
+		}
+		for _, o := range l.codes[c.Code] {
+			if overlap(c.From, c.To, o.From, o.To) {
+				wrong(node, "code %q is there twice on one day", c.Code)
+			}
+		}
+		l.codes[c.Code] = append(l.codes[c.Code], c)
+	}
+	for _, system := range slices.Sorted(maps.Keys(l.Systems)) {
+		s := l.Systems[system]
+		if s == nil || s.Source == "" || !s.Status.known(false) {
+			wrong("$.systems."+system, "system %s: want source and status", system)
+			continue
+		}
+		s.index(l, "$.systems."+system, wrong)
+	}
+}
+
+func (s *System) index(l *List, at string, wrong report) {
+	s.encode, s.decode = map[string][]*Row{}, map[string][]*Row{}
+	add := func(index map[string][]*Row, key string, r *Row, node string) {
+		for _, o := range index[key] {
+			if overlap(r.From, r.To, o.From, o.To) {
+				wrong(node, "row %s->%s: %q has another row on the same day", r.Code, r.Is, key)
+			}
+		}
+		index[key] = append(index[key], r)
+	}
+	for i := range s.Rows {
+		r, node := &s.Rows[i], fmt.Sprintf("%s.rows[%d]", at, i)
+		if l.codes[r.Code] == nil {
+			wrong(node, "row %s->%s: %q is no code of the list", r.Code, r.Is, r.Code)
+		}
+		if r.Direction != "" && r.Direction != Encode && r.Direction != Decode || !r.Status.known(true) {
+			wrong(node, "row %s->%s: want direction encode or decode, and a known status", r.Code, r.Is)
+		}
+		if err := span(r.From, r.To); err != nil {
+			wrong(node, "row %s->%s: %w", r.Code, r.Is, err)
+		}
+		if r.Direction != Decode {
+			add(s.encode, r.Code, r, node)
+		}
+		if r.Direction != Encode {
+			add(s.decode, cmp.Or(r.Is, r.Code), r, node)
+		}
+	}
+}
+
+func (s Status) known(optional bool) bool {
+	return slices.Contains([]Status{Official, Verified, Recalled, Inferred, Own}, s) || optional && s == ""
+}
+
+// span checks that two bounds are days in order.
+func span(from, to string) error {
+	for _, d := range []string{from, to} {
+		if _, err := time.Parse(time.DateOnly, d); d != "" && err != nil {
+			return fmt.Errorf("%q is no day as YYYY-MM-DD", d)
+		}
+	}
+	if from != "" && to != "" && from > to {
+		return fmt.Errorf("%s comes after %s", from, to)
+	}
+	return nil
+}
+
+func overlap(from, to, otherFrom, otherTo string) bool {
+	return (otherTo == "" || from <= otherTo) && (to == "" || otherFrom <= to)
+}

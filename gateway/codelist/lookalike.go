@@ -1,0 +1,16 @@
+package codelist
+
+import "strings"
+
+// fold writes the letters that Cyrillic and Latin share by look in Latin.
+var fold = strings.NewReplacer(
+	"А", "A", "В", "B", "Е", "E", "І", "I", "Ј", "J", "К", "K", "М", "M", "Н", "H", "О", "O", "Р", "P",
+	"С", "C", "Ѕ", "S", "Т", "T", "У", "Y", "Ү", "Y", "Х", "X",
+	"а", "a", "е", "e", "і", "i", "о", "o", "р", "p", "с", "c", "у", "y", "х", "x",
+)
+
+// LookAlike reports whether two different codes read the same because letters of
+// Cyrillic and Latin look alike: such a code is a mistake nobody can see.
+func LookAlike(a, b string) bool {
+	return a != b && fold.Replace(a) == fold.Replace(b)
+}

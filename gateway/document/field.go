@@ -1,0 +1,289 @@
+package document
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	customsv1 "customs.example/gateway/api/customs/v1"
+)
+
+// FieldType is the type of a field's value, or of its elements.
+type FieldType int
+
+// The types. All but Message are leaves, whose values are texts in lexical form.
+const (
+	String FieldType = iota
+	Enum
+	Bool
+	Uint
+	Decimal
+	Instant
+	Date
+	Message
+)
+
+var typeNames = [...]string{"string", "enum", "bool", "uint", "decimal", "instant", "date", "message"}
+
+// String returns the type's name.
+func (t FieldType) String() string { return typeNames[t] }
+
+// Field is the dictionary entry of one field of one message.
+type Field struct {
+	Name     string // JSON name
+	Type     FieldType
+	Repeated bool
+	Rule     *customsv1.Rule // never nil; MUST NOT be changed
+	Enum     []string        // the names of an enum, without the unspecified one
+
+	desc protoreflect.FieldDescriptor
+	sub  *schema
+	bit  uint64 // of the field in a set of its message's fields
+	wide bool   // 64 bits
+	kind bool   // one of the kinds of document
+}
+
+// Descriptor returns the field's protobuf descriptor.
+func (f Field) Descriptor() protoreflect.FieldDescriptor { return f.desc }
+
+// LexicalError says that a text has not the form its field wants.
+type LexicalError struct{ Value, Expected string }
+
+// Error names the text and what was expected.
+func (e *LexicalError) Error() string { return strconv.Quote(e.Value) + ": want " + e.Expected }
+
+// Check reports whether text has the lexical form of a value of the field; if not,
+// the error is a *LexicalError.
+func (f Field) Check(text string) error {
+	_, err := f.value(text)
+	return err
+}
+
+// Expected says in words what a value of the field looks like.
+func (f Field) Expected() string {
+	switch f.Type {
+	case Enum:
+		return "one of " + strings.Join(f.Enum, ", ")
+	case Bool:
+		return "true or false"
+	case Uint:
+		if f.wide {
+			return "an unsigned whole number below 2^64"
+		}
+		return "an unsigned whole number below 2^32"
+	case Decimal:
+		return "a decimal number in plain notation, such as 18250.5"
+	case Instant:
+		return "an instant with its offset from UTC, such as 2026-03-01T08:30:00+08:00"
+	case Date:
+		return "a day as YYYY-MM-DD"
+	case Message:
+		return "an object"
+	}
+	return "a text of valid characters, not empty"
+}
+
+// value turns a text into a protobuf value of its own, shared with nobody.
+func (f *Field) value(text string) (protoreflect.Value, error) {
+	switch f.Type {
+	case String:
+		if text != "" && badCharacter(text) < 0 {
+			return protoreflect.ValueOfString(text), nil
+		}
+	case Enum:
+		if v := f.desc.Enum().Values().ByName(protoreflect.Name(text)); v != nil && v.Number() != 0 {
+			return protoreflect.ValueOfEnum(v.Number()), nil
+		}
+	case Bool:
+		if text == "true" || text == "false" {
+			return protoreflect.ValueOfBool(text == "true"), nil
+		}
+	case Uint:
+		if f.wide {
+			if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+				return protoreflect.ValueOfUint64(n), nil
+			}
+		} else if n, err := strconv.ParseUint(text, 10, 32); err == nil {
+			return protoreflect.ValueOfUint32(uint32(n)), nil
+		}
+	case Decimal:
+		if IsNumber(text) {
+			return protoreflect.ValueOfMessage((&customsv1.Decimal{Value: text}).ProtoReflect()), nil
+		}
+	case Instant:
+		if _, err := ParseInstant(text); err == nil {
+			return protoreflect.ValueOfMessage((&customsv1.Instant{Value: text}).ProtoReflect()), nil
+		}
+	case Date:
+		if _, err := ParseDate(text); err == nil {
+			return protoreflect.ValueOfMessage((&customsv1.Date{Value: text}).ProtoReflect()), nil
+		}
+	}
+	return protoreflect.Value{}, &LexicalError{text, f.Expected()}
+}
+
+// text turns a leaf's value into its text; "" counts as unset.
+func (f *Field) text(v protoreflect.Value) string {
+	switch f.Type {
+	case String:
+		return v.String()
+	case Enum:
+		if d := f.desc.Enum().Values().ByNumber(v.Enum()); d != nil && v.Enum() != 0 {
+			return string(d.Name())
+		}
+	case Bool:
+		if v.Bool() {
+			return "true"
+		}
+		return "false"
+	case Uint:
+		return strconv.FormatUint(v.Uint(), 10)
+	case Decimal, Instant, Date:
+		return v.Message().Interface().(interface{ GetValue() string }).GetValue()
+	}
+	return ""
+}
+
+// badCharacter returns the place of the first thing in s that is not valid UTF-8 or
+// that XML 1.0 cannot carry, -1 if there is none.
+func badCharacter(s string) int {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
+				return i
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if n == 1 || r == 0xFFFE || r == 0xFFFF {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// schema is a message of the dictionary.
+type schema struct {
+	desc   protoreflect.MessageDescriptor
+	fields []*Field // as declared
+	sorted []*Field // by name
+	byName map[string]*Field
+}
+
+var schemas = loadSchemas()
+
+func schemaOf(md protoreflect.MessageDescriptor) *schema { return schemas[md.FullName()] }
+
+func loadSchemas() map[protoreflect.FullName]*schema {
+	all := map[protoreflect.FullName]*schema{}
+	var load func(md protoreflect.MessageDescriptor) *schema
+	load = func(md protoreflect.MessageDescriptor) *schema {
+		if s := all[md.FullName()]; s != nil {
+			return s
+		}
+		s := &schema{desc: md, byName: map[string]*Field{}}
+		all[md.FullName()] = s
+		for i := range md.Fields().Len() {
+			fd := md.Fields().Get(i)
+			f := &Field{
+				Name: fd.JSONName(), Type: typeOf(fd), Repeated: fd.IsList(), desc: fd, bit: 1 << i,
+				Rule: proto.GetExtension(fd.Options(), customsv1.E_Rule).(*customsv1.Rule),
+				wide: fd.Kind() == protoreflect.Uint64Kind,
+				kind: fd.ContainingOneof() == kindOneof,
+			}
+			if f.Rule == nil {
+				f.Rule = &customsv1.Rule{}
+			}
+			switch f.Type {
+			case Message:
+				f.sub = load(fd.Message())
+			case Enum:
+				for j := range fd.Enum().Values().Len() {
+					if v := fd.Enum().Values().Get(j); v.Number() != 0 {
+						f.Enum = append(f.Enum, string(v.Name()))
+					}
+				}
+			}
+			s.fields = append(s.fields, f)
+			s.byName[f.Name] = f
+		}
+		s.sorted = slices.SortedFunc(slices.Values(s.fields), func(a, b *Field) int { return strings.Compare(a.Name, b.Name) })
+		return s
+	}
+	load(rootDescriptor)
+	return all
+}
+
+func typeOf(fd protoreflect.FieldDescriptor) FieldType {
+	switch fd.Kind() {
+	case protoreflect.StringKind:
+		return String
+	case protoreflect.EnumKind:
+		return Enum
+	case protoreflect.BoolKind:
+		return Bool
+	case protoreflect.Uint32Kind, protoreflect.Uint64Kind:
+		return Uint
+	case protoreflect.MessageKind:
+		switch fd.Message().Name() {
+		case "Decimal":
+			return Decimal
+		case "Instant":
+			return Instant
+		case "Date":
+			return Date
+		}
+		return Message
+	}
+	panic("document: no field type for " + string(fd.FullName()))
+}
+
+// names returns the fields' names, as declared.
+func (s *schema) names() []string {
+	out := make([]string, len(s.fields))
+	for i, f := range s.fields {
+		out[i] = f.Name
+	}
+	return out
+}
+
+// nearest returns the name that takes the fewest edits to make from s.
+func nearest(s string, names []string) string {
+	if len(s) > 64 {
+		s = s[:64]
+	}
+	best, distance := "", 1<<30
+	for _, n := range names {
+		if d := edits(strings.ToLower(s), strings.ToLower(n)); d < distance {
+			best, distance = n, d
+		}
+	}
+	return best
+}
+
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

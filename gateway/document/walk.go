@@ -1,0 +1,73 @@
+package document
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	customsv1 "customs.example/gateway/api/customs/v1"
+)
+
+// Marks are what a field has from itself and from the fields that lead to it.
+type Marks struct {
+	Personal bool   // data of a person
+	Price    bool   // a price, or what reveals one
+	Class    string // WCO Data Model class of the message that holds the field
+}
+
+// with returns the marks of field f of a message with marks m.
+func (m Marks) with(f *Field) Marks {
+	m.Personal = m.Personal || f.Rule.Personal
+	m.Price = m.Price || f.Rule.Price
+	return m
+}
+
+// below returns the marks of the fields of f's message. A class reaches no further
+// than the message it is named for; only a party's identifiers are, for the WCO,
+// fields of the party itself.
+func (m Marks) below(f *Field) Marks {
+	if f.Rule.Class != "" || f.sub.desc.Name() != "PartyId" {
+		m.Class = f.Rule.Class
+	}
+	return m
+}
+
+// Walk calls f for every leaf that is set, in document order, with its instance
+// path, its dictionary entry, its marks and its text.
+func Walk(d *customsv1.Document, f func(path string, field Field, marks Marks, text string)) {
+	w := walker{visit: f}
+	w.message(d.ProtoReflect(), schemaOf(rootDescriptor), Marks{})
+}
+
+type walker struct {
+	visit func(string, Field, Marks, string)
+	path  []byte
+}
+
+func (w *walker) message(m protoreflect.Message, s *schema, marks Marks) {
+	n := len(w.path)
+	for _, f := range s.fields {
+		if !m.Has(f.desc) {
+			continue
+		}
+		w.path = appendName(w.path[:n], f)
+		v := m.Get(f.desc)
+		own := marks.with(f)
+		if !f.Repeated {
+			w.value(f, v, own)
+			continue
+		}
+		at := len(w.path)
+		for i := range v.List().Len() {
+			w.path = appendIndex(w.path[:at], i)
+			w.value(f, v.List().Get(i), own)
+		}
+	}
+	w.path = w.path[:n]
+}
+
+func (w *walker) value(f *Field, v protoreflect.Value, marks Marks) {
+	if f.Type == Message {
+		w.message(v.Message(), f.sub, marks.below(f))
+	} else if text := f.text(v); text != "" {
+		w.visit(string(w.path), *f, marks, text)
+	}
+}

@@ -1,0 +1,170 @@
+// Package expr owns conditions over the canonical document: CEL with the document's
+// own types, decimals, days and check digits. It refuses, at load, what would
+// compare a decimal as text, name an unknown field or cost too much.
+//
+// The fields of the message a condition stands on are variables by their JSON names;
+// this is the message itself and document the root. A field whose name is one of
+// CEL's reserved words, or this, document or now, is reached through this. Enums are
+// texts, "" when unset; unsigned numbers are int; Decimal and Date have their own
+// operators; Instant is a timestamp. has(this.x) asks whether x is set; reading an
+// unset Decimal, Date or Instant is an error.
+//
+// Functions: see [Functions], and CEL's string extensions (substring, split ...).
+package expr
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/ext"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/codelist"
+)
+
+const (
+	// MaxCost is the most that a condition may cost, in CEL's units, on the largest
+	// document that the dictionary allows. Two nested walks over consignments and
+	// their goods fit; comparing goods with each other does not.
+	MaxCost = 10_000_000_000
+	// runCost is the most that one evaluation may cost, some seconds of work. What can
+	// never cost more than freeCost runs without counting, three times as fast.
+	runCost  = 50_000_000
+	freeCost = 1_000_000
+)
+
+var rootDescriptor = (*customsv1.Document)(nil).ProtoReflect().Descriptor()
+
+// Env makes conditions. It is safe for concurrent use.
+type Env struct {
+	base  *cel.Env
+	lists *codelist.Lists
+}
+
+// New returns an environment whose function known reads lists.
+func New(lists *codelist.Lists) (*Env, error) {
+	options := []cel.EnvOption{
+		cel.StdLib(), ext.Strings(), cel.CustomTypeProvider(types), cel.CustomTypeAdapter(types),
+		cel.Variable("document", types.object(rootDescriptor)),
+	}
+	base, err := cel.NewCustomEnv(append(options, functions(lists)...)...)
+	if err != nil {
+		return nil, fmt.Errorf("conditions: %w", err)
+	}
+	return &Env{base, lists}, nil
+}
+
+// Condition is a compiled condition. It is safe for concurrent use.
+type Condition struct {
+	source  string
+	program cel.Program
+	fields  map[string]protoreflect.FieldDescriptor
+}
+
+// Condition compiles a condition on messages of one type. It does not know what time
+// it is: the same message always gives the same answer.
+func (e *Env) Condition(md protoreflect.MessageDescriptor, source string) (*Condition, error) {
+	return e.compile(md, source)
+}
+
+// Dated compiles a condition that may also read now, the instant it is judged at.
+func (e *Env) Dated(md protoreflect.MessageDescriptor, source string) (*Condition, error) {
+	return e.compile(md, source, cel.Variable("now", cel.TimestampType))
+}
+
+func (e *Env) compile(md protoreflect.MessageDescriptor, source string, options ...cel.EnvOption) (*Condition, error) {
+	c := &Condition{source: source, fields: map[string]protoreflect.FieldDescriptor{}}
+	options = append(options, cel.Variable("this", types.object(md)))
+	for i := range md.Fields().Len() {
+		f := md.Fields().Get(i)
+		if name := f.JSONName(); !slices.Contains(reserved, name) {
+			c.fields[name] = f
+			options = append(options, cel.Variable(name, types.field(f)))
+		}
+	}
+	env, err := e.base.Extend(options...)
+	if err != nil {
+		return nil, fmt.Errorf("condition %q: %w", source, err)
+	}
+	ast, issues := env.Compile(source)
+	if issues.Err() != nil {
+		return nil, fmt.Errorf("condition %q: %w", source, issues.Err())
+	}
+	if !ast.OutputType().IsExactType(cel.BoolType) {
+		return nil, fmt.Errorf("condition %q: gives %s: want bool", source, ast.OutputType())
+	}
+	if err := e.checkConstants(ast, md); err != nil {
+		return nil, fmt.Errorf("condition %q: %w", source, err)
+	}
+	cost, err := env.EstimateCost(ast, sizes{md})
+	if err != nil {
+		return nil, fmt.Errorf("condition %q: %w", source, err)
+	}
+	if cost.Max > MaxCost {
+		return nil, fmt.Errorf("condition %q: costs up to %d: want at most %d", source, cost.Max, uint64(MaxCost))
+	}
+	limits := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if cost.Max > freeCost {
+		limits = append(limits, cel.CostLimit(runCost))
+	}
+	c.program, err = env.Program(ast, limits...)
+	if err != nil {
+		return nil, fmt.Errorf("condition %q: %w", source, err)
+	}
+	return c, nil
+}
+
+// String returns the condition as it was written.
+func (c *Condition) String() string { return c.source }
+
+// Holds reports whether the condition holds for a message of root, which may be nil
+// if the condition does not read document.
+func (c *Condition) Holds(this protoreflect.Message, root *customsv1.Document) (bool, error) {
+	return c.HoldsAt(this, root, time.Time{})
+}
+
+// HoldsAt is Holds for a condition that reads now.
+func (c *Condition) HoldsAt(this protoreflect.Message, root *customsv1.Document, now time.Time) (bool, error) {
+	out, _, err := c.program.Eval(&activation{c, this, root, now})
+	if err != nil {
+		return false, fmt.Errorf("condition %q: %w", c.source, err)
+	}
+	return out.Value().(bool), nil
+}
+
+type activation struct {
+	condition *Condition
+	this      protoreflect.Message
+	root      *customsv1.Document
+	now       time.Time
+}
+
+// Parent says that there is no outer scope.
+func (*activation) Parent() cel.Activation { return nil }
+
+// ResolveName returns the value of a variable.
+func (a *activation) ResolveName(name string) (any, bool) {
+	switch name {
+	case "this":
+		return &object{a.this}, true
+	case "document":
+		return &object{a.root.ProtoReflect()}, true
+	case "now":
+		return a.now, true
+	}
+	f, ok := a.condition.fields[name]
+	if !ok {
+		return nil, false
+	}
+	return get(a.this, f), true
+}
+
+// reserved are the names that cannot be variables of a message's fields.
+var reserved = []string{
+	"this", "document", "now",
+	"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",
+	"let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+}

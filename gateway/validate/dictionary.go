@@ -1,0 +1,104 @@
+package validate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+)
+
+// message judges a message and all below it by the dictionary, and notes where each
+// message stands.
+func (c *check) message(m protoreflect.Message, at string) {
+	name := m.Descriptor().FullName()
+	c.byType[name] = append(c.byType[name], place{at, m})
+	for _, p := range dictionary()[name] {
+		field := p.Field()
+		if !m.Has(field.Descriptor()) {
+			continue
+		}
+		if field.Repeated {
+			c.repetitions(p, field, m, at)
+		}
+		if p.Leaf() {
+			for path, text := range p.AllTexts(m, at) {
+				c.leaf(field, path, text)
+			}
+			continue
+		}
+		for path, sub := range p.All(m, at) {
+			c.message(sub, path)
+		}
+	}
+}
+
+func (c *check) repetitions(p *document.Path, field document.Field, m protoreflect.Message, at string) {
+	list := m.Get(field.Descriptor()).List()
+	if most := field.Rule.GetItems(); list.Len() > int(most) {
+		c.fault(gateway.DictionaryItems, p.Instance(m, at), strconv.Itoa(list.Len()), strconv.Itoa(int(most)))
+	}
+	if !field.Rule.GetLanguages() {
+		return
+	}
+	seen := map[string]bool{}
+	for path, text := range p.All(m, at) {
+		language := text.Interface().(*customsv1.Text).GetLanguage()
+		if seen[language] {
+			c.fault(gateway.DictionaryLanguage, path+".language", language, "one text in each language")
+		}
+		seen[language] = true
+	}
+}
+
+func (c *check) leaf(field document.Field, path, text string) {
+	if field.Check(text) != nil {
+		c.fault(gateway.DictionaryForm, path, text, field.Expected())
+		return
+	}
+	rule := field.Rule
+	if most := rule.GetLength(); most > 0 && utf8.RuneCountInString(text) > int(most) {
+		c.fault(gateway.DictionaryLength, path, text, strconv.Itoa(int(most)))
+	}
+	if rule.GetDigits() > 0 && !fits(text, int(rule.GetDigits()), int(rule.GetFraction())) {
+		c.fault(gateway.DictionaryDigits, path, text, fmt.Sprintf("%d, %d of them behind the point", rule.GetDigits(), rule.GetFraction()))
+	}
+	if list := rule.GetList(); list != "" {
+		c.codelist(list, text, path)
+	}
+}
+
+// fits reports whether a decimal has at most so many digits in all and behind the
+// point, needless zeros apart.
+func fits(text string, digits, fraction int) bool {
+	n, err := document.ParseNumber(text)
+	if err != nil {
+		return false
+	}
+	whole, behind, _ := strings.Cut(n.Abs().String(), ".")
+	whole = strings.TrimPrefix(whole, "0")
+	return len(behind) <= fraction && len(whole) <= digits-fraction
+}
+
+// dictionary holds, for every message, a path to each of its fields, in order.
+var dictionary = sync.OnceValue(func() map[protoreflect.FullName][]*document.Path {
+	all := map[protoreflect.FullName][]*document.Path{}
+	messages := (*customsv1.Document)(nil).ProtoReflect().Descriptor().ParentFile().Messages()
+	for i := range messages.Len() {
+		md := messages.Get(i)
+		for j := range md.Fields().Len() {
+			p, err := document.Compile(md, md.Fields().Get(j).JSONName())
+			if err != nil {
+				continue // the inside of Decimal, Instant and Date, which are leaves
+			}
+			all[md.FullName()] = append(all[md.FullName()], p)
+		}
+	}
+	return all
+})

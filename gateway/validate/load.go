@@ -1,0 +1,206 @@
+package validate
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/codelist"
+	"customs.example/gateway/document"
+	"customs.example/gateway/expr"
+)
+
+// Rules is every business rule that was loaded. It is safe for concurrent use.
+type Rules struct {
+	lists *codelist.Lists
+	all   []*Rule
+	files []File
+}
+
+// File is one file of rules.
+type File struct {
+	Name    string
+	Version int
+	Digest  gateway.Digest
+}
+
+// All returns every rule, in the order of files and rows. They MUST NOT be changed.
+func (r *Rules) All() []*Rule { return r.all }
+
+// Files returns the files that the rules come from, sorted by name.
+func (r *Rules) Files() []File { return r.files }
+
+// Load reads every rules/NAME.vN.yaml of fsys. The error names every mistake, with
+// file, line and rule.
+func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Rules, error) {
+	files, err := fs.Glob(fsys, "rules/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, errors.New("rules: none in rules/")
+	}
+	rules := &Rules{lists: lists}
+	seen := map[gateway.Code]bool{}
+	var mistakes []error
+	for _, file := range files {
+		raw, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return nil, err
+		}
+		var content struct {
+			Rules   string  `yaml:"rules"`
+			Version int     `yaml:"version"`
+			Rows    []*Rule `yaml:"rows"`
+		}
+		if err := document.DecodeYAML(file, raw, &content); err != nil {
+			mistakes = append(mistakes, err)
+			continue
+		}
+		if want := fmt.Sprintf("%s.v%d.yaml", content.Rules, content.Version); want != path.Base(file) {
+			mistakes = append(mistakes, fmt.Errorf("%s:1: rules %q version %d: want the file %s", file, content.Rules, content.Version, want))
+		}
+		lines := document.YAMLLines(raw)
+		for i, rule := range content.Rows {
+			wrong := rule.prepare(env)
+			if seen[rule.ID] {
+				wrong = append(wrong, errors.New("this id is taken"))
+			}
+			seen[rule.ID] = true
+			for _, mistake := range wrong {
+				mistakes = append(mistakes, fmt.Errorf("%s:%d: %s: %w", file, lines.Line(fmt.Sprintf("$.rows[%d]", i)), rule.ID, mistake))
+			}
+		}
+		rules.all = append(rules.all, content.Rows...)
+		rules.files = append(rules.files, File{content.Rules, content.Version, gateway.DigestOf(raw)})
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, err
+	}
+	return rules, nil
+}
+
+var idForm = regexp.MustCompile(`^[A-Z]{2,4}-[0-9]{4}$`)
+
+// prepare compiles the rule for each of its kinds and returns what is wrong with it.
+func (r *Rule) prepare(env *expr.Env) (wrong []error) {
+	mistake := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	if !idForm.MatchString(string(r.ID)) {
+		mistake("id: want two to four letters, a hyphen and four digits")
+	}
+	if !slices.Contains([]string{"P", "C", "R", "F"}, r.Class) {
+		mistake("class %q: want P, C, R or F", r.Class)
+	}
+	switch r.Basis {
+	case XSD, Route, Verified:
+	case Recalled, Inferred:
+		if r.Severity == gateway.Error {
+			mistake("a rule on a basis that is %s may only warn", r.Basis)
+		}
+	case Own:
+		if r.Severity == gateway.Error && r.Class != "P" {
+			mistake("a rule on our own basis may refuse only in class P")
+		}
+	default:
+		mistake("basis %q: want xsd, route, verified, recalled, inferred or own", r.Basis)
+	}
+	if r.Severity != gateway.Error && r.Severity != gateway.Warning {
+		mistake("severity %q: want error or warning", r.Severity)
+	}
+	if r.Source == "" {
+		mistake("want a source")
+	}
+	for _, day := range []string{r.Valid.From, r.Valid.To} {
+		if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
+			mistake("valid: %q is no day as YYYY-MM-DD", day)
+		}
+	}
+	wrong = append(wrong, r.checkTexts()...)
+	kinds := r.Kinds
+	if len(kinds) == 0 {
+		kinds = document.Kinds()
+	}
+	r.compiled = map[string]*compiled{}
+	for _, kind := range kinds {
+		ready, err := r.compile(env, kind)
+		if err != nil {
+			mistake("%s: %w", kind, err)
+			continue
+		}
+		r.compiled[kind] = ready
+	}
+	return wrong
+}
+
+func (r *Rule) compile(env *expr.Env, kind string) (*compiled, error) {
+	c := &compiled{}
+	var context protoreflect.MessageDescriptor
+	var err error
+	switch {
+	case r.Every != "" && r.Each != "":
+		return nil, errors.New("want each or every, not both")
+	case r.Every != "":
+		context = (*customsv1.Document)(nil).ProtoReflect().Descriptor().ParentFile().Messages().ByName(protoreflect.Name(r.Every))
+		if context == nil {
+			return nil, fmt.Errorf("every: there is no message %q", r.Every)
+		}
+		c.every = context.FullName()
+	default:
+		if c.each, err = document.CompileFor(kind, cmp.Or(r.Each, ".")); err != nil {
+			return nil, fmt.Errorf("each: %w", err)
+		}
+		if context = c.each.Descriptor(); context == nil {
+			return nil, fmt.Errorf("each: %s is no message", r.Each)
+		}
+	}
+	if r.When != "" {
+		if c.when, err = env.Dated(context, r.When); err != nil {
+			return nil, fmt.Errorf("when: %w", err)
+		}
+	}
+	if c.check, err = env.Dated(context, r.Check); err != nil {
+		return nil, fmt.Errorf("check: %w", err)
+	}
+	if c.fromRoot = r.At == "envelope" || strings.HasPrefix(r.At, "envelope."); c.fromRoot {
+		c.at, err = document.CompileFor(kind, r.At)
+	} else {
+		c.at, err = document.Compile(context, r.At)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("at: %w", err)
+	}
+	return c, nil
+}
+
+// checkTexts wants a sentence in every language of the catalogue, in its own script.
+func (r *Rule) checkTexts() (wrong []error) {
+	scripts := map[string]*unicode.RangeTable{"en": unicode.Latin, "zh": unicode.Han, "ru": unicode.Cyrillic, "kk": unicode.Cyrillic, "mn": unicode.Cyrillic}
+	for _, language := range gateway.Languages {
+		text := r.Text[language]
+		if !strings.ContainsFunc(text, func(c rune) bool { return unicode.Is(scripts[language], c) }) {
+			wrong = append(wrong, fmt.Errorf("text %s: want a sentence in that language", language))
+		}
+		for _, other := range gateway.Languages {
+			if other < language && text != "" && text == r.Text[other] {
+				wrong = append(wrong, fmt.Errorf("text %s is the same as %s", language, other))
+			}
+		}
+	}
+	for _, language := range r.Drafted {
+		if !slices.Contains(gateway.Languages, language) {
+			wrong = append(wrong, fmt.Errorf("drafted: %q is no language of the catalogue", language))
+		}
+	}
+	return wrong
+}

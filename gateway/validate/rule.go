@@ -1,0 +1,144 @@
+package validate
+
+import (
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+	"customs.example/gateway/expr"
+)
+
+// Rule is a business rule: a context, what must hold there, and what is said if it
+// does not.
+type Rule struct {
+	// ID is the permanent code of the rule's fault.
+	ID gateway.Code `yaml:"id"`
+	// Class says what the rule is about: P, without it the document cannot be
+	// processed; C, something is missing; R, values do not agree; F, the form of an
+	// identifier.
+	Class string `yaml:"class"`
+	// Kinds of document; none stands for all of them.
+	Kinds []string `yaml:"kinds"`
+	// Own and Partner narrow the scope; none stands for every administration.
+	Own     []gateway.Administration `yaml:"own"`
+	Partner []gateway.Administration `yaml:"partner"`
+	// Each is the schema path of the context, from the kind's message; none is that
+	// message itself. Every names a message type instead: wherever it stands.
+	Each  string `yaml:"each"`
+	Every string `yaml:"every"`
+	// When and Check are conditions on the context. Where When holds, Check must.
+	When  string `yaml:"when"`
+	Check string `yaml:"check"`
+	// At is the schema path of the fault, from the context, or of the envelope.
+	At       string           `yaml:"at"`
+	Severity gateway.Severity `yaml:"severity"`
+	Basis    Basis            `yaml:"basis"`
+	Source   string           `yaml:"source"`
+	Valid    Span             `yaml:"valid"`
+	Expected string           `yaml:"expected"`
+	// Text is the fault's sentence by language; Drafted lists the languages that no
+	// native reader has signed yet.
+	Text    map[string]string `yaml:"text"`
+	Drafted []string          `yaml:"drafted"`
+
+	compiled map[string]*compiled // by kind
+}
+
+// Basis says what a rule rests on, and so whether it may refuse.
+type Basis string
+
+// The bases. A rule on a recalled or inferred basis may only warn. One on our own
+// basis may refuse only in class P: the gateway may say that it cannot process a
+// document, because a key to join or to answer by is missing, and nothing more.
+const (
+	XSD      Basis = "xsd"      // the partner's schema would fail
+	Route    Basis = "route"    // the route forbids sending
+	Verified Basis = "verified" // a named public source
+	Recalled Basis = "recalled"
+	Inferred Basis = "inferred"
+	Own      Basis = "own"
+)
+
+// Span is the first and the last day, YYYY-MM-DD; an empty bound is open.
+type Span struct {
+	From string `yaml:"from"`
+	To   string `yaml:"to"`
+}
+
+func (s Span) holds(on time.Time) bool {
+	day := on.Format(time.DateOnly)
+	return (s.From == "" || s.From <= day) && (s.To == "" || day <= s.To)
+}
+
+// Applies reports whether the rule is in force for a kind in a scope.
+func (r *Rule) Applies(kind string, s Scope) bool {
+	return r.compiled[kind] != nil && r.Valid.holds(s.At) &&
+		(len(r.Own) == 0 || slices.Contains(r.Own, s.Own)) &&
+		(len(r.Partner) == 0 || slices.Contains(r.Partner, s.Partner))
+}
+
+// compiled is a rule made ready for one kind of document.
+type compiled struct {
+	each        *document.Path // from the root; nil with every
+	every       protoreflect.FullName
+	when, check *expr.Condition
+	at          *document.Path
+	fromRoot    bool // at starts at the root
+}
+
+// run judges by every rule that applies.
+func (c *check) run() {
+	kind := document.Kind(c.document)
+	for _, r := range c.rules.all {
+		if !r.Applies(kind, c.scope) {
+			continue
+		}
+		ready := r.compiled[kind]
+		if ready.each == nil {
+			for _, p := range c.byType[ready.every] {
+				c.judge(r, ready, p)
+			}
+			continue
+		}
+		for path, m := range ready.each.All(c.document.ProtoReflect(), "") {
+			c.judge(r, ready, place{path, m})
+		}
+	}
+}
+
+func (c *check) judge(r *Rule, ready *compiled, p place) {
+	applies, err := true, error(nil)
+	if ready.when != nil {
+		applies, err = ready.when.HoldsAt(p.message, c.document, c.scope.At)
+	}
+	if err == nil && !applies {
+		return
+	}
+	holds := false
+	if err == nil {
+		holds, err = ready.check.HoldsAt(p.message, c.document, c.scope.At)
+	}
+	if err == nil && holds {
+		return
+	}
+	from := p
+	if ready.fromRoot {
+		from = place{"", c.document.ProtoReflect()}
+	}
+	f := gateway.Fault{
+		Code: r.ID, Severity: r.Severity, Path: ready.at.Instance(from.message, from.path),
+		Expected: r.Expected, Texts: r.Text,
+	}
+	if value, ok := ready.at.Get(from.message); ok {
+		f.Value = value
+	} else if f.Expected == "" && !ready.at.Has(from.message) {
+		f.Expected = ready.at.Field().Name
+	}
+	if err != nil {
+		f.Code, f.Texts, f.Expected = gateway.RuleNotJudged, nil, string(r.ID)
+	}
+	c.faults = append(c.faults, f)
+}

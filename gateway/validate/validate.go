@@ -1,0 +1,87 @@
+// Package validate owns the judgement of a canonical document: the dictionary and the
+// business rules, which are data. It refuses to pass a document with an error, and
+// alone makes a Passed.
+package validate
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+)
+
+// Scope says between whom and when a document is judged.
+type Scope struct {
+	Own     gateway.Administration // whose gateway judges
+	Partner gateway.Administration // who gets the document, or sent it
+	At      time.Time
+}
+
+// Passed proves that a document passed. The zero Passed proves nothing; every taker
+// MUST refuse it.
+type Passed struct {
+	document *customsv1.Document
+	digest   gateway.Digest
+}
+
+// Document returns a copy of the document that passed.
+func (p Passed) Document() *customsv1.Document { return document.Clone(p.document) }
+
+// Digest returns the digest of the document's canonical JSON.
+func (p Passed) Digest() gateway.Digest { return p.digest }
+
+// IsZero reports whether p proves nothing.
+func (p Passed) IsZero() bool { return p.document == nil }
+
+// Check judges a document by the dictionary and by every rule in force for its kind,
+// in the scope. It returns all faults with their instance paths: the dictionary's in
+// the order of the document, then those of each rule. Passed is zero if any refuses.
+func (r *Rules) Check(d *customsv1.Document, s Scope) (Passed, gateway.Faults) {
+	if document.Kind(d) == "" {
+		return Passed{}, gateway.Faults{{Code: gateway.DocumentEmpty, Severity: gateway.Error}}
+	}
+	c := check{rules: r, document: d, scope: s, day: s.At, byType: map[protoreflect.FullName][]place{}}
+	if issued, err := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue()); err == nil {
+		c.day = issued
+	}
+	c.message(d.ProtoReflect(), "")
+	c.run()
+	if c.faults.Refuse() {
+		return Passed{}, c.faults
+	}
+	own := document.Clone(d)
+	return Passed{own, document.Digest(own)}, c.faults
+}
+
+// check is one judgement under way.
+type check struct {
+	rules    *Rules
+	document *customsv1.Document
+	scope    Scope
+	day      time.Time // the calendar day that codes are judged by: the document's own
+	byType   map[protoreflect.FullName][]place
+	faults   gateway.Faults
+}
+
+// place is a message with its instance path.
+type place struct {
+	path    string
+	message protoreflect.Message
+}
+
+func (c *check) fault(code gateway.Code, path, value, expected string) {
+	c.faults = append(c.faults, gateway.Fault{
+		Code: code, Severity: gateway.Error, Path: path, Value: value, Expected: expected,
+	})
+}
+
+func (c *check) codelist(list, code, path string) {
+	if miss := c.rules.lists.Check(list, code, c.day); miss != nil {
+		f := miss.Fault()
+		f.Path = path
+		c.faults = append(c.faults, f)
+	}
+}

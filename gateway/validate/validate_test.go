@@ -1,0 +1,440 @@
+package validate_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/codelist"
+	"customs.example/gateway/document"
+	"customs.example/gateway/expr"
+	"customs.example/gateway/validate"
+	"customs.example/mappings"
+)
+
+var now = time.Date(2026, 3, 1, 0, 30, 0, 0, time.UTC)
+
+var loaded = sync.OnceValues(func() (*validate.Rules, error) {
+	lists, err := codelist.Load(mappings.FS)
+	if err != nil {
+		return nil, err
+	}
+	env, err := expr.New(lists)
+	if err != nil {
+		return nil, err
+	}
+	return validate.Load(mappings.FS, env, lists)
+})
+
+func rules(t testing.TB) *validate.Rules {
+	t.Helper()
+	r, err := loaded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// base returns a document of a kind that has no fault.
+func base(t testing.TB, kind string) *customsv1.Document {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata/base", kind+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := document.Parse(raw)
+	if len(p.Faults) > 0 {
+		t.Fatal(p.Faults)
+	}
+	return p.Document
+}
+
+// edit changes a document: "path = value" sets, "path" clears.
+func edit(t testing.TB, d *customsv1.Document, edits ...string) {
+	t.Helper()
+	for _, e := range edits {
+		path, value, set := strings.Cut(e, " = ")
+		p, err := document.CompileFor(document.Kind(d), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !set {
+			p.Clear(d.ProtoReflect())
+		} else if err := p.Set(d.ProtoReflect(), value); err != nil {
+			t.Fatalf("%s: %v", e, err)
+		}
+	}
+}
+
+func scope(partner gateway.Administration) validate.Scope {
+	return validate.Scope{Own: "CN", Partner: partner, At: now}
+}
+
+func TestBaseDocumentsPass(t *testing.T) {
+	for _, kind := range document.Kinds() {
+		for _, partner := range []gateway.Administration{"RU", "KZ", "MN"} {
+			d := base(t, kind)
+			passed, faults := rules(t).Check(d, scope(partner))
+			if len(faults) > 0 || passed.IsZero() {
+				t.Errorf("%s to %s: %v", kind, partner, faults.Report("en"))
+				continue
+			}
+			if passed.Digest() != document.Digest(d) {
+				t.Errorf("%s: digest of another document", kind)
+			}
+		}
+	}
+}
+
+type ruleCase struct {
+	rule    gateway.Code
+	kind    string
+	path    string
+	partner gateway.Administration
+	edits   []string
+}
+
+// cases break one rule each: by these edits of the base document of a kind, the
+// rule's fault stands at the path.
+var cases = []ruleCase{
+	{"GEN-0101", "Manifest", "envelope.documentId", "RU", []string{"envelope.documentId"}},
+	{"GEN-0102", "Manifest", "envelope.issued", "RU", []string{"envelope.issued"}},
+	{"GEN-0103", "Manifest", "envelope.issued", "RU", []string{"envelope.issued = 2026-03-01T09:00:00+08:00"}},
+	{"GEN-0104", "Answer", "envelope.references", "RU", []string{"envelope.references[0].kind = PART"}},
+	{"GEN-0105", "PreArrivalNotice", "envelope.references", "RU", []string{"envelope.function = CHANGE", "batch", "changes"}},
+	{"GEN-0106", "Cancellation", "subject", "RU", []string{"subject"}},
+	{"GEN-0107", "TransitEvent", "transit", "RU", []string{"transit", "tir"}},
+	{"GEN-0201", "Manifest", "consignments", "RU", []string{"consignments[1].sequence = 1"}},
+	{"GEN-0202", "Manifest", "consignments[0].items", "RU", []string{"consignments[0].items[1].sequence = 1"}},
+	{"GEN-0203", "Manifest", "consignments", "RU", []string{"consignments[1].transportDocument.id = CMR-000123", "consignments[1].transportDocument.kind = 02015"}},
+	{"GEN-0204", "Manifest", "consignments[0].transportDocument.id", "RU", []string{"consignments[0].transportDocument.id"}},
+	{"GEN-0205", "Manifest", "consignments[0].transportDocument.date", "RU", []string{"consignments[0].transportDocument.date = 2026-03-02"}},
+	{"GEN-0301", "Manifest", "consignments[0].totals.grossMass.kilograms", "RU", []string{"consignments[0].items[1].grossMass.kilograms = 20.41"}},
+	{"GEN-0302", "Manifest", "totals.grossMass.kilograms", "RU", []string{"totals.grossMass.kilograms = 30.49"}},
+	{"GEN-0303", "Manifest", "consignments[0].totals.packages", "RU", []string{"consignments[0].items[1].packages[0].quantity = 21"}},
+	{"GEN-0304", "Manifest", "totals.packages", "RU", []string{"totals.packages = 31"}},
+	{"GEN-0305", "Manifest", "totals.items", "RU", []string{"totals.items = 3"}},
+	{"GEN-0306", "Manifest", "consignments[0].totals.items", "RU", []string{"consignments[0].totals.items = 1"}},
+	{"GEN-0307", "GoodsDeclarationExtract", "items[0].grossMass.kilograms", "RU", []string{"items[0].grossMass.kilograms = 0.00"}},
+	{"GEN-0308", "Manifest", "consignments[0].items[0].netMass.kilograms", "RU", []string{"consignments[0].items[0].netMass.kilograms = 10.11"}},
+	{"GEN-0309", "Manifest", "totals.value.amount", "RU", []string{"totals.value.amount = -1"}},
+	{"GEN-0310", "Manifest", "consignments[0].items[0].value.currency", "RU", []string{"consignments[0].items[0].value.currency"}},
+	{"GEN-0311", "Manifest", "consignments[0].items[0].packages[0].type", "RU", []string{"consignments[0].items[0].packages[0].type"}},
+	{"GEN-0401", "PreArrivalNotice", "loadUnits", "RU", []string{"loadUnits"}},
+	{"GEN-0402", "PreArrivalNotice", "transport.containerised", "RU", []string{"transport.containerised = false"}},
+	{"GEN-0403", "VehicleReport", "loadUnits[0].id", "RU", []string{"loadUnits[0].id = ABCU1234561"}},
+	{"GEN-0404", "Manifest", "loadUnits[0].seals[0].id", "RU", []string{"loadUnits[0].seals[0].id", "loadUnits[0].seals[0].kind = M"}},
+	{"GEN-0405", "Manifest", "loadUnits", "RU", []string{"loadUnits[1].id = ABCU1234560"}},
+	{"GEN-0501", "PreArrivalNotice", "transport.vehicles", "RU", []string{"transport.vehicles"}},
+	{"GEN-0502", "VehicleReport", "transport.vehicles", "RU", []string{"transport.vehicles"}},
+	{"GEN-0503", "Manifest", "transport.vehicles[1].registration", "RU", []string{"transport.vehicles[1].registration"}},
+	{"GEN-0504", "Manifest", "transport.vehicles[0].registration", "RU", []string{"transport.vehicles[0].registration = 蒙E12_345"}},
+	{"GEN-0505", "PreArrivalNotice", "expectedArrival", "RU", []string{"expectedArrival = 2026-03-01T11:00:00+09:00"}},
+	{"GEN-0506", "Manifest", "transport.empty", "RU", []string{"transport.empty = true"}},
+	{"GEN-0601", "Manifest", "consignments[0].consignor.name", "RU", []string{"consignments[0].consignor"}},
+	{"GEN-0602", "Manifest", "consignments[0].consignee.name", "RU", []string{"consignments[0].consignee.name"}},
+	{"GEN-0603", "Manifest", "consignments[0].items[1].description", "RU", []string{"consignments[0].items[1].description"}},
+	{"GEN-0604", "Manifest", "consignments[0].items[1].classifications", "RU", []string{"consignments[0].items[1].classifications"}},
+	{"GEN-0605", "Manifest", "consignments[0].items[0].classifications[2].code", "RU", []string{"consignments[0].items[0].classifications[2].code = UN1263"}},
+	{"GEN-0701", "ArrivalReport", "office.code", "RU", []string{"office"}},
+	{"GEN-0702", "ArrivalReport", "at", "RU", []string{"at"}},
+	{"GEN-0703", "ArrivalReport", "batch", "RU", []string{"batch", "transport", "loadUnits", "transportDocuments"}},
+	{"GEN-0704", "ArrivalReport", "at", "RU", []string{"at = 2026-03-01T08:50:00+08:00"}},
+	{"GEN-0705", "InspectionResult", "subject.id", "RU", []string{"subject"}},
+	{"GEN-0706", "InspectionResult", "outcome", "RU", []string{"outcome"}},
+	{"CN-0101", "VehicleReport", "batch", "RU", []string{"batch"}},
+	{"CN-0102", "Manifest", "office.code", "RU", []string{"office"}},
+	{"CN-0103", "PreArrivalNotice", "exitOffice.code", "RU", []string{"exitOffice.code = 603"}},
+	{"CN-0104", "Manifest", "carrier.ids[0].value", "RU", []string{"carrier.ids[0].value = 91150781123456788M"}},
+	{"CN-0105", "Manifest", "carrier.ids[1].value", "RU", []string{"carrier.ids[1].value = 15059612"}},
+	{"CN-0106", "Manifest", "envelope.sender", "RU", []string{"office.code = 0705"}},
+	{"CN-0107", "Manifest", "envelope.sender", "RU", []string{"envelope.sender = 0603123456789_DXPESW0000000001"}},
+	{"CN-0201", "VehicleReport", "procedure", "RU", []string{"kind = EMPTY_EXIT"}},
+	{"CN-0202", "VehicleReport", "loadUnits", "RU", []string{"loadUnits"}},
+	{"CN-0203", "VehicleReport", "transport.crew", "RU", []string{"transport.crew"}},
+	{"CN-0204", "VehicleReport", "at", "RU", []string{"at"}},
+	{"CN-0205", "Manifest", "consignments[0].totals.packages", "RU", []string{"consignments[0].totals.packages"}},
+	{"CN-0206", "Manifest", "consignments[0].procedure", "RU", []string{"consignments[0].procedure"}},
+	{"CN-0207", "Manifest", "consignments[0].items[0].classifications[1].code", "RU", []string{"consignments[0].items[0].classifications[1].code = 080810"}},
+	{"EAEU-0101", "Manifest", "consignments[0].consignee.ids[0].value", "RU", []string{"consignments[0].consignee.ids[0].value = 253600000"}},
+	{"EAEU-0102", "Manifest", "consignments[0].consignee.ids[0].value", "MN", []string{"consignments[0].consignee.ids[0].value = 2536000007"}},
+	{"EAEU-0103", "Manifest", "consignments[0].consignee.ids[2].value", "KZ", []string{"consignments[0].consignee.ids[2].value = 124250000000"}},
+	{"EAEU-0104", "Manifest", "consignments[0].consignee.ids[2].value", "RU", []string{"consignments[0].consignee.ids[2].value = 1242500000006"}},
+	{"EAEU-0105", "Manifest", "consignments[0].consignee.ids[1].value", "RU", []string{"consignments[0].consignee.ids[1].value = 25360100"}},
+	{"EAEU-0106", "Manifest", "consignments[0].consignee.ids[3].value", "KZ", []string{"consignments[0].consignee.ids[3].value = 24014000000"}},
+	{"EAEU-0107", "Manifest", "consignments[0].consignee.ids[4].value", "KZ", []string{"consignments[0].consignee.ids[4].value = 24014000001"}},
+	{"EAEU-0108", "Manifest", "consignments[0].consignee.ids[4].value", "KZ", []string{"consignments[0].consignee.ids[4].value = 240140000012"}},
+	{"EAEU-0109", "Manifest", "consignments[0].consignee.ids[5].value", "RU", []string{"consignments[0].consignee.ids[5].value = 19000000"}},
+	{"EAEU-0110", "Manifest", "consignments[0].consignee.ids[6].value", "RU", []string{"consignments[0].consignee.ids[6].value = 000000190"}},
+	{"EAEU-0111", "Manifest", "consignments[0].consignee.ids[7].value", "RU", []string{"consignments[0].consignee.ids[7].value = 0000000000001"}},
+	{"EAEU-0201", "PreArrivalNotice", "transport.vehicles", "RU", []string{"transport.vehicles[2].registration = A1", "transport.vehicles[3].registration = A2"}},
+	{"EAEU-0202", "TransitEvent", "tir.carnet", "MN", []string{"tir.carnet = AA45000448"}},
+	{"EAEU-0203", "PreArrivalNotice", "transit.tir.carnet", "RU", []string{"transit.tir.carnet = XA450004480"}},
+	{"EAEU-0204", "PreArrivalNotice", "transit.direction", "RU", []string{"transit.direction"}},
+	{"EAEU-0205", "TransitDeclaration", "transit.direction", "KZ", []string{"transit.direction"}},
+	{"EAEU-0206", "PreArrivalNotice", "expectedArrival", "RU", []string{"expectedArrival = 2026-04-30T10:00:00+09:00"}},
+	{"EAEU-0207", "PreArrivalNotice", "consignments[0].dispatchCountry", "RU", []string{"consignments[0].dispatchCountry"}},
+	{"EAEU-0208", "PreArrivalNotice", "transport.vehicles[0].country", "RU", []string{"transport.vehicles[0].country"}},
+	{"EAEU-0209", "PreArrivalNotice", "consignments[0].totals.grossMass", "RU", []string{"consignments[0].totals.grossMass", "consignments[0].items[0].grossMass", "consignments[0].items[0].netMass"}},
+	{"EAEU-0210", "PreArrivalNotice", "consignments[0].items[1].packages", "RU", []string{"consignments[0].items[1].packages"}},
+	{"EAEU-0211", "PreArrivalNotice", "consignments[0].transportDocument.id", "RU", []string{"transport.mode = 2", "consignments[0].transportDocument"}},
+	{"EAEU-0212", "PreArrivalNotice", "changes.number", "RU", []string{"changes.number = 00000123"}},
+	{"EAEU-0213", "PreArrivalNotice", "entryOffice.code", "RU", []string{"entryOffice.code = 1071911"}},
+	{"EAEU-0214", "PreArrivalNotice", "transport.vehicles[0].registration", "RU", []string{"transport.vehicles[0].role = WAGON", "transport.vehicles[0].registration = 52362416"}},
+	{"EAEU-0215", "PreArrivalNotice", "consignments[0].loading.station", "RU", []string{"consignments[0].loading.station = 936702"}},
+	{"EAEU-0216", "PreArrivalNotice", "consignments", "RU", []string{"transport.empty = true"}},
+	{"EAEU-0217", "PreArrivalNotice", "consignments[0].items[0].classifications[0].code", "RU", []string{"consignments[0].items[0].classifications[0].code = 08081"}},
+	{"EAEU-0218", "PreArrivalNotice", "consignments[0].consignee.ids", "RU", []string{"consignments[0].consignee.ids[0]"}},
+	{"EAEU-0219", "PreArrivalNotice", "consignments[0].consignor.ids", "KZ", []string{"consignments[0].consignor.country = KZ"}},
+	{"MN-0101", "Manifest", "consignments[0].items[1].classifications", "MN", []string{"consignments[0].items[1].classifications"}},
+	{"MN-0102", "Manifest", "batch", "MN", []string{"batch = C0907050001"}},
+}
+
+func TestEveryRuleHasARejectedCase(t *testing.T) {
+	byID := map[gateway.Code]*validate.Rule{}
+	for _, r := range rules(t).All() {
+		byID[r.ID] = r
+		if !slices.ContainsFunc(cases, func(c ruleCase) bool { return c.rule == r.ID }) {
+			t.Errorf("%s has no case", r.ID)
+		}
+	}
+	for _, tt := range cases {
+		d := base(t, tt.kind)
+		edit(t, d, tt.edits...)
+		passed, faults := rules(t).Check(d, scope(tt.partner))
+		i := slices.IndexFunc(faults, func(f gateway.Fault) bool { return f.Code == tt.rule && f.Path == tt.path })
+		if i < 0 {
+			t.Errorf("%s: not among %v at %s", tt.rule, faults.Report("en"), tt.path)
+			continue
+		}
+		if refuses := byID[tt.rule].Severity == gateway.Error; faults[i].Severity != byID[tt.rule].Severity || refuses && !passed.IsZero() {
+			t.Errorf("%s: severity %s, passed %v", tt.rule, faults[i].Severity, !passed.IsZero())
+		}
+	}
+}
+
+func TestRulesCanBeJudgedWhateverIsMissing(t *testing.T) {
+	for _, kind := range document.Kinds() {
+		for _, entry := range document.Dictionary(kind) {
+			d := base(t, kind)
+			p, err := document.CompileFor(kind, entry.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !p.Has(d.ProtoReflect()) {
+				continue
+			}
+			p.Clear(d.ProtoReflect())
+			_, faults := rules(t).Check(d, scope("RU"))
+			for _, f := range faults {
+				if f.Code == gateway.RuleNotJudged {
+					t.Errorf("%s without %s: %s at %s", kind, entry.Path, f.Expected, f.Path)
+				}
+			}
+		}
+	}
+}
+
+func TestDictionary(t *testing.T) {
+	tests := []struct {
+		edits []string
+		code  gateway.Code
+		path  string
+		value string
+	}{
+		{[]string{"batch = " + strings.Repeat("批", 36)}, gateway.DictionaryLength, "batch", strings.Repeat("批", 36)},
+		{[]string{"totals.grossMass.kilograms = 1.0000001"}, gateway.DictionaryDigits, "totals.grossMass.kilograms", "1.0000001"},
+		{[]string{"totals.grossMass.kilograms = 12345678901"}, gateway.DictionaryDigits, "totals.grossMass.kilograms", "12345678901"},
+		{[]string{"carrier.name[1].language = zh", "carrier.name[1].value = x"}, gateway.DictionaryLanguage, "carrier.name[1].language", "zh"},
+		{[]string{"carrier.country = XX"}, gateway.ListUnknown, "carrier.country", "XX"},
+		{[]string{"transport.mode = З"}, gateway.ListUnknown, "transport.mode", "З"},
+		{[]string{"consignments[0].items[0].packages[0].type = СТ"}, gateway.ListLookAlike, "consignments[0].items[0].packages[0].type", "СТ"},
+		{[]string{"consignments[0].items[0].packages[0].type = Q9"}, gateway.ListOpen, "consignments[0].items[0].packages[0].type", "Q9"},
+		{[]string{"totals.value.currency = HRK"}, gateway.ListNotValid, "totals.value.currency", "HRK"},
+	}
+	for _, tt := range tests {
+		d := base(t, "Manifest")
+		edit(t, d, tt.edits...)
+		_, faults := rules(t).Check(d, scope("RU"))
+		i := slices.IndexFunc(faults, func(f gateway.Fault) bool { return f.Code == tt.code })
+		if i < 0 || faults[i].Path != tt.path || faults[i].Value != tt.value {
+			t.Errorf("%v: %v, want %s at %s", tt.edits, faults.Report("en"), tt.code, tt.path)
+		}
+	}
+}
+
+func TestTooManyRepetitions(t *testing.T) {
+	d := base(t, "Manifest")
+	body := d.GetManifest()
+	for range 200 {
+		body.Transport.Vehicles = append(body.Transport.Vehicles, &customsv1.Vehicle{Registration: "A1", Country: "CN"})
+	}
+	_, faults := rules(t).Check(d, scope("RU"))
+	if i := slices.IndexFunc(faults, func(f gateway.Fault) bool { return f.Code == gateway.DictionaryItems }); i < 0 || faults[i].Path != "transport.vehicles" || faults[i].Value != "202" {
+		t.Errorf("202 vehicles: %v", faults.Report("en"))
+	}
+}
+
+func TestTextOutsideTheDictionaryIsRefused(t *testing.T) {
+	d := base(t, "Manifest")
+	d.GetManifest().Totals.GrossMass.Kilograms.Value = "1e6"
+	passed, faults := rules(t).Check(d, scope("RU"))
+	if i := slices.IndexFunc(faults, func(f gateway.Fault) bool { return f.Code == gateway.DictionaryForm }); i < 0 || !passed.IsZero() {
+		t.Errorf("1e6 as a decimal: %v", faults.Report("en"))
+	}
+}
+
+func TestCodesAreJudgedByTheDayOfTheDocument(t *testing.T) {
+	d := base(t, "Manifest")
+	edit(t, d, "totals.value.currency = HRK", "envelope.issued = 2022-12-31T23:00:00+08:00")
+	if _, faults := rules(t).Check(d, scope("RU")); faults.Refuse() {
+		t.Errorf("a currency of 2022 in a document of 2022: %v", faults.Report("en"))
+	}
+}
+
+func TestAllFaultsComeAtOnce(t *testing.T) {
+	d := base(t, "Manifest")
+	edit(t, d, "batch", "carrier.country = XX", "loadUnits[0].id = ABCU1234561", "totals.items = 3")
+	_, faults := rules(t).Check(d, scope("RU"))
+	var got []gateway.Code
+	for _, f := range faults {
+		got = append(got, f.Code)
+	}
+	if diff := cmp.Diff([]gateway.Code{gateway.ListUnknown, "CN-0101", "GEN-0305", "GEN-0403"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if texts := faults[1].Texts; texts["zh"] != "没有货物运输批次号。" || faults[1].Expected != "the cargo transport batch number" {
+		t.Errorf("fault without its texts: %v", faults[1])
+	}
+}
+
+func TestPassedOwnsItsDocument(t *testing.T) {
+	d := base(t, "Manifest")
+	passed, _ := rules(t).Check(d, scope("RU"))
+	before := passed.Digest()
+	edit(t, d, "batch = changed")
+	edit(t, passed.Document(), "batch = changed")
+	if document.Digest(passed.Document()) != before {
+		t.Error("the document changed behind the proof")
+	}
+}
+
+func TestEmptyDocumentIsRefused(t *testing.T) {
+	passed, faults := rules(t).Check(&customsv1.Document{}, scope("RU"))
+	if !passed.IsZero() || !faults.Refuse() {
+		t.Errorf("an empty document passed: %v", faults)
+	}
+}
+
+func TestRuleAppliesOnItsDaysAndInItsScope(t *testing.T) {
+	const row = `
+    valid: {from: "2026-01-01", to: "2026-03-01"}
+    own: [CN]
+    partner: [MN]
+`
+	r, err := load(t, strings.Replace(rule, "\n    at:", row+"    at:", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &customsv1.Document{Kind: &customsv1.Document_Manifest{Manifest: &customsv1.Manifest{Batch: "x"}}}
+	for day, want := range map[string]bool{"2025-12-31": false, "2026-01-01": true, "2026-03-01": true, "2026-03-02": false} {
+		at, _ := time.Parse(time.DateOnly, day)
+		for _, s := range []validate.Scope{{Own: "CN", Partner: "MN", At: at}, {Own: "CN", Partner: "RU", At: at}, {Own: "MN", Partner: "CN", At: at}} {
+			_, faults := r.Check(d, s)
+			if applies := want && s.Own == "CN" && s.Partner == "MN"; (len(faults) > 0) != applies {
+				t.Errorf("%s, %s to %s: %v", day, s.Own, s.Partner, faults)
+			}
+		}
+	}
+}
+
+const rule = `rules: x
+version: 1
+rows:
+  - id: TST-0001
+    class: R
+    kinds: [Manifest]
+    check: batch == ""
+    at: batch
+    severity: warning
+    basis: own
+    source: test
+    text: {en: A batch., zh: 批次, ru: Партия., kk: Топтама., mn: Багц.}
+    drafted: [zh, ru, kk, mn]
+`
+
+func load(t *testing.T, file string) (*validate.Rules, error) {
+	t.Helper()
+	lists, err := codelist.Load(mappings.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := expr.New(lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return validate.Load(fstest.MapFS{"rules/x.v1.yaml": {Data: []byte(file)}}, env, lists)
+}
+
+func TestLoadRefuses(t *testing.T) {
+	if _, err := load(t, rule); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ old, new, want string }{
+		{"basis: own", "basis: recalled\n    severity: error", "mapping key"},
+		{"severity: warning\n    basis: own", "severity: error\n    basis: recalled", "recalled may only warn"},
+		{"severity: warning\n    basis: own", "severity: error\n    basis: inferred", "inferred may only warn"},
+		{"severity: warning\n    basis: own", "severity: error\n    basis: own", "only in class P"},
+		{"basis: own", "basis: rumour", `basis "rumour"`},
+		{"severity: warning", "severity: info", `severity "info"`},
+		{"class: R", "class: X", `class "X"`},
+		{"id: TST-0001", "id: tst", "id: want"},
+		{"source: test", "source: ''", "want a source"},
+		{`check: batch == ""`, `check: bach == ""`, "undeclared reference to 'bach'"},
+		{`check: batch == ""`, `check: totals.grossMass.kilograms > "1"`, "no matching overload"},
+		{`check: batch == ""`, `check: batch`, "want bool"},
+		{"at: batch", "at: bach", "no field \"bach\": nearest is batch"},
+		{"kinds: [Manifest]", "kinds: [Manifest]\n    each: consignment", "nearest is consignments"},
+		{"kinds: [Manifest]", "kinds: [Manifest]\n    each: batch", "is no message"},
+		{"kinds: [Manifest]", "kinds: [Manifest]\n    every: Lorry", `no message "Lorry"`},
+		{"kinds: [Manifest]", "kinds: [Manifest]\n    every: Seal\n    each: loadUnits", "not both"},
+		{"kinds: [Manifest]", "kinds: [Manifesto]", `unknown kind of document "Manifesto"`},
+		{"kinds: [Manifest]", "kind: [Manifest]", "unknown key \"kind\""},
+		{"kinds: [Manifest]", "kinds: [Manifest]\n    valid: {from: soon}", `"soon" is no day`},
+		{"zh: 批次", "zh: A batch.", "text zh: want a sentence"},
+		{"ru: Партия.", "ru: Batch.", "text ru: want a sentence"},
+		{"kk: Топтама.", "kk: Партия.", "text ru is the same as kk"},
+		{"mn: Багц.", "mn: ''", "text mn: want a sentence"},
+		{"drafted: [zh,", "drafted: [de,", `"de" is no language`},
+		{"rules: x", "rules: y", "want the file y.v1.yaml"},
+		{"    drafted: [zh, ru, kk, mn]\n", "    drafted: [zh, ru, kk, mn]\n" + strings.SplitAfter(rule, "rows:\n")[1], "this id is taken"},
+	}
+	for _, tt := range tests {
+		if !strings.Contains(rule, tt.old) {
+			t.Fatalf("%q is not in the rule", tt.old)
+		}
+		_, err := load(t, strings.Replace(rule, tt.old, tt.new, 1))
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "rules/x.v1.yaml:") {
+			t.Errorf("%q: error %v, want %q with file and line", tt.new, err, tt.want)
+		}
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	r := rules(b)
+	d := base(b, "PreArrivalNotice")
+	for b.Loop() {
+		if passed, _ := r.Check(d, scope("RU")); passed.IsZero() {
+			b.Fatal("refused")
+		}
+	}
+}
