@@ -89,7 +89,7 @@ func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
 		if r.Document == nil || r.Unreadable() {
 			return printFaults(std.out, r.Faults, j.lang)
 		}
-		return j.write(std, append(document.MarshalIndent(r.Document), '\n'), r.SourceLinks(), r.Faults)
+		return j.write(std, append(document.MarshalIndent(r.Document), '\n'), r.Trace().Links(false), r.Faults)
 	}
 	p := document.Parse(raw)
 	if p.Faults.Refuse() {
@@ -108,7 +108,7 @@ func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
 	if faults.Refuse() {
 		return printFaults(std.out, faults, j.lang)
 	}
-	return j.write(std, encoded.Bytes(), trace, faults)
+	return j.write(std, encoded.Bytes(), trace.Links(false), faults)
 }
 
 // byRoute runs the whole chain: decode, validate, join, release, encode, schema.

@@ -46,11 +46,11 @@ func readAs(c *flow.Chain, raw []byte, as string) (*flow.Reading, gateway.Admini
 		if r.Table == nil {
 			return r, "", nil
 		}
-		return r, r.Table.Administration(), nil
+		return r, flow.Administration(r.Table), nil
 	}
 	table, ok := c.Tables.Table(as)
 	if !ok {
 		return nil, "", fmt.Errorf("no table %q; there are %s", as, tableNames(c))
 	}
-	return c.ReadAs(raw, table), table.Administration(), nil
+	return c.ReadAs(raw, table), flow.Administration(table), nil
 }

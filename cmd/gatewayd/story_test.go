@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"customs.example/gateway/mtls"
+)
+
+// gatewayctl is the client's binary: a story speaks to a gateway as a post would.
+var gatewayctl string
+
+func TestMain(m *testing.M) {
+	if os.Getenv("TESTSCRIPT_COMMAND") == "" && filepath.Base(os.Args[0]) != "gatewayd" {
+		dir, err := os.MkdirTemp("", "stories")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		gatewayctl = filepath.Join(dir, "gatewayctl")
+		build := exec.Command("go", "build", "-o", gatewayctl, "customs.example/cmd/gatewayctl")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build gatewayctl: %v\n%s", err, out)
+			os.Exit(1)
+		}
+	}
+	testscript.Main(m, map[string]func(){
+		"gatewayd": func() { main() },
+	})
+}
+
+// TestStories plays testdata/stories: each begins with two gateways configured and
+// not running, a PKI, and the documents of testdata/cases.
+func TestStories(t *testing.T) {
+	if testing.Short() {
+		t.Log("stories start gateways; -short plays them all the same")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:   "../../testdata/stories",
+		Setup: setUp,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"as":    as,
+			"ready": ready,
+			"until": until,
+			"edit":  edit,
+		},
+	})
+}
+
+func setUp(env *testscript.Env) error {
+	if err := makePKI(filepath.Join(env.WorkDir, "pki")); err != nil {
+		return err
+	}
+	if err := os.CopyFS(filepath.Join(env.WorkDir, "cases"), os.DirFS("../../testdata/cases")); err != nil {
+		return err
+	}
+	ports, err := freePorts(4)
+	if err != nil {
+		return err
+	}
+	env.Setenv("CN_GRPC", ports[0])
+	env.Setenv("CN_REST", ports[1])
+	env.Setenv("RU_GRPC", ports[2])
+	env.Setenv("RU_REST", ports[3])
+	env.Setenv("PATH", filepath.Dir(gatewayctl)+string(os.PathListSeparator)+env.Getenv("PATH"))
+	if err := writeConfig(env.WorkDir, "cn", "RU", ports[:2], ports[2], "0603", "cn-ru-pre-arrival-notice"); err != nil {
+		return err
+	}
+	return writeConfig(env.WorkDir, "ru", "CN", ports[2:], ports[0], "10719110", "ru-cn-answer", "ru-cn-manifest")
+}
+
+func makePKI(dir string) error {
+	if err := mtls.GenerateDevPKI(dir, time.Now(), mtls.DevAuthorities()); err != nil {
+		return err
+	}
+	for _, side := range []string{"cn", "ru"} {
+		if err := mtls.GenerateSigningKey(filepath.Join(dir, side, "signing.pem")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freePorts returns loopback addresses that are free now.
+func freePorts(n int) ([]string, error) {
+	var out []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		out = append(out, l.Addr().String())
+	}
+	return out, nil
+}
+
+// writeConfig writes side.yaml for a gateway with one partner.
+func writeConfig(dir, side, partner string, listen []string, partnerAddress, office string, routes ...string) error {
+	peer := strings.ToLower(partner)
+	roots, err := mtls.LoadRoots(filepath.Join(dir, "pki", peer, "gateway.pem"))
+	if err != nil {
+		return err
+	}
+	own := strings.ToUpper(side)
+	var b strings.Builder
+	fmt.Fprintf(&b, "administration: %s\ndatabase: %s.db\n", own, side)
+	fmt.Fprintf(&b, "listen: {grpc: %q, rest: %q}\n", listen[0], listen[1])
+	fmt.Fprintf(&b, "certificate: {cert: pki/%[1]s/gateway.pem, key: pki/%[1]s/gateway-key.pem}\n", side)
+	fmt.Fprintf(&b, "signing:\n  - {id: %[1]s-1, file: pki/%[1]s/signing.pem, from: 2020-01-01T00:00:00Z, until: 2100-01-01T00:00:00Z}\n", side)
+	fmt.Fprintf(&b, "trust:\n")
+	for _, a := range []string{"cn", "ru"} {
+		fmt.Fprintf(&b, "  - {id: %[1]s-1, administration: %[2]s, file: pki/%[1]s/signing.pub.pem, from: 2020-01-01T00:00:00Z, until: 2100-01-01T00:00:00Z}\n", a, strings.ToUpper(a))
+	}
+	fmt.Fprintf(&b, "routes: [%s]\ncallers:\n", strings.Join(routes, ", "))
+	for _, c := range []struct{ uri, role string }{
+		{"customs://" + own + "/office/" + office + "/post/1", "post"},
+		{"customs://" + own + "/system/national", "system"},
+		{"customs://" + own + "/analyst/1", "analyst"},
+	} {
+		fmt.Fprintf(&b, "  - {uri: %q, role: %s, offices: [%q], roots: pki/%s/ca.pem}\n", c.uri, c.role, office, side)
+	}
+	fmt.Fprintf(&b, "partners:\n  - {uri: customs://%s/gateway/1, address: %q, administrations: [%s], roots: pki/%s/ca.pem, crls: pki/%s/crl.pem, pins: [%s]}\n",
+		partner, partnerAddress, partner, peer, peer, mtls.SPKIPin(roots[0]))
+	return os.WriteFile(filepath.Join(dir, side+".yaml"), []byte(b.String()), 0o600)
+}
+
+// as sets who speaks to which gateway: as cn post, as ru national, as cn stranger.
+func as(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: as cn|ru post|national|analyst|stranger")
+	}
+	side, who := args[0], args[1]
+	cert := filepath.Join("pki", side, who)
+	if who == "stranger" {
+		cert = filepath.Join("pki", "stranger", "copycat-post")
+	}
+	ts.Setenv("GATEWAY_ADDR", ts.Getenv(strings.ToUpper(side)+"_GRPC"))
+	ts.Setenv("GATEWAY_SERVER", "customs://"+strings.ToUpper(side)+"/gateway/1")
+	ts.Setenv("GATEWAY_CA", ts.MkAbs(filepath.Join("pki", side, "ca.pem")))
+	ts.Setenv("GATEWAY_CERT", ts.MkAbs(cert+".pem"))
+	ts.Setenv("GATEWAY_KEY", ts.MkAbs(cert+"-key.pem"))
+}
+
+// patience bounds everything that a story waits for.
+const patience = 30 * time.Second
+
+// ready waits until a gateway listens.
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	address := ts.Getenv(strings.ToUpper(args[0]) + "_REST")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err == nil {
+			c.Close()
+			return
+		}
+		if ctx.Err() != nil {
+			ts.Fatalf("%s does not listen on %s", args[0], address)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// until repeats a command until its output matches: until 'state +accepted' gatewayctl status X.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP COMMAND ...")
+	}
+	want, err := regexp.Compile(args[0])
+	ts.Check(err)
+	deadline := time.Now().Add(patience)
+	for {
+		_ = ts.Exec(args[1], args[2:]...)
+		out := ts.ReadFile("stdout")
+		if want.MatchString(out) != neg {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%q never came; last:\n%s%s", args[0], out, ts.ReadFile("stderr"))
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// edit replaces one text of a file by another and writes it under a new name:
+// edit OLD-FILE NEW-FILE TEXT REPLACEMENT [TEXT REPLACEMENT ...].
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 4 || len(args)%2 != 0 {
+		ts.Fatalf("usage: edit OLD-FILE NEW-FILE TEXT REPLACEMENT ...")
+	}
+	content := ts.ReadFile(args[0])
+	for i := 2; i < len(args); i += 2 {
+		if !strings.Contains(content, args[i]) {
+			ts.Fatalf("%s does not hold %q", args[0], args[i])
+		}
+		content = strings.ReplaceAll(content, args[i], args[i+1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(content), 0o644))
+}
