@@ -1,0 +1,211 @@
+package release
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/codelist"
+	"customs.example/gateway/document"
+	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping"
+)
+
+// published are the routes and tables that are delivered.
+func published(t *testing.T) (*Routes, *mapping.Library) {
+	t.Helper()
+	fsys := os.DirFS("../../mappings")
+	lists, err := codelist.Load(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := expr.New(lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib, err := mapping.Load(fsys, env, lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, err := Load(fsys, lib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return routes, lib
+}
+
+// full is a document of a kind with every field set, and the value of each leaf by
+// its schema path, of those that are long enough to be all different.
+func full(t *testing.T, kind string) (*customsv1.Document, map[string]string) {
+	t.Helper()
+	d, err := document.New(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make(map[string]string)
+	day := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i, e := range document.Dictionary(kind) {
+		p, err := document.CompileFor(kind, e.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !p.Leaf() {
+			continue
+		}
+		var text string
+		switch f := p.Field(); f.Type {
+		case document.String:
+			if text = "zh"; f.Rule.GetLength() >= 6 && f.Name != "language" {
+				text = fmt.Sprintf("Q%04dQ", i)
+			}
+		case document.Enum:
+			text = f.Enum[0]
+		case document.Bool:
+			text = "true"
+		case document.Uint:
+			text = fmt.Sprint(900000 + i)
+		case document.Decimal:
+			text = fmt.Sprintf("7%05d.5", i)
+		case document.Instant:
+			text = document.FormatInstant(day.Add(time.Duration(i) * time.Minute))
+		case document.Date:
+			text = day.AddDate(0, 0, i).Format(time.DateOnly)
+		}
+		set := p.Set
+		if p.Repeated() {
+			set = p.AppendText
+		}
+		if err := set(d.ProtoReflect(), text); err != nil {
+			t.Fatal(err)
+		}
+		if len(text) >= 6 && p.Field().Type != document.Enum {
+			values[e.Path] = text
+		}
+	}
+	return d, values
+}
+
+func TestFieldTakenOffTheListIsGone(t *testing.T) {
+	routes, _ := published(t)
+	for _, rt := range routes.All() {
+		whole, values := full(t, rt.Kind)
+		for without := -1; without < len(rt.Allow); without++ {
+			allowed, off := new(branch), ""
+			for i, path := range rt.Allow {
+				if i == without {
+					off = path
+				} else if !allowed.add(path) {
+					t.Fatal(path)
+				}
+			}
+			d := document.Clone(whole)
+			withheld := allowed.prune(d.ProtoReflect(), "")
+			sweep(d.ProtoReflect())
+			raw := string(document.Marshal(d))
+			for path, value := range values {
+				if found := strings.Contains(raw, value); found != allowed.covers(path) {
+					t.Errorf("%s without %q: %s (%s) found: %v", rt.Name, off, path, value, found)
+				}
+			}
+			if off != "" && !slices.ContainsFunc(withheld, func(w string) bool { return leads(w, off) }) {
+				t.Errorf("%s: %s is not among what was withheld", rt.Name, off)
+			}
+		}
+	}
+}
+
+func TestAllowListsHoldWhatTheTablesReadButPrices(t *testing.T) {
+	routes, lib := published(t)
+	for _, rt := range routes.All() {
+		prices := make(map[string]bool)
+		for _, e := range document.Dictionary(rt.Kind) {
+			prices[e.Path] = e.Marks.Price
+			if e.Marks.Price && rt.allowed.covers(e.Path) {
+				t.Errorf("%s releases the price %s", rt.Name, e.Path)
+			}
+		}
+		table, _ := lib.Table(rt.Table)
+		var missing []string
+		for _, row := range table.Rows() {
+			if path := plain(row.From); row.Direction != "decode" && path != "" && !prices[path] && !rt.allowed.covers(path) {
+				if p, err := document.CompileFor(rt.Kind, path); err == nil && p.Leaf() {
+					missing = append(missing, path)
+				}
+			}
+		}
+		slices.Sort(missing)
+		if diff := cmp.Diff(withheldOnPurpose[rt.Name], slices.Compact(missing)); diff != "" {
+			t.Errorf("%s: read by %s and not released:\n%s", rt.Name, rt.Table, diff)
+		}
+	}
+}
+
+// withheldOnPurpose are the paths beside prices that a route's table could carry and
+// the route does not release.
+var withheldOnPurpose = map[string][]string{
+	"cn-ru-pre-arrival-notice": {
+		"transit.guarantees.reference", "transport.crew.givenName", "transport.crew.middleName", "transport.crew.name",
+		"transport.crew.role", "transport.crew.surname",
+	},
+}
+
+func TestGapsSayWhoGivesEveryValue(t *testing.T) {
+	routes, lib := published(t)
+	for _, rt := range routes.All() {
+		gaps := rt.Gaps(lib)
+		if len(gaps) == 0 {
+			t.Errorf("%s: no rows", rt.Name)
+		}
+		for _, g := range gaps {
+			if g.Detail == "" || (g.From == FromRoute) == (g.Status == "") {
+				t.Errorf("%s: %+v", rt.Name, g)
+			}
+		}
+		if diff := cmp.Diff(gaps, rt.Gaps(lib)); diff != "" {
+			t.Error(diff)
+		}
+		if lines := strings.Count(Markdown(gaps), "\n"); lines != len(gaps)+2 {
+			t.Errorf("%s: %d lines for %d gaps", rt.Name, lines, len(gaps))
+		}
+	}
+	rt, _ := routes.Route("cn-ru-pre-arrival-notice")
+	of := make(map[string]Gap)
+	for _, g := range rt.Gaps(lib) {
+		of[g.Target[strings.LastIndex(g.Target, "AutoPreliminary")+len("AutoPreliminary"):]] = g
+	}
+	const item = "/autop:MainConsignmentDetails/autop:ConsignmentDetails/autop:GoodsItem"
+	for target, want := range map[string]struct {
+		from   Origin
+		detail string
+	}{
+		"/cat_ru:DocumentID": {Gateway, "J010"},
+		"/autop:EntryCheckPointDetails/autop:CustomsOfficeCode":                               {FromRoute, "S01"},
+		"/autop:BorderTransportDetails/autop:TransportModeCode":                               {Crosswalk, "cn/mt4402.v1"},
+		"/autop:BorderTransportDetails/autop:ContainerIndicator":                              {Gateway, "J1"},
+		"/autop:MainConsignmentDetails/autop:TotalAmount/RUScat_ru:Amount":                    {Nobody, "not released"},
+		"/autop:MainConsignmentDetails/autop:ConsignmentDetails/autop:DestinationCountryCode": {FromRoute, "S09"},
+		item + "/catpi_ru:GrossWeightQuantity":                                                {National, "cn/mt2401.v1 R470"},
+		item + "/catpi_ru:NetWeightQuantity":                                                  {Nobody, "no national element"},
+		item + "/catpi_ru:GoodsDescription":                                                   {National, "cn/mt2401.v1 R420"},
+	} {
+		if g := of[target]; g.From != want.from || !strings.Contains(g.Detail, want.detail) {
+			t.Errorf("%s: %+v, want %+v", target, g, want)
+		}
+	}
+}
+
+func TestPartsFindTheRouteOfTheirRecipe(t *testing.T) {
+	routes, _ := published(t)
+	for table, want := range map[string]int{"cn/mt2401.v1": 1, "": 1, "cn/mt1401.v1": 0} {
+		found := routes.Find(Query{From: "CN", Office: "0603", Kind: "Manifest", Table: table, At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)})
+		if len(found) != want || want == 1 && found[0].Name != "cn-ru-pre-arrival-notice" {
+			t.Errorf("a manifest in %q finds %d routes, want %d", table, len(found), want)
+		}
+	}
+}

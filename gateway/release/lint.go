@@ -1,0 +1,233 @@
+package release
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"customs.example/gateway/document"
+	"customs.example/gateway/mapping"
+)
+
+// required are the keys without which nothing starts. An answer to a question that
+// does not arise is written down too: crossing: 0s.
+var required = []string{
+	"route", "version", "from", "to", "kind", "type", "basis", "basis.title", "basis.scope", "basis.scope.direction",
+	"basis.scope.mode", "basis.scope.procedure", "basis.scope.goods", "basis.scope.dates", "basis.status", "purpose",
+	"offices", "valid", "valid.from", "table", "sources", "release", "crossing", "lead", "validity", "retention", "allow",
+}
+
+func load(name string, raw []byte, lib *mapping.Library, texts headings) (*Route, error) {
+	rt := new(Route)
+	if err := document.DecodeYAML(name, raw, rt); err != nil {
+		return nil, err
+	}
+	lines := document.YAMLLines(raw)
+	l := &linter{file: name, line: func(key string) int { return lines["$."+key] }}
+	for _, key := range required {
+		if l.line(key) == 0 {
+			l.addf(key, "%s is missing", key)
+		}
+	}
+	if rt.Recipe != "" && rt.Hold <= 0 {
+		l.addf("recipe", "hold is missing: parts may not wait for ever")
+	}
+	l.check(rt, lib, texts)
+	return rt, errors.Join(l.mistakes...)
+}
+
+type linter struct {
+	file     string
+	line     func(key string) int
+	mistakes []error
+}
+
+// addf notes a mistake at a key, or at the nearest enclosing one that is there.
+func (l *linter) addf(key, format string, args ...any) {
+	line := 0
+	for k := key; line == 0; {
+		line = l.line(k)
+		cut := strings.LastIndexAny(k, ".[")
+		if cut < 0 {
+			break
+		}
+		k = k[:cut]
+	}
+	l.mistakes = append(l.mistakes, fmt.Errorf("%s:%d: %s", l.file, max(line, 1), fmt.Sprintf(format, args...)))
+}
+
+func (l *linter) oneOf(key, value string, known ...string) {
+	if l.line(key) != 0 && !slices.Contains(known, value) {
+		l.addf(key, "%s %q: want one of %s", key, value, strings.Join(known, ", "))
+	}
+}
+
+func (l *linter) check(rt *Route, lib *mapping.Library, texts headings) {
+	l.oneOf("type", rt.Type, "c2c", "filing")
+	l.oneOf("basis.status", rt.Basis.Status, "verified", "demonstration")
+	l.oneOf("release", rt.Moment, OnComplete, GateOut)
+	if len(rt.Offices) == 0 {
+		l.addf("offices", "no office")
+	}
+	for i, o := range rt.Offices {
+		if _, err := time.LoadLocation(o.Zone); o.Code == "" || o.Zone == "" || err != nil {
+			l.addf(fmt.Sprintf("offices[%d]", i), "office %q: want a code and an IANA zone, not %q", o.Code, o.Zone)
+		}
+	}
+	if rt.Validity <= 0 || rt.Retention <= 0 {
+		l.addf("validity", "validity and retention must be longer than nothing")
+	}
+	if _, err := document.New(rt.Kind); err != nil {
+		l.addf("kind", "%v", err)
+		return
+	}
+	l.tables(rt, lib)
+	l.allow(rt)
+	for i, row := range rt.Supplies {
+		l.supply(rt, fmt.Sprintf("supplies[%d]", i), row)
+	}
+	for _, lang := range slices.Sorted(maps.Keys(rt.Texts)) {
+		l.text(rt, lang, texts)
+	}
+}
+
+func (l *linter) tables(rt *Route, lib *mapping.Library) {
+	if t, ok := lib.Table(rt.Table); !ok {
+		l.addf("table", "there is no table %s", rt.Table)
+	} else if t.Kind() != rt.Kind {
+		l.addf("table", "table %s takes %s, not %s", rt.Table, t.Kind(), rt.Kind)
+	}
+	rt.takesAny = []string{rt.Kind}
+	if rt.Recipe != "" {
+		if j, ok := lib.Join(rt.Recipe); !ok {
+			l.addf("recipe", "there is no recipe %s", rt.Recipe)
+		} else {
+			if j.Kind() != rt.Kind {
+				l.addf("recipe", "recipe %s makes %s, not %s", rt.Recipe, j.Kind(), rt.Kind)
+			}
+			for _, p := range j.Parts() {
+				rt.takesAny = append(rt.takesAny, p.Kind)
+			}
+		}
+	}
+	for i, id := range rt.Sources {
+		key := fmt.Sprintf("sources[%d]", i)
+		if t, ok := lib.Table(id); !ok {
+			l.addf(key, "there is no table %s", id)
+		} else if !slices.Contains(rt.takesAny, t.Kind()) {
+			l.addf(key, "table %s makes %s; the route takes %s", id, t.Kind(), strings.Join(rt.takesAny, ", "))
+		}
+	}
+}
+
+func (l *linter) allow(rt *Route) {
+	rt.allowed = new(branch)
+	for i, path := range rt.Allow {
+		key := fmt.Sprintf("allow[%d]", i)
+		switch _, err := document.CompileFor(rt.Kind, path); {
+		case err != nil:
+			l.addf(key, "%v", err)
+		case strings.Contains(path, "["):
+			l.addf(key, "%s: a field is released whole, without selector", path)
+		case !rt.allowed.add(path):
+			l.addf(key, "%s is released twice", path)
+		}
+	}
+	for _, e := range document.Dictionary(rt.Kind) {
+		rt.noPrices = rt.noPrices || e.Marks.Price && !rt.allowed.covers(e.Path)
+	}
+}
+
+func (l *linter) supply(rt *Route, key string, row SupplyRow) {
+	if row.ID == "" || row.To == "" || row.Source == "" || (row.Value == "") == (len(row.Fields) == 0) {
+		l.addf(key, "a supply needs id, to, source, status and either value or fields")
+	}
+	if !slices.Contains([]string{"verified", "recalled", "inferred", "demonstration"}, row.Status) {
+		l.addf(key, "status %q: want verified, recalled, inferred or demonstration", row.Status)
+	}
+	if slices.ContainsFunc(rt.supplies, func(s supplier) bool { return s.row.ID == row.ID }) {
+		l.addf(key, "there is another supply %s", row.ID)
+	}
+	s := supplier{row: row}
+	context, rest, err := split(rt.Kind, row.To)
+	if err != nil {
+		l.addf(key, "%v", err)
+		return
+	}
+	s.context = context
+	values := row.Fields
+	if row.Value != "" {
+		values = map[string]string{"": row.Value}
+	} else if s.whole, err = within(rt.Kind, context, rest); err != nil {
+		l.addf(key, "%v", err)
+		return
+	}
+	for _, field := range slices.Sorted(maps.Keys(values)) {
+		step := strings.TrimSuffix(rest+"."+field, ".")
+		p, err := within(rt.Kind, context, step)
+		if full := plain(strings.TrimSuffix(row.To+"."+field, ".")); err == nil && !rt.allowed.covers(full) {
+			l.addf(key, "%s is supplied but not released", full)
+		}
+		switch {
+		case err != nil:
+			l.addf(key, "%v", err)
+			continue
+		case !p.Leaf():
+			l.addf(key, "%s is no single value", step)
+			continue
+		}
+		if err := p.Field().Check(values[field]); err != nil {
+			l.addf(key, "%s: %v", step, err)
+		}
+		s.values = append(s.values, value{p, values[field]})
+	}
+	rt.supplies = append(rt.supplies, s)
+}
+
+func (l *linter) text(rt *Route, lang string, texts headings) {
+	policy := rt.Texts[lang]
+	key := "text." + lang
+	l.oneOf(key+".policy", policy.Policy, AsSent, Supplied, Heading)
+	for _, field := range policy.Fields {
+		t := texter{lang: lang, policy: policy.Policy, field: field}
+		p, err := document.CompileFor(rt.Kind, field)
+		if err != nil {
+			l.addf(key, "%v", err)
+			continue
+		}
+		if !p.Repeated() || !p.Field().Rule.GetLanguages() {
+			l.addf(key, "%s holds no texts by language", field)
+			continue
+		}
+		if !rt.allowed.covers(field) {
+			l.addf(key, "%s is not released", field)
+		}
+		cut := strings.LastIndex(field, ".")
+		t.name = field[cut+1:]
+		t.parent, err = document.CompileFor(rt.Kind, cmp.Or(field[:max(cut, 0)], "."))
+		if err != nil {
+			l.addf(key, "%v", err)
+			continue
+		}
+		md := t.parent.Descriptor()
+		if t.text, err = document.Compile(md, fmt.Sprintf("%s[language=%s].value", t.name, lang)); err != nil {
+			l.addf(key, "%v", err)
+		}
+		if policy.Policy == Heading {
+			t.headings = texts
+			for _, scheme := range []string{"HS", "TNVED", "CN"} {
+				code, err := document.Compile(md, "classifications[scheme="+scheme+"].code")
+				if err != nil {
+					l.addf(key, "%s stands beside no classification", field)
+					break
+				}
+				t.codes = append(t.codes, code)
+			}
+		}
+		rt.texts = append(rt.texts, t)
+	}
+}

@@ -1,0 +1,216 @@
+package release
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/validate"
+)
+
+// Released is a document that a route lets go. Only Release makes one; its zero
+// value is refused by whoever takes one.
+type Released struct {
+	doc       *customsv1.Document
+	digest    gateway.Digest
+	route     string
+	kind      string
+	recipient gateway.Administration
+	supplied  []Supply
+	withheld  []string
+}
+
+// Supply is one value that the route wrote into the document.
+type Supply struct {
+	Path   string // instance path
+	Row    string // id of the route's row, or HS and the heading
+	Source string
+	Status string
+}
+
+// Document returns a copy of the released document.
+func (r Released) Document() *customsv1.Document { return document.Clone(r.doc) }
+
+// Digest is the digest of the released document's canonical JSON.
+func (r Released) Digest() gateway.Digest { return r.digest }
+
+// Route is the route's name.
+func (r Released) Route() string { return r.route }
+
+// Kind is the kind of document.
+func (r Released) Kind() string { return r.kind }
+
+// Recipient is the administration that the document is released to.
+func (r Released) Recipient() gateway.Administration { return r.recipient }
+
+// Supplied are the values that the route wrote.
+func (r Released) Supplied() []Supply { return slices.Clone(r.supplied) }
+
+// Withheld are the schema paths that were in the document and are not released, in
+// alphabetical order.
+func (r Released) Withheld() []string { return slices.Clone(r.withheld) }
+
+// IsZero reports whether nothing is released.
+func (r Released) IsZero() bool { return r.doc == nil }
+
+// Release applies the route to a document that has passed validation: it clears
+// every field that is not on the allow-list, then writes what the route supplies.
+// Faults name places of the document as it was; on an error Released is zero.
+func (rt *Route) Release(p validate.Passed) (Released, gateway.Faults) {
+	if p.IsZero() {
+		return Released{}, gateway.Faults{{Code: gateway.ReleaseUnjudged, Severity: gateway.Error}}
+	}
+	d := p.Document()
+	if kind := document.Kind(d); kind != rt.Kind {
+		return Released{}, gateway.Faults{{Code: gateway.ReleaseKind, Severity: gateway.Error, Value: kind, Expected: rt.Kind}}
+	}
+	r := Released{doc: d, route: rt.Name, kind: rt.Kind, recipient: rt.To}
+	r.withheld = rt.allowed.prune(d.ProtoReflect(), "")
+	slices.Sort(r.withheld)
+	r.withheld = slices.Compact(r.withheld)
+
+	var faults gateway.Faults
+	if rt.noPrices {
+		faults = prices(d)
+	}
+	for _, s := range rt.supplies {
+		r.supplied = append(r.supplied, s.write(d)...)
+	}
+	for _, t := range rt.texts {
+		supplied, fs := t.apply(d)
+		r.supplied = append(r.supplied, supplied...)
+		faults = append(faults, fs...)
+	}
+	if faults.Refuse() {
+		return Released{}, faults
+	}
+	sweep(d.ProtoReflect())
+	r.digest = document.Digest(d)
+	return r, faults
+}
+
+// freeText is the length from which on a text without code list is free text, in
+// which a price may hide.
+const freeText = 200
+
+// price is a currency beside a number. A code stands alone (USDA 100 is no price); a
+// symbol or the stem of a word need not.
+var price = func() *regexp.Regexp {
+	const (
+		code = `(CNY|RMB|USD|EUR|RUB|RUR|KZT|MNT|BYN|KGS|AMD|JPY|KRW|HKD|GBP|CHF|евро)`
+		word = `(元|¥|\$|€|₽|₸|₮|£|руб|тенге|төгрөг|долл|юан|dollar|yuan)`
+		gap  = `[\s.,:=]*`
+	)
+	return regexp.MustCompile(`(?i)(^|[^\p{L}])` + code + gap + `\d|\d` + gap + code + `($|[^\p{L}])|` + word + gap + `\d|\d` + gap + word)
+}()
+
+// prices finds free texts that seem to hold a price.
+func prices(d *customsv1.Document) (faults gateway.Faults) {
+	document.Walk(d, func(path string, f document.Field, _ document.Marks, text string) {
+		if f.Type == document.String && f.Rule.GetList() == "" && f.Rule.GetLength() >= freeText && price.MatchString(text) {
+			faults = append(faults, gateway.Fault{Code: gateway.ReleasePriceInText, Severity: gateway.Error, Path: path, Value: text,
+				Expected: "a text without price"})
+		}
+	})
+	return faults
+}
+
+// supplier is a supply row, compiled. Whole is the message it makes, if it makes one.
+type supplier struct {
+	row     SupplyRow
+	context *document.Path
+	whole   *document.Path
+	values  []value
+}
+
+type value struct {
+	path *document.Path
+	text string
+}
+
+func (s supplier) write(d *customsv1.Document) (written []Supply) {
+	for prefix, m := range contexts(s.context, d) {
+		if s.whole != nil && s.whole.Has(m) {
+			if !s.row.Override {
+				continue
+			}
+			s.whole.Clear(m)
+		}
+		for _, v := range s.values {
+			if v.path.Has(m) {
+				if !s.row.Override {
+					continue
+				}
+				v.path.Clear(m)
+			}
+			at := v.path.Instance(m, prefix)
+			set := v.path.Set
+			if v.path.Repeated() {
+				at, set = at+"[0]", v.path.AppendText
+			}
+			// The text was checked when the route was loaded, so set cannot refuse it.
+			if set(m, v.text) == nil {
+				written = append(written, Supply{Path: at, Row: s.row.ID, Source: s.row.Source, Status: s.row.Status})
+			}
+		}
+	}
+	return written
+}
+
+// contexts yields the messages that a path stands for; without path the document.
+func contexts(p *document.Path, d *customsv1.Document) func(func(string, protoreflect.Message) bool) {
+	if p != nil {
+		return p.All(d.ProtoReflect(), "")
+	}
+	return func(yield func(string, protoreflect.Message) bool) { yield("", d.ProtoReflect()) }
+}
+
+// texter is a text policy for one field, compiled.
+type texter struct {
+	lang, policy, field, name string
+
+	parent   *document.Path
+	text     *document.Path
+	codes    []*document.Path
+	headings headings
+}
+
+func (t texter) apply(d *customsv1.Document) (supplied []Supply, faults gateway.Faults) {
+	if t.policy == AsSent {
+		return nil, nil
+	}
+	for prefix, m := range t.parent.All(d.ProtoReflect(), "") {
+		if t.text.Has(m) || empty(m) {
+			continue
+		}
+		at := t.text.Instance(m, prefix)
+		if t.policy == Supplied {
+			faults = append(faults, gateway.Fault{Code: gateway.ReleaseTextMissing, Severity: gateway.Error, Path: at, Expected: t.lang})
+			continue
+		}
+		heading := t.heading(m)
+		text, ok := t.headings[heading][t.lang]
+		if !ok || t.text.Set(m, "[HS "+heading+"] "+text) != nil {
+			faults = append(faults, gateway.Fault{Code: gateway.ReleaseNoHeading, Severity: gateway.Warning, Path: at,
+				Value: strconv.Quote(heading), Expected: t.lang})
+			continue
+		}
+		supplied = append(supplied, Supply{Path: at, Row: "HS " + heading, Source: "list of HS heading texts", Status: "own"})
+	}
+	return supplied, faults
+}
+
+// heading returns the HS heading of the goods, the first four digits of their code.
+func (t texter) heading(m protoreflect.Message) string {
+	for _, code := range t.codes {
+		if text, ok := code.Get(m); ok && len(text) >= 4 {
+			return text[:4]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,153 @@
+// Package release owns the routes: which administration may tell which other what,
+// on which legal basis, and what it adds that the national documents cannot hold.
+// It refuses incomplete routes, documents that have not passed validation, and any
+// field that a route does not name: what is not released is gone, not masked.
+package release
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+	"customs.example/gateway/mapping"
+)
+
+// Routes is every route of a gateway.
+type Routes struct {
+	routes []*Route // in order of name
+}
+
+// Load reads routes/*.yaml and the texts of HS headings in routes/headings/*.yaml, and
+// checks them against the canonical document and the tables. It returns all
+// mistakes at once, each with file and line; no route is in force if one is wrong.
+func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
+	headings, err := loadHeadings(fsys)
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(fsys, "routes/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	rs := new(Routes)
+	var mistakes []error
+	for _, name := range names {
+		raw, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		rt, err := load(name, raw, lib, headings)
+		if err == nil && slices.ContainsFunc(rs.routes, func(o *Route) bool { return o.Name == rt.Name }) {
+			err = fmt.Errorf("%s: there is another route %s", name, rt.Name)
+		}
+		if err != nil {
+			mistakes = append(mistakes, err)
+			continue
+		}
+		rs.routes = append(rs.routes, rt)
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(rs.routes, func(a, b *Route) int { return strings.Compare(a.Name, b.Name) })
+	return rs, nil
+}
+
+// All returns the routes in order of name.
+func (rs *Routes) All() []*Route { return slices.Clone(rs.routes) }
+
+// Route returns a route by name.
+func (rs *Routes) Route(name string) (*Route, bool) {
+	for _, rt := range rs.routes {
+		if rt.Name == name {
+			return rt, true
+		}
+	}
+	return nil, false
+}
+
+// Only returns the named routes: those that are in force. A name without a route is
+// an error.
+func (rs *Routes) Only(names []string) (*Routes, error) {
+	out := new(Routes)
+	var errs []error
+	for _, name := range names {
+		rt, ok := rs.Route(name)
+		if !ok {
+			errs = append(errs, fmt.Errorf("routes: there is no route %q", name))
+			continue
+		}
+		out.routes = append(out.routes, rt)
+	}
+	return out, errors.Join(errs...)
+}
+
+// Query asks which routes a document may take.
+type Query struct {
+	From   gateway.Administration
+	Office string                   // own office that submits
+	Kind   string                   // kind of the document
+	To     []gateway.Administration // empty: any
+	Table  string                   // id of the national table; empty: canonical JSON
+	At     time.Time
+}
+
+// Find returns the routes that a document may take, in order of name: as a whole,
+// or as a part of what the route's recipe joins.
+func (rs *Routes) Find(q Query) []*Route {
+	var found []*Route
+	for _, rt := range rs.routes {
+		if rt.From == q.From && rt.serves(q.Office) && rt.Valid.contains(q.At) &&
+			(len(q.To) == 0 || slices.Contains(q.To, rt.To)) && rt.takes(q.Kind, q.Table) {
+			found = append(found, rt)
+		}
+	}
+	return found
+}
+
+// heading is one HS heading with its texts by language.
+type heading struct {
+	Heading string            `yaml:"heading"`
+	Texts   map[string]string `yaml:"texts"`
+}
+
+// headings are texts by heading and language.
+type headings map[string]map[string]string
+
+func loadHeadings(fsys fs.FS) (headings, error) {
+	names, err := fs.Glob(fsys, "routes/headings/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	all := make(headings)
+	for _, name := range names {
+		raw, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		var file struct {
+			List    string    `yaml:"list"`
+			Version int       `yaml:"version"`
+			Source  string    `yaml:"source"`
+			Status  string    `yaml:"status"`
+			Rows    []heading `yaml:"rows"`
+		}
+		if err := document.DecodeYAML(name, raw, &file); err != nil {
+			return nil, err
+		}
+		for _, h := range file.Rows {
+			if _, dup := all[h.Heading]; dup || len(h.Heading) != 4 || len(h.Texts) == 0 {
+				return nil, fmt.Errorf("%s: heading %q: want four digits, once, with texts", path.Base(name), h.Heading)
+			}
+			all[h.Heading] = maps.Clone(h.Texts)
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,141 @@
+package release
+
+import (
+	"slices"
+	"time"
+
+	"customs.example/gateway"
+)
+
+// Route says what one administration releases to another, of one kind of document.
+// It is read from a file and MUST NOT be changed.
+type Route struct {
+	Name    string                 `yaml:"route"`
+	Version int                    `yaml:"version"`
+	From    gateway.Administration `yaml:"from"`
+	To      gateway.Administration `yaml:"to"`
+	Kind    string                 `yaml:"kind"`
+	// Type is c2c (information between administrations, which discharges nobody's
+	// duty to file) or filing (for a named carrier).
+	Type    string   `yaml:"type"`
+	Basis   Basis    `yaml:"basis"`
+	Purpose string   `yaml:"purpose"`
+	Offices []Office `yaml:"offices"`
+	Valid   Period   `yaml:"valid"`
+	// Table is the id of the outbound table.
+	Table string `yaml:"table"`
+	// Recipe is the id of the join that makes the document from parts; empty if the
+	// document is submitted whole. Hold is how long a part may wait for the others.
+	Recipe string        `yaml:"recipe"`
+	Hold   time.Duration `yaml:"hold"`
+	// Sources are the ids of the national tables that the offices submit in.
+	Sources []string `yaml:"sources"`
+	// Moment is when the document leaves: OnComplete or GateOut.
+	Moment string `yaml:"release"`
+	// Crossing is the time from the exit report to the expected arrival, Lead how long
+	// before the arrival the notice is due; a late notice goes at once.
+	Crossing time.Duration `yaml:"crossing"`
+	Lead     time.Duration `yaml:"lead"`
+	// Validity is how long the message is worth delivering, Retention how long its
+	// payload is kept.
+	Validity  time.Duration         `yaml:"validity"`
+	Retention time.Duration         `yaml:"retention"`
+	Supplies  []SupplyRow           `yaml:"supplies"`
+	Texts     map[string]TextPolicy `yaml:"text"`
+	// Allow are the schema paths that are released, a message with all that it holds.
+	Allow []string `yaml:"allow"`
+
+	allowed  *branch
+	supplies []supplier
+	texts    []texter
+	takesAny []string // kinds that may be submitted
+	noPrices bool
+}
+
+// The moments at which a document leaves.
+const (
+	OnComplete = "on-complete"
+	GateOut    = "gate-out"
+)
+
+// Basis is the law that the route stands on. Its status is "demonstration" until a
+// lawyer has verified it.
+type Basis struct {
+	Title  string `yaml:"title"`
+	Scope  Scope  `yaml:"scope"`
+	Status string `yaml:"status"`
+}
+
+// Scope is what the basis covers, in words.
+type Scope struct {
+	Direction string `yaml:"direction"`
+	Mode      string `yaml:"mode"`
+	Procedure string `yaml:"procedure"`
+	Goods     string `yaml:"goods"`
+	Dates     string `yaml:"dates"`
+}
+
+// Office is an own office that the route serves, with its IANA zone.
+type Office struct {
+	Code string `yaml:"code"`
+	Zone string `yaml:"zone"`
+}
+
+// Period is a range of days, both included, open-ended without To.
+type Period struct {
+	From time.Time `yaml:"from"`
+	To   time.Time `yaml:"to"`
+}
+
+func (p Period) contains(at time.Time) bool {
+	return !at.Before(p.From) && (p.To.IsZero() || at.Before(p.To.AddDate(0, 0, 1)))
+}
+
+// SupplyRow is a value that the route adds because no national document holds it.
+// It fills what is missing; a message (Fields) only if all of it is missing, so
+// that two firms are never mixed into one.
+type SupplyRow struct {
+	ID     string            `yaml:"id"`
+	To     string            `yaml:"to"`
+	Value  string            `yaml:"value"`
+	Fields map[string]string `yaml:"fields"`
+	// Override replaces what the document says.
+	Override bool   `yaml:"override"`
+	Source   string `yaml:"source"`
+	Status   string `yaml:"status"`
+}
+
+// TextPolicy says where the texts of a language come from: AsSent, Supplied by the
+// sender or the route (missing is a fault), or Heading: the text of the HS heading,
+// marked as such. Nothing is ever translated.
+type TextPolicy struct {
+	Fields []string `yaml:"fields"`
+	Policy string   `yaml:"policy"`
+}
+
+// The text policies.
+const (
+	AsSent   = "as-sent"
+	Supplied = "supplied"
+	Heading  = "heading"
+)
+
+func (rt *Route) serves(office string) bool {
+	return slices.ContainsFunc(rt.Offices, func(o Office) bool { return o.Code == office })
+}
+
+func (rt *Route) takes(kind, table string) bool {
+	return slices.Contains(rt.takesAny, kind) && (table == "" || slices.Contains(rt.Sources, table))
+}
+
+// Zone returns the time zone of an own office; UTC for an office it does not serve.
+func (rt *Route) Zone(office string) *time.Location {
+	for _, o := range rt.Offices {
+		if o.Code == office {
+			if zone, err := time.LoadLocation(o.Zone); err == nil {
+				return zone
+			}
+		}
+	}
+	return time.UTC
+}

@@ -1,0 +1,126 @@
+package seal
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"customs.example/gateway"
+)
+
+// MaxHeader is the greatest number of bytes of a header.
+const MaxHeader = 4 << 10
+
+// Header is the signed part of a message between two gateways. It is serialised
+// once, as canonical JSON (keys sorted, no white space, instants in UTC), and from
+// then on only its bytes count.
+type Header struct {
+	Conversation    string                 `json:"conversation"`
+	Created         time.Time              `json:"created"`
+	DocumentID      string                 `json:"documentId"`
+	ExpectedArrival *time.Time             `json:"expectedArrival,omitempty"`
+	KeyID           string                 `json:"keyId"`
+	Kind            string                 `json:"kind"`
+	LateBy          int64                  `json:"lateBy"` // seconds; 0 is in time
+	MessageID       gateway.MessageID      `json:"messageId"`
+	Payload         gateway.Digest         `json:"payload"`
+	Recipient       gateway.Administration `json:"recipient"`
+	RelatesTo       gateway.MessageID      `json:"relatesTo"`
+	Sender          gateway.Administration `json:"sender"`
+}
+
+// encode returns the header's only byte form.
+func (h Header) encode() ([]byte, error) {
+	if want := h.flaw(); want != "" {
+		return nil, refuse(gateway.SealHeader, "", want)
+	}
+	h.Created = h.Created.UTC()
+	if h.ExpectedArrival != nil {
+		at := h.ExpectedArrival.UTC()
+		h.ExpectedArrival = &at
+	}
+	return canonical(h)
+}
+
+// flaw says what the header lacks, or nothing.
+func (h Header) flaw() string {
+	for _, f := range []struct{ name, value string }{
+		{"messageId", string(h.MessageID)}, {"kind", h.Kind}, {"sender", string(h.Sender)},
+		{"recipient", string(h.Recipient)}, {"keyId", h.KeyID},
+	} {
+		if f.value == "" {
+			return f.name + " is missing"
+		}
+	}
+	for _, s := range []string{string(h.MessageID), h.Kind, h.Conversation, h.DocumentID, h.KeyID, string(h.RelatesTo), string(h.Sender), string(h.Recipient)} {
+		if !utf8.ValidString(s) {
+			return "texts must be UTF-8"
+		}
+	}
+	switch {
+	case h.Created.IsZero():
+		return "created is missing"
+	case h.Payload.IsZero():
+		return "payload is missing"
+	case h.LateBy < 0:
+		return "lateBy must not be negative"
+	}
+	return ""
+}
+
+// ParseHeader reads a header strictly: any byte that its one canonical form does
+// not have is refused. It says nothing about who wrote it.
+func ParseHeader(raw []byte) (Header, error) {
+	if len(raw) > MaxHeader {
+		return Header{}, refuse(gateway.SealHeader, "", fmt.Sprintf("at most %d bytes", MaxHeader))
+	}
+	var h Header
+	if err := strict(raw, &h); err != nil {
+		return Header{}, refuse(gateway.SealHeader, "", err.Error())
+	}
+	again, err := h.encode()
+	if err != nil {
+		return Header{}, err
+	}
+	if !bytes.Equal(raw, again) {
+		return Header{}, refuse(gateway.SealHeader, "", "canonical JSON with every field")
+	}
+	return h, nil
+}
+
+// canonical returns v as JSON with sorted keys and without white space.
+func canonical(v any) ([]byte, error) {
+	raw, err := plain(v)
+	if err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var tree any
+	if err := dec.Decode(&tree); err != nil {
+		return nil, err
+	}
+	return plain(tree) // maps are written in order of their keys
+}
+
+func plain(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+func strict(raw []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	return dec.Decode(into)
+}
+
+func refuse(code gateway.Code, value, expected string) error {
+	return gateway.Fault{Code: code, Severity: gateway.Error, Value: value, Expected: expected}
+}

@@ -1,0 +1,146 @@
+package seal
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"customs.example/gateway"
+)
+
+// Statement is what a gateway may sign without a document behind it. The set is
+// closed: its types stand in this file.
+type Statement interface {
+	// kind is the header's kind; about is the message that the statement is about.
+	kind() string
+	about() gateway.MessageID
+	// flaw says what the statement lacks, or nothing.
+	flaw() string
+}
+
+// KindReceipt is the header's kind of a Receipt.
+const KindReceipt = "Receipt"
+
+// Receipt says what the receiver understood of a message.
+type Receipt struct {
+	MessageID gateway.MessageID `json:"messageId"`
+	Verdict   gateway.Verdict   `json:"verdict"`
+	// Received is the digest of the bytes received; Canonical that of the canonical
+	// document that they decode to under the table Mapping, set with PRS only.
+	Received  gateway.Digest   `json:"received"`
+	Canonical gateway.Digest   `json:"canonical,omitzero"`
+	Mapping   string           `json:"mapping,omitempty"`
+	Faults    []gateway.Report `json:"faults,omitempty"`
+	At        time.Time        `json:"at"`
+}
+
+func (Receipt) kind() string               { return KindReceipt }
+func (r Receipt) about() gateway.MessageID { return r.MessageID }
+
+func (r Receipt) flaw() string {
+	accepted := r.Verdict == gateway.PRS
+	refusing := slices.ContainsFunc(r.Faults, func(f gateway.Report) bool { return f.Severity == gateway.Error })
+	switch {
+	case r.Verdict.State() == "":
+		return "a verdict is RCV, PRS or ERR"
+	case r.MessageID == "":
+		return "messageId is missing"
+	case r.Received.IsZero():
+		return "received is missing"
+	case r.At.IsZero():
+		return "at is missing"
+	case accepted != !r.Canonical.IsZero() || accepted && r.Mapping == "":
+		return "canonical and mapping stand with PRS"
+	case refusing != (r.Verdict == gateway.ERR):
+		return "faults that refuse stand with ERR"
+	}
+	return ""
+}
+
+// Signed is a statement with its header, exactly as signed. Its zero value is
+// refused by whoever takes one.
+type Signed struct {
+	header    Header
+	raw       []byte
+	statement []byte
+	signature []byte
+}
+
+// Sign signs a statement. The header's kind, its payload, the message it relates to
+// and the key are filled in.
+func (k *Keyring) Sign(h Header, s Statement) (Signed, error) {
+	if s == nil {
+		return Signed{}, refuse(gateway.SealStatement, "", "there is no statement")
+	}
+	if r, ok := s.(Receipt); ok {
+		r.At = r.At.UTC()
+		s = r
+	}
+	if want := s.flaw(); want != "" {
+		return Signed{}, refuse(gateway.SealStatement, "", want)
+	}
+	h.Kind, h.RelatesTo = s.kind(), s.about()
+	body, err := canonical(s)
+	if err != nil {
+		return Signed{}, err
+	}
+	h, raw, signature, err := k.sign(h, body)
+	if err != nil {
+		return Signed{}, err
+	}
+	return Signed{header: h, raw: raw, statement: body, signature: signature}, nil
+}
+
+// Header is the header as signed.
+func (s Signed) Header() Header { return s.header.clone() }
+
+// HeaderBytes are the bytes that the signature covers.
+func (s Signed) HeaderBytes() []byte { return bytes.Clone(s.raw) }
+
+// Statement is the statement's canonical JSON.
+func (s Signed) Statement() []byte { return bytes.Clone(s.statement) }
+
+// Signature is the signature over the header's bytes.
+func (s Signed) Signature() []byte { return bytes.Clone(s.signature) }
+
+// IsZero reports whether nothing is signed.
+func (s Signed) IsZero() bool { return s.raw == nil }
+
+// OpenReceipt verifies a receipt received at an instant and returns it. It MUST
+// come from the recipient of the message whose header is of, name that message,
+// and, unless it refuses it, say the digest of what was sent.
+func (t *Trust) OpenReceipt(header, statement, signature []byte, of Header, at time.Time) (Receipt, error) {
+	h, err := t.verify(header, signature, statement, at)
+	if err != nil {
+		return Receipt{}, err
+	}
+	var r Receipt
+	if err := strict(statement, &r); err != nil {
+		return Receipt{}, refuse(gateway.SealStatement, "", err.Error())
+	}
+	again, err := canonical(r)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if want := r.flaw(); want != "" {
+		return Receipt{}, refuse(gateway.SealStatement, "", want)
+	}
+	if !bytes.Equal(statement, again) {
+		return Receipt{}, refuse(gateway.SealStatement, "", "canonical JSON with every field")
+	}
+	for _, c := range []struct{ got, want string }{
+		{h.Kind, KindReceipt},
+		{string(h.Sender), string(of.Recipient)},
+		{string(h.Recipient), string(of.Sender)},
+		{string(h.RelatesTo), string(of.MessageID)},
+		{string(r.MessageID), string(of.MessageID)},
+	} {
+		if c.got != c.want {
+			return Receipt{}, refuse(gateway.SealReceipt, c.got, c.want)
+		}
+	}
+	if r.Verdict != gateway.ERR && r.Received != of.Payload {
+		return Receipt{}, refuse(gateway.SealReceipt, r.Received.String(), of.Payload.String())
+	}
+	return r, nil
+}

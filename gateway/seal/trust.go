@@ -1,0 +1,118 @@
+package seal
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"customs.example/gateway"
+)
+
+// Skew is how far a sender's clock may run ahead of ours.
+const Skew = 5 * time.Minute
+
+// Verifier is an administration's public key with its id. From Compromised on,
+// when that is set, the key proves nothing that is received; what was received
+// before still verifies.
+type Verifier struct {
+	ID             string
+	Administration gateway.Administration
+	Validity
+	Compromised time.Time
+	Key         *ecdsa.PublicKey
+}
+
+// TrustFile names a public key's file: PKIX in PEM.
+type TrustFile struct {
+	ID             string                 `yaml:"id"`
+	Administration gateway.Administration `yaml:"administration"`
+	File           string                 `yaml:"file"`
+	Validity       `yaml:",inline"`
+	Compromised    time.Time `yaml:"compromised"`
+}
+
+// Trust is the public keys of all administrations, by id. Keys are added and
+// never deleted.
+type Trust struct {
+	keys map[string]Verifier
+}
+
+// NewTrust makes a trust of verifiers.
+func NewTrust(keys ...Verifier) (*Trust, error) {
+	t := &Trust{keys: make(map[string]Verifier)}
+	for _, v := range keys {
+		if _, dup := t.keys[v.ID]; v.ID == "" || dup {
+			return nil, fmt.Errorf("public key %q: every key needs its own id", v.ID)
+		}
+		if v.Administration == "" {
+			return nil, fmt.Errorf("public key %s: an administration is missing", v.ID)
+		}
+		if v.Key == nil || v.Key.Curve != elliptic.P256() {
+			return nil, fmt.Errorf("public key %s: want ECDSA P-256", v.ID)
+		}
+		if err := v.check(); err != nil {
+			return nil, fmt.Errorf("public key %s: %w", v.ID, err)
+		}
+		t.keys[v.ID] = v
+	}
+	return t, nil
+}
+
+// LoadTrust reads public keys from files.
+func LoadTrust(files []TrustFile) (*Trust, error) {
+	var keys []Verifier
+	for _, f := range files {
+		der, err := readPEM(f.File, "PUBLIC KEY")
+		if err != nil {
+			return nil, fmt.Errorf("public key %s: %w", f.ID, err)
+		}
+		parsed, err := x509.ParsePKIXPublicKey(der)
+		if err != nil {
+			return nil, fmt.Errorf("public key %s: %w", f.ID, err)
+		}
+		key, ok := parsed.(*ecdsa.PublicKey)
+		if !ok {
+			return nil, fmt.Errorf("public key %s: want ECDSA P-256", f.ID)
+		}
+		keys = append(keys, Verifier{ID: f.ID, Administration: f.Administration, Validity: f.Validity, Compromised: f.Compromised, Key: key})
+	}
+	return NewTrust(keys...)
+}
+
+// verify reads a header whose signature and payload digest hold. The instant is
+// when the bytes were received.
+func (t *Trust) verify(raw, signature, payload []byte, at time.Time) (Header, error) {
+	h, err := ParseHeader(raw)
+	if err != nil {
+		return Header{}, err
+	}
+	if t == nil {
+		return Header{}, errors.New("no trusted keys")
+	}
+	key, ok := t.keys[h.KeyID]
+	created := h.Created.Format(time.RFC3339)
+	switch {
+	case !ok:
+		return Header{}, refuse(gateway.SealKeyUnknown, h.KeyID, "")
+	case key.Administration != h.Sender:
+		return Header{}, refuse(gateway.SealKeyParty, h.KeyID, string(h.Sender))
+	case key.Status(h.Created) != Current:
+		return Header{}, refuse(gateway.SealKeyExpired, created, key.Validity.String())
+	case !key.Compromised.IsZero() && !at.Before(key.Compromised):
+		return Header{}, refuse(gateway.SealKeyCompromised, h.KeyID, key.Compromised.UTC().Format(time.RFC3339))
+	case h.Created.After(at.Add(Skew)):
+		return Header{}, refuse(gateway.SealCreated, created, at.UTC().Format(time.RFC3339))
+	}
+	digest := sha256.Sum256(raw)
+	if !ecdsa.VerifyASN1(key.Key, digest[:], signature) {
+		return Header{}, refuse(gateway.SealSignature, h.KeyID, "")
+	}
+	if got := gateway.DigestOf(payload); got != h.Payload {
+		return Header{}, refuse(gateway.SealPayload, got.String(), h.Payload.String())
+	}
+	return h, nil
+}
