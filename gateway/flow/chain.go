@@ -306,6 +306,7 @@ func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate
 		return t
 	}
 	t.Released = released
+	t.Faults = withoutSupplied(t.Faults, released.Supplied())
 	table, ok := c.Tables.Table(p.Route.Table)
 	if !ok {
 		t.Faults = append(t.Faults, fault(gateway.TableMissing, p.Route.Table, p.Route.Name))
@@ -325,6 +326,13 @@ func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate
 	}
 	t.Conforming = checked.Conforming
 	return t
+}
+
+// withoutSupplied leaves out warnings of what the route has supplied.
+func withoutSupplied(faults gateway.Faults, supplied []release.Supply) gateway.Faults {
+	return slices.DeleteFunc(faults, func(f gateway.Fault) bool {
+		return f.Severity != gateway.Error && slices.ContainsFunc(supplied, func(s release.Supply) bool { return s.Path == f.Path })
+	})
 }
 
 // Conform checks a table's output against its schema.
@@ -361,12 +369,12 @@ func (t *Translation) partOf(path string) (Part, string, bool) {
 	if t.joined == nil {
 		return t.parts[0], path, true
 	}
-	name, partPath, ok := t.joined.Source(path)
-	i := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == name })
+	link, ok := t.joined.Origin(path)
+	i := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == link.Part })
 	if !ok || i < 0 {
 		return Part{}, "", false
 	}
-	return t.parts[i], partPath, true
+	return t.parts[i], link.PartPath, true
 }
 
 // sourceOf takes a place in the output back to the sender's document.
@@ -376,4 +384,10 @@ func (t *Translation) sourceOf(place gateway.Location) (gateway.Location, string
 		return t.Locate(""), ""
 	}
 	return t.Locate(link.Path), link.Path
+}
+
+// Administration is whose format a table is.
+func Administration(t *mapping.Table) gateway.Administration {
+	whose, _, _ := strings.Cut(t.Name(), "/")
+	return gateway.Administration(strings.ToUpper(whose))
 }

@@ -40,7 +40,7 @@ func (t *Translation) Explain() []Origin {
 		supplied[s.Path] = s.Row + ": " + s.Source + " (" + s.Status + ")"
 	}
 	var out []Origin
-	for _, link := range t.trace {
+	for _, link := range t.trace.Links(false) {
 		o := Origin{
 			Target: link.Place.Expr, Namespaces: link.Place.Namespaces, Value: link.Value,
 			Row: link.Row, Mapping: link.Table, Path: link.Path, ListRow: link.ListRow, Provenance: FromTable,
@@ -80,8 +80,8 @@ func parentPath(path string) string {
 	return path[:max(i, 0)]
 }
 
-// SourceLinks lists what a table read where: the trace of a reading.
-func (r *Reading) SourceLinks() mapping.Trace { return r.trace }
+// Trace says what the table read where; it is empty for canonical JSON.
+func (r *Reading) Trace() mapping.Trace { return r.trace }
 
 // Locate finds the place in the document that a canonical value came from.
 func (r *Reading) Locate(path string) gateway.Location { return r.locate(path) }

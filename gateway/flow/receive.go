@@ -9,7 +9,6 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
-	"customs.example/gateway/mapping"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
@@ -248,13 +247,12 @@ const (
 // national writes a received document in the administration's own format: the very
 // bytes if they are in it already.
 func (g *Gateway) national(in store.Inbound, received []byte) ([]byte, error) {
-	own := mapping.Administration(g.Own)
 	table, ok := g.Chain.Tables.Table(in.Mapping)
-	if ok && table.Administration() == own {
+	if ok && Administration(table) == g.Own {
 		return received, nil
 	}
 	for _, t := range g.Chain.Tables.Tables() {
-		if t.Administration() != own || t.Kind() != in.Kind {
+		if Administration(t) != g.Own || t.Kind() != in.Kind {
 			continue
 		}
 		p := document.Parse(in.Canonical)

@@ -282,7 +282,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	if arrival.Judged { // a second caller with the same bytes was faster
 		return false, tx.Audit(a.Caller, "judged already", s.ID, a.Digest)
 	}
-	if s.Route != "" && s.JoinKey != "" {
+	if s.State != gateway.Faulty && s.JoinKey != "" {
 		held, err := tx.Held(ctx, s.Route, s.JoinKey)
 		if err != nil {
 			return false, err

@@ -1,0 +1,10 @@
+// Package mappings owns the data that tables, code lists, rules and routes are made
+// of, as one file system. It refuses to read it: loaders take an fs.FS.
+package mappings
+
+import "embed"
+
+// FS holds every data file of the project, laid out as a -data directory is.
+//
+//go:embed all:codelists all:rules all:cn all:ru all:join all:routes all:tolerances
+var FS embed.FS
