@@ -8,9 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -53,6 +55,8 @@ func TestStories(t *testing.T) {
 			"ready": ready,
 			"until": until,
 			"edit":  edit,
+			"long":  long,
+			"big":   big,
 		},
 	})
 }
@@ -208,4 +212,20 @@ func edit(ts *testscript.TestScript, neg bool, args []string) {
 		content = strings.ReplaceAll(content, args[i], args[i+1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(content), 0o644))
+}
+
+// long replaces a text of a file by n times its first character: long OLD NEW TEXT N.
+func long(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[3])
+	ts.Check(err)
+	first, _ := utf8.DecodeRuneInString(args[2])
+	edit(ts, false, []string{args[0], args[1], args[2], strings.Repeat(string(first), n)})
+}
+
+// big writes an XML file of n bytes: big N FILE.
+func big(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	const head, tail = `<Manifest xmlns="urn:Declaration:datamodel:standard:CN:MT2401:1">`, `</Manifest>`
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(head+strings.Repeat(" ", n-len(head)-len(tail))+tail), 0o644))
 }

@@ -40,9 +40,9 @@ type Reading struct {
 	Faults   gateway.Faults // in the sender's own places
 	Unread   []gateway.Location
 
-	locate     func(path string) gateway.Location
-	trace      mapping.Trace
-	unreadable bool
+	locate func(path string) gateway.Location
+	trace  mapping.Trace
+	broken []string // paths whose values could not be read
 }
 
 // MediaType tells canonical JSON from XML by the first byte that is no blank.
@@ -67,7 +67,7 @@ func (c *Chain) Read(raw []byte, mediaType string) *Reading {
 
 func readJSON(raw []byte) *Reading {
 	p := document.Parse(raw)
-	r := &Reading{Document: p.Document, Faults: p.Faults, locate: p.Locate}
+	r := &Reading{Document: p.Document, Faults: p.Faults, locate: p.Locate, broken: brokenPaths(p.Faults)}
 	if p.Document != nil {
 		r.Kind = document.Kind(p.Document)
 	}
@@ -105,8 +105,8 @@ func (c *Chain) readBy(raw []byte, choose func(root *xmltree.Element) (*mapping.
 	root := checked.Document.Root
 	return &Reading{
 		Document: decoded.Document, Kind: t.Kind(), Table: t, Unread: decoded.Unread, trace: decoded.Trace,
-		unreadable: decoded.Faults.Refuse(),
-		Faults:     merge(checked.Faults, decoded.Faults),
+		broken: brokenPaths(decoded.Faults),
+		Faults: merge(checked.Faults, decoded.Faults),
 		locate: func(path string) gateway.Location {
 			if link, ok := decoded.Trace.ByPath(path); ok {
 				return link.Place
@@ -141,7 +141,24 @@ func (c *Chain) noTable(root *xmltree.Element) gateway.Fault {
 
 // Unreadable reports whether the table could not convert all that it reads. A document
 // that is only invalid is converted: to judge it is another step.
-func (r *Reading) Unreadable() bool { return r.unreadable }
+func (r *Reading) Unreadable() bool { return len(r.broken) > 0 }
+
+func brokenPaths(faults gateway.Faults) (paths []string) {
+	for _, f := range faults {
+		if f.Severity == gateway.Error {
+			paths = append(paths, f.Path)
+		}
+	}
+	return paths
+}
+
+// spoilt reports whether a value at or below a path could not be read. What a rule
+// says of it is not the sender's fault a second time.
+func (r *Reading) spoilt(path string) bool {
+	return slices.ContainsFunc(r.broken, func(b string) bool {
+		return path != "" && (b == path || strings.HasPrefix(b, path+".") || strings.HasPrefix(b, path+"["))
+	})
+}
 
 func refused(faults ...gateway.Fault) *Reading {
 	return &Reading{Faults: faults, locate: func(string) gateway.Location { return gateway.Location{} }}
@@ -154,6 +171,7 @@ func (c *Chain) Validate(r *Reading, s validate.Scope) (validate.Passed, gateway
 		return validate.Passed{}, r.Faults
 	}
 	passed, found := c.Rules.Check(r.Document, s)
+	found = slices.DeleteFunc(found, func(f gateway.Fault) bool { return r.spoilt(f.Path) })
 	faults := merge(r.Faults, mapping.Locate(found, r.locate))
 	if faults.Refuse() {
 		return validate.Passed{}, faults

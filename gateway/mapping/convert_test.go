@@ -1,0 +1,146 @@
+package mapping
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"customs.example/gateway/document"
+)
+
+func TestConversionsDoWhatTheirExamplesSay(t *testing.T) {
+	for _, c := range Conversions() {
+		if c.Doc == "" || len(c.Examples) == 0 {
+			t.Errorf("%s has no words or no example", c.Name)
+		}
+		for _, e := range c.Examples {
+			codec, err := bindConversion(e.Use, c.For[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := codec.encode(nil, e.Canonical)
+			if diff := cmp.Diff(e.Texts, got); err != nil || diff != "" {
+				t.Errorf("%s of %q: %v %s", e.Use, e.Canonical, err, diff)
+			}
+			if codec.decode == nil || codec.half > 0 {
+				continue
+			}
+			if back, err := codec.decode(e.Texts); err != nil || back != e.Canonical {
+				t.Errorf("%s reads %v as %q, %v", e.Use, e.Texts, back, err)
+			}
+		}
+	}
+}
+
+func TestConversionsRefuse(t *testing.T) {
+	for use, text := range map[string]string{"bit": "2", "negate": "no", "prefix(CN-)": "0603"} {
+		field := document.Bool
+		if use == "prefix(CN-)" {
+			field = document.String
+		}
+		codec, err := bindConversion(use, field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := codec.decode([]string{text}); err == nil {
+			t.Errorf("%s reads %q as %q", use, text, got)
+		}
+	}
+	for _, use := range []string{"none", "split(3", "split(3)", "split(0,1)", "pad(x)", "bit(1)", "prefix()"} {
+		if _, err := bindConversion(use, document.String); err == nil {
+			t.Errorf("%s was accepted", use)
+		}
+	}
+}
+
+func TestSplitJoinsToWhatItWas(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringN(1, 60, -1).Draw(t, "text")
+		n := rapid.IntRange(1, 9).Draw(t, "n")
+		c := split(n, 0)
+		pieces, err := c.encode(nil, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range pieces {
+			if runes := len([]rune(p)); runes > n || runes < n && i < len(pieces)-1 {
+				t.Fatalf("piece %d of %q has %d characters", i, text, runes)
+			}
+		}
+		if back, _ := c.decode(pieces); back != text {
+			t.Fatalf("%q came back as %q", text, back)
+		}
+		if _, err := split(n, max(len(pieces)-1, 1)).encode(nil, text); (err == nil) != (len(pieces) == 1) {
+			t.Fatalf("%d pieces where %d are allowed: %v", len(pieces), len(pieces)-1, err)
+		}
+	})
+}
+
+func TestLocalTimesComeBackToTheMillisecond(t *testing.T) {
+	zone, err := time.LoadLocation("Asia/Chita")
+	if err != nil {
+		t.Fatal(err)
+	}
+	form, err := newTimeForm("yyyyMMddHHmmssSSS", zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		at := time.UnixMilli(rapid.Int64Range(1.6e12, 2.2e12).Draw(t, "at")).UTC()
+		text, err := form.encode(document.Instant, document.FormatInstant(at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := form.decode(document.Instant, text, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := document.ParseInstant(back); !got.Equal(at) {
+			t.Fatalf("%s was written as %s and read as %s", at, text, back)
+		}
+	})
+}
+
+func TestTimesAreReadStrictly(t *testing.T) {
+	zone := time.FixedZone("", 8*3600)
+	for _, tt := range []struct {
+		form  string
+		field document.FieldType
+		text  string
+		want  string // "" is refused
+	}{
+		{"instant", document.Instant, "2026-03-01T08:30:00+05:00", "2026-03-01T08:30:00+05:00"},
+		{"instant", document.Instant, "2026-03-01T08:30:00", "2026-03-01T08:30:00+08:00"},
+		{"instant", document.Instant, "2026-03-01T08:30:00.5", "2026-03-01T08:30:00.500+08:00"},
+		{"instant", document.Instant, "2026-03-01", ""},
+		{"xs-date", document.Date, "2026-03-01+06:00", "2026-03-01"},
+		{"xs-date", document.Date, "2026-02-30", ""},
+		{"xs-date", document.Date, "2026-03-01x", ""},
+		{"yyyyMMdd", document.Date, "20260301", "2026-03-01"},
+		{"yyyyMMdd", document.Date, "2026031", ""},
+		{"yyyyMMddHHmmss", document.Instant, "20260301083000", "2026-03-01T08:30:00+08:00"},
+		{"yyyyMMddHHmmss", document.Instant, "20260301083000.5", ""},
+		{"yyyyMMddHHmmssSSS", document.Instant, "202603010830005x0", ""},
+		{"yyyy-MM-ddTHH:mm:ss", document.Instant, "2026-03-01T08:30:00", "2026-03-01T08:30:00+08:00"},
+	} {
+		form, err := newTimeForm(tt.form, zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := form.decode(tt.field, tt.text, ""); got != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("%s reads %s as %q, %v: want %q", tt.form, tt.text, got, err, tt.want)
+		}
+	}
+}
+
+func TestNumbersOfXMLSchemaBecomePlain(t *testing.T) {
+	for text, want := range map[string]string{
+		"+1.50": "1.50", "007": "7", ".5": "0.5", "5.": "5", "-.5": "-0.5", "0": "0", "00": "0", "0.10": "0.10", "1e3": "1e3", ".": ".",
+	} {
+		if got := plainNumber(text); got != want {
+			t.Errorf("%s is %s, want %s", text, got, want)
+		}
+	}
+}

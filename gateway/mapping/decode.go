@@ -1,0 +1,453 @@
+package mapping
+
+import (
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/xmltree"
+)
+
+// xsi is the namespace of attributes that are about the document, not of it.
+const xsi = "http://www.w3.org/2001/XMLSchema-instance"
+
+// Decoded is what a table reads from a document. Document is there even with faults,
+// as far as it could be read, unless the root is another one's.
+type Decoded struct {
+	Document *customsv1.Document
+	Faults   gateway.Faults
+	Trace    Trace
+	Unread   []gateway.Location // elements and attributes that no row reads
+}
+
+// Decode reads a document as the table says. The faults are all there are, each with
+// its place in XML and its canonical path.
+func (t *Table) Decode(doc *xmltree.Document) Decoded {
+	if doc.Root.Name != t.rootName.name {
+		return Decoded{Faults: gateway.Faults{{
+			Code: gateway.MapRoot, Severity: gateway.Error, Location: doc.Root.Location(),
+			Value: doc.Root.Name.String(), Expected: t.rootName.name.String(),
+		}}}
+	}
+	d, err := document.New(t.kind)
+	if err != nil {
+		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.kind, Expected: err.Error()}}}
+	}
+	r := &decoder{rows: make([]int32, len(t.rows)), nodes: make([]int32, t.nodes), on: t.day(doc.Root)}
+	at := &context{m: d.ProtoReflect()}
+	r.group(t.top, doc.Root, at)
+	for _, c := range r.derived {
+		r.check(c)
+	}
+	return Decoded{d, r.faults, newTrace(t.ID(), r.records, locateRead), r.unread}
+}
+
+// day finds the day that the document's codes are judged on: when it was issued.
+func (t *Table) day(root *xmltree.Element) time.Time {
+	if t.issued == nil {
+		return time.Time{}
+	}
+	e := root
+	for _, s := range t.issued.route() {
+		if e = child(e, s); e == nil {
+			return time.Time{}
+		}
+	}
+	text := strings.TrimSpace(e.Text)
+	if t.issued.attr != nil {
+		text, _ = e.Attr(t.issued.attr.name)
+	}
+	instant, _, fault := t.issued.value.decode([]string{text}, "", time.Time{})
+	if fault != nil {
+		return time.Time{}
+	}
+	on, _ := document.ParseInstant(instant)
+	return on
+}
+
+type decoder struct {
+	rows, nodes []int32 // the group in which a row or node was last met
+	groups      int32   // met so far
+	on          time.Time
+	values      int // read so far
+	faults      gateway.Faults
+	records     []record
+	unread      []gateway.Location
+	derived     []derived
+	one         [1]string
+}
+
+// derived is a count or sum to compare once everything is read.
+type derived struct {
+	record
+	text string
+}
+
+// group reads an element by the rows of a group; at is the context of those rows.
+func (d *decoder) group(r *row, e *xmltree.Element, at *context) {
+	if r.parent != nil && len(e.Children)+len(e.Attrs) == 0 && strings.TrimSpace(e.Text) == "" {
+		return
+	}
+	d.groups++
+	group, before := d.groups, d.values
+	d.record(record{row: r, context: at, index: -1, group: true, read: e})
+	if len(r.body.values) > 0 {
+		d.text(r.body, e, -1, e.Text, at, group)
+	}
+	d.walk(e, r.body, at, group)
+	for _, must := range r.must {
+		if !d.met(r.body, must, group) {
+			d.missing(must, e, at)
+		}
+	}
+	if d.values == before && r.parent != nil {
+		return
+	}
+	for _, s := range r.sets {
+		if err := s.path.Set(at.message(), s.info.Const); err != nil {
+			d.fault(*notConverted(err, s.info.Const), record{row: s, context: at, index: -1, read: e})
+		}
+	}
+}
+
+// walk reads the attributes and children of an element.
+func (d *decoder) walk(e *xmltree.Element, n *node, at *context, group int32) {
+	if len(n.values) == 0 && strings.TrimSpace(e.Text) != "" {
+		d.unread = append(d.unread, e.Location())
+	}
+	for i := range e.Attrs {
+		a := &e.Attrs[i]
+		if a.Name.Space == xsi {
+			continue
+		}
+		if known := n.attr(a.Name); known == nil {
+			d.unread = append(d.unread, e.AttrLocation(a.Name))
+		} else {
+			d.nodes[known.number] = group
+			d.text(known, e, -1, a.Value, at, group)
+		}
+	}
+	cursor := 0
+	for i, c := range e.Children {
+		known := n.find(c.Name, &cursor)
+		switch {
+		case known == nil:
+			d.unread = append(d.unread, c.Location())
+		case len(known.groups) > 0:
+			d.nodes[known.number] = group
+			d.choose(known, c, at, group)
+		default:
+			d.element(known, c, i, at, group)
+		}
+	}
+}
+
+// choose reads an element by the first group of its name that fits and is free.
+func (d *decoder) choose(n *node, e *xmltree.Element, at *context, group int32) {
+	var free *row
+	for _, r := range n.groups {
+		if !r.each && d.rows[r.number] == group {
+			continue
+		}
+		if free == nil {
+			free = r
+		}
+		if len(n.groups) == 1 || r.tells(e) {
+			free = r
+			break
+		}
+	}
+	if free == nil {
+		d.repeated(n.groups[0], e, at)
+		return
+	}
+	d.rows[free.number] = group
+	inner := at
+	if free.path != nil {
+		inner = &context{up: at, via: free}
+	}
+	d.group(free, e, inner)
+}
+
+// tells reports whether no constant of a group is contradicted by an element.
+func (r *row) tells(e *xmltree.Element) bool {
+	for _, c := range r.tell {
+		at := e
+		for i := range c.steps {
+			if at = child(at, &c.steps[i]); at == nil {
+				break
+			}
+		}
+		if at == nil {
+			continue
+		}
+		text := at.Text
+		if c.attr != nil {
+			var ok bool
+			if text, ok = at.Attr(c.attr.name); !ok {
+				continue
+			}
+		}
+		if strings.TrimSpace(text) != c.info.Const {
+			return false
+		}
+	}
+	return true
+}
+
+// element reads an element that is no group's; i is its place among its siblings.
+func (d *decoder) element(n *node, e *xmltree.Element, i int, at *context, group int32) {
+	again := d.nodes[n.number] == group
+	d.nodes[n.number] = group
+	switch {
+	case len(n.values) > 0:
+		d.text(n, e, i, e.Text, at, group)
+	case n.past:
+		return
+	case again:
+		d.repeated(nil, e, at)
+		return
+	}
+	d.walk(e, n, at, group)
+}
+
+// text reads a text by the first row of its node that is free and takes it without
+// fault. Child is the element's place among its siblings, negative for an attribute.
+func (d *decoder) text(n *node, e *xmltree.Element, child int, text string, at *context, group int32) {
+	text = strings.TrimSpace(text)
+	var first *gateway.Fault
+	var failed *row
+	for _, r := range n.values {
+		if d.rows[r.number] == group && !r.each {
+			if r.value.codec.many {
+				return // read with the first of its pieces
+			}
+			continue
+		}
+		fault := d.take(r, e, child, text, at)
+		if fault == nil {
+			d.rows[r.number] = group
+			return
+		}
+		if first == nil {
+			first, failed = fault, r
+		} else if fault.Code == gateway.MapConst && first.Code == gateway.MapConst {
+			first.Expected += ", " + fault.Expected
+		}
+	}
+	switch {
+	case failed != nil:
+		d.rows[failed.number] = group
+		d.fault(*first, record{row: failed, context: at, index: -1, read: e})
+	case len(n.values) > 0 && child >= 0:
+		d.repeated(n.values[0], e, at)
+	}
+}
+
+// take reads a text by one row; nothing is changed if there is a fault.
+func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *context) *gateway.Fault {
+	link := record{row: r, context: at, index: -1, text: text, read: e}
+	switch r.job {
+	case ordinalJob:
+		return nil
+	case constJob:
+		if text != r.info.Const {
+			return &gateway.Fault{Code: gateway.MapConst, Value: gateway.Clip(text), Expected: r.info.Const}
+		}
+		d.record(link)
+		return nil
+	}
+	if text == "" {
+		if r.info.Required && r.when == nil {
+			fault := r.missing()
+			return &fault
+		}
+		return nil
+	}
+	if r.job != valueJob {
+		d.derived = append(d.derived, derived{link, text})
+		d.record(link)
+		return nil
+	}
+	d.one[0] = text
+	texts := d.one[:]
+	if r.value.codec.many {
+		texts = gather(e, child)
+	}
+	before := ""
+	if r.shared || r.half() > 0 {
+		before, _ = r.path.Get(at.message()) // what another row read
+	}
+	value, listRow, fault := r.value.decode(texts, before, d.on)
+	if fault != nil {
+		return fault
+	}
+	if r.value.codec.many {
+		value = strings.TrimSpace(value)
+	}
+	if r.shared && before != "" {
+		value, d.faults = before, append(d.faults, d.differs(r, link, before, value)...)
+	}
+	index, err := r.put(at, value)
+	if err != nil {
+		return notConverted(err, text)
+	}
+	d.values++
+	link.index, link.listRow = int32(index), listRow
+	d.record(link)
+	return nil
+}
+
+// differs warns when a field is read at two places that say different things; the
+// first one stays.
+func (d *decoder) differs(r *row, link record, before, value string) gateway.Faults {
+	written, _, fault := r.value.encode(nil, before, d.on)
+	if before == value || fault == nil && len(written) == 1 && written[0] == link.text {
+		return nil
+	}
+	return gateway.Faults{{
+		Code: gateway.MapDerived, Severity: gateway.Warning, Path: r.instance(link.context, -1),
+		Location: locateRead(&link), Value: gateway.Clip(link.text), Expected: gateway.Clip(before),
+	}}
+}
+
+// put sets the row's canonical value, and returns its position where it was appended.
+func (r *row) put(at *context, value string) (int, error) {
+	switch {
+	case r.dot && r.each:
+		m := at.message()
+		if err := r.path.AppendText(m, value); err != nil {
+			return -1, err
+		}
+		return r.length(m) - 1, nil
+	case r.dot:
+		up := at
+		for !up.via.scalar {
+			up = up.up
+		}
+		m := up.up.message()
+		if err := r.path.AppendText(m, value); err != nil {
+			return -1, err
+		}
+		up.index = up.via.length(m) - 1
+		return -1, nil
+	case r.language != nil:
+		m := at.message()
+		text := r.path.Append(m)
+		if err := r.tag.Set(text, tagText(value, r.language)); err != nil {
+			return -1, err
+		}
+		return r.length(m) - 1, r.text.Set(text, value)
+	}
+	return -1, r.path.Set(at.message(), value)
+}
+
+// gather returns the texts of an element and of those of its name behind it.
+func gather(e *xmltree.Element, child int) []string {
+	texts := []string{e.Text}
+	if child < 0 {
+		return texts
+	}
+	for _, s := range e.Parent.Children[child+1:] {
+		if s.Name == e.Name {
+			texts = append(texts, s.Text)
+		}
+	}
+	return texts
+}
+
+// check compares a count or sum with what was read.
+func (d *decoder) check(c derived) {
+	want := ""
+	if c.context.m != nil {
+		want = c.row.derive(c.context.m)
+	}
+	if want == "" {
+		want = "0"
+	}
+	said, err := document.ParseNumber(plainNumber(c.text))
+	is, _ := document.ParseNumber(want)
+	if err != nil || said.Cmp(is) != 0 {
+		d.faults = append(d.faults, gateway.Fault{
+			Code: gateway.MapDerived, Severity: gateway.Warning, Path: c.row.instance(c.context, -1),
+			Location: locateRead(&c.record), Value: gateway.Clip(c.text), Expected: want,
+		})
+	}
+}
+
+// met reports whether a required row's place was there in a group.
+func (d *decoder) met(n *node, r *row, group int32) bool {
+	for i := range r.steps {
+		for _, c := range n.children {
+			if c.name == r.steps[i].name {
+				n = c
+				break
+			}
+		}
+	}
+	if r.attr != nil {
+		n = n.attr(r.attr.name)
+	}
+	return d.nodes[n.number] == group
+}
+
+// missing is the fault of a required row whose place is not there: it stands at the
+// nearest element that is.
+func (d *decoder) missing(r *row, e *xmltree.Element, at *context) {
+	rest := *r
+	for len(rest.steps) > 0 {
+		next := child(e, &rest.steps[0])
+		if next == nil {
+			break
+		}
+		e, rest.steps = next, rest.steps[1:]
+	}
+	at.message() // so that the elements after it keep their positions
+	fault := rest.missing()
+	fault.Path, fault.Location = r.instance(at, -1), e.Location()
+	d.faults = append(d.faults, fault)
+}
+
+// repeated is the fault of an element that comes again; r reads it, or is nil.
+func (d *decoder) repeated(r *row, e *xmltree.Element, at *context) {
+	path := at.instance()
+	if r != nil {
+		path = r.instance(at, -1)
+	}
+	d.faults = append(d.faults, gateway.Fault{
+		Code: gateway.MapRepeated, Severity: gateway.Error, Path: path, Location: e.Location(), Expected: "one " + e.QName(),
+	})
+}
+
+func (d *decoder) fault(f gateway.Fault, at record) {
+	at.context.message() // so that the elements after it keep their positions
+	f.Severity = gateway.Error
+	f.Path, f.Location = at.row.instance(at.context, int(at.index)), locateRead(&at)
+	d.faults = append(d.faults, f)
+}
+
+func (d *decoder) record(r record) { d.records = append(d.records, r) }
+
+// route returns the steps from the root to the row's element.
+func (r *row) route() []*step {
+	var out []*step
+	if r.parent != nil && r.parent.parent != nil {
+		out = r.parent.route()
+	}
+	for i := range r.steps {
+		out = append(out, &r.steps[i])
+	}
+	return out
+}
+
+// child returns the first child of a step's name, nil if there is none.
+func child(e *xmltree.Element, s *step) *xmltree.Element {
+	for _, c := range e.Children {
+		if c.Name == s.name {
+			return c
+		}
+	}
+	return nil
+}

@@ -1,0 +1,448 @@
+package mapping
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/beevik/etree"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+)
+
+// Encoded proves that bytes are what a table writes for a canonical document. Only
+// Encode makes one; takers MUST refuse the zero Encoded.
+type Encoded struct {
+	raw                  []byte
+	digest, input, table gateway.Digest
+	id                   string
+}
+
+// Bytes returns a copy of the document.
+func (e Encoded) Bytes() []byte { return slices.Clone(e.raw) }
+
+// Digest returns the digest of the bytes.
+func (e Encoded) Digest() gateway.Digest { return e.digest }
+
+// Input returns the digest of the canonical document.
+func (e Encoded) Input() gateway.Digest { return e.input }
+
+// Table returns the id of the table.
+func (e Encoded) Table() string { return e.id }
+
+// TableDigest returns the digest of the table's file.
+func (e Encoded) TableDigest() gateway.Digest { return e.table }
+
+// IsZero reports whether e proves nothing.
+func (e Encoded) IsZero() bool { return e.raw == nil }
+
+// rootDocument is a document with its two messages that conditions may ask about.
+type rootDocument struct {
+	d       *customsv1.Document
+	m, body protoreflect.Message
+}
+
+// Encode writes a document as the table says. The faults are all there are, with
+// canonical paths; if there are any, they are errors and Encoded is zero. With trace, every value
+// written has a link.
+func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gateway.Faults) {
+	if kind := document.Kind(d); kind != t.kind {
+		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: t.kind}}
+	}
+	e := &encoder{root: rootDocument{d, d.ProtoReflect(), document.Body(d)}, tracing: trace}
+	e.on, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
+	top := newElement(&t.rootName)
+	for _, n := range t.namespaces {
+		if n.prefix == t.fallback {
+			top.CreateAttr("xmlns", n.uri)
+		} else {
+			top.CreateAttr("xmlns:"+n.prefix, n.uri)
+		}
+	}
+	at := &context{m: e.root.m}
+	e.group(t.top, at, top)
+	if faults := e.say(); len(faults) > 0 {
+		return Encoded{}, Trace{}, faults
+	}
+	raw := write(top)
+	out := Encoded{raw: raw, digest: gateway.DigestOf(raw), input: document.Digest(d), table: t.digest, id: t.ID()}
+	if !trace {
+		return out, Trace{}, nil
+	}
+	return out, newTrace(t.ID(), e.records, t.locateWritten(top)), nil
+}
+
+// write serialises a tree: two blanks of indent, one line for each element of text.
+func write(top *etree.Element) []byte {
+	doc := etree.NewDocument()
+	doc.WriteSettings.CanonicalText = true
+	doc.WriteSettings.CanonicalAttrVal = true
+	doc.CreateProcInst("xml", `version="1.0" encoding="UTF-8"`)
+	doc.AddChild(top)
+	indent := etree.NewIndentSettings()
+	indent.Spaces = 2
+	indent.PreserveLeafWhitespace = true
+	doc.IndentWithSettings(indent)
+	var b bytes.Buffer
+	_, _ = doc.WriteTo(&b) // a buffer takes everything
+	return b.Bytes()
+}
+
+type encoder struct {
+	root    rootDocument
+	on      time.Time // the day that code lists are judged on
+	faults  []wrong
+	tracing bool
+	records []record
+	texts   []string
+}
+
+// wrong is a fault before its texts are built: most of what an empty group misses is
+// never said.
+type wrong struct {
+	fault   *gateway.Fault // nil for a required value that is missing
+	row     *row
+	context *context
+	index   int
+}
+
+// scope is the element of an enclosing row with the elements that are still open in
+// it: neighbouring rows share them.
+type scope struct {
+	element *etree.Element
+	open    []opened
+	filled  bool // holds data of the document
+}
+
+type opened struct {
+	step    *step
+	element *etree.Element
+	filled  bool
+	own     bool // has a text or rows of its own: stays if the element around it stays
+	records int  // before it
+}
+
+// close ends the open elements behind the first n and takes away those without data.
+func (s *scope) close(n int, e *encoder) {
+	for i := len(s.open) - 1; i >= n; i-- {
+		o := &s.open[i]
+		around, filled := s.element, &s.filled
+		if i > 0 {
+			around, filled = s.open[i-1].element, &s.open[i-1].filled
+		}
+		if o.filled {
+			*filled = true
+		} else if !o.own {
+			around.RemoveChildAt(len(around.Child) - 1)
+			e.records = e.records[:o.records]
+		}
+	}
+	s.open = s.open[:min(n, len(s.open))]
+}
+
+// enter opens the elements that steps lead to and returns the last one.
+func (s *scope) enter(steps []step, e *encoder) *etree.Element {
+	n := 0
+	for n < len(steps) && n < len(s.open) && s.open[n].step.name == steps[n].name {
+		n++
+	}
+	s.close(n, e)
+	at := s.element
+	if n > 0 {
+		at = s.open[n-1].element
+	}
+	for i := n; i < len(steps); i++ {
+		child := newElement(&steps[i])
+		at.AddChild(child)
+		s.open = append(s.open, opened{step: &steps[i], element: child, records: len(e.records)})
+		at = child
+	}
+	return at
+}
+
+// target opens a row's own element: always a new one, unless the last one of its name
+// holds nothing but attributes.
+func (s *scope) target(steps []step, e *encoder) *etree.Element {
+	last := len(steps) - 1
+	if len(s.open) > last && (s.open[last].own || len(s.open[last].element.Child) > 0) {
+		s.enter(steps[:last], e)
+	}
+	return s.enter(steps, e)
+}
+
+// mark says that the innermost open element has a text or rows of its own, and
+// whether that is data.
+func (s *scope) mark(filled, own bool) {
+	if len(s.open) == 0 {
+		s.filled = s.filled || filled
+		return
+	}
+	o := &s.open[len(s.open)-1]
+	o.filled, o.own = o.filled || filled, o.own || own
+}
+
+func newElement(s *step) *etree.Element { return &etree.Element{Space: s.prefix, Tag: s.name.Local} }
+
+// group writes the rows of a group into its element and reports whether that holds data.
+func (e *encoder) group(r *row, at *context, into *etree.Element) bool {
+	s := scope{element: into}
+	e.trace(record{row: r, context: at, index: -1, group: true, written: into})
+	for _, inner := range r.rows {
+		if !inner.noEncode {
+			e.row(inner, at, &s)
+		}
+	}
+	s.close(0, e)
+	return s.filled
+}
+
+func (e *encoder) row(r *row, at *context, s *scope) {
+	if r.each {
+		e.each(r, at, s)
+		return
+	}
+	if r.job == groupJob && r.path != nil {
+		e.with(r, at, s)
+		return
+	}
+	if r.when != nil && !e.holds(r, at.m, at) {
+		return
+	}
+	switch r.job {
+	case groupJob:
+		e.nested(r, at, s)
+	case setJob:
+		if is, ok := r.path.Get(at.m); ok && is != r.info.Const {
+			e.fault(&gateway.Fault{Code: gateway.MapConst, Value: is, Expected: r.info.Const}, r, at, -1)
+		}
+	case constJob:
+		e.put(r, at, s, r.info.Const, record{index: -1}, r.counts(false))
+	case ordinalJob:
+		e.put(r, at, s, strconv.Itoa(at.position()), record{index: -1}, r.counts(false))
+	case countJob, sumJob:
+		if text := r.derive(at.m); text != "" {
+			e.put(r, at, s, text, record{index: -1}, true)
+		} else if r.info.Required {
+			e.fault(nil, r, at, -1)
+		}
+	case valueJob:
+		e.value(r, at, s)
+	}
+}
+
+// position is the number, from 1, of the element that the nearest each writes.
+func (c *context) position() int {
+	for ; c.up != nil; c = c.up {
+		if c.via.each {
+			return c.written
+		}
+	}
+	return 0
+}
+
+// nested writes a plain group. What is required in it is missed only if it is there.
+func (e *encoder) nested(r *row, at *context, s *scope) {
+	faults := len(e.faults)
+	filled := e.group(r, at, s.target(r.steps, e))
+	stays := filled || r.always || r.info.Required
+	if !stays {
+		kept := e.faults[:faults]
+		for _, f := range e.faults[faults:] {
+			if f.fault != nil {
+				kept = append(kept, f)
+			}
+		}
+		e.faults = kept
+	} else if !filled && r.info.Required && len(e.faults) == faults {
+		e.fault(nil, r, at, -1)
+	}
+	s.mark(filled || r.always, filled)
+}
+
+func (e *encoder) with(r *row, at *context, s *scope) {
+	m := r.path.Message(at.m, false)
+	if m == nil {
+		if r.info.Required && r.when == nil {
+			e.fault(nil, r, at, -1)
+		}
+		return
+	}
+	inner := &context{up: at, via: r, m: m}
+	if r.when != nil && !e.holds(r, m, inner) {
+		return
+	}
+	filled := e.group(r, inner, s.target(r.steps, e))
+	s.mark(filled, filled)
+}
+
+func (e *encoder) each(r *row, at *context, s *scope) {
+	written := 0
+	one := func(inner *context) {
+		if r.when != nil && !e.holds(r, inner.m, inner) {
+			return
+		}
+		written++
+		inner.written = written
+		if r.job == groupJob {
+			filled := e.group(r, inner, s.target(r.steps, e))
+			s.mark(filled, filled)
+			s.close(len(r.steps)-1, e)
+			return
+		}
+		e.write(r, at, s, inner.text, inner.index)
+	}
+	if r.scalar {
+		for i, text := range r.path.Texts(at.m) {
+			one(&context{up: at, via: r, m: at.m, index: i, text: text})
+		}
+	} else {
+		for i, m := range r.path.List(at.m) {
+			one(&context{up: at, via: r, m: m, index: i})
+		}
+	}
+	if written == 0 && r.info.Required && r.when == nil {
+		e.fault(nil, r, at, -1)
+	}
+}
+
+// value writes the row's canonical text, its default, or nothing.
+func (e *encoder) value(r *row, at *context, s *scope) {
+	index := -1
+	var text string
+	switch {
+	case r.dot:
+		text = at.text
+	case r.language != nil:
+		text, index = r.spoken(at.m)
+	default:
+		text, _ = r.path.Get(at.m)
+	}
+	switch {
+	case text != "":
+		e.write(r, at, s, text, index)
+	case r.info.Default != "":
+		e.put(r, at, s, r.info.Default, record{index: -1, filled: true}, r.counts(true))
+	case r.info.Required:
+		e.fault(nil, r, at, -1)
+	case r.always && len(r.steps) > 0 && r.attr == nil:
+		s.target(r.steps, e)
+		s.mark(true, true)
+	}
+}
+
+// write converts a canonical text and writes what comes of it.
+func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
+	texts, listRow, fault := r.value.encode(e.texts[:0], text, e.on)
+	if fault != nil {
+		e.fault(fault, r, at, index)
+		return
+	}
+	e.texts = texts
+	for _, t := range texts {
+		e.put(r, at, s, t, record{index: int32(index), listRow: listRow}, true)
+	}
+}
+
+// put writes one text to the row's element or attribute.
+func (e *encoder) put(r *row, at *context, s *scope, text string, link record, filled bool) {
+	if r.attr != nil {
+		into := s.enter(r.steps, e)
+		into.Attr = append(into.Attr, etree.Attr{Space: r.attr.prefix, Key: r.attr.name.Local, Value: text})
+		s.mark(filled, false)
+		link.written = into
+	} else {
+		link.written = s.element
+		if len(r.steps) > 0 {
+			link.written = s.target(r.steps, e)
+		} else {
+			s.close(0, e)
+		}
+		link.written.CreateText(text)
+		s.mark(filled, true)
+	}
+	link.row, link.context, link.text = r, at, text
+	e.trace(link)
+}
+
+func (e *encoder) trace(r record) {
+	if e.tracing {
+		e.records = append(e.records, r)
+	}
+}
+
+// spoken returns the text in the first language that the row lists, else one whose
+// language the sender does not say, and its place in the list.
+func (r *row) spoken(m protoreflect.Message) (string, int) {
+	texts := r.path.List(m)
+	for _, listed := range r.language {
+		for i, t := range texts {
+			if tag, _ := r.tag.Get(t); sameLanguage(tag, listed) {
+				if text, ok := r.text.Get(t); ok {
+					return text, i
+				}
+			}
+		}
+	}
+	for i, t := range texts {
+		if tag, _ := r.tag.Get(t); tag == undetermined {
+			text, _ := r.text.Get(t)
+			return text, i
+		}
+	}
+	return "", -1
+}
+
+// derive returns the count or sum that the row writes, "" where there is nothing to
+// count.
+func (r *row) derive(m protoreflect.Message) string {
+	if r.job == countJob {
+		n := len(r.path.Texts(m)) + len(r.path.List(m))
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
+	texts := r.path.Texts(m)
+	if len(texts) == 0 {
+		return ""
+	}
+	var sum document.Number
+	for _, text := range texts {
+		n, err := document.ParseNumber(text)
+		if err != nil {
+			return ""
+		}
+		sum = sum.Add(n)
+	}
+	return sum.String()
+}
+
+func (e *encoder) holds(r *row, this protoreflect.Message, at *context) bool {
+	is, err := r.holds(this, &e.root)
+	if err != nil {
+		e.fault(&gateway.Fault{Code: gateway.MapWhen, Value: gateway.Clip(err.Error())}, r, at, -1)
+	}
+	return is
+}
+
+func (e *encoder) fault(f *gateway.Fault, r *row, at *context, index int) {
+	e.faults = append(e.faults, wrong{f, r, at, index})
+}
+
+// say builds the faults.
+func (e *encoder) say() gateway.Faults {
+	var out gateway.Faults
+	for _, w := range e.faults {
+		if w.fault == nil {
+			missing := w.row.missing()
+			w.fault = &missing
+		}
+		w.fault.Severity, w.fault.Path = gateway.Error, w.row.instance(w.context, w.index)
+		out = append(out, *w.fault)
+	}
+	return out
+}

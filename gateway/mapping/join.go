@@ -1,0 +1,371 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/expr"
+)
+
+// Join is one version of how several canonical documents become one. It is safe for
+// concurrent use.
+type Join struct {
+	name, kind, source string
+	version            int
+	digest             gateway.Digest
+	parts              []Part
+	keys               []map[string]*document.Path // by part, one for each column
+	rows               []*joinRow
+}
+
+// Part is one of the documents that a join takes.
+type Part struct {
+	Name, Kind, Table string
+	Required          bool
+}
+
+// Joined is the outcome of a join.
+type Joined struct {
+	Document      *customsv1.Document
+	Faults        gateway.Faults
+	Origins       []JoinLink
+	Disagreements []Disagreement
+}
+
+// JoinLink says where a value or a whole message of the joined document comes from.
+// Part is "" for constants and "gateway" for what the gateway itself supplies.
+type JoinLink struct{ Path, Part, PartPath, Row string }
+
+// Disagreement is a value on which sources differ where the join says who is right.
+type Disagreement struct {
+	Path, Row string
+	Chosen    Source
+	Others    []Source
+}
+
+// Source is what one source says; Value is "" for whole messages and lists.
+type Source struct{ Part, Path, Value string }
+
+type joinRow struct {
+	id         string
+	to         *document.Path
+	fixed      string
+	sources    []joinSource
+	precedence bool
+	merge      bool
+	each       *joinSource
+	rows       []*joinRow
+	when       []joinCondition
+}
+
+// joinSource is a path in a part; in the rows of each, in the list's element.
+type joinSource struct {
+	part string
+	path *document.Path // nil for gateway.messageId
+}
+
+type joinCondition struct {
+	part  string
+	holds *expr.Condition
+}
+
+// The parts that no one submits: the gateway itself, and the element of each.
+const (
+	gatewayPart = "gateway"
+	elementPart = "this"
+)
+
+// Name returns the join's name without its version.
+func (j *Join) Name() string { return j.name }
+
+// ID returns name and version: "cn/road-export.v1".
+func (j *Join) ID() string { return versioned(j.name, j.version) }
+
+// Kind returns the kind of the joined document.
+func (j *Join) Kind() string { return j.kind }
+
+// Digest returns the digest of the join's file.
+func (j *Join) Digest() gateway.Digest { return j.digest }
+
+// Parts returns the parts, as declared.
+func (j *Join) Parts() []Part { return slices.Clone(j.parts) }
+
+// Key returns the values by which parts find each other; false if one is missing.
+func (j *Join) Key(part string, d *customsv1.Document) ([]string, bool) {
+	if !slices.ContainsFunc(j.parts, func(p Part) bool { return p.Name == part && p.Kind == document.Kind(d) }) {
+		return nil, false
+	}
+	out := make([]string, len(j.keys))
+	for i, column := range j.keys {
+		var ok bool
+		if out[i], ok = column[part].Get(d.ProtoReflect()); !ok {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// Run joins parts into a document of its own; id is the message's id. The parts stay
+// as they are.
+func (j *Join) Run(parts map[string]*customsv1.Document, id string) Joined {
+	r := &joiner{id: id, froms: map[string]joinFrom{}}
+	for _, p := range j.parts {
+		d := parts[p.Name]
+		switch {
+		case d != nil && document.Kind(d) == p.Kind:
+			r.froms[p.Name] = joinFrom{m: d.ProtoReflect(), this: document.Body(d), root: d}
+		case d != nil || p.Required:
+			r.fault(gateway.JoinPart, "", "", p.Name+" ("+p.Kind+")")
+		}
+	}
+	d, err := document.New(j.kind)
+	if err != nil {
+		r.fault(gateway.JoinPart, "", "", err.Error())
+		return r.out
+	}
+	r.out.Document = d
+	for _, row := range j.rows {
+		r.row(row, d.ProtoReflect(), "")
+	}
+	return r.out
+}
+
+// Origin returns the link that covers a canonical instance path of the joined
+// document, with PartPath led on to that very path.
+func (j Joined) Origin(path string) (JoinLink, bool) {
+	best := -1
+	for i, l := range j.Origins {
+		if covers(l.Path, path) && (best < 0 || len(l.Path) >= len(j.Origins[best].Path)) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return JoinLink{}, false
+	}
+	l := j.Origins[best]
+	if l.PartPath != "" {
+		l.PartPath += path[len(l.Path):]
+	}
+	l.Path = path
+	return l, true
+}
+
+// covers reports whether an instance path is path or an ancestor of it.
+func covers(ancestor, path string) bool {
+	rest, ok := strings.CutPrefix(path, ancestor)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// joinFrom is what sources read from.
+type joinFrom struct {
+	m, this protoreflect.Message
+	root    *customsv1.Document
+	part    string // of the element of each
+	at      string // instance path of the element
+}
+
+type joiner struct {
+	id    string
+	froms map[string]joinFrom
+	out   Joined
+}
+
+func (j *joiner) row(r *joinRow, m protoreflect.Message, at string) {
+	for _, c := range r.when {
+		from, ok := j.froms[c.part]
+		if !ok {
+			return
+		}
+		is, err := c.holds.Holds(from.this, from.root)
+		if err != nil {
+			j.fault(gateway.MapWhen, r.to.Instance(m, at), err.Error(), "")
+		}
+		if !is {
+			return
+		}
+	}
+	switch {
+	case r.each != nil:
+		j.each(r, m, at)
+	case r.fixed != "":
+		j.set(r, m, at, r.fixed, Source{Path: ""})
+	default:
+		j.copy(r, m, at)
+	}
+}
+
+// each makes an element of a list for every element of a part's list.
+func (j *joiner) each(r *joinRow, m protoreflect.Message, at string) {
+	list, ok := j.froms[r.each.part]
+	if !ok {
+		return
+	}
+	outer, nested := j.froms[elementPart]
+	for path, e := range r.each.path.All(list.m, list.at) {
+		j.froms[elementPart] = joinFrom{m: e, this: e, root: list.root, part: j.partOf(r.each.part), at: path}
+		made := r.to.Append(m)
+		here := element(r.to.Instance(m, at), len(r.to.List(m))-1)
+		j.out.Origins = append(j.out.Origins, JoinLink{here, j.partOf(r.each.part), path, r.id})
+		for _, inner := range r.rows {
+			j.row(inner, made, here)
+		}
+	}
+	delete(j.froms, elementPart)
+	if nested {
+		j.froms[elementPart] = outer
+	}
+}
+
+// partOf names the part that a source reads, be it through an element of its list.
+func (j *joiner) partOf(part string) string {
+	if part == elementPart {
+		return j.froms[elementPart].part
+	}
+	return part
+}
+
+// found is what one source has: a leaf's text, or messages or texts to copy.
+type found struct {
+	Source
+	texts    []string
+	messages []protoreflect.Message
+}
+
+func (j *joiner) copy(r *joinRow, m protoreflect.Message, at string) {
+	var have []found
+	for i := range r.sources {
+		if f, ok := j.find(&r.sources[i]); ok {
+			have = append(have, f)
+		}
+	}
+	if len(have) == 0 {
+		return
+	}
+	if !r.merge {
+		j.compare(r, r.to.Instance(m, at), have)
+		have = have[:1]
+	}
+	for _, f := range have {
+		j.put(r, m, at, f)
+	}
+}
+
+func (j *joiner) find(s *joinSource) (found, bool) {
+	if s.path == nil {
+		return found{Source: Source{gatewayPart, "messageId", j.id}, texts: []string{j.id}}, j.id != ""
+	}
+	from, ok := j.froms[s.part]
+	if !ok {
+		return found{}, false
+	}
+	f := found{Source: Source{Part: j.partOf(s.part), Path: s.path.Instance(from.m, from.at)}}
+	if s.path.Leaf() {
+		f.texts = s.path.Texts(from.m)
+		if len(f.texts) == 1 && !s.path.Repeated() {
+			f.Value = f.texts[0]
+		}
+	} else {
+		f.messages = s.path.List(from.m)
+	}
+	return f, len(f.texts)+len(f.messages) > 0
+}
+
+// compare records or reports the sources that differ from the first.
+func (j *joiner) compare(r *joinRow, path string, have []found) {
+	var others []Source
+	for _, f := range have[1:] {
+		if !same(have[0], f, r.to.Field().Type) {
+			others = append(others, f.Source)
+		}
+	}
+	switch {
+	case others == nil:
+	case r.precedence:
+		j.out.Disagreements = append(j.out.Disagreements, Disagreement{path, r.id, have[0].Source, others})
+	default:
+		for _, o := range others {
+			j.fault(gateway.JoinDisagree, path, o.say(), have[0].say())
+		}
+	}
+}
+
+func (s Source) say() string { return strings.TrimSpace(s.Value + " (" + s.Part + "." + s.Path + ")") }
+
+func same(a, b found, t document.FieldType) bool {
+	return slices.EqualFunc(a.texts, b.texts, func(x, y string) bool { return sameText(x, y, t) }) &&
+		slices.EqualFunc(a.messages, b.messages, func(x, y protoreflect.Message) bool {
+			return proto.Equal(x.Interface(), y.Interface())
+		})
+}
+
+// sameText compares numbers as numbers and instants as instants.
+func sameText(a, b string, t document.FieldType) bool {
+	switch t {
+	case document.Decimal:
+		x, errX := document.ParseNumber(a)
+		y, errY := document.ParseNumber(b)
+		return errX == nil && errY == nil && x.Cmp(y) == 0
+	case document.Instant:
+		x, errX := document.ParseInstant(a)
+		y, errY := document.ParseInstant(b)
+		return errX == nil && errY == nil && x.Equal(y)
+	}
+	return a == b
+}
+
+// put writes what a source has. Lists are appended to; elements that are there stay
+// single when several sources are merged.
+func (j *joiner) put(r *joinRow, m protoreflect.Message, at string, f found) {
+	if !r.to.Repeated() {
+		if f.messages == nil {
+			j.set(r, m, at, f.texts[0], f.Source)
+			return
+		}
+		proto.Merge(r.to.Message(m, true).Interface(), f.messages[0].Interface())
+		j.out.Origins = append(j.out.Origins, JoinLink{r.to.Instance(m, at), f.Part, f.Path, r.id})
+		return
+	}
+	have, texts := r.to.List(m), r.to.Texts(m)
+	n := len(have) + len(texts)
+	link := func(i int) {
+		j.out.Origins = append(j.out.Origins, JoinLink{element(r.to.Instance(m, at), n), f.Part, element(f.Path, i), r.id})
+		n++
+	}
+	for i, from := range f.messages {
+		if slices.ContainsFunc(have, func(h protoreflect.Message) bool { return r.merge && proto.Equal(h.Interface(), from.Interface()) }) {
+			continue
+		}
+		proto.Merge(r.to.Append(m).Interface(), from.Interface())
+		link(i)
+	}
+	for i, text := range f.texts {
+		if r.merge && slices.Contains(texts, text) {
+			continue
+		}
+		if err := r.to.AppendText(m, text); err != nil {
+			j.fault(gateway.JoinValue, r.to.Instance(m, at), text, err.Error())
+			continue
+		}
+		link(i)
+	}
+}
+
+func (j *joiner) set(r *joinRow, m protoreflect.Message, at, text string, from Source) {
+	if err := r.to.Set(m, text); err != nil {
+		j.fault(gateway.JoinValue, r.to.Instance(m, at), text, err.Error())
+		return
+	}
+	j.out.Origins = append(j.out.Origins, JoinLink{r.to.Instance(m, at), from.Part, from.Path, r.id})
+}
+
+func (j *joiner) fault(code gateway.Code, path, value, expected string) {
+	j.out.Faults = append(j.out.Faults, gateway.Fault{
+		Code: code, Severity: gateway.Error, Path: path, Value: gateway.Clip(value), Expected: expected,
+	})
+}

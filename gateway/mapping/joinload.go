@@ -1,0 +1,266 @@
+package mapping
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+	"customs.example/gateway/expr"
+)
+
+// joinFile is a join as it is written.
+type joinFile struct {
+	Join     string              `yaml:"join"`
+	Version  int                 `yaml:"version"`
+	Document string              `yaml:"document"`
+	Source   string              `yaml:"source"`
+	Parts    []partFile          `yaml:"parts"`
+	Key      []map[string]string `yaml:"key"`
+	Rows     []joinRowFile       `yaml:"rows"`
+}
+
+type partFile struct {
+	Name     string `yaml:"name"`
+	Kind     string `yaml:"kind"`
+	Table    string `yaml:"table"`
+	Required bool   `yaml:"required"`
+}
+
+type joinRowFile struct {
+	ID         string            `yaml:"id"`
+	To         string            `yaml:"to"`
+	From       []string          `yaml:"from"`
+	Const      literal           `yaml:"const"`
+	Each       string            `yaml:"each"`
+	When       map[string]string `yaml:"when"`
+	Precedence bool              `yaml:"precedence"`
+	Merge      bool              `yaml:"merge"`
+	Note       string            `yaml:"note"`
+	Source     string            `yaml:"source"`
+	Rows       []joinRowFile     `yaml:"rows"`
+}
+
+// joinCompiler compiles the rows of one join.
+type joinCompiler struct {
+	*mistaken
+	join *Join
+	env  *expr.Env
+	ids  map[string]bool
+}
+
+func loadJoin(m *mistaken, raw []byte, env *expr.Env) *Join {
+	var f joinFile
+	if err := document.DecodeYAML(m.file, raw, &f); err != nil {
+		if m.errs = append(m.errs, err); f.Join == "" {
+			return &Join{}
+		}
+	}
+	j := &Join{name: f.Join, version: f.Version, kind: f.Document, source: f.Source, digest: gateway.DigestOf(raw)}
+	c := &joinCompiler{m, j, env, map[string]bool{}}
+	if _, version, ok := strings.Cut(path.Base(m.file), ".v"); f.Join == "" || !ok || version != fmt.Sprintf("%d.yaml", f.Version) {
+		m.at("$.join", "this is %s, expected a name, and the version that the file says", j.ID())
+	}
+	for i, p := range f.Parts {
+		node := fmt.Sprintf("$.parts[%d]", i)
+		if !slices.Contains(document.Kinds(), p.Kind) {
+			m.at(node, "part %s: unknown kind %q, expected one of %v", p.Name, p.Kind, document.Kinds())
+		}
+		if p.Name == "" || p.Name == gatewayPart || p.Name == elementPart || c.part(p.Name) != nil {
+			m.at(node, "part name %q, expected one of its own, not %s or %s", p.Name, gatewayPart, elementPart)
+		}
+		j.parts = append(j.parts, Part{p.Name, p.Kind, p.Table, p.Required})
+	}
+	c.keys(f.Key)
+	body, err := document.CompileFor(f.Document, ".")
+	if err != nil {
+		m.at("$.document", "%v", err)
+		return j
+	}
+	j.rows = c.rows("$.rows", f.Rows, joinPlace{root: true, md: body.Descriptor()})
+	return j
+}
+
+func (c *joinCompiler) part(name string) *Part {
+	i := slices.IndexFunc(c.join.parts, func(p Part) bool { return p.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &c.join.parts[i]
+}
+
+func (c *joinCompiler) keys(columns []map[string]string) {
+	if len(columns) == 0 && len(c.join.parts) > 1 {
+		c.at("$.key", "no key, expected the paths by which the parts find each other")
+	}
+	for i, column := range columns {
+		node := fmt.Sprintf("$.key[%d]", i)
+		paths := map[string]*document.Path{}
+		for _, p := range c.join.parts {
+			if column[p.Name] == "" {
+				c.at(node, "key has no path for part %s, expected one for each part", p.Name)
+				continue
+			}
+			compiled, err := document.CompileFor(p.Kind, column[p.Name])
+			switch {
+			case err != nil:
+				c.at(node, "part %s: %v", p.Name, err)
+			case !compiled.Leaf() || compiled.Many():
+				c.at(node, "part %s: %s is no single value, expected a leaf", p.Name, column[p.Name])
+			}
+			paths[p.Name] = compiled
+		}
+		for name := range column {
+			if c.part(name) == nil {
+				c.at(node, "key of unknown part %q, expected one of the parts", name)
+			}
+		}
+		c.join.keys = append(c.join.keys, paths)
+	}
+}
+
+// joinPlace is where rows of a join stand: the target's message, and in each the
+// source's.
+type joinPlace struct {
+	root    bool
+	md      protoreflect.MessageDescriptor
+	element protoreflect.MessageDescriptor
+}
+
+func (c *joinCompiler) rows(node string, files []joinRowFile, p joinPlace) []*joinRow {
+	if len(files) == 0 {
+		c.at(node, "no rows, expected at least one")
+	}
+	var out []*joinRow
+	for i := range files {
+		out = append(out, c.one(fmt.Sprintf("%s[%d]", node, i), &files[i], p))
+	}
+	return out
+}
+
+func (c *joinCompiler) one(node string, f *joinRowFile, p joinPlace) *joinRow {
+	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
+	r := &joinRow{id: f.ID, fixed: f.Const.text, precedence: f.Precedence, merge: f.Merge}
+	if f.ID == "" || c.ids[f.ID] {
+		wrong("id %q, expected one that is unique in the join", f.ID)
+	}
+	c.ids[f.ID] = true
+	if n := min(len(f.From), 1) + min(len(f.Const.text), 1) + min(len(f.Each), 1); n != 1 || (f.Each != "") != (len(f.Rows) > 0) {
+		wrong("has %d of from, const and each, expected exactly one, and rows with each", n)
+	}
+	var err error
+	if p.root {
+		r.to, err = document.CompileFor(c.join.kind, f.To)
+	} else {
+		r.to, err = document.Compile(p.md, f.To)
+	}
+	if err != nil {
+		wrong("%v", err)
+		return r
+	}
+	if r.to.Many() && !r.to.Repeated() {
+		wrong("to %s passes through a list, expected a selector such as [0]", f.To)
+	}
+	for part, condition := range f.When {
+		r.when = append(r.when, c.condition(part, condition, p, wrong))
+	}
+	slices.SortFunc(r.when, func(a, b joinCondition) int { return strings.Compare(a.part, b.part) })
+	for _, from := range f.From {
+		r.sources = append(r.sources, c.source(from, r.to, p, wrong))
+	}
+	switch {
+	case f.Const.said:
+		if err := r.to.Field().Check(f.Const.text); err != nil || f.Const.bad || !r.to.Leaf() || r.to.Repeated() {
+			wrong("const %q for %s, expected %s, in quotes", f.Const.text, f.To, r.to.Field().Expected())
+		}
+	case f.Merge && (!r.to.Repeated() || f.Precedence):
+		wrong("merge into %s, expected a list, and no precedence", f.To)
+	case f.Each != "":
+		each := c.source(f.Each, nil, p, wrong)
+		if each.path == nil || each.path.Leaf() || !each.path.Repeated() || r.to.Leaf() || !r.to.Repeated() {
+			wrong("each %s to %s, expected a list of messages on both sides", f.Each, f.To)
+			break
+		}
+		r.each = &each
+		r.rows = c.rows(node+".rows", f.Rows, joinPlace{md: r.to.Descriptor(), element: each.path.Descriptor()})
+	}
+	return r
+}
+
+// source compiles "part.path", or a path of the element inside each, and checks that
+// its type is the target's.
+func (c *joinCompiler) source(from string, to *document.Path, p joinPlace, wrong func(string, ...any)) joinSource {
+	if from == gatewayPart+".messageId" {
+		if to != nil && (to.Field().Type != document.String || to.Repeated()) {
+			wrong("%s to a %s, expected a string", from, to.Field().Type)
+		}
+		return joinSource{part: gatewayPart}
+	}
+	s := joinSource{part: elementPart}
+	var err error
+	if p.element != nil {
+		s.path, err = document.Compile(p.element, from)
+	} else {
+		name, rest, _ := strings.Cut(from, ".")
+		part := c.part(name)
+		if part == nil {
+			wrong("from %q names no part, expected part.path with one of %v", from, c.join.parts)
+			return s
+		}
+		s.part = name
+		s.path, err = document.CompileFor(part.Kind, rest)
+	}
+	switch {
+	case err != nil:
+		wrong("%v", err)
+		s.path = nil
+	case to == nil:
+	case s.path.Many() && !s.path.Repeated():
+		wrong("from %s passes through a list, expected a selector such as [0], or each", from)
+	case s.path.Repeated() != to.Repeated() || s.path.Field().Type != to.Field().Type || s.path.Descriptor() != to.Descriptor() || !sameEnum(s.path, to):
+		wrong("from %s is %s, expected %s as in %s", from, typeOf(s.path), typeOf(to), to)
+	}
+	return s
+}
+
+func sameEnum(a, b *document.Path) bool {
+	return a.Field().Type != document.Enum || a.Field().Descriptor().Enum() == b.Field().Descriptor().Enum()
+}
+
+func typeOf(p *document.Path) string {
+	name := p.Field().Type.String()
+	if md := p.Descriptor(); md != nil {
+		name = string(md.Name())
+	}
+	if p.Repeated() {
+		return "a list of " + name
+	}
+	return name
+}
+
+func (c *joinCompiler) condition(part, condition string, p joinPlace, wrong func(string, ...any)) joinCondition {
+	md := p.element
+	if known := c.part(part); known != nil {
+		body, err := document.CompileFor(known.Kind, ".")
+		if err != nil {
+			return joinCondition{part: part} // said where the part is declared
+		}
+		md = body.Descriptor()
+	} else if part != elementPart || md == nil {
+		wrong("when asks %q, expected a part, or %s inside each", part, elementPart)
+		return joinCondition{part: part}
+	}
+	if c.env == nil {
+		wrong("when %q, expected a loader that knows conditions", condition)
+		return joinCondition{part: part}
+	}
+	holds, err := c.env.Condition(md, condition)
+	if err != nil {
+		wrong("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
+	}
+	return joinCondition{part, holds}
+}

@@ -1,0 +1,189 @@
+// Package mapping owns the tables that translate a partner's document to the
+// canonical document and back, the joins that make one document of several, and the
+// trace of every value. It refuses to judge, release or send what it translates:
+// tables are data, encode and decode are pure, and only Encode makes an Encoded.
+//
+// It is longer than its neighbours because both directions read one compiled row:
+// loading (load, compile, plan, value, convert, times, language), encode, decode,
+// trace and join are files of their own and share nothing but that row.
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/xmltree"
+)
+
+// Library is every table and join that was loaded. It is safe for concurrent use.
+type Library struct {
+	tables []*Table
+	byID   map[string]*Table
+	joins  []*Join
+}
+
+// Table is one version of the mapping of one format. It is safe for concurrent use.
+type Table struct {
+	name, kind, schema, system, status, source string
+	version                                    int
+	from, to                                   string // first and last day, "" is open
+	digest                                     gateway.Digest
+	rootName                                   step
+	namespaces                                 []namespace // as declared
+	fallback                                   string      // prefix written as the default namespace
+	top                                        *row        // the root element as a group
+	rows                                       []*row      // every row, in order
+	nodes                                      int         // of the plan, which the decoder marks
+	issued                                     *row        // the row that reads the day code lists are judged on
+}
+
+type namespace struct{ prefix, uri string }
+
+// RowInfo is what a row says, for people: gaps, coverage, explanations and docs.
+type RowInfo struct {
+	ID        string
+	Line      int
+	Target    string // from the root, with the table's prefixes; "" for a set row
+	From      string // canonical schema path from the document's root
+	Each      string // canonical list that a group repeats for
+	With      string // canonical message that a group starts from
+	Set       string // canonical path that a constant is set to
+	Const     string
+	List      string
+	Use       string
+	When      string
+	Required  bool
+	Default   string
+	Language  []string
+	Time      string
+	Direction string // encode, decode, or "" for both
+	Lossy     string // what does not come back
+	Note      string
+	Source    string
+}
+
+// Table returns a table by its id, "ru/auto-preliminary.v1".
+func (l *Library) Table(id string) (*Table, bool) {
+	t, ok := l.byID[id]
+	return t, ok
+}
+
+// Tables returns every table in order of id.
+func (l *Library) Tables() []*Table { return slices.Clone(l.tables) }
+
+// Match returns the tables of a root element, newest version first.
+func (l *Library) Match(root xmltree.Name) []*Table {
+	var out []*Table
+	for _, t := range l.tables {
+		if t.rootName.name == root {
+			out = append(out, t)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *Table) int { return b.version - a.version })
+	return out
+}
+
+// Nearest names the table whose root resembles a root element that fits none, and
+// that root; "" if there are no tables.
+func (l *Library) Nearest(root xmltree.Name) string {
+	best, most := "", -1
+	for _, t := range l.tables {
+		likeness := common(t.rootName.name.Space, root.Space)
+		if strings.EqualFold(t.rootName.name.Local, root.Local) {
+			likeness += 1 << 20
+		}
+		if likeness > most {
+			best, most = fmt.Sprintf("%s, root %s", t.ID(), t.rootName.name), likeness
+		}
+	}
+	return best
+}
+
+// Joins returns every join in order of id.
+func (l *Library) Joins() []*Join { return slices.Clone(l.joins) }
+
+// Join returns a join by its id, "cn/road-export.v1".
+func (l *Library) Join(id string) (*Join, bool) {
+	for _, j := range l.joins {
+		if j.ID() == id {
+			return j, true
+		}
+	}
+	return nil, false
+}
+
+// Name returns the mapping's name without its version.
+func (t *Table) Name() string { return t.name }
+
+// ID returns name and version: "ru/auto-preliminary.v1".
+func (t *Table) ID() string { return versioned(t.name, t.version) }
+
+// Version returns the version.
+func (t *Table) Version() int { return t.version }
+
+// Kind returns the kind of canonical document.
+func (t *Table) Kind() string { return t.kind }
+
+// Schema returns the name of the XSD.
+func (t *Table) Schema() string { return t.schema }
+
+// System returns the column of the code lists that the table translates by.
+func (t *Table) System() string { return t.system }
+
+// Status says how well the format is known; Source, where it comes from.
+func (t *Table) Status() string { return t.status }
+
+// Source returns where the format comes from.
+func (t *Table) Source() string { return t.source }
+
+// Digest returns the digest of the table's file.
+func (t *Table) Digest() gateway.Digest { return t.digest }
+
+// Root returns the name of the root element.
+func (t *Table) Root() xmltree.Name { return t.rootName.name }
+
+// Valid reports whether the table may be used on a day.
+func (t *Table) Valid(on time.Time) bool {
+	day := on.Format(time.DateOnly)
+	return (t.from == "" || t.from <= day) && (t.to == "" || day <= t.to)
+}
+
+// Rows returns what every row says, in order, groups before their rows.
+func (t *Table) Rows() []RowInfo {
+	out := make([]RowInfo, len(t.rows))
+	for i, r := range t.rows {
+		out[i] = r.info
+	}
+	return out
+}
+
+// Lossy returns the rows that declare that something does not come back.
+func (t *Table) Lossy() []RowInfo {
+	return slices.DeleteFunc(t.Rows(), func(r RowInfo) bool { return r.Lossy == "" })
+}
+
+// Locate gives every fault that has a canonical path and no place yet the place that
+// find knows for its path.
+func Locate(faults gateway.Faults, find func(path string) gateway.Location) gateway.Faults {
+	out := slices.Clone(faults)
+	for i := range out {
+		if out[i].Location.Expr == "" {
+			out[i].Location = find(out[i].Path)
+		}
+	}
+	return out
+}
+
+func versioned(name string, version int) string { return fmt.Sprintf("%s.v%d", name, version) }
+
+// common returns the length of the longest common prefix.
+func common(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}

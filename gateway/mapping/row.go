@@ -1,0 +1,196 @@
+package mapping
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+	"customs.example/gateway/expr"
+	"customs.example/gateway/xmltree"
+)
+
+// job is what a row does.
+type job int
+
+const (
+	valueJob job = iota
+	constJob
+	setJob
+	countJob
+	sumJob
+	ordinalJob
+	groupJob
+)
+
+// row is a compiled row. It is never changed after loading.
+type row struct {
+	info   RowInfo
+	job    job
+	number int // of its mark in a decoder
+	parent *row
+
+	steps []step // elements to the target, relative to the enclosing row's element
+	attr  *step  // the attribute, for an attribute's row
+
+	path     *document.Path // from, with, each, set, count or sum; nil for ordinals, constants and plain groups
+	holder   *document.Path // the message that holds the list of each or language; nil for the context itself
+	each     bool           // repeats for every element of path
+	scalar   bool           // each over texts
+	dot      bool           // the value is the text of the enclosing each
+	language []string
+	tag      *document.Path // language and value of a text
+	text     *document.Path
+	shared   bool // another row reads into the same field
+	value    value
+	when     *expr.Condition
+
+	always, noEncode, noDecode bool
+
+	rows []*row // of a group
+	body *node  // what decode finds in a group's element
+	sets []*row // set rows of a group
+	must []*row // rows that decode requires in a group
+	tell []*row // constants that tell the group from others of its name
+}
+
+// step is one name of a target.
+type step struct {
+	name   xmltree.Name
+	prefix string // as written: "" for the default namespace and for none
+}
+
+// counts reports whether what the row writes is data of the document.
+func (r *row) counts(fallback bool) bool {
+	switch r.job {
+	case constJob:
+		return r.when != nil || r.always
+	case ordinalJob:
+		return r.always
+	}
+	return !fallback || r.always
+}
+
+// qname writes the step's name as a document of the table does.
+func (s *step) qname() string {
+	if s.prefix == "" {
+		return s.name.Local
+	}
+	return s.prefix + ":" + s.name.Local
+}
+
+// context is the message that canonical paths start from, and how it was reached.
+// In decode its message is made when the first value arrives.
+type context struct {
+	up      *context
+	via     *row // the each or with that leads here
+	index   int  // in the list of each
+	m       protoreflect.Message
+	text    string // of each over texts
+	written int    // elements written by an each, for ordinals
+	at      string // instance path, once asked for
+	known   bool
+}
+
+// message returns the context's message and makes it if need be.
+func (c *context) message() protoreflect.Message {
+	switch {
+	case c.m != nil:
+	case c.via.scalar:
+		c.m = c.up.message()
+	case c.via.each:
+		up := c.up.message()
+		c.m = c.via.path.Append(up)
+		c.index = c.via.length(up) - 1
+	default:
+		c.m = c.via.path.Message(c.up.message(), true)
+	}
+	return c.m
+}
+
+// instance returns the instance path of the context: where it is, or would be made.
+func (c *context) instance() string {
+	if c.up == nil || c.known {
+		return c.at
+	}
+	at := c.via.path.Instance(c.up.m, c.up.instance())
+	if c.via.each {
+		index := c.index
+		if c.m == nil && c.up.m != nil {
+			index = c.via.length(c.up.m)
+		}
+		at = element(at, index)
+	}
+	if c.m != nil {
+		c.at, c.known = at, true
+	}
+	return at
+}
+
+// instance returns the instance path of the row's value in a context; index is the
+// position of an appended element, else negative.
+func (r *row) instance(c *context, index int) string {
+	switch {
+	case r.dot && r.each && index >= 0:
+		return element(r.path.Instance(c.m, c.instance()), index)
+	case r.dot && !r.each:
+		return c.instance()
+	case r.path == nil:
+		return c.instance()
+	case r.job == countJob || r.job == sumJob: // stands for all of a list
+		return strings.TrimPrefix(c.instance()+"."+r.path.String(), ".")
+	}
+	at := r.path.Instance(c.m, c.instance())
+	if r.language != nil && index >= 0 {
+		return element(at, index) + ".value"
+	}
+	return at
+}
+
+// length returns the length of the list that the row's path ends at.
+func (r *row) length(m protoreflect.Message) int {
+	if r.holder != nil {
+		if m = r.holder.Message(m, false); m == nil {
+			return 0
+		}
+	}
+	return m.Get(r.path.Field().Descriptor()).List().Len()
+}
+
+// holds judges the row's condition.
+func (r *row) holds(this protoreflect.Message, root *rootDocument) (bool, error) {
+	if r.when == nil {
+		return true, nil
+	}
+	if this == root.m {
+		this = root.body
+	}
+	return r.when.Holds(this, root.d)
+}
+
+// missing is the fault of a required value that is not there.
+func (r *row) missing() gateway.Fault {
+	return gateway.Fault{Code: gateway.MapRequired, Severity: gateway.Error, Expected: r.target()}
+}
+
+// target names the row's target for people: its path from the enclosing element.
+func (r *row) target() string {
+	if len(r.steps) == 0 && r.attr == nil {
+		return "text"
+	}
+	var out string
+	for i := range r.steps {
+		if out != "" {
+			out += "/"
+		}
+		out += r.steps[i].qname()
+	}
+	if r.attr != nil {
+		if out != "" {
+			out += "/"
+		}
+		out += "@" + r.attr.qname()
+	}
+	return out
+}

@@ -1,0 +1,149 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"customs.example/gateway/document"
+)
+
+// timeForm is how a format writes an Instant or a Date.
+type timeForm struct {
+	layout string // of package time
+	zone   *time.Location
+	offset bool // xs:dateTime with offset
+	millis bool // three digits of milliseconds behind the layout
+	xsd    bool // XML Schema's own form: fractions and an offset may follow
+	date   bool // has a day
+	clock  bool // has a time of day
+}
+
+var patterns = strings.NewReplacer("yyyy", "2006", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05")
+
+const localDateTime = "2006-01-02T15:04:05"
+
+// newTimeForm reads what a row's time says.
+func newTimeForm(form string, zone *time.Location) (*timeForm, error) {
+	switch form {
+	case "instant":
+		return &timeForm{layout: localDateTime, zone: zone, offset: true, date: true, clock: true}, nil
+	case "xs-date":
+		return &timeForm{layout: time.DateOnly, zone: zone, xsd: true, date: true}, nil
+	case "xs-time":
+		return &timeForm{layout: time.TimeOnly, zone: zone, xsd: true, clock: true}, nil
+	}
+	f := &timeForm{zone: zone}
+	pattern, millis := strings.CutSuffix(form, "SSS")
+	f.layout, f.millis = patterns.Replace(pattern), millis
+	f.date = strings.Contains(f.layout, "2006") && strings.Contains(f.layout, "01") && strings.Contains(f.layout, "02")
+	f.clock = strings.Contains(f.layout, "15")
+	if strings.ContainsAny(f.layout, "yMdHmsS") || !f.date && !f.clock || millis && !f.clock {
+		return nil, fmt.Errorf("unknown time %q, expected instant, xs-date, xs-time or a pattern of yyyy MM dd HH mm ss and, last, SSS", form)
+	}
+	return f, nil
+}
+
+// encode writes a canonical Instant or Date.
+func (f *timeForm) encode(field document.FieldType, text string) (string, error) {
+	if field == document.Date {
+		day, err := document.ParseDate(text)
+		if err != nil {
+			return "", wrongForm("a day as YYYY-MM-DD")
+		}
+		return day.Format(f.layout), nil
+	}
+	at, err := document.ParseInstant(text)
+	if err != nil {
+		return "", wrongForm("an RFC 3339 instant")
+	}
+	switch {
+	case f.offset && f.zone == nil:
+		return text, nil
+	case f.offset:
+		return document.FormatInstant(at.In(f.zone)), nil
+	}
+	at = at.In(f.zone)
+	if f.millis {
+		return fmt.Sprintf("%s%03d", at.Format(f.layout), at.Nanosecond()/1e6), nil
+	}
+	return at.Format(f.layout), nil
+}
+
+// decode reads a text of the format. Before is the canonical value so far, whose day
+// a time of day is put on.
+func (f *timeForm) decode(field document.FieldType, text, before string) (string, error) {
+	if f.offset {
+		if _, err := document.ParseInstant(text); err == nil {
+			return text, nil
+		}
+		if f.zone == nil {
+			return "", wrongForm("a date and time with its offset from UTC, such as 2026-03-01T08:30:00+08:00")
+		}
+	}
+	at, err := f.parse(text)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case field == document.Date:
+		return at.Format(time.DateOnly), nil
+	case f.date:
+		return document.FormatInstant(at), nil
+	}
+	day, err := document.ParseInstant(before)
+	if err != nil {
+		return "", wrongForm("a date before the time of day")
+	}
+	day = day.In(f.zone)
+	return document.FormatInstant(time.Date(day.Year(), day.Month(), day.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), f.zone)), nil
+}
+
+// parse reads a local time strictly: what comes out is written as it came in.
+func (f *timeForm) parse(text string) (time.Time, error) {
+	wrong := wrongForm("a time as " + time.Date(2026, 3, 1, 8, 30, 0, 0, time.UTC).Format(f.layout))
+	zone := f.zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	rest, millis := "", 0
+	switch {
+	case f.millis && len(text) > 3:
+		text, rest = text[:len(text)-3], text[len(text)-3:]
+		for _, c := range []byte(rest) {
+			if c < '0' || c > '9' {
+				return time.Time{}, wrong
+			}
+			millis = 10*millis + int(c-'0')
+		}
+	case f.xsd && len(text) > len(f.layout):
+		text, rest = text[:len(f.layout)], text[len(f.layout):]
+		if !tail(rest, f.clock) {
+			return time.Time{}, wrong
+		}
+	case f.offset && len(text) > len(f.layout):
+		at, err := time.ParseInLocation(localDateTime, text, zone) // fractions of a second
+		if err != nil {
+			return at, wrong
+		}
+		return at, nil
+	}
+	at, err := time.ParseInLocation(f.layout, text, zone)
+	if err != nil || at.Format(f.layout) != text {
+		return time.Time{}, wrong
+	}
+	return at.Add(time.Duration(millis) * time.Millisecond), nil
+}
+
+// tail reports whether s may follow an XML Schema date or time: a fraction of a
+// second, an offset. Both are read past: the row's zone is the format's local time.
+func tail(s string, clock bool) bool {
+	if clock && s[0] == '.' {
+		s = strings.TrimLeft(s[1:], "0123456789")
+	}
+	if s == "" || s == "Z" {
+		return true
+	}
+	_, err := time.Parse("-07:00", s)
+	return err == nil
+}

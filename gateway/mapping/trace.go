@@ -1,0 +1,244 @@
+package mapping
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/beevik/etree"
+
+	"customs.example/gateway"
+	"customs.example/gateway/xmltree"
+)
+
+// Link ties a value of the canonical document to its place in XML. A link without
+// value ties a list's element or a sub-message to the element that holds it.
+type Link struct {
+	Path    string // canonical instance path; "" for a constant and for the root
+	Place   gateway.Location
+	Value   string // the XML text
+	Row     string
+	Table   string
+	ListRow string // row of the code list that translated the value
+	Const   bool   // a constant or default of the table, not the document's value
+	Use     string
+	Group   bool // an element that holds values, without one of its own
+}
+
+// Trace is every link of one translation. The zero Trace has none. It reads the
+// documents it was made with when first asked: they MUST NOT be changed meanwhile.
+type Trace struct{ s *source }
+
+type source struct {
+	table   string
+	records []record
+	locate  func(r *record) gateway.Location
+	paths   func() map[string]int32
+	within  func() map[string]int32 // by a path without link: the first link below it
+	places  func() map[string]int32
+}
+
+// record is a link before its texts are built.
+type record struct {
+	row     *row
+	context *context
+	index   int32 // of an appended element; otherwise -1
+	group   bool
+	filled  bool // by a default
+	text    string
+	listRow string
+	read    *xmltree.Element
+	written *etree.Element
+}
+
+func newTrace(table string, records []record, locate func(*record) gateway.Location) Trace {
+	s := &source{table: table, records: records, locate: locate}
+	s.paths = sync.OnceValue(func() map[string]int32 {
+		index := make(map[string]int32, len(s.records))
+		for i := range s.records {
+			r := &s.records[i]
+			if r.context.m == nil {
+				continue // an element that decode found empty
+			}
+			if path := r.path(); path != "" || r.group {
+				if _, ok := index[path]; !ok {
+					index[path] = int32(i)
+				}
+			}
+		}
+		return index
+	})
+	s.within = sync.OnceValue(func() map[string]int32 {
+		index := make(map[string]int32)
+		for i := range s.records {
+			if r := &s.records[i]; r.context.m != nil && !r.group {
+				for path := ancestor(r.path()); path != ""; path = ancestor(path) {
+					if _, ok := index[path]; ok {
+						break
+					}
+					index[path] = int32(i)
+				}
+			}
+		}
+		return index
+	})
+	s.places = sync.OnceValue(func() map[string]int32 {
+		index := make(map[string]int32, len(s.records))
+		for i := range s.records {
+			index[s.locate(&s.records[i]).Expr] = int32(i)
+		}
+		return index
+	})
+	return Trace{s}
+}
+
+// Links returns one link for each value, in the order of the translation, and with
+// groups also those of elements that hold values.
+func (t Trace) Links(groups bool) []Link {
+	if t.s == nil {
+		return nil
+	}
+	out := make([]Link, 0, len(t.s.records))
+	for i := range t.s.records {
+		if groups || !t.s.records[i].group {
+			out = append(out, t.s.link(int32(i)))
+		}
+	}
+	return out
+}
+
+// ByPath returns the link of a canonical instance path, else of its nearest ancestor. A
+// message that was read from no element of its own is where its first value stands.
+func (t Trace) ByPath(path string) (Link, bool) {
+	if t.s == nil {
+		return Link{}, false
+	}
+	for {
+		if i, ok := t.s.paths()[path]; ok {
+			return t.s.link(i), true
+		}
+		if i, ok := t.s.within()[path]; ok {
+			if r := &t.s.records[i]; r.read != nil && r.read.Parent != nil {
+				l := t.s.link(i)
+				return Link{Path: path, Place: r.read.Parent.Location(), Row: l.Row, Table: l.Table, Group: true}, true
+			}
+		}
+		if path == "" {
+			return Link{}, false
+		}
+		path = ancestor(path)
+	}
+}
+
+// ByPlace returns the link of an XPath as places are written, else of its nearest
+// ancestor.
+func (t Trace) ByPlace(xpath string) (Link, bool) {
+	if t.s == nil {
+		return Link{}, false
+	}
+	for xpath != "" {
+		if i, ok := t.s.places()[xpath]; ok {
+			return t.s.link(i), true
+		}
+		xpath = xpath[:max(strings.LastIndexByte(xpath, '/'), 0)]
+	}
+	return Link{}, false
+}
+
+func (s *source) link(i int32) Link {
+	s.paths() // settles the contexts' own paths, once, for all goroutines
+	r := &s.records[i]
+	return Link{
+		Path: r.path(), Place: s.locate(r), Value: r.text, Row: r.row.info.ID, Table: s.table, ListRow: r.listRow,
+		Const: !r.group && (r.row.job == constJob || r.filled), Use: r.row.info.Use, Group: r.group,
+	}
+}
+
+func (r *record) path() string {
+	switch {
+	case r.group:
+		return r.context.instance()
+	case r.row.path == nil:
+		return ""
+	}
+	return r.row.instance(r.context, int(r.index))
+}
+
+// ancestor cuts the last step or position off an instance path.
+func ancestor(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+// element is the instance path of a list's element.
+func element(list string, index int) string {
+	b := make([]byte, 0, len(list)+8)
+	b = append(append(b, list...), '[')
+	return string(append(strconv.AppendInt(b, int64(index), 10), ']'))
+}
+
+// locateRead is the place of what decode read.
+func locateRead(r *record) gateway.Location {
+	if r.row.attr != nil && !r.group {
+		return r.read.AttrLocation(r.row.attr.name)
+	}
+	return r.read.Location()
+}
+
+// locateWritten returns the places of what encode wrote, in the form in which a
+// reader of the written document would name them.
+func (t *Table) locateWritten(root *etree.Element) func(*record) gateway.Location {
+	names := map[string]string{}
+	fallback := "d"
+	for n := 1; t.fallback != "" && t.declares(fallback); n++ {
+		fallback = "d" + strconv.Itoa(n)
+	}
+	for _, n := range t.namespaces {
+		if n.prefix == t.fallback {
+			names[fallback] = n.uri
+		} else {
+			names[n.prefix] = n.uri
+		}
+	}
+	name := func(space, tag string) string {
+		switch {
+		case space != "":
+			return space + ":" + tag
+		case t.fallback != "":
+			return fallback + ":" + tag
+		}
+		return tag
+	}
+	places := sync.OnceValue(func() map[*etree.Element]string {
+		all := map[*etree.Element]string{}
+		var walk func(e *etree.Element, at string)
+		walk = func(e *etree.Element, at string) {
+			all[e] = at
+			seen := map[string]int{}
+			for _, c := range e.Child {
+				if c, ok := c.(*etree.Element); ok {
+					full := name(c.Space, c.Tag)
+					seen[full]++
+					walk(c, at+"/"+element(full, seen[full]))
+				}
+			}
+		}
+		walk(root, "/"+element(name(root.Space, root.Tag), 1))
+		return all
+	})
+	return func(r *record) gateway.Location {
+		at := places()[r.written]
+		if r.row.attr != nil && !r.group {
+			at += "/@" + r.row.attr.qname()
+		}
+		return gateway.Location{Expr: at, Namespaces: names}
+	}
+}
+
+func (t *Table) declares(prefix string) bool {
+	for _, n := range t.namespaces {
+		if n.prefix == prefix && prefix != t.fallback {
+			return true
+		}
+	}
+	return false
+}

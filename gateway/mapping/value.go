@@ -1,0 +1,180 @@
+package mapping
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"customs.example/gateway"
+	"customs.example/gateway/codelist"
+	"customs.example/gateway/document"
+)
+
+// value is what happens to a row's text between the canonical document and XML:
+// code list, time, conversion, length; and back.
+type value struct {
+	field     document.FieldType
+	expected  string // what the canonical field wants, for faults
+	lists     *codelist.Lists
+	list      string
+	system    string
+	time      *timeForm
+	codec     codec
+	converts  bool
+	max       int
+	truncates bool
+}
+
+// encode appends the XML texts of a canonical text to into.
+func (v *value) encode(into []string, text string, on time.Time) (texts []string, listRow string, fault *gateway.Fault) {
+	given := text
+	if v.list != "" {
+		r, err := v.lists.Translate(v.list, v.system, text, on, codelist.Encode)
+		if err != nil {
+			return nil, "", missed(err)
+		}
+		text, listRow = r.Code, r.Row
+	}
+	if v.time != nil {
+		var err error
+		if text, err = v.time.encode(v.field, text); err != nil {
+			return nil, "", notConverted(err, given)
+		}
+	}
+	texts = append(into, text)
+	if v.converts {
+		var err error
+		if texts, err = v.codec.encode(into, text); err != nil {
+			return nil, "", notConverted(err, given)
+		}
+	}
+	for i, t := range texts {
+		if !writable(t) {
+			return nil, "", &gateway.Fault{Code: gateway.MapControlCharacter, Severity: gateway.Error, Value: strconv.Quote(gateway.Clip(given))}
+		}
+		if v.max == 0 || len(t) <= v.max || utf8.RuneCountInString(t) <= v.max {
+			continue
+		}
+		if !v.truncates {
+			return nil, "", notConverted(overflow(v.max), given)
+		}
+		texts[i] = t[:cut(t, v.max)]
+	}
+	return texts, listRow, nil
+}
+
+// decode returns the canonical text of XML texts: several where the conversion
+// gathers, else one. Before is the canonical value so far.
+func (v *value) decode(texts []string, before string, on time.Time) (text, listRow string, fault *gateway.Fault) {
+	text = texts[0]
+	given := text
+	if v.converts && v.codec.decode != nil {
+		var err error
+		if text, err = v.codec.decode(texts); err != nil {
+			return "", "", notConverted(err, given)
+		}
+	}
+	switch v.codec.half {
+	case 1:
+		text += before
+	case 2:
+		text = before + text
+	}
+	if v.time != nil {
+		var err error
+		if text, err = v.time.decode(v.field, text, before); err != nil {
+			return "", "", notConverted(err, given)
+		}
+	}
+	if v.list != "" {
+		r, err := v.lists.Translate(v.list, v.system, text, on, codelist.Decode)
+		if err != nil {
+			return "", "", missed(err)
+		}
+		return r.Code, r.Row, nil
+	}
+	switch v.field {
+	case document.Bool:
+		switch text {
+		case "1":
+			text = "true"
+		case "0":
+			text = "false"
+		}
+	case document.Decimal, document.Uint:
+		text = plainNumber(text)
+	}
+	return text, "", nil
+}
+
+// plainNumber takes from a number what XML Schema allows and plain notation does
+// not: a plus sign, zeros in front, a bare point.
+func plainNumber(s string) string {
+	t := strings.TrimPrefix(s, "+")
+	minus := ""
+	if len(t) == len(s) && strings.HasPrefix(t, "-") {
+		minus, t = "-", t[1:]
+	}
+	if t == "" || t == "." {
+		return s
+	}
+	for len(t) > 1 && t[0] == '0' && t[1] != '.' {
+		t = t[1:]
+	}
+	if t[0] == '.' {
+		t = "0" + t
+	}
+	return minus + strings.TrimSuffix(t, ".")
+}
+
+// writable reports whether XML 1.0 can carry every character of s.
+func writable(s string) bool {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
+				return false
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if n == 1 || r == 0xFFFE || r == 0xFFFF {
+			return false
+		}
+		i += n
+	}
+	return true
+}
+
+// missed turns a code list's miss into a fault. It refuses even for an open list:
+// there is no code to write or read.
+func missed(err error) *gateway.Fault {
+	var miss *codelist.Miss
+	if !errors.As(err, &miss) {
+		return &gateway.Fault{Code: gateway.MapType, Severity: gateway.Error, Expected: err.Error()}
+	}
+	fault := miss.Fault()
+	fault.Severity = gateway.Error
+	return &fault
+}
+
+func notConverted(err error, given string) *gateway.Fault {
+	fault := gateway.Fault{Code: gateway.MapType, Severity: gateway.Error, Value: gateway.Clip(given)}
+	var form wrongForm
+	var long overflow
+	var lexical *document.LexicalError
+	switch {
+	case errors.As(err, &long):
+		fault.Code, fault.Expected = gateway.MapOverflow, strconv.Itoa(int(long))
+	case errors.As(err, &form):
+		fault.Expected = string(form)
+	case errors.As(err, &lexical):
+		fault.Expected = lexical.Expected
+	default:
+		fault.Expected = err.Error()
+	}
+	return &fault
+}
