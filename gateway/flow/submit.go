@@ -69,8 +69,9 @@ func (g *Gateway) refuse(ctx context.Context, c Caller, content []byte, faults .
 }
 
 // arrive is the first unit of work: what came in, as it came. An arrival under the
-// same id with the same digest is the one that is there already; with another digest
-// it is refused and leaves an alarm.
+// same id with the same digest is the one that is there already. With another digest
+// it is refused and leaves an alarm, unless it corrects a submission that was refused:
+// then what came first stays on the record under an id of its own.
 func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, error) {
 	var reuse bool
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
@@ -78,29 +79,49 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 		if store.IgnoreNotFound(err) != nil {
 			return err
 		}
-		event := "arrived"
+		event, now := "arrived", a
 		switch {
 		case err != nil:
-			known = a
-		case known.Digest != a.Digest:
-			reuse, event = true, "alarm: id used again with another content"
+		case known.Digest == a.Digest:
+			event, now = "arrived again", known
+			now.Attempts++
 		default:
-			known.Attempts++
-			event = "arrived again"
-		}
-		if !reuse {
+			refused, err := wasRefused(ctx, tx, known)
+			if err != nil {
+				return err
+			}
+			if reuse = !refused; reuse {
+				return tx.Audit(a.Caller, "alarm: id used again with another content", subject(a), a.Digest)
+			}
+			known.ID += "@" + known.Digest.String()[:16]
 			if err := tx.PutArrival(known); err != nil {
 				return err
 			}
+			event = "corrected"
+		}
+		if err := tx.PutArrival(now); err != nil {
+			return err
 		}
 		attempt := a
-		a = known
-		return tx.Audit(attempt.Caller, event, a.Door+" "+a.Party+" "+a.ID, attempt.Digest)
+		a = now
+		return tx.Audit(attempt.Caller, event, subject(attempt), attempt.Digest)
 	})
 	if err == nil && reuse {
 		err = gateway.Faults{fault(gateway.IDReuse, a.ID, "the content that came first")}
 	}
 	return a, err
+}
+
+// subject names an arrival in the audit trail.
+func subject(a store.Arrival) string { return a.Door + " " + a.Party + " " + a.ID }
+
+// wasRefused reports whether an arrival was a submission that came to nothing.
+func wasRefused(ctx context.Context, tx *store.Tx, a store.Arrival) (bool, error) {
+	if a.Door != store.DoorSubmit || !a.Judged {
+		return false, nil
+	}
+	s, err := tx.Submission(ctx, a.Party, a.ID)
+	return s.State == gateway.Faulty, store.IgnoreNotFound(err)
 }
 
 // judgeSubmission is the second unit of work: faulty, held, or a message.
@@ -156,7 +177,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error
 	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
 	s.Faults = append(s.Faults, faults...)
 	if plan.Join != nil && plan.Key == "" {
-		s.Faults = append(s.Faults, fault(gateway.JoinKeyMissing, "", plan.Part))
+		s.Faults = append(s.Faults, fault(gateway.JoinKeyMissing, plan.Part, plan.Join.ID()))
 	}
 	if s.Faults.Refuse() || passed.IsZero() {
 		return j, nil

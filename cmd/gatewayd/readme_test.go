@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestReadmeSession plays the README's session and compares what it prints.
+func TestReadmeSession(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(readme), "## A session\n\n```\n")
+	session, _, closed := strings.Cut(rest, "```")
+	if !ok || !closed {
+		t.Fatal("README.md has no session")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"testdata", "xsd", "bin"} {
+		if err := os.Symlink(filepath.Join(root, name), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range strings.Split(strings.TrimPrefix(session, "$ "), "\n$ ") {
+		command, want, _ := strings.Cut(step, "\n")
+		cmd := exec.Command("sh", "-c", command)
+		cmd.Dir = dir
+		if command == "make build" {
+			cmd.Dir = root
+		}
+		var out, warnings strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &warnings
+		if strings.HasPrefix(command, "xmllint") { // says on standard error that all is well
+			cmd.Stderr = &out
+		}
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%s: %v\n%s%s", command, err, &out, &warnings)
+		}
+		if got := strings.TrimSpace(out.String()); got != strings.TrimSpace(want) {
+			t.Errorf("%s prints\n%s\nthe README says\n%s", command, got, want)
+		}
+	}
+}
