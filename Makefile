@@ -27,9 +27,9 @@ deps:
 	command -v xmllint >/dev/null || missing="$$missing libxml2-utils"; \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "installing$$missing"; \
-			{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; } >/tmp/customs-deps.log 2>&1 \
-				|| { cat /tmp/customs-deps.log; exit 1; }; \
+			echo "installing$$missing"; log=$$(mktemp); \
+			{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; } >$$log 2>&1 \
+				|| { cat $$log; exit 1; }; \
 		else \
 			echo "install first: sudo apt-get install$$missing"; exit 1; \
 		fi; \
@@ -42,7 +42,7 @@ generate:
 
 # Rewrites expected results; review them as a diff.
 published:
-	$(GO) test ./mappings/... ./gateway/... -update
+	$(GO) test ./mappings ./gateway/api ./cmd/gatewayctl -update
 
 bench: deps
 	$(GO) test -run '^$$' -bench . -benchmem ./gateway/...

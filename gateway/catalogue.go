@@ -51,8 +51,8 @@ func catalogueText(c Code, lang string) string {
 // language tag; quality values are ignored, the first known language wins.
 func Language(accept string) string {
 	for part := range strings.SplitSeq(accept, ",") {
-		tag, _, _ := strings.Cut(strings.TrimSpace(part), ";")
-		tag, _, _ = strings.Cut(strings.ToLower(tag), "-")
+		tag, _, _ := strings.Cut(part, ";")
+		tag, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(tag)), "-")
 		for _, l := range Languages {
 			if tag == l {
 				return l

@@ -41,7 +41,7 @@ func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.M
 	var one gateway.Fault
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		faults = gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error}}
+		faults = gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error, Value: "that id"}}
 	case errors.As(err, &faults):
 	case errors.As(err, &one):
 		faults = gateway.Faults{one}

@@ -31,7 +31,7 @@ func (s inbox) List(ctx context.Context, r *exchangev1.ListInboxRequest) (*excha
 	for _, m := range msgs {
 		out.Messages = append(out.Messages, presentInbound(ctx, m))
 	}
-	if len(msgs) == size {
+	if len(msgs) >= size {
 		out.NextPageToken = strconv.FormatInt(int64(msgs[len(msgs)-1].Commit), 10)
 	}
 	return out, nil

@@ -33,7 +33,7 @@ func (s movements) Find(ctx context.Context, r *exchangev1.FindMovementsRequest)
 			out.Movements = append(out.Movements, presentMovement(m, language(ctx)))
 		}
 	}
-	if len(found) == size {
+	if len(found) >= size {
 		out.NextPageToken = strconv.FormatInt(int64(found[len(found)-1].Commit), 10)
 	}
 	return out, nil

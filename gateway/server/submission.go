@@ -118,7 +118,7 @@ func (s submissions) List(ctx context.Context, r *exchangev1.ListSubmissionsRequ
 		}
 		out.Submissions = append(out.Submissions, shown)
 	}
-	if len(subs) == size {
+	if len(subs) >= size {
 		out.NextPageToken = strconv.FormatInt(int64(subs[len(subs)-1].Commit), 10)
 	}
 	return out, nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,9 +38,9 @@ func (r reader) Held(ctx context.Context, route, key string) ([]Submission, erro
 	return list[Submission](ctx, r.q, "submission", "state = ? AND route = ? AND join_key = ? ORDER BY commit_no", gateway.Held, route, key)
 }
 
-// HeldPast returns held parts whose time is over.
+// HeldPast returns held parts whose time is over; without a time it never is.
 func (r reader) HeldPast(ctx context.Context, at time.Time) ([]Submission, error) {
-	return list[Submission](ctx, r.q, "submission", "state = ? AND expires <= ?", gateway.Held, formatTime(at))
+	return list[Submission](ctx, r.q, "submission", "state = ? AND expires <> '' AND expires <= ?", gateway.Held, formatTime(at))
 }
 
 // Joined returns the submissions that went into a message, in order of their part.
@@ -55,10 +56,12 @@ type SubmissionFilter struct {
 	Kind, Batch  string
 	Since        time.Time
 	Before       gateway.Commit // changed before this commit
-	Limit        int
+	Limit        int            // as of a page, see Submissions
 }
 
-// Submissions lists submissions, the last changed first.
+// Submissions lists submissions, the last changed first. Its pages, as all others,
+// never part what changed in one commit, for the next page begins after a commit: the
+// last commit of a page is there entirely, even beyond the limit.
 func (r reader) Submissions(ctx context.Context, f SubmissionFilter) ([]Submission, error) {
 	where, args := []string{"office IN (" + marks(len(f.Offices)) + ")"}, anys(f.Offices)
 	add := func(cond string, arg any) { where, args = append(where, cond), append(args, arg) }
@@ -80,14 +83,12 @@ func (r reader) Submissions(ctx context.Context, f SubmissionFilter) ([]Submissi
 	if f.Before > 0 {
 		add("commit_no < ?", f.Before)
 	}
-	args = append(args, f.Limit)
-	return list[Submission](ctx, r.q, "submission", strings.Join(where, " AND ")+" ORDER BY commit_no DESC, id LIMIT ?", args...)
+	return page[Submission](ctx, r.q, "submission", strings.Join(where, " AND "), args, newestFirst, f.Limit)
 }
 
 // SubmissionsAfter returns submissions of offices changed after a commit, in order.
 func (r reader) SubmissionsAfter(ctx context.Context, offices []string, after gateway.Commit, limit int) ([]Submission, error) {
-	args := append(anys(offices), after, limit)
-	return list[Submission](ctx, r.q, "submission", "office IN ("+marks(len(offices))+") AND commit_no > ? ORDER BY commit_no, id LIMIT ?", args...)
+	return page[Submission](ctx, r.q, "submission", "office IN ("+marks(len(offices))+") AND commit_no > ?", append(anys(offices), after), oldestFirst, limit)
 }
 
 // Message returns one outgoing message.
@@ -100,22 +101,22 @@ func (r reader) MessageByDocument(ctx context.Context, documentID string, to gat
 	return one[Message](ctx, r.q, "message", "document_id = ? AND recipient = ?", documentID, to)
 }
 
-// unfinished are the states in which a message still waits for its verdict.
-const unfinished = "('queued', 'sent', 'received')"
+// headOfChain selects, of each chain of messages to a partner, only the oldest one that still
+// waits for its verdict.
+const headOfChain = `recipient = ? AND state IN ('queued', 'sent', 'received') AND NOT EXISTS (
+	SELECT 1 FROM message AS older WHERE older.chain = message.chain AND older.state IN ('queued', 'sent', 'received')
+		AND (older.sequence, older.id) < (message.sequence, message.id))`
 
 // Due returns messages to deliver to a partner now: of each chain only the oldest
 // unfinished one, the earliest due first.
 func (r reader) Due(ctx context.Context, to gateway.Administration, at time.Time, limit int) ([]Message, error) {
-	return list[Message](ctx, r.q, "message", `recipient = ? AND state IN `+unfinished+` AND next_attempt <= ?
-		AND NOT EXISTS (SELECT 1 FROM message AS older WHERE older.chain = message.chain
-			AND older.state IN `+unfinished+` AND older.sequence < message.sequence)
-		ORDER BY next_attempt LIMIT ?`, to, formatTime(at), limit)
+	return list[Message](ctx, r.q, "message", headOfChain+" AND next_attempt <= ? ORDER BY next_attempt, sequence LIMIT ?", to, formatTime(at), limit)
 }
 
 // NextDue returns when the next delivery attempt to a partner is due; the zero time
 // if none is.
 func (r reader) NextDue(ctx context.Context, to gateway.Administration) (time.Time, error) {
-	m, err := one[Message](ctx, r.q, "message", "recipient = ? AND state IN "+unfinished+" ORDER BY next_attempt", to)
+	m, err := one[Message](ctx, r.q, "message", headOfChain+" ORDER BY next_attempt", to)
 	return m.NextAttempt, IgnoreNotFound(err)
 }
 
@@ -152,7 +153,7 @@ func (r reader) Inbox(ctx context.Context, f InboxFilter) ([]Inbound, error) {
 	if f.Unacknowledged {
 		where += " AND acknowledged_by = ''"
 	}
-	return list[Inbound](ctx, r.q, "inbox", where+" ORDER BY commit_no, id LIMIT ?", append(args, f.Limit)...)
+	return page[Inbound](ctx, r.q, "inbox", where, args, oldestFirst, f.Limit)
 }
 
 // Movement returns one movement.
@@ -179,12 +180,27 @@ func (r reader) MovementsBy(ctx context.Context, ids []Identifier, before gatewa
 	if before > 0 {
 		where, args = where+" AND commit_no < ?", append(args, before)
 	}
-	return list[Movement](ctx, r.q, "movement", where+" ORDER BY commit_no DESC, id LIMIT ?", append(args, limit)...)
+	return page[Movement](ctx, r.q, "movement", where, args, newestFirst, limit)
 }
 
 // Audit returns audit rows after a commit, in order.
 func (r reader) Audit(ctx context.Context, after gateway.Commit, limit int) ([]AuditRow, error) {
-	return list[AuditRow](ctx, r.q, "audit", "commit_no > ? ORDER BY commit_no, ordinal LIMIT ?", after, limit)
+	return page[AuditRow](ctx, r.q, "audit", "commit_no > ?", []any{after}, order{"commit_no, ordinal", "<="}, limit)
+}
+
+// order is the order of a page, and how its records compare with the last commit on it.
+type order struct{ by, within string }
+
+var (
+	oldestFirst = order{"commit_no, id", "<="}
+	newestFirst = order{"commit_no DESC, id", ">="}
+)
+
+// page lists the records that fit, up to all those of the commit that reaches the limit.
+func page[T any](ctx context.Context, q queryer, table, where string, args []any, o order, limit int) ([]T, error) {
+	last := "SELECT commit_no FROM " + table + " WHERE " + where + " ORDER BY " + o.by + " LIMIT 1 OFFSET ?"
+	args = slices.Concat(args, args, []any{limit - 1})
+	return list[T](ctx, q, table, where+" AND coalesce(commit_no "+o.within+" ("+last+"), true) ORDER BY "+o.by, args...)
 }
 
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

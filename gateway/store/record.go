@@ -61,6 +61,9 @@ func toColumn(v reflect.Value) (any, error) {
 		}
 		return x.String(), nil
 	case []byte:
+		if x == nil {
+			return []byte{}, nil // no bytes are not no value
+		}
 		return x, nil
 	}
 	switch v.Kind() {
@@ -133,6 +136,15 @@ func parseTime(s string) (time.Time, error) {
 
 // put inserts a record, or replaces the one with the same key.
 func put[T any](tx *sql.Tx, table string, rec *T) error {
+	return write(tx, "INSERT OR REPLACE", table, rec)
+}
+
+// add inserts a record and refuses a second one with the same key.
+func add[T any](tx *sql.Tx, table string, rec *T) error {
+	return write(tx, "INSERT", table, rec)
+}
+
+func write[T any](tx *sql.Tx, verb, table string, rec *T) error {
 	v := reflect.ValueOf(rec).Elem()
 	cols := columns(v.Type())
 	args := make([]any, len(cols))
@@ -143,9 +155,7 @@ func put[T any](tx *sql.Tx, table string, rec *T) error {
 		}
 		args[i] = a
 	}
-	marks := strings.TrimSuffix(strings.Repeat("?, ", len(cols)), ", ")
-	query := "INSERT OR REPLACE INTO " + table + " (" + names(cols) + ") VALUES (" + marks + ")"
-	if _, err := tx.Exec(query, args...); err != nil {
+	if _, err := tx.Exec(verb+" INTO "+table+" ("+names(cols)+") VALUES ("+marks(len(cols))+")", args...); err != nil {
 		return fmt.Errorf("put %s: %w", table, err)
 	}
 	return nil

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -52,11 +54,19 @@ type unit struct {
 	done   chan struct{}
 }
 
-// Open opens or creates the database file and brings its tables up to date. The
-// clock stamps audit rows.
+// Open opens or creates the database file, for its owner's eyes only, and brings its
+// tables up to date. The clock stamps audit rows.
 func Open(ctx context.Context, file string, now func() time.Time) (*Store, error) {
+	// SQLite gives its journal the mode of the database.
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
 	const pragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)"
-	dsn := "file:" + filepath.ToSlash(file) + pragmas
+	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + pragmas
 	writer, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -118,7 +128,11 @@ func (s *Store) Do(ctx context.Context, work func(tx *Tx) error) (gateway.Commit
 	select {
 	case <-u.done:
 	case <-s.done:
-		return 0, errors.New("store closed before the unit of work was run")
+		select {
+		case <-u.done: // it was in the last group
+		default:
+			return 0, errors.New("store closed before the unit of work was run")
+		}
 	}
 	if u.panic != nil {
 		panic(u.panic)
@@ -169,7 +183,7 @@ func (s *Store) commit(group []*unit) {
 	}
 	for _, u := range group {
 		if u.err == nil && err != nil {
-			u.err = err
+			u.commit, u.err = 0, err
 		}
 		close(u.done)
 	}
@@ -190,9 +204,7 @@ func (s *Store) runGroup(group []*unit) (err error) {
 		if err := s.runUnit(tx, u, last+1); err != nil {
 			return err
 		}
-		if u.err == nil {
-			last = u.commit
-		}
+		last = max(last, u.commit)
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)

@@ -84,5 +84,5 @@ func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 func (t *Tx) Audit(actor, event, subject string, digest gateway.Digest) error {
 	t.audited++
 	row := AuditRow{Commit: t.Commit, Ordinal: t.audited, At: t.now, Actor: actor, Event: event, Subject: subject, Digest: digest}
-	return put(t.tx, "audit", &row)
+	return add(t.tx, "audit", &row)
 }

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/mtls"
+)
+
+const uriGateway = "customs://CN/gateway/1"
+
+// fake answers as a gateway would, from what it is given.
+type fake struct {
+	submissions []*exchangev1.Submission
+	inbox       []*exchangev1.InboxMessage
+	movements   []*exchangev1.Movement
+}
+
+// start serves the fake over mutual TLS and returns the environment of its clients.
+func (f *fake) start(t *testing.T, pki string) map[string]string {
+	t.Helper()
+	ca := filepath.Join(pki, "cn/ca.pem")
+	roots, err := mtls.LoadRoots(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry, err := mtls.NewRegistry(time.Now, []mtls.Party{{URI: "customs://CN/office/0603/post/1", Roots: roots}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := mtls.LoadCertificate(filepath.Join(pki, "cn/gateway.pem"), filepath.Join(pki, "cn/gateway-key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := grpc.NewServer(grpc.Creds(credentials.NewTLS(registry.ServerConfig(cert))))
+	exchangev1.RegisterSubmissionServiceServer(g, fakeSubmissions{f: f})
+	exchangev1.RegisterInboxServiceServer(g, fakeInbox{f: f})
+	exchangev1.RegisterMovementServiceServer(g, fakeMovements{f: f})
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(listener) }()
+	t.Cleanup(func() {
+		g.Stop()
+		if err := <-served; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			t.Error(err)
+		}
+	})
+	return map[string]string{
+		"GATEWAY_ADDR": listener.Addr().String(), "GATEWAY_CA": ca, "GATEWAY_SERVER": uriGateway,
+		"GATEWAY_CERT": filepath.Join(pki, "cn/post.pem"), "GATEWAY_KEY": filepath.Join(pki, "cn/post-key.pem"),
+	}
+}
+
+// refuse is a status with the given details, as the gateway's own.
+func refuse(code codes.Code, text string, details ...protoadapt.MessageV1) error {
+	st, err := status.New(code, text).WithDetails(details...)
+	if err != nil {
+		return err
+	}
+	return st.Err()
+}
+
+func notFound() error {
+	return refuse(codes.NotFound, "NOT_FOUND: nothing here", protoadapt.MessageV1Of(&exchangev1.Fault{Code: "NOT_FOUND", Severity: "error", Message: "nothing here"}))
+}
+
+func instant(text string) *timestamppb.Timestamp {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		panic(err)
+	}
+	return timestamppb.New(t)
+}
+
+// pageOf cuts a page out of all; the token is the number of elements before it.
+func pageOf[T any](all []T, size int32, token string) ([]T, string) {
+	from, _ := strconv.Atoi(token)
+	to := min(from+int(size), len(all))
+	if to == len(all) {
+		return all[from:], ""
+	}
+	return all[from:to], strconv.Itoa(to)
+}
+
+type fakeSubmissions struct {
+	exchangev1.UnimplementedSubmissionServiceServer
+	f *fake
+}
+
+// faults are in the language asked for, and of content that tries to steer a terminal.
+func faults(ctx context.Context) []*exchangev1.Fault {
+	md, _ := metadata.FromIncomingContext(ctx)
+	return []*exchangev1.Fault{
+		{
+			Code: "XSD_LENGTH", Severity: "error", Message: "(" + md.Get("accept-language")[0] + ") longer than it may be",
+			Path: "consignments[0].items[0].description", Location: "/d:Manifest[1]/d:Note[2]", Line: 12,
+			Namespaces: map[string]string{"d": "urn:example:manifest"}, Value: "red\x1b[31m", Expected: "at most 35 characters",
+		},
+		{Code: "ROUTE_NONE", Severity: "error", Message: "no route", Path: "to", Document: "part-2"},
+	}
+}
+
+func (s fakeSubmissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*exchangev1.Submission, error) {
+	if bytes.Contains(r.Content, []byte("faulty")) {
+		details := []protoadapt.MessageV1{protoadapt.MessageV1Of(&exchangev1.Submission{SubmissionId: r.SubmissionId, Office: "0603", State: "faulty", Commit: 9})}
+		for _, f := range faults(ctx) {
+			details = append(details, protoadapt.MessageV1Of(f))
+		}
+		return nil, refuse(codes.InvalidArgument, "XSD_LENGTH: longer than it may be", details...)
+	}
+	return &exchangev1.Submission{
+		SubmissionId: r.SubmissionId, Office: "0603", Kind: r.MediaType, State: "held", Received: instant("2026-03-02T00:30:00Z"),
+		WaitsFor: []string{"vehicle"}, JoinKey: "0603/B-77", Expires: instant("2026-03-03T00:30:00Z"), Batch: "to:" + join(r.To), Commit: 3,
+	}, nil
+}
+
+func join(to []string) string {
+	var b bytes.Buffer
+	for _, a := range to {
+		b.WriteString(a + ";")
+	}
+	return b.String()
+}
+
+func (s fakeSubmissions) Check(ctx context.Context, r *exchangev1.CheckRequest) (*exchangev1.CheckResponse, error) {
+	if bytes.Contains(r.Content, []byte("faulty")) {
+		return &exchangev1.CheckResponse{Kind: "Manifest", Outcome: "faulty", Faults: faults(ctx)[:1]}, nil
+	}
+	return &exchangev1.CheckResponse{Kind: "Manifest", Outcome: "held", WaitsFor: []string{"vehicle"}}, nil
+}
+
+func (s fakeSubmissions) Get(_ context.Context, r *exchangev1.GetSubmissionRequest) (*exchangev1.Submission, error) {
+	for _, sub := range s.f.submissions {
+		if sub.SubmissionId == r.SubmissionId {
+			return sub, nil
+		}
+	}
+	return nil, notFound()
+}
+
+func (s fakeSubmissions) Withdraw(_ context.Context, r *exchangev1.WithdrawRequest) (*exchangev1.Submission, error) {
+	if r.SubmissionId != "part-1" {
+		return nil, refuse(codes.FailedPrecondition, "NOT_HELD: not held")
+	}
+	return &exchangev1.Submission{SubmissionId: r.SubmissionId, State: "withdrawn", StateReason: r.Reason, Commit: 5}, nil
+}
+
+func (s fakeSubmissions) List(_ context.Context, r *exchangev1.ListSubmissionsRequest) (*exchangev1.ListSubmissionsResponse, error) {
+	var fit []*exchangev1.Submission
+	for _, sub := range s.f.submissions {
+		if (r.State == "" || r.State == sub.State) && (r.Since == nil || !sub.Received.AsTime().Before(r.Since.AsTime())) {
+			fit = append(fit, sub)
+		}
+	}
+	page, next := pageOf(fit, min(r.PageSize, 1), r.PageToken)
+	return &exchangev1.ListSubmissionsResponse{Submissions: page, NextPageToken: next}, nil
+}
+
+// Watch sends one event of those after the commit and loses the connection; at the
+// end of them it turns the caller away.
+func (s fakeSubmissions) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.SubmissionEvent]) error {
+	for _, sub := range s.f.submissions {
+		if sub.Commit > r.After {
+			if err := stream.Send(&exchangev1.SubmissionEvent{Commit: sub.Commit, Submission: sub}); err != nil {
+				return err
+			}
+			return status.Error(codes.Unavailable, "the connection is renewed")
+		}
+	}
+	return status.Error(codes.PermissionDenied, "your role has ended")
+}
+
+func (s fakeSubmissions) Explain(_ context.Context, r *exchangev1.ExplainRequest) (*exchangev1.ExplainResponse, error) {
+	all := []*exchangev1.Origin{
+		{
+			Target: "/a:Notice[1]/a:ModeCode[1]", Value: "30", Row: "R031", Mapping: "ru/auto-preliminary.v1", Path: "transport.mode",
+			Provenance: "document", Source: "/d:Manifest[1]/d:Mode[1]", SourceSubmission: "part-1", SourceValue: "3", ListRow: "transport-mode.v1:3->30",
+		},
+		{Target: "/a:Notice[1]/@DocumentModeID", Value: "1006826E", Row: "R004", Mapping: "ru/auto-preliminary.v1", Provenance: "constant"},
+	}
+	if r.Xpath != "" {
+		all = all[1:]
+	}
+	return &exchangev1.ExplainResponse{MessageId: "m-1", Origins: all}, nil
+}
+
+type fakeInbox struct {
+	exchangev1.UnimplementedInboxServiceServer
+	f *fake
+}
+
+func (s fakeInbox) List(_ context.Context, r *exchangev1.ListInboxRequest) (*exchangev1.ListInboxResponse, error) {
+	var fit []*exchangev1.InboxMessage
+	for _, m := range s.f.inbox {
+		if !r.Unacknowledged || !m.Acknowledged {
+			fit = append(fit, m)
+		}
+	}
+	page, next := pageOf(fit, r.PageSize, r.PageToken)
+	return &exchangev1.ListInboxResponse{Messages: page, NextPageToken: next}, nil
+}
+
+func (s fakeInbox) Get(_ context.Context, r *exchangev1.GetInboxRequest) (*exchangev1.InboxMessage, error) {
+	m := &exchangev1.InboxMessage{MessageId: r.MessageId, Kind: "PreArrivalNotice", Sender: "RU", State: "accepted", Commit: 7, Unread: []string{"/a:Notice[1]/a:Extra[1]"}}
+	switch r.Form {
+	case exchangev1.Form_CANONICAL:
+		m.MediaType, m.Content = "application/json", []byte("{}\n")
+	case exchangev1.Form_PARTNER_XML:
+		m.MediaType, m.Content = "application/xml", []byte("<Notice/>\n")
+	}
+	return m, nil
+}
+
+func (s fakeInbox) Acknowledge(_ context.Context, r *exchangev1.AcknowledgeRequest) (*exchangev1.InboxMessage, error) {
+	if r.MessageId == "m-0" {
+		return nil, notFound()
+	}
+	return &exchangev1.InboxMessage{MessageId: r.MessageId, Acknowledged: true, Commit: 8}, nil
+}
+
+// Watch sends what there is and then nothing, until the caller goes.
+func (s fakeInbox) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.InboxMessage]) error {
+	for _, m := range s.f.inbox {
+		if m.Commit > r.After {
+			if err := stream.Send(m); err != nil {
+				return err
+			}
+		}
+	}
+	<-stream.Context().Done()
+	return stream.Context().Err()
+}
+
+type fakeMovements struct {
+	exchangev1.UnimplementedMovementServiceServer
+	f *fake
+}
+
+func (s fakeMovements) Find(_ context.Context, r *exchangev1.FindMovementsRequest) (*exchangev1.FindMovementsResponse, error) {
+	var fit []*exchangev1.Movement
+	for _, m := range s.f.movements {
+		for _, id := range m.Identifiers {
+			if id.Value == r.Text {
+				fit = append(fit, m)
+			}
+		}
+	}
+	page, next := pageOf(fit, r.PageSize, r.PageToken)
+	return &exchangev1.FindMovementsResponse{Movements: page, NextPageToken: next}, nil
+}
+
+func (s fakeMovements) Get(_ context.Context, r *exchangev1.GetMovementRequest) (*exchangev1.Movement, error) {
+	for _, m := range s.f.movements {
+		if m.MovementId == r.MovementId {
+			return m, nil
+		}
+	}
+	return nil, notFound()
+}
+
+func (s fakeMovements) RecordArrival(_ context.Context, r *exchangev1.RecordArrivalRequest) (*exchangev1.Movement, error) {
+	m := s.f.movements[0]
+	m.Comparisons[0].ArrivalId = r.RecordId
+	return m, nil
+}

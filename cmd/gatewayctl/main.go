@@ -1,0 +1,175 @@
+// Command gatewayctl owns the command line of a gateway's clients: what a border post
+// or a national system asks of its gateway, answered readably or as JSON. It refuses to
+// judge, translate or remember anything itself: that is the gateway's.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc/status"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitRefused = 1
+	exitNotRun  = 2
+)
+
+const exitHelp = `Exit codes:
+  0  done
+  1  the gateway refused; the faults are printed
+  2  could not run: wrong usage, or no connection to the gateway
+`
+
+// errRefused ends a command whose answer, already printed, is a refusal.
+var errRefused = errors.New("refused")
+
+// A command is one or two words, its operands, and its own flags.
+type command struct {
+	name, operands, short string
+	least, most           int // operands
+	flags                 func(*flag.FlagSet) action
+}
+
+// action is what a command does once its flags are read and the connection is made.
+type action func(ctx context.Context, s *session, operands []string) error
+
+var commands = []command{
+	{"submit", "FILE", "hand a document in; the gateway sends, holds or refuses it", 1, 1, submit},
+	{"check", "FILE", "have a document judged as submit would, without any effect", 1, 1, check},
+	{"status", "ID", "show a submission: its state, what it waits for and why", 1, 1, showStatus},
+	{"list", "", "list submissions, the last changed first", 0, 0, list},
+	{"watch", "", "follow submissions as they change", 0, 0, watch},
+	{"withdraw", "ID", "take back a part that is held", 1, 1, withdraw},
+	{"explain", "ID", "say where the values of a message came from", 1, 1, explain},
+	{"inbox list", "", "list what partners sent", 0, 0, inboxList},
+	{"inbox get", "MESSAGE", "show a message, or take its document", 1, 1, inboxGet},
+	{"inbox ack", "MESSAGE...", "note that messages were taken over", 1, 1000, inboxAck},
+	{"inbox watch", "", "follow what partners send", 0, 0, inboxWatch},
+	{"find", "TEXT", "find movements by a plate, container, seal, waybill, batch or carnet", 1, 1, find},
+	{"movement", "ID", "show a movement and how it compares with what arrived", 1, 1, movement},
+	{"arrival", "FILE", "record what is seen at the border (ArrivalReport, canonical JSON)", 1, 1, arrival},
+}
+
+// world is what a run may touch besides files and the network.
+type world struct {
+	env            func(string) string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	zone           *time.Location
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := world{os.Getenv, os.Stdin, os.Stdout, os.Stderr, time.Local}.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+func (w world) run(ctx context.Context, args []string) int {
+	if len(args) == 0 {
+		overview(w.stderr)
+		return exitNotRun
+	}
+	if args[0] == "help" {
+		args = append(args[1:], "-h")
+	}
+	if args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+		overview(w.stdout)
+		return exitOK
+	}
+	cmd, rest, ok := lookUp(args)
+	if !ok {
+		fmt.Fprintf(w.stderr, "gatewayctl: no command %q; see gatewayctl help\n", args[0])
+		return exitNotRun
+	}
+	fs := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	var o options
+	do := cmd.flags(fs)
+	o.register(fs, w.env)
+	operands, err := parse(fs, rest)
+	if errors.Is(err, flag.ErrHelp) {
+		cmd.help(w.stdout, fs)
+		return exitOK
+	}
+	if err == nil && (len(operands) < cmd.least || len(operands) > cmd.most) {
+		err = fmt.Errorf("want %s", strings.TrimSpace("gatewayctl "+cmd.name+" "+cmd.operands))
+	}
+	if err == nil {
+		err = o.check()
+	}
+	if err != nil {
+		fmt.Fprintf(w.stderr, "gatewayctl %s: %v; see gatewayctl help %s\n", cmd.name, err, cmd.name)
+		return exitNotRun
+	}
+	s, err := o.open(w)
+	if err == nil {
+		defer s.conn.Close()
+		err = s.answer(do(s.language(ctx), s, operands))
+	}
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errRefused):
+		return exitRefused
+	}
+	text := err.Error()
+	if st, ok := status.FromError(err); ok {
+		text = st.Message()
+	}
+	fmt.Fprintf(w.stderr, "gatewayctl %s: %s\n", cmd.name, clean(text))
+	return exitNotRun
+}
+
+// lookUp finds the command that args begin with.
+func lookUp(args []string) (command, []string, bool) {
+	for n := min(2, len(args)); n > 0; n-- {
+		for _, c := range commands {
+			if c.name == strings.Join(args[:n], " ") {
+				return c, args[n:], true
+			}
+		}
+	}
+	return command{}, nil, false
+}
+
+// parse reads flags before, between and after the operands, up to a "--".
+func parse(fs *flag.FlagSet, args []string) (operands []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, err
+		}
+		read := len(args) - fs.NArg()
+		if fs.NArg() == 0 || read > 0 && args[read-1] == "--" {
+			return append(operands, fs.Args()...), nil
+		}
+		operands, args = append(operands, fs.Arg(0)), fs.Args()[1:]
+	}
+}
+
+func overview(w io.Writer) {
+	fmt.Fprint(w, "gatewayctl asks a customs gateway.\n\nCommands:\n")
+	for _, c := range commands {
+		fmt.Fprintf(w, "  %-22s %s\n", strings.TrimSpace(c.name+" "+c.operands), c.short)
+	}
+	fmt.Fprintf(w, "\nFlags of a command: gatewayctl help COMMAND\n\n%s\n%s", environmentHelp, exitHelp)
+}
+
+func (c command) help(w io.Writer, fs *flag.FlagSet) {
+	usage := strings.Join(strings.Fields("gatewayctl "+c.name+" [flags] "+c.operands), " ")
+	fmt.Fprintf(w, "%s\n\n%s%s.\n\nFlags:\n", usage, strings.ToUpper(c.short[:1]), c.short[1:])
+	fs.SetOutput(w)
+	fs.PrintDefaults()
+	fmt.Fprintf(w, "\n%s\n%s", environmentHelp, exitHelp)
+}

@@ -1,0 +1,317 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+)
+
+// page is readable output. Neighbouring lines with tabs are aligned.
+type page struct {
+	w     *tabwriter.Writer
+	zone  *time.Location
+	begun bool
+}
+
+// show prints an answer as one JSON object on a line, or as text.
+func (s *session) show(m proto.Message, text func(*page)) error {
+	if s.json {
+		return printJSON(s.stdout, m)
+	}
+	p := &page{w: tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0), zone: s.zone}
+	text(p)
+	return p.w.Flush()
+}
+
+// showAll prints each answer as a JSON object, or all of them as one text.
+func showAll[T proto.Message](s *session, ms []T, text func(*page, []T)) error {
+	if !s.json {
+		return s.show(nil, func(p *page) { text(p, ms) })
+	}
+	for _, m := range ms {
+		if err := printJSON(s.stdout, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printJSON(w io.Writer, m proto.Message) error {
+	raw, err := protojson.Marshal(m)
+	if err != nil {
+		return err
+	}
+	var line bytes.Buffer // protojson varies its white space
+	if err := json.Compact(&line, raw); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(w, &line)
+	return err
+}
+
+// clean keeps what was received from steering the terminal it is printed on.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+func (p *page) line(cells ...string) {
+	p.begun = true
+	for i := range cells {
+		cells[i] = clean(cells[i])
+	}
+	fmt.Fprintln(p.w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+}
+
+// field prints a name and what there is of its values; without any it prints nothing.
+func (p *page) field(name string, values ...string) {
+	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
+	if len(values) > 0 {
+		p.line(name, strings.Join(values, ", "))
+	}
+}
+
+// heading begins a paragraph.
+func (p *page) heading(format string, args ...any) {
+	if p.begun {
+		fmt.Fprintln(p.w)
+	}
+	p.line(fmt.Sprintf(format, args...))
+}
+
+func (p *page) time(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return ""
+	}
+	return t.AsTime().In(p.zone).Format(time.RFC3339)
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
+
+func late(seconds int64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return "announced late by " + (time.Duration(seconds) * time.Second).String()
+}
+
+func (p *page) submission(s *exchangev1.Submission) {
+	p.field("submission", s.SubmissionId)
+	p.field("office", s.Office)
+	p.field("kind", s.Kind)
+	p.field("batch", s.Batch)
+	p.field("received", p.time(s.Received))
+	p.field("digest", s.Digest)
+	p.field("state", s.State, s.StateReason)
+	p.field("waits for", s.WaitsFor...)
+	p.field("joined by", s.JoinKey)
+	p.field("until", p.time(s.Expires))
+	if s.Message != nil {
+		p.message(s.Message)
+	}
+	p.field("commit", strconv.FormatInt(s.Commit, 10))
+	p.faults(s.Faults)
+}
+
+func (p *page) message(m *exchangev1.MessageStatus) {
+	p.field("message", m.MessageId)
+	p.field("to", m.Recipient)
+	p.field("message state", m.State, m.StateReason)
+	p.field("waiting", m.Waiting)
+	p.field("created", p.time(m.Created))
+	p.field("expected arrival", p.time(m.ExpectedArrival), late(m.LateBy))
+	if m.Attempts > 0 {
+		p.field("attempts", strconv.Itoa(int(m.Attempts)), prefixed("next ", p.time(m.NextAttempt)))
+	}
+	p.field("mapping", m.Mapping)
+	if m.Receipt != nil {
+		p.field("receipt", "signed by the partner")
+	}
+	p.field("parts", m.Parts...)
+	for _, a := range m.Answers {
+		p.field("answer", append([]string{a.Status, prefixed("registered as ", a.RegistrationNumber), p.time(a.Received)}, a.Results...)...)
+	}
+}
+
+func (p *page) submissions(subs []*exchangev1.Submission) {
+	p.line("CHANGED", "RECEIVED", "SUBMISSION", "KIND", "BATCH", "STATE", "TO", "MESSAGE", "WAITS FOR")
+	for _, s := range subs {
+		waits := strings.Join(s.WaitsFor, ", ")
+		if waits == "" {
+			waits = s.Message.GetWaiting()
+		}
+		p.line(strconv.FormatInt(s.Commit, 10), p.time(s.Received), s.SubmissionId, s.Kind, s.Batch, s.State,
+			s.Message.GetRecipient(), s.Message.GetState(), waits)
+	}
+}
+
+func (p *page) event(e *exchangev1.SubmissionEvent) {
+	s := e.Submission
+	p.field(strconv.FormatInt(e.Commit, 10), s.GetSubmissionId(), s.GetKind(), s.GetState(), s.GetStateReason(),
+		prefixed("waits for ", strings.Join(s.GetWaitsFor(), " and ")),
+		prefixed("to ", s.GetMessage().GetRecipient()), s.GetMessage().GetState(), s.GetMessage().GetStateReason())
+	for _, f := range s.GetFaults() {
+		p.line("", f.Severity+" "+f.Code+": "+f.Message)
+	}
+}
+
+func (p *page) check(r *exchangev1.CheckResponse) {
+	p.field("kind", r.Kind)
+	p.field("outcome", r.Outcome)
+	p.field("waits for", r.WaitsFor...)
+	p.faults(r.Faults)
+}
+
+// refusal prints what a status tells: the record of it and the faults, else its message.
+func (p *page) refusal(st *status.Status) {
+	var faults []*exchangev1.Fault
+	for _, d := range st.Details() {
+		switch d := d.(type) {
+		case *exchangev1.Fault:
+			faults = append(faults, d)
+		case *exchangev1.Submission:
+			p.submission(d)
+		}
+	}
+	if len(faults) == 0 {
+		p.line("refused: " + st.Message())
+	}
+	p.faults(faults)
+}
+
+func (p *page) faults(faults []*exchangev1.Fault) {
+	for _, f := range faults {
+		p.heading("%s %s: %s", f.Severity, f.Code, f.Message)
+		place := f.Location
+		if place == "" {
+			place = f.Path
+		}
+		if f.Line > 0 {
+			p.field("  line", strconv.Itoa(int(f.Line)))
+		}
+		p.field("  place", place)
+		for _, prefix := range slices.Sorted(maps.Keys(f.Namespaces)) {
+			p.field("  where "+prefix, f.Namespaces[prefix])
+		}
+		p.field("  of submission", f.Document)
+		p.field("  value", f.Value)
+		p.field("  expected", f.Expected)
+	}
+}
+
+func (p *page) explanation(r *exchangev1.ExplainResponse) {
+	p.field("message", r.MessageId)
+	for _, o := range r.Origins {
+		p.heading("%s = %s", o.Target, o.Value)
+		p.field("  row", o.Row, prefixed("of ", o.Mapping))
+		p.field("  code list", o.ListRow)
+		p.field("  canonical", o.Path)
+		p.field("  from", o.Provenance, prefixed("submission ", o.SourceSubmission))
+		p.field("  place", o.Source)
+		p.field("  value", o.SourceValue)
+		p.field("  note", o.Note)
+	}
+}
+
+func (p *page) inboxMessages(ms []*exchangev1.InboxMessage) {
+	p.line("COMMIT", "RECEIVED", "MESSAGE", "FROM", "KIND", "DOCUMENT", "STATE", "TAKEN", "EXPECTED ARRIVAL")
+	for _, m := range ms {
+		p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, m.Kind, m.DocumentId, m.State,
+			taken(m), p.time(m.ExpectedArrival))
+	}
+}
+
+func taken(m *exchangev1.InboxMessage) string {
+	if m.Acknowledged {
+		return "yes"
+	}
+	return "no"
+}
+
+func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
+	p.field("message", m.MessageId)
+	p.field("from", m.Sender)
+	p.field("kind", m.Kind)
+	p.field("document", m.DocumentId)
+	p.field("answers", m.Answers...)
+	p.field("state", m.State)
+	p.field("taken over", taken(m))
+	p.field("received", p.time(m.Received))
+	p.field("expected arrival", p.time(m.ExpectedArrival), late(m.LateBy))
+	p.field("movement", m.MovementId)
+	p.field("mapping", m.Mapping)
+	p.field("payload digest", m.PayloadDigest)
+	p.field("canonical digest", m.CanonicalDigest)
+	p.field("commit", strconv.FormatInt(m.Commit, 10))
+	for _, place := range m.Unread {
+		p.field("not read", place)
+	}
+	p.faults(m.Faults)
+	fmt.Fprintln(p.w)
+}
+
+func (p *page) movements(ms []*exchangev1.Movement) {
+	p.line("MOVEMENT", "STATE", "BATCH", "FROM", "TO", "EXPECTED ARRIVAL", "ARRIVED", "COMPARED")
+	for _, m := range ms {
+		result := ""
+		if n := len(m.Comparisons); n > 0 {
+			result = m.Comparisons[n-1].Result
+		}
+		p.line(m.MovementId, m.State, m.Batch, strings.Join(m.ExitOffices, " "), strings.Join(m.EntryOffices, " "),
+			p.time(m.ExpectedArrival), p.time(m.Arrived), result)
+	}
+}
+
+func (p *page) movement(m *exchangev1.Movement) {
+	p.field("movement", m.MovementId)
+	p.field("state", m.State)
+	p.field("exit", m.ExitOffices...)
+	p.field("entry", m.EntryOffices...)
+	p.field("expected arrival", p.time(m.ExpectedArrival))
+	p.field("arrived", p.time(m.Arrived))
+	for _, id := range m.Identifiers {
+		p.field(id.Kind, id.Value)
+	}
+	p.field("messages", m.Messages...)
+	p.field("could also be", m.AmbiguousWith...)
+	for _, c := range m.Comparisons {
+		p.heading("arrival %s, %s: %s; %d agreed, %d differ", c.ArrivalId, p.time(c.At), c.Result, c.Agreed, len(c.Discrepancies))
+		for _, d := range c.Discrepancies {
+			p.discrepancy(d)
+		}
+	}
+}
+
+func (p *page) discrepancy(d *exchangev1.Discrepancy) {
+	p.heading("%s %s: %s", d.Severity, d.Code, d.Message)
+	p.field("  of", d.Subject)
+	p.field("  place", d.Path)
+	p.field("  expected", d.Expected, prefixed("by ", d.ExpectedMethod))
+	p.field("  found", d.Found, prefixed("by ", d.FoundMethod))
+	p.field("  tolerance", d.Tolerance)
+	p.field("  difference", d.Difference)
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"customs.example/gateway"
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/mtls"
+)
+
+const (
+	// callTimeout bounds every call but the watching ones.
+	callTimeout = time.Minute
+	// maxAnswer is the largest answer taken: a document with what is said of it.
+	maxAnswer = 64 << 20
+	// resumeAfter is the pause before a watch that lost its connection goes on.
+	resumeAfter = time.Second
+)
+
+const environmentHelp = `The connection may come from the environment; flags win. No other variable is read:
+  GATEWAY_ADDR    -addr
+  GATEWAY_CERT    -cert
+  GATEWAY_KEY     -key
+  GATEWAY_CA      -ca
+  GATEWAY_SERVER  -server
+`
+
+// options are the flags of every command. None of the connection has a default: a
+// misspelt variable shows as a missing flag.
+type options struct {
+	addr, cert, key, ca, server string
+	lang, output                string
+}
+
+func (o *options) register(fs *flag.FlagSet, env func(string) string) {
+	fs.StringVar(&o.addr, "addr", env("GATEWAY_ADDR"), "the gateway, as `HOST:PORT`")
+	fs.StringVar(&o.cert, "cert", env("GATEWAY_CERT"), "own certificate, a PEM `FILE`")
+	fs.StringVar(&o.key, "key", env("GATEWAY_KEY"), "own private key, a PEM `FILE`")
+	fs.StringVar(&o.ca, "ca", env("GATEWAY_CA"), "CA of the gateway's certificate, a PEM `FILE`")
+	fs.StringVar(&o.server, "server", env("GATEWAY_SERVER"), "the gateway's identity, a `URI` such as customs://CN/gateway/1")
+	fs.StringVar(&o.lang, "lang", "en", "`LANGUAGE` of faults: "+strings.Join(gateway.Languages, ", "))
+	fs.StringVar(&o.output, "o", "text", "`FORMAT` of output: text, or json with one object on each line")
+}
+
+func (o *options) check() error {
+	for _, f := range []struct{ name, value string }{
+		{"addr", o.addr}, {"cert", o.cert}, {"key", o.key}, {"ca", o.ca}, {"server", o.server},
+	} {
+		if f.value == "" {
+			return fmt.Errorf("-%s or GATEWAY_%s is missing", f.name, strings.ToUpper(f.name))
+		}
+	}
+	if !slices.Contains(gateway.Languages, o.lang) {
+		return fmt.Errorf("-lang %q: want one of %s", o.lang, strings.Join(gateway.Languages, ", "))
+	}
+	if o.output != "text" && o.output != "json" {
+		return fmt.Errorf("-o %q: want text or json", o.output)
+	}
+	return nil
+}
+
+// session is one run's connection and how it prints.
+type session struct {
+	world
+	conn        *grpc.ClientConn
+	submissions exchangev1.SubmissionServiceClient
+	inbox       exchangev1.InboxServiceClient
+	movements   exchangev1.MovementServiceClient
+	lang        string
+	json        bool
+}
+
+// open prepares the connection; it is made with the first call.
+func (o *options) open(w world) (*session, error) {
+	cert, err := mtls.LoadCertificate(o.cert, o.key)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := mtls.LoadRoots(o.ca)
+	if err != nil {
+		return nil, fmt.Errorf("load CA: %w", err)
+	}
+	registry, err := mtls.NewRegistry(time.Now, []mtls.Party{{URI: o.server, Roots: roots}})
+	if err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient(o.addr,
+		grpc.WithTransportCredentials(credentials.NewTLS(registry.ClientConfig(cert, o.server))),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+		grpc.WithUnaryInterceptor(bounded))
+	if err != nil {
+		return nil, fmt.Errorf("-addr: %w", err)
+	}
+	return &session{
+		world: w, conn: conn, lang: o.lang, json: o.output == "json",
+		submissions: exchangev1.NewSubmissionServiceClient(conn),
+		inbox:       exchangev1.NewInboxServiceClient(conn),
+		movements:   exchangev1.NewMovementServiceClient(conn),
+	}, nil
+}
+
+func bounded(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return invoke(ctx, method, req, reply, conn, opts...)
+}
+
+func (s *session) language(ctx context.Context) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "accept-language", s.lang)
+}
+
+// refusals are the codes with which a gateway says no. Others mean that the question
+// did not reach it, or that it could not answer.
+var refusals = []codes.Code{
+	codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition,
+	codes.PermissionDenied, codes.Unauthenticated, codes.OutOfRange, codes.ResourceExhausted,
+}
+
+// answer prints a refusal of the gateway, which becomes errRefused, and returns any
+// other error as it is.
+func (s *session) answer(err error) error {
+	st, ok := status.FromError(err)
+	if err == nil || !ok || !slices.Contains(refusals, st.Code()) {
+		return err
+	}
+	return cmp.Or(s.show(st.Proto(), func(p *page) { p.refusal(st) }), errRefused)
+}
+
+// resume calls watch, which returns when its stream ends, again and again: gateways
+// renew their connections. It ends with the context, or with an error that is more
+// than a lost connection; a first connection that cannot be made is such an error.
+func (s *session) resume(ctx context.Context, watch func() error) error {
+	s.conn.Connect()
+	for state := s.conn.GetState(); state == connectivity.Idle || state == connectivity.Connecting; state = s.conn.GetState() {
+		if !s.conn.WaitForStateChange(ctx, state) {
+			return nil
+		}
+	}
+	met := s.conn.GetState() == connectivity.Ready
+	for {
+		err := watch()
+		lost := errors.Is(err, io.EOF) || status.Code(err) == codes.Unavailable
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case !met || !lost:
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(resumeAfter):
+		}
+	}
+}
+
+// read returns the content of a file, or of the standard input for "-".
+func (s *session) read(file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(s.stdin)
+	}
+	return os.ReadFile(file)
+}
+
+// instant reads an instant, or a day that begins in the zone of the run.
+func (s *session) instant(text string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, text, s.zone)
+	if err != nil {
+		return t, fmt.Errorf("%q is neither an RFC 3339 instant nor a day such as 2026-03-02", text)
+	}
+	return t, nil
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+)
+
+func submit(fs *flag.FlagSet) action {
+	id := fs.String("id", "", "submission `ID`, unique per office; without it the document's own")
+	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
+	return func(ctx context.Context, s *session, operands []string) error {
+		content, err := s.read(operands[0])
+		if err != nil {
+			return err
+		}
+		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to),
+		})
+		return s.submission(sub, err)
+	}
+}
+
+func check(fs *flag.FlagSet) action {
+	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
+	return func(ctx context.Context, s *session, operands []string) error {
+		content, err := s.read(operands[0])
+		if err != nil {
+			return err
+		}
+		r, err := s.submissions.Check(ctx, &exchangev1.CheckRequest{MediaType: mediaType(content), Content: content, To: split(*to)})
+		if err != nil {
+			return err
+		}
+		if err := s.show(r, func(p *page) { p.check(r) }); err != nil {
+			return err
+		}
+		if r.Outcome == "faulty" {
+			return errRefused
+		}
+		return nil
+	}
+}
+
+// mediaType tells canonical JSON from national XML.
+func mediaType(content []byte) string {
+	if bytes.HasPrefix(bytes.TrimSpace(content), []byte("{")) {
+		return "application/json"
+	}
+	return "application/xml"
+}
+
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func showStatus(fs *flag.FlagSet) action {
+	office := fs.String("office", "", "`OFFICE` that submitted it; without it one's own")
+	return func(ctx context.Context, s *session, operands []string) error {
+		sub, err := s.submissions.Get(ctx, &exchangev1.GetSubmissionRequest{SubmissionId: operands[0], Office: *office})
+		return s.submission(sub, err)
+	}
+}
+
+func withdraw(fs *flag.FlagSet) action {
+	reason := fs.String("reason", "", "`WHY`, for the record")
+	return func(ctx context.Context, s *session, operands []string) error {
+		sub, err := s.submissions.Withdraw(ctx, &exchangev1.WithdrawRequest{SubmissionId: operands[0], Reason: *reason})
+		return s.submission(sub, err)
+	}
+}
+
+func (s *session) submission(sub *exchangev1.Submission, err error) error {
+	if err != nil {
+		return err
+	}
+	return s.show(sub, func(p *page) { p.submission(sub) })
+}
+
+func list(fs *flag.FlagSet) action {
+	var r exchangev1.ListSubmissionsRequest
+	fs.StringVar(&r.State, "state", "", "only submissions in `STATE`: arrived, faulty, held, joined, withdrawn, expired, message")
+	fs.StringVar(&r.MessageState, "message-state", "", "only those whose message is in `STATE`: queued, sent, received, accepted, refused, dead ...")
+	fs.StringVar(&r.Kind, "kind", "", "only documents of `KIND`, such as Manifest")
+	fs.StringVar(&r.Batch, "batch", "", "only those of `BATCH`")
+	since := fs.String("since", "", "only those received since `WHEN`: an instant or a day")
+	limit := fs.Int("limit", 50, "at most this `NUMBER`; 0 lists all")
+	return func(ctx context.Context, s *session, _ []string) error {
+		if *since != "" {
+			t, err := s.instant(*since)
+			if err != nil {
+				return fmt.Errorf("-since: %w", err)
+			}
+			r.Since = timestamppb.New(t)
+		}
+		subs, err := pages(*limit, func(size int32, token string) ([]*exchangev1.Submission, string, error) {
+			r.PageSize, r.PageToken = size, token
+			answer, err := s.submissions.List(ctx, &r)
+			return answer.GetSubmissions(), answer.GetNextPageToken(), err
+		})
+		if err != nil {
+			return err
+		}
+		return showAll(s, subs, (*page).submissions)
+	}
+}
+
+// maxPage is the most that the gateway lists at once.
+const maxPage = 500
+
+// pages reads pages until there are limit elements or no more; limit 0 is no limit.
+func pages[T any](limit int, next func(size int32, token string) ([]T, string, error)) ([]T, error) {
+	var all []T
+	for token := ""; ; {
+		size := maxPage
+		if limit > 0 {
+			size = min(size, limit-len(all))
+		}
+		some, more, err := next(int32(size), token)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+		if more == "" || limit > 0 && len(all) >= limit {
+			return all, nil
+		}
+		token = more
+	}
+}
+
+func watch(fs *flag.FlagSet) action {
+	after := fs.Int64("after", 0, "begin after this commit `NUMBER`, as printed; 0 is the beginning")
+	return func(ctx context.Context, s *session, _ []string) error {
+		return s.resume(ctx, func() error {
+			stream, err := s.submissions.Watch(ctx, &exchangev1.WatchRequest{After: *after})
+			if err != nil {
+				return err
+			}
+			for {
+				e, err := stream.Recv()
+				if err != nil {
+					return err
+				}
+				if err := s.show(e, func(p *page) { p.event(e) }); err != nil {
+					return err
+				}
+				*after = e.Commit
+			}
+		})
+	}
+}
+
+func explain(fs *flag.FlagSet) action {
+	xpath := fs.String("xpath", "", "only the element or attribute of the sent XML at `XPATH`")
+	return func(ctx context.Context, s *session, operands []string) error {
+		r, err := s.submissions.Explain(ctx, &exchangev1.ExplainRequest{SubmissionId: operands[0], Xpath: *xpath})
+		if err != nil {
+			return err
+		}
+		return s.show(r, func(p *page) { p.explanation(r) })
+	}
+}

@@ -1,0 +1,336 @@
+package gateway
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "customs.example/"
+
+// order is every package, low to high: a package imports only packages before it. The
+// commands come after all of these. When this fails, move the code, not the line.
+var order = []string{
+	"gateway",
+	"gateway/api/customs/v1",
+	"gateway/api/exchange/v1",
+	"gateway/document",
+	"gateway/document/documenttest",
+	"gateway/mtls",
+	"gateway/codelist",
+	"gateway/xmltree",
+	"gateway/expr",
+	"gateway/validate",
+	"gateway/mapping",
+	"gateway/release",
+	"gateway/reconcile",
+	"gateway/schema",
+	"gateway/seal",
+	"gateway/peer",
+	"gateway/store",
+	"gateway/flow",
+	"gateway/server",
+}
+
+// data are the embedded files with their test tools: they import nothing of ours, and
+// only commands import them.
+var data = []string{"mappings", "xsd", "xsd/instance"}
+
+// narrow are the commands that may not import whatever they like.
+var narrow = map[string][]string{
+	"cmd/gatewayctl": {"gateway", "gateway/api/exchange/v1", "gateway/mtls"},
+}
+
+// testOnly are the packages that exist for the tests of others.
+var testOnly = []string{"gateway/document/documenttest", "xsd/instance"}
+
+// owners says which packages may import a technology, by the beginning of its path. A
+// path that ends in a slash stands for every package below it.
+var owners = []struct {
+	technology string
+	packages   []string
+}{
+	{"C", []string{"gateway/schema"}},
+	{"github.com/lestrrat-go/libxml2", []string{"gateway/schema"}},
+	{"github.com/beevik/etree", []string{"gateway/mapping"}},
+	{"cel.dev/", []string{"gateway/expr"}},
+	{"database/sql", []string{"gateway/store"}},
+	{"modernc.org/sqlite", []string{"gateway/store"}},
+	{"github.com/pressly/goose", []string{"gateway/store"}},
+	{"github.com/goccy/go-yaml", []string{"gateway/document", "cmd/"}},
+	// peer, server and the commands hand on configurations that mtls has made.
+	{"crypto/tls", []string{"gateway/mtls", "gateway/peer", "gateway/server", "cmd/"}},
+	// seal reads the keys of signatures, which are no TLS keys.
+	{"crypto/x509", []string{"gateway/mtls", "gateway/seal", "cmd/"}},
+	{"net/http", []string{"gateway/server", "gateway/api/exchange/v1", "cmd/"}},
+	{"google.golang.org/grpc", []string{"gateway/peer", "gateway/server", "gateway/api/exchange/v1", "cmd/"}},
+	{"github.com/grpc-ecosystem/grpc-gateway", []string{"gateway/server", "gateway/api/exchange/v1"}},
+	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/server"}},
+	{"google.golang.org/protobuf", []string{"gateway/", "cmd/"}},
+	{"github.com/prometheus", []string{"gateway/server", "cmd/"}},
+	{"github.com/google/uuid", []string{"cmd/"}},
+	{"pgregory.net/rapid", testOnly},
+	{"github.com/google/go-cmp", testOnly},
+}
+
+// partnerNames are words of the partners' formats, which belong in tables and schemas.
+var partnerNames = regexp.MustCompile(`Pakage|Palleite|Palletei|AutoPreliminary|RwPreliminary|RWPreliminary|ESADout|NotifPI|Notif_|ReqPI|ReqPIDelete|` +
+	`PIATTransport|PITransit|TDSolution|catpi|EECEDoc|KGOrganization|RFOrganization|MT[1-9][0-9]{3}`)
+
+// source is one Go file of the module.
+type source struct {
+	name string // from the module's root
+	pkg  string // its directory
+	test bool
+	file *ast.File
+}
+
+// sources parses every Go file of the module, whatever directory it lies in.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var out []source
+	fset := token.NewFileSet()
+	err := fs.WalkDir(os.DirFS(".."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if base := d.Name(); len(base) > 1 && base[0] == '.' || name == "bin" || name == "out" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(name) != ".go" {
+			return nil
+		}
+		f, err := parser.ParseFile(fset, filepath.Join("..", name), nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		out = append(out, source{name, path.Dir(name), strings.HasSuffix(name, "_test.go"), f})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (s source) imports() []string {
+	var out []string
+	for _, i := range s.file.Imports {
+		p, err := strconv.Unquote(i.Path.Value)
+		if err != nil {
+			panic(err) // the parser has read it
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// ours is the directory of an imported package of the module.
+func ours(imported string) (string, bool) {
+	return strings.CutPrefix(imported, module)
+}
+
+// mayImport explains why a package may not import another of ours, if so.
+func mayImport(pkg, imported string) error {
+	switch {
+	case slices.Contains(testOnly, imported):
+		return fmt.Errorf("%s is for tests", imported)
+	case slices.Contains(data, pkg):
+		return fmt.Errorf("data imports nothing of ours")
+	case narrow[pkg] != nil:
+		if !slices.Contains(narrow[pkg], imported) {
+			return fmt.Errorf("it may import only %v", narrow[pkg])
+		}
+	case strings.HasPrefix(imported, "cmd/"):
+		return fmt.Errorf("nothing imports a command")
+	case strings.HasPrefix(pkg, "cmd/"):
+	case slices.Contains(data, imported):
+		return fmt.Errorf("only commands import data")
+	case slices.Index(order, imported) >= slices.Index(order, pkg):
+		return fmt.Errorf("%s comes later in the order", imported)
+	}
+	return nil
+}
+
+func TestLayers(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		for _, i := range s.imports() {
+			if dir, ok := ours(i); ok {
+				if err := mayImport(s.pkg, dir); err != nil {
+					t.Errorf("%s imports %s: %v", s.name, dir, err)
+				}
+			}
+		}
+	}
+}
+
+func TestLayersRefuse(t *testing.T) {
+	for _, tt := range []struct {
+		pkg, imported string
+		ok            bool
+	}{
+		{"gateway/store", "gateway/document", true},
+		{"gateway/document", "gateway/store", false},
+		{"gateway/document", "gateway/document", false},
+		{"gateway/flow", "mappings", false},
+		{"gateway/flow", "gateway/unknown", true}, // is told by TestPlaces
+		{"mappings", "gateway", false},
+		{"xsd/instance", "xsd", false},
+		{"cmd/gatewayd", "mappings", true},
+		{"cmd/gatewayd", "xsd/instance", false},
+		{"cmd/gatewayd", "cmd/gatewayctl", false},
+		{"cmd/gatewayctl", "gateway/mtls", true},
+		{"cmd/gatewayctl", "gateway/document", false},
+	} {
+		if err := mayImport(tt.pkg, tt.imported); (err == nil) != tt.ok {
+			t.Errorf("%s imports %s: %v", tt.pkg, tt.imported, err)
+		}
+	}
+}
+
+// TestOwners holds every technology from outside, and some of the standard library, to
+// its owners.
+func TestOwners(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		for _, i := range s.imports() {
+			if _, ok := ours(i); ok {
+				continue
+			}
+			known := !strings.Contains(strings.Split(i, "/")[0], ".") // the standard library's have no dot
+			for _, o := range owners {
+				if i != o.technology && !strings.HasPrefix(i, strings.TrimSuffix(o.technology, "/")+"/") {
+					continue
+				}
+				known = true
+				if !slices.ContainsFunc(o.packages, func(p string) bool {
+					return p == s.pkg || strings.HasSuffix(p, "/") && strings.HasPrefix(s.pkg, p)
+				}) {
+					t.Errorf("%s imports %s, which belongs to %v", s.name, i, o.packages)
+				}
+			}
+			if !known {
+				t.Errorf("%s imports %s, which has no owner", s.name, i)
+			}
+		}
+	}
+}
+
+// TestPlaces holds Go files to known packages, and C to its only one.
+func TestPlaces(t *testing.T) {
+	for _, s := range sources(t) {
+		switch {
+		case slices.Contains(order, s.pkg), slices.Contains(data, s.pkg):
+		case path.Dir(s.pkg) == "cmd":
+		case s.test && s.pkg == "gateway/api":
+		default:
+			t.Errorf("%s: its package is not in the order", s.name)
+		}
+	}
+	for _, pkg := range slices.Concat(order, data) {
+		if _, err := os.Stat(filepath.Join("..", pkg)); err != nil {
+			t.Errorf("in the order, and nowhere else: %v", err)
+		}
+	}
+	err := filepath.WalkDir("..", func(name string, d fs.DirEntry, err error) error {
+		if ext := filepath.Ext(name); (ext == ".c" || ext == ".h") && filepath.Dir(name) != "schema" && filepath.Dir(name) != filepath.Join("..", "gateway", "schema") {
+			t.Errorf("%s: C belongs to schema", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A package comment says what the package owns and what it refuses.
+func TestPackageComments(t *testing.T) {
+	comments := map[string][]string{}
+	for _, s := range sources(t) {
+		if s.test && s.pkg != "gateway/api" || ast.IsGenerated(s.file) {
+			continue
+		}
+		if doc := s.file.Doc.Text(); doc != "" {
+			comments[s.pkg] = append(comments[s.pkg], doc)
+		} else if comments[s.pkg] == nil {
+			comments[s.pkg] = []string{}
+		}
+	}
+	for pkg, docs := range comments {
+		if len(docs) != 1 {
+			t.Errorf("%s has %d package comments", pkg, len(docs))
+			continue
+		}
+		if !strings.HasPrefix(docs[0], "Package ") && !strings.HasPrefix(docs[0], "Command ") {
+			t.Errorf("%s: its comment begins with %.20q", pkg, docs[0])
+		}
+		if text := strings.Join(strings.Fields(docs[0]), " "); strings.Count(text+" ", ". ") < 2 {
+			t.Errorf("%s: its comment is one sentence", pkg)
+		}
+	}
+}
+
+func TestGoSpeaksNoPartnersLanguage(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || s.pkg == "cmd/demo" || s.pkg == "cmd/partnersim" || ast.IsGenerated(s.file) {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Ident:
+				if partnerNames.MatchString(n.Name) {
+					t.Errorf("%s: identifier %s", s.name, n.Name)
+				}
+			case *ast.BasicLit:
+				if partnerNames.MatchString(n.Value) {
+					t.Errorf("%s: text %s", s.name, n.Value)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// The top level is the house's front: six directories, and what tools demand.
+func TestTopLevel(t *testing.T) {
+	house := []string{"cmd", "gateway", "mappings", "xsd", "testdata", "certs", "go.mod", "README.md"}
+	demanded := []string{
+		".git", ".gitignore", ".gitattributes", ".golangci.yml", ".ci", "Makefile", "LICENSE", "go.sum",
+		"bin", "out", // built, never committed
+	}
+	entries, err := os.ReadDir("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, e := range entries {
+		found = append(found, e.Name())
+		tool := !e.IsDir() && (strings.HasSuffix(e.Name(), ".mod") || strings.HasSuffix(e.Name(), ".sum"))
+		if !tool && !slices.Contains(house, e.Name()) && !slices.Contains(demanded, e.Name()) {
+			t.Errorf("%s has no place at the top level", e.Name())
+		}
+	}
+	for _, name := range house {
+		if !slices.Contains(found, name) {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package server
+
+import (
+	"context"
+	"net"
+	"slices"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"customs.example/gateway"
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+)
+
+// methods lists every RPC of our services as a call names it.
+func methods() []string {
+	var out []string
+	services := exchangev1.File_exchange_v1_exchange_proto.Services()
+	for i := range services.Len() {
+		s := services.Get(i)
+		for j := range s.Methods().Len() {
+			out = append(out, "/"+string(s.FullName())+"/"+string(s.Methods().Get(j).Name()))
+		}
+	}
+	return out
+}
+
+// memory is a caller on the in-memory listener whose identity REST has verified.
+func memory(uri string) context.Context {
+	ctx := peer.NewContext(context.Background(), &peer.Peer{Addr: address(inMemory)})
+	return metadata.NewIncomingContext(ctx, metadata.Pairs(identityHeader, uri))
+}
+
+type address string
+
+func (a address) Network() string { return string(a) }
+func (a address) String() string  { return string(a) }
+
+var _ net.Addr = address("")
+
+// TestEveryCallEveryRole walks all RPCs and all roles: a role may call exactly what its
+// rights name, and an RPC that names no right may be called by nobody.
+func TestEveryCallEveryRole(t *testing.T) {
+	// What each role may call, written out: a change here is a change of policy.
+	may := map[Role][]string{
+		Post: {
+			"Submit", "Check", "Withdraw", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
+			"Find", "MovementService/Get", "RecordArrival",
+		},
+		System: {
+			"Submit", "Check", "Withdraw", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
+			"InboxService/List", "InboxService/Get", "InboxService/Watch", "Acknowledge", "Find", "MovementService/Get",
+		},
+		Analyst: {},
+		Partner: {"Deliver"},
+	}
+	for role := range Roles {
+		if _, ok := may[role]; !ok {
+			t.Errorf("the role %s is not in this test", role)
+		}
+		a := newAccess(nil, []Caller{{URI: "customs://XX/" + string(role), Role: role, Offices: []string{"1"}}})
+		for _, method := range methods() {
+			want := slices.ContainsFunc(may[role], func(name string) bool {
+				return method == "/exchange.v1."+name || method[len(method)-len(name)-1:] == "/"+name
+			})
+			_, err := a.admit(memory("customs://XX/"+string(role)), method)
+			if (err == nil) != want {
+				t.Errorf("%s calling %s: %v, want admitted %v", role, method, err, want)
+			}
+			if err != nil && status.Code(err) != codes.PermissionDenied {
+				t.Errorf("%s calling %s: code %v", role, method, status.Code(err))
+			}
+		}
+	}
+}
+
+func TestEveryCallNamesARight(t *testing.T) {
+	for _, method := range methods() {
+		if RightOf(method) == exchangev1.Right_RIGHT_UNSPECIFIED {
+			t.Errorf("%s names no right: nobody may call it", method)
+		}
+	}
+	if r := RightOf("/exchange.v1.SubmissionService/Nothing"); r != exchangev1.Right_RIGHT_UNSPECIFIED {
+		t.Errorf("an unknown method names the right %v", r)
+	}
+	if RightOf("/grpc.health.v1.Health/Check") != exchangev1.Right_RIGHT_UNSPECIFIED {
+		t.Error("a foreign service names a right of ours")
+	}
+}
+
+func TestStrangersAreNotAdmitted(t *testing.T) {
+	a := newAccess(nil, []Caller{{URI: "customs://CN/office/0603/post/1", Role: Post, Offices: []string{"0603"}}})
+	method := methods()[0]
+	if _, err := a.admit(memory("customs://CN/office/0603/post/2"), method); status.Code(err) != codes.PermissionDenied {
+		t.Errorf("an unbound identity: %v", err)
+	}
+	if _, err := a.admit(context.Background(), method); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("no connection: %v", err)
+	}
+	// The identity header is believed from the in-memory listener only.
+	wire := metadata.NewIncomingContext(peer.NewContext(context.Background(), &peer.Peer{Addr: address("tcp")}),
+		metadata.Pairs(identityHeader, "customs://CN/office/0603/post/1"))
+	if _, err := a.admit(wire, method); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("an identity header from the wire: %v", err)
+	}
+	twice := metadata.NewIncomingContext(peer.NewContext(context.Background(), &peer.Peer{Addr: address(inMemory)}),
+		metadata.Pairs(identityHeader, "customs://CN/office/0603/post/1", identityHeader, "customs://CN/office/0603/post/1"))
+	if _, err := a.admit(twice, method); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("two identities: %v", err)
+	}
+}
+
+func TestInterceptorsPassTheCaller(t *testing.T) {
+	a := newAccess(nil, []Caller{{URI: "customs://CN/system/national", Role: System, Offices: []string{"0603"}}})
+	_, err := a.unary(memory("customs://CN/system/national"), nil, &grpc.UnaryServerInfo{FullMethod: "/exchange.v1.InboxService/List"},
+		func(ctx context.Context, _ any) (any, error) {
+			if c := callerOf(ctx); c.Role != System || c.office() != "0603" {
+				t.Errorf("caller %+v", c)
+			}
+			if _, ok := ctx.Deadline(); !ok {
+				t.Error("no deadline is imposed")
+			}
+			return nil, nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFaultCodesThatAreNotInvalidArgumentExist(t *testing.T) {
+	for code := range statusCodes {
+		if !slices.ContainsFunc(catalogue(), func(c string) bool { return c == string(code) }) {
+			t.Errorf("%s is in no catalogue", code)
+		}
+	}
+}
+
+func catalogue() (codes []string) {
+	for _, e := range gateway.Catalogue() {
+		codes = append(codes, string(e.Code))
+	}
+	return codes
+}

@@ -1,0 +1,324 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"customs.example/gateway"
+)
+
+func ids[T any](recs []T, id func(T) string) []string {
+	out := []string{}
+	for _, r := range recs {
+		out = append(out, id(r))
+	}
+	return out
+}
+
+func submissionIDs(subs []Submission) []string {
+	return ids(subs, func(s Submission) string { return s.ID })
+}
+func messageIDs(ms []Message) []string {
+	return ids(ms, func(m Message) string { return string(m.ID) })
+}
+func movementIDs(ms []Movement) []string {
+	return ids(ms, func(m Movement) string { return string(m.ID) })
+}
+func inboundIDs(ms []Inbound) []string {
+	return ids(ms, func(m Inbound) string { return string(m.ID) })
+}
+
+func want(t *testing.T, what string, want, got []string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func TestNothingIsFoundInAnEmptyStore(t *testing.T) {
+	r, ctx := open(t).Read(), t.Context()
+	for what, err := range map[string]error{
+		"arrival":             second(r.Arrival(ctx, DoorSubmit, "0603", "x")),
+		"submission":          second(r.Submission(ctx, "0603", "x")),
+		"message":             second(r.Message(ctx, "x")),
+		"message by document": second(r.MessageByDocument(ctx, "x", "RU")),
+		"announced":           second(r.Announced(ctx, "x", "x")),
+		"inbound":             second(r.Inbound(ctx, "x")),
+		"inbound by document": second(r.InboundByDocument(ctx, "x")),
+		"movement":            second(r.Movement(ctx, "x")),
+	} {
+		if !errors.Is(err, ErrNotFound) || IgnoreNotFound(err) != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if at, err := r.NextDue(ctx, "RU"); err != nil || !at.IsZero() {
+		t.Errorf("next due %v, %v", at, err)
+	}
+	if ms, err := r.MovementsBy(ctx, nil, 0, 10); err != nil || ms != nil {
+		t.Errorf("movements by nothing: %v, %v", ms, err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestArrivalsWaitUntilTheyAreJudged(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	for _, a := range []Arrival{
+		{Door: DoorSubmit, Party: "0603", ID: "one"}, {Door: DoorPeer, Party: "RU", ID: "one"},
+		{Door: DoorSubmit, Party: "0603", ID: "two", Judged: true}, {Door: DoorSubmit, Party: "9402", ID: "one"},
+	} {
+		do(t, s, func(tx *Tx) error { return tx.PutArrival(a) })
+	}
+	got := ids(must(s.Read().Unjudged(ctx))(t), func(a Arrival) string { return a.Door + " " + a.Party + " " + a.ID })
+	want(t, "unjudged", []string{"submit 0603 one", "peer RU one", "submit 9402 one"}, got)
+}
+
+func TestHeldPartsAreFoundByTheirKeyAndTime(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	for i, sub := range []Submission{
+		{ID: "b", Route: "r", JoinKey: "k", State: gateway.Held, Expires: now},
+		{ID: "a", Route: "r", JoinKey: "k", State: gateway.Held, Expires: now.Add(1)},
+		{ID: "joined", Route: "r", JoinKey: "k", State: gateway.Joined, Expires: now},
+		{ID: "other key", Route: "r", JoinKey: "K", State: gateway.Held},
+		{ID: "other route", Route: "R", JoinKey: "k", State: gateway.Held, Expires: now.Add(-time.Hour)},
+	} {
+		sub.Office = fmt.Sprint(i)
+		do(t, s, func(tx *Tx) error { return tx.PutSubmission(sub) })
+	}
+	want(t, "held", []string{"b", "a"}, submissionIDs(must(s.Read().Held(ctx, "r", "k"))(t)))
+	past := submissionIDs(must(s.Read().HeldPast(ctx, now))(t))
+	slices.Sort(past)
+	want(t, "past", []string{"b", "other route"}, past)
+	do(t, s, func(tx *Tx) error { // a unit sees what it has written itself
+		err := tx.PutSubmission(Submission{Office: "0", ID: "b", Route: "r", JoinKey: "k", State: gateway.Withdrawn})
+		want(t, "held within the unit", []string{"a"}, submissionIDs(must(tx.Held(ctx, "r", "k"))(t)))
+		return err
+	})
+}
+
+func TestJoinedPartsStandInOrderOfTheirPart(t *testing.T) {
+	s := open(t)
+	for _, sub := range []Submission{
+		{ID: "1", Part: "vehicle", MessageID: "m"}, {ID: "2", Part: "manifest", MessageID: "m"}, {ID: "3", Part: "manifest", MessageID: "n"},
+	} {
+		do(t, s, func(tx *Tx) error { return tx.PutSubmission(sub) })
+	}
+	want(t, "joined", []string{"2", "1"}, submissionIDs(must(s.Read().Joined(t.Context(), "m"))(t)))
+}
+
+func TestSubmissionFilters(t *testing.T) {
+	s := open(t)
+	do(t, s, func(tx *Tx) error {
+		return errors.Join(tx.PutMessage(Message{ID: "m", State: gateway.Dead}), tx.PutMessage(Message{ID: "n", State: gateway.Queued}))
+	})
+	for _, sub := range []Submission{
+		{Office: "0603", ID: "1", Kind: "Manifest", Batch: "B", State: gateway.Held, Received: now},
+		{Office: "0603", ID: "2", Kind: "Manifest", State: gateway.Sent, MessageID: "m", Received: now.Add(time.Hour)},
+		{Office: "9402", ID: "3", Kind: "VehicleReport", Batch: "B", State: gateway.Sent, MessageID: "n", Received: now.Add(2 * time.Hour)},
+		{Office: "0705", ID: "4", Kind: "Manifest", Batch: "B", State: gateway.Held, Received: now.Add(3 * time.Hour)},
+	} {
+		do(t, s, func(tx *Tx) error { return tx.PutSubmission(sub) })
+	}
+	own := []string{"0603", "9402"}
+	for _, tt := range []struct {
+		name   string
+		filter SubmissionFilter
+		want   []string
+	}{
+		{"own offices, newest first", SubmissionFilter{Offices: own}, []string{"3", "2", "1"}},
+		{"no office", SubmissionFilter{}, []string{}},
+		{"state", SubmissionFilter{Offices: own, State: gateway.Sent}, []string{"3", "2"}},
+		{"message state", SubmissionFilter{Offices: own, MessageState: gateway.Dead}, []string{"2"}},
+		{"kind", SubmissionFilter{Offices: own, Kind: "Manifest"}, []string{"2", "1"}},
+		{"batch", SubmissionFilter{Offices: own, Batch: "B"}, []string{"3", "1"}},
+		{"since, inclusive", SubmissionFilter{Offices: own, Since: now.Add(time.Hour).In(time.FixedZone("", -3600))}, []string{"3", "2"}},
+		{"before", SubmissionFilter{Offices: own, Before: 4}, []string{"2", "1"}},
+		{"limit", SubmissionFilter{Offices: own, Limit: 1}, []string{"3"}},
+		{"all at once", SubmissionFilter{Offices: own, State: gateway.Sent, MessageState: gateway.Queued, Kind: "VehicleReport", Batch: "B", Since: now, Before: 9, Limit: 1}, []string{"3"}},
+		{"quotes", SubmissionFilter{Offices: []string{"' OR 1=1 --"}}, []string{}},
+	} {
+		if tt.filter.Limit == 0 {
+			tt.filter.Limit = 10
+		}
+		want(t, tt.name, tt.want, submissionIDs(must(s.Read().Submissions(t.Context(), tt.filter))(t)))
+	}
+}
+
+// Whatever the page size, paging by commit number shows everything once, in order.
+func TestPagesNeverPartACommit(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	var newest, oldest []string
+	for i, n := range []int{1, 3, 2, 1} {
+		var commit []string
+		do(t, s, func(tx *Tx) error {
+			for j := range n {
+				id := fmt.Sprintf("%d%d", i, j)
+				commit = append(commit, id)
+				err := errors.Join(
+					tx.PutSubmission(submission(id)),
+					tx.PutInbound(Inbound{ID: gateway.MessageID(id), State: gateway.Accepted}),
+					tx.PutMovement(Movement{ID: gateway.MovementID(id)}, []Identifier{{"vehicle", "A1"}}))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		oldest = append(oldest, commit...)
+		newest = append(slices.Clone(commit), newest...)
+	}
+	offices, vehicle := []string{"0603"}, []Identifier{{"vehicle", "A1"}}
+	for limit := 1; limit < 9; limit++ {
+		var subs, after, inbox, moves []string
+		for before := gateway.Commit(0); ; {
+			page := must(s.Read().Submissions(ctx, SubmissionFilter{Offices: offices, Before: before, Limit: limit}))(t)
+			if subs = append(subs, submissionIDs(page)...); len(page) == 0 {
+				break
+			}
+			before = page[len(page)-1].Commit
+		}
+		for last := gateway.Commit(0); ; {
+			page := must(s.Read().SubmissionsAfter(ctx, offices, last, limit))(t)
+			if after = append(after, submissionIDs(page)...); len(page) == 0 {
+				break
+			}
+			last = page[len(page)-1].Commit
+		}
+		for last := gateway.Commit(0); ; {
+			page := must(s.Read().Inbox(ctx, InboxFilter{After: last, Limit: limit}))(t)
+			if inbox = append(inbox, inboundIDs(page)...); len(page) == 0 {
+				break
+			}
+			last = page[len(page)-1].Commit
+		}
+		for before := gateway.Commit(0); ; {
+			page := must(s.Read().MovementsBy(ctx, vehicle, before, limit))(t)
+			if moves = append(moves, movementIDs(page)...); len(page) == 0 {
+				break
+			}
+			before = page[len(page)-1].Commit
+		}
+		want(t, fmt.Sprint("submissions by ", limit), newest, subs)
+		want(t, fmt.Sprint("submissions after, by ", limit), oldest, after)
+		want(t, fmt.Sprint("inbox by ", limit), oldest, inbox)
+		want(t, fmt.Sprint("movements by ", limit), newest, moves)
+	}
+}
+
+func TestDueKeepsTheOrderOfAChain(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	put := func(ms ...Message) {
+		do(t, s, func(tx *Tx) error {
+			for _, m := range ms {
+				if m.Recipient == "" {
+					m.Recipient = "RU"
+				}
+				if err := tx.PutMessage(m); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	due := func() []string { return messageIDs(must(s.Read().Due(ctx, "RU", now, 10))(t)) }
+	next := func() time.Duration { return must(s.Read().NextDue(ctx, "RU"))(t).Sub(now) }
+
+	first := Message{ID: "first", Chain: "first", State: gateway.Queued, NextAttempt: now.Add(time.Minute), Sequence: 1}
+	put(first,
+		Message{ID: "amended", Chain: "first", State: gateway.Queued, NextAttempt: now.Add(-time.Hour), Sequence: 2},
+		Message{ID: "other", Chain: "other", State: gateway.Received, NextAttempt: now, Sequence: 3},
+		Message{ID: "third", Chain: "third", State: gateway.Sending, NextAttempt: now.Add(-time.Second), Sequence: 4},
+		Message{ID: "kz", Chain: "kz", Recipient: "KZ", State: gateway.Queued, NextAttempt: now, Sequence: 5},
+		Message{ID: "done", Chain: "done", State: gateway.Accepted, NextAttempt: now, Sequence: 6})
+	want(t, "while the first waits", []string{"third", "other"}, due())
+	want(t, "at most one", []string{"third"}, messageIDs(must(s.Read().Due(ctx, "RU", now, 1))(t)))
+	if got := next(); got != -time.Second {
+		t.Errorf("next due in %v", got)
+	}
+	for _, id := range []gateway.MessageID{"other", "third"} {
+		put(Message{ID: id, State: gateway.Accepted, Sequence: 3})
+	}
+	// What its chain keeps back is not due: nobody is woken for it.
+	if got := next(); got != time.Minute {
+		t.Errorf("next due in %v", got)
+	}
+	want(t, "none", []string{}, due())
+	for _, final := range []gateway.MessageState{gateway.Accepted, gateway.Refused, gateway.Dead, gateway.Settled, gateway.Unsigned} {
+		first.State = final
+		put(first)
+		want(t, "after the first is "+string(final), []string{"amended"}, due())
+	}
+	// Two of one commit go one after the other too.
+	put(Message{ID: "x2", Chain: "x", State: gateway.Queued, NextAttempt: now, Sequence: 9},
+		Message{ID: "x1", Chain: "x", State: gateway.Queued, NextAttempt: now, Sequence: 9})
+	want(t, "of one commit", []string{"amended", "x1"}, due())
+}
+
+func TestInboxListsWhatWasAccepted(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	for _, in := range []Inbound{
+		{ID: "1", Kind: "Manifest", State: gateway.Accepted, DocumentID: "d"},
+		{ID: "2", Kind: "Manifest", State: gateway.Refused, DocumentID: "e"},
+		{ID: "3", Kind: "Answer", State: gateway.Accepted, AcknowledgedBy: "customs://CN/system/national", AcknowledgedAt: now},
+		{ID: "4", Kind: "Answer", State: gateway.Parked},
+	} {
+		do(t, s, func(tx *Tx) error { return tx.PutInbound(in) })
+	}
+	for _, tt := range []struct {
+		filter InboxFilter
+		want   []string
+	}{
+		{InboxFilter{}, []string{"1", "3"}},
+		{InboxFilter{Kind: "Answer"}, []string{"3"}},
+		{InboxFilter{Unacknowledged: true}, []string{"1"}},
+		{InboxFilter{After: 1}, []string{"3"}},
+		{InboxFilter{Kind: "Answer", Unacknowledged: true}, []string{}},
+	} {
+		tt.filter.Limit = 10
+		want(t, fmt.Sprintf("%+v", tt.filter), tt.want, inboundIDs(must(s.Read().Inbox(ctx, tt.filter))(t)))
+	}
+	if in, err := s.Read().InboundByDocument(ctx, "d"); err != nil || in.ID != "1" {
+		t.Errorf("by document: %v, %v", in.ID, err)
+	}
+	if _, err := s.Read().InboundByDocument(ctx, "e"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a refused document was found: %v", err)
+	}
+}
+
+func TestMovementsByAnyIdentifier(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	put := func(id gateway.MovementID, by ...Identifier) {
+		do(t, s, func(tx *Tx) error { return tx.PutMovement(Movement{ID: id, Opened: now}, by) })
+	}
+	put("1", Identifier{"vehicle", "A1"}, Identifier{"batch", "7"})
+	put("2", Identifier{"vehicle", "B2"}, Identifier{"seal", "A1"})
+	put("3", Identifier{"vehicle", "A1"})
+	put("1", Identifier{"vehicle", "A1"}, Identifier{"seal", "S9"}) // found by more, and changed last
+	for _, tt := range []struct {
+		by   []Identifier
+		want []string
+	}{
+		{[]Identifier{{"vehicle", "A1"}}, []string{"1", "3"}},
+		{[]Identifier{{"", "A1"}}, []string{"1", "3", "2"}},
+		{[]Identifier{{"batch", "7"}, {"seal", "S9"}, {"vehicle", "B2"}}, []string{"1", "2"}},
+		{[]Identifier{{"batch", "A1"}}, []string{}},
+		{[]Identifier{{"", "a1"}}, []string{}},
+	} {
+		want(t, fmt.Sprint(tt.by), tt.want, movementIDs(must(s.Read().MovementsBy(ctx, tt.by, 0, 10))(t)))
+	}
+}
+
+func TestAnnouncedNamesTheLatestMessage(t *testing.T) {
+	s := open(t)
+	for _, id := range []gateway.MessageID{"m", "n"} {
+		do(t, s, func(tx *Tx) error { return tx.PutAnnounced("cn-ru", "batch 7", id) })
+	}
+	if got := must(s.Read().Announced(t.Context(), "cn-ru", "batch 7"))(t); got != "n" {
+		t.Errorf("got %q", got)
+	}
+}
