@@ -1,0 +1,289 @@
+package mappings_test
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/document/documenttest"
+	"customs.example/gateway/mapping"
+	"customs.example/gateway/schema"
+	"customs.example/gateway/xmltree"
+	"customs.example/xsd"
+	"customs.example/xsd/instance"
+)
+
+// official is the directory of files that are not ours to publish; "" without them.
+func official(t *testing.T) string {
+	dir := os.Getenv("CUSTOMS_OFFICIAL")
+	if dir == "" {
+		t.Log("CUSTOMS_OFFICIAL is not set: only our own documents are tested")
+	}
+	return dir
+}
+
+// Public test instances of China come back element by element.
+func TestPublicManifestsComeBack(t *testing.T) {
+	dir := official(t)
+	if dir == "" {
+		return
+	}
+	d := load(t)
+	for file, id := range map[string]string{"public-MT1401.xml": "cn/mt1401.v1", "public-MT2401.xml": "cn/mt2401.v1"} {
+		t.Run(file, func(t *testing.T) {
+			raw, err := os.ReadFile(filepath.Join(dir, "samples", "cn", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			table := d.table(t, id)
+			sent := d.conforming(t, table, raw)
+			decoded := table.Decode(sent)
+			if len(decoded.Faults) > 0 || len(decoded.Unread) > 0 {
+				t.Fatalf("decode: %v unread %v", lines(decoded.Faults), decoded.Unread)
+			}
+			encoded, _, faults := table.Encode(decoded.Document, false)
+			if len(faults) > 0 {
+				t.Fatal(lines(faults))
+			}
+			back := d.conforming(t, table, encoded.Bytes())
+			if diff := cmp.Diff(canonical(sent.Root), canonical(back.Root)); diff != "" {
+				t.Errorf("-sent +back:\n%s", diff)
+			}
+		})
+	}
+}
+
+// canonical writes an element by names, attributes and texts alone: prefixes and
+// blanks between elements do not count.
+func canonical(e *xmltree.Element) []string {
+	var out []string
+	for c := range e.Walk() {
+		line := c.Name.String()
+		var attrs []string
+		for _, a := range c.Attrs {
+			attrs = append(attrs, fmt.Sprintf(" %s=%q", a.Name, a.Value))
+		}
+		slices.Sort(attrs)
+		out = append(out, line+strings.Join(attrs, "")+" "+strings.TrimSpace(c.Text))
+	}
+	return out
+}
+
+func TestRussianSamplesAreRead(t *testing.T) {
+	dir := official(t)
+	if dir == "" {
+		return
+	}
+	d := load(t)
+	for file, id := range map[string]string{
+		"AutoPreliminary.xml": "ru/auto-preliminary.v1", "Notif_PIResult_ok.xml": "ru/notif-pi-result.v1", "Notif_PIResult_reject.xml": "ru/notif-pi-result.v1",
+	} {
+		t.Run(file, func(t *testing.T) {
+			raw, err := os.ReadFile(filepath.Join(dir, "samples", "ru-eaeu", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			table := d.table(t, id)
+			decoded := d.read(t, table, raw)
+			if len(decoded.Faults) > 0 || len(decoded.Unread) > 0 {
+				t.Fatalf("decode: %v unread %v", lines(decoded.Faults), decoded.Unread)
+			}
+			d.settles(t, table, raw)
+		})
+	}
+}
+
+// about are the faults that a made-up value of a right form may meet.
+var about = []gateway.Code{
+	gateway.ListUnknown, gateway.ListOpen, gateway.ListNotValid, gateway.ListLookAlike, gateway.ListNoCounterpart,
+	gateway.MapConst, gateway.MapType,
+}
+
+// settles holds a valid document to this: it is read without structural faults, what
+// is written of it is valid, and from then on nothing changes.
+func (d *data) settles(t tester, table *mapping.Table, raw []byte) {
+	t.Helper()
+	decoded := d.read(t, table, raw)
+	for _, f := range decoded.Faults {
+		if f.Severity == gateway.Error && !slices.Contains(about, f.Code) {
+			t.Errorf("decode: %v at %s", f, f.Location.Expr)
+		}
+	}
+	encoded, _, faults := table.Encode(decoded.Document, false)
+	if encoded.IsZero() {
+		if !faults.Refuse() {
+			t.Errorf("nothing written and no fault")
+		}
+		return
+	}
+	back := d.read(t, table, encoded.Bytes())
+	again, _, faults := table.Encode(back.Document, false)
+	if faults.Refuse() {
+		t.Fatalf("second encode: %v", lines(faults))
+	}
+	if diff := cmp.Diff(string(encoded.Bytes()), string(again.Bytes())); diff != "" {
+		t.Errorf("a second time there and back changes it (-first +second):\n%s", diff)
+	}
+}
+
+func TestGeneratedDocumentsAreRead(t *testing.T) {
+	d := load(t)
+	for _, table := range d.library.Tables() {
+		t.Run(table.ID(), func(t *testing.T) {
+			d.generated(t, table, xsd.FS, table.Schema()+".xsd")
+		})
+	}
+}
+
+func TestOfficialDocumentsAreRead(t *testing.T) {
+	dir := official(t)
+	if dir == "" {
+		return
+	}
+	d := load(t)
+	for id, file := range map[string]string{"ru/auto-preliminary.v1": "AutoPreliminary.xsd", "ru/notif-pi-result.v1": "Notif_PIResult.xsd"} {
+		t.Run(id, func(t *testing.T) {
+			d.generated(t, d.table(t, id), os.DirFS(filepath.Join(dir, "official", "ru-fts-5.23.0")), file)
+		})
+	}
+}
+
+func (d *data) generated(t *testing.T, table *mapping.Table, fsys fs.FS, file string) {
+	t.Helper()
+	root := table.Root().Local
+	branches, err := instance.Branches(fsys, file, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []instance.Options{{}, {Repeat: 2}, {Optional: true, Repeat: 2}, {Optional: true, Longest: true}}
+	for b := range branches {
+		all = append(all, instance.Options{Optional: true, Branch: b})
+	}
+	for _, o := range all {
+		raw, err := instance.Generate(fsys, file, root, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.settles(t, table, raw)
+	}
+}
+
+// What the schemas allow and no row reads is a list of its own, for analysts.
+func TestUnreadElementsAreKnown(t *testing.T) {
+	d := load(t)
+	for _, table := range d.library.Tables() {
+		t.Run(table.ID(), func(t *testing.T) {
+			file, root := table.Schema()+".xsd", table.Root().Local
+			branches, err := instance.Branches(xsd.FS, file, root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			unread := map[string]bool{}
+			for b := range branches {
+				raw, err := instance.Generate(xsd.FS, file, root, instance.Options{Optional: true, Branch: b})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, l := range d.read(t, table, raw).Unread {
+					unread[inXPath.ReplaceAllString(l.Expr, "")] = true
+				}
+			}
+			got := strings.Join(slices.Sorted(maps.Keys(unread)), "\n") + "\n"
+			compare(t, filepath.Join("testdata", "unread", filepath.FromSlash(table.ID())+".txt"), got)
+		})
+	}
+}
+
+// inXPath is what the steps of a path have beside their local names.
+var inXPath = regexp.MustCompile(`\b[a-z0-9]+:|\[[0-9]+\]`)
+
+// Whatever document comes, encode refuses it with faults, or writes what the schema
+// accepts, or refuses at a place that some value of the document answers for.
+func TestEncodeRefusesOrWritesValidDocuments(t *testing.T) {
+	d := load(t)
+	for _, table := range d.library.Tables() {
+		var full *customsv1.Document
+		for _, g := range goldens(t) {
+			if g.table == table.ID() && g.name == "full" {
+				full = g.document(t, ".json")
+			}
+		}
+		t.Run(table.ID()+"/random", rapid.MakeCheck(func(rt *rapid.T) {
+			d.refusesOrWrites(rt, table, documenttest.Draw(rt, table.Kind(), documenttest.Options{List: d.codes, MaxItems: 2}))
+		}))
+		t.Run(table.ID()+"/altered", rapid.MakeCheck(func(rt *rapid.T) {
+			d.refusesOrWrites(rt, table, altered(rt, full))
+		}))
+	}
+}
+
+func (d *data) refusesOrWrites(t *rapid.T, table *mapping.Table, doc *customsv1.Document) {
+	encoded, trace, faults := table.Encode(doc, true)
+	if encoded.IsZero() {
+		if !faults.Refuse() {
+			t.Fatalf("nothing written and no fault")
+		}
+		return
+	}
+	s, _ := d.schemas.Schema(table.Schema())
+	result := s.Check(encoded.Bytes(), schema.DefaultLimits)
+	for _, f := range result.Faults {
+		if _, ok := trace.ByPlace(f.Location.Expr); !ok {
+			t.Fatalf("%v at %s, a place without origin\n%s", f, f.Location.Expr, encoded.Bytes())
+		}
+	}
+	if !result.Faults.Refuse() {
+		d.settles(t, table, encoded.Bytes())
+	}
+}
+
+// altered clears some leaves of a document and puts awkward values into others.
+func altered(t *rapid.T, full *customsv1.Document) *customsv1.Document {
+	doc := document.Clone(full)
+	var paths []string
+	document.Walk(doc, func(path string, _ document.Field, _ document.Marks, _ string) { paths = append(paths, path) })
+	for range rapid.IntRange(1, 6).Draw(t, "changes") {
+		path, err := document.CompileFor(document.Kind(doc), rapid.SampledFrom(paths).Draw(t, "path"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rapid.Bool().Draw(t, "clear") {
+			path.Clear(doc.ProtoReflect())
+			continue
+		}
+		_ = path.Set(doc.ProtoReflect(), rapid.SampledFrom(awkward).Draw(t, "value")) // of another form: as it was
+	}
+	return doc
+}
+
+var awkward = []string{
+	"0", "7", "0.000001", "-1", "123456789012345678901234", "true", "false", "A", "ab", "XX", "КЕ", "蒙E12345", "<&>\"'", "a  b", "]]>",
+	"2026-02-29T23:59:60Z", "2026-02-28T23:59:59.999999-11:30", "2026-12-31", "CN", "RU", "CONTAINER", "TRACTOR", "CHASSIS", "REPLACE", "STATUS",
+	strings.Repeat("货", 300), strings.Repeat("слово ", 100), strings.Repeat("x", 1001),
+}
+
+func (d *data) codes(list string) []string {
+	l, ok := d.lists.List(list)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, c := range l.Codes {
+		if c.To == "" && c.From == "" {
+			out = append(out, c.Code)
+		}
+	}
+	return out
+}
