@@ -147,16 +147,13 @@ func (d *decoder) walk(e *xmltree.Element, n *node, at *context, group int32) {
 // choose reads an element by the first group of its name that fits and is free.
 func (d *decoder) choose(n *node, e *xmltree.Element, at *context, group int32) {
 	var free *row
+	best := unlike
 	for _, r := range n.groups {
 		if !r.each && d.rows[r.number] == group {
 			continue
 		}
-		if free == nil {
-			free = r
-		}
-		if len(n.groups) == 1 || r.tells(e) {
-			free = r
-			break
+		if fits := r.tells(e); free == nil || fits > best {
+			free, best = r, fits
 		}
 	}
 	if free == nil {
@@ -171,8 +168,17 @@ func (d *decoder) choose(n *node, e *xmltree.Element, at *context, group int32) 
 	d.group(free, e, inner)
 }
 
-// tells reports whether no constant of a group is contradicted by an element.
-func (r *row) tells(e *xmltree.Element) bool {
+// How an element fits the constants of a group, worst first.
+const (
+	unlike  = iota // contradicts one
+	silent         // lacks one
+	telling        // has them all
+)
+
+// tells reports how an element fits the constants of a group. One that lacks a
+// constant goes to a group without it rather than be taken for something.
+func (r *row) tells(e *xmltree.Element) int {
+	fits := telling
 	for _, c := range r.tell {
 		at := e
 		for i := range c.steps {
@@ -181,20 +187,22 @@ func (r *row) tells(e *xmltree.Element) bool {
 			}
 		}
 		if at == nil {
+			fits = silent
 			continue
 		}
 		text := at.Text
 		if c.attr != nil {
 			var ok bool
 			if text, ok = at.Attr(c.attr.name); !ok {
+				fits = silent
 				continue
 			}
 		}
 		if strings.TrimSpace(text) != c.info.Const {
-			return false
+			return unlike
 		}
 	}
-	return true
+	return fits
 }
 
 // element reads an element that is no group's; i is its place among its siblings.
@@ -206,7 +214,7 @@ func (d *decoder) element(n *node, e *xmltree.Element, i int, at *context, group
 		d.text(n, e, i, e.Text, at, group)
 	case n.past:
 		return
-	case again:
+	case again && !n.leads:
 		d.repeated(nil, e, at)
 		return
 	}
@@ -410,14 +418,16 @@ func (d *decoder) missing(r *row, e *xmltree.Element, at *context) {
 	d.faults = append(d.faults, fault)
 }
 
-// repeated is the fault of an element that comes again; r reads it, or is nil.
+// repeated warns of an element that comes again where the table has room for one: the
+// schema allows it, so it is unread, not refused. r reads the first, or is nil.
 func (d *decoder) repeated(r *row, e *xmltree.Element, at *context) {
+	d.unread = append(d.unread, e.Location())
 	path := at.instance()
 	if r != nil {
 		path = r.instance(at, -1)
 	}
 	d.faults = append(d.faults, gateway.Fault{
-		Code: gateway.MapRepeated, Severity: gateway.Error, Path: path, Location: e.Location(), Expected: "one " + e.QName(),
+		Code: gateway.MapRepeated, Severity: gateway.Warning, Path: path, Location: e.Location(), Expected: "one " + e.QName(),
 	})
 }
 

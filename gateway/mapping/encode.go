@@ -300,8 +300,10 @@ func (e *encoder) each(r *row, at *context, s *scope) {
 			one(&context{up: at, via: r, m: at.m, index: i, text: text})
 		}
 	} else {
-		for i, m := range r.path.List(at.m) {
-			one(&context{up: at, via: r, m: m, index: i})
+		i := 0
+		for path, m := range r.path.All(at.m, at.instance()) {
+			one(&context{up: at, via: r, m: m, index: i, at: path, known: true})
+			i++
 		}
 	}
 	if written == 0 && r.info.Required && r.when == nil {

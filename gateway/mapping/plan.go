@@ -16,6 +16,7 @@ type node struct {
 	values   []*row // of the text, or of the attribute
 	groups   []*row
 	past     bool // some row writes it and none reads it
+	leads    bool // to elements that repeat, so it may repeat itself
 }
 
 // find returns the child of a name. Elements mostly come in the order of the rows, so
@@ -94,6 +95,7 @@ func (c *compiler) place(at *node, r *row) {
 			return
 		}
 		at = c.child(&at.children, r.steps[i].name)
+		at.leads = at.leads || r.each && i < len(r.steps)-1
 	}
 	if r.attr != nil {
 		if len(at.groups) > 0 {
