@@ -57,6 +57,10 @@ func TestStories(t *testing.T) {
 			"edit":  edit,
 			"long":  long,
 			"big":   big,
+
+			"rest":           rest,
+			"submit-by-rest": submitByREST,
+			"post-message":   postMessage,
 		},
 	})
 }
