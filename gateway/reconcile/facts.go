@@ -252,6 +252,20 @@ func mass(w *customsv1.Weight, at Place) Quantity {
 	return Quantity{value, name(w.GetMethod()), at}
 }
 
+// declared names the method of the masses that an announcement states without one:
+// nobody has weighed them.
+func (f *Facts) declared() {
+	masses := []*Quantity{&f.GrossMass, &f.VehicleMass}
+	for i := range f.Waybills {
+		masses = append(masses, &f.Waybills[i].GrossMass)
+	}
+	for _, m := range masses {
+		if m.Value != "" && m.Method == "" {
+			m.Method = customsv1.WeightMethod_DECLARED.String()
+		}
+	}
+}
+
 func packages(t *customsv1.Totals, at Place) Quantity {
 	if t == nil || t.Packages == nil {
 		return Quantity{}

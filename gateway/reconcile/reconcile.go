@@ -202,6 +202,9 @@ func record(d *customsv1.Document, from Origin) Record {
 		Issued: instant(e.GetIssued()), Received: from.Received.UTC(), Expected: from.Expected.UTC(),
 		Facts: read(d, from.Message),
 	}
+	if slices.Contains(announcing, r.Kind) {
+		r.Facts.declared()
+	}
 	for _, ref := range e.GetReferences() {
 		if ref.GetKind() == customsv1.ReferenceKind_CHANGED {
 			r.Replaces = append(r.Replaces, ref.GetId())
