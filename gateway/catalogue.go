@@ -31,6 +31,37 @@ var Catalogue = sync.OnceValue(func() []Entry {
 	return entries
 })
 
+//go:embed phrases.json
+var phrasesJSON []byte
+
+// phrases are the wordings of what would have been right, by language; % stands for
+// a value. The longer of two that begin alike comes first.
+var phrases = sync.OnceValue(func() (all []map[string]string) {
+	if err := json.Unmarshal(phrasesJSON, &all); err != nil {
+		panic(fmt.Sprintf("embedded phrases: %v", err))
+	}
+	return all
+})
+
+// inWords is what was expected in a language of the catalogue, if it is worded in one
+// of the known phrases, else as it is.
+func inWords(expected, lang string) string {
+	if lang == "en" || expected == "" {
+		return expected
+	}
+	for _, p := range phrases() {
+		before, after, open := strings.Cut(p["en"], "%")
+		value, fits := strings.CutPrefix(expected, before)
+		if fits {
+			value, fits = strings.CutSuffix(value, after)
+		}
+		if fits && (open || value == "") && p[lang] != "" {
+			return strings.Replace(p[lang], "%", value, 1)
+		}
+	}
+	return expected
+}
+
 var catalogueByCode = sync.OnceValue(func() map[Code]Entry {
 	m := make(map[Code]Entry)
 	for _, e := range Catalogue() {

@@ -57,7 +57,7 @@ func (f Fault) Text(lang string) string {
 	if len(f.Texts) == 0 {
 		text = catalogueText(f.Code, lang)
 	}
-	return strings.NewReplacer("{value}", Clip(f.Value), "{expected}", f.Expected, "{path}", f.Path).Replace(text)
+	return strings.NewReplacer("{value}", Clip(f.Value), "{expected}", inWords(f.Expected, lang), "{path}", f.Path).Replace(text)
 }
 
 // Clip shortens a received value to MaxValue characters and marks the cut.
@@ -113,7 +113,7 @@ type Report struct {
 func (f Fault) Report(lang string) Report {
 	return Report{
 		Code: f.Code, Severity: f.Severity, Path: f.Path, Location: f.Location.Expr,
-		Value: Clip(f.Value), Expected: f.Expected, Message: f.Text(lang),
+		Value: Clip(f.Value), Expected: inWords(f.Expected, lang), Message: f.Text(lang),
 		Line: f.Location.Line, Document: f.Location.Document, Namespaces: maps.Clone(f.Location.Namespaces),
 	}
 }

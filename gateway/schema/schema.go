@@ -30,6 +30,7 @@ type Schema struct {
 	name   string
 	digest gateway.Digest
 	roots  []xmltree.Name
+	types  map[string]string // named types and what each is derived from
 
 	mu       sync.RWMutex // held for reading while C uses compiled
 	compiled uintptr
@@ -127,6 +128,10 @@ func compile(lib *library, sources map[string][]byte, p string) (*Schema, error)
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", p, err)
 	}
+	types := make(map[string]string)
+	for _, part := range append(parts, p) {
+		typesOf(sources[part], types)
+	}
 	h := sha256.New()
 	slices.Sort(parts)
 	fmt.Fprintln(h, p)
@@ -135,7 +140,7 @@ func compile(lib *library, sources map[string][]byte, p string) (*Schema, error)
 	}
 	return &Schema{
 		name: strings.TrimSuffix(p, ".xsd"), digest: gateway.Digest(h.Sum(nil)),
-		roots: roots, compiled: ptr,
+		roots: roots, types: types, compiled: ptr,
 	}, nil
 }
 
@@ -244,7 +249,9 @@ func read(raw []byte, lim Limits, choose func(*xmltree.Element) (*Schema, gatewa
 		}}
 		return r
 	}
-	if r.Faults = explain(r.Document, found, more); r.Faults == nil {
+	if r.Faults = explain(r.Document, found, more); r.Faults != nil {
+		sc.nameTypes(r.Faults)
+	} else {
 		r.Conforming = Conforming{document: gateway.DigestOf(raw), schema: sc.name, schemaDigest: sc.digest}
 	}
 	return r
