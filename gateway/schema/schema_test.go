@@ -155,7 +155,7 @@ func TestFaultsAgainstTheSchema(t *testing.T) {
 		{name: "unknown attribute", old: "<Item>", new: `<Item colour="red">`, code: gateway.XSDAttributeUnknown,
 			place: item + "/@colour", value: "colour"},
 		{name: "not a date", old: "2024-03-01", new: "1 March", code: gateway.XSDType,
-			place: "/d:Notice[1]/d:Date[1]", value: "1 March", expected: "date"},
+			place: "/d:Notice[1]/d:Date[1]", value: "1 March", expected: "a date"},
 		{name: "not a number", old: "18250.500", new: "18250,500", code: gateway.XSDType,
 			place: item + "/d:Mass[1]", value: "18250,500"},
 		{name: "too long", old: "<![CDATA[<cups>]]>", new: strings.Repeat("x", 400), code: gateway.XSDLength,
