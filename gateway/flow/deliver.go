@@ -58,7 +58,12 @@ func (g *Gateway) courier(ctx context.Context, to gateway.Administration) {
 	}
 }
 
-// deliverDue makes one attempt at each message that is due.
+// DeliverDue makes one attempt at every message that is due to an administration now.
+func (g *Gateway) DeliverDue(ctx context.Context, to gateway.Administration) error {
+	_, err := g.deliverDue(ctx, to)
+	return err
+}
+
 func (g *Gateway) deliverDue(ctx context.Context, to gateway.Administration) (int, error) {
 	due, err := g.Store.Read().Due(ctx, to, g.Now(), Parallel)
 	if err != nil {
@@ -78,11 +83,12 @@ func (g *Gateway) attempt(ctx context.Context, m store.Message) error {
 	now := g.Now()
 	if now.After(m.ValidUntil) {
 		return g.conclude(ctx, m, nil, func(m *store.Message) {
-			m.State = gateway.Dead
+			// A message goes back to queued when the link knows that nothing was handed over.
 			m.Reason = "expired: " + gateway.OutcomeUnknown
-			if m.Attempts == 0 || m.LastError != "" && m.Receipt == nil && !handed(m) {
+			if m.State == gateway.Queued {
 				m.Reason = "expired: " + gateway.NeverHandedOver
 			}
+			m.State = gateway.Dead
 		})
 	}
 	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
@@ -125,9 +131,6 @@ func (g *Gateway) attempt(ctx context.Context, m store.Message) error {
 		}
 	})
 }
-
-// handed reports whether the partner may have the message.
-func handed(m *store.Message) bool { return m.State != gateway.Queued }
 
 // conclude changes a message in one unit of work. The faults of a refusal go to the
 // submissions it was made from, at the places in their own documents.

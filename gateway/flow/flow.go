@@ -66,7 +66,7 @@ type Caller struct {
 // Run judges what arrived before a stop and was not judged, then delivers and expires
 // until the context ends.
 func (g *Gateway) Run(ctx context.Context) error {
-	if err := g.recover(ctx); err != nil {
+	if err := g.recover(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	done := make(chan struct{})

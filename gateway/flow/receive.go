@@ -89,7 +89,7 @@ func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbo
 	case gateway.Accepted:
 		verdict.Verdict, verdict.Canonical, verdict.Mapping = gateway.PRS, in.CanonicalDigest, in.Mapping
 	case gateway.Parked:
-		verdict.Verdict = gateway.RCV
+		verdict.Verdict, verdict.Faults = gateway.RCV, nil
 	}
 	receipt, err := g.receipt(h, verdict)
 	if err != nil {
