@@ -1,0 +1,182 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"customs.example/gateway"
+	"customs.example/gateway/mtls"
+)
+
+// stopTimeout is how long a gateway may take to stop before it is killed.
+const stopTimeout = 4 * time.Second
+
+// side is one administration's gateway.
+type side struct {
+	Own, Partner              gateway.Administration
+	Side, PartnerSide, Office string // Side is the name of its files
+	GRPC, REST, PartnerGRPC   string // addresses
+	Routes                    string
+	Pin                       gateway.Digest // of the partner's key
+	Trust                     map[string]gateway.Administration
+
+	dir    string
+	cmd    *exec.Cmd
+	exited chan error
+}
+
+// uri is the only name of the gateway's certificate.
+func (s *side) uri() string { return "customs://" + string(s.Own) + "/gateway/1" }
+
+func (s *side) log() string { return filepath.Join(s.dir, s.Side+".log") }
+
+// newSides makes the PKI and the configurations of two gateways in dir.
+func newSides(dir string) (cn, ru *side, err error) {
+	pki := filepath.Join(dir, "pki")
+	if err := mtls.GenerateDevPKI(pki, time.Now(), mtls.DevAuthorities()); err != nil {
+		return nil, nil, err
+	}
+	ports, err := freePorts(4)
+	if err != nil {
+		return nil, nil, err
+	}
+	trust := map[string]gateway.Administration{"cn": "CN", "ru": "RU"}
+	cn = &side{
+		Own: "CN", Side: "cn", Office: manzhouli, GRPC: ports[0], REST: ports[1], Partner: "RU", PartnerSide: "ru", PartnerGRPC: ports[2],
+		Routes: "cn-ru-pre-arrival-notice", Trust: trust, dir: dir,
+	}
+	ru = &side{
+		Own: "RU", Side: "ru", Office: zabaykalsk, GRPC: ports[2], REST: ports[3], Partner: "CN", PartnerSide: "cn", PartnerGRPC: ports[0],
+		Routes: "ru-cn-answer, ru-cn-manifest", Trust: trust, dir: dir,
+	}
+	for _, s := range []*side{cn, ru} {
+		if err := mtls.GenerateSigningKey(filepath.Join(pki, s.Side, "signing.pem")); err != nil {
+			return nil, nil, err
+		}
+		partner, err := mtls.LoadRoots(filepath.Join(pki, s.PartnerSide, "gateway.pem"))
+		if err != nil {
+			return nil, nil, err
+		}
+		s.Pin = mtls.SPKIPin(partner[0])
+		config, err := render("gateway.yaml", s)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, s.Side+".yaml"), config, 0o600); err != nil {
+			return nil, nil, err
+		}
+	}
+	return cn, ru, nil
+}
+
+// freePorts returns loopback addresses that are free now.
+func freePorts(n int) ([]string, error) {
+	var out []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		out = append(out, l.Addr().String())
+	}
+	return out, nil
+}
+
+// start runs the gateway as a process of its own.
+func (s *side) start(bin string) error {
+	log, err := os.Create(s.log())
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s.cmd = exec.Command(filepath.Join(bin, "gatewayd"), "serve", "-config", filepath.Join(s.dir, s.Side+".yaml"))
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the demonstration
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("start the gateway of %s: %w", s.Own, err)
+	}
+	s.exited = make(chan error, 1)
+	go func() { s.exited <- s.cmd.Wait() }()
+	return nil
+}
+
+// ready waits until the gateway says that it serves.
+func (s *side) ready(ctx context.Context, c *client) error {
+	health := healthpb.NewHealthClient(c.conn)
+	for {
+		try, cancel := context.WithTimeout(ctx, time.Second)
+		answer, err := health.Check(try, &healthpb.HealthCheckRequest{})
+		cancel()
+		if err == nil && answer.Status == healthpb.HealthCheckResponse_SERVING {
+			return nil
+		}
+		select {
+		case <-s.exited:
+			s.exited = nil
+			return fmt.Errorf("the gateway of %s did not start:\n%s", s.Own, s.tail())
+		case <-ctx.Done():
+			return fmt.Errorf("the gateway of %s does not serve: %w\n%s", s.Own, cmp.Or(err, ctx.Err()), s.tail())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// lines are the lines of the gateway's log.
+func (s *side) lines() []string {
+	raw, err := os.ReadFile(s.log())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return strings.Split(strings.TrimSpace(string(raw)), "\n")
+}
+
+// tail is the end of the gateway's log.
+func (s *side) tail() string {
+	lines := s.lines()
+	return "  " + strings.Join(lines[max(0, len(lines)-10):], "\n  ")
+}
+
+// logged is the last record of the gateway's log with a message.
+func (s *side) logged(message string) (map[string]any, error) {
+	for _, line := range slices.Backward(s.lines()) {
+		var record map[string]any
+		if json.Unmarshal([]byte(line), &record) == nil && record["msg"] == message {
+			return record, nil
+		}
+	}
+	return nil, fmt.Errorf("the log of %s does not say %q:\n%s", s.Own, message, s.tail())
+}
+
+// stop ends the gateway, and returns an error unless it ended in good order.
+func (s *side) stop() error {
+	if s.exited == nil {
+		return nil
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	defer func() { s.exited = nil }()
+	select {
+	case err := <-s.exited:
+		if err != nil {
+			return fmt.Errorf("the gateway of %s: %w\n%s", s.Own, err, s.tail())
+		}
+		return nil
+	case <-time.After(stopTimeout):
+		return errors.Join(fmt.Errorf("the gateway of %s does not stop and was killed", s.Own), s.cmd.Process.Kill(), <-s.exited)
+	}
+}

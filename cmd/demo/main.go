@@ -1,0 +1,94 @@
+// Command demo plays the exchange of a truck's data between two gateways on this
+// machine, and compares everything that comes out with what it has put in. It refuses
+// to say OK to anything that it has not seen happen.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// patience bounds the whole play.
+const patience = 55 * time.Second
+
+const usage = `usage: demo [-bin DIR]
+
+The environment says the rest:
+  SEED=n    draw what the run n drew; without it every run draws anew
+  OUT=dir   leave every message, receipt, trace and comparison there as files
+  KEEP=1    leave both gateways running, and say how to talk to them
+`
+
+func main() {
+	bin := flag.String("bin", "bin", "directory of gatewayd and gatewayctl")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), usage)
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if err := run(*bin); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+	fmt.Println("demo: OK")
+}
+
+func run(bin string) (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	seed := uint64(time.Now().UnixNano() % 1_000_000)
+	if text := os.Getenv("SEED"); text != "" {
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return fmt.Errorf("SEED: %w", err)
+		}
+	}
+	keep := os.Getenv("KEEP") == "1"
+	if bin, err = filepath.Abs(bin); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "customs-demo-")
+	if err != nil {
+		return err
+	}
+	out := os.Getenv("OUT")
+	if out != "" {
+		if err := os.MkdirAll(out, 0o755); err != nil {
+			return fmt.Errorf("OUT: %w", err)
+		}
+	}
+	p := &play{screen: &screen{w: os.Stdout}, dice: roll(seed), bin: bin, dir: dir, out: out, now: time.Now}
+	p.printf("Two customs gateways, China and Russia, exchange a truck's data. All data are invented.\n")
+	p.printf("SEED=%d repeats what this run draws.\n", seed)
+	defer func() {
+		if keep && err == nil {
+			p.howToTalk()
+			return
+		}
+		if err = errors.Join(err, p.end()); err != nil {
+			err = fmt.Errorf("%w\n(the gateways' files are in %s)", err, dir)
+			return
+		}
+		err = os.RemoveAll(dir)
+	}()
+	for _, step := range []func(context.Context) error{
+		p.startGateways,
+		p.manifestIsHeld, p.exitReportCompletes, p.noticeIsRight, p.traceIsRight,
+		p.russiaAnswers, p.truckArrives, p.russiaSends,
+		p.elevenFaults, p.strangerIsRefused, p.sameIDOtherContent, p.priceStaysHome,
+	} {
+		if err := step(ctx); err != nil {
+			return fmt.Errorf("step %d: %w", p.steps, err)
+		}
+	}
+	return p.screen.err
+}
