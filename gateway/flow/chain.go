@@ -180,22 +180,34 @@ func (c *Chain) Validate(r *Reading, s validate.Scope) (validate.Passed, gateway
 }
 
 // merge adds the faults of a later step to those of earlier ones. What an earlier
-// step said of the very same value is not said again.
+// step said of the very same value, or of the same thing missing, is not said again.
 func merge(earlier, later gateway.Faults) gateway.Faults {
-	type spot struct{ document, place, value string }
+	type spot struct{ document, place, what string }
+	spotOf := func(f gateway.Fault) spot {
+		what := f.Value
+		if what == "" {
+			what = lastName(f.Expected)
+		}
+		return spot{f.Location.Document, f.Location.Expr, what}
+	}
 	said := make(map[spot]bool, len(earlier))
 	for _, f := range earlier {
-		if f.Severity == gateway.Error && f.Value != "" {
-			said[spot{f.Location.Document, f.Location.Expr, f.Value}] = true
+		if f.Severity == gateway.Error {
+			said[spotOf(f)] = true
 		}
 	}
 	out := slices.Clone(earlier)
 	for _, f := range later {
-		if !said[spot{f.Location.Document, f.Location.Expr, f.Value}] {
+		if s := spotOf(f); s.what == "" || !said[s] {
 			out = append(out, f)
 		}
 	}
 	return out
+}
+
+// lastName is the local name at the end of a list or path of what was expected.
+func lastName(expected string) string {
+	return expected[strings.LastIndexAny(expected, "/:@ ")+1:]
 }
 
 // Plan says which route takes a document, and as which part of its recipe.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
@@ -172,7 +173,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error
 	if reading.Document == nil {
 		return j, nil
 	}
-	s.DocumentID, s.Batch = reading.Document.GetEnvelope().GetDocumentId(), batch(reading)
+	s.DocumentID, s.Batch = reading.Document.GetEnvelope().GetDocumentId(), leaf(reading.Document, "batch")
 	s.Faults = append(s.Faults, notOwnOffice(reading, a.Party)...)
 	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
 	s.Faults = append(s.Faults, faults...)
@@ -509,11 +510,7 @@ func b2i(b bool) int {
 // notOwnOffice refuses a document that is issued for another office than the caller's.
 func notOwnOffice(r *Reading, office string) gateway.Faults {
 	for _, path := range []string{"office.code", "exitOffice.code"} {
-		p, err := document.CompileFor(r.Kind, path)
-		if err != nil {
-			continue
-		}
-		if code, ok := p.Get(r.Document.ProtoReflect()); ok && code != office && r.Kind != "Answer" {
+		if code := leaf(r.Document, path); code != "" && code != office && r.Kind != "Answer" {
 			f := fault(gateway.NotOwnOffice, code, office)
 			f.Path, f.Location = path, r.locate(path)
 			return gateway.Faults{f}
@@ -522,25 +519,26 @@ func notOwnOffice(r *Reading, office string) gateway.Faults {
 	return nil
 }
 
-func batch(r *Reading) string {
-	p, err := document.CompileFor(r.Kind, "batch")
-	if err != nil {
-		return ""
-	}
-	text, _ := p.Get(r.Document.ProtoReflect())
-	return text
-}
-
-// expectedArrival is the documents' own, or the departure plus the route's crossing.
+// expectedArrival is the document's own, or its departure plus the route's crossing.
 func expectedArrival(t *Translation, crossing time.Duration) time.Time {
-	n := t.Released.Document().GetPreArrivalNotice()
-	if at, err := document.ParseInstant(n.GetExpectedArrival().GetValue()); err == nil {
+	d := t.Released.Document()
+	if at, err := document.ParseInstant(leaf(d, "expectedArrival")); err == nil {
 		return at
 	}
-	if at, err := document.ParseInstant(n.GetDeparted().GetValue()); err == nil {
+	if at, err := document.ParseInstant(leaf(d, "departed")); err == nil {
 		return at.Add(crossing)
 	}
 	return time.Time{}
+}
+
+// leaf is the value at a path that not every kind of document has.
+func leaf(d *customsv1.Document, path string) string {
+	p, err := document.CompileFor(document.Kind(d), path)
+	if err != nil {
+		return ""
+	}
+	text, _ := p.Get(d.ProtoReflect())
+	return text
 }
 
 func sameParts(a, b []store.Submission) bool {
