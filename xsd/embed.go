@@ -7,5 +7,5 @@ import "embed"
 // FS holds the schemas. A document schema is named ADMINISTRATION/name.vN.xsd; directories named common hold what those
 // import or include, relative to themselves, and no document of their own.
 //
-//go:embed ru cn
+//go:embed ru cn eaeu xx mn
 var FS embed.FS

@@ -82,17 +82,30 @@ func shapes(t *testing.T, dir, file, root string) map[string][]byte {
 	return docs
 }
 
-// faulty are documents with one fault each, by fault and path.
-func faulty(t *testing.T, dir, file, root string) map[string][]byte {
+// faulty are documents with one fault each, by fault and path: about as many as asked for at most, spread over all places,
+// and at least one of each fault.
+func faulty(t *testing.T, dir, file, root string, most int) map[string][]byte {
 	t.Helper()
-	docs := map[string][]byte{}
-	err := instance.Break(os.DirFS(dir), file, root, func(b instance.Broken) bool {
-		docs[b.Fault+" "+b.Path] = b.Document
-		return true
-	})
-	if err != nil {
-		t.Fatal(err)
+	each := func(do func(instance.Broken)) {
+		err := instance.Break(os.DirFS(dir), file, root, func(b instance.Broken) bool {
+			do(b)
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
+	total, i := 0, 0
+	each(func(instance.Broken) { total++ })
+	step := (total + most - 1) / most
+	docs, seen := map[string][]byte{}, map[string]bool{}
+	each(func(b instance.Broken) {
+		if i%step == 0 || !seen[b.Fault] {
+			docs[b.Fault+" "+b.Path] = b.Document()
+		}
+		seen[b.Fault] = true
+		i++
+	})
 	return docs
 }
 

@@ -7,23 +7,26 @@ import (
 
 // Broken is a document with exactly one fault that its schema must refuse.
 type Broken struct {
-	Fault    string // missing, twice, order, unknown, attribute, long, empty, malformed, longer, shorter, lower
-	Path     string // the element with the fault, by local names
-	Document []byte
+	Fault    string        // missing, twice, order, unknown, attribute, long, empty, malformed, longer, shorter, lower
+	Path     string        // the element with the fault, by local names
+	Document func() []byte // writes the document; only while yield runs
 }
 
 // Break gives, for each declaration a document can reach, the faults its schema must refuse there: a mandatory element or
 // attribute left out, an element once too often, two neighbours exchanged, an element the type does not know, a text too
 // long or empty, a value that is no such value or just misses its pattern. yield returns false to stop.
 func Break(fsys fs.FS, file, root string, yield func(Broken) bool) error {
-	branches, err := Branches(fsys, file, root)
+	s, err := loadSchema(fsys, file)
+	if err != nil {
+		return err
+	}
+	branches, err := s.branchesOf(root)
 	if err != nil {
 		return err
 	}
 	b := breaker{seen: map[string]bool{}, yield: yield}
 	for branch := range branches {
-		// Each branch loads the schema anew, so a declaration is known by its place in the tree of names, not by its node.
-		doc, _, err := build(fsys, file, root, Options{Optional: true, Branch: branch}, true)
+		doc, _, err := s.build(root, Options{Optional: true, Branch: branch}, true)
 		if err != nil {
 			return err
 		}
@@ -49,9 +52,8 @@ func (b *breaker) try(fault, path string, change, undo func()) bool {
 		b.seen[key] = true
 	}
 	change()
-	doc := b.root.bytes()
-	undo()
-	return b.yield(Broken{fault, path, doc})
+	defer undo()
+	return b.yield(Broken{fault, path, b.root.bytes})
 }
 
 func (b *breaker) walk(e *element, path string) bool {

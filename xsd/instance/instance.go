@@ -21,7 +21,11 @@ type Options struct {
 // Generate writes a document with the global element root of the schema file. Its values differ from each other as far as
 // their types allow, so that a mapping which confuses two fields is found out. The same call always gives the same bytes.
 func Generate(fsys fs.FS, file, root string, o Options) ([]byte, error) {
-	doc, _, err := build(fsys, file, root, o, false)
+	s, err := loadSchema(fsys, file)
+	if err != nil {
+		return nil, err
+	}
+	doc, _, err := s.build(root, o, false)
 	if err != nil {
 		return nil, err
 	}
@@ -30,9 +34,17 @@ func Generate(fsys fs.FS, file, root string, o Options) ([]byte, error) {
 
 // Branches gives the number of branches of the widest choice: with Options.Branch running up to it, each branch is taken once.
 func Branches(fsys fs.FS, file, root string) (int, error) {
+	s, err := loadSchema(fsys, file)
+	if err != nil {
+		return 0, err
+	}
+	return s.branchesOf(root)
+}
+
+func (s *schema) branchesOf(root string) (int, error) {
 	most := 1
 	for branch := 0; branch < most; branch++ {
-		_, n, err := build(fsys, file, root, Options{Optional: true, Branch: branch}, true)
+		_, n, err := s.build(root, Options{Optional: true, Branch: branch}, true)
 		if err != nil {
 			return 0, err
 		}
@@ -72,22 +84,18 @@ type builder struct {
 	once map[*node]bool
 }
 
-func build(fsys fs.FS, file, root string, o Options, once bool) (*element, int, error) {
-	s, target, err := loadSchema(fsys, file)
-	if err != nil {
-		return nil, 0, err
-	}
-	decl := s.globals[globalKey{"element", name{target, root}}]
+func (s *schema) build(root string, o Options, once bool) (*element, int, error) {
+	decl := s.globals[globalKey{"element", name{s.target, root}}]
 	if decl == nil {
-		return nil, 0, fmt.Errorf("%s: no element %s", file, root)
+		return nil, 0, fmt.Errorf("%s: no element %s", s.file, root)
 	}
 	b := &builder{schema: s, options: o, branches: 1}
 	if once {
 		b.once = map[*node]bool{}
 	}
-	e, err := b.element(decl, decl, name{target, root})
+	e, err := b.element(decl, decl, name{s.target, root})
 	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", file, err)
+		return nil, 0, fmt.Errorf("%s: %w", s.file, err)
 	}
 	return e, b.branches, nil
 }

@@ -40,14 +40,17 @@ type globalKey struct {
 
 // schema holds every global declaration reachable from one file.
 type schema struct {
+	file    string
+	target  string
 	globals map[globalKey]*node
 	loaded  map[string]bool
 }
 
-func loadSchema(fsys fs.FS, name string) (*schema, string, error) {
-	s := &schema{globals: map[globalKey]*node{}, loaded: map[string]bool{}}
-	target, err := s.load(fsys, name, "")
-	return s, target, err
+func loadSchema(fsys fs.FS, name string) (*schema, error) {
+	s := &schema{file: name, globals: map[globalKey]*node{}, loaded: map[string]bool{}}
+	var err error
+	s.target, err = s.load(fsys, name, "")
+	return s, err
 }
 
 // load reads one file and what it imports and includes. An included file without a target namespace takes the one of its includer.

@@ -156,7 +156,7 @@ func (t *simple) candidate(n int, longest bool) (string, error) {
 	switch {
 	case len(t.enumerate) > 0:
 		return t.enumerate[n%len(t.enumerate)], nil
-	case len(t.patterns) > 0:
+	case len(t.patterns) > 0 && t.builtin != "date" && t.builtin != "dateTime":
 		return sample(t.patterns[len(t.patterns)-1], n, longest)
 	case t.numeric():
 		return t.decimal(n, longest), nil
@@ -168,7 +168,11 @@ func (t *simple) candidate(n int, longest bool) (string, error) {
 	case "date":
 		return day.Format(time.DateOnly), nil
 	case "dateTime":
-		return day.Add(time.Duration(n) * time.Second).Format("2006-01-02T15:04:05"), nil
+		layout := "2006-01-02T15:04:05"
+		if len(t.patterns) > 0 { // A pattern knows no calendar; those in use ask for an offset.
+			layout += "+08:00"
+		}
+		return day.Add(time.Duration(n) * time.Second).Format(layout), nil
 	case "time":
 		return day.Add(time.Duration(n) * time.Second).Format(time.TimeOnly), nil
 	case "gYear":
