@@ -23,6 +23,8 @@ type compiler struct {
 	ids   map[string]bool
 
 	fields map[string]*row // that read into a canonical path
+	stores map[string]*row // that collect a canonical path
+	refers []*row
 }
 
 // place is where rows stand: the context of their canonical paths and their element.
@@ -34,6 +36,37 @@ type place struct {
 	scalar *document.Path
 	list   *row // the each whose elements the rows are in
 	parent *row
+	outer  *place // the context around
+}
+
+// reach follows ^ and $ outwards. It returns where the rest of the path starts and how
+// many contexts away that is.
+func (p *place) reach(path string) (from *place, away int, rest string, err error) {
+	written := path
+	next := func(sign string) bool {
+		after, ok := strings.CutPrefix(path, sign)
+		if !ok || after != "" && after[0] != '.' {
+			return false
+		}
+		path = cmp.Or(strings.TrimPrefix(after, "."), ".")
+		return true
+	}
+	if next("$") {
+		for ; p.outer != nil; p = p.outer {
+			away++
+		}
+		if !p.root {
+			err = fmt.Errorf("%s reaches out of collect, expected a path of what is collected", written)
+		}
+		return p, away, path, err
+	}
+	for next("^") {
+		if p.outer == nil {
+			return p, away, path, fmt.Errorf("%s reaches out of the outermost context, expected at most %d times ^", written, away)
+		}
+		p, away = p.outer, away+1
+	}
+	return p, away, path, nil
 }
 
 func (p place) compile(kind, path string) (*document.Path, error) {
@@ -63,11 +96,15 @@ func (c *compiler) compile(f tableFile) {
 		c.at("$.rows", "no rows, expected at least one")
 	}
 	c.rows("$.rows", f.Rows, place{root: true, md: body.Descriptor(), target: t.top.info.Target, parent: t.top})
+	c.references()
 	c.plan(t.top)
 }
 
 func (c *compiler) rows(node string, files []rowFile, p place) {
 	for i := range files {
+		if files[i].dropped {
+			continue
+		}
 		r := c.one(fmt.Sprintf("%s[%d]", node, i), &files[i], p)
 		p.parent.rows = append(p.parent.rows, r)
 	}
@@ -78,9 +115,9 @@ func (c *compiler) rows(node string, files []rowFile, p place) {
 func (c *compiler) one(node string, f *rowFile, p place) *row {
 	r := &row{
 		number: len(c.table.rows), parent: p.parent, language: f.Language, always: f.Always,
-		noEncode: f.Direction == "decode", noDecode: f.Direction == "encode",
+		noEncode: f.Direction == "decode", noDecode: f.Direction == "encode", key: f.Key,
 		info: RowInfo{
-			ID: f.ID, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Required: f.Required, Default: f.Default.text,
+			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Required: f.Required, Default: f.Default.text,
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
@@ -105,26 +142,15 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		r.info.Target = p.target + "/" + f.To
 	}
 	c.job(r, f, wrong)
-	c.paths(r, f, p, wrong)
+	inner := c.paths(r, f, p, wrong)
 	if f.When != "" {
 		c.condition(r, f, p, wrong)
 	}
 	c.options(r, f, node, wrong)
 	if r.job == groupJob {
-		inner := p
 		inner.parent, inner.target = r, r.info.Target
-		if f.Each != "" || f.With != "" {
-			inner.prefix = p.full(cmp.Or(f.Each, f.With))
-			if r.scalar {
-				inner.scalar, inner.list = r.path, r
-			} else if r.path != nil && r.path.Descriptor() != nil {
-				inner.root, inner.md, inner.scalar = false, r.path.Descriptor(), nil
-			}
-			if r.each {
-				inner.list = r
-			}
-		}
 		c.rows(node+".rows", f.Rows, inner)
+		c.keys(r, wrong)
 	}
 	if r.job == ordinalJob && p.list == nil {
 		wrong("ordinal outside each, expected it in a group that repeats")
@@ -146,10 +172,12 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 	say(f.Count != "", "count", countJob)
 	say(f.Sum != "", "sum", sumJob)
 	say(f.Ordinal, "ordinal", ordinalJob)
+	say(f.Handle != "", "handle", handleJob)
+	say(f.Refer != "", "refer", referJob)
 	say(len(f.Rows) > 0, "rows", groupJob)
 	switch {
 	case len(said) != 1:
-		wrong("has %v, expected exactly one of from, const, set, count, sum, ordinal, rows", said)
+		wrong("has %v, expected exactly one of from, const, set, count, sum, ordinal, handle, refer, rows", said)
 	case r.job == setJob && (f.To != "" || !f.Const.said || f.Direction != ""):
 		wrong("set %s, expected set and const, without to and direction", f.Set)
 	case r.job != setJob && f.To == "":
@@ -158,6 +186,8 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 		wrong("target %q is an attribute, expected an element for rows", f.To)
 	case r.job != groupJob && f.With != "" || r.job != groupJob && f.Each != "" && f.From != ".":
 		wrong("each or with without rows, expected rows, or each with from: \".\"")
+	case f.Collect != nil && (r.job != groupJob || f.Each != "" || f.With != ""):
+		wrong("collect, expected rows with it, and neither each nor with")
 	case f.Each != "" && f.With != "":
 		wrong("each and with together, expected one")
 	case (f.Each != "" || r.job == groupJob) && len(r.steps) == 0:
@@ -176,34 +206,54 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 	}
 }
 
-// paths compiles the row's canonical paths and checks that their types fit.
-func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)) {
-	source := cmp.Or(f.Each, f.With, f.Set, f.Count, f.Sum, f.From)
+// paths compiles the row's canonical paths, checks that their types fit, and returns
+// where rows inside it stand.
+func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)) place {
+	if f.Collect != nil {
+		return c.collect(r, f, p, wrong)
+	}
+	source := cmp.Or(f.Each, f.With, f.Set, f.Count, f.Sum, f.Refer, f.From)
 	if source == "" {
-		return
+		if r.job == handleJob && (p.parent.collect == nil || !writable(f.Handle)) {
+			wrong("handle %q, expected it among the rows of a group with collect", f.Handle)
+		}
+		return p
 	}
 	if f.Each == "" && f.From == "." {
 		if r.dot = true; p.scalar == nil {
 			wrong("from \".\" outside each over a list of texts, expected a path")
-			return
+			return p
 		}
 		r.path, r.info.From, r.value.field = p.scalar, p.prefix, p.scalar.Field().Type
 		r.value.expected = p.scalar.Field().Expected()
-		return
+		return p
 	}
-	path, err := p.compile(c.table.kind, source)
+	from, away, source, err := p.reach(source)
 	if err != nil {
 		wrong("%v", err)
-		return
+		return p
 	}
-	if p.scalar != nil {
+	if from.scalar != nil {
 		wrong("path %q inside each over texts, expected from: \".\"", source)
-		return
+		return p
+	}
+	inner := *from
+	r.reach = away
+	if f.Each != "" {
+		if inner, source, err = c.hops(r, inner, source); err != nil {
+			wrong("%v", err)
+			return p
+		}
+	}
+	path, err := inner.compile(c.table.kind, source)
+	if err != nil {
+		wrong("%v", err)
+		return p
 	}
 	r.path = path
 	field := path.Field()
 	r.value.field, r.value.expected = field.Type, field.Expected()
-	full := p.full(source)
+	full := inner.full(source)
 	if path.Many() && r.job != countJob && r.job != sumJob && !(f.Each != "" && path.Repeated() || f.Language != nil) {
 		wrong("%s is a list, expected each, or a selector such as [0]", source)
 	}
@@ -219,10 +269,19 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		if r.dot && !r.scalar {
 			wrong("each %s is a list of messages, expected rows", source)
 		}
+		if r.dot && r.hops != nil {
+			wrong("each %s passes through a list, expected rows, one of them a key", full)
+		}
 	case f.With != "":
 		r.info.With = full
 		if path.Leaf() || path.Repeated() {
 			wrong("with %s, expected a message", source)
+		}
+	case r.job == referJob:
+		r.info.Refer = full
+		c.refers = append(c.refers, r)
+		if path.Leaf() || path.Many() || from.prefix != "" && from.outer == nil {
+			wrong("refer %s, expected a single message, outside collect", source)
 		}
 	case r.job == countJob:
 		r.info.From = full
@@ -236,14 +295,16 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		}
 	case r.job == setJob:
 		r.info.Set = full
-		if !path.Leaf() {
+		if away > 0 {
+			wrong("set %s reaches outwards, expected it where the path starts", full)
+		} else if !path.Leaf() {
 			wrong("set %s is a message, expected a leaf", source)
 		} else if err := field.Check(f.Const.text); err != nil {
 			wrong("set %s: %v", source, err)
 		}
 	case f.Language != nil:
 		r.info.From = full
-		c.texts(r, p, wrong)
+		c.texts(r, inner, wrong)
 	default:
 		r.info.From = full
 		if !path.Leaf() {
@@ -251,8 +312,27 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		}
 	}
 	if path.Repeated() {
-		r.holder = c.holder(source, p)
+		r.holder = c.holder(source, inner)
 	}
+	if f.Each == "" && f.With == "" {
+		return p
+	}
+	return inner.inside(r, source)
+}
+
+// inside returns where the rows of an each or with stand.
+func (p place) inside(r *row, source string) place {
+	around := p
+	p.prefix, p.outer = p.full(source), &around
+	if r.scalar {
+		p.scalar = r.path
+	} else if md := r.path.Descriptor(); md != nil {
+		p.root, p.md = false, md
+	}
+	if r.each {
+		p.list = r
+	}
+	return p
 }
 
 // texts compiles what a language row reads of its list of texts.
@@ -276,17 +356,54 @@ func (c *compiler) texts(r *row, p place, wrong func(string, ...any)) {
 // holder compiles the path of the message that holds a list, nil if that is the
 // context itself.
 func (c *compiler) holder(source string, p place) *document.Path {
-	up := "."
-	if i := strings.LastIndexByte(source, '.'); i >= 0 {
-		up = source[:i]
-	} else if !p.root {
+	steps := pathSteps(source)
+	up := strings.Join(steps[:len(steps)-1], ".")
+	if up == "" && !p.root {
 		return nil
 	}
-	path, err := p.compile(c.table.kind, up)
+	path, err := p.compile(c.table.kind, cmp.Or(up, "."))
 	if err != nil {
-		return nil // a dot inside a selector: the list's own path failed already
+		return nil // the list's own path failed already
 	}
 	return path
+}
+
+// hops makes a row of each list that an each passes through before its own, and
+// returns where the rest of its path starts.
+func (c *compiler) hops(r *row, p place, source string) (place, string, error) {
+	steps := pathSteps(source)
+	from := 0
+	for i := 1; i < len(steps); i++ {
+		part := strings.Join(steps[from:i], ".")
+		path, err := p.compile(c.table.kind, part)
+		if err != nil {
+			return p, "", err
+		}
+		if !path.Repeated() {
+			continue
+		}
+		hop := &row{job: groupJob, info: r.info, each: true, path: path, holder: c.holder(part, p)}
+		r.hops = append(r.hops, hop)
+		p, from = p.inside(hop, part), i
+	}
+	return p, strings.Join(steps[from:], "."), nil
+}
+
+// pathSteps cuts a canonical path at its dots, not at those inside a selector.
+func pathSteps(path string) []string {
+	var out []string
+	from, inside := 0, false
+	for i, c := range path {
+		switch {
+		case c == '[':
+			inside = true
+		case c == ']':
+			inside = false
+		case c == '.' && !inside:
+			out, from = append(out, path[from:i]), i+1
+		}
+	}
+	return append(out, path[from:])
 }
 
 func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...any)) {
@@ -315,9 +432,9 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue}, {f.Default.said, "default", isValue && f.Each == ""},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
 		{f.Max != 0, "max", isValue && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
-		{f.Always, "always", f.Each == "" && f.With == "" && r.job != setJob},
-		{f.When != "", "when", r.job != setJob}, {f.Required, "required", r.job != setJob && r.job != constJob},
-		{f.Zone != "", "zone", isValue},
+		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
+		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
+		{f.Zone != "", "zone", isValue}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
 	} {
 		if k.said && !k.fits {
 			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
@@ -371,8 +488,9 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 // keyFor says which rows a key is for.
 var keyFor = map[string]string{
 	"list": "a value row", "use": "a value row", "default": "a value row without each", "language": "a value row without each, with at least one language",
-	"time": "a value row", "max": "a value row, from 1", "on_overflow": "a value row with max", "always": "a row without each, with and set",
-	"when": "a row with a target", "required": "a row that is not constant", "zone": "a value row",
+	"time": "a value row", "max": "a value row, from 1", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
+	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "zone": "a value row",
+	"key": "a required value row without each and language, not direction: encode",
 }
 
 func (c *compiler) time(r *row, f *rowFile, node string, wrong func(string, ...any)) {
@@ -430,6 +548,23 @@ func (c *compiler) pairs(group *row) {
 			c.says(r, "reads the first half of %s and no row the second, expected both, lossy or direction: encode", r.info.From)
 		}
 	}
+	for i, r := range group.rows {
+		before, after := r, r
+		switch mark := r.value.codec.mark; {
+		case mark == "":
+			continue
+		case r.value.codec.after && i > 0:
+			before = group.rows[i-1]
+		case !r.value.codec.after && i+1 < len(group.rows):
+			after = group.rows[i+1]
+		}
+		if before == after || before.value.codec.mark != after.value.codec.mark || before.value.codec.after || !after.value.codec.after ||
+			before.info.Target != after.info.Target || before.info.Direction != after.info.Direction {
+			c.says(r, "conversion %s stands alone, expected two rows of one target and direction: before(x), then after(x)", r.info.Use)
+			continue
+		}
+		before.second = after
+	}
 }
 
 // half says which half of its field's value a row carries, 0 if it carries all.
@@ -447,5 +582,5 @@ func (r *row) half() int {
 }
 
 func (c *compiler) says(r *row, format string, args ...any) {
-	c.errs = append(c.errs, fmt.Errorf("%s:%d: row %s: %s", c.file, r.info.Line, r.info.ID, fmt.Sprintf(format, args...)))
+	c.say(r.info.ID, r.info.Line, fmt.Sprintf("row %s: %s", r.info.ID, fmt.Sprintf(format, args...)))
 }

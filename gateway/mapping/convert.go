@@ -31,8 +31,10 @@ type Example struct {
 type codec struct {
 	encode func(into []string, text string) ([]string, error)
 	decode func(texts []string) (string, error)
-	many   bool // writes several texts, so decode gathers them
-	half   int  // 1 or 2 for the head or rest of a value that two rows carry
+	many   bool   // writes several texts, so decode gathers them
+	half   int    // 1 or 2 for the head or rest of a value that two rows carry
+	mark   string // between the values of a before and an after, which share one text
+	after  bool
 }
 
 // wrongForm says what a text should have been; errOverflow, that it is too long.
@@ -63,6 +65,26 @@ var conversions = []Conversion{
 		[]Example{{"head(2)", "XQ12345678", []string{"XQ"}}}, bindHead},
 	{"rest", "(n)", "what follows the first n characters: another row carries head(n)", []document.FieldType{document.String},
 		[]Example{{"rest(2)", "XQ12345678", []string{"12345678"}}}, bindRest},
+	{"before", "(x)", "what stands before the first x; the next row, with after(x), shares the text. A text without x has none", []document.FieldType{document.String},
+		[]Example{{"before(/)", "M", []string{"M/"}}}, bindBefore},
+	{"after", "(x)", "what stands after the first x; the row before it, with before(x), shares the text. A text without x is all of it", []document.FieldType{document.String},
+		[]Example{{"after(/)", "ABC123", []string{"ABC123"}}}, bindAfter},
+	{"first", "(n)", "the first n characters; does not come back", []document.FieldType{document.String},
+		[]Example{{"first(2)", "汽车零件", []string{"汽车"}}}, bindFirst},
+	{"boolean", "(t,f)", "true as t and false as f", []document.FieldType{document.Bool},
+		[]Example{{"boolean(J,N)", "true", []string{"J"}}, {"boolean(J,N)", "false", []string{"N"}}}, bindBoolean},
+	{"comma", "", "a comma for the decimal point", []document.FieldType{document.Decimal},
+		[]Example{{"comma", "1234.5", []string{"1234,5"}}, {"comma", "-7", []string{"-7"}}}, bindComma},
+	{"scaled", "(n)", "without point, the last n digits stand behind it; refuses more of them", []document.FieldType{document.Decimal},
+		[]Example{{"scaled(3)", "12.5", []string{"12500"}}, {"scaled(3)", "-0.25", []string{"-250"}}, {"scaled(2)", "0", []string{"0"}}}, bindScaled},
+	{"fraction", "(n)", "exactly n digits behind the point; refuses more of them, and reads past zeros at the end", []document.FieldType{document.Decimal},
+		[]Example{{"fraction(2)", "12.5", []string{"12.50"}}, {"fraction(2)", "7", []string{"7.00"}}}, bindFraction},
+	{"digits", "(n)", "as it is; refuses all but n digits", []document.FieldType{document.String},
+		[]Example{{"digits(5)", "50502", []string{"50502"}}}, bindDigits},
+	{"office8", "(c)", "an office's five digits behind the three of country c: the common form of the EAEU", []document.FieldType{document.String},
+		[]Example{{"office8(398)", "50502", []string{"39850502"}}}, bindOffice8},
+	{"office5", "(c)", "the five digits of an office's eight, which start with the three of country c", []document.FieldType{document.String},
+		[]Example{{"office5(398)", "39850502", []string{"50502"}}}, bindOffice5},
 }
 
 // Conversions returns every conversion, for the reference.

@@ -37,7 +37,12 @@ func (t *Table) Decode(doc *xmltree.Document) Decoded {
 	}
 	r := &decoder{rows: make([]int32, len(t.rows)), nodes: make([]int32, t.nodes), on: t.day(doc.Root)}
 	at := &context{m: d.ProtoReflect()}
+	if t.stores != nil {
+		r.stored = map[stored]*storedElement{}
+	}
+	r.lists = map[list]*keyed{}
 	r.group(t.top, doc.Root, at)
+	r.resolve()
 	for _, c := range r.derived {
 		r.check(c)
 	}
@@ -73,10 +78,14 @@ type decoder struct {
 	on          time.Time
 	values      int // read so far
 	faults      gateway.Faults
-	records     []record
+	records     records
 	unread      []gateway.Location
 	derived     []derived
 	one         [1]string
+	lists       map[list]*keyed
+	stored      map[stored]*storedElement
+	order       []*storedElement
+	refers      []record
 }
 
 // derived is a count or sum to compare once everything is read.
@@ -149,7 +158,7 @@ func (d *decoder) choose(n *node, e *xmltree.Element, at *context, group int32) 
 	var free *row
 	best := unlike
 	for _, r := range n.groups {
-		if !r.each && d.rows[r.number] == group {
+		if !r.each && r.collect == nil && d.rows[r.number] == group {
 			continue
 		}
 		if fits := r.tells(e); free == nil || fits > best {
@@ -161,11 +170,14 @@ func (d *decoder) choose(n *node, e *xmltree.Element, at *context, group int32) 
 		return
 	}
 	d.rows[free.number] = group
-	inner := at
-	if free.path != nil {
-		inner = &context{up: at, via: free}
+	switch {
+	case free.collect != nil:
+		d.store(free, e, at)
+	case free.path != nil:
+		d.group(free, e, d.open(free, e, at))
+	default:
+		d.group(free, e, at)
 	}
-	d.group(free, e, inner)
 }
 
 // How an element fits the constants of a group, worst first.
@@ -237,7 +249,14 @@ func (d *decoder) text(n *node, e *xmltree.Element, child int, text string, at *
 		fault := d.take(r, e, child, text, at)
 		if fault == nil {
 			d.rows[r.number] = group
-			return
+			if r.second == nil {
+				return
+			}
+			r = r.second
+			d.rows[r.number] = group
+			if fault = d.take(r, e, child, text, at); fault == nil {
+				return
+			}
 		}
 		if first == nil {
 			first, failed = fault, r
@@ -248,7 +267,7 @@ func (d *decoder) text(n *node, e *xmltree.Element, child int, text string, at *
 	switch {
 	case failed != nil:
 		d.rows[failed.number] = group
-		d.fault(*first, record{row: failed, context: at, index: -1, read: e})
+		d.fault(*first, record{row: failed, context: at.out(failed.reach), index: -1, read: e})
 	case len(n.values) > 0 && child >= 0:
 		d.repeated(n.values[0], e, at)
 	}
@@ -256,9 +275,10 @@ func (d *decoder) text(n *node, e *xmltree.Element, child int, text string, at *
 
 // take reads a text by one row; nothing is changed if there is a fault.
 func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *context) *gateway.Fault {
+	inner, at := at, at.out(r.reach)
 	link := record{row: r, context: at, index: -1, text: text, read: e}
 	switch r.job {
-	case ordinalJob:
+	case ordinalJob, handleJob:
 		return nil
 	case constJob:
 		if text != r.info.Const {
@@ -272,6 +292,13 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 			fault := r.missing()
 			return &fault
 		}
+		return nil
+	}
+	if r.job == referJob {
+		at.message() // so that the elements after it keep their positions
+		d.values++
+		d.refers = append(d.refers, link)
+		d.record(link)
 		return nil
 	}
 	if r.job != valueJob {
@@ -295,12 +322,18 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	if r.value.codec.many {
 		value = strings.TrimSpace(value)
 	}
+	if value == "" && r.value.codec.mark != "" {
+		return nil // its half of the text is not there
+	}
 	if r.shared && before != "" {
 		value, d.faults = before, append(d.faults, d.differs(r, link, before, value)...)
 	}
 	index, err := r.put(at, value)
 	if err != nil {
 		return notConverted(err, text)
+	}
+	if r.key {
+		inner.message() // an element that has nothing but its keys
 	}
 	d.values++
 	link.index, link.listRow = int32(index), listRow
@@ -412,6 +445,7 @@ func (d *decoder) missing(r *row, e *xmltree.Element, at *context) {
 		}
 		e, rest.steps = next, rest.steps[1:]
 	}
+	at = at.out(r.reach)
 	at.message() // so that the elements after it keep their positions
 	fault := rest.missing()
 	fault.Path, fault.Location = r.instance(at, -1), e.Location()
@@ -424,7 +458,7 @@ func (d *decoder) repeated(r *row, e *xmltree.Element, at *context) {
 	d.unread = append(d.unread, e.Location())
 	path := at.instance()
 	if r != nil {
-		path = r.instance(at, -1)
+		path = r.instance(at.out(r.reach), -1)
 	}
 	d.faults = append(d.faults, gateway.Fault{
 		Code: gateway.MapRepeated, Severity: gateway.Warning, Path: path, Location: e.Location(), Expected: "one " + e.QName(),
@@ -438,7 +472,7 @@ func (d *decoder) fault(f gateway.Fault, at record) {
 	d.faults = append(d.faults, f)
 }
 
-func (d *decoder) record(r record) { d.records = append(d.records, r) }
+func (d *decoder) record(r record) { d.records.add(r) }
 
 // route returns the steps from the root to the row's element.
 func (r *row) route() []*step {

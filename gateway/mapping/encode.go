@@ -1,9 +1,9 @@
 package mapping
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/beevik/etree"
@@ -54,6 +54,12 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: t.kind}}
 	}
 	e := &encoder{root: rootDocument{d, d.ProtoReflect(), document.Body(d)}, tracing: trace}
+	if t.stores != nil {
+		e.handles, e.stored = map[protoreflect.Message]string{}, map[*row][]*context{}
+		for _, r := range t.stores {
+			e.collect(r, &context{m: e.root.m})
+		}
+	}
 	e.on, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
 	top := newElement(&t.rootName)
 	for _, n := range t.namespaces {
@@ -76,29 +82,16 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 	return out, newTrace(t.ID(), e.records, t.locateWritten(top)), nil
 }
 
-// write serialises a tree: two blanks of indent, one line for each element of text.
-func write(top *etree.Element) []byte {
-	doc := etree.NewDocument()
-	doc.WriteSettings.CanonicalText = true
-	doc.WriteSettings.CanonicalAttrVal = true
-	doc.CreateProcInst("xml", `version="1.0" encoding="UTF-8"`)
-	doc.AddChild(top)
-	indent := etree.NewIndentSettings()
-	indent.Spaces = 2
-	indent.PreserveLeafWhitespace = true
-	doc.IndentWithSettings(indent)
-	var b bytes.Buffer
-	_, _ = doc.WriteTo(&b) // a buffer takes everything
-	return b.Bytes()
-}
-
 type encoder struct {
 	root    rootDocument
 	on      time.Time // the day that code lists are judged on
 	faults  []wrong
 	tracing bool
-	records []record
+	records records
 	texts   []string
+	begun   record // the before whose text an after may go on with
+	handles map[protoreflect.Message]string
+	stored  map[*row][]*context // what groups that collect write
 }
 
 // wrong is a fault before its texts are built: most of what an empty group misses is
@@ -138,7 +131,7 @@ func (s *scope) close(n int, e *encoder) {
 			*filled = true
 		} else if !o.own {
 			around.RemoveChildAt(len(around.Child) - 1)
-			e.records = e.records[:o.records]
+			e.records.cut(o.records)
 		}
 	}
 	s.open = s.open[:min(n, len(s.open))]
@@ -158,7 +151,7 @@ func (s *scope) enter(steps []step, e *encoder) *etree.Element {
 	for i := n; i < len(steps); i++ {
 		child := newElement(&steps[i])
 		at.AddChild(child)
-		s.open = append(s.open, opened{step: &steps[i], element: child, records: len(e.records)})
+		s.open = append(s.open, opened{step: &steps[i], element: child, records: e.records.len()})
 		at = child
 	}
 	return at
@@ -201,12 +194,21 @@ func (e *encoder) group(r *row, at *context, into *etree.Element) bool {
 }
 
 func (e *encoder) row(r *row, at *context, s *scope) {
-	if r.each {
-		e.each(r, at, s)
-		return
+	from := at.out(r.reach)
+	if r.second != nil {
+		e.begun = record{}
 	}
-	if r.job == groupJob && r.path != nil {
-		e.with(r, at, s)
+	switch {
+	case r.each:
+		e.each(r, from, s)
+		return
+	case r.collect != nil:
+		for _, c := range e.stored[r] {
+			e.element(r, c, s)
+		}
+		return
+	case r.job == groupJob && r.path != nil:
+		e.with(r, from, s)
 		return
 	}
 	if r.when != nil && !e.holds(r, at.m, at) {
@@ -224,13 +226,21 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 	case ordinalJob:
 		e.put(r, at, s, strconv.Itoa(at.position()), record{index: -1}, r.counts(false))
 	case countJob, sumJob:
-		if text := r.derive(at.m); text != "" {
-			e.put(r, at, s, text, record{index: -1}, true)
+		if text := r.derive(from.m); text != "" {
+			e.put(r, from, s, text, record{index: -1}, true)
 		} else if r.info.Required {
-			e.fault(nil, r, at, -1)
+			e.fault(nil, r, from, -1)
+		}
+	case handleJob:
+		e.put(r, at, s, at.text, record{index: -1}, true)
+	case referJob:
+		if m := r.path.Message(from.m, false); m != nil {
+			e.put(r, from, s, e.handles[m], record{index: -1}, true)
+		} else if r.info.Required {
+			e.fault(nil, r, from, -1)
 		}
 	case valueJob:
-		e.value(r, at, s)
+		e.value(r, from, s)
 	}
 }
 
@@ -279,6 +289,13 @@ func (e *encoder) with(r *row, at *context, s *scope) {
 	s.mark(filled, filled)
 }
 
+// element writes one of a repeated group.
+func (e *encoder) element(r *row, at *context, s *scope) {
+	filled := e.group(r, at, s.target(r.steps, e))
+	s.mark(filled, filled)
+	s.close(len(r.steps)-1, e)
+}
+
 func (e *encoder) each(r *row, at *context, s *scope) {
 	written := 0
 	one := func(inner *context) {
@@ -288,26 +305,46 @@ func (e *encoder) each(r *row, at *context, s *scope) {
 		written++
 		inner.written = written
 		if r.job == groupJob {
-			filled := e.group(r, inner, s.target(r.steps, e))
-			s.mark(filled, filled)
-			s.close(len(r.steps)-1, e)
+			e.element(r, inner, s)
 			return
 		}
 		e.write(r, at, s, inner.text, inner.index)
 	}
-	if r.scalar {
+	e.walk(r, 0, at, one)
+	if written == 0 && r.info.Required && r.when == nil {
+		e.fault(nil, r, at, -1)
+	}
+}
+
+// walk calls one for every element of the list of an each, through the lists on the
+// way from a level on.
+func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
+	if level == len(r.hops) && r.scalar {
 		for i, text := range r.path.Texts(at.m) {
 			one(&context{up: at, via: r, m: at.m, index: i, text: text})
 		}
-	} else {
-		i := 0
-		for path, m := range r.path.All(at.m, at.instance()) {
-			one(&context{up: at, via: r, m: m, index: i, at: path, known: true})
-			i++
-		}
+		return
 	}
-	if written == 0 && r.info.Required && r.when == nil {
-		e.fault(nil, r, at, -1)
+	via := r
+	if level < len(r.hops) {
+		via = r.hops[level]
+	}
+	var seen map[string]bool
+	if len(r.keys) > level && r.keys[level] != nil {
+		seen = map[string]bool{}
+	}
+	i := 0
+	for path, m := range via.path.All(at.m, at.instance()) {
+		inner := &context{up: at, via: via, m: m, index: i, at: path, known: true}
+		i++
+		if seen != nil {
+			e.unique(r.keys[level], inner, seen)
+		}
+		if via == r {
+			one(inner)
+		} else {
+			e.walk(r, level+1, inner, one)
+		}
 	}
 }
 
@@ -351,6 +388,22 @@ func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
 
 // put writes one text to the row's element or attribute.
 func (e *encoder) put(r *row, at *context, s *scope, text string, link record, filled bool) {
+	link.row, link.context, link.text = r, at, text
+	switch before := e.begun; {
+	case r.value.codec.after && before.row != nil && before.row.second == r:
+		link.text = before.text + text
+		link.written = before.written
+		if r.attr != nil {
+			link.written.Attr[len(link.written.Attr)-1].Value = link.text
+		} else {
+			link.written.CreateText(text)
+		}
+		e.trace(link)
+		return
+	case r.value.codec.after && strings.Contains(text, r.value.codec.mark):
+		e.fault(notConverted(wrongForm("a text without "+r.value.codec.mark), text), r, at, int(link.index))
+		return
+	}
 	if r.attr != nil {
 		into := s.enter(r.steps, e)
 		into.Attr = append(into.Attr, etree.Attr{Space: r.attr.prefix, Key: r.attr.name.Local, Value: text})
@@ -366,13 +419,15 @@ func (e *encoder) put(r *row, at *context, s *scope, text string, link record, f
 		link.written.CreateText(text)
 		s.mark(filled, true)
 	}
-	link.row, link.context, link.text = r, at, text
+	if r.second != nil {
+		e.begun = link
+	}
 	e.trace(link)
 }
 
 func (e *encoder) trace(r record) {
 	if e.tracing {
-		e.records = append(e.records, r)
+		e.records.add(r)
 	}
 }
 

@@ -52,6 +52,10 @@ type rowFile struct {
 	Ordinal    bool      `yaml:"ordinal"`
 	Each       string    `yaml:"each"`
 	With       string    `yaml:"with"`
+	Collect    []string  `yaml:"collect"`
+	Handle     string    `yaml:"handle"`
+	Refer      string    `yaml:"refer"`
+	Key        bool      `yaml:"key"`
 	List       string    `yaml:"list"`
 	Use        string    `yaml:"use"`
 	When       string    `yaml:"when"`
@@ -68,6 +72,8 @@ type rowFile struct {
 	Note       string    `yaml:"note"`
 	Source     string    `yaml:"source"`
 	Rows       []rowFile `yaml:"rows"`
+
+	dropped bool // by a profile
 }
 
 // literal is a text that MUST be quoted where YAML would read something else: 0603
@@ -89,20 +95,38 @@ func (l *literal) UnmarshalYAML(decode func(any) error) error {
 }
 
 // notTables are the folders of the data that hold something else.
-var notTables = []string{"join", "codelists", "routes", "rules", "profiles", "tolerances"}
+var notTables = []string{"join", "split", "codelists", "routes", "rules", "profiles", "tolerances"}
 
-// Load reads every table and join of fsys. The error names every mistake of every
-// file with its line. A nil env is enough for data without conditions.
+// loader is what the tables of one library are compiled with.
+type loader struct {
+	library *Library
+	env     *expr.Env
+	lists   *codelist.Lists
+	bases   map[string]*base // tables as they are written, for profiles
+}
+
+// base is a table's file. A profile changes a copy of it.
+type base struct {
+	*mistaken
+	tableFile
+	digest gateway.Digest
+}
+
+// Load reads every table, profile, join and split of fsys. The error names every
+// mistake of every file with its line. A nil env is enough for data without conditions.
 func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
 	files, err := fs.Glob(fsys, "*/*.yaml")
 	if err != nil {
 		return nil, err
 	}
 	l := &Library{byID: map[string]*Table{}}
+	load := &loader{l, env, lists, map[string]*base{}}
 	var mistakes []error
+	var profiles []*profile
 	for _, file := range files {
 		folder := path.Dir(file)
-		if folder != "join" && slices.Contains(notTables, folder) {
+		own := slices.Contains([]string{"join", "split", "profiles"}, folder)
+		if !own && slices.Contains(notTables, folder) {
 			continue
 		}
 		raw, err := fs.ReadFile(fsys, file)
@@ -110,30 +134,43 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
 			return nil, err
 		}
 		m := &mistaken{file: file, lines: document.YAMLLines(raw)}
-		if folder == "join" {
+		switch folder {
+		case "join":
 			l.joins = append(l.joins, loadJoin(m, raw, env))
-		} else {
-			t := loadTable(m, raw, env, lists)
-			if len(m.errs) == 0 {
-				l.tables = append(l.tables, t)
-			}
+		case "split":
+			l.splits = append(l.splits, loadSplit(m, raw, env))
+		case "profiles":
+			profiles = append(profiles, loadProfile(m, raw))
+			continue // profiles say their mistakes together
+		default:
+			load.table(m, raw)
 		}
 		mistakes = append(mistakes, m.errs...)
 	}
-	for _, t := range l.tables {
-		for id, o := range l.byID {
-			if o.rootName.name == t.rootName.name && o.version == t.version && (t.to == "" || o.from <= t.to) && (o.to == "" || t.from <= o.to) {
-				mistakes = append(mistakes, fmt.Errorf("%s.yaml:1: root %s, version %d is also %s's, expected another version or validity", t.ID(), t.rootName.name, t.version, id))
+	mistakes = append(mistakes, load.profiles(profiles)...)
+	slices.SortFunc(l.tables, func(a, b *Table) int { return strings.Compare(a.ID(), b.ID()) })
+	slices.SortFunc(l.joins, func(a, b *Join) int { return strings.Compare(a.ID(), b.ID()) })
+	slices.SortFunc(l.splits, func(a, b *Split) int { return strings.Compare(a.ID(), b.ID()) })
+	for i, t := range l.tables {
+		for _, o := range l.tables[:i] {
+			if t.rivals(o) {
+				mistakes = append(mistakes, fmt.Errorf("%s:1: root %s, version %d is also %s's, expected another version or validity", t.file, t.rootName.name, t.version, o.ID()))
 			}
 		}
 		l.byID[t.ID()] = t
 	}
-	slices.SortFunc(l.tables, func(a, b *Table) int { return strings.Compare(a.ID(), b.ID()) })
-	slices.SortFunc(l.joins, func(a, b *Join) int { return strings.Compare(a.ID(), b.ID()) })
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
 	}
 	return l, nil
+}
+
+// rivals reports whether nothing decides between two tables on some day.
+func (t *Table) rivals(o *Table) bool {
+	return o.rootName.name == t.rootName.name && o.version == t.version &&
+		(o.profile == "") == (t.profile == "") && o.profileVersion == t.profileVersion &&
+		(t.profile == "" || t.administration != "" && t.administration == o.administration) &&
+		(t.to == "" || o.from <= t.to) && (o.to == "" || t.from <= o.to)
 }
 
 // mistaken collects the mistakes of one file.
@@ -141,14 +178,36 @@ type mistaken struct {
 	file  string
 	lines document.Lines
 	errs  []error
+	over  *overlay // the profile that changes the file, which then is mistaken
+}
+
+// overlay is a profile on its way over one table.
+type overlay struct {
+	*mistaken
+	table, node string // the table's id, and where the profile names it
 }
 
 func (m *mistaken) at(node, format string, args ...any) {
-	m.errs = append(m.errs, fmt.Errorf("%s:%d: %s", m.file, max(m.lines.Line(node), 1), fmt.Sprintf(format, args...)))
+	m.say("", max(m.lines.Line(node), 1), fmt.Sprintf(format, args...))
 }
 
 func (m *mistaken) row(node, id, format string, args ...any) {
-	m.at(node, "row %s: %s", cmp.Or(id, "without id"), fmt.Sprintf(format, args...))
+	m.say(id, m.lines.Line(node), fmt.Sprintf("row %s: %s", cmp.Or(id, "without id"), fmt.Sprintf(format, args...)))
+}
+
+// say adds a mistake of a row, or of the file.
+func (m *mistaken) say(id string, line int, text string) {
+	if m.over == nil {
+		m.errs = append(m.errs, fmt.Errorf("%s:%d: %s", m.file, line, text))
+		return
+	}
+	node := m.over.node
+	for _, key := range []string{id, m.over.table + "#" + id} {
+		if m.over.lines["$.rows."+key] > 0 {
+			node = "$.rows." + key
+		}
+	}
+	m.over.at(node, "%s: %s", m.over.table, text)
 }
 
 func (m *mistaken) valid(v validity) {
@@ -162,22 +221,33 @@ func (m *mistaken) valid(v validity) {
 	}
 }
 
-func loadTable(m *mistaken, raw []byte, env *expr.Env, lists *codelist.Lists) *Table {
-	var f tableFile
-	if err := document.DecodeYAML(m.file, raw, &f); err != nil {
-		if m.errs = append(m.errs, err); f.Mapping == "" {
-			return &Table{} // no YAML, or no table: the rest would be noise
+// table reads a table's file.
+func (l *loader) table(m *mistaken, raw []byte) {
+	b := &base{mistaken: m, digest: gateway.DigestOf(raw)}
+	if err := document.DecodeYAML(m.file, raw, &b.tableFile); err != nil {
+		if m.errs = append(m.errs, err); b.Mapping == "" {
+			return // no YAML, or no table: the rest would be noise
 		}
 	}
+	if id, want := versioned(b.Mapping, b.Version), strings.TrimSuffix(m.file, ".yaml"); id != want {
+		m.at("$.mapping", "this is %s, expected %s as the file says", id, want)
+	}
+	m.valid(b.Valid)
+	t := l.build(m, b.tableFile)
+	t.digest = b.digest
+	if len(m.errs) == 0 {
+		l.library.tables = append(l.library.tables, t)
+		l.bases[t.ID()] = b
+	}
+}
+
+// build compiles a table, as it is written or as a profile changed it.
+func (l *loader) build(m *mistaken, f tableFile) *Table {
 	t := &Table{
-		name: f.Mapping, version: f.Version, kind: f.Document, system: f.System,
+		name: f.Mapping, version: f.Version, kind: f.Document, system: f.System, file: m.file,
 		schema: cmp.Or(f.Schema, versioned(f.Mapping, f.Version)), status: f.Status, source: f.Source,
-		from: f.Valid.From, to: f.Valid.To, digest: gateway.DigestOf(raw), fallback: f.Default,
+		from: f.Valid.From, to: f.Valid.To, fallback: f.Default,
 	}
-	if want := strings.TrimSuffix(m.file, ".yaml"); t.ID() != want {
-		m.at("$.mapping", "this is %s, expected %s as the file says", t.ID(), want)
-	}
-	m.valid(f.Valid)
 	for _, prefix := range slices.Sorted(maps.Keys(f.Namespaces)) {
 		if f.Namespaces[prefix] == "" {
 			m.at("$.namespaces."+prefix, "namespace of %s is empty, expected its name", prefix)
@@ -190,10 +260,10 @@ func loadTable(m *mistaken, raw []byte, env *expr.Env, lists *codelist.Lists) *T
 	if f.Default != "" && f.Namespaces[f.Default] == "" {
 		m.at("$.default", "prefix %q is not declared, expected one of %v", f.Default, slices.Sorted(maps.Keys(f.Namespaces)))
 	}
-	if f.System != "" && !hasSystem(lists, f.System) {
+	if f.System != "" && !hasSystem(l.lists, f.System) {
 		m.at("$.system", "no code list has the system %q, expected one that some list has", f.System)
 	}
-	c := &compiler{mistaken: m, table: t, env: env, lists: lists, ids: map[string]bool{}, fields: map[string]*row{}}
+	c := &compiler{mistaken: m, table: t, env: l.env, lists: l.lists, ids: map[string]bool{}, fields: map[string]*row{}, stores: map[string]*row{}}
 	c.zone = c.location("$.zone", "", f.Zone)
 	c.compile(f)
 	return t
@@ -210,7 +280,11 @@ func (c *compiler) location(node, id, name string) *time.Location {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		c.row(node, id, "unknown zone %q, expected an IANA name such as Asia/Shanghai", name)
+		if text := fmt.Sprintf("unknown zone %q, expected an IANA name such as Asia/Shanghai", name); id == "" {
+			c.at(node, "%s", text)
+		} else {
+			c.row(node, id, "%s", text)
+		}
 		return nil
 	}
 	return zone

@@ -9,6 +9,7 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,17 +19,21 @@ import (
 	"customs.example/gateway/xmltree"
 )
 
-// Library is every table and join that was loaded. It is safe for concurrent use.
+// Library is every table, join and split that was loaded. It is safe for concurrent use.
 type Library struct {
 	tables []*Table
 	byID   map[string]*Table
 	joins  []*Join
+	splits []*Split
 }
 
 // Table is one version of the mapping of one format. It is safe for concurrent use.
 type Table struct {
 	name, kind, schema, system, status, source string
+	file                                       string // for mistakes
 	version                                    int
+	profile, administration                    string
+	profileVersion                             int
 	from, to                                   string // first and last day, "" is open
 	digest                                     gateway.Digest
 	rootName                                   step
@@ -37,6 +42,7 @@ type Table struct {
 	top                                        *row        // the root element as a group
 	rows                                       []*row      // every row, in order
 	nodes                                      int         // of the plan, which the decoder marks
+	stores                                     []*row      // groups that collect
 	issued                                     *row        // the row that reads the day code lists are judged on
 }
 
@@ -46,10 +52,14 @@ type namespace struct{ prefix, uri string }
 type RowInfo struct {
 	ID        string
 	Line      int
-	Target    string // from the root, with the table's prefixes; "" for a set row
-	From      string // canonical schema path from the document's root
-	Each      string // canonical list that a group repeats for
-	With      string // canonical message that a group starts from
+	Target    string   // from the root, with the table's prefixes; "" for a set row
+	From      string   // canonical schema path from the document's root
+	Each      string   // canonical list that a group repeats for, be it through lists
+	With      string   // canonical message that a group starts from
+	Collect   []string // canonical messages that a group holds once each; rows in it say From by the first
+	Refer     string   // canonical message that stands elsewhere
+	Handle    string   // what handles start with
+	Key       bool
 	Set       string // canonical path that a constant is set to
 	Const     string
 	List      string
@@ -65,7 +75,8 @@ type RowInfo struct {
 	Source    string
 }
 
-// Table returns a table by its id, "ru/auto-preliminary.v1".
+// Table returns a table by its id, "ru/auto-preliminary.v1", with "+kz" for the table
+// that profile kz makes of it.
 func (l *Library) Table(id string) (*Table, bool) {
 	t, ok := l.byID[id]
 	return t, ok
@@ -74,7 +85,8 @@ func (l *Library) Table(id string) (*Table, bool) {
 // Tables returns every table in order of id.
 func (l *Library) Tables() []*Table { return slices.Clone(l.tables) }
 
-// Match returns the tables of a root element, newest version first.
+// Match returns the tables of a root element, newest version first, and before those
+// that profiles make of a table the table itself.
 func (l *Library) Match(root xmltree.Name) []*Table {
 	var out []*Table
 	for _, t := range l.tables {
@@ -84,6 +96,42 @@ func (l *Library) Match(root xmltree.Name) []*Table {
 	}
 	slices.SortStableFunc(out, func(a, b *Table) int { return b.version - a.version })
 	return out
+}
+
+// Choose returns the table for a root element from a sender on a day: of those that
+// are valid, a profile of the sender's administration before the sender's own format,
+// that before other plain tables, and those before others' profiles; then the newest.
+func (l *Library) Choose(root xmltree.Name, sender string, on time.Time) (*Table, bool) {
+	var best *Table
+	for _, t := range l.tables {
+		if t.rootName.name == root && t.Valid(on) && (best == nil || t.precedes(best, sender)) {
+			best = t
+		}
+	}
+	return best, best != nil
+}
+
+// precedes reports whether a sender means t rather than o; of equals, the first by id
+// stays.
+func (t *Table) precedes(o *Table, sender string) bool {
+	return cmp.Or(
+		cmp.Compare(t.nearness(sender), o.nearness(sender)),
+		cmp.Compare(o.version, t.version), cmp.Compare(o.profileVersion, t.profileVersion),
+	) < 0
+}
+
+// nearness says how near a table is to a sender, nearest first.
+func (t *Table) nearness(sender string) int {
+	own := t.Administration() == sender
+	switch {
+	case own && t.profile != "":
+		return 0
+	case own:
+		return 1
+	case t.profile == "":
+		return 2
+	}
+	return 3
 }
 
 // Nearest names the table whose root resembles a root element that fits none, and
@@ -102,6 +150,19 @@ func (l *Library) Nearest(root xmltree.Name) string {
 	return best
 }
 
+// Splits returns every split in order of id.
+func (l *Library) Splits() []*Split { return slices.Clone(l.splits) }
+
+// Split returns a split by its id, "ru/road-notice.v1".
+func (l *Library) Split(id string) (*Split, bool) {
+	for _, s := range l.splits {
+		if s.ID() == id {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
 // Joins returns every join in order of id.
 func (l *Library) Joins() []*Join { return slices.Clone(l.joins) }
 
@@ -118,8 +179,30 @@ func (l *Library) Join(id string) (*Join, bool) {
 // Name returns the mapping's name without its version.
 func (t *Table) Name() string { return t.name }
 
-// ID returns name and version: "ru/auto-preliminary.v1".
-func (t *Table) ID() string { return versioned(t.name, t.version) }
+// ID returns name and version, "ru/auto-preliminary.v1", and the profile behind them,
+// "+kz"; a profile's version stands there from the second on: "+kz.v2".
+func (t *Table) ID() string {
+	switch t.profileVersion {
+	case 0:
+		return t.Base()
+	case 1:
+		return t.Base() + "+" + t.profile
+	}
+	return t.Base() + "+" + versioned(t.profile, t.profileVersion)
+}
+
+// Base returns the id without the profile: the table as it is written.
+func (t *Table) Base() string { return versioned(t.name, t.version) }
+
+// Profile returns the name of the profile that made the table of another, "" if none.
+func (t *Table) Profile() string { return t.profile }
+
+// Administration returns whose format the table is, "KZ": the profile's, else the
+// first part of the name.
+func (t *Table) Administration() string {
+	whose, _, _ := strings.Cut(t.name, "/")
+	return cmp.Or(t.administration, strings.ToUpper(whose))
+}
 
 // Version returns the version.
 func (t *Table) Version() int { return t.version }
@@ -139,7 +222,8 @@ func (t *Table) Status() string { return t.status }
 // Source returns where the format comes from.
 func (t *Table) Source() string { return t.source }
 
-// Digest returns the digest of the table's file.
+// Digest returns the digest of the table's file; of a profile's table, one over the
+// digests of the table and of every profile over it.
 func (t *Table) Digest() gateway.Digest { return t.digest }
 
 // Root returns the name of the root element.

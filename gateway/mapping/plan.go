@@ -65,6 +65,7 @@ func (c *compiler) plan(group *row) {
 			group.must = append(group.must, r)
 		}
 		if r.job == valueJob && !r.dot && r.language == nil && r.value.codec.half == 0 && (r.value.time == nil || r.value.time.date) {
+			r.shared = r.shared || r.reach > 0
 			if first := c.fields[r.info.From]; first != nil {
 				first.shared, r.shared = true, true
 			}

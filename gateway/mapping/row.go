@@ -21,6 +21,8 @@ const (
 	countJob
 	sumJob
 	ordinalJob
+	handleJob
+	referJob
 	groupJob
 )
 
@@ -34,7 +36,9 @@ type row struct {
 	steps []step // elements to the target, relative to the enclosing row's element
 	attr  *step  // the attribute, for an attribute's row
 
-	path     *document.Path // from, with, each, set, count or sum; nil for ordinals, constants and plain groups
+	reach    int            // contexts outwards that path starts from
+	hops     []*row         // the lists that each passes through before its own
+	path     *document.Path // from, with, each, set, count, sum or refer; nil for ordinals, constants and plain groups
 	holder   *document.Path // the message that holds the list of each or language; nil for the context itself
 	each     bool           // repeats for every element of path
 	scalar   bool           // each over texts
@@ -44,9 +48,15 @@ type row struct {
 	text     *document.Path
 	shared   bool // another row reads into the same field
 	value    value
+	second   *row // the after of a before: both stand in one text
 	when     *expr.Condition
 
 	always, noEncode, noDecode bool
+
+	key     bool             // tells an element of a list from the others
+	keys    [][]*row         // of a group: keys of each hop, then of its own list
+	collect []*document.Path // of a group: the messages that others refer to
+	store   *row             // of refer: the group that collects
 
 	rows []*row // of a group
 	body *node  // what decode finds in a group's element
@@ -87,10 +97,18 @@ type context struct {
 	via     *row // the each or with that leads here
 	index   int  // in the list of each
 	m       protoreflect.Message
-	text    string // of each over texts
+	text    string // of each over texts; the handle of what is collected
 	written int    // elements written by an each, for ordinals
 	at      string // instance path, once asked for
 	known   bool
+}
+
+// out returns the context so many levels outwards.
+func (c *context) out(levels int) *context {
+	for range levels {
+		c = c.up
+	}
+	return c
 }
 
 // message returns the context's message and makes it if need be.
@@ -148,14 +166,22 @@ func (r *row) instance(c *context, index int) string {
 	return at
 }
 
-// length returns the length of the list that the row's path ends at.
-func (r *row) length(m protoreflect.Message) int {
+// list returns the list that the row's path ends at, nil if what holds it is not there.
+func (r *row) list(m protoreflect.Message) protoreflect.List {
 	if r.holder != nil {
 		if m = r.holder.Message(m, false); m == nil {
-			return 0
+			return nil
 		}
 	}
-	return m.Get(r.path.Field().Descriptor()).List().Len()
+	return m.Get(r.path.Field().Descriptor()).List()
+}
+
+// length returns the length of that list.
+func (r *row) length(m protoreflect.Message) int {
+	if l := r.list(m); l != nil {
+		return l.Len()
+	}
+	return 0
 }
 
 // holds judges the row's condition.

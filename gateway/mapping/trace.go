@@ -31,7 +31,7 @@ type Trace struct{ s *source }
 
 type source struct {
 	table   string
-	records []record
+	records records
 	locate  func(r *record) gateway.Location
 	paths   func() map[string]int32
 	within  func() map[string]int32 // by a path without link: the first link below it
@@ -51,12 +51,45 @@ type record struct {
 	written *etree.Element
 }
 
-func newTrace(table string, records []record, locate func(*record) gateway.Location) Trace {
+// records keeps links in blocks: a long trace is never copied to grow.
+type records [][]record
+
+const block = 512
+
+func (r *records) add(link record) {
+	last := len(*r) - 1
+	if last < 0 || len((*r)[last]) == block {
+		*r = append(*r, nil)
+		if last++; last > 0 {
+			(*r)[last] = make([]record, 0, block)
+		}
+	}
+	(*r)[last] = append((*r)[last], link)
+}
+
+func (r records) len() int {
+	if len(r) == 0 {
+		return 0
+	}
+	return (len(r)-1)*block + len(r[len(r)-1])
+}
+
+func (r records) at(i int) *record { return &r[i/block][i%block] }
+
+// cut leaves the first n.
+func (r *records) cut(n int) {
+	*r = (*r)[:(n+block-1)/block]
+	if rest := n % block; rest > 0 {
+		(*r)[len(*r)-1] = (*r)[len(*r)-1][:rest]
+	}
+}
+
+func newTrace(table string, records records, locate func(*record) gateway.Location) Trace {
 	s := &source{table: table, records: records, locate: locate}
 	s.paths = sync.OnceValue(func() map[string]int32 {
-		index := make(map[string]int32, len(s.records))
-		for i := range s.records {
-			r := &s.records[i]
+		index := make(map[string]int32, s.records.len())
+		for i := range s.records.len() {
+			r := s.records.at(i)
 			if r.context.m == nil {
 				continue // an element that decode found empty
 			}
@@ -70,8 +103,8 @@ func newTrace(table string, records []record, locate func(*record) gateway.Locat
 	})
 	s.within = sync.OnceValue(func() map[string]int32 {
 		index := make(map[string]int32)
-		for i := range s.records {
-			if r := &s.records[i]; r.context.m != nil && !r.group {
+		for i := range s.records.len() {
+			if r := s.records.at(i); r.context.m != nil && !r.group {
 				for path := ancestor(r.path()); path != ""; path = ancestor(path) {
 					if _, ok := index[path]; ok {
 						break
@@ -83,9 +116,9 @@ func newTrace(table string, records []record, locate func(*record) gateway.Locat
 		return index
 	})
 	s.places = sync.OnceValue(func() map[string]int32 {
-		index := make(map[string]int32, len(s.records))
-		for i := range s.records {
-			index[s.locate(&s.records[i]).Expr] = int32(i)
+		index := make(map[string]int32, s.records.len())
+		for i := range s.records.len() {
+			index[s.locate(s.records.at(i)).Expr] = int32(i)
 		}
 		return index
 	})
@@ -98,9 +131,9 @@ func (t Trace) Links(groups bool) []Link {
 	if t.s == nil {
 		return nil
 	}
-	out := make([]Link, 0, len(t.s.records))
-	for i := range t.s.records {
-		if groups || !t.s.records[i].group {
+	out := make([]Link, 0, t.s.records.len())
+	for i := range t.s.records.len() {
+		if groups || !t.s.records.at(i).group {
 			out = append(out, t.s.link(int32(i)))
 		}
 	}
@@ -118,7 +151,7 @@ func (t Trace) ByPath(path string) (Link, bool) {
 			return t.s.link(i), true
 		}
 		if i, ok := t.s.within()[path]; ok {
-			if r := &t.s.records[i]; r.read != nil && r.read.Parent != nil {
+			if r := t.s.records.at(int(i)); r.read != nil && r.read.Parent != nil {
 				l := t.s.link(i)
 				return Link{Path: path, Place: r.read.Parent.Location(), Row: l.Row, Table: l.Table, Group: true}, true
 			}
@@ -147,7 +180,7 @@ func (t Trace) ByPlace(xpath string) (Link, bool) {
 
 func (s *source) link(i int32) Link {
 	s.paths() // settles the contexts' own paths, once, for all goroutines
-	r := &s.records[i]
+	r := s.records.at(int(i))
 	return Link{
 		Path: r.path(), Place: s.locate(r), Value: r.text, Row: r.row.info.ID, Table: s.table, ListRow: r.listRow,
 		Const: !r.group && (r.row.job == constJob || r.filled), Use: r.row.info.Use, Group: r.group,

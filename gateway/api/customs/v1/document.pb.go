@@ -509,6 +509,9 @@ type Document struct {
 	//	*Document_Answer
 	//	*Document_Cancellation
 	//	*Document_GoodsDeclarationExtract
+	//	*Document_StatusQuery
+	//	*Document_PermitQuery
+	//	*Document_PermitAnswer
 	Kind          isDocument_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -648,6 +651,33 @@ func (x *Document) GetGoodsDeclarationExtract() *GoodsDeclarationExtract {
 	return nil
 }
 
+func (x *Document) GetStatusQuery() *StatusQuery {
+	if x != nil {
+		if x, ok := x.Kind.(*Document_StatusQuery); ok {
+			return x.StatusQuery
+		}
+	}
+	return nil
+}
+
+func (x *Document) GetPermitQuery() *PermitQuery {
+	if x != nil {
+		if x, ok := x.Kind.(*Document_PermitQuery); ok {
+			return x.PermitQuery
+		}
+	}
+	return nil
+}
+
+func (x *Document) GetPermitAnswer() *PermitAnswer {
+	if x != nil {
+		if x, ok := x.Kind.(*Document_PermitAnswer); ok {
+			return x.PermitAnswer
+		}
+	}
+	return nil
+}
+
 type isDocument_Kind interface {
 	isDocument_Kind()
 }
@@ -692,6 +722,18 @@ type Document_GoodsDeclarationExtract struct {
 	GoodsDeclarationExtract *GoodsDeclarationExtract `protobuf:"bytes,19,opt,name=goods_declaration_extract,json=goodsDeclarationExtract,proto3,oneof"`
 }
 
+type Document_StatusQuery struct {
+	StatusQuery *StatusQuery `protobuf:"bytes,20,opt,name=status_query,json=statusQuery,proto3,oneof"`
+}
+
+type Document_PermitQuery struct {
+	PermitQuery *PermitQuery `protobuf:"bytes,21,opt,name=permit_query,json=permitQuery,proto3,oneof"`
+}
+
+type Document_PermitAnswer struct {
+	PermitAnswer *PermitAnswer `protobuf:"bytes,22,opt,name=permit_answer,json=permitAnswer,proto3,oneof"`
+}
+
 func (*Document_PreArrivalNotice) isDocument_Kind() {}
 
 func (*Document_TransitDeclaration) isDocument_Kind() {}
@@ -711,6 +753,12 @@ func (*Document_Answer) isDocument_Kind() {}
 func (*Document_Cancellation) isDocument_Kind() {}
 
 func (*Document_GoodsDeclarationExtract) isDocument_Kind() {}
+
+func (*Document_StatusQuery) isDocument_Kind() {}
+
+func (*Document_PermitQuery) isDocument_Kind() {}
+
+func (*Document_PermitAnswer) isDocument_Kind() {}
 
 // Envelope is what every document carries beside its content.
 type Envelope struct {
@@ -1832,8 +1880,10 @@ type Transport struct {
 	// Purpose of the vehicle's entry.
 	Purpose string `protobuf:"bytes,8,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// Empty, without goods.
-	Empty         *bool                `protobuf:"varint,9,opt,name=empty,proto3,oneof" json:"empty,omitempty"`
-	Permits       []*DocumentReference `protobuf:"bytes,10,rep,name=permits,proto3" json:"permits,omitempty"`
+	Empty   *bool                `protobuf:"varint,9,opt,name=empty,proto3,oneof" json:"empty,omitempty"`
+	Permits []*DocumentReference `protobuf:"bytes,10,rep,name=permits,proto3" json:"permits,omitempty"`
+	// Index of a train.
+	TrainIndex    string `protobuf:"bytes,11,opt,name=train_index,json=trainIndex,proto3" json:"train_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1938,6 +1988,13 @@ func (x *Transport) GetPermits() []*DocumentReference {
 	return nil
 }
 
+func (x *Transport) GetTrainIndex() string {
+	if x != nil {
+		return x.TrainIndex
+	}
+	return ""
+}
+
 // Vehicle is one vehicle: a tractor, trailer, chassis, wagon or locomotive.
 type Vehicle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1957,7 +2014,12 @@ type Vehicle struct {
 	Name          string  `protobuf:"bytes,12,opt,name=name,proto3" json:"name,omitempty"`
 	Sequence      *uint32 `protobuf:"varint,13,opt,name=sequence,proto3,oneof" json:"sequence,omitempty"`
 	// The national code of a trailer's type, as received.
-	TrailerType   string `protobuf:"bytes,14,opt,name=trailer_type,json=trailerType,proto3" json:"trailer_type,omitempty"`
+	TrailerType string `protobuf:"bytes,14,opt,name=trailer_type,json=trailerType,proto3" json:"trailer_type,omitempty"`
+	// Empty, when the vehicles of one train or road train differ in that.
+	Empty *bool `protobuf:"varint,15,opt,name=empty,proto3,oneof" json:"empty,omitempty"`
+	// On its way back to its owner.
+	Returning     *bool  `protobuf:"varint,16,opt,name=returning,proto3,oneof" json:"returning,omitempty"`
+	Owner         *Party `protobuf:"bytes,17,opt,name=owner,proto3" json:"owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2090,6 +2152,27 @@ func (x *Vehicle) GetTrailerType() string {
 	return ""
 }
 
+func (x *Vehicle) GetEmpty() bool {
+	if x != nil && x.Empty != nil {
+		return *x.Empty
+	}
+	return false
+}
+
+func (x *Vehicle) GetReturning() bool {
+	if x != nil && x.Returning != nil {
+		return *x.Returning
+	}
+	return false
+}
+
+func (x *Vehicle) GetOwner() *Party {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
 type ItineraryPoint struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sequence      *uint32                `protobuf:"varint,1,opt,name=sequence,proto3,oneof" json:"sequence,omitempty"`
@@ -2182,7 +2265,9 @@ type LoadUnit struct {
 	Seals    []*Seal `protobuf:"bytes,7,rep,name=seals,proto3" json:"seals,omitempty"`
 	Country  string  `protobuf:"bytes,8,opt,name=country,proto3" json:"country,omitempty"`
 	// Assignments to vehicles, oldest first.
-	Assignments   []*Assignment `protobuf:"bytes,9,rep,name=assignments,proto3" json:"assignments,omitempty"`
+	Assignments []*Assignment `protobuf:"bytes,9,rep,name=assignments,proto3" json:"assignments,omitempty"`
+	// What was seen of it, such as damage.
+	Remarks       []*Text `protobuf:"bytes,10,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2276,6 +2361,13 @@ func (x *LoadUnit) GetCountry() string {
 func (x *LoadUnit) GetAssignments() []*Assignment {
 	if x != nil {
 		return x.Assignments
+	}
+	return nil
+}
+
+func (x *LoadUnit) GetRemarks() []*Text {
+	if x != nil {
+		return x.Remarks
 	}
 	return nil
 }
@@ -2624,8 +2716,14 @@ type Consignment struct {
 	RoutingCountries      []string           `protobuf:"bytes,23,rep,name=routing_countries,json=routingCountries,proto3" json:"routing_countries,omitempty"`
 	TransitOffice         *Office            `protobuf:"bytes,24,opt,name=transit_office,json=transitOffice,proto3" json:"transit_office,omitempty"`
 	ExportDeclaration     *DocumentReference `protobuf:"bytes,25,opt,name=export_declaration,json=exportDeclaration,proto3" json:"export_declaration,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// Of a train, whose consignments go on under transits of their own.
+	Transit *Transit `protobuf:"bytes,26,opt,name=transit,proto3" json:"transit,omitempty"`
+	// Whether the vehicles that arrive are those of its transit.
+	SameVehicles *bool `protobuf:"varint,27,opt,name=same_vehicles,json=sameVehicles,proto3,oneof" json:"same_vehicles,omitempty"`
+	// Seals that are named for the consignment and for no load unit.
+	Seals         []*Seal `protobuf:"bytes,28,rep,name=seals,proto3" json:"seals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Consignment) Reset() {
@@ -2829,6 +2927,27 @@ func (x *Consignment) GetTransitOffice() *Office {
 func (x *Consignment) GetExportDeclaration() *DocumentReference {
 	if x != nil {
 		return x.ExportDeclaration
+	}
+	return nil
+}
+
+func (x *Consignment) GetTransit() *Transit {
+	if x != nil {
+		return x.Transit
+	}
+	return nil
+}
+
+func (x *Consignment) GetSameVehicles() bool {
+	if x != nil && x.SameVehicles != nil {
+		return *x.SameVehicles
+	}
+	return false
+}
+
+func (x *Consignment) GetSeals() []*Seal {
+	if x != nil {
+		return x.Seals
 	}
 	return nil
 }
@@ -3388,12 +3507,14 @@ func (x *DocumentReference) GetPlace() []*Text {
 
 // Guarantee secures the duties of a transit.
 type Guarantee struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Reference     string                 `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
-	Amount        *Money                 `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
-	Guarantor     *Party                 `protobuf:"bytes,4,opt,name=guarantor,proto3" json:"guarantor,omitempty"`
-	ValidUntil    *Date                  `protobuf:"bytes,5,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Kind       string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Reference  string                 `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	Amount     *Money                 `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	Guarantor  *Party                 `protobuf:"bytes,4,opt,name=guarantor,proto3" json:"guarantor,omitempty"`
+	ValidUntil *Date                  `protobuf:"bytes,5,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	// Id of the supplement to a contract of surety.
+	Supplement    string `protobuf:"bytes,6,opt,name=supplement,proto3" json:"supplement,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3461,6 +3582,13 @@ func (x *Guarantee) GetValidUntil() *Date {
 		return x.ValidUntil
 	}
 	return nil
+}
+
+func (x *Guarantee) GetSupplement() string {
+	if x != nil {
+		return x.Supplement
+	}
+	return ""
 }
 
 // Tir is a TIR carnet.
@@ -3545,8 +3673,10 @@ type Transit struct {
 	Guarantees       []*Guarantee `protobuf:"bytes,6,rep,name=guarantees,proto3" json:"guarantees,omitempty"`
 	TimeLimit        *Date        `protobuf:"bytes,7,opt,name=time_limit,json=timeLimit,proto3" json:"time_limit,omitempty"`
 	DestinationPlace *Location    `protobuf:"bytes,8,opt,name=destination_place,json=destinationPlace,proto3" json:"destination_place,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What carries the goods under transit: other vehicles, or which of a train's wagons.
+	Vehicles      []*Vehicle `protobuf:"bytes,9,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Transit) Reset() {
@@ -3635,12 +3765,21 @@ func (x *Transit) GetDestinationPlace() *Location {
 	return nil
 }
 
+func (x *Transit) GetVehicles() []*Vehicle {
+	if x != nil {
+		return x.Vehicles
+	}
+	return nil
+}
+
 // RegistrationNumber is a number that an administration allocated.
 type RegistrationNumber struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Country       string                 `protobuf:"bytes,1,opt,name=country,proto3" json:"country,omitempty"`
-	Date          *Date                  `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
-	Number        string                 `protobuf:"bytes,3,opt,name=number,proto3" json:"number,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Country string                 `protobuf:"bytes,1,opt,name=country,proto3" json:"country,omitempty"`
+	Date    *Date                  `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
+	Number  string                 `protobuf:"bytes,3,opt,name=number,proto3" json:"number,omitempty"`
+	// Code of the office that registered, where it is part of the number.
+	Office        string `protobuf:"bytes,4,opt,name=office,proto3" json:"office,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3692,6 +3831,13 @@ func (x *RegistrationNumber) GetDate() *Date {
 func (x *RegistrationNumber) GetNumber() string {
 	if x != nil {
 		return x.Number
+	}
+	return ""
+}
+
+func (x *RegistrationNumber) GetOffice() string {
+	if x != nil {
+		return x.Office
 	}
 	return ""
 }
@@ -3789,7 +3935,9 @@ type PreArrivalNotice struct {
 	// Language of the texts.
 	Language string `protobuf:"bytes,23,opt,name=language,proto3" json:"language,omitempty"`
 	// Whether the vehicles that arrive are those of the transit that follows.
-	SameVehicles  *bool `protobuf:"varint,24,opt,name=same_vehicles,json=sameVehicles,proto3,oneof" json:"same_vehicles,omitempty"`
+	SameVehicles *bool `protobuf:"varint,24,opt,name=same_vehicles,json=sameVehicles,proto3,oneof" json:"same_vehicles,omitempty"`
+	// Where it enters, when the office alone does not say: a border station.
+	EntryPlace    *Location `protobuf:"bytes,25,opt,name=entry_place,json=entryPlace,proto3" json:"entry_place,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3990,6 +4138,13 @@ func (x *PreArrivalNotice) GetSameVehicles() bool {
 		return *x.SameVehicles
 	}
 	return false
+}
+
+func (x *PreArrivalNotice) GetEntryPlace() *Location {
+	if x != nil {
+		return x.EntryPlace
+	}
+	return nil
 }
 
 // TransitDeclaration places goods under transit.
@@ -4433,7 +4588,13 @@ type ArrivalReport struct {
 	// Only part of what was announced has come; more may follow.
 	Partial *bool `protobuf:"varint,9,opt,name=partial,proto3,oneof" json:"partial,omitempty"`
 	// Tally by consignment, when goods were counted.
-	Consignments  []*Consignment `protobuf:"bytes,10,rep,name=consignments,proto3" json:"consignments,omitempty"`
+	Consignments []*Consignment `protobuf:"bytes,10,rep,name=consignments,proto3" json:"consignments,omitempty"`
+	Loading      *Location      `protobuf:"bytes,11,opt,name=loading,proto3" json:"loading,omitempty"`
+	Unloading    *Location      `protobuf:"bytes,12,opt,name=unloading,proto3" json:"unloading,omitempty"`
+	// When the tally began; at is when it ended.
+	Started *Instant `protobuf:"bytes,13,opt,name=started,proto3" json:"started,omitempty"`
+	// Who tallied and reports.
+	Submitter     *Party `protobuf:"bytes,14,opt,name=submitter,proto3" json:"submitter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4534,6 +4695,34 @@ func (x *ArrivalReport) GetPartial() bool {
 func (x *ArrivalReport) GetConsignments() []*Consignment {
 	if x != nil {
 		return x.Consignments
+	}
+	return nil
+}
+
+func (x *ArrivalReport) GetLoading() *Location {
+	if x != nil {
+		return x.Loading
+	}
+	return nil
+}
+
+func (x *ArrivalReport) GetUnloading() *Location {
+	if x != nil {
+		return x.Unloading
+	}
+	return nil
+}
+
+func (x *ArrivalReport) GetStarted() *Instant {
+	if x != nil {
+		return x.Started
+	}
+	return nil
+}
+
+func (x *ArrivalReport) GetSubmitter() *Party {
+	if x != nil {
+		return x.Submitter
 	}
 	return nil
 }
@@ -4641,15 +4830,26 @@ func (x *InspectionResult) GetDocuments() []*DocumentReference {
 
 // TransitEvent is one step of a transit: a decision, a start, an arrival, an end.
 type TransitEvent struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Transit       *RegistrationNumber    `protobuf:"bytes,1,opt,name=transit,proto3" json:"transit,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Office        *Office                `protobuf:"bytes,3,opt,name=office,proto3" json:"office,omitempty"`
-	At            *Instant               `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
-	TimeLimit     *Date                  `protobuf:"bytes,5,opt,name=time_limit,json=timeLimit,proto3" json:"time_limit,omitempty"`
-	Tir           *Tir                   `protobuf:"bytes,6,opt,name=tir,proto3" json:"tir,omitempty"`
-	Remarks       []*Text                `protobuf:"bytes,7,rep,name=remarks,proto3" json:"remarks,omitempty"`
-	Vehicles      []string               `protobuf:"bytes,8,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Transit   *RegistrationNumber    `protobuf:"bytes,1,opt,name=transit,proto3" json:"transit,omitempty"`
+	Kind      string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Office    *Office                `protobuf:"bytes,3,opt,name=office,proto3" json:"office,omitempty"`
+	At        *Instant               `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	TimeLimit *Date                  `protobuf:"bytes,5,opt,name=time_limit,json=timeLimit,proto3" json:"time_limit,omitempty"`
+	Tir       *Tir                   `protobuf:"bytes,6,opt,name=tir,proto3" json:"tir,omitempty"`
+	Remarks   []*Text                `protobuf:"bytes,7,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	Vehicles  []string               `protobuf:"bytes,8,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
+	// The office where the transit is to end.
+	Destination *Office `protobuf:"bytes,9,opt,name=destination,proto3" json:"destination,omitempty"`
+	Opened      *Date   `protobuf:"bytes,10,opt,name=opened,proto3" json:"opened,omitempty"`
+	Ended       *Date   `protobuf:"bytes,11,opt,name=ended,proto3" json:"ended,omitempty"`
+	// Reservations under which it ended.
+	Reservations []string   `protobuf:"bytes,12,rep,name=reservations,proto3" json:"reservations,omitempty"`
+	Guarantee    *Guarantee `protobuf:"bytes,13,opt,name=guarantee,proto3" json:"guarantee,omitempty"`
+	// Who decided.
+	Officer       *Person    `protobuf:"bytes,14,opt,name=officer,proto3" json:"officer,omitempty"`
+	Carrier       *Party     `protobuf:"bytes,15,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	Transport     *Transport `protobuf:"bytes,16,opt,name=transport,proto3" json:"transport,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4736,6 +4936,62 @@ func (x *TransitEvent) GetRemarks() []*Text {
 func (x *TransitEvent) GetVehicles() []string {
 	if x != nil {
 		return x.Vehicles
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetDestination() *Office {
+	if x != nil {
+		return x.Destination
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetOpened() *Date {
+	if x != nil {
+		return x.Opened
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetEnded() *Date {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetReservations() []string {
+	if x != nil {
+		return x.Reservations
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetGuarantee() *Guarantee {
+	if x != nil {
+		return x.Guarantee
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetOfficer() *Person {
+	if x != nil {
+		return x.Officer
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetCarrier() *Party {
+	if x != nil {
+		return x.Carrier
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetTransport() *Transport {
+	if x != nil {
+		return x.Transport
 	}
 	return nil
 }
@@ -4935,6 +5191,7 @@ type Cancellation struct {
 	Tir           *Tir                   `protobuf:"bytes,3,opt,name=tir,proto3" json:"tir,omitempty"`
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	Remarks       []*Text                `protobuf:"bytes,5,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	TirGreenPage  *uint32                `protobuf:"varint,6,opt,name=tir_green_page,json=tirGreenPage,proto3,oneof" json:"tir_green_page,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5002,6 +5259,13 @@ func (x *Cancellation) GetRemarks() []*Text {
 		return x.Remarks
 	}
 	return nil
+}
+
+func (x *Cancellation) GetTirGreenPage() uint32 {
+	if x != nil && x.TirGreenPage != nil {
+		return *x.TirGreenPage
+	}
+	return 0
 }
 
 // GoodsDeclarationExtract is what one side may tell of an export declaration.
@@ -5113,12 +5377,244 @@ func (x *GoodsDeclarationExtract) GetTransportDocuments() []string {
 	return nil
 }
 
+// StatusQuery asks what became of documents.
+type StatusQuery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ids that the asked system gave them.
+	SystemIds     []string `protobuf:"bytes,1,rep,name=system_ids,json=systemIds,proto3" json:"system_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatusQuery) Reset() {
+	*x = StatusQuery{}
+	mi := &file_customs_v1_document_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatusQuery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatusQuery) ProtoMessage() {}
+
+func (x *StatusQuery) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_document_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatusQuery.ProtoReflect.Descriptor instead.
+func (*StatusQuery) Descriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *StatusQuery) GetSystemIds() []string {
+	if x != nil {
+		return x.SystemIds
+	}
+	return nil
+}
+
+// PermitQuery asks whether permits are genuine and for what they stand.
+type PermitQuery struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Permits         []*DocumentReference   `protobuf:"bytes,1,rep,name=permits,proto3" json:"permits,omitempty"`
+	Office          *Office                `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	Holder          *Party                 `protobuf:"bytes,3,opt,name=holder,proto3" json:"holder,omitempty"`
+	Vehicles        []string               `protobuf:"bytes,4,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
+	Classifications []*Classification      `protobuf:"bytes,5,rep,name=classifications,proto3" json:"classifications,omitempty"`
+	Remarks         []*Text                `protobuf:"bytes,6,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *PermitQuery) Reset() {
+	*x = PermitQuery{}
+	mi := &file_customs_v1_document_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PermitQuery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PermitQuery) ProtoMessage() {}
+
+func (x *PermitQuery) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_document_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PermitQuery.ProtoReflect.Descriptor instead.
+func (*PermitQuery) Descriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *PermitQuery) GetPermits() []*DocumentReference {
+	if x != nil {
+		return x.Permits
+	}
+	return nil
+}
+
+func (x *PermitQuery) GetOffice() *Office {
+	if x != nil {
+		return x.Office
+	}
+	return nil
+}
+
+func (x *PermitQuery) GetHolder() *Party {
+	if x != nil {
+		return x.Holder
+	}
+	return nil
+}
+
+func (x *PermitQuery) GetVehicles() []string {
+	if x != nil {
+		return x.Vehicles
+	}
+	return nil
+}
+
+func (x *PermitQuery) GetClassifications() []*Classification {
+	if x != nil {
+		return x.Classifications
+	}
+	return nil
+}
+
+func (x *PermitQuery) GetRemarks() []*Text {
+	if x != nil {
+		return x.Remarks
+	}
+	return nil
+}
+
+// PermitAnswer says what the issuing side knows of them.
+type PermitAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Results       []*AnswerResult        `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	SystemId      string                 `protobuf:"bytes,2,opt,name=system_id,json=systemId,proto3" json:"system_id,omitempty"`
+	Registration  *RegistrationNumber    `protobuf:"bytes,3,opt,name=registration,proto3" json:"registration,omitempty"`
+	Status        string                 `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	Office        *Office                `protobuf:"bytes,5,opt,name=office,proto3" json:"office,omitempty"`
+	Registered    *Instant               `protobuf:"bytes,6,opt,name=registered,proto3" json:"registered,omitempty"`
+	Permits       []*DocumentReference   `protobuf:"bytes,7,rep,name=permits,proto3" json:"permits,omitempty"`
+	Remarks       []*Text                `protobuf:"bytes,8,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PermitAnswer) Reset() {
+	*x = PermitAnswer{}
+	mi := &file_customs_v1_document_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PermitAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PermitAnswer) ProtoMessage() {}
+
+func (x *PermitAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_document_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PermitAnswer.ProtoReflect.Descriptor instead.
+func (*PermitAnswer) Descriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *PermitAnswer) GetResults() []*AnswerResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *PermitAnswer) GetSystemId() string {
+	if x != nil {
+		return x.SystemId
+	}
+	return ""
+}
+
+func (x *PermitAnswer) GetRegistration() *RegistrationNumber {
+	if x != nil {
+		return x.Registration
+	}
+	return nil
+}
+
+func (x *PermitAnswer) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *PermitAnswer) GetOffice() *Office {
+	if x != nil {
+		return x.Office
+	}
+	return nil
+}
+
+func (x *PermitAnswer) GetRegistered() *Instant {
+	if x != nil {
+		return x.Registered
+	}
+	return nil
+}
+
+func (x *PermitAnswer) GetPermits() []*DocumentReference {
+	if x != nil {
+		return x.Permits
+	}
+	return nil
+}
+
+func (x *PermitAnswer) GetRemarks() []*Text {
+	if x != nil {
+		return x.Remarks
+	}
+	return nil
+}
+
 var File_customs_v1_document_proto protoreflect.FileDescriptor
 
 const file_customs_v1_document_proto_rawDesc = "" +
 	"\n" +
 	"\x19customs/v1/document.proto\x12\n" +
-	"customs.v1\x1a\x1bcustoms/v1/dictionary.proto\"\xce\a\n" +
+	"customs.v1\x1a\x1bcustoms/v1/dictionary.proto\"\xc1\t\n" +
 	"\bDocument\x12C\n" +
 	"\benvelope\x18\x01 \x01(\v2\x14.customs.v1.EnvelopeB\x11\xa2\xbb\x18\r2\vDeclarationR\benvelope\x12_\n" +
 	"\x12pre_arrival_notice\x18\n" +
@@ -5132,7 +5628,11 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x06answer\x18\x11 \x01(\v2\x12.customs.v1.AnswerB\x0e\xa2\xbb\x18\n" +
 	"2\bResponseH\x00R\x06answer\x12Q\n" +
 	"\fcancellation\x18\x12 \x01(\v2\x18.customs.v1.CancellationB\x11\xa2\xbb\x18\r2\vDeclarationH\x00R\fcancellation\x12t\n" +
-	"\x19goods_declaration_extract\x18\x13 \x01(\v2#.customs.v1.GoodsDeclarationExtractB\x11\xa2\xbb\x18\r2\vDeclarationH\x00R\x17goodsDeclarationExtractB\x06\n" +
+	"\x19goods_declaration_extract\x18\x13 \x01(\v2#.customs.v1.GoodsDeclarationExtractB\x11\xa2\xbb\x18\r2\vDeclarationH\x00R\x17goodsDeclarationExtract\x12O\n" +
+	"\fstatus_query\x18\x14 \x01(\v2\x17.customs.v1.StatusQueryB\x11\xa2\xbb\x18\r2\vDeclarationH\x00R\vstatusQuery\x12O\n" +
+	"\fpermit_query\x18\x15 \x01(\v2\x17.customs.v1.PermitQueryB\x11\xa2\xbb\x18\r2\vDeclarationH\x00R\vpermitQuery\x12O\n" +
+	"\rpermit_answer\x18\x16 \x01(\v2\x18.customs.v1.PermitAnswerB\x0e\xa2\xbb\x18\n" +
+	"2\bResponseH\x00R\fpermitAnswerB\x06\n" +
 	"\x04kind\"\x81\x03\n" +
 	"\bEnvelope\x12+\n" +
 	"\vdocument_id\x18\x01 \x01(\tB\n" +
@@ -5229,7 +5729,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"given_name\x18\x05 \x01(\tB\a\xa2\xbb\x18\x03\b\x96\x01R\tgivenName\x12(\n" +
 	"\vmiddle_name\x18\x06 \x01(\tB\a\xa2\xbb\x18\x03\b\x96\x01R\n" +
 	"middleName\x12\x1a\n" +
-	"\x04role\x18\a \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\x04role\"\xe6\x04\n" +
+	"\x04role\x18\a \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\x04role\"\x8f\x05\n" +
 	"\tTransport\x124\n" +
 	"\x04mode\x18\x01 \x01(\tB \xa2\xbb\x18\x1c\b\x02*\x0etransport-mode:\bModeCodeR\x04mode\x12)\n" +
 	"\rcontainerised\x18\x02 \x01(\bH\x00R\rcontainerised\x88\x01\x01\x12N\n" +
@@ -5242,9 +5742,11 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\apurpose\x18\b \x01(\tB\x15\xa2\xbb\x18\x11\b\x02*\rentry-purposeR\apurpose\x12\x19\n" +
 	"\x05empty\x18\t \x01(\bH\x01R\x05empty\x88\x01\x01\x12S\n" +
 	"\apermits\x18\n" +
-	" \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 \x142\x12AdditionalDocumentR\apermitsB\x10\n" +
+	" \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 \x142\x12AdditionalDocumentR\apermits\x12'\n" +
+	"\vtrain_index\x18\v \x01(\tB\x06\xa2\xbb\x18\x02\b\x11R\n" +
+	"trainIndexB\x10\n" +
 	"\x0e_containerisedB\b\n" +
-	"\x06_empty\"\xd6\x04\n" +
+	"\x06_empty\"\xdd\x05\n" +
 	"\aVehicle\x12+\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x17.customs.v1.VehicleRoleR\x04role\x12.\n" +
 	"\fregistration\x18\x02 \x01(\tB\n" +
@@ -5262,15 +5764,21 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x04tare\x18\v \x01(\v2\x12.customs.v1.WeightR\x04tare\x12 \n" +
 	"\x04name\x18\f \x01(\tB\f\xa2\xbb\x18\b\bF:\x04NameR\x04name\x12\x1f\n" +
 	"\bsequence\x18\r \x01(\rH\x00R\bsequence\x88\x01\x01\x12)\n" +
-	"\ftrailer_type\x18\x0e \x01(\tB\x06\xa2\xbb\x18\x02\b\x04R\vtrailerTypeB\v\n" +
-	"\t_sequence\"\x81\x02\n" +
+	"\ftrailer_type\x18\x0e \x01(\tB\x06\xa2\xbb\x18\x02\b\x04R\vtrailerType\x12\x19\n" +
+	"\x05empty\x18\x0f \x01(\bH\x01R\x05empty\x88\x01\x01\x12!\n" +
+	"\treturning\x18\x10 \x01(\bH\x02R\treturning\x88\x01\x01\x12/\n" +
+	"\x05owner\x18\x11 \x01(\v2\x11.customs.v1.PartyB\x06\xa2\xbb\x18\x02@\x01R\x05ownerB\v\n" +
+	"\t_sequenceB\b\n" +
+	"\x06_emptyB\f\n" +
+	"\n" +
+	"_returning\"\x81\x02\n" +
 	"\x0eItineraryPoint\x12\x1f\n" +
 	"\bsequence\x18\x01 \x01(\rH\x00R\bsequence\x88\x01\x01\x12=\n" +
 	"\acountry\x18\x02 \x01(\tB#\xa2\xbb\x18\x1f\b\x02*\acountry:\x12RoutingCountryCodeR\acountry\x120\n" +
 	"\x05place\x18\x03 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x05place\x12*\n" +
 	"\x06office\x18\x04 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12$\n" +
 	"\x04date\x18\x05 \x01(\v2\x10.customs.v1.DateR\x04dateB\v\n" +
-	"\t_sequence\"\xcf\x03\n" +
+	"\t_sequence\"\x85\x04\n" +
 	"\bLoadUnit\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xa2\xbb\x18\x06\b\x11:\x02IDR\x02id\x12,\n" +
@@ -5281,7 +5789,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x04tare\x18\x06 \x01(\v2\x12.customs.v1.WeightR\x04tare\x124\n" +
 	"\x05seals\x18\a \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05seals\x12)\n" +
 	"\acountry\x18\b \x01(\tB\x0f\xa2\xbb\x18\v\b\x02*\acountryR\acountry\x12@\n" +
-	"\vassignments\x18\t \x03(\v2\x16.customs.v1.AssignmentB\x06\xa2\xbb\x18\x02 2R\vassignments\"\xb9\x01\n" +
+	"\vassignments\x18\t \x03(\v2\x16.customs.v1.AssignmentB\x06\xa2\xbb\x18\x02 2R\vassignments\x124\n" +
+	"\aremarks\x18\n" +
+	" \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xb9\x01\n" +
 	"\n" +
 	"Assignment\x12 \n" +
 	"\avehicle\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b(R\avehicle\x12)\n" +
@@ -5311,7 +5821,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\bnet_mass\x18\b \x01(\v2\x12.customs.v1.WeightR\anetMassB\b\n" +
 	"\x06_itemsB\v\n" +
 	"\t_packagesB\b\n" +
-	"\x06_pages\"\x8e\r\n" +
+	"\x06_pages\"\xaf\x0e\n" +
 	"\vConsignment\x126\n" +
 	"\bsequence\x18\x01 \x01(\rB\x15\xa2\xbb\x18\x11:\x0fSequenceNumericH\x00R\bsequence\x88\x01\x01\x12m\n" +
 	"\x12transport_document\x18\x02 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x1f\xa2\xbb\x18\x1b2\x19TransportContractDocumentR\x11transportDocument\x12\x18\n" +
@@ -5340,8 +5850,12 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x17dangerous_goods_contact\x18\x16 \x01(\v2\x13.customs.v1.ContactB\x0f\xa2\xbb\x18\v2\aContact@\x01R\x15dangerousGoodsContact\x12>\n" +
 	"\x11routing_countries\x18\x17 \x03(\tB\x11\xa2\xbb\x18\r\b\x02 c*\acountryR\x10routingCountries\x129\n" +
 	"\x0etransit_office\x18\x18 \x01(\v2\x12.customs.v1.OfficeR\rtransitOffice\x12d\n" +
-	"\x12export_declaration\x18\x19 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x16\xa2\xbb\x18\x122\x10PreviousDocumentR\x11exportDeclarationB\v\n" +
-	"\t_sequence\"\xd8\x02\n" +
+	"\x12export_declaration\x18\x19 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x16\xa2\xbb\x18\x122\x10PreviousDocumentR\x11exportDeclaration\x12-\n" +
+	"\atransit\x18\x1a \x01(\v2\x13.customs.v1.TransitR\atransit\x12(\n" +
+	"\rsame_vehicles\x18\x1b \x01(\bH\x01R\fsameVehicles\x88\x01\x01\x124\n" +
+	"\x05seals\x18\x1c \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05sealsB\v\n" +
+	"\t_sequenceB\x10\n" +
+	"\x0e_same_vehicles\"\xd8\x02\n" +
 	"\bLocation\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xa2\xbb\x18\x06\b#:\x02IDR\x02id\x12.\n" +
@@ -5401,7 +5915,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\vvalid_until\x18\a \x01(\v2\x10.customs.v1.DateR\n" +
 	"validUntil\x120\n" +
 	"\x05place\x18\b \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x05placeB\a\n" +
-	"\x05_line\"\x91\x02\n" +
+	"\x05_line\"\xb9\x02\n" +
 	"\tGuarantee\x12*\n" +
 	"\x04kind\x18\x01 \x01(\tB\x16\xa2\xbb\x18\x12\b\x03*\x0eguarantee-kindR\x04kind\x121\n" +
 	"\treference\x18\x02 \x01(\tB\x13\xa2\xbb\x18\x0f\b2:\vReferenceIDR\treference\x121\n" +
@@ -5409,14 +5923,17 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tguarantor\x18\x04 \x01(\v2\x11.customs.v1.PartyB\x0e\xa2\xbb\x18\n" +
 	"2\x06Surety@\x01R\tguarantor\x121\n" +
 	"\vvalid_until\x18\x05 \x01(\v2\x10.customs.v1.DateR\n" +
-	"validUntil\"\x8f\x01\n" +
+	"validUntil\x12&\n" +
+	"\n" +
+	"supplement\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\n" +
+	"supplement\"\x8f\x01\n" +
 	"\x03Tir\x12\x1e\n" +
 	"\x06carnet\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b\vR\x06carnet\x12\x1e\n" +
 	"\x06holder\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b\x12R\x06holder\x12\x17\n" +
 	"\x04page\x18\x03 \x01(\rH\x00R\x04page\x88\x01\x01\x12\x1b\n" +
 	"\x06volets\x18\x04 \x01(\rH\x01R\x06volets\x88\x01\x01B\a\n" +
 	"\x05_pageB\t\n" +
-	"\a_volets\"\xc0\x03\n" +
+	"\a_volets\"\x90\x04\n" +
 	"\aTransit\x12(\n" +
 	"\x04kind\x18\x01 \x01(\tB\x14\xa2\xbb\x18\x10\b\x04*\ftransit-kindR\x04kind\x127\n" +
 	"\tdirection\x18\x02 \x01(\tB\x19\xa2\xbb\x18\x15\b\x04*\x11transit-directionR\tdirection\x121\n" +
@@ -5428,17 +5945,19 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"guarantees\x12/\n" +
 	"\n" +
 	"time_limit\x18\a \x01(\v2\x10.customs.v1.DateR\ttimeLimit\x12A\n" +
-	"\x11destination_place\x18\b \x01(\v2\x14.customs.v1.LocationR\x10destinationPlace\"\x85\x01\n" +
+	"\x11destination_place\x18\b \x01(\v2\x14.customs.v1.LocationR\x10destinationPlace\x12N\n" +
+	"\bvehicles\x18\t \x03(\v2\x13.customs.v1.VehicleB\x1d\xa2\xbb\x18\x19 \xc8\x012\x14BorderTransportMeansR\bvehicles\"\xa5\x01\n" +
 	"\x12RegistrationNumber\x12)\n" +
 	"\acountry\x18\x01 \x01(\tB\x0f\xa2\xbb\x18\v\b\x02*\acountryR\acountry\x12$\n" +
 	"\x04date\x18\x02 \x01(\v2\x10.customs.v1.DateR\x04date\x12\x1e\n" +
-	"\x06number\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x06number\"\xa6\x01\n" +
+	"\x06number\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x06number\x12\x1e\n" +
+	"\x06office\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\b\x11R\x06office\"\xa6\x01\n" +
 	"\x0eControlledItem\x12+\n" +
 	"\x04kind\x18\x01 \x01(\tB\x17\xa2\xbb\x18\x13\b\x01*\x0fcontrolled-itemR\x04kind\x12\x1d\n" +
 	"\apresent\x18\x02 \x01(\bH\x00R\apresent\x88\x01\x01\x12<\n" +
 	"\vdescription\x18\x03 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\vdescriptionB\n" +
 	"\n" +
-	"\b_present\"\x96\v\n" +
+	"\b_present\"\xcd\v\n" +
 	"\x10PreArrivalNotice\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x124\n" +
 	"\bpurposes\x18\x02 \x03(\tB\x18\xa2\xbb\x18\x14\b\x02 \n" +
@@ -5467,7 +5986,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\aloading\x18\x15 \x01(\v2\x14.customs.v1.LocationB\x15\xa2\xbb\x18\x112\x0fLoadingLocationR\aloading\x12$\n" +
 	"\tstructure\x18\x16 \x01(\tB\x06\xa2\xbb\x18\x02\b\rR\tstructure\x12\"\n" +
 	"\blanguage\x18\x17 \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\x12(\n" +
-	"\rsame_vehicles\x18\x18 \x01(\bH\x01R\fsameVehicles\x88\x01\x01B\x17\n" +
+	"\rsame_vehicles\x18\x18 \x01(\bH\x01R\fsameVehicles\x88\x01\x01\x125\n" +
+	"\ventry_place\x18\x19 \x01(\v2\x14.customs.v1.LocationR\n" +
+	"entryPlaceB\x17\n" +
 	"\x15_declarant_is_carrierB\x10\n" +
 	"\x0e_same_vehicles\"\x84\x06\n" +
 	"\x12TransitDeclaration\x12B\n" +
@@ -5517,7 +6038,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tunloading\x18\n" +
 	" \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x12#\n" +
 	"\x02at\x18\v \x01(\v2\x13.customs.v1.InstantR\x02at\x124\n" +
-	"\aremarks\x18\f \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xa1\x04\n" +
+	"\aremarks\x18\f \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xa8\x06\n" +
 	"\rArrivalReport\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12#\n" +
@@ -5530,7 +6051,11 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\aremarks\x18\b \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12\x1d\n" +
 	"\apartial\x18\t \x01(\bH\x00R\apartial\x88\x01\x01\x12Q\n" +
 	"\fconsignments\x18\n" +
-	" \x03(\v2\x17.customs.v1.ConsignmentB\x14\xa2\xbb\x18\x10 \x88'2\vConsignmentR\fconsignmentsB\n" +
+	" \x03(\v2\x17.customs.v1.ConsignmentB\x14\xa2\xbb\x18\x10 \x88'2\vConsignmentR\fconsignments\x12E\n" +
+	"\aloading\x18\v \x01(\v2\x14.customs.v1.LocationB\x15\xa2\xbb\x18\x112\x0fLoadingLocationR\aloading\x12K\n" +
+	"\tunloading\x18\f \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x12-\n" +
+	"\astarted\x18\r \x01(\v2\x13.customs.v1.InstantR\astarted\x12B\n" +
+	"\tsubmitter\x18\x0e \x01(\v2\x11.customs.v1.PartyB\x11\xa2\xbb\x18\r2\tSubmitter@\x01R\tsubmitterB\n" +
 	"\n" +
 	"\b_partial\"\xd8\x03\n" +
 	"\x10InspectionResult\x12/\n" +
@@ -5542,7 +6067,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\aremarks\x18\x06 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12P\n" +
 	"\n" +
 	"load_units\x18\a \x03(\v2\x14.customs.v1.LoadUnitB\x1b\xa2\xbb\x18\x17 \x8fN2\x12TransportEquipmentR\tloadUnits\x12W\n" +
-	"\tdocuments\x18\b \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\"\xf4\x02\n" +
+	"\tdocuments\x18\b \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\"\xa4\x06\n" +
 	"\fTransitEvent\x128\n" +
 	"\atransit\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\atransit\x12)\n" +
 	"\x04kind\x18\x02 \x01(\tB\x15\xa2\xbb\x18\x11\b\x1e*\rtransit-eventR\x04kind\x12*\n" +
@@ -5552,7 +6077,16 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"time_limit\x18\x05 \x01(\v2\x10.customs.v1.DateR\ttimeLimit\x12!\n" +
 	"\x03tir\x18\x06 \x01(\v2\x0f.customs.v1.TirR\x03tir\x124\n" +
 	"\aremarks\x18\a \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12$\n" +
-	"\bvehicles\x18\b \x03(\tB\b\xa2\xbb\x18\x04\b( 2R\bvehicles\"\xf2\x03\n" +
+	"\bvehicles\x18\b \x03(\tB\b\xa2\xbb\x18\x04\b( 2R\bvehicles\x124\n" +
+	"\vdestination\x18\t \x01(\v2\x12.customs.v1.OfficeR\vdestination\x12(\n" +
+	"\x06opened\x18\n" +
+	" \x01(\v2\x10.customs.v1.DateR\x06opened\x12&\n" +
+	"\x05ended\x18\v \x01(\v2\x10.customs.v1.DateR\x05ended\x12-\n" +
+	"\freservations\x18\f \x03(\tB\t\xa2\xbb\x18\x05\b\xfa\x01 \x14R\freservations\x12N\n" +
+	"\tguarantee\x18\r \x01(\v2\x15.customs.v1.GuaranteeB\x19\xa2\xbb\x18\x152\x13ObligationGuaranteeR\tguarantee\x124\n" +
+	"\aofficer\x18\x0e \x01(\v2\x12.customs.v1.PersonB\x06\xa2\xbb\x18\x02@\x01R\aofficer\x12<\n" +
+	"\acarrier\x18\x0f \x01(\v2\x11.customs.v1.PartyB\x0f\xa2\xbb\x18\v2\aCarrier@\x01R\acarrier\x123\n" +
+	"\ttransport\x18\x10 \x01(\v2\x15.customs.v1.TransportR\ttransport\"\xf2\x03\n" +
 	"\x06Answer\x12:\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.customs.v1.AnswerResultB\x06\xa2\xbb\x18\x02 dR\aresults\x12#\n" +
 	"\tsystem_id\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\bsystemId\x12B\n" +
@@ -5572,13 +6106,15 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x04code\x18\x01 \x01(\tB\x16\xa2\xbb\x18\x12\b\v:\x0eValidationCodeR\x04code\x12:\n" +
 	"\fdescriptions\x18\x02 \x03(\tB\x16\xa2\xbb\x18\x12\b\xfa\x01 \x14:\vDescriptionR\fdescriptions\x12\"\n" +
 	"\bcategory\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\b\x0fR\bcategory\x12$\n" +
-	"\treference\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\treference\"\xec\x01\n" +
+	"\treference\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\treference\"\xaa\x02\n" +
 	"\fCancellation\x12/\n" +
 	"\asubject\x18\x01 \x01(\v2\x15.customs.v1.ReferenceR\asubject\x12#\n" +
 	"\tsystem_id\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\bsystemId\x12!\n" +
 	"\x03tir\x18\x03 \x01(\v2\x0f.customs.v1.TirR\x03tir\x12-\n" +
 	"\x06reason\x18\x04 \x01(\tB\x15\xa2\xbb\x18\x11\b\x03*\rchange-reasonR\x06reason\x124\n" +
-	"\aremarks\x18\x05 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xbc\x04\n" +
+	"\aremarks\x18\x05 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12)\n" +
+	"\x0etir_green_page\x18\x06 \x01(\rH\x00R\ftirGreenPage\x88\x01\x01B\x11\n" +
+	"\x0f_tir_green_page\"\xbc\x04\n" +
 	"\x17GoodsDeclarationExtract\x12@\n" +
 	"\vdeclaration\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\vdeclaration\x12$\n" +
 	"\tprocedure\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b\x04R\tprocedure\x126\n" +
@@ -5588,7 +6124,28 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tconsignee\x18\x06 \x01(\v2\x11.customs.v1.PartyB\x11\xa2\xbb\x18\r2\tConsignee@\x01R\tconsignee\x12*\n" +
 	"\x06totals\x18\a \x01(\v2\x12.customs.v1.TotalsR\x06totals\x12O\n" +
 	"\x05items\x18\b \x03(\v2\x15.customs.v1.GoodsItemB\"\xa2\xbb\x18\x1e \x80}2\x19GovernmentAgencyGoodsItemR\x05items\x12:\n" +
-	"\x13transport_documents\x18\t \x03(\tB\t\xa2\xbb\x18\x05\b2 \xe7\aR\x12transportDocuments*\xbd\x01\n" +
+	"\x13transport_documents\x18\t \x03(\tB\t\xa2\xbb\x18\x05\b2 \xe7\aR\x12transportDocuments\"6\n" +
+	"\vStatusQuery\x12'\n" +
+	"\n" +
+	"system_ids\x18\x01 \x03(\tB\b\xa2\xbb\x18\x04\b$ dR\tsystemIds\"\xfb\x02\n" +
+	"\vPermitQuery\x12S\n" +
+	"\apermits\x18\x01 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\apermits\x12*\n" +
+	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x121\n" +
+	"\x06holder\x18\x03 \x01(\v2\x11.customs.v1.PartyB\x06\xa2\xbb\x18\x02@\x01R\x06holder\x12$\n" +
+	"\bvehicles\x18\x04 \x03(\tB\b\xa2\xbb\x18\x04\b( 2R\bvehicles\x12\\\n" +
+	"\x0fclassifications\x18\x05 \x03(\v2\x1a.customs.v1.ClassificationB\x16\xa2\xbb\x18\x12 22\x0eClassificationR\x0fclassifications\x124\n" +
+	"\aremarks\x18\x06 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xc0\x03\n" +
+	"\fPermitAnswer\x12:\n" +
+	"\aresults\x18\x01 \x03(\v2\x18.customs.v1.AnswerResultB\x06\xa2\xbb\x18\x02 dR\aresults\x12#\n" +
+	"\tsystem_id\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\bsystemId\x12B\n" +
+	"\fregistration\x18\x03 \x01(\v2\x1e.customs.v1.RegistrationNumberR\fregistration\x12\x1f\n" +
+	"\x06status\x18\x04 \x01(\tB\a\xa2\xbb\x18\x03\b\xfa\x01R\x06status\x12*\n" +
+	"\x06office\x18\x05 \x01(\v2\x12.customs.v1.OfficeR\x06office\x123\n" +
+	"\n" +
+	"registered\x18\x06 \x01(\v2\x13.customs.v1.InstantR\n" +
+	"registered\x12S\n" +
+	"\apermits\x18\a \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\apermits\x124\n" +
+	"\aremarks\x18\b \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks*\xbd\x01\n" +
 	"\fFunctionCode\x12\x1d\n" +
 	"\x19FUNCTION_CODE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCANCELLATION\x10\x01\x12\f\n" +
@@ -5668,7 +6225,7 @@ func file_customs_v1_document_proto_rawDescGZIP() []byte {
 }
 
 var file_customs_v1_document_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_customs_v1_document_proto_goTypes = []any{
 	(FunctionCode)(0),               // 0: customs.v1.FunctionCode
 	(ReferenceKind)(0),              // 1: customs.v1.ReferenceKind
@@ -5727,6 +6284,9 @@ var file_customs_v1_document_proto_goTypes = []any{
 	(*AnswerResult)(nil),            // 54: customs.v1.AnswerResult
 	(*Cancellation)(nil),            // 55: customs.v1.Cancellation
 	(*GoodsDeclarationExtract)(nil), // 56: customs.v1.GoodsDeclarationExtract
+	(*StatusQuery)(nil),             // 57: customs.v1.StatusQuery
+	(*PermitQuery)(nil),             // 58: customs.v1.PermitQuery
+	(*PermitAnswer)(nil),            // 59: customs.v1.PermitAnswer
 }
 var file_customs_v1_document_proto_depIdxs = []int32{
 	9,   // 0: customs.v1.Document.envelope:type_name -> customs.v1.Envelope
@@ -5740,189 +6300,220 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	53,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
 	55,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
 	56,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
-	13,  // 11: customs.v1.Envelope.issued:type_name -> customs.v1.Instant
-	0,   // 12: customs.v1.Envelope.function:type_name -> customs.v1.FunctionCode
-	10,  // 13: customs.v1.Envelope.references:type_name -> customs.v1.Reference
-	11,  // 14: customs.v1.Envelope.header:type_name -> customs.v1.HeaderValue
-	1,   // 15: customs.v1.Reference.kind:type_name -> customs.v1.ReferenceKind
-	14,  // 16: customs.v1.Reference.date:type_name -> customs.v1.Date
-	12,  // 17: customs.v1.Money.amount:type_name -> customs.v1.Decimal
-	12,  // 18: customs.v1.Weight.kilograms:type_name -> customs.v1.Decimal
-	2,   // 19: customs.v1.Weight.method:type_name -> customs.v1.WeightMethod
-	12,  // 20: customs.v1.Measure.quantity:type_name -> customs.v1.Decimal
-	15,  // 21: customs.v1.Office.name:type_name -> customs.v1.Text
-	15,  // 22: customs.v1.Office.checkpoint_name:type_name -> customs.v1.Text
-	15,  // 23: customs.v1.Party.name:type_name -> customs.v1.Text
-	21,  // 24: customs.v1.Party.ids:type_name -> customs.v1.PartyId
-	22,  // 25: customs.v1.Party.addresses:type_name -> customs.v1.Address
-	23,  // 26: customs.v1.Party.communications:type_name -> customs.v1.Communication
-	24,  // 27: customs.v1.Party.contacts:type_name -> customs.v1.Contact
-	15,  // 28: customs.v1.Party.short_name:type_name -> customs.v1.Text
-	15,  // 29: customs.v1.Address.line:type_name -> customs.v1.Text
-	23,  // 30: customs.v1.Contact.communications:type_name -> customs.v1.Communication
-	27,  // 31: customs.v1.Transport.vehicles:type_name -> customs.v1.Vehicle
-	25,  // 32: customs.v1.Transport.crew:type_name -> customs.v1.Person
-	17,  // 33: customs.v1.Transport.gross_mass:type_name -> customs.v1.Weight
-	28,  // 34: customs.v1.Transport.itinerary:type_name -> customs.v1.ItineraryPoint
-	40,  // 35: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
-	3,   // 36: customs.v1.Vehicle.role:type_name -> customs.v1.VehicleRole
-	17,  // 37: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
-	15,  // 38: customs.v1.ItineraryPoint.place:type_name -> customs.v1.Text
-	19,  // 39: customs.v1.ItineraryPoint.office:type_name -> customs.v1.Office
-	14,  // 40: customs.v1.ItineraryPoint.date:type_name -> customs.v1.Date
-	4,   // 41: customs.v1.LoadUnit.kind:type_name -> customs.v1.LoadUnitKind
-	17,  // 42: customs.v1.LoadUnit.tare:type_name -> customs.v1.Weight
-	31,  // 43: customs.v1.LoadUnit.seals:type_name -> customs.v1.Seal
-	30,  // 44: customs.v1.LoadUnit.assignments:type_name -> customs.v1.Assignment
-	13,  // 45: customs.v1.Assignment.since:type_name -> customs.v1.Instant
-	19,  // 46: customs.v1.Assignment.office:type_name -> customs.v1.Office
-	15,  // 47: customs.v1.Assignment.reason:type_name -> customs.v1.Text
-	32,  // 48: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
-	5,   // 49: customs.v1.SealEvent.kind:type_name -> customs.v1.SealEventKind
-	19,  // 50: customs.v1.SealEvent.office:type_name -> customs.v1.Office
-	13,  // 51: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
-	17,  // 52: customs.v1.Totals.gross_mass:type_name -> customs.v1.Weight
-	16,  // 53: customs.v1.Totals.value:type_name -> customs.v1.Money
-	18,  // 54: customs.v1.Totals.volume:type_name -> customs.v1.Measure
-	17,  // 55: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
-	40,  // 56: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
-	33,  // 57: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
-	20,  // 58: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
-	20,  // 59: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
-	20,  // 60: customs.v1.Consignment.notify:type_name -> customs.v1.Party
-	20,  // 61: customs.v1.Consignment.seller:type_name -> customs.v1.Party
-	20,  // 62: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
-	35,  // 63: customs.v1.Consignment.loading:type_name -> customs.v1.Location
-	35,  // 64: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
-	35,  // 65: customs.v1.Consignment.destination:type_name -> customs.v1.Location
-	36,  // 66: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
-	20,  // 67: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
-	20,  // 68: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
-	24,  // 69: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
-	19,  // 70: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
-	40,  // 71: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
-	15,  // 72: customs.v1.Location.name:type_name -> customs.v1.Text
-	19,  // 73: customs.v1.Location.office:type_name -> customs.v1.Office
-	13,  // 74: customs.v1.Location.at:type_name -> customs.v1.Instant
-	14,  // 75: customs.v1.Location.date:type_name -> customs.v1.Date
-	22,  // 76: customs.v1.Location.address:type_name -> customs.v1.Address
-	15,  // 77: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
-	15,  // 78: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
-	37,  // 79: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
-	17,  // 80: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
-	17,  // 81: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
-	18,  // 82: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
-	39,  // 83: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
-	16,  // 84: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
-	40,  // 85: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
-	40,  // 86: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
-	38,  // 87: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
-	14,  // 88: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
-	15,  // 89: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
-	19,  // 90: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
-	14,  // 91: customs.v1.DocumentReference.valid_until:type_name -> customs.v1.Date
-	15,  // 92: customs.v1.DocumentReference.place:type_name -> customs.v1.Text
-	16,  // 93: customs.v1.Guarantee.amount:type_name -> customs.v1.Money
-	20,  // 94: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
-	14,  // 95: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
-	19,  // 96: customs.v1.Transit.destination:type_name -> customs.v1.Office
-	42,  // 97: customs.v1.Transit.tir:type_name -> customs.v1.Tir
-	41,  // 98: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
-	14,  // 99: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
-	35,  // 100: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
-	14,  // 101: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
-	15,  // 102: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
-	19,  // 103: customs.v1.PreArrivalNotice.exit_office:type_name -> customs.v1.Office
-	19,  // 104: customs.v1.PreArrivalNotice.entry_office:type_name -> customs.v1.Office
-	20,  // 105: customs.v1.PreArrivalNotice.declarant:type_name -> customs.v1.Party
-	20,  // 106: customs.v1.PreArrivalNotice.carrier:type_name -> customs.v1.Party
-	20,  // 107: customs.v1.PreArrivalNotice.agent:type_name -> customs.v1.Party
-	20,  // 108: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
-	26,  // 109: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
-	29,  // 110: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
-	43,  // 111: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
-	33,  // 112: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
-	34,  // 113: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
-	45,  // 114: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
-	13,  // 115: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
-	13,  // 116: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
-	44,  // 117: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
-	44,  // 118: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
-	15,  // 119: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
-	35,  // 120: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
-	44,  // 121: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
-	43,  // 122: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
-	19,  // 123: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
-	19,  // 124: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
-	19,  // 125: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
-	20,  // 126: customs.v1.TransitDeclaration.declarant:type_name -> customs.v1.Party
-	20,  // 127: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
-	26,  // 128: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
-	29,  // 129: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
-	33,  // 130: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
-	34,  // 131: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
-	25,  // 132: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
-	6,   // 133: customs.v1.Manifest.direction:type_name -> customs.v1.ManifestDirection
-	19,  // 134: customs.v1.Manifest.office:type_name -> customs.v1.Office
-	19,  // 135: customs.v1.Manifest.partner_office:type_name -> customs.v1.Office
-	20,  // 136: customs.v1.Manifest.carrier:type_name -> customs.v1.Party
-	20,  // 137: customs.v1.Manifest.agent:type_name -> customs.v1.Party
-	20,  // 138: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
-	26,  // 139: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
-	29,  // 140: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
-	33,  // 141: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
-	34,  // 142: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
-	35,  // 143: customs.v1.Manifest.loading:type_name -> customs.v1.Location
-	35,  // 144: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
-	15,  // 145: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
-	13,  // 146: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
-	7,   // 147: customs.v1.VehicleReport.kind:type_name -> customs.v1.VehicleReportKind
-	19,  // 148: customs.v1.VehicleReport.office:type_name -> customs.v1.Office
-	20,  // 149: customs.v1.VehicleReport.carrier:type_name -> customs.v1.Party
-	20,  // 150: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
-	26,  // 151: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
-	29,  // 152: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
-	35,  // 153: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
-	35,  // 154: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
-	13,  // 155: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
-	15,  // 156: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
-	19,  // 157: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
-	13,  // 158: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
-	26,  // 159: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
-	29,  // 160: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
-	33,  // 161: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
-	15,  // 162: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
-	34,  // 163: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
-	10,  // 164: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
-	19,  // 165: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
-	13,  // 166: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
-	15,  // 167: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
-	29,  // 168: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
-	40,  // 169: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
-	44,  // 170: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
-	19,  // 171: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
-	13,  // 172: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
-	14,  // 173: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
-	42,  // 174: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
-	15,  // 175: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
-	54,  // 176: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
-	44,  // 177: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
-	19,  // 178: customs.v1.Answer.office:type_name -> customs.v1.Office
-	13,  // 179: customs.v1.Answer.registered:type_name -> customs.v1.Instant
-	42,  // 180: customs.v1.Answer.tir:type_name -> customs.v1.Tir
-	10,  // 181: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
-	42,  // 182: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
-	15,  // 183: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
-	44,  // 184: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
-	20,  // 185: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
-	20,  // 186: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
-	33,  // 187: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
-	36,  // 188: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
-	189, // [189:189] is the sub-list for method output_type
-	189, // [189:189] is the sub-list for method input_type
-	189, // [189:189] is the sub-list for extension type_name
-	189, // [189:189] is the sub-list for extension extendee
-	0,   // [0:189] is the sub-list for field type_name
+	57,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
+	58,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
+	59,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
+	13,  // 14: customs.v1.Envelope.issued:type_name -> customs.v1.Instant
+	0,   // 15: customs.v1.Envelope.function:type_name -> customs.v1.FunctionCode
+	10,  // 16: customs.v1.Envelope.references:type_name -> customs.v1.Reference
+	11,  // 17: customs.v1.Envelope.header:type_name -> customs.v1.HeaderValue
+	1,   // 18: customs.v1.Reference.kind:type_name -> customs.v1.ReferenceKind
+	14,  // 19: customs.v1.Reference.date:type_name -> customs.v1.Date
+	12,  // 20: customs.v1.Money.amount:type_name -> customs.v1.Decimal
+	12,  // 21: customs.v1.Weight.kilograms:type_name -> customs.v1.Decimal
+	2,   // 22: customs.v1.Weight.method:type_name -> customs.v1.WeightMethod
+	12,  // 23: customs.v1.Measure.quantity:type_name -> customs.v1.Decimal
+	15,  // 24: customs.v1.Office.name:type_name -> customs.v1.Text
+	15,  // 25: customs.v1.Office.checkpoint_name:type_name -> customs.v1.Text
+	15,  // 26: customs.v1.Party.name:type_name -> customs.v1.Text
+	21,  // 27: customs.v1.Party.ids:type_name -> customs.v1.PartyId
+	22,  // 28: customs.v1.Party.addresses:type_name -> customs.v1.Address
+	23,  // 29: customs.v1.Party.communications:type_name -> customs.v1.Communication
+	24,  // 30: customs.v1.Party.contacts:type_name -> customs.v1.Contact
+	15,  // 31: customs.v1.Party.short_name:type_name -> customs.v1.Text
+	15,  // 32: customs.v1.Address.line:type_name -> customs.v1.Text
+	23,  // 33: customs.v1.Contact.communications:type_name -> customs.v1.Communication
+	27,  // 34: customs.v1.Transport.vehicles:type_name -> customs.v1.Vehicle
+	25,  // 35: customs.v1.Transport.crew:type_name -> customs.v1.Person
+	17,  // 36: customs.v1.Transport.gross_mass:type_name -> customs.v1.Weight
+	28,  // 37: customs.v1.Transport.itinerary:type_name -> customs.v1.ItineraryPoint
+	40,  // 38: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
+	3,   // 39: customs.v1.Vehicle.role:type_name -> customs.v1.VehicleRole
+	17,  // 40: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
+	20,  // 41: customs.v1.Vehicle.owner:type_name -> customs.v1.Party
+	15,  // 42: customs.v1.ItineraryPoint.place:type_name -> customs.v1.Text
+	19,  // 43: customs.v1.ItineraryPoint.office:type_name -> customs.v1.Office
+	14,  // 44: customs.v1.ItineraryPoint.date:type_name -> customs.v1.Date
+	4,   // 45: customs.v1.LoadUnit.kind:type_name -> customs.v1.LoadUnitKind
+	17,  // 46: customs.v1.LoadUnit.tare:type_name -> customs.v1.Weight
+	31,  // 47: customs.v1.LoadUnit.seals:type_name -> customs.v1.Seal
+	30,  // 48: customs.v1.LoadUnit.assignments:type_name -> customs.v1.Assignment
+	15,  // 49: customs.v1.LoadUnit.remarks:type_name -> customs.v1.Text
+	13,  // 50: customs.v1.Assignment.since:type_name -> customs.v1.Instant
+	19,  // 51: customs.v1.Assignment.office:type_name -> customs.v1.Office
+	15,  // 52: customs.v1.Assignment.reason:type_name -> customs.v1.Text
+	32,  // 53: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
+	5,   // 54: customs.v1.SealEvent.kind:type_name -> customs.v1.SealEventKind
+	19,  // 55: customs.v1.SealEvent.office:type_name -> customs.v1.Office
+	13,  // 56: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
+	17,  // 57: customs.v1.Totals.gross_mass:type_name -> customs.v1.Weight
+	16,  // 58: customs.v1.Totals.value:type_name -> customs.v1.Money
+	18,  // 59: customs.v1.Totals.volume:type_name -> customs.v1.Measure
+	17,  // 60: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
+	40,  // 61: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
+	33,  // 62: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
+	20,  // 63: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
+	20,  // 64: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
+	20,  // 65: customs.v1.Consignment.notify:type_name -> customs.v1.Party
+	20,  // 66: customs.v1.Consignment.seller:type_name -> customs.v1.Party
+	20,  // 67: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
+	35,  // 68: customs.v1.Consignment.loading:type_name -> customs.v1.Location
+	35,  // 69: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
+	35,  // 70: customs.v1.Consignment.destination:type_name -> customs.v1.Location
+	36,  // 71: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
+	20,  // 72: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
+	20,  // 73: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
+	24,  // 74: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
+	19,  // 75: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
+	40,  // 76: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
+	43,  // 77: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
+	31,  // 78: customs.v1.Consignment.seals:type_name -> customs.v1.Seal
+	15,  // 79: customs.v1.Location.name:type_name -> customs.v1.Text
+	19,  // 80: customs.v1.Location.office:type_name -> customs.v1.Office
+	13,  // 81: customs.v1.Location.at:type_name -> customs.v1.Instant
+	14,  // 82: customs.v1.Location.date:type_name -> customs.v1.Date
+	22,  // 83: customs.v1.Location.address:type_name -> customs.v1.Address
+	15,  // 84: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
+	15,  // 85: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
+	37,  // 86: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
+	17,  // 87: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
+	17,  // 88: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
+	18,  // 89: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
+	39,  // 90: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
+	16,  // 91: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
+	40,  // 92: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
+	40,  // 93: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
+	38,  // 94: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
+	14,  // 95: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
+	15,  // 96: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
+	19,  // 97: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
+	14,  // 98: customs.v1.DocumentReference.valid_until:type_name -> customs.v1.Date
+	15,  // 99: customs.v1.DocumentReference.place:type_name -> customs.v1.Text
+	16,  // 100: customs.v1.Guarantee.amount:type_name -> customs.v1.Money
+	20,  // 101: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
+	14,  // 102: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
+	19,  // 103: customs.v1.Transit.destination:type_name -> customs.v1.Office
+	42,  // 104: customs.v1.Transit.tir:type_name -> customs.v1.Tir
+	41,  // 105: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
+	14,  // 106: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
+	35,  // 107: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
+	27,  // 108: customs.v1.Transit.vehicles:type_name -> customs.v1.Vehicle
+	14,  // 109: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
+	15,  // 110: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
+	19,  // 111: customs.v1.PreArrivalNotice.exit_office:type_name -> customs.v1.Office
+	19,  // 112: customs.v1.PreArrivalNotice.entry_office:type_name -> customs.v1.Office
+	20,  // 113: customs.v1.PreArrivalNotice.declarant:type_name -> customs.v1.Party
+	20,  // 114: customs.v1.PreArrivalNotice.carrier:type_name -> customs.v1.Party
+	20,  // 115: customs.v1.PreArrivalNotice.agent:type_name -> customs.v1.Party
+	20,  // 116: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
+	26,  // 117: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
+	29,  // 118: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
+	43,  // 119: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
+	33,  // 120: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
+	34,  // 121: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
+	45,  // 122: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
+	13,  // 123: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
+	13,  // 124: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
+	44,  // 125: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
+	44,  // 126: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
+	15,  // 127: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
+	35,  // 128: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
+	35,  // 129: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
+	44,  // 130: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
+	43,  // 131: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
+	19,  // 132: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
+	19,  // 133: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
+	19,  // 134: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
+	20,  // 135: customs.v1.TransitDeclaration.declarant:type_name -> customs.v1.Party
+	20,  // 136: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
+	26,  // 137: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
+	29,  // 138: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
+	33,  // 139: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
+	34,  // 140: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
+	25,  // 141: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
+	6,   // 142: customs.v1.Manifest.direction:type_name -> customs.v1.ManifestDirection
+	19,  // 143: customs.v1.Manifest.office:type_name -> customs.v1.Office
+	19,  // 144: customs.v1.Manifest.partner_office:type_name -> customs.v1.Office
+	20,  // 145: customs.v1.Manifest.carrier:type_name -> customs.v1.Party
+	20,  // 146: customs.v1.Manifest.agent:type_name -> customs.v1.Party
+	20,  // 147: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
+	26,  // 148: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
+	29,  // 149: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
+	33,  // 150: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
+	34,  // 151: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
+	35,  // 152: customs.v1.Manifest.loading:type_name -> customs.v1.Location
+	35,  // 153: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
+	15,  // 154: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
+	13,  // 155: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
+	7,   // 156: customs.v1.VehicleReport.kind:type_name -> customs.v1.VehicleReportKind
+	19,  // 157: customs.v1.VehicleReport.office:type_name -> customs.v1.Office
+	20,  // 158: customs.v1.VehicleReport.carrier:type_name -> customs.v1.Party
+	20,  // 159: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
+	26,  // 160: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
+	29,  // 161: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
+	35,  // 162: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
+	35,  // 163: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
+	13,  // 164: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
+	15,  // 165: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
+	19,  // 166: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
+	13,  // 167: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
+	26,  // 168: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
+	29,  // 169: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
+	33,  // 170: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
+	15,  // 171: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
+	34,  // 172: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
+	35,  // 173: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
+	35,  // 174: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
+	13,  // 175: customs.v1.ArrivalReport.started:type_name -> customs.v1.Instant
+	20,  // 176: customs.v1.ArrivalReport.submitter:type_name -> customs.v1.Party
+	10,  // 177: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
+	19,  // 178: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
+	13,  // 179: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
+	15,  // 180: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
+	29,  // 181: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
+	40,  // 182: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
+	44,  // 183: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
+	19,  // 184: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
+	13,  // 185: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
+	14,  // 186: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
+	42,  // 187: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
+	15,  // 188: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
+	19,  // 189: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
+	14,  // 190: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
+	14,  // 191: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
+	41,  // 192: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
+	25,  // 193: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
+	20,  // 194: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
+	26,  // 195: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
+	54,  // 196: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
+	44,  // 197: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
+	19,  // 198: customs.v1.Answer.office:type_name -> customs.v1.Office
+	13,  // 199: customs.v1.Answer.registered:type_name -> customs.v1.Instant
+	42,  // 200: customs.v1.Answer.tir:type_name -> customs.v1.Tir
+	10,  // 201: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
+	42,  // 202: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
+	15,  // 203: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
+	44,  // 204: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
+	20,  // 205: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
+	20,  // 206: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
+	33,  // 207: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
+	36,  // 208: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
+	40,  // 209: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
+	19,  // 210: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
+	20,  // 211: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
+	37,  // 212: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
+	15,  // 213: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
+	54,  // 214: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
+	44,  // 215: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
+	19,  // 216: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
+	13,  // 217: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
+	40,  // 218: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
+	15,  // 219: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
+	220, // [220:220] is the sub-list for method output_type
+	220, // [220:220] is the sub-list for method input_type
+	220, // [220:220] is the sub-list for extension type_name
+	220, // [220:220] is the sub-list for extension extendee
+	0,   // [0:220] is the sub-list for field type_name
 }
 
 func init() { file_customs_v1_document_proto_init() }
@@ -5942,6 +6533,9 @@ func file_customs_v1_document_proto_init() {
 		(*Document_Answer)(nil),
 		(*Document_Cancellation)(nil),
 		(*Document_GoodsDeclarationExtract)(nil),
+		(*Document_StatusQuery)(nil),
+		(*Document_PermitQuery)(nil),
+		(*Document_PermitAnswer)(nil),
 	}
 	file_customs_v1_document_proto_msgTypes[18].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[19].OneofWrappers = []any{}
@@ -5956,13 +6550,14 @@ func file_customs_v1_document_proto_init() {
 	file_customs_v1_document_proto_msgTypes[38].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[42].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[45].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[47].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_customs_v1_document_proto_rawDesc), len(file_customs_v1_document_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   49,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,294 @@
+package mapping
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+	"customs.example/gateway/xmltree"
+)
+
+// collect compiles a group that holds messages of the whole document, once each,
+// which other rows refer to.
+func (c *compiler) collect(r *row, f *rowFile, p place, wrong func(string, ...any)) place {
+	if !p.root || p.list != nil {
+		wrong("collect inside each or with, expected it outside")
+		return p
+	}
+	inner := p
+	for i, source := range f.Collect {
+		path, err := document.CompileFor(c.table.kind, source)
+		if err != nil {
+			wrong("%v", err)
+			return p
+		}
+		switch {
+		case path.Leaf() || path.Repeated() || source == ".":
+			wrong("collect %s, expected a single message, be it in a list", source)
+			return p
+		case i == 0:
+			inner = place{md: path.Descriptor(), prefix: source}
+		case path.Descriptor() != inner.md:
+			wrong("collect %s is a %s, expected %s as in %s", source, path.Descriptor().Name(), inner.md.Name(), f.Collect[0])
+		case c.stores[source] != nil:
+			wrong("collect %s, which row %s collects, expected it once", source, c.stores[source].info.ID)
+		}
+		c.stores[source] = r
+		r.collect = append(r.collect, path)
+	}
+	r.info.Collect = f.Collect
+	c.table.stores = append(c.table.stores, r)
+	return inner
+}
+
+// references ties every refer to the group that collects what it refers to.
+func (c *compiler) references() {
+	referred := map[string]bool{}
+	for _, r := range c.refers {
+		referred[r.info.Refer] = true
+		if r.store = c.stores[r.info.Refer]; r.store == nil {
+			c.says(r, "no row collects %s, expected it in the collect of a group", r.info.Refer)
+		}
+	}
+	for _, r := range c.table.stores {
+		for _, path := range r.collect {
+			if !referred[path.String()] {
+				c.says(r, "collects %s and nothing refers to it, expected a row with refer", path)
+			}
+		}
+		handles := 0
+		for _, inner := range r.rows {
+			if inner.job == handleJob {
+				handles++
+			}
+		}
+		if handles != 1 {
+			c.says(r, "has %d rows with handle, expected one", handles)
+		}
+	}
+}
+
+// keys finds the rows of a group that say which elements it reads, or is in.
+func (c *compiler) keys(group *row, wrong func(string, ...any)) {
+	group.keys = make([][]*row, len(group.hops)+1)
+	for _, r := range group.rows {
+		if !r.key {
+			continue
+		}
+		if level := len(group.hops) - r.reach; level >= 0 && group.each && !r.dot {
+			group.keys[level] = append(group.keys[level], r)
+		} else {
+			c.says(r, "key of another list, expected one of %s or of a list that it passes through", group.info.Each)
+		}
+	}
+	for i, hop := range group.hops {
+		if group.keys[i] == nil && !group.noDecode && group.info.Lossy == "" {
+			wrong("each %s passes through %s, expected a row with a required value of that list's elements and key: true, or lossy", group.info.Each, hop.path)
+		}
+	}
+}
+
+// peek returns the text that a row will read in its group's element.
+func (r *row) peek(e *xmltree.Element) string {
+	for i := range r.steps {
+		if e = child(e, &r.steps[i]); e == nil {
+			return ""
+		}
+	}
+	text := e.Text
+	if r.attr != nil {
+		text, _ = e.Attr(r.attr.name)
+	}
+	return strings.TrimSpace(text)
+}
+
+// list names a canonical list in a document: the row that walks it, and the message
+// that its context is.
+type list struct {
+	row *row
+	in  protoreflect.Message
+}
+
+// keyed finds the elements of a list by their keys.
+type keyed struct {
+	seen  int // elements of the list that are in at
+	at    map[string]int
+	taken map[string]bool // keys of elements that the row itself read
+}
+
+// open returns the context of the rows of an each or with: a new element of the
+// list, or the one that its keys name, in the element of the list around it that its
+// keys name.
+func (d *decoder) open(r *row, e *xmltree.Element, at *context) *context {
+	at = at.out(r.reach)
+	for i, hop := range r.hops {
+		at, _ = d.find(hop, r.keys[i], e, at)
+	}
+	if len(r.keys[len(r.hops)]) == 0 {
+		return &context{up: at, via: r}
+	}
+	own, taken := d.find(r, r.keys[len(r.hops)], e, at)
+	if taken != "" {
+		d.fault(gateway.Fault{Code: gateway.MapKey, Value: gateway.Clip(taken)}, record{row: r, context: at, index: -1, group: true, read: e})
+		return &context{up: at, via: r}
+	}
+	return own
+}
+
+// find returns the context of the element of a list that an XML element names, a new
+// one if there is none. Taken is the key if the row has read that element before.
+func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c *context, taken string) {
+	c = &context{up: at, via: r}
+	if len(keys) == 0 { // declared lossy: all come back on the first
+		if at.m != nil && r.length(at.m) > 0 {
+			c.m = r.list(at.m).Get(0).Message()
+		}
+		return c, ""
+	}
+	var key string
+	for _, k := range keys {
+		text := k.peek(e)
+		if text == "" {
+			return c, "" // said to be missing when it is read
+		}
+		value, _, fault := k.value.decode([]string{text}, "", d.on)
+		if fault != nil {
+			return c, ""
+		}
+		key += value + "\x00"
+	}
+	in := at.message()
+	l := list{r, in}
+	known := d.lists[l]
+	if known == nil {
+		known = &keyed{at: map[string]int{}, taken: map[string]bool{}}
+		d.lists[l] = known
+	}
+	if known.taken[key] {
+		return c, strings.ReplaceAll(strings.TrimSuffix(key, "\x00"), "\x00", " ")
+	}
+	known.taken[key] = len(r.keys) > 0 // hops are read again and again
+	elements := r.list(in)
+	if elements == nil {
+		return c, ""
+	}
+	for ; known.seen < elements.Len(); known.seen++ {
+		if has := keyOf(keys, elements.Get(known.seen).Message()); has != "" {
+			if _, twice := known.at[has]; !twice {
+				known.at[has] = known.seen
+			}
+		}
+	}
+	if i, ok := known.at[key]; ok {
+		c.m, c.index = elements.Get(i).Message(), i
+	}
+	return c, ""
+}
+
+// keyOf returns the key of a canonical element, "" if part of it is missing.
+func keyOf(keys []*row, m protoreflect.Message) string {
+	var key string
+	for _, k := range keys {
+		text, ok := k.path.Get(m)
+		if !ok {
+			return ""
+		}
+		key += text + "\x00"
+	}
+	return key
+}
+
+// unique refuses an element of a list whose key another one has: what is written
+// would mean both.
+func (e *encoder) unique(keys []*row, at *context, seen map[string]bool) {
+	key := keyOf(keys, at.m)
+	if seen[key] {
+		e.fault(&gateway.Fault{Code: gateway.MapKey, Value: gateway.Clip(strings.ReplaceAll(strings.TrimSuffix(key, "\x00"), "\x00", " "))}, keys[0], at, -1)
+	}
+	seen[key] = key != ""
+}
+
+// collect gives every message that is referred to a handle, equal ones the same.
+func (e *encoder) collect(r *row, at *context) {
+	handle := ""
+	for _, inner := range r.rows {
+		if inner.job == handleJob {
+			handle = inner.info.Handle
+		}
+	}
+	known := map[string]*context{}
+	for _, path := range r.collect {
+		for where, m := range path.All(at.m, "") {
+			content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Interface())
+			if err != nil {
+				e.fault(&gateway.Fault{Code: gateway.MapType, Expected: err.Error()}, r, at, -1)
+				continue
+			}
+			c := known[string(content)]
+			if c == nil {
+				n := len(known)
+				c = &context{up: at, via: r, m: m, index: n, at: where, known: true, text: handle + strconv.Itoa(n+1)}
+				known[string(content)] = c
+				e.stored[r] = append(e.stored[r], c)
+			}
+			e.handles[m] = c.text
+		}
+	}
+}
+
+// stored is an element that others refer to by its handle.
+type stored struct {
+	row    *row
+	handle string
+}
+
+type storedElement struct {
+	stored
+	element *xmltree.Element
+	read    bool
+}
+
+// store keeps an element for those that refer to it.
+func (d *decoder) store(r *row, e *xmltree.Element, at *context) {
+	i := slices.IndexFunc(r.rows, func(inner *row) bool { return inner.job == handleJob })
+	handle := r.rows[i].peek(e)
+	s := stored{r, handle}
+	switch {
+	case handle == "":
+		fault := r.rows[i].missing()
+		d.fault(fault, record{row: r, context: at, index: -1, group: true, read: e})
+	case d.stored[s] != nil:
+		d.fault(gateway.Fault{Code: gateway.MapKey, Value: gateway.Clip(handle)}, record{row: r, context: at, index: -1, group: true, read: e})
+	default:
+		kept := &storedElement{stored: s, element: e}
+		d.stored[s], d.order = kept, append(d.order, kept)
+	}
+}
+
+// resolve reads every stored element at each place that refers to it. One that none
+// refers to is unread.
+func (d *decoder) resolve() {
+	for _, ref := range d.refers {
+		s := d.stored[stored{ref.row.store, ref.text}]
+		if s == nil {
+			d.fault(gateway.Fault{Code: gateway.MapReference, Value: gateway.Clip(ref.text), Expected: ref.row.store.target()}, ref)
+			continue
+		}
+		unread := len(d.unread)
+		d.group(s.row, s.element, &context{up: ref.context, via: ref.row})
+		if s.read {
+			d.unread = d.unread[:unread] // said before
+		}
+		s.read = true
+	}
+	for _, s := range d.order {
+		if !s.read {
+			d.unread = append(d.unread, s.element.Location())
+		}
+	}
+}

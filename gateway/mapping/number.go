@@ -1,0 +1,211 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// one makes a codec of two functions on single texts.
+func one(encode, decode func(string) (string, error)) codec {
+	return codec{
+		encode: func(into []string, text string) ([]string, error) {
+			text, err := encode(text)
+			if err != nil {
+				return into, err
+			}
+			return append(into, text), nil
+		},
+		decode: func(texts []string) (string, error) { return decode(texts[0]) },
+	}
+}
+
+func bindComma([]string) (codec, error) {
+	return one(
+		func(text string) (string, error) { return strings.Replace(text, ".", ",", 1), nil },
+		func(text string) (string, error) {
+			if strings.Contains(text, ".") {
+				return "", wrongForm("a number with a decimal comma, such as 1234,5")
+			}
+			return strings.Replace(text, ",", ".", 1), nil
+		},
+	), nil
+}
+
+func bindScaled(args []string) (codec, error) {
+	n, err := positive(args[0])
+	return one(
+		func(text string) (string, error) {
+			sign, whole, behind, err := decimalParts(text, n)
+			if err != nil {
+				return "", err
+			}
+			return sign + wholeNumber(whole+behind), nil
+		},
+		func(text string) (string, error) {
+			digits, negative := strings.CutPrefix(text, "-")
+			if !areDigits(digits) {
+				return "", wrongForm(fmt.Sprintf("digits, the last %d of them behind the point", n))
+			}
+			digits = strings.Repeat("0", max(n+1-len(digits), 0)) + digits
+			point := len(digits) - n
+			return signed(negative, trimmed(wholeNumber(digits[:point])+"."+digits[point:])), nil
+		},
+	), err
+}
+
+func bindFraction(args []string) (codec, error) {
+	n, err := positive(args[0])
+	return one(
+		func(text string) (string, error) {
+			sign, whole, behind, err := decimalParts(text, n)
+			return sign + whole + "." + behind, err
+		},
+		func(text string) (string, error) {
+			digits, negative := strings.CutPrefix(text, "-")
+			if whole, behind, ok := strings.Cut(digits, "."); !ok || len(behind) != n || !areDigits(whole+behind) {
+				return "", wrongForm(fmt.Sprintf("a number with %d digits behind the point", n))
+			}
+			return signed(negative, trimmed(digits)), nil
+		},
+	), err
+}
+
+// decimalParts cuts a canonical decimal into its sign, its whole part and exactly n digits
+// behind the point.
+func decimalParts(text string, n int) (sign, whole, behind string, err error) {
+	digits, negative := strings.CutPrefix(text, "-")
+	whole, behind, _ = strings.Cut(digits, ".")
+	behind = strings.TrimRight(behind, "0")
+	if len(behind) > n {
+		return "", "", "", wrongForm(fmt.Sprintf("at most %d digits behind the point", n))
+	}
+	return signed(negative, ""), whole, behind + strings.Repeat("0", n-len(behind)), nil
+}
+
+func signed(negative bool, text string) string {
+	if negative {
+		return "-" + text
+	}
+	return text
+}
+
+// trimmed takes zeros from the end of a number with a point.
+func trimmed(text string) string { return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") }
+
+// wholeNumber takes zeros from the front; one digit stays.
+func wholeNumber(text string) string {
+	if rest := strings.TrimLeft(text, "0"); rest != "" {
+		return rest
+	}
+	return "0"
+}
+
+func areDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
+
+func bindDigits(args []string) (codec, error) {
+	n, err := positive(args[0])
+	same := func(text string) (string, error) { return text, wantDigits(text, n) }
+	return one(same, same), err
+}
+
+func wantDigits(text string, n int) error {
+	if len(text) != n || !areDigits(text) {
+		return wrongForm(fmt.Sprintf("%d digits", n))
+	}
+	return nil
+}
+
+func bindOffice8(args []string) (codec, error) {
+	long, short, err := officeForms(args[0])
+	return one(long, short), err
+}
+
+func bindOffice5(args []string) (codec, error) {
+	long, short, err := officeForms(args[0])
+	return one(short, long), err
+}
+
+// officeForms returns what makes eight digits of an office's five, and the reverse.
+func officeForms(country string) (long, short func(string) (string, error), err error) {
+	if len(country) != 3 || !areDigits(country) {
+		err = fmt.Errorf("argument %q, expected the three digits of a country, such as 398", country)
+	}
+	long = func(text string) (string, error) { return country + text, wantDigits(text, 5) }
+	short = func(text string) (string, error) {
+		if len(text) != 8 || !areDigits(text) || text[:3] != country {
+			return "", wrongForm("8 digits, the first of them " + country)
+		}
+		return text[3:], nil
+	}
+	return long, short, err
+}
+
+func bindBoolean(args []string) (codec, error) {
+	if args[0] == "" || args[1] == "" || args[0] == args[1] {
+		return codec{}, fmt.Errorf("boolean(%s,%s), expected two different texts", args[0], args[1])
+	}
+	return one(
+		func(text string) (string, error) {
+			if text == "true" {
+				return args[0], nil
+			}
+			return args[1], nil
+		},
+		func(text string) (string, error) {
+			switch text {
+			case args[0]:
+				return "true", nil
+			case args[1]:
+				return "false", nil
+			}
+			return "", wrongForm(args[0] + " or " + args[1])
+		},
+	), nil
+}
+
+func bindFirst(args []string) (codec, error) {
+	n, err := positive(args[0])
+	return codec{encode: func(into []string, text string) ([]string, error) { return append(into, text[:cut(text, n)]), nil }}, err
+}
+
+var errNoMark = errors.New("before() or after() is empty, expected what stands between the values")
+
+func bindBefore(args []string) (codec, error) {
+	if args[0] == "" {
+		return codec{}, errNoMark
+	}
+	c := one(
+		func(text string) (string, error) {
+			if strings.Contains(text, args[0]) {
+				return "", wrongForm("a text without " + args[0])
+			}
+			return text + args[0], nil
+		},
+		func(text string) (string, error) {
+			if before, _, ok := strings.Cut(text, args[0]); ok {
+				return before, nil
+			}
+			return "", nil
+		},
+	)
+	c.mark = args[0]
+	return c, nil
+}
+
+func bindAfter(args []string) (codec, error) {
+	if args[0] == "" {
+		return codec{}, errNoMark
+	}
+	c := one(
+		func(text string) (string, error) { return text, nil },
+		func(text string) (string, error) {
+			if _, after, ok := strings.Cut(text, args[0]); ok {
+				return after, nil
+			}
+			return text, nil
+		},
+	)
+	c.mark, c.after = args[0], true
+	return c, nil
+}

@@ -1,0 +1,339 @@
+package mapping
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+)
+
+// profileFile is a profile as it is written: what one administration does otherwise
+// in formats that it shares.
+type profileFile struct {
+	Profile        string                `yaml:"profile"`
+	Version        int                   `yaml:"version"`
+	Administration string                `yaml:"administration"`
+	Over           []string              `yaml:"over"`
+	Namespaces     map[string]string     `yaml:"namespaces"`
+	Zone           string                `yaml:"zone"`
+	System         string                `yaml:"system"`
+	Schema         string                `yaml:"schema"`
+	Languages      []languageChange      `yaml:"languages"`
+	Status         string                `yaml:"status"`
+	Source         string                `yaml:"source"`
+	Valid          validity              `yaml:"valid"`
+	Rows           map[string]rowOverlay `yaml:"rows"`
+}
+
+// languageChange replaces the languages of rows that list From; of all rows with
+// languages, if From is empty.
+type languageChange struct {
+	From []string `yaml:"from"`
+	To   []string `yaml:"to"`
+}
+
+// rowOverlay is what a profile may say of a row; what it leaves out stays.
+type rowOverlay struct {
+	From       *string   `yaml:"from"`
+	Const      literal   `yaml:"const"`
+	List       *string   `yaml:"list"`
+	Use        *string   `yaml:"use"`
+	When       *string   `yaml:"when"`
+	Required   *bool     `yaml:"required"`
+	Default    literal   `yaml:"default"`
+	Language   *[]string `yaml:"language"`
+	Time       *string   `yaml:"time"`
+	Zone       *string   `yaml:"zone"`
+	Max        *int      `yaml:"max"`
+	OnOverflow *string   `yaml:"on_overflow"`
+	Always     *bool     `yaml:"always"`
+	Lossy      *string   `yaml:"lossy"`
+	Note       *string   `yaml:"note"`
+	Source     *string   `yaml:"source"`
+	Drop       bool      `yaml:"drop"`
+}
+
+func (o *rowOverlay) apply(f *rowFile) {
+	replace(&f.From, o.From)
+	replace(&f.List, o.List)
+	replace(&f.Use, o.Use)
+	replace(&f.When, o.When)
+	replace(&f.Required, o.Required)
+	replace(&f.Language, o.Language)
+	replace(&f.Time, o.Time)
+	replace(&f.Zone, o.Zone)
+	replace(&f.Max, o.Max)
+	replace(&f.OnOverflow, o.OnOverflow)
+	replace(&f.Always, o.Always)
+	replace(&f.Lossy, o.Lossy)
+	replace(&f.Note, o.Note)
+	replace(&f.Source, o.Source)
+	if o.Const.said {
+		f.Const = o.Const
+	}
+	if o.Default.said {
+		f.Default = o.Default
+	}
+	f.dropped = f.dropped || o.Drop
+}
+
+func replace[T any](old *T, with *T) {
+	if with != nil {
+		*old = *with
+	}
+}
+
+// profile is a profile that was read.
+type profile struct {
+	*mistaken
+	profileFile
+	digest gateway.Digest
+	state  int // of the search for cycles
+	tables []overlaid
+}
+
+// overlaid is a table with the profiles over it, the lowest first.
+type overlaid struct {
+	*base
+	node   string // where the topmost profile names the way to it
+	layers []*profile
+}
+
+const (
+	unvisited = iota
+	visiting
+	visited
+)
+
+func (p *profile) id() string { return versioned(p.Profile, p.Version) }
+
+var administration = regexp.MustCompile(`^[A-Z]{2}$`)
+
+func loadProfile(m *mistaken, raw []byte) *profile {
+	p := &profile{mistaken: m, digest: gateway.DigestOf(raw)}
+	if err := document.DecodeYAML(m.file, raw, &p.profileFile); err != nil {
+		if m.errs = append(m.errs, err); p.Profile == "" {
+			return p
+		}
+	}
+	if want := strings.TrimSuffix(strings.TrimPrefix(m.file, "profiles/"), ".yaml"); p.id() != want {
+		m.at("$.profile", "this is %s, expected %s as the file says", p.id(), want)
+	}
+	if p.Version < 1 {
+		m.at("$.version", "version %d, expected a number from 1", p.Version)
+	}
+	if p.Administration != "" && !administration.MatchString(p.Administration) {
+		m.at("$.administration", "administration %q, expected a country code such as KZ", p.Administration)
+	}
+	if len(p.Over) == 0 {
+		m.at("$.over", "over nothing, expected ids of tables or of other profiles")
+	}
+	m.valid(p.Valid)
+	return p
+}
+
+// profiles makes the tables of every profile and returns the mistakes.
+func (l *loader) profiles(all []*profile) []error {
+	byID := map[string]*profile{}
+	for _, p := range all {
+		byID[p.id()] = p
+	}
+	for _, p := range all {
+		l.reach(p, byID, nil)
+	}
+	var mistakes []error
+	for _, p := range all {
+		if len(p.errs) == 0 {
+			l.overlay(p)
+		}
+	}
+	for _, p := range all {
+		mistakes = append(mistakes, p.errs...)
+	}
+	return mistakes
+}
+
+// reach finds the tables that a profile is over, directly or by way of another profile.
+func (l *loader) reach(p *profile, all map[string]*profile, way []string) {
+	if p.state == visited {
+		return
+	}
+	p.state = visiting
+	way = append(way, p.id())
+	for i, over := range p.Over {
+		node := fmt.Sprintf("$.over[%d]", i)
+		if lower := all[over]; lower != nil {
+			if lower.state == visiting {
+				p.at(node, "profile %s is over itself: %s, expected no cycle", over, strings.Join(append(way[slices.Index(way, over):], over), " over "))
+				continue
+			}
+			l.reach(lower, all, way)
+			for _, t := range lower.tables {
+				p.add(overlaid{t.base, node, append(slices.Clone(t.layers), p)})
+			}
+			continue
+		}
+		b := l.bases[over]
+		if b == nil {
+			known := append(slices.Sorted(maps.Keys(l.bases)), slices.Sorted(maps.Keys(all))...)
+			p.at(node, "over %q, expected the id of a table without mistakes or of a profile: one of %v", over, known)
+			continue
+		}
+		p.add(overlaid{b, node, []*profile{p}})
+	}
+	p.state = visited
+}
+
+func (p *profile) add(t overlaid) {
+	if slices.ContainsFunc(p.tables, func(o overlaid) bool { return o.base == t.base }) {
+		p.at(t.node, "over %s twice, expected one way to it", t.file)
+		return
+	}
+	p.tables = append(p.tables, t)
+}
+
+// overlay makes the tables of one profile.
+func (l *loader) overlay(p *profile) {
+	files := make([]tableFile, len(p.tables))
+	for i, t := range p.tables {
+		files[i] = t.tableFile
+		files[i].Rows = cloneRows(t.Rows)
+		for _, lower := range t.layers[:len(t.layers)-1] {
+			if len(lower.errs) > 0 {
+				return // said there
+			}
+			lower.change(&files[i])
+		}
+	}
+	p.fits(files)
+	for i := range files {
+		p.change(&files[i])
+		if files[i].Valid.From > files[i].Valid.To && files[i].Valid.To != "" {
+			p.at(p.tables[i].node, "%s is never valid together with the profile, expected days in common", versioned(files[i].Mapping, files[i].Version))
+		}
+	}
+	if len(p.errs) > 0 {
+		return
+	}
+	for i, t := range p.tables {
+		id := versioned(files[i].Mapping, files[i].Version)
+		m := &mistaken{file: t.file, lines: t.lines, over: &overlay{p.mistaken, id, t.node}}
+		made := l.build(m, files[i])
+		made.file, made.profile, made.profileVersion = p.file, p.Profile, p.Version
+		sum := slices.Clone(t.digest[:])
+		for _, layer := range t.layers {
+			made.administration = cmp.Or(layer.Administration, made.administration)
+			sum = append(sum, layer.digest[:]...)
+		}
+		made.digest = gateway.DigestOf(sum)
+		if len(p.errs) == 0 {
+			l.library.tables = append(l.library.tables, made)
+		}
+	}
+}
+
+// fits checks that everything the profile changes is there.
+func (p *profile) fits(files []tableFile) {
+	for _, prefix := range slices.Sorted(maps.Keys(p.Namespaces)) {
+		if !slices.ContainsFunc(files, func(f tableFile) bool { return f.Namespaces[prefix] != "" }) {
+			p.at("$.namespaces."+prefix, "prefix %q is declared by none of the tables, expected one that is", prefix)
+		}
+	}
+	if p.Schema != "" && len(files) > 1 {
+		p.at("$.schema", "one schema of %d tables, expected a profile over one table", len(files))
+	}
+	for i, change := range p.Languages {
+		node := fmt.Sprintf("$.languages[%d]", i)
+		if len(change.To) == 0 {
+			p.at(node, "languages to nothing, expected a list")
+		}
+		found := false
+		for _, f := range files {
+			eachRow(f.Rows, func(r *rowFile) { found = found || change.of(r) })
+		}
+		if !found {
+			p.at(node, "no row lists %v, expected languages as a row has them", change.From)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.Rows)) {
+		var in []string
+		for _, f := range files {
+			eachRow(f.Rows, func(r *rowFile) {
+				if names(key, &f, r) {
+					in = append(in, versioned(f.Mapping, f.Version))
+				}
+			})
+		}
+		switch {
+		case len(in) == 0:
+			p.at("$.rows."+key, "row %s: none of the tables has it, expected the id of a row, or table#id", key)
+		case len(in) > 1:
+			p.at("$.rows."+key, "row %s: it stands in %v, expected %s#%s", key, in, in[0], key)
+		}
+	}
+}
+
+// change applies the profile to a table.
+func (p *profile) change(f *tableFile) {
+	f.Zone, f.System, f.Schema = cmp.Or(p.Zone, f.Zone), cmp.Or(p.System, f.System), cmp.Or(p.Schema, f.Schema)
+	f.Status, f.Source = cmp.Or(p.Status, f.Status), cmp.Or(p.Source, f.Source)
+	f.Valid.From = max(f.Valid.From, p.Valid.From)
+	if f.Valid.To == "" || p.Valid.To != "" && p.Valid.To < f.Valid.To {
+		f.Valid.To = p.Valid.To
+	}
+	f.Namespaces = maps.Clone(f.Namespaces)
+	for prefix, uri := range p.Namespaces {
+		if f.Namespaces[prefix] != "" {
+			f.Namespaces[prefix] = uri
+		}
+	}
+	eachRow(f.Rows, func(r *rowFile) {
+		for _, change := range p.Languages {
+			if change.of(r) {
+				r.Language = change.To
+				break
+			}
+		}
+		for key, o := range p.Rows {
+			if names(key, f, r) {
+				o.apply(r)
+			}
+		}
+	})
+}
+
+func (c *languageChange) of(r *rowFile) bool {
+	return r.Language != nil && (len(c.From) == 0 || slices.Equal(c.From, r.Language))
+}
+
+// names reports whether a profile's key, "R120" or "table#R120", is a table's row.
+func names(key string, f *tableFile, r *rowFile) bool {
+	table, id, qualified := strings.Cut(key, "#")
+	if !qualified {
+		return r.ID == key
+	}
+	return r.ID == id && table == versioned(f.Mapping, f.Version)
+}
+
+func cloneRows(rows []rowFile) []rowFile {
+	out := slices.Clone(rows)
+	for i := range out {
+		out[i].Rows = cloneRows(out[i].Rows)
+	}
+	return out
+}
+
+// eachRow calls f for every row that is not dropped, groups before their rows.
+func eachRow(rows []rowFile, f func(*rowFile)) {
+	for i := range rows {
+		if !rows[i].dropped {
+			f(&rows[i])
+			eachRow(rows[i].Rows, f)
+		}
+	}
+}

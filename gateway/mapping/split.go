@@ -1,0 +1,382 @@
+package mapping
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/expr"
+)
+
+// Split is one version of how a document becomes several where the target takes only
+// so many elements of a list. It is safe for concurrent use.
+type Split struct {
+	name, kind, source string
+	version            int
+	digest             gateway.Digest
+	lists              []*document.Path // the last one is dealt out, each from an element of the one before
+	max                int
+	whole              bool // elements of the list before the last stay in one piece
+	rows               []*splitRow
+	outcomes           []outcome
+}
+
+// Splitting is the outcome of a split: the parts in order. A document within the
+// limit is its own only part, as it is.
+type Splitting struct {
+	Parts  []*customsv1.Document
+	Faults gateway.Faults
+	from   []map[string]string // by part: an element's path to its path in the whole
+}
+
+// partJob is what a row does with each part.
+type partJob int
+
+const (
+	partOnly partJob = iota
+	partNumber
+	partConst
+	partTotal
+	partOrdinal
+	partKeep
+)
+
+type splitRow struct {
+	id        string
+	job       partJob
+	to        *document.Path // of ordinal: from an element of list
+	total     *row           // a count or sum
+	list      *document.Path // of ordinal
+	mark      string         // between the whole's id and the part's number
+	uuid      bool
+	messageID bool // instead of the whole's own value
+	fixed     string
+	last      bool
+	when      *expr.Condition
+	by        *document.Path // of an element: one of the texts at in, in the part
+	in        []*document.Path
+}
+
+// outcome is what the answers to the parts may come to.
+type outcome struct {
+	all  bool // every part must have such an answer; else one is enough
+	when *expr.Condition
+}
+
+// Name returns the split's name without its version.
+func (s *Split) Name() string { return s.name }
+
+// ID returns name and version: "ru/road-notice.v1".
+func (s *Split) ID() string { return versioned(s.name, s.version) }
+
+// Kind returns the kind of document that is split.
+func (s *Split) Kind() string { return s.kind }
+
+// Digest returns the digest of the split's file.
+func (s *Split) Digest() gateway.Digest { return s.digest }
+
+// Run splits a document. Id is the message's id, from which parts may be numbered.
+// The document is not changed, and the parts share nothing with it.
+func (s *Split) Run(d *customsv1.Document, id string) Splitting {
+	if kind := document.Kind(d); kind != s.kind {
+		return Splitting{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: s.kind}}}
+	}
+	whole := d.ProtoReflect()
+	r := &splitter{split: s, headers: map[protoreflect.Message]protoreflect.Message{}}
+	from := r.deal(whole)
+	if len(r.out.Faults) > 0 {
+		return r.out
+	}
+	if len(from) == 1 {
+		return Splitting{Parts: []*customsv1.Document{document.Clone(d)}, from: []map[string]string{{}}}
+	}
+	bare := document.Clone(d)
+	s.lists[0].Clear(bare.ProtoReflect())
+	for range from {
+		r.out.Parts, r.out.from = append(r.out.Parts, document.Clone(bare)), append(r.out.from, map[string]string{})
+	}
+	c := cutter{splitter: r, from: from, parts: r.out.Parts, open: make([]opening, len(s.lists))}
+	c.cut(0, whole, "")
+	for i := range r.out.Parts {
+		for _, row := range s.rows {
+			r.row(row, i, id)
+		}
+	}
+	if len(r.out.Faults) > 0 {
+		r.out.Parts, r.out.from = nil, nil
+	}
+	return r.out
+}
+
+// Origin returns the path in the whole of what a part has at a path.
+func (s Splitting) Origin(part int, path string) string {
+	for at := path; at != ""; at = ancestor(at) {
+		if from, ok := s.from[part][at]; ok {
+			return from + path[len(at):]
+		}
+	}
+	return path
+}
+
+// Merge makes one answer of those to the parts; nil stands for a part without answer
+// yet. The first outcome that the split lists and that holds decides: the answer is
+// the first one that says so, with the results of all that do. It is nil if none
+// holds yet.
+func (s *Split) Merge(answers []*customsv1.Answer) *customsv1.Answer {
+	for _, o := range s.outcomes {
+		var saying []*customsv1.Answer
+		for _, a := range answers {
+			if a == nil {
+				continue
+			}
+			root := &customsv1.Document{Kind: &customsv1.Document_Answer{Answer: a}}
+			if is, err := o.when.Holds(a.ProtoReflect(), root); err == nil && is {
+				saying = append(saying, a)
+			}
+		}
+		if len(saying) == 0 || o.all && len(saying) < len(answers) {
+			continue
+		}
+		out := proto.CloneOf(saying[0])
+		for _, a := range saying[1:] {
+			for _, result := range a.GetResults() {
+				if !slices.ContainsFunc(out.Results, func(r *customsv1.AnswerResult) bool { return proto.Equal(r, result) }) {
+					out.Results = append(out.Results, proto.CloneOf(result))
+				}
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+type splitter struct {
+	split   *Split
+	headers map[protoreflect.Message]protoreflect.Message // elements without the list in them
+	out     Splitting
+}
+
+// deal returns the position, of all elements of the limited list, where each part begins.
+func (r *splitter) deal(whole protoreflect.Message) []int {
+	s := r.split
+	total := r.count(0, whole)
+	from := []int{0}
+	if !s.whole {
+		for at := s.max; at < total; at += s.max {
+			from = append(from, at)
+		}
+		return from
+	}
+	at, held := 0, 0
+	above := len(s.lists) - 1
+	var walk func(level int, m protoreflect.Message, path string)
+	walk = func(level int, m protoreflect.Message, path string) {
+		if level < above {
+			for path, e := range s.lists[level].All(m, path) {
+				walk(level+1, e, path)
+			}
+			return
+		}
+		n := r.count(above, m)
+		if n > s.max {
+			r.fault(gateway.SplitWhole, path, strconv.Itoa(n), strconv.Itoa(s.max))
+		}
+		if held+n > s.max {
+			from, held = append(from, at), 0
+		}
+		at, held = at+n, held+n
+	}
+	walk(0, whole, "")
+	return from
+}
+
+// count returns how many elements of the limited list a message at a level has.
+func (r *splitter) count(level int, m protoreflect.Message) int {
+	elements := r.split.lists[level].List(m)
+	if level == len(r.split.lists)-1 {
+		return len(elements)
+	}
+	n := 0
+	for _, e := range elements {
+		n += r.count(level+1, e)
+	}
+	return n
+}
+
+// header returns an element without its list of the next level.
+func (r *splitter) header(level int, e protoreflect.Message) protoreflect.Message {
+	if level == len(r.split.lists)-1 {
+		return e
+	}
+	if r.headers[e] == nil {
+		header := proto.Clone(e.Interface()).ProtoReflect()
+		r.split.lists[level+1].Clear(header)
+		r.headers[e] = header
+	}
+	return r.headers[e]
+}
+
+// cutter deals the elements of the whole out in one pass.
+type cutter struct {
+	*splitter
+	from  []int // position where each part begins
+	at    int   // position
+	part  int   // that has it
+	parts []*customsv1.Document
+	open  []opening // by level
+}
+
+// opening is an element that the pass is in, and what a part has of it.
+type opening struct {
+	whole    protoreflect.Message
+	path     string
+	part     int
+	made     protoreflect.Message
+	madePath string
+}
+
+// cut walks a level's list in an element of the level before.
+func (c *cutter) cut(level int, m protoreflect.Message, path string) {
+	for path, e := range c.split.lists[level].All(m, path) {
+		for c.part+1 < len(c.from) && c.at >= c.from[c.part+1] {
+			c.part++
+		}
+		c.open[level] = opening{whole: e, path: path, part: -1}
+		before := c.at
+		if level == len(c.open)-1 {
+			c.at++
+		} else {
+			c.cut(level+1, e, path)
+		}
+		if level == len(c.open)-1 || c.at == before { // an empty one goes with what comes next
+			c.made(level)
+		}
+	}
+}
+
+// made returns what the part has of the element that a level is in, and its path.
+func (c *cutter) made(level int) (protoreflect.Message, string) {
+	if level < 0 {
+		return c.parts[c.part].ProtoReflect(), ""
+	}
+	o := &c.open[level]
+	if o.part != c.part {
+		around, at := c.made(level - 1)
+		list := c.split.lists[level]
+		o.part, o.made = c.part, list.Append(around)
+		proto.Merge(o.made.Interface(), c.header(level, o.whole).Interface())
+		o.madePath = element(list.Instance(around, at), len(list.List(around))-1)
+		if o.madePath != o.path {
+			c.out.from[c.part][o.madePath] = o.path
+		}
+	}
+	return o.made, o.madePath
+}
+
+// row applies a row to a part.
+func (r *splitter) row(row *splitRow, i int, id string) {
+	m := r.out.Parts[i].ProtoReflect()
+	switch row.job {
+	case partOnly:
+		if i != 0 && !row.last || row.last && i != len(r.out.Parts)-1 {
+			row.to.Clear(m)
+		}
+	case partNumber:
+		is, _ := row.to.Get(m)
+		if row.messageID {
+			is = id
+		}
+		if is == "" {
+			return
+		}
+		number := strconv.Itoa(i + 1)
+		if row.uuid {
+			r.set(row, m, partUUID(is+"/"+number))
+		} else {
+			r.set(row, m, is+row.mark+number)
+		}
+	case partConst:
+		r.set(row, m, row.fixed)
+	case partTotal:
+		if _, said := row.to.Get(m); said { // one that the whole does not say stays unsaid
+			r.set(row, m, cmp.Or(row.total.derive(m), "0"))
+		}
+	case partOrdinal:
+		for path, e := range row.list.All(m, "") {
+			if _, said := row.to.Get(e); said {
+				_, position, _ := strings.Cut(path[strings.LastIndexByte(path, '['):], "[")
+				n, _ := strconv.Atoi(strings.TrimSuffix(position, "]"))
+				_ = row.to.Set(e, strconv.Itoa(n+1)) // a number for a number
+			}
+		}
+	case partKeep:
+		r.keep(row, i)
+	}
+}
+
+// keep leaves of a list the elements that the row wants in the part.
+func (r *splitter) keep(row *splitRow, i int) {
+	part, paths := r.out.Parts[i], r.out.from[i]
+	m := part.ProtoReflect()
+	var kept []protoreflect.Message
+	var from []string
+	named := map[string]bool{}
+	for _, in := range row.in {
+		for _, text := range in.AllTexts(m, "") {
+			named[text] = true
+		}
+	}
+	for path, e := range row.to.All(m, "") {
+		var is bool
+		if row.by != nil {
+			text, _ := row.by.Get(e)
+			is = named[text]
+		} else {
+			var err error
+			if is, err = row.when.Holds(e, part); err != nil {
+				r.fault(gateway.MapWhen, path, err.Error(), "")
+			}
+		}
+		if is {
+			kept, from = append(kept, e), append(from, r.out.Origin(i, path))
+		}
+	}
+	row.to.Clear(m)
+	for i, e := range kept {
+		proto.Merge(row.to.Append(m).Interface(), e.Interface())
+		at := element(row.to.Instance(m, ""), i)
+		if delete(paths, at); at != from[i] {
+			paths[at] = from[i]
+		}
+	}
+}
+
+func (r *splitter) set(row *splitRow, m protoreflect.Message, text string) {
+	if err := row.to.Set(m, text); err != nil {
+		r.fault(gateway.MapType, row.to.Instance(m, ""), text, err.Error())
+	}
+}
+
+func (r *splitter) fault(code gateway.Code, path, value, expected string) {
+	r.out.Faults = append(r.out.Faults, gateway.Fault{
+		Code: code, Severity: gateway.Error, Path: path, Value: gateway.Clip(value), Expected: expected,
+	})
+}
+
+// partUUID returns the UUID, version 8 of RFC 9562, of a part's name: the same name
+// always has the same one.
+func partUUID(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	b := sum[:16]
+	b[6], b[8] = b[6]&0x0f|0x80, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

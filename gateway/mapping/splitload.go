@@ -1,0 +1,261 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+	"customs.example/gateway/expr"
+)
+
+// splitFile is a split as it is written.
+type splitFile struct {
+	Split    string         `yaml:"split"`
+	Version  int            `yaml:"version"`
+	Document string         `yaml:"document"`
+	Source   string         `yaml:"source"`
+	Limit    limitFile      `yaml:"limit"`
+	Rows     []splitRowFile `yaml:"rows"`
+	Answers  []outcomeFile  `yaml:"answers"`
+}
+
+type limitFile struct {
+	List  string `yaml:"list"`
+	Max   int    `yaml:"max"`
+	Whole bool   `yaml:"whole"`
+}
+
+type splitRowFile struct {
+	ID      string   `yaml:"id"`
+	To      string   `yaml:"to"`
+	From    string   `yaml:"from"`
+	Use     string   `yaml:"use"`
+	Const   literal  `yaml:"const"`
+	Count   string   `yaml:"count"`
+	Sum     string   `yaml:"sum"`
+	Ordinal bool     `yaml:"ordinal"`
+	Only    string   `yaml:"only"`
+	When    string   `yaml:"when"`
+	By      string   `yaml:"by"`
+	In      []string `yaml:"in"`
+	Note    string   `yaml:"note"`
+	Source  string   `yaml:"source"`
+}
+
+type outcomeFile struct {
+	Outcome string `yaml:"outcome"`
+	When    string `yaml:"when"`
+	Of      string `yaml:"of"`
+}
+
+// splitCompiler compiles one split.
+type splitCompiler struct {
+	*mistaken
+	split *Split
+	env   *expr.Env
+}
+
+func loadSplit(m *mistaken, raw []byte, env *expr.Env) *Split {
+	var f splitFile
+	if err := document.DecodeYAML(m.file, raw, &f); err != nil {
+		if m.errs = append(m.errs, err); f.Split == "" {
+			return &Split{}
+		}
+	}
+	s := &Split{name: f.Split, version: f.Version, kind: f.Document, source: f.Source, digest: gateway.DigestOf(raw), max: f.Limit.Max, whole: f.Limit.Whole}
+	c := &splitCompiler{m, s, env}
+	if _, version, ok := strings.Cut(m.file, ".v"); f.Split == "" || !ok || version != fmt.Sprintf("%d.yaml", f.Version) {
+		m.at("$.split", "this is %s, expected a name, and the version that the file says", s.ID())
+	}
+	if !slices.Contains(document.Kinds(), f.Document) {
+		m.at("$.document", "unknown kind %q, expected one of %v", f.Document, document.Kinds())
+		return s
+	}
+	c.limit(f.Limit)
+	ids := map[string]bool{}
+	for i := range f.Rows {
+		row := &f.Rows[i]
+		node := fmt.Sprintf("$.rows[%d]", i)
+		if row.ID == "" || ids[row.ID] {
+			m.row(node, row.ID, "id %q, expected one that is unique in the split", row.ID)
+		}
+		ids[row.ID] = true
+		s.rows = append(s.rows, c.one(node, row))
+	}
+	for i, o := range f.Answers {
+		s.outcomes = append(s.outcomes, c.outcome(fmt.Sprintf("$.answers[%d]", i), o))
+	}
+	return s
+}
+
+// limit compiles the list that is dealt out, as the lists on the way to it.
+func (c *splitCompiler) limit(f limitFile) {
+	if f.Max < 1 {
+		c.at("$.limit", "max %d, expected a number from 1", f.Max)
+	}
+	steps := pathSteps(f.List)
+	from := 0
+	for i := range steps {
+		path, err := c.step(strings.Join(steps[from:i+1], "."))
+		if err != nil {
+			c.at("$.limit", "%v", err)
+			return
+		}
+		if path.Repeated() && !path.Leaf() {
+			c.split.lists, from = append(c.split.lists, path), i+1
+		}
+	}
+	if from < len(steps) || len(c.split.lists) == 0 {
+		c.at("$.limit", "limit %q, expected a list of messages", f.List)
+	}
+	if f.Whole && len(c.split.lists) < 2 {
+		c.at("$.limit", "whole, and %s is in no other list, expected a list in a list", f.List)
+	}
+}
+
+// step compiles a path from the element of the last list so far.
+func (c *splitCompiler) step(path string) (*document.Path, error) {
+	if n := len(c.split.lists); n > 0 {
+		return document.Compile(c.split.lists[n-1].Descriptor(), path)
+	}
+	return document.CompileFor(c.split.kind, path)
+}
+
+func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
+	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
+	r := &splitRow{id: f.ID, job: partOnly, fixed: f.Const.text, messageID: f.From != ""}
+	path := func(source string) *document.Path {
+		p, err := document.CompileFor(c.split.kind, source)
+		if err != nil {
+			wrong("%v", err)
+		}
+		return p
+	}
+	said := 0
+	say := func(is bool, job partJob) {
+		if is {
+			said, r.job = said+1, job
+		}
+	}
+	say(f.Use != "", partNumber)
+	say(f.Const.said, partConst)
+	say(f.Count != "", partTotal)
+	say(f.Sum != "", partTotal)
+	say(f.Ordinal, partOrdinal)
+	say(f.Only != "", partOnly)
+	say(f.When != "", partKeep)
+	say(f.In != nil, partKeep)
+	if said != 1 {
+		wrong("has %d of use, const, count, sum, ordinal, only, when and in, expected exactly one", said)
+	}
+	if r.to = path(f.To); r.to == nil {
+		return r
+	}
+	leaf := r.to.Leaf() && !r.to.Many()
+	switch r.job {
+	case partNumber:
+		var called bool
+		r.mark, called = strings.CutPrefix(f.Use, "suffix(")
+		r.mark = strings.TrimSuffix(r.mark, ")")
+		if !called && f.Use != "uuid" || called && !strings.HasSuffix(f.Use, ")") {
+			wrong("use %q, expected suffix(x) or uuid", f.Use)
+		}
+		r.uuid = f.Use == "uuid"
+		if f.From != "" && f.From != gatewayPart+".messageId" {
+			wrong("from %q, expected %s.messageId, or nothing for the whole's own value", f.From, gatewayPart)
+		}
+		if !leaf || r.to.Field().Type != document.String {
+			wrong("use for %s, expected a single string", f.To)
+		}
+	case partConst:
+		if err := r.to.Field().Check(f.Const.text); !leaf || err != nil || f.Const.bad {
+			wrong("const %q for %s, expected %s, in quotes", f.Const.text, f.To, r.to.Field().Expected())
+		}
+	case partTotal:
+		from := path(f.Count + f.Sum)
+		r.total = &row{job: countJob, path: from}
+		if f.Sum != "" {
+			r.total.job = sumJob
+		}
+		switch {
+		case !leaf || r.to.Field().Type != document.Uint && r.to.Field().Type != document.Decimal:
+			wrong("total %s, expected a single number", f.To)
+		case from == nil:
+		case f.Count != "" && !from.Many():
+			wrong("count %s, expected a list", f.Count)
+		case f.Sum != "" && from.Field().Type != document.Decimal && from.Field().Type != document.Uint:
+			wrong("sum %s, expected a number", f.Sum)
+		}
+	case partOrdinal:
+		steps := pathSteps(f.To)
+		list := path(strings.Join(steps[:len(steps)-1], "."))
+		if list == nil || !list.Repeated() || r.to.Field().Type != document.Uint {
+			wrong("ordinal %s, expected a number of the elements of a list", f.To)
+			break
+		}
+		r.list = list
+		r.to, _ = document.Compile(list.Descriptor(), steps[len(steps)-1])
+	case partOnly:
+		if f.Only != "first" && f.Only != "last" {
+			wrong("only %q, expected first or last", f.Only)
+		}
+		r.last = f.Only == "last"
+	case partKeep:
+		if r.to.Leaf() || !r.to.Repeated() || strings.Count(r.to.String(), ".") > 0 {
+			wrong("when or in for %s, expected a list of messages of the document itself", f.To)
+			break
+		}
+		if lists := c.split.lists; len(lists) > 0 && lists[0].String() == r.to.String() {
+			wrong("when or in for %s, which the limit deals out, expected another list", f.To)
+			break
+		}
+		if f.When != "" {
+			r.when = c.condition(node, f.ID, r.to, f.When)
+			break
+		}
+		var err error
+		if r.by, err = document.Compile(r.to.Descriptor(), f.By); err != nil || !r.by.Leaf() || r.by.Many() {
+			wrong("in by %q, expected a value of the elements of %s", f.By, f.To)
+		}
+		for _, in := range f.In {
+			if p := path(in); p != nil && !p.Leaf() {
+				wrong("in %s, expected values", in)
+			} else if p != nil {
+				r.in = append(r.in, p)
+			}
+		}
+	}
+	if f.By != "" && f.In == nil {
+		wrong("by without in, expected both")
+	}
+	if f.From != "" && r.job != partNumber {
+		wrong("from without use, expected it with use")
+	}
+	return r
+}
+
+func (c *splitCompiler) condition(node, id string, of *document.Path, when string) *expr.Condition {
+	if c.env == nil {
+		c.row(node, id, "when %q, expected a loader that knows conditions", when)
+		return nil
+	}
+	holds, err := c.env.Condition(of.Descriptor(), when)
+	if err != nil {
+		c.row(node, id, "%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), of.Descriptor().Name())
+	}
+	return holds
+}
+
+func (c *splitCompiler) outcome(node string, f outcomeFile) outcome {
+	answer, err := document.CompileFor("Answer", ".")
+	if err != nil {
+		c.at(node, "%v", err)
+		return outcome{}
+	}
+	if f.Of != "any" && f.Of != "all" {
+		c.at(node, "outcome %s of %q, expected any or all", f.Outcome, f.Of)
+	}
+	return outcome{f.Of == "all", c.condition(node, f.Outcome, answer, f.When)}
+}
