@@ -42,7 +42,7 @@ generate:
 
 # Rewrites expected results; review them as a diff.
 published:
-	$(GO) test ./mappings ./gateway/api ./cmd/gatewayctl -update
+	$(GO) test ./mappings ./gateway/api ./gateway/analysis ./cmd/gatewayctl -update
 
 bench: deps
 	$(GO) test -run '^$$' -bench . -benchmem ./gateway/...

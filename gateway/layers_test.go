@@ -35,6 +35,7 @@ var order = []string{
 	"gateway/release",
 	"gateway/reconcile",
 	"gateway/schema",
+	"gateway/analysis",
 	"gateway/seal",
 	"gateway/peer",
 	"gateway/store",

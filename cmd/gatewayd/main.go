@@ -40,6 +40,7 @@ var commands = []command{
 	{"serve", "run the gateway: -config FILE [-check]", serve},
 	{"translate", "translate documents offline: (-mapping TABLE | -route ROUTE) -in FILE -out FILE [-trace FILE] [-data DIR]", translate},
 	{"validate", "judge a document: [-as TABLE] [-lang LANG] [-data DIR] FILE", validateFile},
+	{"mapping", "tools for tables: list, show, lint, test, coverage, loss, diff, explain, gaps", mappingTools},
 	{"certs", "make a development PKI: -dir DIR", certs},
 }
 
@@ -71,7 +72,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 		}
 		err := c.run(ctx, flags, args[1:], std)
 		switch {
-		case err == nil, errors.Is(err, flag.ErrHelp):
+		case err == nil, errors.Is(err, flag.ErrHelp), ctx.Err() != nil && errors.Is(err, context.Canceled):
 			return exitOK
 		case errors.Is(err, errFaulty):
 			return exitFaulty

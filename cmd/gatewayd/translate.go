@@ -89,7 +89,7 @@ func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
 		if r.Document == nil || r.Unreadable() {
 			return printFaults(std.out, r.Faults, j.lang)
 		}
-		return j.write(std, append(document.MarshalIndent(r.Document), '\n'), r.Trace().Links(false), r.Faults)
+		return j.write(std, append(document.MarshalIndent(r.Document), '\n'), links(r.Trace()), r.Faults)
 	}
 	p := document.Parse(raw)
 	if p.Faults.Refuse() {
@@ -108,7 +108,7 @@ func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
 	if faults.Refuse() {
 		return printFaults(std.out, faults, j.lang)
 	}
-	return j.write(std, encoded.Bytes(), trace.Links(false), faults)
+	return j.write(std, encoded.Bytes(), links(trace), faults)
 }
 
 // byRoute runs the whole chain: decode, validate, join, release, encode, schema.
@@ -182,6 +182,26 @@ func (j job) write(std stdio, content []byte, trace any, warnings gateway.Faults
 		return writeJSON(std.err, warnings.Report(j.lang))
 	}
 	return nil
+}
+
+// link is one value of a table's trace as it is written to a file.
+type link struct {
+	Path    string `json:"path,omitempty"` // canonical
+	Place   string `json:"place"`          // in the XML
+	Value   string `json:"value"`
+	Row     string `json:"row"`
+	Mapping string `json:"mapping"`
+	ListRow string `json:"listRow,omitempty"`
+	Use     string `json:"use,omitempty"`
+	Const   bool   `json:"constant,omitempty"`
+}
+
+func links(t mapping.Trace) []link {
+	out := []link{}
+	for _, l := range t.Links(false) {
+		out = append(out, link{l.Path, l.Place.Expr, l.Value, l.Row, l.Table, l.ListRow, l.Use, l.Const})
+	}
+	return out
 }
 
 func tableNames(c *flow.Chain) (names []string) {

@@ -243,7 +243,7 @@ func TestPriceInFreeTextGoesToAPerson(t *testing.T) {
 }
 
 // priced are the price fields of a notice.
-const priced = "  - totals\n  - consignments.totals\n  - consignments.items.value\n  - transit\n"
+const priced = "  - totals\n  - consignments.totals\n  - consignments.items.value\n  - consignments.transit\n  - transit\n"
 
 func TestReleaseRefuses(t *testing.T) {
 	rt, rules := routed(t, route)

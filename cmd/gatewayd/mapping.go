@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"customs.example/gateway/analysis"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/mapping"
+)
+
+// tool is one of the analyst's tools: gatewayd mapping NAME.
+type tool struct {
+	name, args, summary string
+	formats             []string // of -o, the default first
+	run                 func(b *bench, args []string) error
+	flags               func(b *bench, flags *flag.FlagSet)
+}
+
+var tools = []tool{
+	{"list", "", "every table, profile, join and split: version, kind, status, validity, rows, digest", reports, listTables, nil},
+	{"show", "TABLE", "a table for people", reports, showTable, nil},
+	{"lint", "[TABLE...]", "every mistake of the data, and what the loader lets through", lines, lintData, nil},
+	{"test", "[-table TABLE] FILE.json|DIR...", "hold tables to examples: NAME.json, NAME.xml and, where something is lost, NAME.back.json", lines, testTables, tableFlag},
+	{"coverage", "[-all] TABLE", "what of the schema no row fills, and which canonical fields no row carries", reports, coverTable, allFlag},
+	{"loss", "-table TABLE [-all] FILE", "what becomes of every value of a document there and back", reports, loseDocument, func(b *bench, flags *flag.FlagSet) { tableFlag(b, flags); allFlag(b, flags) }},
+	{"diff", "[-data-a DIR] [-data-b DIR] A B [FILE...]", "rows added, removed and changed; with documents, what changes of the output", reports, diffTables, diffFlags},
+	{"explain", "[-route ROUTE | -mapping TABLE] FILE... XPATH", "where a value came from", reports, explainPlace, explainFlags},
+	{"gaps", "ROUTE", "who gives each value of a route's form", []string{"markdown", "json", "text", "html"}, routeGaps, nil},
+}
+
+var (
+	reports = []string{"text", "json", "markdown", "html"}
+	lines   = []string{"text", "json"}
+)
+
+// bench is what a tool works on.
+type bench struct {
+	std            stdio
+	format         string
+	data           string
+	dataA, dataB   string
+	table, route   string
+	all            bool
+	tables, schema fs.FS
+	chain          *flow.Chain
+}
+
+func tableFlag(b *bench, flags *flag.FlagSet) {
+	flags.StringVar(&b.table, "table", "", "table, such as ru/auto-preliminary.v1")
+}
+
+func allFlag(b *bench, flags *flag.FlagSet) {
+	flags.BoolVar(&b.all, "all", false, "also what is in order")
+}
+
+func diffFlags(b *bench, flags *flag.FlagSet) {
+	flags.StringVar(&b.dataA, "data-a", "", "data of A, instead of -data")
+	flags.StringVar(&b.dataB, "data-b", "", "data of B, instead of -data")
+}
+
+func explainFlags(b *bench, flags *flag.FlagSet) {
+	flags.StringVar(&b.route, "route", "", "route: XPATH is in the partner's form, FILE are the national documents (default: the one route that takes them)")
+	flags.StringVar(&b.table, "mapping", "", "table: XPATH is in its form, FILE is canonical JSON or that form")
+}
+
+func mappingTools(_ context.Context, outer *flag.FlagSet, args []string, std stdio) error {
+	outer.Usage = func() {
+		fmt.Fprintln(std.err, "usage: gatewayd mapping TOOL [flags] ...; gatewayd mapping TOOL -h says more")
+		for _, t := range tools {
+			fmt.Fprintf(std.err, "  %-9s %s\n  %-9s %s\n", t.name, t.args, "", t.summary)
+		}
+	}
+	if err := outer.Parse(args); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(tools, func(t tool) bool { return t.name == outer.Arg(0) })
+	if i < 0 {
+		outer.Usage()
+		return fmt.Errorf("no tool %q", outer.Arg(0))
+	}
+	t, b := tools[i], &bench{std: std}
+	flags := flag.NewFlagSet("gatewayd mapping "+t.name, flag.ContinueOnError)
+	flags.SetOutput(std.err)
+	flags.StringVar(&b.data, "data", "", "directory with more mappings/ and xsd/")
+	flags.StringVar(&b.format, "o", t.formats[0], "output: "+strings.Join(t.formats, ", "))
+	if t.flags != nil {
+		t.flags(b, flags)
+	}
+	flags.Usage = func() {
+		fmt.Fprintf(std.err, "usage: gatewayd mapping %s %s\n%s\n", t.name, t.args, t.summary)
+		flags.PrintDefaults()
+		fmt.Fprintln(std.err, "exit: 0 no error, 1 the content is wrong (faults are printed), 2 could not run")
+	}
+	if err := flags.Parse(outer.Args()[1:]); err != nil {
+		return err
+	}
+	if !slices.Contains(t.formats, b.format) {
+		return fmt.Errorf("-o %s: give one of %s", b.format, strings.Join(t.formats, ", "))
+	}
+	if err := t.run(b, flags.Args()); err != nil {
+		if errors.Is(err, errFaulty) || errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return fmt.Errorf("%s: %w", t.name, err)
+	}
+	return nil
+}
+
+// load loads the data that -data names.
+func (b *bench) load() (err error) {
+	b.chain, b.tables, b.schema, err = loadData(b.data)
+	return err
+}
+
+func loadData(dir string) (c *flow.Chain, tables, schemas fs.FS, err error) {
+	if tables, schemas, err = data(dir); err != nil {
+		return nil, nil, nil, err
+	}
+	c, err = loadChain(dir)
+	return c, tables, schemas, err
+}
+
+// one loads the data and finds the only argument's table.
+func (b *bench) one(args []string) (*mapping.Table, *analysis.Source, error) {
+	if len(args) != 1 {
+		return nil, nil, errors.New("give one TABLE")
+	}
+	if err := b.load(); err != nil {
+		return nil, nil, err
+	}
+	return find(b.chain, b.tables, args[0])
+}
+
+// find returns a table and its file.
+func find(c *flow.Chain, tables fs.FS, id string) (*mapping.Table, *analysis.Source, error) {
+	t, ok := c.Tables.Table(id)
+	if !ok {
+		return nil, nil, fmt.Errorf("no table %q; there are %s", id, tableNames(c))
+	}
+	s, err := analysis.Read(tables, t)
+	return t, s, err
+}
+
+// print writes an answer in the format that was asked for.
+func (b *bench) print(r analysis.Report, asJSON any) error {
+	switch b.format {
+	case "json":
+		return writeJSON(b.std.out, asJSON)
+	case "markdown":
+		return r.Markdown(b.std.out)
+	case "html":
+		return r.HTML(b.std.out)
+	}
+	return r.Text(b.std.out)
+}

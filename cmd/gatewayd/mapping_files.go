@@ -1,0 +1,347 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/analysis"
+	"customs.example/gateway/document"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/mapping"
+	"customs.example/gateway/release"
+	"customs.example/gateway/validate"
+)
+
+func loseDocument(b *bench, args []string) error {
+	if len(args) != 1 || b.table == "" {
+		return errors.New("give -table TABLE and one FILE")
+	}
+	if err := b.load(); err != nil {
+		return err
+	}
+	t, _, err := find(b.chain, b.tables, b.table)
+	if err != nil {
+		return err
+	}
+	raw, err := readFile(args[0], b.std.in)
+	if err != nil {
+		return err
+	}
+	var loss *analysis.Loss
+	var faults gateway.Faults
+	if flow.MediaType(raw) == flow.JSON {
+		p := document.Parse(raw)
+		if faults = p.Faults; !faults.Refuse() {
+			loss, faults = analysis.DocumentLoss(t, p.Document)
+			faults = mapping.Locate(faults, p.Locate)
+		}
+	} else {
+		checked := b.chain.Conform(t, raw)
+		if faults = checked.Faults; checked.Document != nil && !faults.Refuse() {
+			loss, faults = analysis.XMLLoss(t, checked.Document)
+		}
+	}
+	if loss == nil {
+		return printFaults(b.std.out, faults, "en")
+	}
+	return b.print(loss.Report(b.all), loss)
+}
+
+// fileDiff is what changes of one document.
+type fileDiff struct {
+	File    string                  `json:"file"`
+	Changes []analysis.OutputChange `json:"changes"`
+	FaultsA []gateway.Report        `json:"faultsA,omitempty"`
+	FaultsB []gateway.Report        `json:"faultsB,omitempty"`
+}
+
+func diffTables(b *bench, args []string) error {
+	if len(args) < 2 {
+		return errors.New("give two tables, A and B")
+	}
+	if b.dataA == "" {
+		b.dataA = b.data
+	}
+	if b.dataB == "" {
+		b.dataB = b.data
+	}
+	chainA, tables, _, err := loadData(b.dataA)
+	if err != nil {
+		return fmt.Errorf("a: %w", err)
+	}
+	a, sourceA, err := find(chainA, tables, args[0])
+	if err != nil {
+		return fmt.Errorf("a: %w", err)
+	}
+	chainB := chainA
+	if b.dataB != b.dataA {
+		if chainB, tables, _, err = loadData(b.dataB); err != nil {
+			return fmt.Errorf("b: %w", err)
+		}
+	}
+	other, sourceB, err := find(chainB, tables, args[1])
+	if err != nil {
+		return fmt.Errorf("b: %w", err)
+	}
+	changes := analysis.Compare(sourceA, sourceB)
+	r := analysis.Report{
+		Title:    "from " + a.ID() + " to " + other.ID(),
+		Facts:    []analysis.Key{{Name: "a", Value: a.Digest().String()}, {Name: "b", Value: other.Digest().String()}},
+		Sections: []analysis.Section{analysis.ChangedRows(changes)},
+	}
+	var files []fileDiff
+	for _, name := range args[2:] {
+		raw, err := readFile(name, b.std.in)
+		if err != nil {
+			return err
+		}
+		var o analysis.Outputs
+		if flow.MediaType(raw) == flow.JSON {
+			p := document.Parse(raw)
+			if p.Faults.Refuse() {
+				return printFaults(b.std.out, p.Faults, "en")
+			}
+			o = analysis.Written(a, other, p.Document)
+		} else {
+			checked := chainA.Conform(a, raw)
+			if checked.Document == nil {
+				return printFaults(b.std.out, checked.Faults, "en")
+			}
+			o = analysis.Understood(a, other, checked.Document)
+		}
+		files = append(files, fileDiff{name, o.Changes, o.FaultsA.Report("en"), o.FaultsB.Report("en")})
+		r.Sections = append(r.Sections, analysis.ChangedOutput("Output of "+name, o.Changes))
+		r.Facts = append(append(r.Facts, refusals(name, "a", o.FaultsA)...), refusals(name, "b", o.FaultsB)...)
+	}
+	return b.print(r, struct {
+		A     string               `json:"a"`
+		B     string               `json:"b"`
+		Rows  []analysis.RowChange `json:"rows"`
+		Files []fileDiff           `json:"files,omitempty"`
+	}{a.ID(), other.ID(), changes, files})
+}
+
+// refusals says why a table makes nothing of a document.
+func refusals(file, side string, faults gateway.Faults) (out []analysis.Key) {
+	for _, f := range faults {
+		if f.Severity == gateway.Error {
+			out = append(out, analysis.Key{Name: file + " in " + side, Value: f.Error()})
+		}
+	}
+	return out
+}
+
+func explainPlace(b *bench, args []string) error {
+	if len(args) < 2 {
+		return errors.New("give FILE and XPATH")
+	}
+	if b.route != "" && b.table != "" {
+		return errors.New("give -route or -mapping")
+	}
+	names, xpath := args[:len(args)-1], args[len(args)-1]
+	pattern, err := analysis.ParsePattern(xpath)
+	if err != nil {
+		return err
+	}
+	if err := b.load(); err != nil {
+		return err
+	}
+	contents := make([][]byte, len(names))
+	for i, name := range names {
+		if contents[i], err = readFile(name, b.std.in); err != nil {
+			return err
+		}
+	}
+	var origins []flow.Origin
+	var faults gateway.Faults
+	if b.table != "" {
+		origins, faults, err = b.byTable(contents)
+	} else {
+		origins, faults, err = b.byRoute(names, contents)
+	}
+	if err != nil {
+		return err
+	}
+	if faults.Refuse() {
+		return printFaults(b.std.out, faults, "en")
+	}
+	r := analysis.Report{Title: "origin of " + xpath, Sections: []analysis.Section{{
+		Columns: []string{"target", "value", "row", "canonical", "from", "source", "source value", "source row", "codes", "note"},
+	}}}
+	found := []flow.Origin{}
+	for _, o := range origins {
+		if !pattern.Match(o.Target) {
+			continue
+		}
+		found = append(found, o)
+		source := strings.TrimSpace(o.SourceSubmission + " " + o.Source)
+		r.Sections[0].Rows = append(r.Sections[0].Rows, []string{
+			o.Target, o.Value, o.Mapping + " " + o.Row, o.Path, o.Provenance, source, o.SourceValue, o.SourceRow, o.ListRow, o.Note,
+		})
+	}
+	if len(found) == 0 {
+		return fmt.Errorf("nothing at %s", xpath)
+	}
+	if b.format == "text" {
+		printOrigins(b.std, found)
+		return nil
+	}
+	return b.print(r, found)
+}
+
+// printOrigins writes the way of every value, from the form back to its source.
+func printOrigins(std stdio, origins []flow.Origin) {
+	for i, o := range origins {
+		if i > 0 {
+			fmt.Fprintln(std.out)
+		}
+		fmt.Fprintf(std.out, "%s = %q\n", o.Target, o.Value)
+		say := func(name, text string) {
+			if text != "" {
+				fmt.Fprintf(std.out, "  %-10s %s\n", name, text)
+			}
+		}
+		say("row", o.Mapping+" "+o.Row)
+		say("canonical", o.Path)
+		say("codes", o.ListRow)
+		say("from", o.Provenance)
+		say("source", strings.TrimSpace(o.SourceSubmission+" "+o.Source))
+		if o.SourceValue != "" {
+			say("said", fmt.Sprintf("%q", o.SourceValue))
+		}
+		say("read by", o.SourceRow)
+		say("note", o.Note)
+	}
+}
+
+// byTable explains a table's form: what canonical JSON gives each place, or which
+// field each place gives.
+func (b *bench) byTable(contents [][]byte) ([]flow.Origin, gateway.Faults, error) {
+	if len(contents) != 1 {
+		return nil, nil, errors.New("give one FILE with -mapping")
+	}
+	t, _, err := find(b.chain, b.tables, b.table)
+	if err != nil {
+		return nil, nil, err
+	}
+	var trace mapping.Trace
+	var faults gateway.Faults
+	locate := func(string) string { return "" }
+	if flow.MediaType(contents[0]) == flow.JSON {
+		p := document.Parse(contents[0])
+		if p.Faults.Refuse() {
+			return nil, p.Faults, nil
+		}
+		_, trace, faults = t.Encode(p.Document, true)
+		faults = mapping.Locate(faults, p.Locate)
+		locate = func(path string) string { return p.Locate(path).Expr }
+	} else {
+		r := b.chain.ReadAs(contents[0], t)
+		trace, faults = r.Trace(), r.Faults
+	}
+	var out []flow.Origin
+	for _, l := range trace.Links(false) {
+		o := flow.Origin{
+			Target: l.Place.Expr, Namespaces: l.Place.Namespaces, Value: l.Value, Row: l.Row, Mapping: l.Table,
+			Path: l.Path, ListRow: l.ListRow, Provenance: flow.FromTable,
+		}
+		if l.Path != "" && !l.Const {
+			o.Provenance, o.Source = flow.FromDocument, locate(l.Path)
+		}
+		out = append(out, o)
+	}
+	return out, faults, nil
+}
+
+// byRoute explains a message that the documents make on a route.
+func (b *bench) byRoute(names []string, contents [][]byte) ([]flow.Origin, gateway.Faults, error) {
+	var faults gateway.Faults
+	readings := make([]*flow.Reading, len(contents))
+	for i, raw := range contents {
+		readings[i] = b.chain.Read(raw, flow.MediaType(raw))
+		if readings[i].Document == nil {
+			faults = append(faults, readings[i].Faults...)
+		}
+	}
+	if faults.Refuse() {
+		return nil, faults, nil
+	}
+	var fits []string
+	var plan flow.Plan
+	var parts []flow.Part
+	for _, rt := range b.chain.Routes.All() {
+		if b.route != "" && rt.Name != b.route {
+			continue
+		}
+		if p, of, ok := b.planFor(rt, names, readings); ok {
+			plan, parts, fits = p, of, append(fits, rt.Name)
+		}
+	}
+	if len(fits) != 1 {
+		if b.route != "" {
+			return nil, nil, fmt.Errorf("%s makes no message of %s; there are %s", b.route, strings.Join(names, ", "), routeNames(b.chain))
+		}
+		return nil, nil, fmt.Errorf("%d routes make a message of %s %s; give -route or -mapping", len(fits), strings.Join(names, ", "), fits)
+	}
+	j := job{}
+	t := b.chain.Translate(plan, parts, gateway.MessageID(j.id(contents)), validate.Scope{Own: plan.Route.From, Partner: plan.Route.To, At: time.Now()})
+	return t.Explain(), t.Faults, nil
+}
+
+// planFor says how a route makes one message of all the documents, if it does.
+func (b *bench) planFor(rt *release.Route, names []string, readings []*flow.Reading) (plan flow.Plan, parts []flow.Part, ok bool) {
+	for i, r := range readings {
+		if r.Table != nil && flow.Administration(r.Table) != rt.From {
+			return plan, nil, false
+		}
+		if plan, ok = b.chain.PlanFor(rt, r); !ok {
+			return plan, nil, false
+		}
+		parts = append(parts, flow.Part{Name: plan.Part, Submission: names[i], Reading: r})
+	}
+	return plan, parts, len(plan.Missing(parts)) == 0 && (plan.Join != nil || len(parts) == 1)
+}
+
+// gap is a line of the gap table.
+type gap struct {
+	Row      string `json:"row"`
+	Target   string `json:"target"`
+	Required bool   `json:"required"`
+	From     string `json:"from"`
+	Detail   string `json:"detail,omitempty"`
+	Status   string `json:"status,omitempty"`
+}
+
+func routeGaps(b *bench, args []string) error {
+	if len(args) != 1 {
+		return errors.New("give one ROUTE")
+	}
+	if err := b.load(); err != nil {
+		return err
+	}
+	rt, ok := b.chain.Routes.Route(args[0])
+	if !ok {
+		return fmt.Errorf("no route %q; there are %s", args[0], routeNames(b.chain))
+	}
+	gaps := rt.Gaps(b.chain.Tables)
+	out := make([]gap, len(gaps))
+	s := analysis.Section{Columns: []string{"row", "target", "required", "from", "detail", "status"}}
+	for i, g := range gaps {
+		out[i] = gap{g.Row, g.Target, g.Required, string(g.From), g.Detail, g.Status}
+		required := ""
+		if g.Required {
+			required = "yes"
+		}
+		s.Rows = append(s.Rows, []string{g.Row, g.Target, required, string(g.From), g.Detail, g.Status})
+	}
+	if b.format == "markdown" {
+		_, err := fmt.Fprintf(b.std.out, "# %s\n\nWho gives each value of %s.\n\n%s", rt.Name, rt.Table, release.Markdown(gaps))
+		return err
+	}
+	return b.print(analysis.Report{
+		Title: rt.Name, Facts: []analysis.Key{{Name: "table", Value: rt.Table}}, Sections: []analysis.Section{s},
+	}, out)
+}

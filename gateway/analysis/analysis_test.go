@@ -1,0 +1,514 @@
+package analysis_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"customs.example/gateway"
+	"customs.example/gateway/analysis"
+	"customs.example/gateway/codelist"
+	"customs.example/gateway/document"
+	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping"
+	"customs.example/gateway/schema"
+	"customs.example/gateway/xmltree"
+	"customs.example/mappings"
+	"customs.example/xsd"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/published/coverage-*.txt")
+
+var env = sync.OnceValues(func() (*expr.Env, error) {
+	lists, err := codelist.Load(mappings.FS)
+	if err != nil {
+		return nil, err
+	}
+	return expr.New(lists)
+})
+
+// load loads the tables of a file system with the embedded code lists.
+func load(t *testing.T, tables fs.FS) *mapping.Library {
+	t.Helper()
+	lists, err := codelist.Load(mappings.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := env()
+	if err != nil {
+		t.Fatal(err)
+	}
+	library, err := mapping.Load(tables, env, lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return library
+}
+
+// made is a small table, on its own schema.
+const made = `mapping: xx/made
+version: 1
+document: Manifest
+root: m:Manifest
+namespaces: {m: "urn:made"}
+default: m
+status: own
+source: made up
+rows:
+  - {id: R1, to: "m:ID", from: envelope.documentId, max: 20, required: true}
+  - {id: R2, to: m:Sent, from: envelope.issued, time: instant, zone: Asia/Shanghai}
+  - {id: R3, to: m:Batch, from: batch, max: 4, on_overflow: truncate, lossy: "four characters"}
+  - {id: R4, to: m:Office, from: office.code, default: "0603"}
+  - {id: R5, set: direction, const: EXPORT}
+  - id: R6
+    to: m:Item
+    each: consignments
+    rows:
+      - {id: R7, to: m:Number, ordinal: true}
+      - {id: R8, to: m:Origin, from: ucr}
+      - {id: R9, to: m:Old, from: sequence, direction: decode, note: "limit recalled"}
+`
+
+const madeSchema = `<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:m="urn:made" targetNamespace="urn:made" elementFormDefault="qualified">
+  <xs:simpleType name="Short"><xs:restriction base="xs:string"><xs:maxLength value="9"/></xs:restriction></xs:simpleType>
+  <xs:complexType name="Party"><xs:sequence>
+    <xs:element name="Name" type="xs:string"/>
+    <xs:element name="Parent" type="m:Party" minOccurs="0"/>
+  </xs:sequence><xs:attribute name="kind" use="required"/></xs:complexType>
+  <xs:element name="Manifest"><xs:complexType><xs:sequence>
+    <xs:element name="ID" type="m:Short"/>
+    <xs:element name="Sent" type="xs:dateTime" minOccurs="0"/>
+    <xs:element name="Batch" type="xs:string" minOccurs="0"/>
+    <xs:element name="Office" type="xs:string"/>
+    <xs:element name="Seal" type="xs:string"/>
+    <xs:choice><xs:element name="Road" type="xs:string"/><xs:element name="Rail" type="xs:string"/></xs:choice>
+    <xs:element name="Carrier" type="m:Party" minOccurs="0"/>
+    <xs:element name="Item" maxOccurs="unbounded"><xs:complexType><xs:sequence>
+      <xs:element name="Number" type="xs:int"/>
+      <xs:element name="Origin" type="m:Short" minOccurs="0"/>
+      <xs:element name="Old" type="xs:int" minOccurs="0"/>
+    </xs:sequence></xs:complexType></xs:element>
+  </xs:sequence></xs:complexType></xs:element>
+</xs:schema>`
+
+// makeTable loads the made-up table, with texts of it replaced.
+func makeTable(t *testing.T, replace ...string) (*mapping.Table, *analysis.Source) {
+	t.Helper()
+	tables := fstest.MapFS{"xx/made.v1.yaml": {Data: []byte(strings.NewReplacer(replace...).Replace(made))}}
+	table, ok := load(t, tables).Table("xx/made.v1")
+	if !ok {
+		t.Fatal("no table")
+	}
+	s, err := analysis.Read(tables, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table, s
+}
+
+var schemas = fstest.MapFS{"xx/made.v1.xsd": {Data: []byte(madeSchema)}}
+
+func cover(t *testing.T, table *mapping.Table, s *analysis.Source) *analysis.Coverage {
+	t.Helper()
+	c, err := analysis.Cover(table, s, schemas)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestReadThroughProfiles(t *testing.T) {
+	tables := fstest.MapFS{
+		"xx/made.v1.yaml": {Data: []byte(made)},
+		"profiles/kz.v1.yaml": {Data: []byte(`{profile: kz, version: 1, administration: KZ, over: [xx/made.v1], source: k, status: verified,
+  rows: {R1: {max: 9, required: false}, R6: {drop: true}}}`)},
+		"profiles/road.v2.yaml": {Data: []byte(`{profile: road, version: 2, over: [kz.v1], rows: {"xx/made.v1#R3": {max: 7}}}`)},
+	}
+	library := load(t, tables)
+	table, ok := library.Table("xx/made.v1+road.v2")
+	if !ok {
+		t.Fatal("no table")
+	}
+	plain, _ := library.Table("xx/made.v1")
+	was, err := analysis.Read(tables, plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := analysis.Read(tables, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []analysis.RowChange{
+		{Row: "header", What: analysis.Altered, Keys: []analysis.KeyChange{
+			{Name: "status", A: "own", B: "verified"}, {Name: "source", A: "made up", B: "k"},
+			{Name: "profile", B: "road.v2"}, {Name: "administration", B: "KZ"},
+		}},
+	}
+	for _, id := range []string{"R6", "R7", "R8", "R9"} {
+		want = append(want, analysis.RowChange{Row: id, What: analysis.Removed})
+	}
+	want = append(want,
+		analysis.RowChange{Row: "R1", What: analysis.Altered, Keys: []analysis.KeyChange{{Name: "max", A: "20", B: "9"}, {Name: "required", A: "true"}, {Name: "profile", B: "kz.v1"}}},
+		analysis.RowChange{Row: "R3", What: analysis.Altered, Keys: []analysis.KeyChange{{Name: "max", A: "4", B: "7"}, {Name: "profile", B: "road.v2"}}},
+	)
+	got := analysis.Compare(was, is)
+	for i := range got {
+		if got[i].What == analysis.Removed {
+			got[i].Keys = nil
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(is.Rows) != len(table.Rows()) {
+		t.Errorf("%d rows read, the table has %d", len(is.Rows), len(table.Rows()))
+	}
+}
+
+func TestCoverage(t *testing.T) {
+	table, s := makeTable(t)
+	c := cover(t, table, s)
+	var got []string
+	for _, p := range c.Places {
+		got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s %s", p.Path, p.Cardinality, strings.Join(p.Rows, ","))))
+	}
+	want := []string{
+		"/m:Manifest 1", "/m:Manifest/m:ID 1 R1", "/m:Manifest/m:Sent 0..1 R2", "/m:Manifest/m:Batch 0..1 R3",
+		"/m:Manifest/m:Office 1 R4", "/m:Manifest/m:Seal 1", "/m:Manifest/m:Road 0..1", "/m:Manifest/m:Rail 0..1",
+		"/m:Manifest/m:Carrier 0..1", "/m:Manifest/m:Carrier/@kind 1", "/m:Manifest/m:Carrier/m:Name 1", "/m:Manifest/m:Carrier/m:Parent 0..1",
+		"/m:Manifest/m:Item 1..* R6", "/m:Manifest/m:Item/m:Number 1 R7", "/m:Manifest/m:Item/m:Origin 0..1 R8",
+		"/m:Manifest/m:Item/m:Old 0..1 R9 (read only)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("places:\n%s", diff)
+	}
+	var unfilled []string
+	for _, p := range c.Unfilled {
+		unfilled = append(unfilled, fmt.Sprintf("%s %d", p.Path, p.Below))
+	}
+	want = []string{"/m:Manifest/m:Seal 0", "/m:Manifest/m:Road 0", "/m:Manifest/m:Rail 0", "/m:Manifest/m:Carrier 3", "/m:Manifest/m:Item/m:Old 0"}
+	if diff := cmp.Diff(want, unfilled); diff != "" {
+		t.Errorf("unfilled:\n%s", diff)
+	}
+	for _, g := range c.Gone {
+		for _, carried := range []string{"envelope.documentId", "batch", "direction", "office.code", "consignments.ucr", "consignments.sequence"} {
+			if g.Path == carried {
+				t.Errorf("%s is said not to be carried", carried)
+			}
+		}
+	}
+}
+
+func TestCoverageOfCollected(t *testing.T) {
+	table, s := makeTable(t, "      - {id: R9,", `      - {id: R20, to: "@from", refer: consignor}
+      - {id: R21, to: "@for", refer: consignee}
+      - {id: R9,`, "  - id: R6\n", `  - id: R22
+    to: m:Carrier
+    collect: [consignments.consignor, consignments.consignee]
+    rows:
+      - {id: R23, to: "@kind", handle: P}
+      - {id: R24, to: m:Name, from: name, language: [zh], lossy: "one name"}
+      - {id: R25, to: m:Parent, from: country}
+  - id: R6
+`)
+	c := cover(t, table, s)
+	carried := map[string]bool{"consignments.consignor.country": true, "consignments.consignee.country": true, "consignments.consignee.name": true}
+	for _, g := range c.Gone {
+		if carried[g.Path] || g.Path == "consignments.consignee" {
+			t.Errorf("%s is said not to be carried", g.Path)
+		}
+	}
+	var b bytes.Buffer
+	if err := analysis.Show(table, s).Text(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"once each consignments.consignor, consignments.consignee", "refers to consignee", "handle P"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the table shows no %q", want)
+		}
+	}
+}
+
+func TestReadSchemaRefuses(t *testing.T) {
+	for name, tt := range map[string]struct{ content, want string }{
+		"no root":    {madeSchema, "no element {urn:made}Other"},
+		"no type":    {strings.Replace(madeSchema, `"m:Short" minOccurs`, `"m:Shorter" minOccurs`, 1), "no type {urn:made}Shorter"},
+		"no schema":  {"text", "EOF"},
+		"no include": {strings.Replace(madeSchema, "<xs:simpleType", `<xs:include schemaLocation="gone.xsd"/><xs:simpleType`, 1), "gone.xsd"},
+		"redefine":   {strings.Replace(madeSchema, "<xs:simpleType", `<xs:redefine schemaLocation="gone.xsd"/><xs:simpleType`, 1), "redefine is not supported"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := xmltree.Name{Space: "urn:made", Local: "Manifest"}
+			if name == "no root" {
+				root.Local = "Other"
+			}
+			_, err := analysis.ReadSchema(fstest.MapFS{"a.xsd": {Data: []byte(tt.content)}}, "a.xsd", root)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLint(t *testing.T) {
+	table, s := makeTable(t)
+	var got []string
+	for _, r := range analysis.Lint(table, s, cover(t, table, s)) {
+		got = append(got, r.String())
+	}
+	want := []string{
+		"xx/made.v1.yaml:1: warning: nothing fills /m:Manifest/m:Seal, which the schema requires",
+		"xx/made.v1.yaml:1: warning: the format is own and 8 rows have no source of their own: R1, R2, R3, R4, R5, R7, R8, R9",
+		"xx/made.v1.yaml:10: warning: row R1: writes up to 20 characters, and the schema takes 9",
+		"xx/made.v1.yaml:12: info: row R3: lossy: four characters",
+		"xx/made.v1.yaml:20: warning: row R8: no max, a field of up to 35 characters, and the schema takes 9: only the schema would find it",
+		"xx/made.v1.yaml:21: info: row R9: recalled: limit recalled",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+const canonical = `{"envelope": {"documentId": "D1", "issued": "2026-03-01T02:00:00Z"},
+  "manifest": {"direction": "EXPORT", "batch": "123456", "departed": "2026-03-01T02:00:00Z",
+    "consignments": [{"sequence": 1, "destinationCountry": "KZ"}, {"ucr": "U2"}]}}`
+
+func TestDocumentLoss(t *testing.T) {
+	table, _ := makeTable(t)
+	d := document.Parse([]byte(canonical))
+	if d.Faults.Refuse() {
+		t.Fatal(d.Faults)
+	}
+	loss, faults := analysis.DocumentLoss(table, d.Document)
+	if loss == nil {
+		t.Fatal(faults)
+	}
+	want := []string{
+		"kept envelope.documentId: D1 D1 D1 R1",
+		"normalised envelope.issued: 2026-03-01T02:00:00Z 2026-03-01T10:00:00+08:00 2026-03-01T10:00:00+08:00 R2",
+		"truncated batch: 123456 1234 1234 R3",
+		"kept direction: EXPORT  EXPORT ",
+		"dropped consignments[0].sequence: 1   ",
+		"dropped consignments[0].destinationCountry: KZ   ",
+		"kept consignments[1].ucr: U2 U2 U2 R8",
+		"dropped departed: 2026-03-01T02:00:00Z   ",
+		"defaulted office.code:  0603 0603 R4",
+	}
+	if diff := cmp.Diff(want, fortunes(loss)); diff != "" {
+		t.Error(diff)
+	}
+	if loss.Counts[analysis.Dropped] != 3 {
+		t.Errorf("counts %v", loss.Counts)
+	}
+	d.Document.Envelope.DocumentId = ""
+	if loss, faults := analysis.DocumentLoss(table, d.Document); loss != nil || len(faults) != 1 || faults[0].Code != gateway.MapRequired {
+		t.Errorf("without a required value: %v, %v", loss, faults)
+	}
+}
+
+func TestXMLLoss(t *testing.T) {
+	table, _ := makeTable(t)
+	doc, faults := schema.Parse([]byte(`<Manifest xmlns="urn:made"><ID>D1</ID><Sent>2026-03-01T02:00:00Z</Sent><Office>1</Office><Seal kind="E">S1</Seal>`+
+		`<Item><Number>7</Number><Origin>U1</Origin><Old>4</Old></Item></Manifest>`), schema.DefaultLimits)
+	if doc == nil {
+		t.Fatal(faults)
+	}
+	loss, faults := analysis.XMLLoss(table, doc)
+	if loss == nil {
+		t.Fatal(faults)
+	}
+	want := []string{
+		"kept /d:Manifest[1]/d:ID[1]: D1 D1 D1 R1",
+		"normalised /d:Manifest[1]/d:Sent[1]: 2026-03-01T02:00:00Z 2026-03-01T02:00:00Z 2026-03-01T10:00:00+08:00 R2",
+		"kept /d:Manifest[1]/d:Office[1]: 1 1 1 R4",
+		"unread /d:Manifest[1]/d:Seal[1]/@kind: E   ",
+		"unread /d:Manifest[1]/d:Seal[1]: S1   ",
+		"changed /d:Manifest[1]/d:Item[1]/d:Number[1]: 7  1 ",
+		"kept /d:Manifest[1]/d:Item[1]/d:Origin[1]: U1 U1 U1 R8",
+		"changed /d:Manifest[1]/d:Item[1]/d:Old[1]: 4 4  R9",
+	}
+	if diff := cmp.Diff(want, fortunes(loss)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func fortunes(loss *analysis.Loss) (out []string) {
+	for _, v := range loss.Values {
+		out = append(out, fmt.Sprintf("%s %s: %s %s %s %s", v.Fate, v.At, v.Before, v.Between, v.After, v.Row))
+	}
+	return out
+}
+
+func TestCompare(t *testing.T) {
+	a, before := makeTable(t)
+	b, after := makeTable(t,
+		"max: 4,", "max: 5,", `  - {id: R5, set: direction, const: EXPORT}`+"\n", "",
+		"      - {id: R8, to: m:Origin, from: ucr}\n", "",
+		"  - {id: R4,", "  - {id: R10, to: m:Seal, const: \"none\", always: true}\n  - {id: R4,",
+		"status: own", "status: official")
+	want := []analysis.RowChange{
+		{Row: "header", What: analysis.Altered, Keys: []analysis.KeyChange{{Name: "status", A: "own", B: "official"}}},
+		{Row: "R5", What: analysis.Removed, Keys: []analysis.KeyChange{{Name: "set", A: "direction"}, {Name: "const", A: "EXPORT"}}},
+		{Row: "R8", What: analysis.Removed, Keys: []analysis.KeyChange{{Name: "to", A: "m:Origin"}, {Name: "from", A: "ucr"}}},
+		{Row: "R3", What: analysis.Altered, Keys: []analysis.KeyChange{{Name: "max", A: "4", B: "5"}}},
+		{Row: "R10", What: analysis.Added, Keys: []analysis.KeyChange{{Name: "to", B: "m:Seal"}, {Name: "const", B: "none"}, {Name: "always", B: "true"}}},
+	}
+	if diff := cmp.Diff(want, analysis.Compare(before, after)); diff != "" {
+		t.Error(diff)
+	}
+	if same := analysis.Compare(before, before); len(same) > 0 {
+		t.Errorf("a table differs from itself: %v", same)
+	}
+	_, moved := makeTable(t, "  - {id: R5, set: direction, const: EXPORT}\n", "", "rows:\n  - {id: R1", "rows:\n  - {id: R5, set: direction, const: EXPORT}\n  - {id: R1")
+	if diff := cmp.Diff([]analysis.RowChange{{Row: "R5", What: analysis.Moved}}, analysis.Compare(before, moved)); diff != "" {
+		t.Error(diff)
+	}
+	d := document.Parse([]byte(canonical)).Document
+	d.GetManifest().Consignments = d.GetManifest().Consignments[1:]
+	o := analysis.Written(a, b, d)
+	changes := []analysis.OutputChange{
+		{At: "/d:Manifest[1]/d:Batch[1]", What: analysis.Altered, A: "1234", B: "12345", RowA: "R3", RowB: "R3"},
+		{At: "/d:Manifest[1]/d:Item[1]/d:Number[1]", What: analysis.Removed, A: "1", RowA: "R7"},
+		{At: "/d:Manifest[1]/d:Item[1]/d:Origin[1]", What: analysis.Removed, A: "U2", RowA: "R8"},
+		{At: "/d:Manifest[1]/d:Seal[1]", What: analysis.Added, B: "none", RowB: "R10"},
+	}
+	if diff := cmp.Diff(changes, o.Changes); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPattern(t *testing.T) {
+	const place = "/d:Manifest[1]/d:Item[2]/d:Weight[1]/@unitCode"
+	for xpath, want := range map[string]bool{
+		place: true, "/Manifest/Item": true, "/d:Manifest/Item[2]": true, "//Weight": true, "//Item/Weight/@unitCode": true, "//@unitCode": true,
+		"/Manifest/Item[1]": false, "/Item": false, "//x:Item": false, "//unitCode": false, "//Manifest/Weight": false, place + "/d:More[1]": false,
+	} {
+		p, err := analysis.ParsePattern(xpath)
+		if err != nil || p.Match(place) != want {
+			t.Errorf("%s: %v, %v", xpath, !want, err)
+		}
+	}
+	for _, xpath := range []string{"", "Manifest", "/", "//", "/a//b", "/a[b='c']", "/a[1]x", "/*", "/a/text()"} {
+		if _, err := analysis.ParsePattern(xpath); err == nil {
+			t.Errorf("%q is taken", xpath)
+		}
+	}
+}
+
+func TestTry(t *testing.T) {
+	table, _ := makeTable(t, "truncate, lossy: \"four characters\"", "reject")
+	e := analysis.Example{
+		Canonical: []byte(`{"envelope": {"documentId": "D1"}, "manifest": {"direction": "EXPORT", "office": {"code": "1"}}}`),
+		XML:       []byte(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<Manifest xmlns="urn:made"><ID>D1</ID><Office>1</Office></Manifest>`),
+	}
+	o := analysis.Try(table, e)
+	o.Bytes = false // the writer's own layout is the goldens' matter
+	if !o.OK() {
+		t.Errorf("%+v", o)
+	}
+	e.XML = bytes.Replace(e.XML, []byte("<Office>1"), []byte("<Office>2"), 1)
+	o = analysis.Try(table, e)
+	if len(o.Written) != 1 || len(o.Read) != 1 || o.OK() {
+		t.Errorf("another office: %+v", o)
+	}
+	e.Canonical = []byte(`{"envelope": {"documentId": "D1"}, "manifest": {"direction": "IMPORT", "batch": "12345"}}`)
+	if o = analysis.Try(table, e); !o.Faults.Refuse() || o.OK() {
+		t.Errorf("a refused document: %+v", o)
+	}
+}
+
+func TestReport(t *testing.T) {
+	r := analysis.Report{Title: "t", Facts: []analysis.Key{{Name: "k", Value: "a|b"}}, Sections: []analysis.Section{
+		{Heading: "H", Columns: []string{"x", "y"}, Rows: [][]string{{"1", "  <b>"}}}, {Heading: "Empty"},
+	}}
+	for format, tt := range map[string]struct {
+		write func(*bytes.Buffer) error
+		want  string
+	}{
+		"text":     {func(b *bytes.Buffer) error { return r.Text(b) }, "t\n  k  a|b\n\nH (1)\n  x  y\n  1    <b>\n\nEmpty (0)\n"},
+		"markdown": {func(b *bytes.Buffer) error { return r.Markdown(b) }, "# t\n\n- k: a\\|b\n\n## H (1)\n\n| x | y |\n|---|---|\n| 1 | &emsp;&lt;b> |\n\n## Empty (0)\n"},
+	} {
+		var b bytes.Buffer
+		if err := tt.write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, b.String()); diff != "" {
+			t.Errorf("%s:\n%s", format, diff)
+		}
+	}
+	var b bytes.Buffer
+	if err := r.HTML(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<title>t</title>", "&lt;b&gt;", "<p>None.</p>"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	for _, outside := range []string{"http://", "https://", "<script", "src="} {
+		if strings.Contains(b.String(), outside) {
+			t.Errorf("the page needs %s", outside)
+		}
+	}
+}
+
+// TestPublishedCoverage holds what of each format no row fills, and which canonical
+// fields no row carries. Review its changes as a diff.
+func TestPublishedCoverage(t *testing.T) {
+	for _, table := range load(t, mappings.FS).Tables() {
+		s, err := analysis.Read(mappings.FS, table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Rows) != len(table.Rows()) {
+			t.Errorf("%s: %d rows in the file, %d in the table", table.ID(), len(s.Rows), len(table.Rows()))
+		}
+		c, err := analysis.Cover(table, s, xsd.FS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		strays(t, table, c)
+		var got bytes.Buffer
+		if err := c.Report(true).Text(&got); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join("..", "..", "testdata", "published", "coverage-"+strings.ReplaceAll(table.ID(), "/", "-")+".txt")
+		if *update {
+			if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Errorf("%v (-update writes it)", err)
+		} else if diff := cmp.Diff(string(want), got.String()); diff != "" {
+			t.Errorf("%s differs (-update rewrites it):\n%s", file, diff)
+		}
+	}
+}
+
+// strays finds rows that write where the schema has nothing.
+func strays(t *testing.T, table *mapping.Table, c *analysis.Coverage) {
+	t.Helper()
+	placed := map[string]bool{}
+	for _, p := range c.Places {
+		for _, id := range p.Rows {
+			placed[strings.TrimSuffix(id, " (read only)")] = true
+		}
+	}
+	for _, row := range table.Rows() {
+		if row.Target != "" && !placed[row.ID] {
+			t.Errorf("%s row %s: the schema has no %s", table.ID(), row.ID, row.Target)
+		}
+	}
+}

@@ -1,0 +1,280 @@
+package analysis
+
+import (
+	"fmt"
+	"strings"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/mapping"
+	"customs.example/gateway/schema"
+	"customs.example/gateway/xmltree"
+)
+
+// Fate is what becomes of a value that goes through a table and back.
+type Fate string
+
+// The fates, best first.
+const (
+	Kept       Fate = "kept"
+	Normalised Fate = "normalised" // written differently, comes back equal; of XML: written again differently, means the same
+	Defaulted  Fate = "defaulted"  // the document did not say it, the table does
+	Changed    Fate = "changed"    // comes back as something else, or is written and not read back
+	Truncated  Fate = "truncated"  // only its beginning comes back
+	Dropped    Fate = "dropped"    // not written, does not come back
+	Unread     Fate = "unread"     // of XML: no row reads it
+)
+
+var fates = []Fate{Kept, Normalised, Defaulted, Changed, Truncated, Dropped, Unread}
+
+// Fortune is the fate of one value. What it was and what came back is canonical for a
+// canonical document and XML for XML; what stood between is the other.
+type Fortune struct {
+	Fate    Fate   `json:"fate"`
+	At      string `json:"at"` // instance path, or XPath
+	Before  string `json:"before"`
+	Via     string `json:"via,omitempty"` // XPath, or instance path
+	Between string `json:"between,omitempty"`
+	After   string `json:"after"`
+	Row     string `json:"row,omitempty"`
+	Note    string `json:"note,omitempty"` // what the row says of its loss
+}
+
+// Loss is what becomes of every value of a document in a table.
+type Loss struct {
+	Table  string       `json:"table"`
+	From   string       `json:"from"` // canonical or xml
+	Counts map[Fate]int `json:"counts"`
+	Values []Fortune    `json:"values"`
+}
+
+// DocumentLoss writes a canonical document, reads it again and compares. The faults
+// say why it could not be written.
+func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Faults) {
+	encoded, trace, faults := t.Encode(d, true)
+	if encoded.IsZero() {
+		return nil, faults
+	}
+	tree, faults := schema.Parse(encoded.Bytes(), schema.DefaultLimits)
+	if tree == nil {
+		return nil, faults
+	}
+	decoded := t.Decode(tree)
+	read := byRow(decoded.Trace.Links(true), func(l mapping.Link) string { return l.Place.Expr })
+	al, there := newAlignment(), map[string]bool{}
+	for _, v := range leaves(decoded.Document) {
+		for at := v.at; at != "" && !there[at]; at = above(at) {
+			there[at] = true
+		}
+	}
+	written := map[string][]mapping.Link{}
+	for _, l := range trace.Links(true) {
+		if back, ok := read.next(l.Place.Expr, l.Row); ok && there[back.Path] {
+			al.pair(l.Path, back.Path)
+		}
+		if !l.Group && l.Path != "" {
+			written[l.Path] = append(written[l.Path], l)
+		}
+	}
+	between := func(at string) (via, text, row string) { return said(written[at], xpathOf) }
+	loss := compare(leaves(d), leaves(decoded.Document), al, between, nil)
+	for i := range loss.Values { // what came back and was not there
+		if v := &loss.Values[i]; v.Fate == Defaulted {
+			if l, ok := decoded.Trace.ByPath(v.At); ok {
+				v.Via, v.Between, v.Row = l.Place.Expr, l.Value, l.Row
+			}
+		}
+	}
+	return loss.of(t, "canonical"), nil
+}
+
+// XMLLoss reads a document, writes it again and compares. The faults say why it could
+// not be read or written.
+func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
+	decoded := t.Decode(doc)
+	if decoded.Faults.Refuse() {
+		return nil, decoded.Faults
+	}
+	encoded, trace, faults := t.Encode(decoded.Document, true)
+	if encoded.IsZero() {
+		return nil, mapping.Locate(faults, func(path string) gateway.Location {
+			l, _ := decoded.Trace.ByPath(path)
+			return l.Place
+		})
+	}
+	tree, faults := schema.Parse(encoded.Bytes(), schema.DefaultLimits)
+	if tree == nil {
+		return nil, faults
+	}
+	written := byRow(trace.Links(true), func(l mapping.Link) string { return l.Path })
+	al := newAlignment()
+	read := map[string][]mapping.Link{}
+	for _, l := range decoded.Trace.Links(true) {
+		if again, ok := written.next(l.Path, l.Row); ok && l.Path != "" {
+			al.pair(l.Place.Expr, again.Place.Expr)
+		}
+		if !l.Group {
+			read[l.Place.Expr] = append(read[l.Place.Expr], l)
+		}
+	}
+	first, second := leaves(decoded.Document), leaves(t.Decode(tree).Document)
+	canonical, again := index(first), index(second)
+	same := len(differences(first, second)) == 0 // then a constant's other writing says the same
+	unread := map[string]bool{}
+	for _, l := range decoded.Unread {
+		unread[l.Expr] = true
+	}
+	between := func(at string) (via, text, row string) {
+		via, _, row = said(read[at], pathOf)
+		return via, canonical[via], row
+	}
+	loss := compare(texts(doc), texts(tree), al, between, func(f *Fortune) {
+		switch {
+		case f.Via == "" && f.Row == "" && within(unread, f.At):
+			f.Fate = Unread
+		case f.Before == f.After: // only its canonical form is another
+			f.Fate = Kept
+		case f.Fate == Changed && f.Between != "" && f.Between == again[f.Via], f.Fate == Changed && f.After != "" && f.Via == "" && same:
+			f.Fate = Normalised
+		}
+	})
+	for i := range loss.Values {
+		if v := &loss.Values[i]; v.Fate == Defaulted {
+			if l, ok := trace.ByPlace(v.At); ok {
+				v.Via, v.Row = l.Path, l.Row
+			}
+		}
+	}
+	return loss.of(t, "xml"), nil
+}
+
+// within reports whether a place or one that holds it is in a set.
+func within(set map[string]bool, at string) bool {
+	for ; at != ""; at = above(at) {
+		if set[at] {
+			return true
+		}
+	}
+	return false
+}
+
+func xpathOf(l mapping.Link) string { return l.Place.Expr }
+func pathOf(l mapping.Link) string  { return l.Path }
+
+// said joins what the links of one value say.
+func said(links []mapping.Link, via func(mapping.Link) string) (at, text, row string) {
+	if len(links) == 0 {
+		return "", "", ""
+	}
+	for _, l := range links {
+		text += l.Value
+	}
+	return via(links[0]), text, links[0].Row
+}
+
+// links are the links of a trace by place and row, to be taken in their order.
+type links map[[2]string][]mapping.Link
+
+func byRow(all []mapping.Link, at func(mapping.Link) string) links {
+	out := links{}
+	for _, l := range all {
+		key := [2]string{at(l), l.Row}
+		out[key] = append(out[key], l)
+	}
+	return out
+}
+
+func (ls links) next(at, row string) (mapping.Link, bool) {
+	key := [2]string{at, row}
+	if len(ls[key]) == 0 {
+		return mapping.Link{}, false
+	}
+	l := ls[key][0]
+	ls[key] = ls[key][1:]
+	return l, true
+}
+
+// compare settles the fate of every value of a document against what came back.
+func compare(before, after []value, al alignment, between func(at string) (via, text, row string), judge func(*Fortune)) *Loss {
+	loss := &Loss{}
+	came := index(after)
+	used := map[string]bool{}
+	for _, v := range before {
+		f := Fortune{At: v.at, Before: v.text}
+		f.Via, f.Between, f.Row = between(v.at)
+		to := al.find(v.at)
+		text, back := came[to]
+		if back {
+			f.After, used[to] = text, true
+		}
+		switch {
+		case back && text == v.text && (f.Between == "" || f.Between == v.text):
+			f.Fate = Kept
+		case back && equal(text, v.text):
+			f.Fate = Normalised
+		case back && text != "" && strings.HasPrefix(v.text, text):
+			f.Fate = Truncated
+		case back, f.Row != "":
+			f.Fate = Changed
+		default:
+			f.Fate = Dropped
+		}
+		if judge != nil {
+			judge(&f)
+		}
+		loss.Values = append(loss.Values, f)
+	}
+	for _, v := range after {
+		if !used[v.at] {
+			loss.Values = append(loss.Values, Fortune{Fate: Defaulted, At: v.at, After: v.text})
+		}
+	}
+	return loss
+}
+
+// equal reports whether two values say the same: an instant may come back with the
+// offset of another zone.
+func equal(a, b string) bool {
+	if a == b {
+		return true
+	}
+	one, err := document.ParseInstant(a)
+	other, otherErr := document.ParseInstant(b)
+	return err == nil && otherErr == nil && one.Equal(other)
+}
+
+// of completes a loss with its counts and with what the rows say of theirs.
+func (l *Loss) of(t *mapping.Table, from string) *Loss {
+	l.Table, l.From, l.Counts = t.ID(), from, map[Fate]int{}
+	lossy := map[string]string{}
+	for _, row := range t.Lossy() {
+		lossy[row.ID] = row.Lossy
+	}
+	for i := range l.Values {
+		v := &l.Values[i]
+		l.Counts[v.Fate]++
+		if v.Fate != Kept {
+			v.Note = lossy[v.Row]
+		}
+	}
+	return l
+}
+
+// Report lays the loss out for people; without all, what is kept is only counted.
+func (l *Loss) Report(all bool) Report {
+	out := Report{Title: "loss in " + l.Table}
+	for _, f := range fates {
+		out.Facts = append(out.Facts, Key{string(f), fmt.Sprint(l.Counts[f])})
+	}
+	s := Section{Heading: "Values", Columns: []string{"fate", "value", "before", "between", "after", "row", "note"}}
+	for _, v := range l.Values {
+		if all || v.Fate != Kept {
+			s.Rows = append(s.Rows, []string{
+				string(v.Fate), v.At, gateway.Clip(v.Before), gateway.Clip(v.Between), gateway.Clip(v.After), v.Row, v.Note,
+			})
+		}
+	}
+	out.Sections = []Section{s}
+	return out
+}

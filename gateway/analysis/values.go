@@ -1,0 +1,91 @@
+package analysis
+
+import (
+	"strings"
+
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/xmltree"
+)
+
+// value is a text at a place: an instance path of a canonical document, or an XPath.
+type value struct{ at, text string }
+
+// leaves returns the values of a canonical document, in document order.
+func leaves(d *customsv1.Document) (out []value) {
+	document.Walk(d, func(path string, _ document.Field, _ document.Marks, text string) {
+		out = append(out, value{path, text})
+	})
+	return out
+}
+
+const xsi = "http://www.w3.org/2001/XMLSchema-instance"
+
+// texts returns the values of an XML document, in document order. An element that is
+// empty has none.
+func texts(doc *xmltree.Document) (out []value) {
+	for e := range doc.Root.Walk() {
+		for _, a := range e.Attrs {
+			if a.Name.Space != xsi {
+				out = append(out, value{e.AttrLocation(a.Name).Expr, a.Value})
+			}
+		}
+		if text := strings.TrimSpace(e.Text); text != "" {
+			out = append(out, value{e.Location().Expr, text})
+		}
+	}
+	return out
+}
+
+func index(values []value) map[string]string {
+	out := make(map[string]string, len(values))
+	for _, v := range values {
+		out[v.at] = v.text
+	}
+	return out
+}
+
+// above cuts the last step or position off an instance path, or the last step off an
+// XPath. A path above all is "".
+func above(at string) string {
+	if strings.HasPrefix(at, "/") {
+		return at[:max(strings.LastIndexByte(at, '/'), 0)]
+	}
+	return at[:max(strings.LastIndexAny(at, ".["), 0)]
+}
+
+// alignment says which place of one document is which of another, where elements were
+// left out or put in between.
+type alignment struct{ there, back map[string]string }
+
+func newAlignment() alignment {
+	return alignment{map[string]string{}, map[string]string{}}
+}
+
+// pair notes that two places are one, and so are those that hold them.
+func (al alignment) pair(here, there string) {
+	for here != "" && there != "" && al.there[here] == "" && al.back[there] == "" {
+		al.there[here], al.back[there] = there, here
+		here, there = above(here), above(there)
+	}
+}
+
+// find returns the other document's place for one of this; "" if that is another's.
+func (al alignment) find(here string) string {
+	there := here
+	for at := here; at != ""; at = above(at) {
+		if found, ok := al.there[at]; ok {
+			there = found + here[len(at):]
+			break
+		}
+	}
+	for at := there; at != ""; at = above(at) {
+		if from, ok := al.back[at]; ok {
+			if from+there[len(at):] != here {
+				return ""
+			}
+			break
+		}
+	}
+	return there
+}
