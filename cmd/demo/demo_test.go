@@ -94,7 +94,7 @@ func TestDocumentsAreInOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, faults := chain.Validate(chain.Read(content, flow.MediaType(content)), validate.Scope{At: now}); faults.Refuse() {
+			if _, faults := chain.Validate(chain.Read(content, flow.MediaType(content), "CN", now), validate.Scope{At: now}); faults.Refuse() {
 				t.Fatalf("seed %d, %s: %v\n%s", seed, name, faults, content)
 			}
 			wellFormed(t, name, content)
@@ -116,7 +116,7 @@ func TestFaultsHideNoOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, faults := chain.Validate(chain.Read(content, flow.XML), validate.Scope{Own: "CN", At: now})
+		_, faults := chain.Validate(chain.Read(content, flow.XML, "CN", now), validate.Scope{Own: "CN", At: now})
 		first := make(map[string]gateway.Code)
 		for _, f := range faults {
 			if _, known := first[f.Location.Expr]; f.Severity == gateway.Error && !known {

@@ -261,7 +261,7 @@ func (b *bench) byRoute(names []string, contents [][]byte) ([]flow.Origin, gatew
 	var faults gateway.Faults
 	readings := make([]*flow.Reading, len(contents))
 	for i, raw := range contents {
-		readings[i] = b.chain.Read(raw, flow.MediaType(raw))
+		readings[i] = b.chain.Read(raw, flow.MediaType(raw), "", time.Now())
 		if readings[i].Document == nil {
 			faults = append(faults, readings[i].Faults...)
 		}
@@ -294,7 +294,7 @@ func (b *bench) byRoute(names []string, contents [][]byte) ([]flow.Origin, gatew
 // planFor says how a route makes one message of all the documents, if it does.
 func (b *bench) planFor(rt *release.Route, names []string, readings []*flow.Reading) (plan flow.Plan, parts []flow.Part, ok bool) {
 	for i, r := range readings {
-		if r.Table != nil && flow.Administration(r.Table) != rt.From {
+		if r.Table != nil && gateway.Administration(r.Table.Administration()) != rt.From {
 			return plan, nil, false
 		}
 		if plan, ok = b.chain.PlanFor(rt, r); !ok {

@@ -42,15 +42,15 @@ func validateFile(_ context.Context, flags *flag.FlagSet, args []string, std std
 // whose format it is has its own rules.
 func readAs(c *flow.Chain, raw []byte, as string) (*flow.Reading, gateway.Administration, error) {
 	if as == "" {
-		r := c.Read(raw, flow.MediaType(raw))
+		r := c.Read(raw, flow.MediaType(raw), "", time.Now())
 		if r.Table == nil {
 			return r, "", nil
 		}
-		return r, flow.Administration(r.Table), nil
+		return r, gateway.Administration(r.Table.Administration()), nil
 	}
 	table, ok := c.Tables.Table(as)
 	if !ok {
 		return nil, "", fmt.Errorf("no table %q; there are %s", as, tableNames(c))
 	}
-	return c.ReadAs(raw, table), flow.Administration(table), nil
+	return c.ReadAs(raw, table), gateway.Administration(table.Administration()), nil
 }

@@ -137,7 +137,7 @@ func BenchmarkEncode(b *testing.B) {
 		b.Run(fmt.Sprintf("trace=%v", trace), func(b *testing.B) {
 			run(b, func(b *testing.B, raw []byte) {
 				b.StopTimer()
-				d := c.Read(raw, flow.XML).Document
+				d := c.Read(raw, flow.XML, "CN", time.Now()).Document
 				b.StartTimer()
 				if _, _, faults := table.Encode(d, trace); faults.Refuse() {
 					b.Fatal(faults)
@@ -151,7 +151,7 @@ func BenchmarkRules(b *testing.B) {
 	c := loadChain(b)
 	run(b, func(b *testing.B, raw []byte) {
 		b.StopTimer()
-		d := c.Read(raw, flow.XML).Document
+		d := c.Read(raw, flow.XML, "CN", time.Now()).Document
 		b.StartTimer()
 		if _, faults := c.Rules.Check(d, validate.Scope{Own: "CN", At: time.Now()}); faults.Refuse() {
 			b.Fatal(faults)
@@ -172,7 +172,7 @@ func BenchmarkTranslate(b *testing.B) {
 		var parts []flow.Part
 		var plan flow.Plan
 		for _, content := range [][]byte{raw, report} {
-			r := c.Read(content, flow.XML)
+			r := c.Read(content, flow.XML, "CN", time.Now())
 			plan, _ = c.PlanFor(rt, r)
 			parts = append(parts, flow.Part{Name: plan.Part, Submission: plan.Part, Reading: r})
 		}
@@ -191,7 +191,7 @@ func TestManifestOfAnySize(t *testing.T) {
 		if len(raw) < size*9/10-3000 || len(raw) > size+4000 {
 			t.Errorf("asked for %d bytes, got %d", size, len(raw))
 		}
-		r := c.Read(raw, flow.XML)
+		r := c.Read(raw, flow.XML, "CN", time.Now())
 		if _, faults := c.Validate(r, validate.Scope{Own: "CN", At: time.Now()}); faults.Refuse() {
 			t.Errorf("%d bytes: %v", size, faults)
 		}

@@ -53,14 +53,14 @@ func MediaType(raw []byte) string {
 	return XML
 }
 
-// Read turns a document's bytes into a canonical document: XML by the table that its
-// root belongs to, JSON as it is.
-func (c *Chain) Read(raw []byte, mediaType string) *Reading {
+// Read turns a document's bytes into a canonical document: XML by the table of the
+// sender's format that its root belongs to at that time, JSON as it is.
+func (c *Chain) Read(raw []byte, mediaType string, sender gateway.Administration, at time.Time) *Reading {
 	switch mediaType {
 	case JSON:
 		return readJSON(raw)
 	case XML, "text/xml":
-		return c.readXML(raw)
+		return c.readXML(raw, sender, at)
 	}
 	return refused(fault(gateway.MediaTypeUnknown, mediaType, XML+" or "+JSON))
 }
@@ -74,14 +74,12 @@ func readJSON(raw []byte) *Reading {
 	return r
 }
 
-func (c *Chain) readXML(raw []byte) *Reading {
+func (c *Chain) readXML(raw []byte, sender gateway.Administration, at time.Time) *Reading {
 	return c.readBy(raw, func(root *xmltree.Element) (*mapping.Table, gateway.Faults) {
-		tables := c.Tables.Match(root.Name)
-		if len(tables) == 0 {
-			return nil, gateway.Faults{c.noTable(root)}
+		if t, ok := c.Tables.Choose(root.Name, string(sender), at); ok {
+			return t, nil
 		}
-		// The newest version; what names an older one is read by that.
-		return slices.MaxFunc(tables, func(a, b *mapping.Table) int { return a.Version() - b.Version() }), nil
+		return nil, gateway.Faults{c.noTable(root)}
 	})
 }
 
@@ -414,10 +412,4 @@ func (t *Translation) sourceOf(place gateway.Location) (gateway.Location, string
 		return t.Locate(""), ""
 	}
 	return t.Locate(link.Path), link.Path
-}
-
-// Administration is whose format a table is.
-func Administration(t *mapping.Table) gateway.Administration {
-	whose, _, _ := strings.Cut(t.Name(), "/")
-	return gateway.Administration(strings.ToUpper(whose))
 }

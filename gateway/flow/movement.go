@@ -174,7 +174,7 @@ func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, conten
 // judgeArrival is the second unit of work. Judging a recorded arrival again finds it
 // attached already and changes nothing.
 func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, error) {
-	reading := g.Chain.Read(a.Content, a.MediaType)
+	reading := g.Chain.Read(a.Content, a.MediaType, g.Own, a.Received)
 	passed, faults := g.Chain.Validate(reading, g.scope(""))
 	if reading.Document != nil && reading.Kind != "ArrivalReport" {
 		faults = append(faults, fault(gateway.KindUnexpected, reading.Kind, "ArrivalReport"))

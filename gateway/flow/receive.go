@@ -134,7 +134,7 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 		in.Faults = append(in.Faults, asFaults(err)...)
 		return nil
 	}
-	reading := g.Chain.Read(a.Content, a.MediaType)
+	reading := g.Chain.Read(a.Content, a.MediaType, in.Sender, a.Received)
 	for _, u := range reading.Unread {
 		in.Unread = append(in.Unread, u.Expr)
 	}
@@ -248,11 +248,11 @@ const (
 // bytes if they are in it already.
 func (g *Gateway) national(in store.Inbound, received []byte) ([]byte, error) {
 	table, ok := g.Chain.Tables.Table(in.Mapping)
-	if ok && Administration(table) == g.Own {
+	if ok && table.Administration() == string(g.Own) {
 		return received, nil
 	}
 	for _, t := range g.Chain.Tables.Tables() {
-		if Administration(t) != g.Own || t.Kind() != in.Kind {
+		if t.Administration() != string(g.Own) || t.Kind() != in.Kind {
 			continue
 		}
 		p := document.Parse(in.Canonical)

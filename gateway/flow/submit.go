@@ -52,7 +52,7 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 // ownID is the document's own id, or, where none can be read, one made of its digest,
 // so that what was refused is on the record too.
 func (g *Gateway) ownID(s Submission) gateway.SubmissionID {
-	if r := g.Chain.Read(s.Content, s.MediaType); r.Document.GetEnvelope().GetDocumentId() != "" {
+	if r := g.Chain.Read(s.Content, s.MediaType, g.Own, g.Now()); r.Document.GetEnvelope().GetDocumentId() != "" {
 		return gateway.SubmissionID(r.Document.Envelope.DocumentId)
 	}
 	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32])
@@ -159,7 +159,7 @@ type judgement struct {
 
 // judge decides from what is committed now; record checks that it still holds.
 func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error) {
-	reading := g.Chain.Read(a.Content, a.MediaType)
+	reading := g.Chain.Read(a.Content, a.MediaType, g.Own, g.Now())
 	j := &judgement{submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
 		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
@@ -221,7 +221,7 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 			return err
 		}
 		j.held = append(j.held, h)
-		*parts = append(*parts, Part{Name: h.Part, Submission: h.ID, Reading: g.Chain.Read(arrival.Content, arrival.MediaType)})
+		*parts = append(*parts, g.part(h, arrival))
 	}
 	return nil
 }
@@ -462,6 +462,17 @@ func (g *Gateway) Explain(ctx context.Context, office string, id gateway.Submiss
 	return s.MessageID, t.Explain(), nil
 }
 
+// part reads a submission again, by the table that it was first read by.
+func (g *Gateway) part(s store.Submission, a store.Arrival) Part {
+	p := Part{Name: s.Part, Submission: s.ID}
+	if t, ok := g.Chain.Tables.Table(s.Mapping); ok {
+		p.Reading = g.Chain.ReadAs(a.Content, t)
+	} else {
+		p.Reading = g.Chain.Read(a.Content, a.MediaType, g.Own, a.Received)
+	}
+	return p
+}
+
 // translateAgain repeats the translation of a message from its stored sources; the
 // named submission is its first part.
 func (g *Gateway) translateAgain(ctx context.Context, id gateway.MessageID, first string) (*Translation, error) {
@@ -489,7 +500,7 @@ func (g *Gateway) translateAgain(ctx context.Context, id gateway.MessageID, firs
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, Part{Name: s.Part, Submission: s.ID, Reading: g.Chain.Read(a.Content, a.MediaType)})
+		parts = append(parts, g.part(s, a))
 	}
 	scope := g.scope(rt.To)
 	scope.At = m.Created

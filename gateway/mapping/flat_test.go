@@ -1,12 +1,14 @@
 package mapping
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 )
 
@@ -301,5 +303,34 @@ func TestReachingOutwards(t *testing.T) {
 	}
 	if document.Digest(differs.Document) != document.Digest(d) {
 		t.Error("what an inner element says of the outer one changed it")
+	}
+}
+
+// Finding what an element belongs to MUST NOT cost more the more there is.
+func TestSixteenThousandItemsInFlatLists(t *testing.T) {
+	d := parse(t, flatJSON)
+	m := d.GetManifest()
+	m.Consignments = nil
+	for c := range 160 {
+		one := &customsv1.Consignment{
+			TransportDocument: &customsv1.DocumentReference{Id: fmt.Sprint("W", c)},
+			Consignee:         &customsv1.Party{Name: []*customsv1.Text{{Language: "en", Value: fmt.Sprint("Receiver ", c%7)}}},
+		}
+		for i := range uint32(100) {
+			one.Items = append(one.Items, &customsv1.GoodsItem{Sequence: &i, Packages: []*customsv1.Packaging{{Type: "CT"}}})
+		}
+		m.Consignments = append(m.Consignments, one)
+	}
+	tab := flatTable(t)
+	out, _, faults := tab.Encode(d, true)
+	if len(faults) > 0 {
+		t.Fatal(said(faults))
+	}
+	back := tab.Decode(read(t, string(out.Bytes())))
+	if len(back.Faults) > 0 || document.Digest(back.Document) != document.Digest(d) {
+		t.Error("16,000 items do not come back")
+	}
+	if n := strings.Count(string(out.Bytes()), "<Party "); n != 7 {
+		t.Errorf("%d parties, want the 7 different ones", n)
 	}
 }

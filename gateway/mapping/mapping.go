@@ -1,11 +1,13 @@
 // Package mapping owns the tables that translate a partner's document to the
-// canonical document and back, the joins that make one document of several, and the
-// trace of every value. It refuses to judge, release or send what it translates:
-// tables are data, encode and decode are pure, and only Encode makes an Encoded.
+// canonical document and back, the profiles that overlay them, the joins that make one
+// document of several, the splits that make several of one, and the trace of every
+// value. It refuses to judge, release or send what it translates: tables are data,
+// encode and decode are pure, and only Encode makes an Encoded.
 //
 // It is longer than its neighbours because both directions read one compiled row:
-// loading (load, compile, plan, value, convert, times, language), encode, decode,
-// trace and join are files of their own and share nothing but that row.
+// loading (load, profile, compile, plan, value, convert, number, times, language),
+// encode, write, decode, flat, trace, join and split are files of their own and share
+// nothing but that row.
 package mapping
 
 import (

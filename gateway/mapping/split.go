@@ -51,7 +51,6 @@ const (
 )
 
 type splitRow struct {
-	id        string
 	job       partJob
 	to        *document.Path // of ordinal: from an element of list
 	total     *row           // a count or sum
@@ -80,6 +79,9 @@ func (s *Split) ID() string { return versioned(s.name, s.version) }
 
 // Kind returns the kind of document that is split.
 func (s *Split) Kind() string { return s.kind }
+
+// Source returns where the limit comes from.
+func (s *Split) Source() string { return s.source }
 
 // Digest returns the digest of the split's file.
 func (s *Split) Digest() gateway.Digest { return s.digest }

@@ -125,7 +125,7 @@ func (c *splitCompiler) step(path string) (*document.Path, error) {
 
 func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
-	r := &splitRow{id: f.ID, job: partOnly, fixed: f.Const.text, messageID: f.From != ""}
+	r := &splitRow{job: partOnly, fixed: f.Const.text, messageID: f.From != ""}
 	path := func(source string) *document.Path {
 		p, err := document.CompileFor(c.split.kind, source)
 		if err != nil {
