@@ -121,6 +121,7 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
 	}
 	l := &Library{byID: map[string]*Table{}}
 	load := &loader{l, env, lists, map[string]*base{}}
+	l.load = load
 	var mistakes []error
 	var profiles []*profile
 	for _, file := range files {

@@ -27,6 +27,7 @@ type Library struct {
 	byID   map[string]*Table
 	joins  []*Join
 	splits []*Split
+	load   *loader // for tables as they would be
 }
 
 // Table is one version of the mapping of one format. It is safe for concurrent use.
