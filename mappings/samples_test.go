@@ -34,14 +34,18 @@ func official(t *testing.T) string {
 	return dir
 }
 
-// Public test instances of China come back element by element.
-func TestPublicManifestsComeBack(t *testing.T) {
+// Chinese instances, public ones and those made to their pattern, come back element by
+// element.
+func TestChineseSamplesComeBack(t *testing.T) {
 	dir := official(t)
 	if dir == "" {
 		return
 	}
 	d := load(t)
-	for file, id := range map[string]string{"public-MT1401.xml": "cn/mt1401.v1", "public-MT2401.xml": "cn/mt2401.v1"} {
+	for file, id := range map[string]string{
+		"public-MT1401.xml": "cn/mt1401.v1", "public-MT2401.xml": "cn/mt2401.v1", "MT1401-own.xml": "cn/mt1401.v1",
+		"MT4401-laden-entry.xml": "cn/mt4401.v1", "MT4404-empty-exit.xml": "cn/mt4404.v1", "MT4406-emptybox-exit.xml": "cn/mt4406.v1",
+	} {
 		t.Run(file, func(t *testing.T) {
 			raw, err := os.ReadFile(filepath.Join(dir, "samples", "cn", file))
 			if err != nil {
@@ -89,6 +93,8 @@ func TestRussianSamplesAreRead(t *testing.T) {
 	d := load(t)
 	for file, id := range map[string]string{
 		"AutoPreliminary.xml": "ru/auto-preliminary.v1", "Notif_PIResult_ok.xml": "ru/notif-pi-result.v1", "Notif_PIResult_reject.xml": "ru/notif-pi-result.v1",
+		"RWPreliminary.xml": "ru/rw-preliminary.v1", "ReqPI_Delete.xml": "ru/req-pi-delete.v1", "PI_StatusRequest.xml": "ru/pi-status-request.v1",
+		"TDSolution.xml": "ru/td-solution.v1", "NotifArrivalTransit.xml": "ru/notif-arrival-transit.v1", "ESADout_CU_transit.xml": "ru/esadout-transit.v1",
 	} {
 		t.Run(file, func(t *testing.T) {
 			raw, err := os.ReadFile(filepath.Join(dir, "samples", "ru-eaeu", file))
@@ -153,7 +159,11 @@ func TestOfficialDocumentsAreRead(t *testing.T) {
 		return
 	}
 	d := load(t)
-	for id, file := range map[string]string{"ru/auto-preliminary.v1": "AutoPreliminary.xsd", "ru/notif-pi-result.v1": "Notif_PIResult.xsd"} {
+	for id, file := range map[string]string{
+		"ru/auto-preliminary.v1": "AutoPreliminary.xsd", "ru/rw-preliminary.v1": "RWPreliminary.xsd",
+		"ru/notif-pi-result.v1": "Notif_PIResult.xsd", "ru/req-pi-delete.v1": "ReqPI_Delete.xsd", "ru/pi-status-request.v1": "PI_StatusRequest.xsd",
+		"ru/td-solution.v1": "TDSolution.xsd", "ru/notif-arrival-transit.v1": "NotifArrivalTransit.xsd", "ru/esadout-transit.v1": "ESADout_CU.xsd",
+	} {
 		t.Run(id, func(t *testing.T) {
 			d.generated(t, d.table(t, id), os.DirFS(filepath.Join(dir, "official", "ru-fts-5.23.0")), file)
 		})

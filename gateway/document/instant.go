@@ -22,8 +22,12 @@ func ParseInstant(text string) (time.Time, error) {
 }
 
 // FormatInstant writes an RFC 3339 instant with t's offset, and with milliseconds
-// if there are any.
+// if there are any. An offset with seconds, as zones had long ago, has no such form:
+// then the instant is in UTC.
 func FormatInstant(t time.Time) string {
+	if _, offset := t.Zone(); offset%60 != 0 {
+		t = t.UTC()
+	}
 	if t.Nanosecond()/int(time.Millisecond) != 0 {
 		return t.Format("2006-01-02T15:04:05.000Z07:00")
 	}

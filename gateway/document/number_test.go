@@ -74,4 +74,8 @@ func TestInstantsKeepTheirOffset(t *testing.T) {
 	if got := document.FormatInstant(time.Date(2026, 3, 1, 8, 30, 0, 999, time.UTC)); got != "2026-03-01T08:30:00Z" {
 		t.Errorf("less than a millisecond prints as %s", got)
 	}
+	longAgo := time.FixedZone("Shanghai before 1901", 8*3600+5*60+43)
+	if got := document.FormatInstant(time.Date(1900, 1, 1, 8, 5, 43, 0, longAgo)); got != "1900-01-01T00:00:00Z" {
+		t.Errorf("an offset with seconds is written %s", got)
+	}
 }

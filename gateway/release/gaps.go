@@ -137,6 +137,10 @@ func (s sources) of(row mapping.RowInfo) (origin Origin, detail, status string) 
 	switch {
 	case row.Const != "":
 		return Gateway, "constant " + row.Const, ""
+	case row.Refer != "":
+		return Gateway, "reference to " + row.Refer, ""
+	case row.Handle != "":
+		return Gateway, "handle of its own", ""
 	case row.From == "":
 		return Gateway, "position in the list", ""
 	}

@@ -494,6 +494,62 @@ func (VehicleReportKind) EnumDescriptor() ([]byte, []int) {
 	return file_customs_v1_document_proto_rawDescGZIP(), []int{7}
 }
 
+// ArrivalReportKind says what has arrived, or was counted: unspecified, a vehicle at
+// the border.
+type ArrivalReportKind int32
+
+const (
+	ArrivalReportKind_ARRIVAL_REPORT_KIND_UNSPECIFIED ArrivalReportKind = 0
+	// Goods for export have reached the site where they are supervised.
+	ArrivalReportKind_EXPORT_ARRIVAL ArrivalReportKind = 1
+	// Goods were counted as they were unloaded, or as they were loaded.
+	ArrivalReportKind_IMPORT_TALLY ArrivalReportKind = 2
+	ArrivalReportKind_EXPORT_TALLY ArrivalReportKind = 3
+)
+
+// Enum value maps for ArrivalReportKind.
+var (
+	ArrivalReportKind_name = map[int32]string{
+		0: "ARRIVAL_REPORT_KIND_UNSPECIFIED",
+		1: "EXPORT_ARRIVAL",
+		2: "IMPORT_TALLY",
+		3: "EXPORT_TALLY",
+	}
+	ArrivalReportKind_value = map[string]int32{
+		"ARRIVAL_REPORT_KIND_UNSPECIFIED": 0,
+		"EXPORT_ARRIVAL":                  1,
+		"IMPORT_TALLY":                    2,
+		"EXPORT_TALLY":                    3,
+	}
+)
+
+func (x ArrivalReportKind) Enum() *ArrivalReportKind {
+	p := new(ArrivalReportKind)
+	*p = x
+	return p
+}
+
+func (x ArrivalReportKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ArrivalReportKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_customs_v1_document_proto_enumTypes[8].Descriptor()
+}
+
+func (ArrivalReportKind) Type() protoreflect.EnumType {
+	return &file_customs_v1_document_proto_enumTypes[8]
+}
+
+func (x ArrivalReportKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ArrivalReportKind.Descriptor instead.
+func (ArrivalReportKind) EnumDescriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{8}
+}
+
 type Document struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Envelope *Envelope              `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
@@ -3407,14 +3463,16 @@ func (x *Packaging) GetInformation() string {
 type DocumentReference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Canonical list document-kind.
-	Kind          string  `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Id            string  `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	Date          *Date   `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
-	Name          []*Text `protobuf:"bytes,4,rep,name=name,proto3" json:"name,omitempty"`
-	Line          *uint32 `protobuf:"varint,5,opt,name=line,proto3,oneof" json:"line,omitempty"`
-	Office        *Office `protobuf:"bytes,6,opt,name=office,proto3" json:"office,omitempty"`
-	ValidUntil    *Date   `protobuf:"bytes,7,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
-	Place         []*Text `protobuf:"bytes,8,rep,name=place,proto3" json:"place,omitempty"`
+	Kind       string  `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id         string  `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Date       *Date   `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
+	Name       []*Text `protobuf:"bytes,4,rep,name=name,proto3" json:"name,omitempty"`
+	Line       *uint32 `protobuf:"varint,5,opt,name=line,proto3,oneof" json:"line,omitempty"`
+	Office     *Office `protobuf:"bytes,6,opt,name=office,proto3" json:"office,omitempty"`
+	ValidUntil *Date   `protobuf:"bytes,7,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	Place      []*Text `protobuf:"bytes,8,rep,name=place,proto3" json:"place,omitempty"`
+	// Whether and when it is presented, list document-presence.
+	Presented     string `protobuf:"bytes,9,opt,name=presented,proto3" json:"presented,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3505,6 +3563,13 @@ func (x *DocumentReference) GetPlace() []*Text {
 	return nil
 }
 
+func (x *DocumentReference) GetPresented() string {
+	if x != nil {
+		return x.Presented
+	}
+	return ""
+}
+
 // Guarantee secures the duties of a transit.
 type Guarantee struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -3514,7 +3579,9 @@ type Guarantee struct {
 	Guarantor  *Party                 `protobuf:"bytes,4,opt,name=guarantor,proto3" json:"guarantor,omitempty"`
 	ValidUntil *Date                  `protobuf:"bytes,5,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
 	// Id of the supplement to a contract of surety.
-	Supplement    string `protobuf:"bytes,6,opt,name=supplement,proto3" json:"supplement,omitempty"`
+	Supplement string `protobuf:"bytes,6,opt,name=supplement,proto3" json:"supplement,omitempty"`
+	// The measure of security, by the classifier of the administration that takes it.
+	Measure       string `protobuf:"bytes,7,opt,name=measure,proto3" json:"measure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3587,6 +3654,13 @@ func (x *Guarantee) GetValidUntil() *Date {
 func (x *Guarantee) GetSupplement() string {
 	if x != nil {
 		return x.Supplement
+	}
+	return ""
+}
+
+func (x *Guarantee) GetMeasure() string {
+	if x != nil {
+		return x.Measure
 	}
 	return ""
 }
@@ -4162,8 +4236,13 @@ type TransitDeclaration struct {
 	Totals          *Totals                `protobuf:"bytes,10,opt,name=totals,proto3" json:"totals,omitempty"`
 	Consignments    []*Consignment         `protobuf:"bytes,11,rep,name=consignments,proto3" json:"consignments,omitempty"`
 	Signatory       *Person                `protobuf:"bytes,12,opt,name=signatory,proto3" json:"signatory,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The day it was made out and signed.
+	Signed          *Date    `protobuf:"bytes,13,opt,name=signed,proto3" json:"signed,omitempty"`
+	ExpectedArrival *Instant `protobuf:"bytes,14,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	// Language of the texts.
+	Language      string `protobuf:"bytes,15,opt,name=language,proto3" json:"language,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TransitDeclaration) Reset() {
@@ -4278,6 +4357,27 @@ func (x *TransitDeclaration) GetSignatory() *Person {
 		return x.Signatory
 	}
 	return nil
+}
+
+func (x *TransitDeclaration) GetSigned() *Date {
+	if x != nil {
+		return x.Signed
+	}
+	return nil
+}
+
+func (x *TransitDeclaration) GetExpectedArrival() *Instant {
+	if x != nil {
+		return x.ExpectedArrival
+	}
+	return nil
+}
+
+func (x *TransitDeclaration) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
 }
 
 // Manifest is the list of what a vehicle carries: a cargo manifest, a load
@@ -4594,9 +4694,12 @@ type ArrivalReport struct {
 	// When the tally began; at is when it ended.
 	Started *Instant `protobuf:"bytes,13,opt,name=started,proto3" json:"started,omitempty"`
 	// Who tallied and reports.
-	Submitter     *Party `protobuf:"bytes,14,opt,name=submitter,proto3" json:"submitter,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Submitter *Party `protobuf:"bytes,14,opt,name=submitter,proto3" json:"submitter,omitempty"`
+	// Who transmits the report, when that is somebody else.
+	Representative *Party            `protobuf:"bytes,15,opt,name=representative,proto3" json:"representative,omitempty"`
+	Kind           ArrivalReportKind `protobuf:"varint,16,opt,name=kind,proto3,enum=customs.v1.ArrivalReportKind" json:"kind,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ArrivalReport) Reset() {
@@ -4725,6 +4828,20 @@ func (x *ArrivalReport) GetSubmitter() *Party {
 		return x.Submitter
 	}
 	return nil
+}
+
+func (x *ArrivalReport) GetRepresentative() *Party {
+	if x != nil {
+		return x.Representative
+	}
+	return nil
+}
+
+func (x *ArrivalReport) GetKind() ArrivalReportKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ArrivalReportKind_ARRIVAL_REPORT_KIND_UNSPECIFIED
 }
 
 // InspectionResult is the outcome of a control.
@@ -5797,12 +5914,12 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\avehicle\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b(R\avehicle\x12)\n" +
 	"\x05since\x18\x02 \x01(\v2\x13.customs.v1.InstantR\x05since\x12*\n" +
 	"\x06office\x18\x03 \x01(\v2\x12.customs.v1.OfficeR\x06office\x122\n" +
-	"\x06reason\x18\x04 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x06reason\"\x95\x01\n" +
+	"\x06reason\x18\x04 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x06reason\"\xa0\x01\n" +
 	"\x04Seal\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xa2\xbb\x18\x06\b#:\x02IDR\x02id\x12\x1e\n" +
-	"\x06agency\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\x06agency\x12\x1a\n" +
-	"\x04kind\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\b\x02R\x04kind\x125\n" +
+	"\x06agency\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\x06agency\x12%\n" +
+	"\x04kind\x18\x03 \x01(\tB\x11\xa2\xbb\x18\r\b\x02*\tseal-kindR\x04kind\x125\n" +
 	"\x06events\x18\x04 \x03(\v2\x15.customs.v1.SealEventB\x06\xa2\xbb\x18\x02 2R\x06events\"\xa5\x01\n" +
 	"\tSealEvent\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.customs.v1.SealEventKindR\x04kind\x12*\n" +
@@ -5903,7 +6020,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x05marks\x18\x03 \x01(\tB\a\xa2\xbb\x18\x03\b\x80\x04R\x05marks\x124\n" +
 	"\bpresence\x18\x04 \x01(\tB\x18\xa2\xbb\x18\x14\b\x01*\x10package-presenceR\bpresence\x12=\n" +
 	"\vinformation\x18\x05 \x01(\tB\x1b\xa2\xbb\x18\x17\b\x01*\x13package-informationR\vinformationB\v\n" +
-	"\t_quantity\"\xed\x02\n" +
+	"\t_quantity\"\xa6\x03\n" +
 	"\x11DocumentReference\x123\n" +
 	"\x04kind\x18\x01 \x01(\tB\x1f\xa2\xbb\x18\x1b\b\x05*\rdocument-kind:\bTypeCodeR\x04kind\x12\x1a\n" +
 	"\x02id\x18\x02 \x01(\tB\n" +
@@ -5914,8 +6031,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x06office\x18\x06 \x01(\v2\x12.customs.v1.OfficeR\x06office\x121\n" +
 	"\vvalid_until\x18\a \x01(\v2\x10.customs.v1.DateR\n" +
 	"validUntil\x120\n" +
-	"\x05place\x18\b \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x05placeB\a\n" +
-	"\x05_line\"\xb9\x02\n" +
+	"\x05place\x18\b \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x05place\x127\n" +
+	"\tpresented\x18\t \x01(\tB\x19\xa2\xbb\x18\x15\b\x01*\x11document-presenceR\tpresentedB\a\n" +
+	"\x05_line\"\xdb\x02\n" +
 	"\tGuarantee\x12*\n" +
 	"\x04kind\x18\x01 \x01(\tB\x16\xa2\xbb\x18\x12\b\x03*\x0eguarantee-kindR\x04kind\x121\n" +
 	"\treference\x18\x02 \x01(\tB\x13\xa2\xbb\x18\x0f\b2:\vReferenceIDR\treference\x121\n" +
@@ -5926,7 +6044,8 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"validUntil\x12&\n" +
 	"\n" +
 	"supplement\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\n" +
-	"supplement\"\x8f\x01\n" +
+	"supplement\x12 \n" +
+	"\ameasure\x18\a \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\ameasure\"\x8f\x01\n" +
 	"\x03Tir\x12\x1e\n" +
 	"\x06carnet\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b\vR\x06carnet\x12\x1e\n" +
 	"\x06holder\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b\x12R\x06holder\x12\x17\n" +
@@ -5990,7 +6109,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\ventry_place\x18\x19 \x01(\v2\x14.customs.v1.LocationR\n" +
 	"entryPlaceB\x17\n" +
 	"\x15_declarant_is_carrierB\x10\n" +
-	"\x0e_same_vehicles\"\x84\x06\n" +
+	"\x0e_same_vehicles\"\x92\a\n" +
 	"\x12TransitDeclaration\x12B\n" +
 	"\fregistration\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\fregistration\x12-\n" +
 	"\atransit\x18\x02 \x01(\v2\x13.customs.v1.TransitR\atransit\x12=\n" +
@@ -6005,7 +6124,10 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x06totals\x18\n" +
 	" \x01(\v2\x12.customs.v1.TotalsR\x06totals\x12Q\n" +
 	"\fconsignments\x18\v \x03(\v2\x17.customs.v1.ConsignmentB\x14\xa2\xbb\x18\x10 \x88'2\vConsignmentR\fconsignments\x128\n" +
-	"\tsignatory\x18\f \x01(\v2\x12.customs.v1.PersonB\x06\xa2\xbb\x18\x02@\x01R\tsignatory\"\x87\a\n" +
+	"\tsignatory\x18\f \x01(\v2\x12.customs.v1.PersonB\x06\xa2\xbb\x18\x02@\x01R\tsignatory\x12(\n" +
+	"\x06signed\x18\r \x01(\v2\x10.customs.v1.DateR\x06signed\x12>\n" +
+	"\x10expected_arrival\x18\x0e \x01(\v2\x13.customs.v1.InstantR\x0fexpectedArrival\x12\"\n" +
+	"\blanguage\x18\x0f \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\"\x87\a\n" +
 	"\bManifest\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12;\n" +
 	"\tdirection\x18\x02 \x01(\x0e2\x1d.customs.v1.ManifestDirectionR\tdirection\x12*\n" +
@@ -6038,7 +6160,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tunloading\x18\n" +
 	" \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x12#\n" +
 	"\x02at\x18\v \x01(\v2\x13.customs.v1.InstantR\x02at\x124\n" +
-	"\aremarks\x18\f \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xa8\x06\n" +
+	"\aremarks\x18\f \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xb4\a\n" +
 	"\rArrivalReport\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12#\n" +
@@ -6055,7 +6177,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\aloading\x18\v \x01(\v2\x14.customs.v1.LocationB\x15\xa2\xbb\x18\x112\x0fLoadingLocationR\aloading\x12K\n" +
 	"\tunloading\x18\f \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x12-\n" +
 	"\astarted\x18\r \x01(\v2\x13.customs.v1.InstantR\astarted\x12B\n" +
-	"\tsubmitter\x18\x0e \x01(\v2\x11.customs.v1.PartyB\x11\xa2\xbb\x18\r2\tSubmitter@\x01R\tsubmitterB\n" +
+	"\tsubmitter\x18\x0e \x01(\v2\x11.customs.v1.PartyB\x11\xa2\xbb\x18\r2\tSubmitter@\x01R\tsubmitter\x12W\n" +
+	"\x0erepresentative\x18\x0f \x01(\v2\x11.customs.v1.PartyB\x1c\xa2\xbb\x18\x182\x14RepresentativePerson@\x01R\x0erepresentative\x121\n" +
+	"\x04kind\x18\x10 \x01(\x0e2\x1d.customs.v1.ArrivalReportKindR\x04kindB\n" +
 	"\n" +
 	"\b_partial\"\xd8\x03\n" +
 	"\x10InspectionResult\x12/\n" +
@@ -6210,7 +6334,12 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\n" +
 	"EMPTY_EXIT\x10\x04\x12\x19\n" +
 	"\x15EMPTY_CONTAINER_ENTRY\x10\x05\x12\x18\n" +
-	"\x14EMPTY_CONTAINER_EXIT\x10\x06B2Z0customs.example/gateway/api/customs/v1;customsv1b\x06proto3"
+	"\x14EMPTY_CONTAINER_EXIT\x10\x06*p\n" +
+	"\x11ArrivalReportKind\x12#\n" +
+	"\x1fARRIVAL_REPORT_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eEXPORT_ARRIVAL\x10\x01\x12\x10\n" +
+	"\fIMPORT_TALLY\x10\x02\x12\x10\n" +
+	"\fEXPORT_TALLY\x10\x03B2Z0customs.example/gateway/api/customs/v1;customsv1b\x06proto3"
 
 var (
 	file_customs_v1_document_proto_rawDescOnce sync.Once
@@ -6224,7 +6353,7 @@ func file_customs_v1_document_proto_rawDescGZIP() []byte {
 	return file_customs_v1_document_proto_rawDescData
 }
 
-var file_customs_v1_document_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_customs_v1_document_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
 var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_customs_v1_document_proto_goTypes = []any{
 	(FunctionCode)(0),               // 0: customs.v1.FunctionCode
@@ -6235,285 +6364,290 @@ var file_customs_v1_document_proto_goTypes = []any{
 	(SealEventKind)(0),              // 5: customs.v1.SealEventKind
 	(ManifestDirection)(0),          // 6: customs.v1.ManifestDirection
 	(VehicleReportKind)(0),          // 7: customs.v1.VehicleReportKind
-	(*Document)(nil),                // 8: customs.v1.Document
-	(*Envelope)(nil),                // 9: customs.v1.Envelope
-	(*Reference)(nil),               // 10: customs.v1.Reference
-	(*HeaderValue)(nil),             // 11: customs.v1.HeaderValue
-	(*Decimal)(nil),                 // 12: customs.v1.Decimal
-	(*Instant)(nil),                 // 13: customs.v1.Instant
-	(*Date)(nil),                    // 14: customs.v1.Date
-	(*Text)(nil),                    // 15: customs.v1.Text
-	(*Money)(nil),                   // 16: customs.v1.Money
-	(*Weight)(nil),                  // 17: customs.v1.Weight
-	(*Measure)(nil),                 // 18: customs.v1.Measure
-	(*Office)(nil),                  // 19: customs.v1.Office
-	(*Party)(nil),                   // 20: customs.v1.Party
-	(*PartyId)(nil),                 // 21: customs.v1.PartyId
-	(*Address)(nil),                 // 22: customs.v1.Address
-	(*Communication)(nil),           // 23: customs.v1.Communication
-	(*Contact)(nil),                 // 24: customs.v1.Contact
-	(*Person)(nil),                  // 25: customs.v1.Person
-	(*Transport)(nil),               // 26: customs.v1.Transport
-	(*Vehicle)(nil),                 // 27: customs.v1.Vehicle
-	(*ItineraryPoint)(nil),          // 28: customs.v1.ItineraryPoint
-	(*LoadUnit)(nil),                // 29: customs.v1.LoadUnit
-	(*Assignment)(nil),              // 30: customs.v1.Assignment
-	(*Seal)(nil),                    // 31: customs.v1.Seal
-	(*SealEvent)(nil),               // 32: customs.v1.SealEvent
-	(*Totals)(nil),                  // 33: customs.v1.Totals
-	(*Consignment)(nil),             // 34: customs.v1.Consignment
-	(*Location)(nil),                // 35: customs.v1.Location
-	(*GoodsItem)(nil),               // 36: customs.v1.GoodsItem
-	(*Classification)(nil),          // 37: customs.v1.Classification
-	(*DangerousGoods)(nil),          // 38: customs.v1.DangerousGoods
-	(*Packaging)(nil),               // 39: customs.v1.Packaging
-	(*DocumentReference)(nil),       // 40: customs.v1.DocumentReference
-	(*Guarantee)(nil),               // 41: customs.v1.Guarantee
-	(*Tir)(nil),                     // 42: customs.v1.Tir
-	(*Transit)(nil),                 // 43: customs.v1.Transit
-	(*RegistrationNumber)(nil),      // 44: customs.v1.RegistrationNumber
-	(*ControlledItem)(nil),          // 45: customs.v1.ControlledItem
-	(*PreArrivalNotice)(nil),        // 46: customs.v1.PreArrivalNotice
-	(*TransitDeclaration)(nil),      // 47: customs.v1.TransitDeclaration
-	(*Manifest)(nil),                // 48: customs.v1.Manifest
-	(*VehicleReport)(nil),           // 49: customs.v1.VehicleReport
-	(*ArrivalReport)(nil),           // 50: customs.v1.ArrivalReport
-	(*InspectionResult)(nil),        // 51: customs.v1.InspectionResult
-	(*TransitEvent)(nil),            // 52: customs.v1.TransitEvent
-	(*Answer)(nil),                  // 53: customs.v1.Answer
-	(*AnswerResult)(nil),            // 54: customs.v1.AnswerResult
-	(*Cancellation)(nil),            // 55: customs.v1.Cancellation
-	(*GoodsDeclarationExtract)(nil), // 56: customs.v1.GoodsDeclarationExtract
-	(*StatusQuery)(nil),             // 57: customs.v1.StatusQuery
-	(*PermitQuery)(nil),             // 58: customs.v1.PermitQuery
-	(*PermitAnswer)(nil),            // 59: customs.v1.PermitAnswer
+	(ArrivalReportKind)(0),          // 8: customs.v1.ArrivalReportKind
+	(*Document)(nil),                // 9: customs.v1.Document
+	(*Envelope)(nil),                // 10: customs.v1.Envelope
+	(*Reference)(nil),               // 11: customs.v1.Reference
+	(*HeaderValue)(nil),             // 12: customs.v1.HeaderValue
+	(*Decimal)(nil),                 // 13: customs.v1.Decimal
+	(*Instant)(nil),                 // 14: customs.v1.Instant
+	(*Date)(nil),                    // 15: customs.v1.Date
+	(*Text)(nil),                    // 16: customs.v1.Text
+	(*Money)(nil),                   // 17: customs.v1.Money
+	(*Weight)(nil),                  // 18: customs.v1.Weight
+	(*Measure)(nil),                 // 19: customs.v1.Measure
+	(*Office)(nil),                  // 20: customs.v1.Office
+	(*Party)(nil),                   // 21: customs.v1.Party
+	(*PartyId)(nil),                 // 22: customs.v1.PartyId
+	(*Address)(nil),                 // 23: customs.v1.Address
+	(*Communication)(nil),           // 24: customs.v1.Communication
+	(*Contact)(nil),                 // 25: customs.v1.Contact
+	(*Person)(nil),                  // 26: customs.v1.Person
+	(*Transport)(nil),               // 27: customs.v1.Transport
+	(*Vehicle)(nil),                 // 28: customs.v1.Vehicle
+	(*ItineraryPoint)(nil),          // 29: customs.v1.ItineraryPoint
+	(*LoadUnit)(nil),                // 30: customs.v1.LoadUnit
+	(*Assignment)(nil),              // 31: customs.v1.Assignment
+	(*Seal)(nil),                    // 32: customs.v1.Seal
+	(*SealEvent)(nil),               // 33: customs.v1.SealEvent
+	(*Totals)(nil),                  // 34: customs.v1.Totals
+	(*Consignment)(nil),             // 35: customs.v1.Consignment
+	(*Location)(nil),                // 36: customs.v1.Location
+	(*GoodsItem)(nil),               // 37: customs.v1.GoodsItem
+	(*Classification)(nil),          // 38: customs.v1.Classification
+	(*DangerousGoods)(nil),          // 39: customs.v1.DangerousGoods
+	(*Packaging)(nil),               // 40: customs.v1.Packaging
+	(*DocumentReference)(nil),       // 41: customs.v1.DocumentReference
+	(*Guarantee)(nil),               // 42: customs.v1.Guarantee
+	(*Tir)(nil),                     // 43: customs.v1.Tir
+	(*Transit)(nil),                 // 44: customs.v1.Transit
+	(*RegistrationNumber)(nil),      // 45: customs.v1.RegistrationNumber
+	(*ControlledItem)(nil),          // 46: customs.v1.ControlledItem
+	(*PreArrivalNotice)(nil),        // 47: customs.v1.PreArrivalNotice
+	(*TransitDeclaration)(nil),      // 48: customs.v1.TransitDeclaration
+	(*Manifest)(nil),                // 49: customs.v1.Manifest
+	(*VehicleReport)(nil),           // 50: customs.v1.VehicleReport
+	(*ArrivalReport)(nil),           // 51: customs.v1.ArrivalReport
+	(*InspectionResult)(nil),        // 52: customs.v1.InspectionResult
+	(*TransitEvent)(nil),            // 53: customs.v1.TransitEvent
+	(*Answer)(nil),                  // 54: customs.v1.Answer
+	(*AnswerResult)(nil),            // 55: customs.v1.AnswerResult
+	(*Cancellation)(nil),            // 56: customs.v1.Cancellation
+	(*GoodsDeclarationExtract)(nil), // 57: customs.v1.GoodsDeclarationExtract
+	(*StatusQuery)(nil),             // 58: customs.v1.StatusQuery
+	(*PermitQuery)(nil),             // 59: customs.v1.PermitQuery
+	(*PermitAnswer)(nil),            // 60: customs.v1.PermitAnswer
 }
 var file_customs_v1_document_proto_depIdxs = []int32{
-	9,   // 0: customs.v1.Document.envelope:type_name -> customs.v1.Envelope
-	46,  // 1: customs.v1.Document.pre_arrival_notice:type_name -> customs.v1.PreArrivalNotice
-	47,  // 2: customs.v1.Document.transit_declaration:type_name -> customs.v1.TransitDeclaration
-	48,  // 3: customs.v1.Document.manifest:type_name -> customs.v1.Manifest
-	49,  // 4: customs.v1.Document.vehicle_report:type_name -> customs.v1.VehicleReport
-	50,  // 5: customs.v1.Document.arrival_report:type_name -> customs.v1.ArrivalReport
-	51,  // 6: customs.v1.Document.inspection_result:type_name -> customs.v1.InspectionResult
-	52,  // 7: customs.v1.Document.transit_event:type_name -> customs.v1.TransitEvent
-	53,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
-	55,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
-	56,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
-	57,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
-	58,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
-	59,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
-	13,  // 14: customs.v1.Envelope.issued:type_name -> customs.v1.Instant
+	10,  // 0: customs.v1.Document.envelope:type_name -> customs.v1.Envelope
+	47,  // 1: customs.v1.Document.pre_arrival_notice:type_name -> customs.v1.PreArrivalNotice
+	48,  // 2: customs.v1.Document.transit_declaration:type_name -> customs.v1.TransitDeclaration
+	49,  // 3: customs.v1.Document.manifest:type_name -> customs.v1.Manifest
+	50,  // 4: customs.v1.Document.vehicle_report:type_name -> customs.v1.VehicleReport
+	51,  // 5: customs.v1.Document.arrival_report:type_name -> customs.v1.ArrivalReport
+	52,  // 6: customs.v1.Document.inspection_result:type_name -> customs.v1.InspectionResult
+	53,  // 7: customs.v1.Document.transit_event:type_name -> customs.v1.TransitEvent
+	54,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
+	56,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
+	57,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
+	58,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
+	59,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
+	60,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
+	14,  // 14: customs.v1.Envelope.issued:type_name -> customs.v1.Instant
 	0,   // 15: customs.v1.Envelope.function:type_name -> customs.v1.FunctionCode
-	10,  // 16: customs.v1.Envelope.references:type_name -> customs.v1.Reference
-	11,  // 17: customs.v1.Envelope.header:type_name -> customs.v1.HeaderValue
+	11,  // 16: customs.v1.Envelope.references:type_name -> customs.v1.Reference
+	12,  // 17: customs.v1.Envelope.header:type_name -> customs.v1.HeaderValue
 	1,   // 18: customs.v1.Reference.kind:type_name -> customs.v1.ReferenceKind
-	14,  // 19: customs.v1.Reference.date:type_name -> customs.v1.Date
-	12,  // 20: customs.v1.Money.amount:type_name -> customs.v1.Decimal
-	12,  // 21: customs.v1.Weight.kilograms:type_name -> customs.v1.Decimal
+	15,  // 19: customs.v1.Reference.date:type_name -> customs.v1.Date
+	13,  // 20: customs.v1.Money.amount:type_name -> customs.v1.Decimal
+	13,  // 21: customs.v1.Weight.kilograms:type_name -> customs.v1.Decimal
 	2,   // 22: customs.v1.Weight.method:type_name -> customs.v1.WeightMethod
-	12,  // 23: customs.v1.Measure.quantity:type_name -> customs.v1.Decimal
-	15,  // 24: customs.v1.Office.name:type_name -> customs.v1.Text
-	15,  // 25: customs.v1.Office.checkpoint_name:type_name -> customs.v1.Text
-	15,  // 26: customs.v1.Party.name:type_name -> customs.v1.Text
-	21,  // 27: customs.v1.Party.ids:type_name -> customs.v1.PartyId
-	22,  // 28: customs.v1.Party.addresses:type_name -> customs.v1.Address
-	23,  // 29: customs.v1.Party.communications:type_name -> customs.v1.Communication
-	24,  // 30: customs.v1.Party.contacts:type_name -> customs.v1.Contact
-	15,  // 31: customs.v1.Party.short_name:type_name -> customs.v1.Text
-	15,  // 32: customs.v1.Address.line:type_name -> customs.v1.Text
-	23,  // 33: customs.v1.Contact.communications:type_name -> customs.v1.Communication
-	27,  // 34: customs.v1.Transport.vehicles:type_name -> customs.v1.Vehicle
-	25,  // 35: customs.v1.Transport.crew:type_name -> customs.v1.Person
-	17,  // 36: customs.v1.Transport.gross_mass:type_name -> customs.v1.Weight
-	28,  // 37: customs.v1.Transport.itinerary:type_name -> customs.v1.ItineraryPoint
-	40,  // 38: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
+	13,  // 23: customs.v1.Measure.quantity:type_name -> customs.v1.Decimal
+	16,  // 24: customs.v1.Office.name:type_name -> customs.v1.Text
+	16,  // 25: customs.v1.Office.checkpoint_name:type_name -> customs.v1.Text
+	16,  // 26: customs.v1.Party.name:type_name -> customs.v1.Text
+	22,  // 27: customs.v1.Party.ids:type_name -> customs.v1.PartyId
+	23,  // 28: customs.v1.Party.addresses:type_name -> customs.v1.Address
+	24,  // 29: customs.v1.Party.communications:type_name -> customs.v1.Communication
+	25,  // 30: customs.v1.Party.contacts:type_name -> customs.v1.Contact
+	16,  // 31: customs.v1.Party.short_name:type_name -> customs.v1.Text
+	16,  // 32: customs.v1.Address.line:type_name -> customs.v1.Text
+	24,  // 33: customs.v1.Contact.communications:type_name -> customs.v1.Communication
+	28,  // 34: customs.v1.Transport.vehicles:type_name -> customs.v1.Vehicle
+	26,  // 35: customs.v1.Transport.crew:type_name -> customs.v1.Person
+	18,  // 36: customs.v1.Transport.gross_mass:type_name -> customs.v1.Weight
+	29,  // 37: customs.v1.Transport.itinerary:type_name -> customs.v1.ItineraryPoint
+	41,  // 38: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
 	3,   // 39: customs.v1.Vehicle.role:type_name -> customs.v1.VehicleRole
-	17,  // 40: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
-	20,  // 41: customs.v1.Vehicle.owner:type_name -> customs.v1.Party
-	15,  // 42: customs.v1.ItineraryPoint.place:type_name -> customs.v1.Text
-	19,  // 43: customs.v1.ItineraryPoint.office:type_name -> customs.v1.Office
-	14,  // 44: customs.v1.ItineraryPoint.date:type_name -> customs.v1.Date
+	18,  // 40: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
+	21,  // 41: customs.v1.Vehicle.owner:type_name -> customs.v1.Party
+	16,  // 42: customs.v1.ItineraryPoint.place:type_name -> customs.v1.Text
+	20,  // 43: customs.v1.ItineraryPoint.office:type_name -> customs.v1.Office
+	15,  // 44: customs.v1.ItineraryPoint.date:type_name -> customs.v1.Date
 	4,   // 45: customs.v1.LoadUnit.kind:type_name -> customs.v1.LoadUnitKind
-	17,  // 46: customs.v1.LoadUnit.tare:type_name -> customs.v1.Weight
-	31,  // 47: customs.v1.LoadUnit.seals:type_name -> customs.v1.Seal
-	30,  // 48: customs.v1.LoadUnit.assignments:type_name -> customs.v1.Assignment
-	15,  // 49: customs.v1.LoadUnit.remarks:type_name -> customs.v1.Text
-	13,  // 50: customs.v1.Assignment.since:type_name -> customs.v1.Instant
-	19,  // 51: customs.v1.Assignment.office:type_name -> customs.v1.Office
-	15,  // 52: customs.v1.Assignment.reason:type_name -> customs.v1.Text
-	32,  // 53: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
+	18,  // 46: customs.v1.LoadUnit.tare:type_name -> customs.v1.Weight
+	32,  // 47: customs.v1.LoadUnit.seals:type_name -> customs.v1.Seal
+	31,  // 48: customs.v1.LoadUnit.assignments:type_name -> customs.v1.Assignment
+	16,  // 49: customs.v1.LoadUnit.remarks:type_name -> customs.v1.Text
+	14,  // 50: customs.v1.Assignment.since:type_name -> customs.v1.Instant
+	20,  // 51: customs.v1.Assignment.office:type_name -> customs.v1.Office
+	16,  // 52: customs.v1.Assignment.reason:type_name -> customs.v1.Text
+	33,  // 53: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
 	5,   // 54: customs.v1.SealEvent.kind:type_name -> customs.v1.SealEventKind
-	19,  // 55: customs.v1.SealEvent.office:type_name -> customs.v1.Office
-	13,  // 56: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
-	17,  // 57: customs.v1.Totals.gross_mass:type_name -> customs.v1.Weight
-	16,  // 58: customs.v1.Totals.value:type_name -> customs.v1.Money
-	18,  // 59: customs.v1.Totals.volume:type_name -> customs.v1.Measure
-	17,  // 60: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
-	40,  // 61: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
-	33,  // 62: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
-	20,  // 63: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
-	20,  // 64: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
-	20,  // 65: customs.v1.Consignment.notify:type_name -> customs.v1.Party
-	20,  // 66: customs.v1.Consignment.seller:type_name -> customs.v1.Party
-	20,  // 67: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
-	35,  // 68: customs.v1.Consignment.loading:type_name -> customs.v1.Location
-	35,  // 69: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
-	35,  // 70: customs.v1.Consignment.destination:type_name -> customs.v1.Location
-	36,  // 71: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
-	20,  // 72: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
-	20,  // 73: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
-	24,  // 74: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
-	19,  // 75: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
-	40,  // 76: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
-	43,  // 77: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
-	31,  // 78: customs.v1.Consignment.seals:type_name -> customs.v1.Seal
-	15,  // 79: customs.v1.Location.name:type_name -> customs.v1.Text
-	19,  // 80: customs.v1.Location.office:type_name -> customs.v1.Office
-	13,  // 81: customs.v1.Location.at:type_name -> customs.v1.Instant
-	14,  // 82: customs.v1.Location.date:type_name -> customs.v1.Date
-	22,  // 83: customs.v1.Location.address:type_name -> customs.v1.Address
-	15,  // 84: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
-	15,  // 85: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
-	37,  // 86: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
-	17,  // 87: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
-	17,  // 88: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
-	18,  // 89: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
-	39,  // 90: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
-	16,  // 91: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
-	40,  // 92: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
-	40,  // 93: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
-	38,  // 94: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
-	14,  // 95: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
-	15,  // 96: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
-	19,  // 97: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
-	14,  // 98: customs.v1.DocumentReference.valid_until:type_name -> customs.v1.Date
-	15,  // 99: customs.v1.DocumentReference.place:type_name -> customs.v1.Text
-	16,  // 100: customs.v1.Guarantee.amount:type_name -> customs.v1.Money
-	20,  // 101: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
-	14,  // 102: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
-	19,  // 103: customs.v1.Transit.destination:type_name -> customs.v1.Office
-	42,  // 104: customs.v1.Transit.tir:type_name -> customs.v1.Tir
-	41,  // 105: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
-	14,  // 106: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
-	35,  // 107: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
-	27,  // 108: customs.v1.Transit.vehicles:type_name -> customs.v1.Vehicle
-	14,  // 109: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
-	15,  // 110: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
-	19,  // 111: customs.v1.PreArrivalNotice.exit_office:type_name -> customs.v1.Office
-	19,  // 112: customs.v1.PreArrivalNotice.entry_office:type_name -> customs.v1.Office
-	20,  // 113: customs.v1.PreArrivalNotice.declarant:type_name -> customs.v1.Party
-	20,  // 114: customs.v1.PreArrivalNotice.carrier:type_name -> customs.v1.Party
-	20,  // 115: customs.v1.PreArrivalNotice.agent:type_name -> customs.v1.Party
-	20,  // 116: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
-	26,  // 117: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
-	29,  // 118: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
-	43,  // 119: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
-	33,  // 120: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
-	34,  // 121: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
-	45,  // 122: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
-	13,  // 123: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
-	13,  // 124: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
-	44,  // 125: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
-	44,  // 126: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
-	15,  // 127: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
-	35,  // 128: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
-	35,  // 129: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
-	44,  // 130: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
-	43,  // 131: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
-	19,  // 132: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
-	19,  // 133: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
-	19,  // 134: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
-	20,  // 135: customs.v1.TransitDeclaration.declarant:type_name -> customs.v1.Party
-	20,  // 136: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
-	26,  // 137: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
-	29,  // 138: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
-	33,  // 139: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
-	34,  // 140: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
-	25,  // 141: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
-	6,   // 142: customs.v1.Manifest.direction:type_name -> customs.v1.ManifestDirection
-	19,  // 143: customs.v1.Manifest.office:type_name -> customs.v1.Office
-	19,  // 144: customs.v1.Manifest.partner_office:type_name -> customs.v1.Office
-	20,  // 145: customs.v1.Manifest.carrier:type_name -> customs.v1.Party
-	20,  // 146: customs.v1.Manifest.agent:type_name -> customs.v1.Party
-	20,  // 147: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
-	26,  // 148: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
-	29,  // 149: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
-	33,  // 150: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
-	34,  // 151: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
-	35,  // 152: customs.v1.Manifest.loading:type_name -> customs.v1.Location
-	35,  // 153: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
-	15,  // 154: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
-	13,  // 155: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
-	7,   // 156: customs.v1.VehicleReport.kind:type_name -> customs.v1.VehicleReportKind
-	19,  // 157: customs.v1.VehicleReport.office:type_name -> customs.v1.Office
-	20,  // 158: customs.v1.VehicleReport.carrier:type_name -> customs.v1.Party
-	20,  // 159: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
-	26,  // 160: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
-	29,  // 161: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
-	35,  // 162: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
-	35,  // 163: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
-	13,  // 164: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
-	15,  // 165: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
-	19,  // 166: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
-	13,  // 167: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
-	26,  // 168: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
-	29,  // 169: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
-	33,  // 170: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
-	15,  // 171: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
-	34,  // 172: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
-	35,  // 173: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
-	35,  // 174: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
-	13,  // 175: customs.v1.ArrivalReport.started:type_name -> customs.v1.Instant
-	20,  // 176: customs.v1.ArrivalReport.submitter:type_name -> customs.v1.Party
-	10,  // 177: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
-	19,  // 178: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
-	13,  // 179: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
-	15,  // 180: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
-	29,  // 181: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
-	40,  // 182: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
-	44,  // 183: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
-	19,  // 184: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
-	13,  // 185: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
-	14,  // 186: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
-	42,  // 187: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
-	15,  // 188: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
-	19,  // 189: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
-	14,  // 190: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
-	14,  // 191: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
-	41,  // 192: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
-	25,  // 193: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
-	20,  // 194: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
-	26,  // 195: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
-	54,  // 196: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
-	44,  // 197: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
-	19,  // 198: customs.v1.Answer.office:type_name -> customs.v1.Office
-	13,  // 199: customs.v1.Answer.registered:type_name -> customs.v1.Instant
-	42,  // 200: customs.v1.Answer.tir:type_name -> customs.v1.Tir
-	10,  // 201: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
-	42,  // 202: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
-	15,  // 203: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
-	44,  // 204: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
-	20,  // 205: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
-	20,  // 206: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
-	33,  // 207: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
-	36,  // 208: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
-	40,  // 209: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
-	19,  // 210: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
-	20,  // 211: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
-	37,  // 212: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
-	15,  // 213: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
-	54,  // 214: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
-	44,  // 215: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
-	19,  // 216: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
-	13,  // 217: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
-	40,  // 218: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
-	15,  // 219: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
-	220, // [220:220] is the sub-list for method output_type
-	220, // [220:220] is the sub-list for method input_type
-	220, // [220:220] is the sub-list for extension type_name
-	220, // [220:220] is the sub-list for extension extendee
-	0,   // [0:220] is the sub-list for field type_name
+	20,  // 55: customs.v1.SealEvent.office:type_name -> customs.v1.Office
+	14,  // 56: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
+	18,  // 57: customs.v1.Totals.gross_mass:type_name -> customs.v1.Weight
+	17,  // 58: customs.v1.Totals.value:type_name -> customs.v1.Money
+	19,  // 59: customs.v1.Totals.volume:type_name -> customs.v1.Measure
+	18,  // 60: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
+	41,  // 61: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
+	34,  // 62: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
+	21,  // 63: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
+	21,  // 64: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
+	21,  // 65: customs.v1.Consignment.notify:type_name -> customs.v1.Party
+	21,  // 66: customs.v1.Consignment.seller:type_name -> customs.v1.Party
+	21,  // 67: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
+	36,  // 68: customs.v1.Consignment.loading:type_name -> customs.v1.Location
+	36,  // 69: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
+	36,  // 70: customs.v1.Consignment.destination:type_name -> customs.v1.Location
+	37,  // 71: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
+	21,  // 72: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
+	21,  // 73: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
+	25,  // 74: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
+	20,  // 75: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
+	41,  // 76: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
+	44,  // 77: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
+	32,  // 78: customs.v1.Consignment.seals:type_name -> customs.v1.Seal
+	16,  // 79: customs.v1.Location.name:type_name -> customs.v1.Text
+	20,  // 80: customs.v1.Location.office:type_name -> customs.v1.Office
+	14,  // 81: customs.v1.Location.at:type_name -> customs.v1.Instant
+	15,  // 82: customs.v1.Location.date:type_name -> customs.v1.Date
+	23,  // 83: customs.v1.Location.address:type_name -> customs.v1.Address
+	16,  // 84: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
+	16,  // 85: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
+	38,  // 86: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
+	18,  // 87: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
+	18,  // 88: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
+	19,  // 89: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
+	40,  // 90: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
+	17,  // 91: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
+	41,  // 92: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
+	41,  // 93: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
+	39,  // 94: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
+	15,  // 95: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
+	16,  // 96: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
+	20,  // 97: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
+	15,  // 98: customs.v1.DocumentReference.valid_until:type_name -> customs.v1.Date
+	16,  // 99: customs.v1.DocumentReference.place:type_name -> customs.v1.Text
+	17,  // 100: customs.v1.Guarantee.amount:type_name -> customs.v1.Money
+	21,  // 101: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
+	15,  // 102: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
+	20,  // 103: customs.v1.Transit.destination:type_name -> customs.v1.Office
+	43,  // 104: customs.v1.Transit.tir:type_name -> customs.v1.Tir
+	42,  // 105: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
+	15,  // 106: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
+	36,  // 107: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
+	28,  // 108: customs.v1.Transit.vehicles:type_name -> customs.v1.Vehicle
+	15,  // 109: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
+	16,  // 110: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
+	20,  // 111: customs.v1.PreArrivalNotice.exit_office:type_name -> customs.v1.Office
+	20,  // 112: customs.v1.PreArrivalNotice.entry_office:type_name -> customs.v1.Office
+	21,  // 113: customs.v1.PreArrivalNotice.declarant:type_name -> customs.v1.Party
+	21,  // 114: customs.v1.PreArrivalNotice.carrier:type_name -> customs.v1.Party
+	21,  // 115: customs.v1.PreArrivalNotice.agent:type_name -> customs.v1.Party
+	21,  // 116: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
+	27,  // 117: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
+	30,  // 118: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
+	44,  // 119: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
+	34,  // 120: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
+	35,  // 121: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
+	46,  // 122: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
+	14,  // 123: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
+	14,  // 124: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
+	45,  // 125: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
+	45,  // 126: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
+	16,  // 127: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
+	36,  // 128: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
+	36,  // 129: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
+	45,  // 130: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
+	44,  // 131: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
+	20,  // 132: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
+	20,  // 133: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
+	20,  // 134: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
+	21,  // 135: customs.v1.TransitDeclaration.declarant:type_name -> customs.v1.Party
+	21,  // 136: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
+	27,  // 137: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
+	30,  // 138: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
+	34,  // 139: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
+	35,  // 140: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
+	26,  // 141: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
+	15,  // 142: customs.v1.TransitDeclaration.signed:type_name -> customs.v1.Date
+	14,  // 143: customs.v1.TransitDeclaration.expected_arrival:type_name -> customs.v1.Instant
+	6,   // 144: customs.v1.Manifest.direction:type_name -> customs.v1.ManifestDirection
+	20,  // 145: customs.v1.Manifest.office:type_name -> customs.v1.Office
+	20,  // 146: customs.v1.Manifest.partner_office:type_name -> customs.v1.Office
+	21,  // 147: customs.v1.Manifest.carrier:type_name -> customs.v1.Party
+	21,  // 148: customs.v1.Manifest.agent:type_name -> customs.v1.Party
+	21,  // 149: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
+	27,  // 150: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
+	30,  // 151: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
+	34,  // 152: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
+	35,  // 153: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
+	36,  // 154: customs.v1.Manifest.loading:type_name -> customs.v1.Location
+	36,  // 155: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
+	16,  // 156: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
+	14,  // 157: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
+	7,   // 158: customs.v1.VehicleReport.kind:type_name -> customs.v1.VehicleReportKind
+	20,  // 159: customs.v1.VehicleReport.office:type_name -> customs.v1.Office
+	21,  // 160: customs.v1.VehicleReport.carrier:type_name -> customs.v1.Party
+	21,  // 161: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
+	27,  // 162: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
+	30,  // 163: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
+	36,  // 164: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
+	36,  // 165: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
+	14,  // 166: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
+	16,  // 167: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
+	20,  // 168: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
+	14,  // 169: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
+	27,  // 170: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
+	30,  // 171: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
+	34,  // 172: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
+	16,  // 173: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
+	35,  // 174: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
+	36,  // 175: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
+	36,  // 176: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
+	14,  // 177: customs.v1.ArrivalReport.started:type_name -> customs.v1.Instant
+	21,  // 178: customs.v1.ArrivalReport.submitter:type_name -> customs.v1.Party
+	21,  // 179: customs.v1.ArrivalReport.representative:type_name -> customs.v1.Party
+	8,   // 180: customs.v1.ArrivalReport.kind:type_name -> customs.v1.ArrivalReportKind
+	11,  // 181: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
+	20,  // 182: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
+	14,  // 183: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
+	16,  // 184: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
+	30,  // 185: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
+	41,  // 186: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
+	45,  // 187: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
+	20,  // 188: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
+	14,  // 189: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
+	15,  // 190: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
+	43,  // 191: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
+	16,  // 192: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
+	20,  // 193: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
+	15,  // 194: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
+	15,  // 195: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
+	42,  // 196: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
+	26,  // 197: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
+	21,  // 198: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
+	27,  // 199: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
+	55,  // 200: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
+	45,  // 201: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
+	20,  // 202: customs.v1.Answer.office:type_name -> customs.v1.Office
+	14,  // 203: customs.v1.Answer.registered:type_name -> customs.v1.Instant
+	43,  // 204: customs.v1.Answer.tir:type_name -> customs.v1.Tir
+	11,  // 205: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
+	43,  // 206: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
+	16,  // 207: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
+	45,  // 208: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
+	21,  // 209: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
+	21,  // 210: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
+	34,  // 211: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
+	37,  // 212: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
+	41,  // 213: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
+	20,  // 214: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
+	21,  // 215: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
+	38,  // 216: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
+	16,  // 217: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
+	55,  // 218: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
+	45,  // 219: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
+	20,  // 220: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
+	14,  // 221: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
+	41,  // 222: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
+	16,  // 223: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
+	224, // [224:224] is the sub-list for method output_type
+	224, // [224:224] is the sub-list for method input_type
+	224, // [224:224] is the sub-list for extension type_name
+	224, // [224:224] is the sub-list for extension extendee
+	0,   // [0:224] is the sub-list for field type_name
 }
 
 func init() { file_customs_v1_document_proto_init() }
@@ -6556,7 +6690,7 @@ func file_customs_v1_document_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_customs_v1_document_proto_rawDesc), len(file_customs_v1_document_proto_rawDesc)),
-			NumEnums:      8,
+			NumEnums:      9,
 			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   0,
