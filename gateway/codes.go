@@ -163,7 +163,7 @@ const (
 	DocumentEmpty         Code = "DOCUMENT_EMPTY"
 	RuleNotJudged         Code = "RULE_NOT_JUDGED"
 	PartMissing           Code = "PART_MISSING"
-	MapKey Code = "MAP_KEY"
-	MapReference Code = "MAP_REFERENCE"
-	SplitWhole Code = "SPLIT_WHOLE"
+	MapKey                Code = "MAP_KEY"
+	MapReference          Code = "MAP_REFERENCE"
+	SplitWhole            Code = "SPLIT_WHOLE"
 )
