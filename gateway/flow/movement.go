@@ -44,11 +44,15 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	return err
 }
 
+// telling are the kinds of document that tell of a movement.
+var telling = []string{
+	"PreArrivalNotice", "TransitDeclaration", "Manifest", "VehicleReport", "ArrivalReport", "InspectionResult", "Cancellation",
+}
+
 // followed attaches a document to the movement it belongs to, or opens one. A document
 // that tells nothing of a movement changes nothing.
 func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Document, id gateway.MessageID, expected time.Time) (gateway.MovementID, error) {
-	switch document.Kind(doc) {
-	case "Answer", "TransitEvent", "GoodsDeclarationExtract":
+	if !slices.Contains(telling, document.Kind(doc)) {
 		return "", nil
 	}
 	at := tx.Now()
