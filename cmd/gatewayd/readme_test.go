@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -35,6 +36,8 @@ func TestReadmeSession(t *testing.T) {
 		cmd.Dir = dir
 		if command == "make build" {
 			cmd.Dir = root
+			// Under another make it would say so, and that is not the session.
+			cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS") })
 		}
 		var out, warnings strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &warnings

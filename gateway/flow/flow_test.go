@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ type world struct {
 	clock  *clock
 	cn, ru *flow.Gateway
 	out    *wire // from China to Russia
-	ids    int
+	ids    atomic.Int64
 }
 
 func newWorld(t *testing.T) *world {
@@ -125,8 +126,7 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 		Own: own, Chain: loadChain(w.t), Store: db, Keys: keys, Trust: trust, Tolerances: tolerances, Links: links,
 		Now: w.clock.Now, Jitter: func() float64 { return 0 },
 		NewID: func() string {
-			w.ids++
-			return fmt.Sprintf("00000000-0000-4000-8000-%012d", w.ids)
+			return fmt.Sprintf("00000000-0000-4000-8000-%012d", w.ids.Add(1))
 		},
 	})
 }
