@@ -81,17 +81,24 @@ func loadChain(dir string) (*flow.Chain, error) {
 		return nil, fmt.Errorf("expressions: %w", err)
 	}
 	c := &flow.Chain{Limits: schema.DefaultLimits}
-	if c.Rules, err = validate.Load(tables, env, lists); err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
+	judging := make(chan error, 1)
+	go func() { // beside the tables: it is as much work
+		var schemaErr, ruleErr error
+		if c.Schemas, schemaErr = schema.Load(schemas); schemaErr != nil {
+			schemaErr = fmt.Errorf("schemas: %w", schemaErr)
+		}
+		if c.Rules, ruleErr = validate.Load(tables, env, lists); ruleErr != nil {
+			ruleErr = fmt.Errorf("rules: %w", ruleErr)
+		}
+		judging <- errors.Join(schemaErr, ruleErr)
+	}()
 	if c.Tables, err = mapping.Load(tables, env, lists); err != nil {
-		return nil, fmt.Errorf("tables: %w", err)
+		err = fmt.Errorf("tables: %w", err)
+	} else if c.Routes, err = release.Load(tables, c.Tables); err != nil {
+		err = fmt.Errorf("routes: %w", err)
 	}
-	if c.Routes, err = release.Load(tables, c.Tables); err != nil {
-		return nil, fmt.Errorf("routes: %w", err)
-	}
-	if c.Schemas, err = schema.Load(schemas); err != nil {
-		return nil, fmt.Errorf("schemas: %w", err)
+	if err := errors.Join(err, <-judging); err != nil {
+		return nil, err
 	}
 	return c, nil
 }

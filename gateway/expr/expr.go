@@ -15,6 +15,7 @@ package expr
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -40,8 +41,21 @@ var rootDescriptor = (*customsv1.Document)(nil).ProtoReflect().Descriptor()
 
 // Env makes conditions. It is safe for concurrent use.
 type Env struct {
-	base  *cel.Env
-	lists *codelist.Lists
+	base     *cel.Env
+	lists    *codelist.Lists
+	contexts sync.Map // context -> *cel.Env
+	compiled sync.Map // compiledKey -> *Condition: tables say the same of many parties
+}
+
+// context is what a condition can see: the fields of a message type, and now.
+type context struct {
+	message protoreflect.FullName
+	dated   bool
+}
+
+type compiledKey struct {
+	context
+	source string
 }
 
 // New returns an environment whose function known reads lists.
@@ -54,7 +68,7 @@ func New(lists *codelist.Lists) (*Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("conditions: %w", err)
 	}
-	return &Env{base, lists}, nil
+	return &Env{base: base, lists: lists}, nil
 }
 
 // Condition is a compiled condition. It is safe for concurrent use.
@@ -67,25 +81,62 @@ type Condition struct {
 // Condition compiles a condition on messages of one type. It does not know what time
 // it is: the same message always gives the same answer.
 func (e *Env) Condition(md protoreflect.MessageDescriptor, source string) (*Condition, error) {
-	return e.compile(md, source)
+	return e.cached(md, source, false)
 }
 
 // Dated compiles a condition that may also read now, the instant it is judged at.
 func (e *Env) Dated(md protoreflect.MessageDescriptor, source string) (*Condition, error) {
-	return e.compile(md, source, cel.Variable("now", cel.TimestampType))
+	return e.cached(md, source, true)
 }
 
-func (e *Env) compile(md protoreflect.MessageDescriptor, source string, options ...cel.EnvOption) (*Condition, error) {
-	c := &Condition{source: source, fields: map[string]protoreflect.FieldDescriptor{}}
-	options = append(options, cel.Variable("this", types.object(md)))
+// cached compiles a condition once for each context.
+func (e *Env) cached(md protoreflect.MessageDescriptor, source string, dated bool) (*Condition, error) {
+	key := compiledKey{context{md.FullName(), dated}, source}
+	if c, ok := e.compiled.Load(key); ok {
+		return c.(*Condition), nil
+	}
+	c, err := e.compile(md, source, dated)
+	if err == nil {
+		e.compiled.Store(key, c)
+	}
+	return c, err
+}
+
+// in returns the environment of a context.
+func (e *Env) in(md protoreflect.MessageDescriptor, dated bool) (*cel.Env, error) {
+	key := context{md.FullName(), dated}
+	if env, ok := e.contexts.Load(key); ok {
+		return env.(*cel.Env), nil
+	}
+	options := []cel.EnvOption{cel.Variable("this", types.object(md))}
+	if dated {
+		options = append(options, cel.Variable("now", cel.TimestampType))
+	}
+	for name, f := range visible(md) {
+		options = append(options, cel.Variable(name, types.field(f)))
+	}
+	env, err := e.base.Extend(options...)
+	if err == nil {
+		e.contexts.Store(key, env)
+	}
+	return env, err
+}
+
+// visible are the fields that stand as variables of their own.
+func visible(md protoreflect.MessageDescriptor) map[string]protoreflect.FieldDescriptor {
+	fields := make(map[string]protoreflect.FieldDescriptor)
 	for i := range md.Fields().Len() {
 		f := md.Fields().Get(i)
 		if name := f.JSONName(); !slices.Contains(reserved, name) {
-			c.fields[name] = f
-			options = append(options, cel.Variable(name, types.field(f)))
+			fields[name] = f
 		}
 	}
-	env, err := e.base.Extend(options...)
+	return fields
+}
+
+func (e *Env) compile(md protoreflect.MessageDescriptor, source string, dated bool) (*Condition, error) {
+	c := &Condition{source: source, fields: visible(md)}
+	env, err := e.in(md, dated)
 	if err != nil {
 		return nil, fmt.Errorf("condition %q: %w", source, err)
 	}
