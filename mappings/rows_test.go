@@ -127,13 +127,13 @@ func (d *data) examples(t testing.TB, table *mapping.Table) (e examples) {
 // say yields all that a table does with the examples.
 func (e examples) say(table *mapping.Table) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for i, tree := range e.trees {
-			if i < len(e.documents) {
-				encoded, _, faults := table.Encode(e.documents[i], false)
-				if !yield(string(encoded.Bytes()) + lines(faults)) {
-					return
-				}
+		for _, doc := range e.documents {
+			encoded, _, faults := table.Encode(doc, false)
+			if !yield(string(encoded.Bytes()) + lines(faults)) {
+				return
 			}
+		}
+		for _, tree := range e.trees {
 			if !yield(report(table.Decode(tree))) {
 				return
 			}
