@@ -5397,8 +5397,12 @@ type GoodsDeclarationExtract struct {
 	Totals             *Totals                `protobuf:"bytes,7,opt,name=totals,proto3" json:"totals,omitempty"`
 	Items              []*GoodsItem           `protobuf:"bytes,8,rep,name=items,proto3" json:"items,omitempty"`
 	TransportDocuments []string               `protobuf:"bytes,9,rep,name=transport_documents,json=transportDocuments,proto3" json:"transport_documents,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// The office by which the goods leave.
+	ExitOffice *Office `protobuf:"bytes,10,opt,name=exit_office,json=exitOffice,proto3" json:"exit_office,omitempty"`
+	// The number of the cargo transport batch that takes them there.
+	Batch         string `protobuf:"bytes,11,opt,name=batch,proto3" json:"batch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GoodsDeclarationExtract) Reset() {
@@ -5492,6 +5496,20 @@ func (x *GoodsDeclarationExtract) GetTransportDocuments() []string {
 		return x.TransportDocuments
 	}
 	return nil
+}
+
+func (x *GoodsDeclarationExtract) GetExitOffice() *Office {
+	if x != nil {
+		return x.ExitOffice
+	}
+	return nil
+}
+
+func (x *GoodsDeclarationExtract) GetBatch() string {
+	if x != nil {
+		return x.Batch
+	}
+	return ""
 }
 
 // StatusQuery asks what became of documents.
@@ -6238,7 +6256,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tB\x15\xa2\xbb\x18\x11\b\x03*\rchange-reasonR\x06reason\x124\n" +
 	"\aremarks\x18\x05 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12)\n" +
 	"\x0etir_green_page\x18\x06 \x01(\rH\x00R\ftirGreenPage\x88\x01\x01B\x11\n" +
-	"\x0f_tir_green_page\"\xbc\x04\n" +
+	"\x0f_tir_green_page\"\x8f\x05\n" +
 	"\x17GoodsDeclarationExtract\x12@\n" +
 	"\vdeclaration\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\vdeclaration\x12$\n" +
 	"\tprocedure\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b\x04R\tprocedure\x126\n" +
@@ -6248,7 +6266,11 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tconsignee\x18\x06 \x01(\v2\x11.customs.v1.PartyB\x11\xa2\xbb\x18\r2\tConsignee@\x01R\tconsignee\x12*\n" +
 	"\x06totals\x18\a \x01(\v2\x12.customs.v1.TotalsR\x06totals\x12O\n" +
 	"\x05items\x18\b \x03(\v2\x15.customs.v1.GoodsItemB\"\xa2\xbb\x18\x1e \x80}2\x19GovernmentAgencyGoodsItemR\x05items\x12:\n" +
-	"\x13transport_documents\x18\t \x03(\tB\t\xa2\xbb\x18\x05\b2 \xe7\aR\x12transportDocuments\"6\n" +
+	"\x13transport_documents\x18\t \x03(\tB\t\xa2\xbb\x18\x05\b2 \xe7\aR\x12transportDocuments\x123\n" +
+	"\vexit_office\x18\n" +
+	" \x01(\v2\x12.customs.v1.OfficeR\n" +
+	"exitOffice\x12\x1c\n" +
+	"\x05batch\x18\v \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\"6\n" +
 	"\vStatusQuery\x12'\n" +
 	"\n" +
 	"system_ids\x18\x01 \x03(\tB\b\xa2\xbb\x18\x04\b$ dR\tsystemIds\"\xfb\x02\n" +
@@ -6632,22 +6654,23 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	21,  // 210: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
 	34,  // 211: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
 	37,  // 212: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
-	41,  // 213: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
-	20,  // 214: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
-	21,  // 215: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
-	38,  // 216: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
-	16,  // 217: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
-	55,  // 218: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
-	45,  // 219: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
-	20,  // 220: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
-	14,  // 221: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
-	41,  // 222: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
-	16,  // 223: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
-	224, // [224:224] is the sub-list for method output_type
-	224, // [224:224] is the sub-list for method input_type
-	224, // [224:224] is the sub-list for extension type_name
-	224, // [224:224] is the sub-list for extension extendee
-	0,   // [0:224] is the sub-list for field type_name
+	20,  // 213: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
+	41,  // 214: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
+	20,  // 215: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
+	21,  // 216: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
+	38,  // 217: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
+	16,  // 218: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
+	55,  // 219: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
+	45,  // 220: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
+	20,  // 221: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
+	14,  // 222: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
+	41,  // 223: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
+	16,  // 224: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
+	225, // [225:225] is the sub-list for method output_type
+	225, // [225:225] is the sub-list for method input_type
+	225, // [225:225] is the sub-list for extension type_name
+	225, // [225:225] is the sub-list for extension extendee
+	0,   // [0:225] is the sub-list for field type_name
 }
 
 func init() { file_customs_v1_document_proto_init() }
