@@ -210,6 +210,9 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 	case r.job == groupJob && r.path != nil:
 		e.with(r, from, s)
 		return
+	case r.job == valueJob:
+		e.value(r, at, s)
+		return
 	}
 	if r.when != nil && !e.holds(r, at.m, at) {
 		return
@@ -239,8 +242,6 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		} else if r.info.Required {
 			e.fault(nil, r, from, -1)
 		}
-	case valueJob:
-		e.value(r, from, s)
 	}
 }
 
@@ -348,8 +349,10 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 	}
 }
 
-// value writes the row's canonical text, its default, or nothing.
-func (e *encoder) value(r *row, at *context, s *scope) {
+// value writes the row's canonical text, its default, or nothing. Where there is
+// nothing to write the condition, which costs far more than the look, is not asked.
+func (e *encoder) value(r *row, inner *context, s *scope) {
+	at := inner.out(r.reach)
 	index := -1
 	var text string
 	switch {
@@ -359,6 +362,10 @@ func (e *encoder) value(r *row, at *context, s *scope) {
 		text, index = r.spoken(at.m)
 	default:
 		text, _ = r.path.Get(at.m)
+	}
+	silent := text == "" && r.info.Default == "" && !r.info.Required && !r.always
+	if silent || r.when != nil && !e.holds(r, inner.m, inner) {
+		return
 	}
 	switch {
 	case text != "":
