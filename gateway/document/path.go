@@ -185,7 +185,7 @@ func (p *Path) Get(m protoreflect.Message) (string, bool) {
 		}
 	}
 	f := p.last().field
-	if !m.Has(f.desc) {
+	if f.Type != String && !m.Has(f.desc) { // an unset string shows as "" anyway
 		return "", false
 	}
 	v := m.Get(f.desc)

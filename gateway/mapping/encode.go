@@ -61,7 +61,7 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 		}
 	}
 	e.on, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
-	top := newElement(&t.rootName)
+	top := e.made.element(&t.rootName)
 	for _, n := range t.namespaces {
 		if n.prefix == t.fallback {
 			top.CreateAttr("xmlns", n.uri)
@@ -86,6 +86,7 @@ type encoder struct {
 	root    rootDocument
 	on      time.Time // the day that code lists are judged on
 	faults  []wrong
+	made    slabs
 	tracing bool
 	records records
 	texts   []string
@@ -149,7 +150,7 @@ func (s *scope) enter(steps []step, e *encoder) *etree.Element {
 		at = s.open[n-1].element
 	}
 	for i := n; i < len(steps); i++ {
-		child := newElement(&steps[i])
+		child := e.made.element(&steps[i])
 		at.AddChild(child)
 		s.open = append(s.open, opened{step: &steps[i], element: child, records: e.records.len()})
 		at = child
@@ -177,8 +178,6 @@ func (s *scope) mark(filled, own bool) {
 	o := &s.open[len(s.open)-1]
 	o.filled, o.own = o.filled || filled, o.own || own
 }
-
-func newElement(s *step) *etree.Element { return &etree.Element{Space: s.prefix, Tag: s.name.Local} }
 
 // group writes the rows of a group into its element and reports whether that holds data.
 func (e *encoder) group(r *row, at *context, into *etree.Element) bool {
@@ -403,7 +402,7 @@ func (e *encoder) put(r *row, at *context, s *scope, text string, link record, f
 		if r.attr != nil {
 			link.written.Attr[len(link.written.Attr)-1].Value = link.text
 		} else {
-			link.written.CreateText(text)
+			e.made.text(link.written, text)
 		}
 		e.trace(link)
 		return
@@ -423,7 +422,7 @@ func (e *encoder) put(r *row, at *context, s *scope, text string, link record, f
 		} else {
 			s.close(0, e)
 		}
-		link.written.CreateText(text)
+		e.made.text(link.written, text)
 		s.mark(filled, true)
 	}
 	if r.second != nil {

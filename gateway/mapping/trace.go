@@ -54,15 +54,13 @@ type record struct {
 // records keeps links in blocks: a long trace is never copied to grow.
 type records [][]record
 
-const block = 512
+const block = 64
 
 func (r *records) add(link record) {
 	last := len(*r) - 1
 	if last < 0 || len((*r)[last]) == block {
-		*r = append(*r, nil)
-		if last++; last > 0 {
-			(*r)[last] = make([]record, 0, block)
-		}
+		*r = append(*r, make([]record, 0, block))
+		last++
 	}
 	(*r)[last] = append((*r)[last], link)
 }

@@ -8,6 +8,40 @@ import (
 
 const declaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
+// slabs hands out the parts of a tree from blocks: one allocation for many of them.
+type slabs struct {
+	elements []etree.Element
+	texts    []etree.CharData
+	only     []etree.Token // children of elements that hold one text
+}
+
+const slab = 64
+
+// element returns a new element of a step's name.
+func (s *slabs) element(of *step) *etree.Element {
+	if len(s.elements) == 0 {
+		s.elements = make([]etree.Element, slab)
+	}
+	e := &s.elements[0]
+	s.elements = s.elements[1:]
+	e.Space, e.Tag = of.prefix, of.name.Local
+	return e
+}
+
+// text adds a text to an element.
+func (s *slabs) text(to *etree.Element, text string) {
+	if len(s.texts) == 0 {
+		s.texts, s.only = make([]etree.CharData, slab), make([]etree.Token, slab)
+	}
+	t := &s.texts[0]
+	t.Data = text
+	if to.Child == nil {
+		to.Child = s.only[:0:1]
+	}
+	s.texts, s.only = s.texts[1:], s.only[1:]
+	to.AddChild(t)
+}
+
 // write serialises a tree: two blanks of indent, one line for each element of text, and
 // escapes as in Canonical XML. etree would copy the tree to indent it, which costs more
 // than the writing.
