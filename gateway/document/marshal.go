@@ -1,6 +1,7 @@
 package document
 
 import (
+	"math/bits"
 	"strconv"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -35,14 +36,19 @@ func (w *writer) message(m protoreflect.Message, s *schema) {
 	if w.pretty {
 		fields = s.fields
 	}
+	var set [64]protoreflect.Value // by place in the message; asking for each field costs more
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		set[fd.Index()] = v
+		return true
+	})
 	w.buf = append(w.buf, '{')
 	w.depth++
 	first := true
 	for _, f := range fields {
-		if !m.Has(f.desc) {
+		v := set[bits.TrailingZeros64(f.bit)]
+		if !v.IsValid() {
 			continue
 		}
-		v := m.Get(f.desc)
 		if !f.Repeated && f.Type != Message && f.text(v) == "" {
 			continue
 		}

@@ -15,6 +15,7 @@ package expr
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,6 +77,8 @@ type Condition struct {
 	source  string
 	program cel.Program
 	fields  map[string]protoreflect.FieldDescriptor
+	asked   protoreflect.FieldDescriptor // of a condition that only asks whether a field is set
+	unset   bool                         // or whether it is not
 }
 
 // Condition compiles a condition on messages of one type. It does not know what time
@@ -136,6 +139,7 @@ func visible(md protoreflect.MessageDescriptor) map[string]protoreflect.FieldDes
 
 func (e *Env) compile(md protoreflect.MessageDescriptor, source string, dated bool) (*Condition, error) {
 	c := &Condition{source: source, fields: visible(md)}
+	c.asks(md)
 	env, err := e.in(md, dated)
 	if err != nil {
 		return nil, fmt.Errorf("condition %q: %w", source, err)
@@ -168,6 +172,16 @@ func (e *Env) compile(md protoreflect.MessageDescriptor, source string, dated bo
 	return c, nil
 }
 
+// asks recognises has(this.field) and !has(this.field): the commonest conditions, and
+// a look at the field answers them a hundred times faster.
+func (c *Condition) asks(md protoreflect.MessageDescriptor) {
+	source, unset := strings.CutPrefix(c.source, "!")
+	name, ok := strings.CutPrefix(source, "has(this.")
+	if name, closed := strings.CutSuffix(name, ")"); ok && closed {
+		c.asked, c.unset = md.Fields().ByJSONName(name), unset
+	}
+}
+
 // String returns the condition as it was written.
 func (c *Condition) String() string { return c.source }
 
@@ -179,6 +193,9 @@ func (c *Condition) Holds(this protoreflect.Message, root *customsv1.Document) (
 
 // HoldsAt is Holds for a condition that reads now.
 func (c *Condition) HoldsAt(this protoreflect.Message, root *customsv1.Document, now time.Time) (bool, error) {
+	if c.asked != nil {
+		return this.Has(c.asked) != c.unset, nil
+	}
 	out, _, err := c.program.Eval(&activation{c, this, root, now})
 	if err != nil {
 		return false, fmt.Errorf("condition %q: %w", c.source, err)

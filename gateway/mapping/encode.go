@@ -440,9 +440,13 @@ func (e *encoder) trace(r record) {
 // spoken returns the text in the first language that the row lists, else one whose
 // language the sender does not say, and its place in the list.
 func (r *row) spoken(m protoreflect.Message) (string, int) {
-	texts := r.path.List(m)
+	texts := r.list(m)
+	if texts == nil || texts.Len() == 0 {
+		return "", -1
+	}
 	for _, listed := range r.language {
-		for i, t := range texts {
+		for i := range texts.Len() {
+			t := texts.Get(i).Message()
 			if tag, _ := r.tag.Get(t); sameLanguage(tag, listed) {
 				if text, ok := r.text.Get(t); ok {
 					return text, i
@@ -450,7 +454,8 @@ func (r *row) spoken(m protoreflect.Message) (string, int) {
 			}
 		}
 	}
-	for i, t := range texts {
+	for i := range texts.Len() {
+		t := texts.Get(i).Message()
 		if tag, _ := r.tag.Get(t); tag == undetermined {
 			text, _ := r.text.Get(t)
 			return text, i
