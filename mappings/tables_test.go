@@ -301,6 +301,9 @@ func TestEncodeRefusesAtThePlace(t *testing.T) {
 		{"cn/mt3402.v1/full", "kind", "EXPORT_TALLY", "MAP_CONST kind"},
 		{"cn/mt5401.v1/full", "consignments[1].totals.grossMass.method", "WEIGHBRIDGE", "MAP_CONST consignments[1].totals.grossMass.method"},
 		{"cn/mt5402.v1/full", "transport.mode", "4", "LIST_NO_COUNTERPART transport.mode"},
+		{"mn/load-list.v1/full", "direction", "IMPORT", "MAP_CONST direction"},
+		{"mn/load-list.v1/full", "transport.mode", "2", "MAP_CONST transport.mode"},
+		{"mn/load-list.v1/full", "consignments[0].items[1].classifications[0].scheme", "HS", "MAP_REQUIRED consignments[0].items[1].classifications[1].code"},
 	} {
 		i := strings.LastIndexByte(tc.golden, '/')
 		g := golden{tc.golden[:i], tc.golden[i+1:]}

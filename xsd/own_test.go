@@ -134,19 +134,20 @@ func TestTrainStory(t *testing.T) {
 	})
 }
 
-const permitQuery = `<Permit xmlns="urn:customs.example:permit:1">` + head + `<Query><AdditionalDocument><TypeCode>02024</TypeCode><ID>P-1</ID></AdditionalDocument>
-<CustomsOffice><AdministrationCode>CN</AdministrationCode><ID>0705</ID></CustomsOffice><TransportMeansID>蒙E12345</TransportMeansID></Query></Permit>`
+const permitQuery = `<PermitQuery xmlns="urn:customs.example:permit-query:1">` + head + `<AdditionalDocument><TypeCode>02024</TypeCode><ID>P-1</ID></AdditionalDocument>
+<CustomsOffice><AdministrationCode>CN</AdministrationCode><ID>0705</ID></CustomsOffice><TransportMeansID>蒙E12345</TransportMeansID></PermitQuery>`
 
-const permitAnswer = `<Permit xmlns="urn:customs.example:permit:1">` + head + `<Answer><Result><Code>VALID</Code><ReferenceID>P-1</ReferenceID></Result></Answer></Permit>`
+const permitAnswer = `<PermitAnswer xmlns="urn:customs.example:permit-answer:1">` + head + `<Result><Code>VALID</Code><ReferenceID>P-1</ReferenceID></Result></PermitAnswer>`
 
 func TestPermitStory(t *testing.T) {
-	wantAccepted(t, "xx/permit.v1.xsd", map[string][]byte{"query": []byte(permitQuery), "answer": []byte(permitAnswer)})
-	wantRefusedChanges(t, "xx/permit.v1.xsd", permitQuery, [][2]string{
+	wantAccepted(t, "xx/permit-query.v1.xsd", map[string][]byte{"query": []byte(permitQuery)})
+	wantAccepted(t, "xx/permit-answer.v1.xsd", map[string][]byte{"answer": []byte(permitAnswer)})
+	wantRefusedChanges(t, "xx/permit-query.v1.xsd", permitQuery, [][2]string{
 		{`<ID>P-1</ID>`, ``},
-		{`</Query>`, `</Query><Answer><Result><Code>VALID</Code></Result></Answer>`},
-		{`Query>`, `Answer>`},
+		{`</PermitQuery>`, `<Result><Code>VALID</Code></Result></PermitQuery>`},
+		{`permit-query:1`, `permit-query:2`},
 	})
-	wantRefusedChanges(t, "xx/permit.v1.xsd", permitAnswer, [][2]string{
+	wantRefusedChanges(t, "xx/permit-answer.v1.xsd", permitAnswer, [][2]string{
 		{`<Code>VALID</Code>`, ``},
 		{`<Result><Code>VALID</Code><ReferenceID>P-1</ReferenceID></Result>`, ``},
 	})

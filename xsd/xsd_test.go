@@ -48,7 +48,8 @@ var documents = []struct{ file, root string }{
 	{"xx/declaration-extract.v1.xsd", "GoodsDeclarationExtract"},
 	{"xx/inspection-result.v1.xsd", "InspectionResult"},
 	{"xx/load-checklist.v1.xsd", "LoadChecklist"},
-	{"xx/permit.v1.xsd", "Permit"},
+	{"xx/permit-answer.v1.xsd", "PermitAnswer"},
+	{"xx/permit-query.v1.xsd", "PermitQuery"},
 	{"xx/train-list.v1.xsd", "TrainList"},
 }
 
