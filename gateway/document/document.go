@@ -5,6 +5,7 @@
 package document
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -61,7 +62,12 @@ func Body(d *customsv1.Document) protoreflect.Message {
 func Clone(d *customsv1.Document) *customsv1.Document { return proto.CloneOf(d) }
 
 // Digest returns the SHA-256 digest of d's canonical JSON.
-func Digest(d *customsv1.Document) gateway.Digest { return gateway.DigestOf(Marshal(d)) }
+func Digest(d *customsv1.Document) gateway.Digest {
+	w := writer{buf: make([]byte, 0, 2*chunk), sum: sha256.New()}
+	w.message(d.ProtoReflect(), schemaOf(rootDescriptor))
+	w.sum.Write(w.buf)
+	return gateway.Digest(w.sum.Sum(nil))
+}
 
 func kindField(kind string) (*Field, error) {
 	for _, f := range schemaOf(rootDescriptor).fields {

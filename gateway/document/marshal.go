@@ -1,6 +1,7 @@
 package document
 
 import (
+	"hash"
 	"math/bits"
 	"strconv"
 
@@ -12,7 +13,7 @@ import (
 // Marshal returns d as canonical JSON (RFC 8785): the same bytes for the same
 // content. Unset fields are absent.
 func Marshal(d *customsv1.Document) []byte {
-	w := writer{buf: make([]byte, 0, 16<<10)}
+	w := writer{buf: make([]byte, 0, chunk)}
 	w.message(d.ProtoReflect(), schemaOf(rootDescriptor))
 	return w.buf
 }
@@ -27,17 +28,28 @@ func MarshalIndent(d *customsv1.Document) []byte {
 
 type writer struct {
 	buf    []byte
+	sum    hash.Hash // takes what is written, chunk by chunk; nil to keep all of it
 	pretty bool
 	depth  int
+	sets   []*valueSet // one for each depth, empty between messages
 }
+
+// chunk is how many bytes a digest is made of at a time.
+const chunk = 16 << 10
+
+// valueSet holds the fields that a message has, by place in the message.
+type valueSet [64]protoreflect.Value
 
 func (w *writer) message(m protoreflect.Message, s *schema) {
 	fields := s.sorted
 	if w.pretty {
 		fields = s.fields
 	}
-	var set [64]protoreflect.Value // by place in the message; asking for each field costs more
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+	for len(w.sets) <= w.depth {
+		w.sets = append(w.sets, new(valueSet))
+	}
+	set := w.sets[w.depth]
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool { // asking for each field costs more
 		set[fd.Index()] = v
 		return true
 	})
@@ -45,10 +57,12 @@ func (w *writer) message(m protoreflect.Message, s *schema) {
 	w.depth++
 	first := true
 	for _, f := range fields {
-		v := set[bits.TrailingZeros64(f.bit)]
+		i := bits.TrailingZeros64(f.bit)
+		v := set[i]
 		if !v.IsValid() {
 			continue
 		}
+		set[i] = protoreflect.Value{}
 		if !f.Repeated && f.Type != Message && f.text(v) == "" {
 			continue
 		}
@@ -75,6 +89,10 @@ func (w *writer) list(f *Field, l protoreflect.List) {
 	for i := range l.Len() {
 		w.next(&first)
 		w.value(f, l.Get(i))
+		if w.sum != nil && len(w.buf) > chunk {
+			w.sum.Write(w.buf)
+			w.buf = w.buf[:0]
+		}
 	}
 	w.end(first, ']')
 }
