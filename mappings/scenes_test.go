@@ -31,6 +31,7 @@ type scene struct {
 	doc     *customsv1.Document
 	written []mapping.Link
 	tree    *xmltree.Document
+	places  map[string]*xmltree.Element
 	read    []mapping.Link
 	back    *customsv1.Document
 }
@@ -47,6 +48,11 @@ type scenes struct {
 	written map[string][]link
 	read    map[string][]link
 	said    map[string]row
+	refused []*customsv1.Document // of the table below, which a profile does not write as they are
+	foreign []*xmltree.Document   // and as the table below writes them
+
+	once  sync.Once
+	whole []example
 }
 
 // row is what a table's file, and the profile over it, say of a row, by key.
@@ -122,6 +128,8 @@ func (d *data) stage(t testing.TB, table *mapping.Table) *scenes {
 		one := &scene{name: g.table + "/" + g.name, doc: g.document(t, ".json")}
 		encoded, trace, faults := table.Encode(one.doc, true)
 		if len(faults) > 0 && g.table != table.ID() { // the profile asks for more, or otherwise
+			s.refused = append(s.refused, one.doc)
+			s.foreign = append(s.foreign, d.conforming(t, table, must(os.ReadFile(g.file(".xml")))(t)))
 			one.doc = adopted(one.doc, golden{table.ID(), "full"}.document(t, ".json"), faults)
 			encoded, trace, faults = table.Encode(one.doc, true)
 		}
@@ -138,6 +146,7 @@ func (d *data) stage(t testing.TB, table *mapping.Table) *scenes {
 	}
 	for _, one := range s.all {
 		decoded := table.Decode(one.tree)
+		one.places = places(one.tree)
 		one.read, one.back = decoded.Trace.Links(true), decoded.Document
 		for _, l := range one.written {
 			s.written[l.Row] = append(s.written[l.Row], link{l, one})
@@ -195,11 +204,6 @@ func (d *data) said(t testing.TB, table *mapping.Table) map[string]row {
 	for key, over := range overlays(profile) {
 		if base, id, ok := strings.Cut(key, "#"); ok && base == table.Base() {
 			maps.Copy(out[id], over)
-		}
-	}
-	for id, r := range out {
-		if r.is("drop") {
-			delete(out, id)
 		}
 	}
 	return out
@@ -315,6 +319,18 @@ func edited(doc *xmltree.Document, edit func(e *xmltree.Element) (text string, a
 	return b.Document()
 }
 
+// find returns the element at a place of the scene's tree; of an attribute's place also
+// the attribute's position, otherwise -1.
+func (s *scene) find(place string) (e *xmltree.Element, attr int) {
+	if e = s.places[place]; e != nil {
+		return e, -1
+	}
+	e = s.places[parent(place)]
+	return e, slices.IndexFunc(e.Attrs, func(a xmltree.Attr) bool { return e.AttrLocation(a.Name).Expr == place })
+}
+
+func parent(place string) string { return place[:max(strings.LastIndexByte(place, '/'), 0)] }
+
 // places are the elements of a tree by place.
 func places(doc *xmltree.Document) map[string]*xmltree.Element {
 	out := map[string]*xmltree.Element{}
@@ -352,4 +368,9 @@ func serialised(doc *xmltree.Document) []byte {
 	}
 	walk(doc.Root)
 	return b.Bytes()
+}
+
+// named are the elements of a name.
+func named(all []*xmltree.Element, name xmltree.Name) []*xmltree.Element {
+	return slices.DeleteFunc(slices.Clone(all), func(e *xmltree.Element) bool { return e.Name != name })
 }

@@ -145,32 +145,54 @@ func ended(r mapping.RowInfo, path string) string {
 // the element that should hold it; whether nothing is left there.
 func (s *scenes) lacking(r mapping.RowInfo, l link) (tree *xmltree.Document, place string, empty bool) {
 	place = l.Place.Expr
-	gone := map[string]bool{}
-	for _, other := range l.scene.read {
-		if other.Row == r.ID && parent(other.Place.Expr) == parent(place) {
-			gone[other.Place.Expr] = true
-		}
-	}
 	text := s.said[r.ID].text("to") == "."
-	attr := strings.Contains(r.Target, "@")
 	if !text {
 		place = parent(place)
 	}
-	tree = edited(l.scene.tree, func(e *xmltree.Element) (string, []xmltree.Attr, bool) {
-		at := e.Location().Expr
-		if attr && at == place {
-			return e.Text, slices.DeleteFunc(slices.Clone(e.Attrs), func(a xmltree.Attr) bool { return gone[e.AttrLocation(a.Name).Expr] }), true
+	gone, attrs := map[*xmltree.Element]bool{}, map[string]bool{}
+	leave := func(place string) {
+		if e, attr := l.scene.find(place); attr < 0 {
+			gone[e] = true
+		} else {
+			attrs[e.Attrs[attr].Name.String()] = true
 		}
-		if gone[at] {
+	}
+	leave(l.Place.Expr)
+	for _, other := range l.scene.read {
+		if other.Row == r.ID && parent(other.Place.Expr) == parent(l.Place.Expr) {
+			leave(other.Place.Expr)
+		}
+	}
+	holder := l.scene.places[place]
+	tree = edited(l.scene.tree, func(e *xmltree.Element) (string, []xmltree.Attr, bool) {
+		switch {
+		case e == holder && len(attrs) > 0:
+			return e.Text, slices.DeleteFunc(slices.Clone(e.Attrs), func(a xmltree.Attr) bool { return attrs[a.Name.String()] }), true
+		case gone[e]:
 			return "", e.Attrs, text
 		}
 		return e.Text, e.Attrs, true
 	})
-	left := places(tree)[place]
+	left := tree.Root
+	for _, e := range route(holder) {
+		i := 0
+		for _, c := range e.Parent.Children[:slices.Index(e.Parent.Children, e)] {
+			if !gone[c] || text {
+				i++
+			}
+		}
+		left = left.Children[i]
+	}
 	return tree, place, len(left.Children)+len(left.Attrs) == 0 && left.Text == ""
 }
 
-func parent(place string) string { return place[:max(strings.LastIndexByte(place, '/'), 0)] }
+// route are the elements from below the root to one.
+func route(to *xmltree.Element) []*xmltree.Element {
+	if to.Parent == nil {
+		return nil
+	}
+	return append(route(to.Parent), to)
+}
 
 // alone reports whether a row's value stands alone in its element in every scene.
 func (s *scenes) alone(r mapping.RowInfo, of link) bool {

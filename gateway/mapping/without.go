@@ -19,10 +19,12 @@ func (l *Library) Without(table, row string) (*Table, error) {
 }
 
 // With returns a table as it would be if one row said something else: keys is YAML of
-// what it says otherwise, "{max: 70, when: ''}". What keys leaves out stays. The error
-// says, with lines of the table's file, why the table does not stand with it.
+// what it says otherwise, "{max: 70, required: false}". What keys leaves out stays; a row
+// that a profile dropped is there again. The error says, with lines of the table's file,
+// why the table does not stand with it.
 func (l *Library) With(table, row, keys string) (*Table, error) {
 	return l.otherwise(table, row, func(r *rowFile) error {
+		r.dropped = false
 		r.Language, r.Collect = slices.Clone(r.Language), slices.Clone(r.Collect)
 		return document.DecodeYAML("keys", []byte(keys), r)
 	})
@@ -51,9 +53,6 @@ func (l *Library) otherwise(table, row string, change func(*rowFile) error) (*Ta
 // find returns a row of the tree of rows.
 func find(rows []rowFile, id string) *rowFile {
 	for i := range rows {
-		if rows[i].dropped {
-			continue
-		}
 		if rows[i].ID == id {
 			return &rows[i]
 		}
