@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -86,7 +85,7 @@ func TestEveryWordOfAProfileMatters(t *testing.T) {
 			continue
 		}
 		s, below := d.scenes(t, table), d.said(t, d.table(t, table.Base()))
-		over := overlays(file(t, path.Join("profiles", table.Profile()+".v1.yaml")))
+		over := overlays(file(t, profileFile(table)))
 		for _, key := range slices.Sorted(maps.Keys(over)) {
 			id, ok := strings.CutPrefix(key, table.Base()+"#")
 			if !ok {
@@ -162,7 +161,7 @@ func TestEveryHeaderOfAProfileMatters(t *testing.T) {
 			}
 			if !slices.ContainsFunc(d.library.Tables(), func(table *mapping.Table) bool {
 				otherwise, ok := library.Table(table.ID())
-				return ok && "profiles/"+table.Profile()+".v1.yaml" == name && slices.ContainsFunc(d.scenes(t, table).examples(table), func(e example) bool {
+				return ok && profileFile(table) == name && slices.ContainsFunc(d.scenes(t, table).examples(table), func(e example) bool {
 					return e.said() != e.say(otherwise)
 				})
 			}) {

@@ -190,7 +190,7 @@ func (d *data) said(t testing.TB, table *mapping.Table) map[string]row {
 	if table.Profile() == "" {
 		return out
 	}
-	profile := file(t, path.Join("profiles", table.Profile()+".v1.yaml"))
+	profile := file(t, profileFile(table))
 	languages, _ := profile["languages"].([]any)
 	for _, r := range out {
 		for _, l := range languages {
@@ -207,6 +207,15 @@ func (d *data) said(t testing.TB, table *mapping.Table) map[string]row {
 		}
 	}
 	return out
+}
+
+// profileFile is the file of the profile that made a table.
+func profileFile(table *mapping.Table) string {
+	_, profile, _ := strings.Cut(table.ID(), "+")
+	if !strings.Contains(profile, ".v") {
+		profile += ".v1"
+	}
+	return path.Join("profiles", profile+".yaml")
 }
 
 // overlays are what a profile says of rows.
