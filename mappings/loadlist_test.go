@@ -194,10 +194,12 @@ func TestFortyFiveLinesAreFourChecklists(t *testing.T) {
 		add(&net, m.GetTotals().GetNetMass().GetKilograms().GetValue())
 		named := map[string]bool{}
 		for _, c := range m.GetConsignments() {
+			ids := c.GetLoadUnits()
 			for _, item := range c.GetItems() {
-				for _, id := range item.GetLoadUnits() {
-					named[id], containers[id] = true, true
-				}
+				ids = append(ids, item.GetLoadUnits()...)
+			}
+			for _, id := range ids {
+				named[id], containers[id] = true, true
 			}
 		}
 		for _, u := range m.GetLoadUnits() {
