@@ -368,12 +368,7 @@ func (r *row) put(at *context, value string) (int, error) {
 		for !up.via.scalar {
 			up = up.up
 		}
-		m := up.up.message()
-		if err := r.path.AppendText(m, value); err != nil {
-			return -1, err
-		}
-		up.index = up.via.length(m) - 1
-		return -1, nil
+		return -1, r.path.AppendText(up.message(), value)
 	case r.language != nil:
 		m := at.message()
 		text := r.path.Append(m)

@@ -117,6 +117,7 @@ func (c *context) message() protoreflect.Message {
 	case c.m != nil:
 	case c.via.scalar:
 		c.m = c.up.message()
+		c.index = c.via.length(c.m)
 	case c.via.each:
 		up := c.up.message()
 		c.m = c.via.path.Append(up)
