@@ -3,6 +3,7 @@ package mapping
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -117,7 +118,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		number: len(c.table.rows), parent: p.parent, language: f.Language, always: f.Always,
 		noEncode: f.Direction == "decode", noDecode: f.Direction == "encode", key: f.Key,
 		info: RowInfo{
-			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Required: f.Required, Default: f.Default.text,
+			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Default: f.Default.text,
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
@@ -239,7 +240,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 	}
 	inner := *from
 	r.reach = away
-	if f.Each != "" {
+	if f.Each != "" || f.In != "" {
 		if inner, source, err = c.hops(r, inner, source); err != nil {
 			wrong("%v", err)
 			return p
@@ -251,6 +252,9 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		return p
 	}
 	r.path = path
+	if f.In != "" || f.By != "" {
+		c.looksUp(r, f, p, wrong)
+	}
 	field := path.Field()
 	r.value.field, r.value.expected = field.Type, field.Expected()
 	full := inner.full(source)
@@ -318,6 +322,29 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		return p
 	}
 	return inner.inside(r, source)
+}
+
+// looksUp compiles which elements of the row's first list are meant: those whose value by
+// is one of the texts at in, where the row stands.
+func (c *compiler) looksUp(r *row, f *rowFile, p place, wrong func(string, ...any)) {
+	list := r.path
+	if len(r.hops) > 0 {
+		list = r.hops[0].path
+	}
+	if !r.noDecode || f.Each == "" && (r.job != countJob || len(r.hops) != 1) || list.Descriptor() == nil {
+		wrong("by and in, expected direction: encode and each, or the count of a list in a list")
+		return
+	}
+	var err error
+	if r.by, err = document.Compile(list.Descriptor(), f.By); err != nil || !r.by.Leaf() || r.by.Many() {
+		wrong("by %q, expected a value of the elements of %s", f.By, list)
+	}
+	if r.in, err = p.compile(c.table.kind, f.In); err != nil || !r.in.Leaf() {
+		wrong("in %q, expected texts where the row stands", f.In)
+		r.in = nil
+		return
+	}
+	r.info.By, r.info.In = f.By, p.full(f.In)
 }
 
 // inside returns where the rows of an each or with stand.
@@ -416,7 +443,11 @@ func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...
 		return
 	}
 	var err error
-	if r.when, err = c.env.Condition(md, f.When); err != nil {
+	compile := c.env.Condition
+	if r.each && r.scalar {
+		compile = c.env.OfText
+	}
+	if r.when, err = compile(md, f.When); err != nil {
 		wrong("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
 	}
 }
@@ -431,6 +462,7 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 	}{
 		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue}, {f.Default.said, "default", isValue && f.Each == ""},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
+		{f.Like != "", "like", isValue}, {f.There != "", "there", r.job == groupJob && !r.noDecode},
 		{f.Max != 0, "max", isValue && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
 		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
 		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
@@ -439,6 +471,9 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		if k.said && !k.fits {
 			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
 		}
+	}
+	if f.There != "" {
+		c.there(r, f, node, wrong)
 	}
 	if !isValue || r.path == nil {
 		return
@@ -452,6 +487,12 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		}
 	}
 	v.max = f.Max
+	if f.Like != "" {
+		var err error
+		if v.like, err = regexp.Compile(wholly + f.Like + ")$"); err != nil {
+			wrong("like %q, expected a regular expression: %v", f.Like, err)
+		}
+	}
 	c.time(r, f, node, wrong)
 	if f.Use != "" {
 		codec, err := bindConversion(f.Use, v.field)
@@ -485,10 +526,30 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 	}
 }
 
+// there compiles the place that a group is read beside: "../../p:Name".
+func (c *compiler) there(r *row, f *rowFile, node string, wrong func(string, ...any)) {
+	rest := f.There
+	for strings.HasPrefix(rest, "../") {
+		r.up, rest = r.up+1, rest[len("../"):]
+	}
+	depth := 0
+	for g := r; g.parent != nil; g = g.parent {
+		depth += len(g.steps)
+	}
+	if r.up == 0 || r.up > depth {
+		wrong("there %q, expected 1 to %d times ../ before an element", f.There, depth)
+		return
+	}
+	var attr *step
+	if r.there, attr = c.names(node, f.ID, rest); attr != nil {
+		wrong("there %q is an attribute, expected an element", f.There)
+	}
+}
+
 // keyFor says which rows a key is for.
 var keyFor = map[string]string{
 	"list": "a value row", "use": "a value row", "default": "a value row without each", "language": "a value row without each, with at least one language",
-	"time": "a value row", "max": "a value row, from 1", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
+	"time": "a value row", "max": "a value row, from 1", "like": "a value row", "there": "a group that is read", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
 	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "zone": "a value row",
 	"key": "a required value row without each and language, not direction: encode",
 }

@@ -157,15 +157,25 @@ func (d *decoder) walk(e *xmltree.Element, n *node, at *context, group int32) {
 func (d *decoder) choose(n *node, e *xmltree.Element, at *context, group int32) {
 	var free *row
 	best := unlike
+	elsewhere := false // a group is not read here
 	for _, r := range n.groups {
 		if !r.each && r.collect == nil && d.rows[r.number] == group {
+			continue
+		}
+		if r.there != nil && !r.beside(e) {
+			elsewhere = true
 			continue
 		}
 		if fits := r.tells(e); free == nil || fits > best {
 			free, best = r, fits
 		}
 	}
-	if free == nil {
+	switch {
+	case free != nil:
+	case elsewhere:
+		d.unread = append(d.unread, e.Location())
+		return
+	default:
 		d.repeated(n.groups[0], e, at)
 		return
 	}
@@ -187,7 +197,7 @@ const (
 	telling        // has them all
 )
 
-// tells reports how an element fits the constants of a group. One that lacks a
+// tells reports how an element fits the constants and likes of a group. One that lacks a
 // constant goes to a group without it rather than be taken for something.
 func (r *row) tells(e *xmltree.Element) int {
 	fits := telling
@@ -210,11 +220,24 @@ func (r *row) tells(e *xmltree.Element) int {
 				continue
 			}
 		}
-		if strings.TrimSpace(text) != c.info.Const {
+		if text = strings.TrimSpace(text); c.job == constJob && text != c.info.Const || c.value.like != nil && !c.value.like.MatchString(text) {
 			return unlike
 		}
 	}
 	return fits
+}
+
+// beside reports whether the element without which the group is not read is there.
+func (r *row) beside(e *xmltree.Element) bool {
+	for range r.up {
+		e = e.Parent
+	}
+	for i := range r.there {
+		if e = child(e, &r.there[i]); e == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // element reads an element that is no group's; i is its place among its siblings.
@@ -398,7 +421,7 @@ func gather(e *xmltree.Element, child int) []string {
 func (d *decoder) check(c derived) {
 	want := ""
 	if c.context.m != nil {
-		want = c.row.derive(c.context.m)
+		want = c.row.derive(c.context.m, nil)
 	}
 	if want == "" {
 		want = "0"

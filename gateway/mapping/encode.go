@@ -199,7 +199,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 	}
 	switch {
 	case r.each:
-		e.each(r, from, s)
+		e.each(r, at, from, s)
 		return
 	case r.collect != nil:
 		for _, c := range e.stored[r] {
@@ -228,7 +228,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 	case ordinalJob:
 		e.put(r, at, s, strconv.Itoa(at.position()), record{index: -1}, r.counts(false))
 	case countJob, sumJob:
-		if text := r.derive(from.m); text != "" {
+		if text := r.derive(from.m, r.named(at.m)); text != "" {
 			e.put(r, from, s, text, record{index: -1}, true)
 		} else if r.info.Required {
 			e.fault(nil, r, from, -1)
@@ -296,8 +296,10 @@ func (e *encoder) element(r *row, at *context, s *scope) {
 	s.close(len(r.steps)-1, e)
 }
 
-func (e *encoder) each(r *row, at *context, s *scope) {
+// each writes the elements of a list in a context; inner is where the row stands.
+func (e *encoder) each(r *row, inner, at *context, s *scope) {
 	written := 0
+	named := r.named(inner.m)
 	one := func(inner *context) {
 		if r.when != nil && !e.holds(r, inner.m, inner) {
 			return
@@ -310,15 +312,33 @@ func (e *encoder) each(r *row, at *context, s *scope) {
 		}
 		e.write(r, at, s, inner.text, inner.index)
 	}
-	e.walk(r, 0, at, one)
+	e.walk(r, 0, at, named, one)
 	if written == 0 && r.info.Required && r.when == nil {
 		e.fault(nil, r, at, -1)
 	}
 }
 
+// named returns the texts that elements of the row's list are to have, nil for any.
+func (r *row) named(m protoreflect.Message) map[string]bool {
+	if r.in == nil {
+		return nil
+	}
+	out := map[string]bool{}
+	for _, text := range r.in.Texts(m) {
+		out[text] = true
+	}
+	return out
+}
+
+// names reports whether an element has one of the texts.
+func (r *row) names(m protoreflect.Message, named map[string]bool) bool {
+	text, ok := r.by.Get(m)
+	return ok && named[text]
+}
+
 // walk calls one for every element of the list of an each, through the lists on the
 // way from a level on.
-func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
+func (e *encoder) walk(r *row, level int, at *context, named map[string]bool, one func(*context)) {
 	if level == len(r.hops) && r.scalar {
 		for i, text := range r.path.Texts(at.m) {
 			one(&context{up: at, via: r, m: at.m, index: i, text: text})
@@ -333,17 +353,20 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 	if len(r.keys) > level && r.keys[level] != nil {
 		seen = map[string]bool{}
 	}
-	i := 0
+	i := -1
 	for path, m := range via.path.All(at.m, at.instance()) {
-		inner := &context{up: at, via: via, m: m, index: i, at: path, known: true}
 		i++
+		if level == 0 && named != nil && !r.names(m, named) {
+			continue
+		}
+		inner := &context{up: at, via: via, m: m, index: i, at: path, known: true}
 		if seen != nil {
 			e.unique(r.keys[level], inner, seen)
 		}
 		if via == r {
 			one(inner)
 		} else {
-			e.walk(r, level+1, inner, one)
+			e.walk(r, level+1, inner, named, one)
 		}
 	}
 }
@@ -465,8 +488,20 @@ func (r *row) spoken(m protoreflect.Message) (string, int) {
 }
 
 // derive returns the count or sum that the row writes, "" where there is nothing to
-// count.
-func (r *row) derive(m protoreflect.Message) string {
+// count. Named are the texts that elements of the first list are to have, nil for any.
+func (r *row) derive(m protoreflect.Message, named map[string]bool) string {
+	if named != nil {
+		n := 0
+		for _, e := range r.hops[0].path.List(m) {
+			if r.names(e, named) {
+				n += len(r.path.List(e)) + len(r.path.Texts(e))
+			}
+		}
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
 	if r.job == countJob {
 		n := len(r.path.Texts(m)) + len(r.path.List(m))
 		if n == 0 {
@@ -490,7 +525,7 @@ func (r *row) derive(m protoreflect.Message) string {
 }
 
 func (e *encoder) holds(r *row, this protoreflect.Message, at *context) bool {
-	is, err := r.holds(this, &e.root)
+	is, err := r.holds(this, at.text, &e.root)
 	if err != nil {
 		e.fault(&gateway.Fault{Code: gateway.MapWhen, Value: gateway.Clip(err.Error())}, r, at, -1)
 	}

@@ -56,6 +56,8 @@ type rowFile struct {
 	Handle     string    `yaml:"handle"`
 	Refer      string    `yaml:"refer"`
 	Key        bool      `yaml:"key"`
+	By         string    `yaml:"by"`
+	In         string    `yaml:"in"`
 	List       string    `yaml:"list"`
 	Use        string    `yaml:"use"`
 	When       string    `yaml:"when"`
@@ -65,6 +67,8 @@ type rowFile struct {
 	Time       string    `yaml:"time"`
 	Zone       string    `yaml:"zone"`
 	Max        int       `yaml:"max"`
+	Like       string    `yaml:"like"`
+	There      string    `yaml:"there"`
 	OnOverflow string    `yaml:"on_overflow"`
 	Direction  string    `yaml:"direction"`
 	Always     bool      `yaml:"always"`

@@ -63,11 +63,15 @@ type RowInfo struct {
 	Refer     string   // canonical message that stands elsewhere
 	Handle    string   // what handles start with
 	Key       bool
+	By        string // of the elements of Each or From, relative: one of the texts at In
+	In        string // canonical schema path from the document's root
 	Set       string // canonical path that a constant is set to
 	Const     string
 	List      string
 	Use       string
 	When      string
+	Like      string
+	There     string // place, from the group's element, without which it is not read
 	Required  bool
 	Default   string
 	Language  []string

@@ -347,7 +347,7 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 		r.set(row, m, row.fixed)
 	case partTotal:
 		if _, said := row.to.Get(m); said { // one that the whole does not say stays unsaid
-			r.set(row, m, cmp.Or(row.total.derive(m), "0"))
+			r.set(row, m, cmp.Or(row.total.derive(m, nil), "0"))
 		}
 	case partOrdinal:
 		for path, e := range row.list.All(m, "") {
