@@ -71,6 +71,7 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 	}
 	at := &context{m: e.root.m}
 	e.group(t.top, at, top)
+	e.neighbours()
 	if faults := e.say(); len(faults) > 0 {
 		return Encoded{}, Trace{}, faults
 	}
@@ -93,6 +94,39 @@ type encoder struct {
 	begun   record // the before whose text an after may go on with
 	handles map[protoreflect.Message]string
 	stored  map[*row][]*context // what groups that collect write
+	lonely  []lonely
+}
+
+// lonely is an element that would not be read without another one, which may come later.
+type lonely struct {
+	row     *row
+	context *context
+	element *etree.Element
+}
+
+// neighbours refuses elements whose neighbour was not written.
+func (e *encoder) neighbours() {
+	for _, l := range e.lonely {
+		at := l.element
+		for i := 0; i < l.row.up && at != nil; i++ {
+			at = at.Parent() // nil for one that was taken away
+		}
+		for i := 0; i < len(l.row.there) && at != nil; i++ {
+			if at = written(at, &l.row.there[i]); at == nil {
+				e.fault(&gateway.Fault{Code: gateway.MapRequired, Expected: l.row.info.There}, new(row), l.context, -1) // at the context itself
+			}
+		}
+	}
+}
+
+// written returns the first child of a step's name, nil if there is none.
+func written(e *etree.Element, s *step) *etree.Element {
+	for _, c := range e.Child {
+		if c, ok := c.(*etree.Element); ok && c.Space == s.prefix && c.Tag == s.name.Local {
+			return c
+		}
+	}
+	return nil
 }
 
 // wrong is a fault before its texts are built: most of what an empty group misses is
@@ -182,6 +216,9 @@ func (s *scope) mark(filled, own bool) {
 // group writes the rows of a group into its element and reports whether that holds data.
 func (e *encoder) group(r *row, at *context, into *etree.Element) bool {
 	s := scope{element: into}
+	if r.there != nil {
+		e.lonely = append(e.lonely, lonely{r, at, into})
+	}
 	e.trace(record{row: r, context: at, index: -1, group: true, written: into})
 	for _, inner := range r.rows {
 		if !inner.noEncode {

@@ -72,6 +72,10 @@ func TestGroupsAreToldApartByTextAndNeighbour(t *testing.T) {
 	if diff := cmp.Diff([]string{"MAP_TYPE consignments[0].items[0].dangerous[0].unNumber  126|[0-9]{4}"}, said(faults)); diff != "" {
 		t.Error(diff)
 	}
+	_, _, faults = tab.Encode(parse(t, `{"manifest": {"consignments": [{"items": [{"dangerous": [{"unNumber": "1263"}]}]}]}}`), false)
+	if diff := cmp.Diff([]string{"MAP_REQUIRED consignments[0].items[0].dangerous[0]  |../../m:Contact"}, said(faults)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestElementsAreReadOnlyBesideTheirNeighbour(t *testing.T) {

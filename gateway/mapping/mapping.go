@@ -108,11 +108,18 @@ func (l *Library) Match(root xmltree.Name) []*Table {
 // Choose returns the table for a root element from a sender on a day: of those that
 // are valid, a profile of the sender's administration before the sender's own format,
 // that before other plain tables, and those before others' profiles; then the newest.
-func (l *Library) Choose(root xmltree.Name, sender string, on time.Time) (*Table, bool) {
+// Agreed are the ids that were agreed on with the sender or its office: where any of
+// them fits, one of them is chosen, be it of an older version.
+func (l *Library) Choose(root xmltree.Name, sender string, on time.Time, agreed ...string) (*Table, bool) {
 	var best *Table
+	was := false // best was agreed on
 	for _, t := range l.tables {
-		if t.rootName.name == root && t.Valid(on) && (best == nil || t.precedes(best, sender)) {
-			best = t
+		if t.rootName.name != root || !t.Valid(on) {
+			continue
+		}
+		is := slices.Contains(agreed, t.ID())
+		if best == nil || is && !was || is == was && t.precedes(best, sender) {
+			best, was = t, is
 		}
 	}
 	return best, best != nil

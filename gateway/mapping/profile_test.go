@@ -137,6 +137,15 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%s from %q on %s: %v, want %s", tt.space, tt.sender, tt.day, got, tt.want)
 		}
 	}
+	on := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct{ agreed, want string }{
+		{"xx/test.v1", "xx/test.v1"}, {"xx/test.v1+mn", "xx/test.v2"}, {"xx/test.v2 xx/test.v1", "xx/test.v2"}, {"xx/none.v1", "xx/test.v2"},
+	} {
+		got, _ := l.Choose(xmltree.Name{Space: "urn:m", Local: "Manifest"}, "XX", on, strings.Fields(tt.agreed)...)
+		if got.ID() != tt.want {
+			t.Errorf("with %s agreed on: %s, want %s", tt.agreed, got.ID(), tt.want)
+		}
+	}
 	var ids []string
 	for _, tab := range l.Match(xmltree.Name{Space: "urn:m", Local: "Manifest"}) {
 		ids = append(ids, tab.ID())
