@@ -236,6 +236,36 @@ func (s fakeInbox) Acknowledge(_ context.Context, r *exchangev1.AcknowledgeReque
 	return &exchangev1.InboxMessage{MessageId: r.MessageId, Acknowledged: true, Commit: 8}, nil
 }
 
+func parkedMessage() *exchangev1.InboxMessage {
+	return &exchangev1.InboxMessage{
+		MessageId: "m-5", Kind: "PreArrivalNotice", Sender: "CN", State: "parked", Received: instant("2026-03-02T02:00:00Z"), Commit: 5,
+		Faults: []*exchangev1.Fault{{
+			Code: "FORMAT_UNKNOWN", Severity: "error", Location: "/a:Notice[1]", Value: "{urn:example:2}Notice", Expected: "xx/notice.v1, root {urn:example:1}Notice",
+			Message: "no table", Namespaces: map[string]string{"a": "urn:example:2"},
+		}},
+	}
+}
+
+func (s fakeInbox) Parked(context.Context, *exchangev1.ListParkedRequest) (*exchangev1.ListInboxResponse, error) {
+	return &exchangev1.ListInboxResponse{Messages: []*exchangev1.InboxMessage{parkedMessage()}}, nil
+}
+
+// Decode decodes all but m-5.
+func (s fakeInbox) Decode(_ context.Context, r *exchangev1.DecodeRequest) (*exchangev1.DecodeResponse, error) {
+	out := &exchangev1.DecodeResponse{}
+	for _, id := range r.MessageIds {
+		switch id {
+		case "m-0":
+			return nil, notFound()
+		case "m-5":
+			out.Messages = append(out.Messages, parkedMessage())
+		default:
+			out.Messages = append(out.Messages, &exchangev1.InboxMessage{MessageId: id, Kind: "PreArrivalNotice", Sender: "CN", State: "accepted", Mapping: "xx/notice.v2", Commit: 9})
+		}
+	}
+	return out, nil
+}
+
 // Watch sends what there is and then nothing, until the caller goes.
 func (s fakeInbox) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.InboxMessage]) error {
 	for _, m := range s.f.inbox {

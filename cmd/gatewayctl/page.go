@@ -245,6 +245,26 @@ func (p *page) inboxMessages(ms []*exchangev1.InboxMessage) {
 	}
 }
 
+func (p *page) parked(ms []*exchangev1.InboxMessage) {
+	p.line("COMMIT", "RECEIVED", "MESSAGE", "FROM", "KIND", "WHY")
+	for _, m := range ms {
+		why := ""
+		for _, f := range m.Faults {
+			why = f.Message
+		}
+		p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, m.Kind, why)
+	}
+}
+
+func (p *page) decoded(ms []*exchangev1.InboxMessage) {
+	if len(ms) == 0 {
+		p.line("nothing is parked")
+	}
+	for _, m := range ms {
+		p.inboxMessage(m)
+	}
+}
+
 func taken(m *exchangev1.InboxMessage) string {
 	if m.Acknowledged {
 		return "yes"

@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 
 // TestStories plays testdata/stories: each begins with two gateways configured and
 // not running, a PKI, the documents of testdata/cases and the data directories of
-// testdata/administrations.
+// testdata/administrations. $PUBLISHED holds mappings and xsd, for the next version of one.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "../../testdata/stories",
@@ -76,6 +76,11 @@ func setUp(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("PUBLISHED", root)
 	env.Setenv("CN_GRPC", ports[0])
 	env.Setenv("CN_REST", ports[1])
 	env.Setenv("RU_GRPC", ports[2])
@@ -135,6 +140,7 @@ func writeConfig(dir, side, partner string, listen []string, partnerAddress, off
 		{"customs://" + own + "/office/" + office + "/post/1", "post"},
 		{"customs://" + own + "/system/national", "system"},
 		{"customs://" + own + "/analyst/1", "analyst"},
+		{"customs://" + own + "/operator/1", "operator"},
 	} {
 		fmt.Fprintf(&b, "  - {uri: %q, role: %s, offices: [%q], roots: pki/%s/ca.pem}\n", c.uri, c.role, office, side)
 	}
@@ -146,7 +152,7 @@ func writeConfig(dir, side, partner string, listen []string, partnerAddress, off
 // as sets who speaks to which gateway: as cn post, as ru national, as cn stranger.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: as cn|ru post|national|analyst|stranger")
+		ts.Fatalf("usage: as cn|ru post|national|analyst|operator|stranger")
 	}
 	side, who := args[0], args[1]
 	cert := filepath.Join("pki", side, who)

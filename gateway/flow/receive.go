@@ -9,6 +9,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
@@ -68,12 +69,12 @@ func (g *Gateway) receipt(h seal.Header, r seal.Receipt) (store.Statement, error
 	return store.Statement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}, nil
 }
 
-// judgeInbound is the second unit of work: the verdict, its receipt, and what follows
-// from an accepted message.
-func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbound, error) {
+// weigh judges what a partner sent and signs the receipt that says so. It returns the
+// document of a message that is accepted.
+func (g *Gateway) weigh(a store.Arrival) (store.Inbound, *customsv1.Document, error) {
 	h, err := seal.ParseHeader(a.Header)
 	if err != nil {
-		return store.Inbound{}, err
+		return store.Inbound{}, nil, err
 	}
 	in := store.Inbound{
 		ID: h.MessageID, Sender: h.Sender, Kind: h.Kind, DocumentID: h.DocumentID, State: gateway.Refused,
@@ -93,33 +94,38 @@ func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbo
 	}
 	receipt, err := g.receipt(h, verdict)
 	if err != nil {
-		return store.Inbound{}, err
+		return store.Inbound{}, nil, err
 	}
 	in.Receipt = &receipt
+	return in, doc, nil
+}
+
+// judgeInbound is the second unit of work: the verdict, its receipt, and what follows
+// from an accepted message.
+func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbound, error) {
+	in, doc, err := g.weigh(a)
+	if err != nil {
+		return store.Inbound{}, err
+	}
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
 		arrival, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
 		if err != nil {
 			return err
 		}
 		if arrival.Judged { // a second delivery was faster: its receipt is the receipt
-			if in, err = tx.Inbound(ctx, h.MessageID); err != nil {
+			if in, err = tx.Inbound(ctx, in.ID); err != nil {
 				return err
 			}
-			return tx.Audit(a.Caller, "judged already", string(h.MessageID), a.Digest)
+			return tx.Audit(a.Caller, "judged already", string(in.ID), a.Digest)
 		}
 		arrival.Judged = true
 		if err := tx.PutArrival(arrival); err != nil {
 			return err
 		}
-		if doc != nil && in.State == gateway.Accepted {
-			if err := g.take(ctx, tx, &in, doc); err != nil {
-				return err
-			}
-		}
-		if err := tx.PutInbound(in); err != nil {
+		if err := g.recordVerdict(ctx, tx, &in, doc); err != nil {
 			return err
 		}
-		return tx.Audit("gateway", "received "+string(in.State), string(h.MessageID), a.Digest)
+		return tx.Audit("gateway", "received "+string(in.State), string(in.ID), a.Digest)
 	})
 	if err != nil {
 		return store.Inbound{}, fmt.Errorf("judge message: %w", err)
@@ -127,10 +133,21 @@ func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbo
 	return in, nil
 }
 
-// open verifies, reads and validates a message's payload into its inbox row. It
-// returns the document if the message is accepted.
+// recordVerdict records a verdict with what follows from it.
+func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
+	if doc != nil && in.State == gateway.Accepted {
+		if err := g.take(ctx, tx, in, doc); err != nil {
+			return err
+		}
+	}
+	in.Commit = tx.Commit
+	return tx.PutInbound(*in)
+}
+
+// open verifies, reads and validates a message's payload into its inbox row, all as of
+// the day it was received. It returns the document if the message is accepted.
 func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
-	if _, err := g.Trust.Open(a.Header, a.Signature, a.Content, g.Now()); err != nil {
+	if _, err := g.Trust.Open(a.Header, a.Signature, a.Content, a.Received); err != nil {
 		in.Faults = append(in.Faults, asFaults(err)...)
 		return nil
 	}
@@ -140,7 +157,7 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 	}
 	if reading.Document == nil {
 		in.Faults = append(in.Faults, reading.Faults...)
-		if len(in.Faults) == 1 && in.Faults[0].Code == gateway.FormatUnknown {
+		if waitsForTable(in.Faults) {
 			in.State = gateway.Parked
 		}
 		return nil
@@ -150,7 +167,9 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 		in.Faults = append(in.Faults, fault(gateway.KindUnexpected, reading.Kind, in.Kind))
 		return nil
 	}
-	passed, faults := g.Chain.Validate(reading, g.scope(in.Sender))
+	scope := g.scope(in.Sender)
+	scope.At = a.Received
+	passed, faults := g.Chain.Validate(reading, scope)
 	in.Faults = append(in.Faults, faults...)
 	if passed.IsZero() {
 		return nil
@@ -161,13 +180,19 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 	return doc
 }
 
+// waitsForTable reports whether all that is wrong with a message is that a table or its
+// schema is not installed here, which is not its sender's fault.
+func waitsForTable(faults gateway.Faults) bool {
+	return len(faults) == 1 && (faults[0].Code == gateway.FormatUnknown || faults[0].Code == gateway.SchemaMissing)
+}
+
 // take does what follows from an accepted message: an answer goes to the message it
 // answers, a notice to its movement.
 func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
 	if answer := doc.GetAnswer(); answer != nil {
 		return g.attachAnswer(ctx, tx, in, answer)
 	}
-	movement, err := g.followed(ctx, tx, doc, in.ID, in.ExpectedArrival)
+	movement, err := g.followed(ctx, tx, doc, reconcile.Origin{Message: in.ID, Received: in.Received, Expected: in.ExpectedArrival})
 	in.MovementID = movement
 	return err
 }

@@ -337,7 +337,8 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		if err := tx.PutMessage(*j.message); err != nil {
 			return false, err
 		}
-		if err := g.follow(ctx, tx, j.notice.Released.Document(), j.message.ID, j.message.ExpectedArrival); err != nil {
+		from := reconcile.Origin{Message: j.message.ID, Received: tx.Now(), Expected: j.message.ExpectedArrival}
+		if err := g.follow(ctx, tx, j.notice.Released.Document(), from); err != nil {
 			return false, err
 		}
 		if err := tx.Audit("gateway", "message queued", string(j.message.ID), j.message.PayloadDigest); err != nil {

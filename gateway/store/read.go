@@ -156,6 +156,11 @@ func (r reader) Inbox(ctx context.Context, f InboxFilter) ([]Inbound, error) {
 	return page[Inbound](ctx, r.q, "inbox", where, args, oldestFirst, f.Limit)
 }
 
+// Parked lists messages from partners that wait for a table, in order of commit.
+func (r reader) Parked(ctx context.Context, after gateway.Commit, limit int) ([]Inbound, error) {
+	return page[Inbound](ctx, r.q, "inbox", "state = ? AND commit_no > ?", []any{gateway.Parked, after}, oldestFirst, limit)
+}
+
 // Movement returns one movement.
 func (r reader) Movement(ctx context.Context, id gateway.MovementID) (Movement, error) {
 	return one[Movement](ctx, r.q, "movement", "id = ?", id)

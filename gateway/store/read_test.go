@@ -259,6 +259,17 @@ func TestDueKeepsTheOrderOfAChain(t *testing.T) {
 	want(t, "of one commit", []string{"amended", "x1"}, due())
 }
 
+func TestParkedMessagesAreListedUntilTheyAreJudged(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	for _, m := range []Inbound{{ID: "2", State: gateway.Parked}, {ID: "1", State: gateway.Parked}, {ID: "3", State: gateway.Accepted}, {ID: "4", State: gateway.Parked}} {
+		do(t, s, func(tx *Tx) error { return tx.PutInbound(m) })
+	}
+	do(t, s, func(tx *Tx) error { return tx.PutInbound(Inbound{ID: "1", State: gateway.Refused}) })
+	want(t, "parked", []string{"2", "4"}, inboundIDs(must(s.Read().Parked(ctx, 0, 10))(t)))
+	want(t, "parked after the first", []string{"4"}, inboundIDs(must(s.Read().Parked(ctx, 1, 10))(t)))
+	want(t, "the first page", []string{"2"}, inboundIDs(must(s.Read().Parked(ctx, 0, 1))(t)))
+}
+
 func TestInboxListsWhatWasAccepted(t *testing.T) {
 	s, ctx := open(t), t.Context()
 	for _, in := range []Inbound{
