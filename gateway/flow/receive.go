@@ -77,7 +77,7 @@ func (g *Gateway) weigh(a store.Arrival) (store.Inbound, *customsv1.Document, er
 		return store.Inbound{}, nil, err
 	}
 	in := store.Inbound{
-		ID: h.MessageID, Sender: h.Sender, Kind: h.Kind, DocumentID: h.DocumentID, State: gateway.Refused,
+		ID: h.MessageID, Sender: h.Sender, Kind: h.Kind, DocumentID: h.DocumentID, Conversation: h.Conversation, State: gateway.Refused,
 		Received: a.Received, LateBy: time.Duration(h.LateBy) * time.Second, PayloadDigest: a.Digest,
 		Faults: gateway.Faults{}, Unread: []string{}, Answers: []string{},
 	}
@@ -192,7 +192,9 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc
 	if answer := doc.GetAnswer(); answer != nil {
 		return g.attachAnswer(ctx, tx, in, answer)
 	}
-	movement, err := g.followed(ctx, tx, doc, reconcile.Origin{Message: in.ID, Received: in.Received, Expected: in.ExpectedArrival})
+	movement, err := g.followed(ctx, tx, doc, reconcile.Origin{
+		Message: in.ID, Conversation: in.Conversation, Received: in.Received, Expected: in.ExpectedArrival,
+	})
 	in.MovementID = movement
 	return err
 }
@@ -206,21 +208,63 @@ func (g *Gateway) attachAnswer(ctx context.Context, tx *store.Tx, in *store.Inbo
 		if err != nil {
 			continue // it answers what another system sent; the inbox has it
 		}
-		a := store.Answer{MessageID: in.ID, Status: answer.GetStatus(), Received: in.Received, Results: []string{}}
-		if r := answer.GetRegistration(); r != nil {
-			a.Registration = r.GetCountry() + "/" + r.GetDate().GetValue() + "/" + r.GetNumber()
-		}
-		for _, r := range answer.GetResults() {
-			for _, d := range r.GetDescriptions() {
-				a.Results = append(a.Results, r.GetCode()+" "+d)
-			}
-		}
+		a := inWords(answer)
+		a.MessageID, a.Received = in.ID, in.Received
 		m.Answers = append(m.Answers, a)
 		if err := tx.PutMessage(m); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// inWords is what an answer says, as it is shown beside the message.
+func inWords(answer *customsv1.Answer) store.Answer {
+	a := store.Answer{Status: answer.GetStatus(), Results: []string{}}
+	if r := answer.GetRegistration(); r != nil {
+		a.Registration = r.GetCountry() + "/" + r.GetDate().GetValue() + "/" + r.GetNumber()
+	}
+	for _, r := range answer.GetResults() {
+		for _, d := range r.GetDescriptions() {
+			a.Results = append(a.Results, r.GetCode()+" "+d)
+		}
+	}
+	return a
+}
+
+// OneAnswer is what the answers to the messages of a whole come to, by the split that
+// made them: nil until they come to one. It also names the messages that are answered.
+// The last answer to a message is the one that counts.
+func (g *Gateway) OneAnswer(ctx context.Context, messages []store.Message) (*store.Answer, []gateway.MessageID, error) {
+	var answered []gateway.MessageID
+	var last time.Time
+	answers := make([]*customsv1.Answer, len(messages))
+	for i, m := range messages {
+		if len(m.Answers) == 0 {
+			continue
+		}
+		said := m.Answers[len(m.Answers)-1]
+		in, err := g.Store.Read().Inbound(ctx, said.MessageID)
+		if err != nil {
+			return nil, nil, fmt.Errorf("answer %s: %w", said.MessageID, err)
+		}
+		answers[i] = document.Parse(in.Canonical).Document.GetAnswer()
+		answered = append(answered, m.ID)
+		if said.Received.After(last) {
+			last = said.Received
+		}
+	}
+	split, ok := g.Chain.Tables.Split(messages[0].Split)
+	if !ok {
+		return nil, answered, nil
+	}
+	merged := split.Merge(answers)
+	if merged == nil {
+		return nil, answered, nil
+	}
+	one := inWords(merged)
+	one.Received = last
+	return &one, answered, nil
 }
 
 // answered lists the documents that a document answers.

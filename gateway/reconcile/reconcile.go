@@ -50,14 +50,20 @@ type Record struct {
 	Received   time.Time         `json:"received"`
 	Expected   time.Time         `json:"expected,omitzero"` // when arrival is expected
 	At         time.Time         `json:"at,omitzero"`       // when it arrived, or was inspected
-	Facts      Facts             `json:"facts"`
+	// Conversation and Goods, the digest of the consignments, tell a part of a notice
+	// that repeats all its goods.
+	Conversation string         `json:"conversation,omitempty"`
+	Goods        gateway.Digest `json:"goods,omitzero"`
+	Facts        Facts          `json:"facts"`
 }
 
 // Origin says how a document came.
 type Origin struct {
-	Message  gateway.MessageID
-	Received time.Time
-	Expected time.Time // expected arrival from the message header; zero: the document's own
+	Message gateway.MessageID
+	// Conversation is what the parts of one notice have in common; empty if nothing has.
+	Conversation string
+	Received     time.Time
+	Expected     time.Time // expected arrival from the message header; zero: the document's own
 }
 
 // Attach returns m with d in it and its comparisons made anew. A message that is
@@ -200,7 +206,10 @@ func record(d *customsv1.Document, from Origin) Record {
 	r := Record{
 		Message: from.Message, Kind: document.Kind(d), DocumentID: e.GetDocumentId(),
 		Issued: instant(e.GetIssued()), Received: from.Received.UTC(), Expected: from.Expected.UTC(),
-		Facts: read(d, from.Message),
+		Conversation: from.Conversation, Facts: read(d, from.Message),
+	}
+	if r.Conversation != "" {
+		r.Goods = goods(d)
 	}
 	if slices.Contains(announcing, r.Kind) {
 		r.Facts.declared()
@@ -227,6 +236,17 @@ func record(d *customsv1.Document, from Origin) Record {
 		r.Expected = expected
 	}
 	return r
+}
+
+// goods is the digest of a document's consignments; zero if it has none.
+func goods(d *customsv1.Document) gateway.Digest {
+	b, ok := bodyOf(d).(interface {
+		GetConsignments() []*customsv1.Consignment
+	})
+	if !ok || len(b.GetConsignments()) == 0 {
+		return gateway.Digest{}
+	}
+	return document.Digest(&customsv1.Document{Kind: &customsv1.Document_Manifest{Manifest: &customsv1.Manifest{Consignments: b.GetConsignments()}}})
 }
 
 func instant(i *customsv1.Instant) time.Time {

@@ -111,6 +111,29 @@ func TestJoinedPartsStandInOrderOfTheirPart(t *testing.T) {
 	want(t, "joined", []string{"2", "1"}, submissionIDs(must(s.Read().Joined(t.Context(), "m"))(t)))
 }
 
+func TestMessagesOfAWholeStandInOrderAndTouchTheirSubmission(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	do(t, s, func(tx *Tx) error {
+		return errors.Join(
+			tx.PutSubmission(Submission{Office: "0603", ID: "1", State: gateway.Sent, MessageID: "m"}),
+			tx.PutMessage(Message{ID: "a", Whole: "m", Part: 2, State: gateway.Queued}),
+			tx.PutMessage(Message{ID: "m", Whole: "m", Part: 1, State: gateway.Queued}),
+			tx.PutMessage(Message{ID: "other", State: gateway.Queued}))
+	})
+	want(t, "messages", []string{"m", "a"}, messageIDs(must(s.Read().Messages(ctx, "m"))(t)))
+	want(t, "messages of a whole of one part", []string{"other"}, messageIDs(must(s.Read().Messages(ctx, "other"))(t)))
+	no := do(t, s, func(tx *Tx) error {
+		return tx.PutMessage(Message{ID: "a", Whole: "m", Part: 2, State: gateway.Refused})
+	})
+	if sub := must(s.Read().Submission(ctx, "0603", "1"))(t); sub.Commit != no {
+		t.Errorf("the submission changed at %d, its second message at %d", sub.Commit, no)
+	}
+	for _, state := range []gateway.MessageState{gateway.Queued, gateway.Refused} {
+		f := SubmissionFilter{Offices: []string{"0603"}, MessageState: state, Limit: 10}
+		want(t, "with a message "+string(state), []string{"1"}, submissionIDs(must(s.Read().Submissions(ctx, f))(t)))
+	}
+}
+
 func TestSubmissionFilters(t *testing.T) {
 	s := open(t)
 	do(t, s, func(tx *Tx) error {

@@ -755,9 +755,10 @@ func (x *ExplainRequest) GetXpath() string {
 }
 
 type ExplainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
-	Origins       []*Origin              `protobuf:"bytes,2,rep,name=origins,proto3" json:"origins,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of several messages, the first.
+	MessageId     string    `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Origins       []*Origin `protobuf:"bytes,2,rep,name=origins,proto3" json:"origins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -824,8 +825,10 @@ type Origin struct {
 	SourceSubmission string `protobuf:"bytes,8,opt,name=source_submission,json=sourceSubmission,proto3" json:"source_submission,omitempty"`
 	SourceValue      string `protobuf:"bytes,9,opt,name=source_value,json=sourceValue,proto3" json:"source_value,omitempty"`
 	// Code list row that translated it, as list@version:source->target.
-	ListRow       string `protobuf:"bytes,10,opt,name=list_row,json=listRow,proto3" json:"list_row,omitempty"`
-	Note          string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
+	ListRow string `protobuf:"bytes,10,opt,name=list_row,json=listRow,proto3" json:"list_row,omitempty"`
+	Note    string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
+	// Which of several messages has the value, from 1; 0 if there is only one.
+	Part          int32 `protobuf:"varint,12,opt,name=part,proto3" json:"part,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -937,6 +940,13 @@ func (x *Origin) GetNote() string {
 	return ""
 }
 
+func (x *Origin) GetPart() int32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
 // Submission is what became of what an office sent.
 type Submission struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
@@ -953,10 +963,18 @@ type Submission struct {
 	WaitsFor []string               `protobuf:"bytes,9,rep,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"`
 	JoinKey  string                 `protobuf:"bytes,10,opt,name=join_key,json=joinKey,proto3" json:"join_key,omitempty"`
 	Expires  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expires,proto3" json:"expires,omitempty"`
-	// The message it became or was joined into.
-	Message       *MessageStatus `protobuf:"bytes,12,opt,name=message,proto3" json:"message,omitempty"`
-	Faults        []*Fault       `protobuf:"bytes,13,rep,name=faults,proto3" json:"faults,omitempty"`
-	Commit        int64          `protobuf:"varint,14,opt,name=commit,proto3" json:"commit,omitempty"`
+	// The message it became or was joined into. Of several, the one that most keeps the
+	// whole from being accepted: one refused, else dead, else under way; else the first.
+	Message *MessageStatus `protobuf:"bytes,12,opt,name=message,proto3" json:"message,omitempty"`
+	Faults  []*Fault       `protobuf:"bytes,13,rep,name=faults,proto3" json:"faults,omitempty"`
+	Commit  int64          `protobuf:"varint,14,opt,name=commit,proto3" json:"commit,omitempty"`
+	// Every message it became, in order: several where the partner's format has no room
+	// for everything in one.
+	Messages []*MessageStatus `protobuf:"bytes,15,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Of several: what their answers come to as one, absent until they do, and the ids of
+	// those that are answered.
+	Answer        *BusinessAnswer `protobuf:"bytes,16,opt,name=answer,proto3" json:"answer,omitempty"`
+	Answered      []string        `protobuf:"bytes,17,rep,name=answered,proto3" json:"answered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1089,6 +1107,27 @@ func (x *Submission) GetCommit() int64 {
 	return 0
 }
 
+func (x *Submission) GetMessages() []*MessageStatus {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *Submission) GetAnswer() *BusinessAnswer {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *Submission) GetAnswered() []string {
+	if x != nil {
+		return x.Answered
+	}
+	return nil
+}
+
 // MessageStatus is where a message to a partner stands.
 type MessageStatus struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -1112,9 +1151,14 @@ type MessageStatus struct {
 	// The partner's last signed receipt: header, statement and signature, as received.
 	Receipt *SignedStatement `protobuf:"bytes,15,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	// The partner's own answer (registered, refused ...), a field beside the state.
-	Answers       []*BusinessAnswer `protobuf:"bytes,16,rep,name=answers,proto3" json:"answers,omitempty"`
-	Parts         []string          `protobuf:"bytes,17,rep,name=parts,proto3" json:"parts,omitempty"`
-	DocumentId    string            `protobuf:"bytes,18,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
+	Answers []*BusinessAnswer `protobuf:"bytes,16,rep,name=answers,proto3" json:"answers,omitempty"`
+	// Ids of the submissions it was made from.
+	Parts      []string `protobuf:"bytes,17,rep,name=parts,proto3" json:"parts,omitempty"`
+	DocumentId string   `protobuf:"bytes,18,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
+	// Which of several messages it is, from 1, and the split that made them several; 0
+	// and empty if it is the only one.
+	Part          int32  `protobuf:"varint,19,opt,name=part,proto3" json:"part,omitempty"`
+	Split         string `protobuf:"bytes,20,opt,name=split,proto3" json:"split,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1275,9 +1319,24 @@ func (x *MessageStatus) GetDocumentId() string {
 	return ""
 }
 
+func (x *MessageStatus) GetPart() int32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *MessageStatus) GetSplit() string {
+	if x != nil {
+		return x.Split
+	}
+	return ""
+}
+
 // BusinessAnswer is what the partner administration decided on the document.
 type BusinessAnswer struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The message it came in; empty for one that several answers come to.
 	MessageId          string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
 	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	RegistrationNumber string                 `protobuf:"bytes,3,opt,name=registration_number,json=registrationNumber,proto3" json:"registration_number,omitempty"`
@@ -2862,7 +2921,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0fExplainResponse\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12-\n" +
-	"\aorigins\x18\x02 \x03(\v2\x13.exchange.v1.OriginR\aorigins\"\xad\x02\n" +
+	"\aorigins\x18\x02 \x03(\v2\x13.exchange.v1.OriginR\aorigins\"\xc1\x02\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x10\n" +
@@ -2877,7 +2936,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\fsource_value\x18\t \x01(\tR\vsourceValue\x12\x19\n" +
 	"\blist_row\x18\n" +
 	" \x01(\tR\alistRow\x12\x12\n" +
-	"\x04note\x18\v \x01(\tR\x04note\"\xe4\x03\n" +
+	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
+	"\x04part\x18\f \x01(\x05R\x04part\"\xed\x04\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -2894,7 +2954,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\aexpires\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x124\n" +
 	"\amessage\x18\f \x01(\v2\x1a.exchange.v1.MessageStatusR\amessage\x12*\n" +
 	"\x06faults\x18\r \x03(\v2\x12.exchange.v1.FaultR\x06faults\x12\x16\n" +
-	"\x06commit\x18\x0e \x01(\x03R\x06commit\"\xb6\x05\n" +
+	"\x06commit\x18\x0e \x01(\x03R\x06commit\x126\n" +
+	"\bmessages\x18\x0f \x03(\v2\x1a.exchange.v1.MessageStatusR\bmessages\x123\n" +
+	"\x06answer\x18\x10 \x01(\v2\x1b.exchange.v1.BusinessAnswerR\x06answer\x12\x1a\n" +
+	"\banswered\x18\x11 \x03(\tR\banswered\"\xe0\x05\n" +
 	"\rMessageStatus\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -2916,7 +2979,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\aanswers\x18\x10 \x03(\v2\x1b.exchange.v1.BusinessAnswerR\aanswers\x12\x14\n" +
 	"\x05parts\x18\x11 \x03(\tR\x05parts\x12\x1f\n" +
 	"\vdocument_id\x18\x12 \x01(\tR\n" +
-	"documentId\"\xca\x01\n" +
+	"documentId\x12\x12\n" +
+	"\x04part\x18\x13 \x01(\x05R\x04part\x12\x14\n" +
+	"\x05split\x18\x14 \x01(\tR\x05split\"\xca\x01\n" +
 	"\x0eBusinessAnswer\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
@@ -3162,68 +3227,70 @@ var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	38, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	15, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	18, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	38, // 9: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	38, // 10: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	38, // 11: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	17, // 12: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	16, // 13: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	38, // 14: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	37, // 15: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	26, // 16: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	1,  // 17: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	26, // 18: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	38, // 19: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	38, // 20: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	18, // 21: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	17, // 22: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	33, // 23: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	38, // 24: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	38, // 25: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	34, // 26: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	35, // 27: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	38, // 28: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	36, // 29: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	39, // 30: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 31: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 32: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 33: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 34: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 35: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 36: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 37: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 38: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	19, // 39: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	21, // 40: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 41: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	22, // 42: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	23, // 43: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	24, // 44: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	27, // 45: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	29, // 46: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	31, // 47: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	32, // 48: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 49: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 50: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 51: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 52: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 53: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 54: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 55: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	20, // 56: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	26, // 57: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	26, // 58: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	26, // 59: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	20, // 60: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListInboxResponse
-	25, // 61: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	28, // 62: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	30, // 63: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	33, // 64: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	33, // 65: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	49, // [49:66] is the sub-list for method output_type
-	32, // [32:49] is the sub-list for method input_type
-	31, // [31:32] is the sub-list for extension type_name
-	30, // [30:31] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	15, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	16, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	38, // 11: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	38, // 12: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	38, // 13: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	17, // 14: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	16, // 15: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	38, // 16: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	37, // 17: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	26, // 18: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	1,  // 19: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	26, // 20: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	38, // 21: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	38, // 22: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	18, // 23: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	17, // 24: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	33, // 25: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	38, // 26: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	38, // 27: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	34, // 28: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	35, // 29: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	38, // 30: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	36, // 31: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	39, // 32: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 33: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 34: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 35: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 36: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 37: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	7,  // 38: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	9,  // 39: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	11, // 40: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	19, // 41: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	21, // 42: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	9,  // 43: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	22, // 44: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	23, // 45: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	24, // 46: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	27, // 47: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	29, // 48: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	31, // 49: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	32, // 50: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	14, // 51: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 52: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	14, // 53: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	14, // 54: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	8,  // 55: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	10, // 56: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	12, // 57: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	20, // 58: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	26, // 59: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	26, // 60: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	26, // 61: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	20, // 62: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListInboxResponse
+	25, // 63: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	28, // 64: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	30, // 65: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	33, // 66: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	33, // 67: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	51, // [51:68] is the sub-list for method output_type
+	34, // [34:51] is the sub-list for method input_type
+	33, // [33:34] is the sub-list for extension type_name
+	32, // [32:33] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
