@@ -153,7 +153,22 @@ func (s fakeSubmissions) Get(_ context.Context, r *exchangev1.GetSubmissionReque
 			return sub, nil
 		}
 	}
+	if r.SubmissionId == "convoy" {
+		return convoy(), nil
+	}
 	return nil, notFound()
+}
+
+// convoy became two messages, of which one is answered.
+func convoy() *exchangev1.Submission {
+	answer := &exchangev1.BusinessAnswer{MessageId: "a-2", Results: []string{"2 refused"}, Received: instant("2026-03-02T01:30:00Z")}
+	first := &exchangev1.MessageStatus{MessageId: "m-1", Recipient: "RU", State: "sent", Part: 1, Split: "xx/notice.v1", Waiting: "it is being sent"}
+	second := &exchangev1.MessageStatus{MessageId: "m-2", Recipient: "RU", State: "accepted", Part: 2, Split: "xx/notice.v1", Answers: []*exchangev1.BusinessAnswer{answer}}
+	return &exchangev1.Submission{
+		SubmissionId: "convoy", Office: "0603", Kind: "PreArrivalNotice", State: "message", Commit: 12, Message: first,
+		Messages: []*exchangev1.MessageStatus{first, second}, Answered: []string{"m-2"},
+		Answer: &exchangev1.BusinessAnswer{Results: []string{"2 refused"}, Received: instant("2026-03-02T01:30:00Z")},
+	}
 }
 
 func (s fakeSubmissions) Withdraw(_ context.Context, r *exchangev1.WithdrawRequest) (*exchangev1.Submission, error) {
@@ -195,6 +210,12 @@ func (s fakeSubmissions) Explain(_ context.Context, r *exchangev1.ExplainRequest
 			Provenance: "document", Source: "/d:Manifest[1]/d:Mode[1]", SourceSubmission: "part-1", SourceValue: "3", ListRow: "transport-mode.v1:3->30",
 		},
 		{Target: "/a:Notice[1]/@DocumentModeID", Value: "1006826E", Row: "R004", Mapping: "ru/auto-preliminary.v1", Provenance: "constant"},
+	}
+	if r.SubmissionId == "convoy" {
+		return &exchangev1.ExplainResponse{MessageId: "m-1", Origins: []*exchangev1.Origin{
+			{Target: "/a:Notice[1]/a:Plate[1]", Value: "A1", Row: "R1", Provenance: "document", Part: 1},
+			{Target: "/a:Notice[1]/a:Plate[1]", Value: "A4", Row: "R1", Provenance: "document", Part: 2},
+		}}, nil
 	}
 	if r.Xpath != "" {
 		all = all[1:]

@@ -56,6 +56,8 @@ func TestStories(t *testing.T) {
 			"long":  long,
 			"big":   big,
 
+			"capture": capture,
+
 			"rest":           rest,
 			"submit-by-rest": submitByREST,
 			"post-message":   postMessage,
@@ -205,6 +207,23 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%q never came; last:\n%s%s", args[0], out, ts.ReadFile("stderr"))
 		}
 		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// capture sets variables to what a pattern's group matches in the last output, the first
+// match to the first variable: capture REGEXP NAME ...
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: capture REGEXP NAME ...")
+	}
+	re, err := regexp.Compile(args[0])
+	ts.Check(err)
+	found := re.FindAllStringSubmatch(ts.ReadFile("stdout"), -1)
+	if len(found) != len(args)-1 {
+		ts.Fatalf("%q is there %d times, want %d", args[0], len(found), len(args)-1)
+	}
+	for i, m := range found {
+		ts.Setenv(args[i+1], m[1])
 	}
 }
 

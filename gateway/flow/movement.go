@@ -71,9 +71,12 @@ func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Doc
 		known[i] = c.Movement
 	}
 	match := reconcile.Match(doc, at, known, Window)
+	together := slices.IndexFunc(candidates, func(c Movement) bool { return c.In(from.Conversation) })
 	var m Movement
-	switch match.Outcome {
-	case reconcile.OneMatch:
+	switch {
+	case together >= 0:
+		m = candidates[together]
+	case match.Outcome == reconcile.OneMatch:
 		m = candidates[slices.IndexFunc(candidates, func(c Movement) bool { return c.ID == match.Movement() })]
 	default:
 		if match.Outcome == reconcile.NoMatch && !reconcile.Opens(doc) {

@@ -99,6 +99,35 @@ func TestOneWaybillOnFourTrucksIsTwoNotices(t *testing.T) {
 	}
 }
 
+// TestConvoyIsOneMovementWhateverElseItsWaybillFinds: the waybill alone could mean two
+// movements, the conversation means one.
+func TestConvoyIsOneMovementWhateverElseItsWaybillFinds(t *testing.T) {
+	w := newWorld(t)
+	// The consignment has crossed in two batches before.
+	for i, c := range []struct{ batch, waybill string }{{"B0", "CNRU26030001"}, {"B1", "X"}, {"B1", "CNRU26030001"}} {
+		body := fmt.Sprintf(`{"envelope": {"documentId": "A%d", "issued": "2026-03-01T02:14:00Z"}, "arrivalReport": {"at": "2026-03-01T02:14:00Z", "batch": "%s",
+			"office": {"administration": "RU", "code": "10719110"}, "consignments": [{"transportDocument": {"id": "%s"}}]}}`, i, c.batch, c.waybill)
+		if _, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/10719110/post/1", Office: "10719110"}, fmt.Sprint("A", i), []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.convoy(4)
+	w.deliver()
+	found, err := w.ru.Find(t.Context(), "CNRU26030001", 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var announced []int
+	for _, m := range found {
+		if len(m.Announced) > 0 {
+			announced = append(announced, len(m.Announced))
+		}
+	}
+	if len(found) != 3 || !slices.Equal(announced, []int{2}) {
+		t.Errorf("of %d movements with the waybill some have %v notices, want one with both", len(found), announced)
+	}
+}
+
 // TestConvoyIsComparedAsOne: what the notices repeat, the goods, is announced once.
 func TestConvoyIsComparedAsOne(t *testing.T) {
 	w := newWorld(t)
@@ -228,6 +257,47 @@ func TestSplitMessageIsExplained(t *testing.T) {
 	}
 }
 
+// TestWholeNoticeIsSplitWithoutARecipe: a notice that is submitted as one is split like one
+// that was joined; what the split wrote into its parts is not the sender's.
+func TestWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
+	notice := string(newWorld(t).convoy(3)[0].Canonical)
+	const vehicles = `"vehicles":[`
+	if !strings.Contains(notice, vehicles) {
+		t.Fatal(notice)
+	}
+	notice = strings.Replace(notice, vehicles, vehicles+`{"role":"TRACTOR","registration":"蒙E12340","country":"CN"},`, 1)
+	direct, err := chainOf(layered(t, mappings.FS, map[string]string{
+		"routes/cn-ru-pre-arrival-notice.yaml": text(t, mappings.FS, "routes/cn-ru-pre-arrival-notice.yaml", "recipe: cn/road-export.v1\nhold: 24h\n", "", "sources: [cn/mt2401.v1, cn/mt4402.v1]", "sources: []"),
+	}), xsd.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.cn.Chain = direct
+	s, err := w.cn.Submit(t.Context(), post, flow.Submission{ID: "N1", MediaType: flow.JSON, Content: []byte(notice)})
+	if err != nil || s.State != gateway.Sent || len(w.messages(s.MessageID)) != 2 {
+		t.Fatalf("%s: %v %v", s.State, s.Faults, err)
+	}
+	w.deliver()
+	for i, m := range w.messages(s.MessageID) {
+		if m.State != gateway.Accepted {
+			t.Errorf("message %d is %s", i, m.State)
+		}
+	}
+	_, origins, err := w.cn.Explain(t.Context(), "0603", "N1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range origins {
+		switch {
+		case o.Path == "envelope.documentId" && (o.Provenance != flow.FromGateway || o.Note != "ru/road-notice.v1"):
+			t.Errorf("the notice's id comes from %+v", o)
+		case o.Value == "蒙E12343" && (o.Part != 2 || o.Source != "/preArrivalNotice/transport/vehicles/3/registration"):
+			t.Errorf("the last truck comes from %+v", o)
+		}
+	}
+}
+
 // TestFaultOfAPartStandsInTheWhole: a fault in the fourth truck is told at the fourth
 // truck of the report, though it is the first of its notice, and what every part repeats
 // is told once.
@@ -257,10 +327,21 @@ func TestFaultOfAPartStandsInTheWhole(t *testing.T) {
 	}
 }
 
+// trailers is the exit report of the case with so many trailers behind its tractor, in the
+// post's own format.
+func (w *world) trailers(n int) []byte {
+	text := string(w.content("mt4402.xml"))
+	i, j := strings.Index(text, "        <TransportEquipment>\n          <ID>"), strings.Index(text, "      </BorderTransportMeans>")
+	var more strings.Builder
+	for k := 1; k <= n; k++ {
+		more.WriteString(strings.Replace(text[i:j], "6789", fmt.Sprint("678", k), 1))
+	}
+	return []byte(text[:i] + more.String() + text[j:])
+}
+
 // TestRefusalsOfPartsStandTogether: Russia refuses both notices by a rule of its own; the
 // post sees each fault at its place in its report.
 func TestRefusalsOfPartsStandTogether(t *testing.T) {
-	w := newWorld(t)
 	rules := `rules: test
 version: 1
 rows:
@@ -281,27 +362,47 @@ rows:
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.ru.Chain = strict
-	ms := w.convoy(4)
-	w.deliver()
-	for i, m := range w.messages(ms[0].ID) {
-		if m.State != gateway.Refused {
-			t.Errorf("message %d is %s", i, m.State)
-		}
-	}
-	for _, id := range []string{"M1", "V1"} {
-		s, err := w.cn.Store.Read().Submission(t.Context(), "0603", id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var places []string
-		for _, f := range s.Faults {
-			places = append(places, f.Location.Expr)
-		}
-		slices.Sort(places)
-		if want := []string{"/vehicleReport/transport/vehicles/1/registration", "/vehicleReport/transport/vehicles/3/registration"}; !slices.Equal(places, want) {
-			t.Errorf("the faults of %s stand at %v", id, places)
-		}
+	const means = "/d:Manifest[1]/d:Declaration[1]/d:Consignment[1]/d:BorderTransportMeans[1]"
+	for name, c := range map[string]struct {
+		mediaType string
+		content   func(w *world) []byte
+		want      []string
+	}{
+		"canonical JSON, four trucks": {flow.JSON, func(*world) []byte { return []byte(trucks(4)) },
+			[]string{"/vehicleReport/transport/vehicles/1/registration", "/vehicleReport/transport/vehicles/3/registration"}},
+		"the post's XML, a tractor and three trailers": {flow.XML, func(w *world) []byte {
+			return []byte(strings.Replace(strings.ReplaceAll(string(w.trailers(3)), "挂", ""), "蒙E6783", "蒙E6784", 1))
+		}, []string{means + "/d:TransportEquipment[2]/d:ID[1]", means + "/d:TransportEquipment[3]/d:ID[1]"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.ru.Chain = strict
+			w.submit("M1", "mt2401.xml")
+			v, err := w.cn.Submit(t.Context(), post, flow.Submission{ID: "V1", MediaType: c.mediaType, Content: c.content(w)})
+			if err != nil || v.State != gateway.Joined {
+				t.Fatalf("%s %v %v", v.State, v.Faults, err)
+			}
+			w.deliver()
+			for i, m := range w.messages(v.MessageID) {
+				if m.State != gateway.Refused {
+					t.Errorf("message %d is %s", i, m.State)
+				}
+			}
+			for _, id := range []string{"M1", "V1"} {
+				s, err := w.cn.Store.Read().Submission(t.Context(), "0603", id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var places []string
+				for _, f := range s.Faults {
+					places = append(places, f.Location.Expr)
+				}
+				slices.Sort(places)
+				if !slices.Equal(places, c.want) {
+					t.Errorf("the faults of %s stand at %v", id, places)
+				}
+			}
+		})
 	}
 }
 

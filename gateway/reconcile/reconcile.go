@@ -143,6 +143,12 @@ func (m Movement) Identifiers() []Identifier {
 	return ids.list
 }
 
+// In reports whether m has a document of a conversation: the parts of one notice belong
+// to one movement, whatever else they may match.
+func (m Movement) In(conversation string) bool {
+	return conversation != "" && slices.ContainsFunc(m.records(), func(r Record) bool { return r.Conversation == conversation })
+}
+
 func (m *Movement) lists() []*[]Record {
 	return []*[]Record{&m.Announced, &m.Arrivals, &m.Inspections}
 }

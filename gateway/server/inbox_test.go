@@ -18,3 +18,24 @@ func TestOperatorSeesNoValueOfADocument(t *testing.T) {
 		t.Errorf("a parked message shows %+v", got.Faults)
 	}
 }
+
+func TestNoWholeLooksAcceptedThatIsNot(t *testing.T) {
+	for _, tt := range []struct {
+		states []gateway.MessageState
+		want   int
+	}{
+		{[]gateway.MessageState{gateway.Accepted}, 0},
+		{[]gateway.MessageState{gateway.Accepted, gateway.Accepted}, 0},
+		{[]gateway.MessageState{gateway.Accepted, gateway.Sending, gateway.Queued}, 1},
+		{[]gateway.MessageState{gateway.Queued, gateway.Dead, gateway.Accepted}, 1},
+		{[]gateway.MessageState{gateway.Dead, gateway.Accepted, gateway.Refused}, 2},
+	} {
+		var ms []store.Message
+		for _, s := range tt.states {
+			ms = append(ms, store.Message{State: s})
+		}
+		if got := hindmost(ms); got != tt.want {
+			t.Errorf("of %v number %d is shown, want %d", tt.states, got, tt.want)
+		}
+	}
+}
