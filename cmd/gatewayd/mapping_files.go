@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -203,6 +204,9 @@ func printOrigins(std stdio, origins []flow.Origin) {
 			if text != "" {
 				fmt.Fprintf(std.out, "  %-10s %s\n", name, text)
 			}
+		}
+		if o.Part > 0 {
+			say("part", strconv.Itoa(o.Part))
 		}
 		say("row", o.Mapping+" "+o.Row)
 		say("canonical", o.Path)

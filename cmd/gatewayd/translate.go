@@ -6,6 +6,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,8 +40,8 @@ func translate(_ context.Context, flags *flag.FlagSet, args []string, std stdio)
 	flags.StringVar(&j.mapping, "mapping", "", "table, such as ru/auto-preliminary.v1: canonical JSON to its XML, or the reverse")
 	flags.StringVar(&j.route, "route", "", "route: the whole chain, from national documents to the partner's XML")
 	flags.Var(&j.in, "in", "file to read (- is standard input); with -route once for each part")
-	flags.StringVar(&j.out, "out", "-", "file to write")
-	flags.StringVar(&j.trace, "trace", "", "file for the trace: where every value came from")
+	flags.StringVar(&j.out, "out", "-", "file to write; where the route's split makes several of NAME.xml they are NAME-1.xml, NAME-2.xml ...")
+	flags.StringVar(&j.trace, "trace", "", "file for the trace: where every value came from; of several one each, as -out")
 	flags.StringVar(&j.lang, "lang", "en", "language of faults")
 	flags.StringVar(&j.messageID, "message-id", "", "id of the message, with -route (default: made of the inputs' digests)")
 	flags.StringVar(&at, "at", "", "instant to judge by, RFC 3339 (default now)")
@@ -151,7 +153,33 @@ func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 	if t.Faults.Refuse() {
 		return printFaults(std.out, t.Faults, j.lang)
 	}
-	return j.write(std, t.Encoded.Bytes(), t.Explain(), append(faults, t.Faults...))
+	warnings := append(faults, t.Faults...)
+	if len(t.Outputs) == 1 {
+		return j.write(std, t.Outputs[0].Encoded.Bytes(), t.Explain(), warnings)
+	}
+	if j.out == "-" {
+		return fmt.Errorf("the split %s makes %d messages of this; give -out FILE", rt.Split, len(t.Outputs))
+	}
+	for i, o := range t.Outputs {
+		part := j
+		part.out, part.trace = numbered(j.out, i+1), numbered(j.trace, i+1)
+		if i > 0 {
+			warnings = nil // said once, of all
+		}
+		if err := part.write(std, o.Encoded.Bytes(), o.Explain(), warnings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// numbered is the name of a part's file: NAME-2.xml of NAME.xml.
+func numbered(name string, part int) string {
+	if name == "" || name == "-" {
+		return name
+	}
+	ext := filepath.Ext(name)
+	return fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), part, ext)
 }
 
 // id is the message id given, or one that the same inputs always give.

@@ -12,7 +12,7 @@ import (
 const (
 	FromDocument = "document" // a sender's document
 	FromRoute    = "route"    // supplied by the route
-	FromGateway  = "gateway"  // allocated by the gateway: the message id
+	FromGateway  = "gateway"  // allocated by the gateway: the message id, the number of a part
 	FromTable    = "constant" // written by the table
 )
 
@@ -31,36 +31,50 @@ type Origin struct {
 	ListRow          string            `json:"listRow,omitempty"`
 	Note             string            `json:"note,omitempty"`
 	Namespaces       map[string]string `json:"namespaces,omitempty"` // of Target
+	Part             int               `json:"part,omitempty"`       // which of several messages has it, from 1
 }
 
-// Explain returns the origin of every value of the message, in its order.
+// Explain returns the origin of every value of every message, in order.
 func (t *Translation) Explain() []Origin {
-	supplied := make(map[string]string) // canonical path -> route row and source
-	for _, s := range t.Released.Supplied() {
-		supplied[s.Path] = s.Row + ": " + s.Source + " (" + s.Status + ")"
-	}
 	var out []Origin
-	for _, link := range t.trace.Links(false) {
-		o := Origin{
-			Target: link.Place.Expr, Namespaces: link.Place.Namespaces, Value: link.Value,
-			Row: link.Row, Mapping: link.Table, Path: link.Path, ListRow: link.ListRow, Provenance: FromTable,
-		}
-		if link.Path != "" && !link.Const {
-			t.originOf(&o, supplied)
-		}
-		out = append(out, o)
+	for _, o := range t.Outputs {
+		out = append(out, o.Explain()...)
 	}
 	return out
 }
 
-func (t *Translation) originOf(o *Origin, supplied map[string]string) {
+// Explain returns the origin of every value of the message, in its order.
+func (out *Output) Explain() []Origin {
+	supplied := make(map[string]string) // canonical path -> route row and source
+	for _, s := range out.Released.Supplied() {
+		supplied[s.Path] = s.Row + ": " + s.Source + " (" + s.Status + ")"
+	}
+	var origins []Origin
+	for _, link := range out.trace.Links(false) {
+		o := Origin{
+			Target: link.Place.Expr, Namespaces: link.Place.Namespaces, Value: link.Value,
+			Row: link.Row, Mapping: link.Table, Path: link.Path, ListRow: link.ListRow, Provenance: FromTable, Part: out.part,
+		}
+		if link.Path != "" && !link.Const {
+			out.originOf(&o, supplied)
+		}
+		origins = append(origins, o)
+	}
+	return origins
+}
+
+func (out *Output) originOf(o *Origin, supplied map[string]string) {
 	for path := o.Path; path != ""; path = parentPath(path) {
 		if note, ok := supplied[path]; ok {
 			o.Provenance, o.Note = FromRoute, note
 			return
 		}
 	}
-	part, path, ok := t.partOf(o.Path)
+	if out.made != nil && out.made(o.Path) {
+		o.Provenance, o.Note = FromGateway, out.split
+		return
+	}
+	part, path, ok := out.of.partOf(out.whole(o.Path))
 	if !ok {
 		o.Provenance = FromGateway
 		return

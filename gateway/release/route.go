@@ -28,6 +28,9 @@ type Route struct {
 	// document is submitted whole. Hold is how long a part may wait for the others.
 	Recipe string        `yaml:"recipe"`
 	Hold   time.Duration `yaml:"hold"`
+	// Split is the id of the split that makes several documents of one for which the
+	// outbound format has no room; empty if there is none.
+	Split string `yaml:"split"`
 	// Sources are the ids of the national tables that the offices submit in.
 	Sources []string `yaml:"sources"`
 	// Moment is when the document leaves: OnComplete or GateOut.
