@@ -124,7 +124,7 @@ func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 	var parts []flow.Part
 	var faults gateway.Faults
 	for i, raw := range contents {
-		r := c.Read(raw, flow.MediaType(raw), rt.From, j.at)
+		r := c.Read(raw, flow.MediaType(raw), rt.From, j.at, rt.Sources...)
 		_, found := c.Validate(r, scope)
 		if r.Document != nil {
 			p, ok := c.PlanFor(rt, r)

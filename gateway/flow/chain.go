@@ -54,13 +54,14 @@ func MediaType(raw []byte) string {
 }
 
 // Read turns a document's bytes into a canonical document: XML by the table of the
-// sender's format that its root belongs to at that time, JSON as it is.
-func (c *Chain) Read(raw []byte, mediaType string, sender gateway.Administration, at time.Time) *Reading {
+// sender's format that its root belongs to at that time, JSON as it is. Agreed are the
+// tables that were agreed on with the sender; see [mapping.Library.Choose].
+func (c *Chain) Read(raw []byte, mediaType string, sender gateway.Administration, at time.Time, agreed ...string) *Reading {
 	switch mediaType {
 	case JSON:
 		return readJSON(raw)
 	case XML, "text/xml":
-		return c.readXML(raw, sender, at)
+		return c.readXML(raw, sender, at, agreed)
 	}
 	return refused(fault(gateway.MediaTypeUnknown, mediaType, XML+" or "+JSON))
 }
@@ -74,9 +75,9 @@ func readJSON(raw []byte) *Reading {
 	return r
 }
 
-func (c *Chain) readXML(raw []byte, sender gateway.Administration, at time.Time) *Reading {
+func (c *Chain) readXML(raw []byte, sender gateway.Administration, at time.Time, agreed []string) *Reading {
 	return c.readBy(raw, func(root *xmltree.Element) (*mapping.Table, gateway.Faults) {
-		if t, ok := c.Tables.Choose(root.Name, string(sender), at); ok {
+		if t, ok := c.Tables.Choose(root.Name, string(sender), at, agreed...); ok {
 			return t, nil
 		}
 		return nil, gateway.Faults{c.noTable(root)}
@@ -392,7 +393,12 @@ func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed
 		return
 	}
 	o.Encoded = encoded
-	checked := c.Conform(table, encoded.Bytes())
+	raw := encoded.Bytes()
+	if most := capOf(rt); len(raw) > most {
+		t.say(o, gateway.Faults{tooLarge(len(raw), most)})
+		return
+	}
+	checked := c.Conform(table, raw)
 	for i, f := range checked.Faults {
 		checked.Faults[i].Location, checked.Faults[i].Path = o.sourceOf(f.Location)
 	}

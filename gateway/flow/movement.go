@@ -11,6 +11,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/reconcile"
+	"customs.example/gateway/schema"
 	"customs.example/gateway/store"
 )
 
@@ -162,8 +163,8 @@ func (g *Gateway) Movement(ctx context.Context, id gateway.MovementID) (Movement
 // stored before it is judged, attached to the movement it belongs to, and compared
 // with what was announced. An arrival that nobody announced opens a movement.
 func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, content []byte) (Movement, error) {
-	if len(content) > g.Chain.Limits.Bytes {
-		return Movement{}, g.refuse(ctx, c, content, fault(gateway.TooLarge, fmt.Sprint(len(content)), fmt.Sprint(g.Chain.Limits.Bytes)))
+	if len(content) > schema.MaxBytes {
+		return Movement{}, g.refuse(ctx, c, content, tooLarge(len(content), schema.MaxBytes))
 	}
 	if id == "" {
 		return Movement{}, g.refuse(ctx, c, content, fault(gateway.IDMissing, "", ""))

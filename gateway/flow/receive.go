@@ -18,12 +18,12 @@ import (
 // when it could be judged, else RCV. A duplicate gets the same receipt bytes again.
 // An error that is gateway.Faults refuses the delivery itself; nothing was taken.
 func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Administration, header, signature, payload []byte) (store.Statement, error) {
-	if len(payload) > g.Chain.Limits.Bytes {
-		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.TooLarge, fmt.Sprint(len(payload)), fmt.Sprint(g.Chain.Limits.Bytes)))
-	}
 	h, err := seal.ParseHeader(header)
 	if err != nil {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
+	}
+	if most := g.capFrom(h.Sender); len(payload) > most {
+		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, tooLarge(len(payload), most))
 	}
 	if !slices.Contains(from, h.Sender) {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.SenderWrong, string(h.Sender), fmt.Sprint(from)))

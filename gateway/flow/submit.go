@@ -29,11 +29,11 @@ type Submission struct {
 // the outcome is on disk. A document that is refused is no error: its faults are in
 // the submission. An error that is gateway.Faults refuses the request itself.
 func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Submission, error) {
-	if len(s.Content) > g.Chain.Limits.Bytes {
-		return store.Submission{}, g.refuse(ctx, c, s.Content, fault(gateway.TooLarge, fmt.Sprint(len(s.Content)), fmt.Sprint(g.Chain.Limits.Bytes)))
+	if most := g.capFor(c.Office); len(s.Content) > most {
+		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
 	}
 	if s.ID == "" {
-		s.ID = g.ownID(s)
+		s.ID = g.ownID(c, s)
 	}
 	arrival := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
@@ -52,8 +52,8 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 
 // ownID is the document's own id, or, where none can be read, one made of its digest,
 // so that what was refused is on the record too.
-func (g *Gateway) ownID(s Submission) gateway.SubmissionID {
-	if r := g.Chain.Read(s.Content, s.MediaType, g.Own, g.Now()); r.Document.GetEnvelope().GetDocumentId() != "" {
+func (g *Gateway) ownID(c Caller, s Submission) gateway.SubmissionID {
+	if r := g.Chain.Read(s.Content, s.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, c.Office, g.Now())...); r.Document.GetEnvelope().GetDocumentId() != "" {
 		return gateway.SubmissionID(r.Document.Envelope.DocumentId)
 	}
 	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32])
@@ -160,7 +160,7 @@ type judgement struct {
 
 // judge decides from what is committed now; record checks that it still holds.
 func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error) {
-	reading := g.Chain.Read(a.Content, a.MediaType, g.Own, g.Now())
+	reading := g.Chain.Read(a.Content, a.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, a.Party, g.Now())...)
 	j := &judgement{submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
 		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
@@ -178,6 +178,9 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error
 	s.Faults = append(s.Faults, notOwnOffice(reading, a.Party)...)
 	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
 	s.Faults = append(s.Faults, faults...)
+	if plan.Route != nil && len(a.Content) > capOf(plan.Route) {
+		s.Faults = append(s.Faults, tooLarge(len(a.Content), capOf(plan.Route)))
+	}
 	if plan.Join != nil && plan.Key == "" {
 		s.Faults = append(s.Faults, fault(gateway.JoinKeyMissing, plan.Part, plan.Join.ID()))
 	}
@@ -429,8 +432,8 @@ type CheckResult struct {
 
 // Check judges a document as Submit would, and leaves nothing behind.
 func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResult, error) {
-	if len(s.Content) > g.Chain.Limits.Bytes {
-		return CheckResult{}, gateway.Faults{fault(gateway.TooLarge, fmt.Sprint(len(s.Content)), fmt.Sprint(g.Chain.Limits.Bytes))}
+	if most := g.capFor(c.Office); len(s.Content) > most {
+		return CheckResult{}, gateway.Faults{tooLarge(len(s.Content), most)}
 	}
 	j, err := g.judge(ctx, store.Arrival{
 		Party: c.Office, ID: string(s.ID), MediaType: s.MediaType, Recipients: texts(s.To),

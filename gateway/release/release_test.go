@@ -281,6 +281,7 @@ func TestLoadNamesEveryMistakeAndItsLine(t *testing.T) {
 	}{
 		"missing keys":       {[2]string{"purpose: risk analysis\n", ""}, []string{"routes/r.yaml:1: purpose is missing"}},
 		"several":            {[2]string{"lead: 2h\nvalidity: 72h\n", ""}, []string{"lead is missing", "validity is missing", "longer than nothing"}},
+		"cap":                {[2]string{"lead: 2h\n", "lead: 2h\ncap: 1GiB\n"}, []string{`size "1GiB": want 1MiB to 64MiB`}},
 		"nested key":         {[2]string{", goods: all", ""}, []string{":9: basis.scope.goods is missing"}},
 		"no basis":           {[2]string{"basis:\n  title: an agreement", "purposes: x\nbasis:\n  titel: an agreement"}, []string{`unknown key "titel"`, `unknown key "purposes"`}},
 		"status":             {[2]string{"status: demonstration\npurpose", "status: fine\npurpose"}, []string{`:10: basis.status "fine"`}},
