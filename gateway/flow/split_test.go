@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
@@ -480,19 +481,20 @@ func TestConvoyOutlivesARestart(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- w.cn.Run(ctx) }()
-	for {
-		changed := w.cn.Store.Changed()
+	accepted := func() bool {
 		s, err := w.cn.Store.Read().Submission(t.Context(), "0603", "V1")
-		if err == nil && s.State == gateway.Joined {
-			ms := w.messages(s.MessageID)
-			if len(ms) != 2 {
-				t.Errorf("%d messages are there", len(ms))
-			}
-			if !slices.ContainsFunc(ms, func(m store.Message) bool { return m.State != gateway.Accepted }) {
-				break
-			}
+		if err != nil || s.State != gateway.Joined {
+			return false
 		}
-		<-changed
+		ms := w.messages(s.MessageID)
+		if len(ms) != 2 {
+			t.Errorf("%d messages are there", len(ms))
+		}
+		return !slices.ContainsFunc(ms, func(m store.Message) bool { return m.State != gateway.Accepted })
+	}
+	for !accepted() {
+		time.Sleep(10 * time.Millisecond)
+		w.clock.add(10 * time.Millisecond) // an attempt that was too slow is made again
 	}
 	stop()
 	if err := <-done; err != nil {

@@ -383,16 +383,19 @@ func (g *Gateway) announce(ctx context.Context, tx *store.Tx, j *judgement) (*ga
 		if store.IgnoreNotFound(err) != nil {
 			return nil, err
 		}
-		if err == nil {
-			earlier, err := tx.Messages(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			if slices.ContainsFunc(earlier, func(m store.Message) bool { return m.State != gateway.Refused && m.State != gateway.Dead }) {
-				f := fault(gateway.AlreadyAnnounced, subject, string(id))
-				return &f, nil
-			}
+		if err != nil {
+			continue
 		}
+		earlier, err := tx.Messages(ctx, id)
+		if store.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(earlier, func(m store.Message) bool { return m.State != gateway.Refused && m.State != gateway.Dead }) {
+			f := fault(gateway.AlreadyAnnounced, subject, string(id))
+			return &f, nil
+		}
+	}
+	for _, subject := range j.subjects { // all or none: what is refused announces nothing
 		if err := tx.PutAnnounced(route, subject, whole); err != nil {
 			return nil, err
 		}

@@ -96,9 +96,14 @@ func (r reader) Message(ctx context.Context, id gateway.MessageID) (Message, err
 	return one[Message](ctx, r.q, "message", "id = ?", id)
 }
 
-// Messages returns the messages of a whole, in order of their part.
+// Messages returns the messages of a whole, of which there is at least one, in order of
+// their part.
 func (r reader) Messages(ctx context.Context, whole gateway.MessageID) ([]Message, error) {
-	return list[Message](ctx, r.q, "message", "whole = ? ORDER BY part", whole)
+	ms, err := list[Message](ctx, r.q, "message", "whole = ? ORDER BY part", whole)
+	if err == nil && len(ms) == 0 {
+		err = ErrNotFound
+	}
+	return ms, err
 }
 
 // MessageByDocument returns the outgoing message that carried a document.

@@ -46,6 +46,7 @@ func TestNothingIsFoundInAnEmptyStore(t *testing.T) {
 		"arrival":             second(r.Arrival(ctx, DoorSubmit, "0603", "x")),
 		"submission":          second(r.Submission(ctx, "0603", "x")),
 		"message":             second(r.Message(ctx, "x")),
+		"messages":            second(r.Messages(ctx, "x")),
 		"message by document": second(r.MessageByDocument(ctx, "x", "RU")),
 		"announced":           second(r.Announced(ctx, "x", "x")),
 		"inbound":             second(r.Inbound(ctx, "x")),
