@@ -9,6 +9,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
@@ -320,21 +321,32 @@ func (g *Gateway) national(in store.Inbound, received []byte) ([]byte, error) {
 	if ok && table.Administration() == string(g.Own) {
 		return received, nil
 	}
+	own := g.ownTable(in)
+	if own == nil {
+		return nil, gateway.Faults{fault(gateway.TableMissing, in.Kind, string(g.Own))}
+	}
+	encoded, _, faults := own.Encode(document.Parse(in.Canonical).Document, false)
+	if faults.Refuse() {
+		return nil, faults
+	}
+	if checked := g.Chain.Conform(own, encoded.Bytes()); checked.Faults.Refuse() {
+		return nil, checked.Faults
+	}
+	return encoded.Bytes(), nil
+}
+
+// ownTable returns the administration's own table for a received document: the first of
+// its formats for the kind, in the newest version of that day.
+func (g *Gateway) ownTable(in store.Inbound) (best *mapping.Table) {
 	for _, t := range g.Chain.Tables.Tables() {
-		if t.Administration() != string(g.Own) || t.Kind() != in.Kind {
+		if t.Administration() != string(g.Own) || t.Kind() != in.Kind || t.Profile() != "" || !t.Valid(in.Received) {
 			continue
 		}
-		p := document.Parse(in.Canonical)
-		encoded, _, faults := t.Encode(p.Document, false)
-		if faults.Refuse() {
-			return nil, faults
+		if best == nil || t.Name() == best.Name() && t.Version() > best.Version() {
+			best = t
 		}
-		if checked := g.Chain.Conform(t, encoded.Bytes()); checked.Faults.Refuse() {
-			return nil, checked.Faults
-		}
-		return encoded.Bytes(), nil
 	}
-	return nil, gateway.Faults{fault(gateway.TableMissing, in.Kind, string(g.Own))}
+	return best
 }
 
 // Acknowledge notes that the administration's system has taken a message. The first
