@@ -26,7 +26,7 @@ var tools = []tool{
 	{"list", "", "every table, profile, join and split: version, kind, status, validity, rows, digest", reports, listTables, nil},
 	{"show", "TABLE", "a table for people", reports, showTable, nil},
 	{"lint", "[TABLE...]", "every mistake of the data, and what the loader lets through", lines, lintData, nil},
-	{"test", "[-table TABLE] FILE.json|DIR...", "hold tables to examples: NAME.json, NAME.xml and, where something is lost, NAME.back.json", lines, testTables, tableFlag},
+	{"test", "[TABLE... | [-table TABLE] FILE.json|DIR...]", "hold tables to the examples inside them (all tables, or those named), or to files: NAME.json, NAME.xml and, where something is lost, NAME.back.json", lines, testTables, tableFlag},
 	{"coverage", "[-all] TABLE", "what of the schema no row fills, and which canonical fields no row carries", reports, coverTable, allFlag},
 	{"loss", "-table TABLE [-all] FILE", "what becomes of every value of a document there and back", reports, loseDocument, func(b *bench, flags *flag.FlagSet) { tableFlag(b, flags); allFlag(b, flags) }},
 	{"diff", "[-data-a DIR] [-data-b DIR] A B [FILE...]", "rows added, removed and changed; with documents, what changes of the output", reports, diffTables, diffFlags},
@@ -141,7 +141,7 @@ func (b *bench) one(args []string) (*mapping.Table, *analysis.Source, error) {
 func find(c *flow.Chain, tables fs.FS, id string) (*mapping.Table, *analysis.Source, error) {
 	t, ok := c.Tables.Table(id)
 	if !ok {
-		return nil, nil, fmt.Errorf("no table %q; there are %s", id, tableNames(c))
+		return nil, nil, none("table", id, tableNames(c))
 	}
 	s, err := analysis.Read(tables, t)
 	return t, s, err

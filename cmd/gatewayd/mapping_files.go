@@ -324,7 +324,7 @@ func routeGaps(b *bench, args []string) error {
 	}
 	rt, ok := b.chain.Routes.Route(args[0])
 	if !ok {
-		return fmt.Errorf("no route %q; there are %s", args[0], routeNames(b.chain))
+		return none("route", args[0], routeNames(b.chain))
 	}
 	gaps := rt.Gaps(b.chain.Tables)
 	out := make([]gap, len(gaps))

@@ -145,7 +145,7 @@ func lintData(b *bench, args []string) error {
 		}
 		for _, id := range args {
 			if _, ok := b.chain.Tables.Table(id); !ok {
-				return fmt.Errorf("no table %q; there are %s", id, tableNames(b.chain))
+				return none("table", id, tableNames(b.chain))
 			}
 		}
 		said := map[analysis.Remark]bool{} // of a table, and so of all that profiles make of it
@@ -252,8 +252,12 @@ func (b *bench) printRemarks(remarks []analysis.Remark) error {
 // tested is a line of mapping test.
 type tested struct {
 	File    string                  `json:"file"`
+	Line    int                     `json:"line,omitempty"` // of an example inside a table
+	Row     string                  `json:"row,omitempty"`
+	Name    string                  `json:"example,omitempty"`
 	Table   string                  `json:"table"`
 	OK      bool                    `json:"ok"`
+	Wrong   string                  `json:"wrong,omitempty"`      // with a row's example
 	Bytes   bool                    `json:"otherBytes,omitempty"` // the values are right, the bytes are not
 	Written []analysis.OutputChange `json:"written,omitempty"`
 	Read    []analysis.OutputChange `json:"read,omitempty"`
@@ -261,44 +265,106 @@ type tested struct {
 }
 
 func testTables(b *bench, args []string) error {
-	files, err := exampleFiles(args)
-	if err != nil {
-		return err
-	}
 	if err := b.load(); err != nil {
 		return err
 	}
-	var all []tested
-	wrong := 0
-	for _, file := range files {
-		id := b.table
-		if id == "" { // the folder says: ru/auto-preliminary.v1/NAME.json
-			dir := filepath.ToSlash(filepath.Dir(file))
-			id = dir[strings.LastIndexByte(dir[:max(strings.LastIndexByte(dir, '/'), 0)], '/')+1:]
+	tables := b.chain.Tables.Tables()
+	if len(args) == 0 && b.table != "" {
+		args = []string{b.table}
+	}
+	var files []string
+	if len(args) > 0 {
+		tables = nil
+	}
+	for _, arg := range args {
+		if t, ok := b.chain.Tables.Table(arg); ok {
+			tables = append(tables, t)
+			continue
 		}
-		t, ok := b.chain.Tables.Table(id)
-		if !ok {
-			return fmt.Errorf("%s: no table %q; give -table, one of %s", file, id, tableNames(b.chain))
-		}
-		e, err := readExample(file)
+		found, err := exampleFiles(arg)
 		if err != nil {
 			return err
 		}
-		o := analysis.Try(t, e)
-		all = append(all, tested{file, id, o.OK(), o.Bytes, o.Written, o.Read, o.Faults.Report("en")})
-		if !o.OK() {
+		files = append(files, found...)
+	}
+	var all []tested
+	for _, t := range tables {
+		s, err := analysis.Read(b.tables, t)
+		if err != nil {
+			return err
+		}
+		all = append(all, testInside(t, s)...)
+	}
+	for _, file := range files {
+		o, err := b.testFile(file)
+		if err != nil {
+			return err
+		}
+		all = append(all, o)
+	}
+	wrong := 0
+	for _, o := range all {
+		if !o.OK {
 			wrong++
 		}
 	}
 	if b.format == "json" {
-		err = writeJSON(b.std.out, all)
+		if err := writeJSON(b.std.out, append([]tested{}, all...)); err != nil {
+			return err
+		}
 	} else {
 		printTested(b.std, all, wrong)
 	}
-	if err == nil && wrong > 0 {
+	if wrong > 0 {
 		return errFaulty
 	}
-	return err
+	return nil
+}
+
+// testInside holds a table to the examples that its file holds.
+func testInside(t *mapping.Table, s *analysis.Source) (out []tested) {
+	for _, trial := range t.Try() {
+		out = append(out, tested{File: s.File, Line: trial.Example.Line, Row: trial.Row, Table: t.ID(), OK: trial.Wrong == "", Wrong: trial.Wrong})
+	}
+	for _, e := range t.Examples() {
+		o := analysis.Try(t, analysis.Of(e))
+		o.Bytes = false // it is laid out for people
+		out = append(out, tested{
+			File: s.File, Line: e.Line, Name: e.Name, Table: t.ID(), OK: o.OK(), Written: o.Written, Read: o.Read, Faults: o.Faults.Report("en"),
+		})
+	}
+	return out
+}
+
+func (b *bench) testFile(file string) (tested, error) {
+	id := b.table
+	if id == "" { // the folder says: ru/auto-preliminary.v1/NAME.json
+		dir := filepath.ToSlash(filepath.Dir(file))
+		id = dir[strings.LastIndexByte(dir[:max(strings.LastIndexByte(dir, '/'), 0)], '/')+1:]
+	}
+	t, ok := b.chain.Tables.Table(id)
+	if !ok {
+		return tested{}, fmt.Errorf("%s: give -table: %w", file, none("table", id, tableNames(b.chain)))
+	}
+	e, err := readExample(file)
+	if err != nil {
+		return tested{}, err
+	}
+	o := analysis.Try(t, e)
+	return tested{
+		File: file, Table: id, OK: o.OK(), Bytes: o.Bytes, Written: o.Written, Read: o.Read, Faults: o.Faults.Report("en"),
+	}, nil
+}
+
+// place says where an example stands.
+func (o tested) place() string {
+	switch {
+	case o.Row != "":
+		return fmt.Sprintf("%s:%d: row %s", o.File, o.Line, o.Row)
+	case o.Name != "":
+		return fmt.Sprintf("%s:%d: example %s", o.File, o.Line, o.Name)
+	}
+	return o.File
 }
 
 func printTested(std stdio, all []tested, wrong int) {
@@ -306,7 +372,10 @@ func printTested(std stdio, all []tested, wrong int) {
 		if o.OK {
 			continue
 		}
-		fmt.Fprintf(std.out, "%s (%s)\n", o.File, o.Table)
+		fmt.Fprintf(std.out, "%s (%s)\n", o.place(), o.Table)
+		if o.Wrong != "" {
+			fmt.Fprintf(std.out, "  %s\n", o.Wrong)
+		}
 		for _, f := range o.Faults {
 			if f.Severity == gateway.Error {
 				fmt.Fprintf(std.out, "  %s %s: %s\n", f.Code, cmp.Or(f.Location, f.Path), f.Message)
@@ -326,34 +395,25 @@ func printTested(std stdio, all []tested, wrong int) {
 }
 
 // exampleFiles finds the canonical documents of examples.
-func exampleFiles(args []string) ([]string, error) {
-	if len(args) == 0 {
-		return nil, errors.New("give FILE.json or DIR")
+func exampleFiles(arg string) ([]string, error) {
+	info, err := os.Stat(arg)
+	if err != nil {
+		return nil, fmt.Errorf("%q is neither a table nor FILE.json or DIR: %w", arg, err)
+	}
+	if !info.IsDir() {
+		return []string{arg}, nil
 	}
 	var out []string
-	for _, arg := range args {
-		info, err := os.Stat(arg)
-		if err != nil {
-			return nil, err
+	err = filepath.WalkDir(arg, func(name string, _ fs.DirEntry, err error) error {
+		if base, ok := strings.CutSuffix(name, ".json"); ok && !strings.HasSuffix(base, ".back") {
+			out = append(out, name)
 		}
-		if !info.IsDir() {
-			out = append(out, arg)
-			continue
-		}
-		err = filepath.WalkDir(arg, func(name string, _ fs.DirEntry, err error) error {
-			if base, ok := strings.CutSuffix(name, ".json"); ok && !strings.HasSuffix(base, ".back") {
-				out = append(out, name)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
+		return err
+	})
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("no .json in %s", arg)
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("no .json in %s", strings.Join(args, ", "))
-	}
-	return out, nil
+	return out, err
 }
 
 func readExample(file string) (e analysis.Example, err error) {

@@ -121,6 +121,9 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
+	if p.parent != c.table.top {
+		r.info.Inside = p.parent.info.ID
+	}
 	c.table.rows = append(c.table.rows, r)
 	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
 	switch {
@@ -147,6 +150,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		c.condition(r, f, p, wrong)
 	}
 	c.options(r, f, node, wrong)
+	c.examples(r, f.Examples, node)
 	if r.job == groupJob {
 		inner.parent, inner.target = r, r.info.Target
 		c.rows(node+".rows", f.Rows, inner)

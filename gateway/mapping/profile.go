@@ -55,6 +55,7 @@ type rowOverlay struct {
 	Lossy      *string   `yaml:"lossy"`
 	Note       *string   `yaml:"note"`
 	Source     *string   `yaml:"source"`
+	Examples   samples   `yaml:"examples"`
 	Drop       bool      `yaml:"drop"`
 }
 
@@ -79,6 +80,7 @@ func (o *rowOverlay) apply(f *rowFile) {
 	if o.Default.said {
 		f.Default = o.Default
 	}
+	f.Examples = o.Examples // those of the table's file show another row
 	f.dropped = f.dropped || o.Drop
 }
 
@@ -295,9 +297,13 @@ func (p *profile) change(f *tableFile) {
 	eachRow(f.Rows, func(r *rowFile) {
 		for _, change := range p.Languages {
 			if change.of(r) {
-				r.Language = change.To
+				r.Language, r.Examples = change.To, nil
 				break
 			}
+		}
+		// A row without list and conversion may be an instant.
+		if p.Zone != "" && r.Zone == "" && r.List == "" && r.Use == "" || p.System != "" && r.List != "" {
+			r.Examples = nil
 		}
 		for key, o := range p.Rows {
 			if names(key, f, r) {
