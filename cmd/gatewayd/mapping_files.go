@@ -60,7 +60,7 @@ type fileDiff struct {
 
 func diffTables(b *bench, args []string) error {
 	if len(args) < 2 {
-		return errors.New("give two tables, A and B")
+		return errors.New("give two ids, A and B")
 	}
 	if b.dataA == "" {
 		b.dataA = b.data
@@ -68,28 +68,24 @@ func diffTables(b *bench, args []string) error {
 	if b.dataB == "" {
 		b.dataB = b.data
 	}
-	chainA, tables, _, err := loadData(b.dataA)
+	chainA, a, err := subjectIn(b.dataA, args[0])
 	if err != nil {
 		return fmt.Errorf("a: %w", err)
 	}
-	a, sourceA, err := find(chainA, tables, args[0])
-	if err != nil {
-		return fmt.Errorf("a: %w", err)
-	}
-	chainB := chainA
-	if b.dataB != b.dataA {
-		if chainB, tables, _, err = loadData(b.dataB); err != nil {
-			return fmt.Errorf("b: %w", err)
-		}
-	}
-	other, sourceB, err := find(chainB, tables, args[1])
+	_, other, err := subjectIn(b.dataB, args[1])
 	if err != nil {
 		return fmt.Errorf("b: %w", err)
 	}
-	changes := analysis.Compare(sourceA, sourceB)
+	switch {
+	case a.Type != other.Type:
+		return fmt.Errorf("%s is a %s and %s a %s: give two of a kind", a.ID, a.kind(), other.ID, other.kind())
+	case a.table == nil && len(args) > 2:
+		return fmt.Errorf("%s is a %s: give FILE with tables", a.ID, a.kind())
+	}
+	changes := analysis.Compare(a.Source, other.Source)
 	r := analysis.Report{
-		Title:    "from " + a.ID() + " to " + other.ID(),
-		Facts:    []analysis.Key{{Name: "a", Value: a.Digest().String()}, {Name: "b", Value: other.Digest().String()}},
+		Title:    "from " + a.ID + " to " + other.ID,
+		Facts:    []analysis.Key{{Name: "a", Value: a.Digest.String()}, {Name: "b", Value: other.Digest.String()}},
 		Sections: []analysis.Section{analysis.ChangedRows(changes)},
 	}
 	var files []fileDiff
@@ -104,13 +100,13 @@ func diffTables(b *bench, args []string) error {
 			if p.Faults.Refuse() {
 				return printFaults(b.std.out, p.Faults, "en")
 			}
-			o = analysis.Written(a, other, p.Document)
+			o = analysis.Written(a.table, other.table, p.Document)
 		} else {
-			checked := chainA.Conform(a, raw)
+			checked := chainA.Conform(a.table, raw)
 			if checked.Document == nil {
 				return printFaults(b.std.out, checked.Faults, "en")
 			}
-			o = analysis.Understood(a, other, checked.Document)
+			o = analysis.Understood(a.table, other.table, checked.Document)
 		}
 		files = append(files, fileDiff{name, o.Changes, o.FaultsA.Report("en"), o.FaultsB.Report("en")})
 		r.Sections = append(r.Sections, analysis.ChangedOutput("Output of "+name, o.Changes))
@@ -121,7 +117,21 @@ func diffTables(b *bench, args []string) error {
 		B     string               `json:"b"`
 		Rows  []analysis.RowChange `json:"rows"`
 		Files []fileDiff           `json:"files,omitempty"`
-	}{a.ID(), other.ID(), changes, files})
+	}{a.ID, other.ID, changes, files})
+}
+
+// subjectIn finds a table, profile, join or split in data of its own.
+func subjectIn(data, id string) (*flow.Chain, subject, error) {
+	c, tables, _, err := loadData(data)
+	if err != nil {
+		return nil, subject{}, err
+	}
+	all, err := readSubjects(c, tables)
+	if err != nil {
+		return nil, subject{}, err
+	}
+	s, err := findSubject(all, id)
+	return c, s, err
 }
 
 // refusals says why a table makes nothing of a document.

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 
+	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 )
@@ -47,9 +48,12 @@ func (s *Source) Get(name string) string { return get(s.Header, name) }
 // Source is a table's file, key by key. It knows every key that a file has, also those
 // that this package gives no meaning to.
 type Source struct {
+	ID     string // "cn/mt2401.v1"; of a profile "kz.v1"
+	Type   string // mapping, join, split or profile
 	File   string
-	Header []Key // in the order of the language; a namespace is namespaces.PREFIX
-	Rows   []Row // groups before their rows
+	Digest gateway.Digest // of the file
+	Header []Key          // in the order of the language; a namespace is namespaces.PREFIX
+	Rows   []Row          // groups before their rows
 }
 
 // Read reads the file of a table, and of the profiles that made it of that; the loader
@@ -94,7 +98,13 @@ func ReadFile(fsys fs.FS, file string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{File: file, Header: keys("", tree)}
+	s := &Source{File: file, Digest: gateway.DigestOf(raw), Header: keys("", tree)}
+	for _, s.Type = range []string{"mapping", "join", "split", "profile"} {
+		if name := s.Get(s.Type); name != "" {
+			s.ID = name + ".v" + s.Get("version")
+			break
+		}
+	}
 	s.add(tree["rows"], "$.rows", "", 0, document.YAMLLines(raw))
 	return s, nil
 }
@@ -107,6 +117,13 @@ func readTree(fsys fs.FS, file string) (raw []byte, tree map[string]any, err err
 }
 
 func (s *Source) add(rows any, node, inside string, depth int, lines document.Lines) {
+	if changes, ok := rows.(map[string]any); ok { // of a profile, by id
+		for id, change := range changes {
+			m, _ := change.(map[string]any)
+			s.Rows = append(s.Rows, Row{ID: id, Line: lines[node+"."+id], Keys: keys("", m)})
+		}
+		slices.SortFunc(s.Rows, func(a, b Row) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.ID, b.ID)) })
+	}
 	list, _ := rows.([]any)
 	for i, row := range list {
 		m, _ := row.(map[string]any)
@@ -140,21 +157,22 @@ func (s *Source) prefixes() map[string]string {
 
 // order is the order in which people read the keys; others follow by name.
 var order = []string{
-	"mapping", "version", "document", "root", "namespaces", "default", "system", "zone", "schema", "profile", "status", "source", "valid",
+	"mapping", "join", "split", "profile", "version", "administration", "over", "document", "parts", "key", "limit", "root", "namespaces", "default", "system", "zone", "schema", "languages", "answers", "status", "source", "valid",
 	"to", "set", "from", "const", "count", "sum", "ordinal", "refer", "handle", "each", "with", "collect",
-	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "key", "always", "direction", "lossy", "note", "examples",
+	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "always", "direction", "lossy", "note", "examples",
 }
 
 // keys flattens a node of the file, but for its rows.
 func keys(prefix string, m map[string]any) (out []Key) {
 	for name, v := range m {
+		if name == "rows" && prefix == "" {
+			continue
+		}
 		switch v := v.(type) {
 		case map[string]any:
 			out = append(out, keys(prefix+name+".", v)...)
 		case []any:
-			if name != "rows" || prefix != "" {
-				out = append(out, listed(prefix+name, v)...)
-			}
+			out = append(out, listed(prefix+name, v)...)
 		default:
 			out = append(out, Key{prefix + name, text(v)})
 		}

@@ -452,7 +452,7 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 	if f.List != "" {
 		v.lists, v.list, v.system = c.lists, f.List, c.table.system
 		if !c.lists.Has(f.List) {
-			wrong("unknown code list %q, expected one of %v", f.List, c.lists.Names())
+			wrong("unknown code list %q, expected one that there is: nearest are %v", f.List, document.Nearest(f.List, c.lists.Names(), 3))
 		}
 	}
 	v.max = f.Max
