@@ -146,7 +146,7 @@ func (e *Env) compile(md protoreflect.MessageDescriptor, source string, dated bo
 	}
 	ast, issues := env.Compile(source)
 	if issues.Err() != nil {
-		return nil, fmt.Errorf("condition %q: %w", source, issues.Err())
+		return nil, fmt.Errorf("condition %q: %w", source, inWords(issues))
 	}
 	if !ast.OutputType().IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("condition %q: gives %s: want bool", source, ast.OutputType())
