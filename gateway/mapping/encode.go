@@ -79,7 +79,9 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 	if !trace {
 		return out, Trace{}, nil
 	}
-	return out, newTrace(t.ID(), e.records, t.locateWritten(top)), nil
+	made := newTrace(t.ID(), e.records, t.locateWritten(top))
+	made.s.withheld = made.s.withholds(e.withheld)
+	return out, made, nil
 }
 
 type encoder struct {
@@ -93,6 +95,8 @@ type encoder struct {
 	begun   record // the before whose text an after may go on with
 	handles map[protoreflect.Message]string
 	stored  map[*row][]*context // what groups that collect write
+
+	withheld []withheld
 }
 
 // wrong is a fault before its texts are built: most of what an empty group misses is
@@ -214,6 +218,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		return
 	}
 	if r.when != nil && !e.holds(r, at.m, at) {
+		e.withhold(r, r, at)
 		return
 	}
 	switch r.job {
@@ -283,6 +288,7 @@ func (e *encoder) with(r *row, at *context, s *scope) {
 	}
 	inner := &context{up: at, via: r, m: m}
 	if r.when != nil && !e.holds(r, m, inner) {
+		e.withhold(r, nil, inner)
 		return
 	}
 	filled := e.group(r, inner, s.target(r.steps, e))
@@ -300,6 +306,7 @@ func (e *encoder) each(r *row, at *context, s *scope) {
 	written := 0
 	one := func(inner *context) {
 		if r.when != nil && !e.holds(r, inner.m, inner) {
+			e.withhold(r, nil, inner)
 			return
 		}
 		written++
@@ -363,7 +370,11 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 		text, _ = r.path.Get(at.m)
 	}
 	silent := text == "" && r.info.Default == "" && !r.info.Required && !r.always
-	if silent || r.when != nil && !e.holds(r, inner.m, inner) {
+	if silent {
+		return
+	}
+	if r.when != nil && !e.holds(r, inner.m, inner) {
+		e.withhold(r, r, inner)
 		return
 	}
 	switch {
