@@ -20,18 +20,23 @@ type tool struct {
 	formats             []string // of -o, the default first
 	run                 func(b *bench, args []string) error
 	flags               func(b *bench, flags *flag.FlagSet)
+	more                string // for -h
 }
 
 var tools = []tool{
-	{"list", "", "every table, profile, join and split: version, kind, status, validity, rows, digest", reports, listTables, nil},
-	{"show", "ID", "a table, profile, join or split for people", reports, showTable, nil},
-	{"lint", "[ID...]", "every mistake of the data, and what the loader lets through", lines, lintData, verboseFlag},
-	{"test", "[TABLE... | [-table TABLE] FILE.json|DIR...]", "hold tables to the examples inside them (all tables, or those named), or to files: NAME.json, NAME.xml and, where something is lost, NAME.back.json", lines, testTables, tableFlag},
-	{"coverage", "[-all] TABLE", "what of the schema no row fills, and which canonical fields no row carries", reports, coverTable, allFlag},
-	{"loss", "-table TABLE [-all] FILE", "what becomes of every value of a document there and back", reports, loseDocument, func(b *bench, flags *flag.FlagSet) { tableFlag(b, flags); allFlag(b, flags) }},
-	{"diff", "[-data-a DIR] [-data-b DIR] A B [FILE...]", "rows of two tables, profiles, joins or splits added, removed and changed; with documents, what changes of the output of two tables", reports, diffTables, diffFlags},
-	{"explain", "[-route ROUTE | -mapping TABLE] FILE... XPATH", "where a value came from", reports, explainPlace, explainFlags},
-	{"gaps", "ROUTE", "who gives each value of a route's form", []string{"markdown", "json", "text", "html"}, routeGaps, nil},
+	{"list", "", "every table, profile, join and split: version, kind, status, validity, rows, digest", reports, listTables, nil, ""},
+	{"show", "ID", "a table, profile, join or split for people", reports, showTable, nil, ""},
+	{"lint", "[ID...]", "every mistake of the data, and what the loader lets through", lines, lintData, verboseFlag, ""},
+	{"test", "[TABLE... | [-table TABLE] FILE.json|DIR...]", "hold tables to the examples inside them (all tables, or those named), or to files: NAME.json, NAME.xml and, where something is lost, NAME.back.json", lines, testTables, tableFlag, ""},
+	{"coverage", "[-all] TABLE", "what of the schema no row fills, and which canonical fields no row carries", reports, coverTable, allFlag, ""},
+	{"loss", "-table TABLE [-all] FILE", "what becomes of every value of a document there and back", reports, loseDocument, func(b *bench, flags *flag.FlagSet) { tableFlag(b, flags); allFlag(b, flags) }, ""},
+	{"diff", "[-data-a DIR] [-data-b DIR] A B [FILE...]", "rows of two tables, profiles, joins or splits added, removed and changed; with documents, what changes of the output of two tables", reports, diffTables, diffFlags, ""},
+	{"explain", "[-route ROUTE | -mapping TABLE] FILE... XPATH", "where a value came from", reports, explainPlace, explainFlags, `XPATH is a path of names, from the root (/Manifest/Head/ID) or from anywhere (//ID), each with a
+prefix (m:ID) or in any namespace, and with a position (Item[2]) or at all of them; the last may be
+an attribute (//Weight/@unitCode). It finds the element and everything in it. Other XPath
+(*, functions, conditions, axes) is refused.
+`},
+	{"gaps", "ROUTE", "who gives each value of a route's form", []string{"markdown", "json", "text", "html"}, routeGaps, nil, ""},
 }
 
 var (
@@ -112,7 +117,7 @@ func mappingTools(_ context.Context, outer *flag.FlagSet, args []string, std std
 		t.flags(b, flags)
 	}
 	flags.Usage = func() {
-		fmt.Fprintf(std.err, "usage: gatewayd mapping %s %s\n%s\n", t.name, t.args, t.summary)
+		fmt.Fprintf(std.err, "usage: gatewayd mapping %s %s\n%s\n%s", t.name, t.args, t.summary, t.more)
 		flags.PrintDefaults()
 		fmt.Fprintln(std.err, "exit: 0 no error, 1 the content is wrong (faults are printed), 2 could not run")
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,8 +111,11 @@ func diffTables(b *bench, args []string) error {
 			o = analysis.Understood(a.table, other.table, checked.Document)
 		}
 		files = append(files, fileDiff{name, o.Changes, o.FaultsA.Report("en"), o.FaultsB.Report("en")})
-		r.Sections = append(r.Sections, analysis.ChangedOutput("Output of "+name, o.Changes))
-		r.Facts = append(append(r.Facts, refusals(name, "a", o.FaultsA)...), refusals(name, "b", o.FaultsB)...)
+		if refused := analysis.Refused("Refused: "+name, o); len(refused.Rows) > 0 {
+			r.Sections = append(r.Sections, refused)
+		} else {
+			r.Sections = append(r.Sections, analysis.ChangedOutput("Output of "+name, o.Changes))
+		}
 	}
 	return b.print(r, struct {
 		A     string               `json:"a"`
@@ -132,16 +137,6 @@ func subjectIn(data, id string) (*flow.Chain, subject, error) {
 	}
 	s, err := findSubject(all, id)
 	return c, s, err
-}
-
-// refusals says why a table makes nothing of a document.
-func refusals(file, side string, faults gateway.Faults) (out []analysis.Key) {
-	for _, f := range faults {
-		if f.Severity == gateway.Error {
-			out = append(out, analysis.Key{Name: file + " in " + side, Value: f.Error()})
-		}
-	}
-	return out
 }
 
 func explainPlace(b *bench, args []string) error {
@@ -170,7 +165,7 @@ func explainPlace(b *bench, args []string) error {
 	if b.table != "" {
 		origins, faults, err = b.byTable(contents)
 	} else {
-		origins, faults, err = b.byRoute(names, contents)
+		origins, faults, err = b.byRoute(names, contents, xpath)
 	}
 	if err != nil {
 		return err
@@ -267,7 +262,7 @@ func (b *bench) byTable(contents [][]byte) ([]flow.Origin, gateway.Faults, error
 }
 
 // byRoute explains a message that the documents make on a route.
-func (b *bench) byRoute(names []string, contents [][]byte) ([]flow.Origin, gateway.Faults, error) {
+func (b *bench) byRoute(names []string, contents [][]byte, xpath string) ([]flow.Origin, gateway.Faults, error) {
 	var faults gateway.Faults
 	readings := make([]*flow.Reading, len(contents))
 	for i, raw := range contents {
@@ -290,16 +285,44 @@ func (b *bench) byRoute(names []string, contents [][]byte) ([]flow.Origin, gatew
 			plan, parts, fits = p, of, append(fits, rt.Name)
 		}
 	}
-	if len(fits) != 1 {
-		if b.route != "" {
-			return nil, nil, fmt.Errorf("%s makes no message of %s; there are %s", b.route, strings.Join(names, ", "), routeNames(b.chain))
+	switch files := strings.Join(names, ", "); {
+	case len(fits) == 1:
+	case b.route != "" && !slices.Contains(routeNames(b.chain), b.route):
+		return nil, nil, none("route", b.route, routeNames(b.chain))
+	case b.route != "":
+		return nil, nil, fmt.Errorf("%s makes no message of %s", b.route, files)
+	case len(fits) == 0:
+		return nil, nil, fmt.Errorf("no route makes a message of %s; give -mapping, or every document that a route joins", files)
+	default:
+		var commands strings.Builder
+		for _, route := range fits {
+			commands.WriteString("\n  " + b.explainBy(route, names, xpath))
 		}
-		return nil, nil, fmt.Errorf("%d routes make a message of %s %s; give -route or -mapping", len(fits), strings.Join(names, ", "), fits)
+		return nil, nil, fmt.Errorf("%d routes make a message of %s; choose one:%s", len(fits), files, commands.String())
 	}
 	j := job{}
 	t := b.chain.Translate(plan, parts, gateway.MessageID(j.id(contents)), validate.Scope{Own: plan.Route.From, Partner: plan.Route.To, At: time.Now()})
 	return t.Explain(), t.Faults, nil
 }
+
+// explainBy writes the command that explains by one route.
+func (b *bench) explainBy(route string, names []string, xpath string) string {
+	words := []string{"gatewayd", "mapping", "explain"}
+	if b.data != "" {
+		words = append(words, "-data", b.data)
+	}
+	words = append(append(append(words, "-route", route), names...), xpath)
+	for i, w := range words {
+		if plainWord.MatchString(w) {
+			continue
+		}
+		words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	}
+	return strings.Join(words, " ")
+}
+
+// plainWord needs no quotes in a shell.
+var plainWord = regexp.MustCompile(`^[\w/.:@+-]+$`)
 
 // planFor says how a route makes one message of all the documents, if it does.
 func (b *bench) planFor(rt *release.Route, names []string, readings []*flow.Reading) (plan flow.Plan, parts []flow.Part, ok bool) {
@@ -320,6 +343,7 @@ type gap struct {
 	Row      string `json:"row"`
 	Target   string `json:"target"`
 	Required bool   `json:"required"`
+	If       string `json:"requiredIf,omitempty"`
 	From     string `json:"from"`
 	Detail   string `json:"detail,omitempty"`
 	Status   string `json:"status,omitempty"`
@@ -340,12 +364,8 @@ func routeGaps(b *bench, args []string) error {
 	out := make([]gap, len(gaps))
 	s := analysis.Section{Columns: []string{"row", "target", "required", "from", "detail", "status"}}
 	for i, g := range gaps {
-		out[i] = gap{g.Row, g.Target, g.Required, string(g.From), g.Detail, g.Status}
-		required := ""
-		if g.Required {
-			required = "yes"
-		}
-		s.Rows = append(s.Rows, []string{g.Row, g.Target, required, string(g.From), g.Detail, g.Status})
+		out[i] = gap{g.Row, g.Target, g.Required, g.If, string(g.From), g.Detail, g.Status}
+		s.Rows = append(s.Rows, []string{g.Row, g.Target, g.Need(), string(g.From), g.Detail, g.Status})
 	}
 	if b.format == "markdown" {
 		_, err := fmt.Fprintf(b.std.out, "# %s\n\nWho gives each value of %s.\n\n%s", rt.Name, rt.Table, release.Markdown(gaps))

@@ -512,6 +512,76 @@ func TestXMLLoss(t *testing.T) {
 	}
 }
 
+// What a condition keeps back is dropped by its row, unless another row writes it.
+func TestLossByCondition(t *testing.T) {
+	table, _ := makeTable(t, "  - id: R6\n", `  - {id: A, to: m:Seal, from: "agent.ids[0].value", when: "batch == 'none'"}
+  - {id: B, to: m:Road, each: transport.vehicles, when: "role == 'TRACTOR'", rows: [{id: B1, to: "@plate", from: registration}, {id: B2, set: role, const: TRACTOR}]}
+  - {id: C, to: m:Rail, when: "batch == 'none'", rows: [{id: C1, to: "@kind", from: agent.country}, {id: C2, to: m:Other, each: loadUnits, rows: [{id: C3, to: m:ID, from: id}]}]}
+  - {id: D, to: m:Last, with: carrier, when: "country == 'KZ'", rows: [{id: D1, to: m:Name, from: "ids[0].value"}]}
+  - {id: E, to: m:Carrier, with: carrier, when: "country != 'KZ'", rows: [{id: E1, to: m:Name, from: "ids[0].value"}]}
+  - id: R6
+`)
+	d := document.Parse([]byte(`{"envelope": {"documentId": "D1"}, "manifest": {"direction": "EXPORT", "office": {"code": "1"},
+    "agent": {"ids": [{"value": "A"}], "country": "CN"}, "carrier": {"ids": [{"value": "C"}], "country": "CN"}, "loadUnits": [{"id": "U1"}],
+    "transport": {"vehicles": [{"role": "TRACTOR", "registration": "T1"}, {"role": "TRAILER", "registration": "T2"}]}}}`))
+	if d.Faults.Refuse() {
+		t.Fatal(d.Faults)
+	}
+	loss, faults := analysis.DocumentLoss(table, d.Document)
+	if loss == nil {
+		t.Fatal(faults)
+	}
+	got := map[string]string{}
+	for _, v := range loss.Values {
+		if v.Fate != analysis.Kept {
+			got[v.At] = strings.TrimSpace(fmt.Sprintf("%s %s %s", v.Fate, v.Row, v.Note))
+		}
+	}
+	want := map[string]string{
+		"agent.ids[0].value":                 "dropped A when batch == 'none' does not hold",
+		"agent.country":                      "dropped C when batch == 'none' does not hold",
+		"loadUnits[0].id":                    "dropped C when batch == 'none' does not hold",
+		"transport.vehicles[1].role":         "dropped B when role == 'TRACTOR' does not hold",
+		"transport.vehicles[1].registration": "dropped B when role == 'TRACTOR' does not hold",
+		"carrier.country":                    "dropped", // row D does not hold, but E writes the carrier
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	doc, faults := schema.Parse([]byte(`<Manifest xmlns="urn:made"><ID>D1</ID><Office>1</Office><Seal>A</Seal></Manifest>`), schema.DefaultLimits)
+	if doc == nil {
+		t.Fatal(faults)
+	}
+	loss, faults = analysis.XMLLoss(table, doc)
+	if loss == nil {
+		t.Fatal(faults)
+	}
+	last := loss.Values[len(loss.Values)-1]
+	if last.Fate != analysis.Dropped || last.Note != "A is not written again: when batch == 'none' does not hold" {
+		t.Errorf("%+v", last)
+	}
+}
+
+// Two rows that share one text are one element; a side that refuses is all there is to say.
+func TestOutputs(t *testing.T) {
+	const rows = `  - {id: A, to: m:Seal, from: "agent.ids[0].value", use: "before(/)"}
+  - {id: B, to: m:Seal, from: agent.country, use: "after(/)"}
+  - {id: R4,`
+	a, _ := makeTable(t, "  - {id: R4,", rows)
+	b, _ := makeTable(t, "  - {id: R4,", strings.ReplaceAll(rows, "(/)", "(-)"))
+	strict, _ := makeTable(t, "max: 4, on_overflow: truncate, lossy: \"four characters\"", "max: 1")
+	d := document.Parse([]byte(`{"envelope": {"documentId": "D1"}, "manifest": {"direction": "EXPORT", "batch": "12", "agent": {"ids": [{"value": "M"}], "country": "CN"}}}`)).Document
+	changes := []analysis.OutputChange{{At: "/d:Manifest[1]/d:Seal[1]", What: analysis.Altered, A: "M/CN", B: "M-CN", RowA: "A, B", RowB: "A, B"}}
+	if diff := cmp.Diff(changes, analysis.Written(a, b, d).Changes); diff != "" {
+		t.Error(diff)
+	}
+	o := analysis.Written(a, strict, d)
+	want := [][]string{{"b", "MAP_OVERFLOW", "batch", "The value is too long: 12; at most 1 can be carried."}}
+	if diff := cmp.Diff(want, analysis.Refused("", o).Rows); diff != "" || o.Changes != nil {
+		t.Errorf("%v %s", o.Changes, diff)
+	}
+}
+
 func fortunes(loss *analysis.Loss) (out []string) {
 	for _, v := range loss.Values {
 		out = append(out, fmt.Sprintf("%s %s: %s %s %s %s", v.Fate, v.At, v.Before, v.Between, v.After, v.Row))
