@@ -84,7 +84,7 @@ func translate(_ context.Context, flags *flag.FlagSet, args []string, std stdio)
 func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
 	table, ok := c.Tables.Table(j.mapping)
 	if !ok {
-		return fmt.Errorf("no table %q; there are %s", j.mapping, tableNames(c))
+		return none("table", j.mapping, tableNames(c))
 	}
 	if flow.MediaType(raw) == flow.XML {
 		r := c.ReadAs(raw, table)
@@ -117,7 +117,7 @@ func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
 func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 	rt, ok := c.Routes.Route(j.route)
 	if !ok {
-		return fmt.Errorf("no route %q; there are %s", j.route, routeNames(c))
+		return none("route", j.route, routeNames(c))
 	}
 	scope := validate.Scope{Own: rt.From, Partner: rt.To, At: j.at}
 	var plan flow.Plan
@@ -230,6 +230,11 @@ func links(t mapping.Trace) []link {
 		out = append(out, link{l.Path, l.Place.Expr, l.Value, l.Row, l.Table, l.ListRow, l.Use, l.Const})
 	}
 	return out
+}
+
+// none says that nothing of a kind has an id, and which ids are most like it.
+func none(kind, id string, ids []string) error {
+	return fmt.Errorf("no %s %q; nearest are %s", kind, id, strings.Join(document.Nearest(id, ids, 5), ", "))
 }
 
 func tableNames(c *flow.Chain) (names []string) {

@@ -163,7 +163,7 @@ func (e *Env) compile(md protoreflect.MessageDescriptor, source string, sees mor
 	}
 	ast, issues := env.Compile(source)
 	if issues.Err() != nil {
-		return nil, fmt.Errorf("condition %q: %w", source, issues.Err())
+		return nil, fmt.Errorf("condition %q: %w", source, inWords(issues))
 	}
 	if !ast.OutputType().IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("condition %q: gives %s: want bool", source, ast.OutputType())

@@ -122,6 +122,9 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
+	if p.parent != c.table.top {
+		r.info.Inside = p.parent.info.ID
+	}
 	c.table.rows = append(c.table.rows, r)
 	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
 	switch {
@@ -148,6 +151,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		c.condition(r, f, p, wrong)
 	}
 	c.options(r, f, node, wrong)
+	c.examples(r, f.Examples, node)
 	if r.job == groupJob {
 		inner.parent, inner.target = r, r.info.Target
 		c.rows(node+".rows", f.Rows, inner)
@@ -483,7 +487,7 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 	if f.List != "" {
 		v.lists, v.list, v.system = c.lists, f.List, c.table.system
 		if !c.lists.Has(f.List) {
-			wrong("unknown code list %q, expected one of %v", f.List, c.lists.Names())
+			wrong("unknown code list %q, expected one that there is: nearest are %v", f.List, document.Nearest(f.List, c.lists.Names(), 3))
 		}
 	}
 	v.max = f.Max

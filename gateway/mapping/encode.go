@@ -80,7 +80,9 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 	if !trace {
 		return out, Trace{}, nil
 	}
-	return out, newTrace(t.ID(), e.records, t.locateWritten(top)), nil
+	made := newTrace(t.ID(), e.records, t.locateWritten(top))
+	made.s.withheld = made.s.withholds(e.withheld)
+	return out, made, nil
 }
 
 type encoder struct {
@@ -95,6 +97,8 @@ type encoder struct {
 	handles map[protoreflect.Message]string
 	stored  map[*row][]*context // what groups that collect write
 	lonely  []lonely
+
+	withheld []withheld
 }
 
 // lonely is an element that would not be read without another one, which may come later.
@@ -251,6 +255,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		return
 	}
 	if r.when != nil && !e.holds(r, at.m, at) {
+		e.withhold(r, r, at)
 		return
 	}
 	switch r.job {
@@ -320,6 +325,7 @@ func (e *encoder) with(r *row, at *context, s *scope) {
 	}
 	inner := &context{up: at, via: r, m: m}
 	if r.when != nil && !e.holds(r, m, inner) {
+		e.withhold(r, nil, inner)
 		return
 	}
 	filled := e.group(r, inner, s.target(r.steps, e))
@@ -339,6 +345,7 @@ func (e *encoder) each(r *row, inner, at *context, s *scope) {
 	named := r.named(inner.m)
 	one := func(inner *context) {
 		if r.when != nil && !e.holds(r, inner.m, inner) {
+			e.withhold(r, nil, inner)
 			return
 		}
 		written++
@@ -423,7 +430,11 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 		text, _ = r.path.Get(at.m)
 	}
 	silent := text == "" && r.info.Default == "" && !r.info.Required && !r.always
-	if silent || r.when != nil && !e.holds(r, inner.m, inner) {
+	if silent {
+		return
+	}
+	if r.when != nil && !e.holds(r, inner.m, inner) {
+		e.withhold(r, r, inner)
 		return
 	}
 	switch {

@@ -33,6 +33,7 @@ type tableFile struct {
 	Source     string            `yaml:"source"`
 	Valid      validity          `yaml:"valid"`
 	Rows       []rowFile         `yaml:"rows"`
+	Examples   []exampleFile     `yaml:"examples"`
 }
 
 type validity struct {
@@ -76,6 +77,7 @@ type rowFile struct {
 	Note       string    `yaml:"note"`
 	Source     string    `yaml:"source"`
 	Rows       []rowFile `yaml:"rows"`
+	Examples   samples   `yaml:"examples"`
 
 	dropped bool // by a profile
 }
@@ -271,6 +273,9 @@ func (l *loader) build(m *mistaken, f tableFile) *Table {
 	c := &compiler{mistaken: m, table: t, env: l.env, lists: l.lists, ids: map[string]bool{}, fields: map[string]*row{}, stores: map[string]*row{}}
 	c.zone = c.location("$.zone", "", f.Zone)
 	c.compile(f)
+	if m.over == nil {
+		t.examples = c.documents(f.Examples)
+	}
 	return t
 }
 

@@ -52,7 +52,7 @@ func TestLoadSaysEveryMistakeAtOnce(t *testing.T) {
 		`row R001: id stands twice`, // of the second row
 		`row without id: has [from const], expected exactly one of from`,
 		`row R003: prefix "q" is not declared, expected one of [m x]`,
-		`row R004: unknown code list "none", expected one of [transport-mode]`,
+		`row R004: unknown code list "none", expected one that there is: nearest are [transport-mode]`,
 		`row R005: conversion upper has no inverse, expected lossy or direction: encode`,
 		`row R006: conversion bit does not fit a string`,
 		`row R007: argument "x", expected a number from 1`,

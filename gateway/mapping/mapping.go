@@ -47,6 +47,7 @@ type Table struct {
 	nodes                                      int         // of the plan, which the decoder marks
 	stores                                     []*row      // groups that collect
 	issued                                     *row        // the row that reads the day code lists are judged on
+	examples                                   []TableExample
 }
 
 type namespace struct{ prefix, uri string }
@@ -80,6 +81,8 @@ type RowInfo struct {
 	Lossy     string // what does not come back
 	Note      string
 	Source    string
+	Inside    string // id of the group around it, "" at the top
+	Examples  []RowExample
 }
 
 // Table returns a table by its id, "ru/auto-preliminary.v1", with "+kz" for the table

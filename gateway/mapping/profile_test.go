@@ -188,6 +188,7 @@ rows:
 		"profiles/h.v1.yaml":  "profile: h\nversion: 1\nover: [xx/test.v1, kz.v1]\n",
 		"profiles/i.v1.yaml":  "profile: i\nversion: 1\nover: []\nvalid: {from: x}\n",
 		"profiles/k.v1.yaml":  "profile: k\nversion: 1\nadministration: KZ\nover: [xx/test.v1]\n",
+		"profiles/l.v1.yaml":  "profile: l\nversion: 1\nover: [xx/test.v1]\nrows:\n  R998: {drop: true}\n  R005: {use: \"office9(398)\"}\n  R008: {when: \"batch > 3\"}\n",
 		"profiles/kz.v3.yaml": "profile: kz\nversion: 3\nover: [xx/more.v1]\nvalid: {to: 2025-12-31}\n",
 		"xx/more.v1.yaml":     "mapping: xx/more\nversion: 1\ndocument: Manifest\nroot: More\nvalid: {from: 2026-01-01}\nrows: [{id: R000, to: A, from: batch}]\n",
 	})
@@ -201,6 +202,10 @@ rows:
 		`profiles/d.v1.yaml:3: administration "kz", expected a country code`,
 		`profiles/d.v1.yaml:4: over "xx/none.v1", expected the id of a table without mistakes or of a profile: one of [xx/more.v1 xx/test.v1 a.v1`,
 		`profiles/f.v1.yaml:13: unknown key "tim": nearest is time`,
+		`profiles/f.v1.yaml:10: row R999: none of the tables has it`,
+		`profiles/l.v1.yaml:5: row R998: none of the tables has it`,
+		`profiles/l.v1.yaml:6: xx/test.v1: row R005: unknown conversion "office9"`,
+		`profiles/l.v1.yaml:7: xx/test.v1: row R008: condition "batch > 3": type mismatch: string > int, at character 7, expected a condition on Manifest`,
 		`profiles/g.v1.yaml:3: xx/test.v1: unknown zone "Mars/Base"`,
 		`profiles/g.v1.yaml:6: xx/test.v1: row R005: unknown conversion "office9"`,
 		`profiles/g.v1.yaml:7: xx/test.v1: row R006: unknown code list "none"`,

@@ -182,6 +182,26 @@ func TestGapsSayWhoGivesEveryValue(t *testing.T) {
 			t.Errorf("%s: %d lines for %d gaps", rt.Name, lines, len(gaps))
 		}
 	}
+	// A group that nothing demands makes its rows needed where it is, and one that the
+	// route always fills makes them needed always.
+	need := map[string]string{}
+	for _, route := range []string{"cn-ru-pre-arrival-notice", "cn-kz-pre-arrival-notice", "cn-mn-load-list"} {
+		rt, _ := routes.Route(route)
+		for _, g := range rt.Gaps(lib) {
+			need[route+" "+g.Row] = g.Need()
+			if g.Required && g.From == Nobody {
+				t.Errorf("%s: nobody gives %s", route, g.Target)
+			}
+		}
+	}
+	for row, want := range map[string]string{
+		"cn-ru-pre-arrival-notice R020": "yes", "cn-ru-pre-arrival-notice R030": "", "cn-ru-pre-arrival-notice R150": "if RegNumber is there",
+		"cn-kz-pre-arrival-notice R180": "if size(code) != 5", "cn-mn-load-list R290": "yes",
+	} {
+		if need[row] != want {
+			t.Errorf("%s: %q, want %q", row, need[row], want)
+		}
+	}
 	rt, _ := routes.Route("cn-ru-pre-arrival-notice")
 	of := make(map[string]Gap)
 	for _, g := range rt.Gaps(lib) {
