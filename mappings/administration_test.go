@@ -160,6 +160,7 @@ func TestAddedAdministrationLocatesFaults(t *testing.T) {
 		{`maso="400,25"`, `maso="400.25"`, "XSD_PATTERN /Avizo[1]/Varoj[1]/Varo[2]/@maso"},
 		{`kontenere="J"`, `kontenere="Y"`, "XSD_ENUMERATION /Avizo[1]/@kontenere"},
 		{`sendajxoj="2"`, `sendajxoj="3"`, "MAP_DERIVED /Avizo[1]/@sendajxoj"},
+		{`maso="1099,75"`, `maso="1099,8"`, "MAP_DERIVED /Avizo[1]/@maso"},
 		{`id="P3"`, `id="P2"`, "MAP_KEY /Avizo[1]/Firmoj[1]/Firmo[3]"},
 		{`n="002" teksto="Cups"`, `n="001" teksto="Cups"`, "XSD_KEY /Avizo[1]/Varoj[1]/Varo[2]"},
 		{`n="002" tarifo="HS" kodo="821599"`, `n="003" tarifo="HS" kodo="821599"`, "XSD_KEY /Avizo[1]"},

@@ -428,14 +428,15 @@ func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...
 // options compiles list, time, use, max, and checks that keys fit the row.
 func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, ...any)) {
 	isValue := r.job == valueJob
+	isNumber := r.job == countJob || r.job == sumJob // a value that nothing is read into
 	for _, k := range []struct {
 		said bool
 		key  string
 		fits bool
 	}{
-		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue}, {f.Default.said, "default", isValue && f.Each == ""},
+		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.said, "default", isValue && f.Each == ""},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
-		{f.Max != 0, "max", isValue && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
+		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
 		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
 		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
 		{f.Zone != "", "zone", isValue}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
@@ -444,10 +445,13 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
 		}
 	}
-	if !isValue || r.path == nil {
+	if !isValue && !isNumber || r.path == nil {
 		return
 	}
 	v := &r.value
+	if r.job == countJob {
+		v.field = document.Uint
+	}
 	twoWay := f.Direction != "encode" && f.Lossy == ""
 	if f.List != "" {
 		v.lists, v.list, v.system = c.lists, f.List, c.table.system
@@ -491,8 +495,8 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 
 // keyFor says which rows a key is for.
 var keyFor = map[string]string{
-	"list": "a value row", "use": "a value row", "default": "a value row without each", "language": "a value row without each, with at least one language",
-	"time": "a value row", "max": "a value row, from 1", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
+	"list": "a value row", "use": "a value, count or sum row", "default": "a value row without each", "language": "a value row without each, with at least one language",
+	"time": "a value row", "max": "a value, count or sum row, from 1", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
 	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "zone": "a value row",
 	"key": "a required value row without each and language, not direction: encode",
 }
