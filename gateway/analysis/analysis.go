@@ -9,11 +9,12 @@
 package analysis
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -294,19 +295,20 @@ func Show(t *mapping.Table, s *Source) Report {
 	if examples := t.Examples(); len(examples) > 0 {
 		section := Section{Heading: "Examples", Columns: []string{"example", "shows", "canonical", "xml", "comes back as"}}
 		for _, e := range examples {
-			section.Rows = append(section.Rows, []string{e.Name, strings.Join(e.Rows, ", "), string(e.Canonical), oneLine(e.XML), string(e.Back)})
+			section.Rows = append(section.Rows, []string{e.Name, strings.Join(e.Rows, ", "), indented(e.Canonical), strings.TrimSpace(string(e.XML)), indented(e.Back)})
 		}
 		out.Sections = append(out.Sections, section)
 	}
 	return out
 }
 
-// between are the blanks between elements.
-var between = regexp.MustCompile(`>\s+<`)
-
-// oneLine writes XML that was laid out for people on one line.
-func oneLine(xml []byte) string {
-	return strings.Join(strings.Fields(between.ReplaceAllString(string(xml), "><")), " ")
+// indented lays JSON out for people.
+func indented(raw []byte) string {
+	var b bytes.Buffer
+	if json.Indent(&b, raw, "", "  ") != nil {
+		return string(raw)
+	}
+	return b.String()
 }
 
 // job says what gives the row's value.

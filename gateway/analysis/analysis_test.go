@@ -669,14 +669,14 @@ func TestTry(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	r := analysis.Report{Title: "t", Facts: []analysis.Key{{Name: "k", Value: "a|b"}}, Sections: []analysis.Section{
-		{Heading: "H", Columns: []string{"x", "y"}, Rows: [][]string{{"1", "  <b>"}}}, {Heading: "Empty"},
+		{Heading: "H", Columns: []string{"x", "y"}, Rows: [][]string{{"1", "  <b>"}, {"<a>\n  <c/>\n</a>", "2"}}}, {Heading: "Empty"},
 	}}
 	for format, tt := range map[string]struct {
 		write func(*bytes.Buffer) error
 		want  string
 	}{
-		"text":     {func(b *bytes.Buffer) error { return r.Text(b) }, "t\n  k  a|b\n\nH (1)\n  x  y\n  1    <b>\n\nEmpty (0)\n"},
-		"markdown": {func(b *bytes.Buffer) error { return r.Markdown(b) }, "# t\n\n- k: a\\|b\n\n## H (1)\n\n| x | y |\n|---|---|\n| 1 | &emsp;&lt;b> |\n\n## Empty (0)\n"},
+		"text":     {func(b *bytes.Buffer) error { return r.Text(b) }, "t\n  k  a|b\n\nH (2)\n  x            y\n  1              <b>\n  <a><c/></a>  2\n\nEmpty (0)\n"},
+		"markdown": {func(b *bytes.Buffer) error { return r.Markdown(b) }, "# t\n\n- k: a\\|b\n\n## H (2)\n\n| x | y |\n|---|---|\n| 1 | &emsp;&lt;b> |\n| &lt;a>&lt;c/>&lt;/a> | 2 |\n\n## Empty (0)\n"},
 	} {
 		var b bytes.Buffer
 		if err := tt.write(&b); err != nil {
@@ -690,7 +690,7 @@ func TestReport(t *testing.T) {
 	if err := r.HTML(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"<title>t</title>", "&lt;b&gt;", "<p>None.</p>"} {
+	for _, want := range []string{"<title>t</title>", "&lt;b&gt;", "<p>None.</p>", "<td class=\"lines\">&lt;a&gt;\n  &lt;c/&gt;\n&lt;/a&gt;</td>"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page lacks %s", want)
 		}
@@ -698,6 +698,23 @@ func TestReport(t *testing.T) {
 	for _, outside := range []string{"http://", "https://", "<script", "src="} {
 		if strings.Contains(b.String(), outside) {
 			t.Errorf("the page needs %s", outside)
+		}
+	}
+}
+
+// The tables hold their own examples.
+func TestPublishedExamples(t *testing.T) {
+	for _, table := range load(t, mappings.FS).Tables() {
+		for _, trial := range table.Try() {
+			if trial.Wrong != "" {
+				t.Errorf("%s row %s: %s", table.ID(), trial.Row, trial.Wrong)
+			}
+		}
+		for _, e := range table.Examples() {
+			o := analysis.Try(table, analysis.Of(e))
+			if o.Bytes = false; !o.OK() {
+				t.Errorf("%s example %s: %+v", table.ID(), e.Name, o)
+			}
 		}
 	}
 }

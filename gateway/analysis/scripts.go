@@ -17,14 +17,14 @@ import (
 // LintList looks for codes that mix scripts, or are written in Cyrillic letters that read
 // as Latin where others of their column are Latin.
 func LintList(fsys fs.FS, list *codelist.List) ([]Remark, error) {
-	file := "codelists/" + list.Name + ".yaml"
-	raw, err := fs.ReadFile(fsys, file)
-	if err != nil {
-		return nil, err
-	}
-	lines := document.YAMLLines(raw)
-	l := linter{source: &Source{File: file}}
-	column := func(name string, codes []string, node string) {
+	var l linter
+	column := func(file, name string, codes []string, node string) error {
+		raw, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return err
+		}
+		lines := document.YAMLLines(raw)
+		l.source = &Source{File: file}
 		latin := slices.ContainsFunc(codes, func(code string) bool { return letters(code, unicode.Latin) })
 		for i, code := range codes {
 			line := lines.Line(fmt.Sprintf(node, i))
@@ -35,18 +35,27 @@ func LintList(fsys fs.FS, list *codelist.List) ([]Remark, error) {
 				l.add(line, "", gateway.Warning, "%s: code %q is written in Cyrillic letters and reads as %s", name, code, codelist.Latin(code))
 			}
 		}
+		return nil
 	}
 	var codes []string
 	for _, c := range list.Codes {
 		codes = append(codes, c.Code)
 	}
-	column(list.Name, codes, "$.codes[%d]")
+	if err := column("codelists/"+list.Name+".yaml", list.Name, codes, "$.codes[%d]"); err != nil {
+		return nil, err
+	}
 	for _, system := range slices.Sorted(maps.Keys(list.Systems)) {
 		codes = nil
-		for _, r := range list.Systems[system].Rows {
+		s, node := list.Systems[system], "$.systems."+system+".rows[%d]"
+		if s.File != "codelists/"+list.Name+".yaml" {
+			node = "$.rows[%d]"
+		}
+		for _, r := range s.Rows {
 			codes = append(codes, r.Is)
 		}
-		column(list.Name+", "+system, codes, "$.systems."+system+".rows[%d]")
+		if err := column(s.File, list.Name+", "+system, codes, node); err != nil {
+			return nil, err
+		}
 	}
 	return l.sorted(), nil
 }

@@ -459,15 +459,16 @@ func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...
 // options compiles list, time, use, max, and checks that keys fit the row.
 func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, ...any)) {
 	isValue := r.job == valueJob
+	isNumber := r.job == countJob || r.job == sumJob // a value that nothing is read into
 	for _, k := range []struct {
 		said bool
 		key  string
 		fits bool
 	}{
-		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue}, {f.Default.said, "default", isValue && f.Each == ""},
+		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.said, "default", isValue && f.Each == ""},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
 		{f.Like != "", "like", isValue}, {f.There != "", "there", r.job == groupJob && !r.noDecode},
-		{f.Max != 0, "max", isValue && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
+		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
 		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
 		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
 		{f.Zone != "", "zone", isValue}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
@@ -479,10 +480,13 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 	if f.There != "" {
 		c.there(r, f, node, wrong)
 	}
-	if !isValue || r.path == nil {
+	if !isValue && !isNumber || r.path == nil {
 		return
 	}
 	v := &r.value
+	if r.job == countJob {
+		v.field = document.Uint
+	}
 	twoWay := f.Direction != "encode" && f.Lossy == ""
 	if f.List != "" {
 		v.lists, v.list, v.system = c.lists, f.List, c.table.system
@@ -552,8 +556,8 @@ func (c *compiler) there(r *row, f *rowFile, node string, wrong func(string, ...
 
 // keyFor says which rows a key is for.
 var keyFor = map[string]string{
-	"list": "a value row", "use": "a value row", "default": "a value row without each", "language": "a value row without each, with at least one language",
-	"time": "a value row", "max": "a value row, from 1", "like": "a value row", "there": "a group that is read", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
+	"list": "a value row", "use": "a value, count or sum row", "default": "a value row without each", "language": "a value row without each, with at least one language",
+	"time": "a value row", "max": "a value, count or sum row, from 1", "like": "a value row", "there": "a group that is read", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
 	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "zone": "a value row",
 	"key": "a required value row without each and language, not direction: encode",
 }

@@ -426,9 +426,13 @@ func (d *decoder) check(c derived) {
 	if want == "" {
 		want = "0"
 	}
-	said, err := document.ParseNumber(plainNumber(c.text))
+	text, _, fault := c.row.value.decode([]string{c.text}, "", d.on)
+	said, err := document.ParseNumber(text)
 	is, _ := document.ParseNumber(want)
-	if err != nil || said.Cmp(is) != 0 {
+	if fault != nil || err != nil || said.Cmp(is) != 0 {
+		if written, _, fault := c.row.value.encode(nil, want, d.on); fault == nil {
+			want = written[0]
+		}
 		d.faults = append(d.faults, gateway.Fault{
 			Code: gateway.MapDerived, Severity: gateway.Warning, Path: c.row.instance(c.context, -1),
 			Location: locateRead(&c.record), Value: gateway.Clip(c.text), Expected: want,

@@ -271,7 +271,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		e.put(r, at, s, strconv.Itoa(at.position()), record{index: -1}, r.counts(false))
 	case countJob, sumJob:
 		if text := r.derive(from.m, r.named(at.m)); text != "" {
-			e.put(r, from, s, text, record{index: -1}, true)
+			e.write(r, from, s, text, -1)
 		} else if r.info.Required {
 			e.fault(nil, r, from, -1)
 		}

@@ -117,7 +117,11 @@ func (c *compiler) examples(r *row, files samples, node string) {
 func (r *row) field() *document.Field {
 	var field document.Field
 	switch {
-	case r.path == nil || r.job != valueJob:
+	case r.path == nil:
+		return nil
+	case r.job == countJob:
+		field.Type = document.Uint
+	case r.job != valueJob && r.job != sumJob:
 		return nil
 	case r.text != nil:
 		field = r.text.Field()
