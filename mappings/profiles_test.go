@@ -1,19 +1,16 @@
 package mappings_test
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"regexp"
-	"runtime"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
@@ -78,56 +75,105 @@ func TestProfilesRefuseAtThePlace(t *testing.T) {
 	}
 }
 
-// Without a profile's word on a row, some document comes out otherwise. With -short
-// only every tenth is tried.
-func TestEveryOverlayIsNeeded(t *testing.T) {
+// Every word of a profile can be taken back, so that the row is as the table has it,
+// key by key and all at once, or said otherwise, and some document comes out otherwise.
+func TestEveryWordOfAProfileMatters(t *testing.T) {
 	d := load(t)
-	step := 1
-	if testing.Short() {
-		step = 10
+	var rows []disturbed
+	for _, table := range d.library.Tables() {
+		if table.Profile() == "" {
+			continue
+		}
+		s, below := d.scenes(t, table), d.said(t, d.table(t, table.Base()))
+		over := overlays(file(t, profileFile(table)))
+		for _, key := range slices.Sorted(maps.Keys(over)) {
+			id, ok := strings.CutPrefix(key, table.Base()+"#")
+			if !ok {
+				continue
+			}
+			one := disturbed{table: table, row: mapping.RowInfo{ID: id}}
+			if i := slices.IndexFunc(table.Rows(), func(r mapping.RowInfo) bool { return r.ID == id }); i >= 0 {
+				one.row = table.Rows()[i]
+				for _, way := range s.disturbances(table, one.row) {
+					if said, ok := over[key][way.key]; ok && said != "" {
+						one.ways = append(one.ways, way)
+					}
+				}
+			}
+			var back []string
+			for _, k := range slices.Sorted(maps.Keys(over[key])) {
+				if k == "lossy" || k == "note" || k == "drop" {
+					continue
+				}
+				said := k + ": " + quoted(below[id][k], over[key][k])
+				back = append(back, said)
+				one.ways = append(one.ways, disturbance{k, k + " of the table", "{" + said + "}"})
+			}
+			if len(back) != 1 {
+				one.ways = append(one.ways, disturbance{"", "as the table has it", "{" + strings.Join(back, ", ") + "}"})
+			}
+			rows = append(rows, one)
+		}
 	}
+	for _, same := range d.same(t, rows) {
+		t.Errorf("%s: no document comes out otherwise", same)
+	}
+}
+
+// quoted writes what a table says of a key, or what stands for nothing beside a
+// profile's word.
+func quoted(said, over any) string {
+	switch v := said.(type) {
+	case nil:
+	case string:
+		return strconv.Quote(v)
+	default:
+		return fmt.Sprint(v)
+	}
+	switch over.(type) {
+	case bool:
+		return "false"
+	case uint64:
+		return "0"
+	}
+	return `""`
+}
+
+// What a profile says of whole tables matters too.
+func TestEveryHeaderOfAProfileMatters(t *testing.T) {
+	d := load(t)
 	files, err := fs.Glob(mappings.FS, "profiles/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var tries sync.WaitGroup
-	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for _, file := range files {
-		raw, err := fs.ReadFile(mappings.FS, file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all := strings.Split(string(raw), "\n")
-		tried := 0
+	var same []string
+	for _, name := range files {
+		all := strings.Split(string(must(fs.ReadFile(mappings.FS, name))(t)), "\n")
 		for i, line := range all {
-			overlaid := overlay.FindStringSubmatch(line)
-			if overlaid == nil {
+			if !header.MatchString(line) {
 				continue
 			}
-			if tried++; tried%step != 0 {
+			without := strings.Join(slices.Delete(slices.Clone(all), i, i+1), "\n")
+			library, err := mapping.Load(d.around(name, without), d.env, d.lists)
+			if err != nil {
+				t.Errorf("%s:%d: %v", name, i+1, err)
 				continue
 			}
-			profile := strings.TrimSuffix(strings.TrimSuffix(path.Base(file), ".yaml"), ".v1")
-			table := d.table(t, overlaid[1]+"+"+profile)
-			e := d.overlaid(t, table)
-			turn <- struct{}{}
-			tries.Go(func() {
-				defer func() { <-turn }()
-				without := strings.Join(slices.Delete(slices.Clone(all), i, i+1), "\n")
-				library, err := mapping.Load(d.around(file, without), d.env, d.lists)
-				if err != nil {
-					return // the profile does not stand without it
-				}
-				if shorter, _ := library.Table(table.ID()); !e.differs(shorter, slices.Collect(e.say(table))) {
-					t.Errorf("%s:%d: row %s can stay as the table has it and no golden notices", file, i+1, overlaid[2])
-				}
-			})
+			if !slices.ContainsFunc(d.library.Tables(), func(table *mapping.Table) bool {
+				otherwise, ok := library.Table(table.ID())
+				return ok && profileFile(table) == name && slices.ContainsFunc(d.scenes(t, table).examples(table), func(e example) bool {
+					return e.said() != e.say(otherwise)
+				})
+			}) {
+				same = append(same, name+" "+strings.TrimSpace(line))
+			}
 		}
 	}
-	tries.Wait()
+	equivalents(t, "equivalents-headers.txt", same)
 }
 
-var overlay = regexp.MustCompile(`^  ([a-z/.-]+v[0-9]+)#(R[0-9]+):`)
+// header are the lines of a profile with one word each on its tables.
+var header = regexp.MustCompile(`^zone: |^  - \{from: \[|^  [a-z]+: "urn:`)
 
 // around is the data with the tables that profiles are over and one profile changed.
 func (d *data) around(file, profile string) fs.FS {
@@ -141,23 +187,7 @@ func (d *data) around(file, profile string) fs.FS {
 	return out
 }
 
-// overlaid are the examples of a profile's table and of the table below it, each also
-// with what a profile may ask for taken away or added.
-func (d *data) overlaid(t testing.TB, table *mapping.Table) examples {
-	e := d.examples(t, table)
-	below := d.examples(t, d.table(t, table.Base()))
-	e.trees = append(e.trees, below.trees...)
-	for _, doc := range slices.Concat(e.documents, below.documents) {
-		e.documents = append(e.documents, doc)
-		for _, change := range slices.Sorted(maps.Keys(changes)) {
-			changed := proto.CloneOf(doc)
-			changes[change](changed)
-			e.documents = append(e.documents, changed)
-		}
-	}
-	return e
-}
-
+// changes are what a profile may ask for, taken away or added.
 var changes = map[string]func(*customsv1.Document){
 	"declarant without numbers": func(d *customsv1.Document) { declarant(d).Ids = nil },
 	"declarant also a person": func(d *customsv1.Document) {

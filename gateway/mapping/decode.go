@@ -269,6 +269,9 @@ func (d *decoder) text(n *node, e *xmltree.Element, child int, text string, at *
 			}
 			continue
 		}
+		if r.value.codec.after {
+			continue // read with the before that it follows: alone it would hide that one's fault
+		}
 		fault := d.take(r, e, child, text, at)
 		if fault == nil {
 			d.rows[r.number] = group

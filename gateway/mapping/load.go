@@ -109,6 +109,7 @@ type loader struct {
 	env     *expr.Env
 	lists   *codelist.Lists
 	bases   map[string]*base // tables as they are written, for profiles
+	files   map[string]*base // every table as it is compiled
 }
 
 // base is a table's file. A profile changes a copy of it.
@@ -126,7 +127,7 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
 		return nil, err
 	}
 	l := &Library{byID: map[string]*Table{}}
-	load := &loader{l, env, lists, map[string]*base{}}
+	load := &loader{l, env, lists, map[string]*base{}, map[string]*base{}}
 	l.load = load
 	var mistakes []error
 	var profiles []*profile
@@ -244,7 +245,7 @@ func (l *loader) table(m *mistaken, raw []byte) {
 	t.digest = b.digest
 	if len(m.errs) == 0 {
 		l.library.tables = append(l.library.tables, t)
-		l.bases[t.ID()] = b
+		l.bases[t.ID()], l.files[t.ID()] = b, b
 	}
 }
 

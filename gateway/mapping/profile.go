@@ -230,6 +230,7 @@ func (l *loader) overlay(p *profile) {
 		made.digest = gateway.DigestOf(sum)
 		if len(p.errs) == 0 {
 			l.library.tables = append(l.library.tables, made)
+			l.files[made.ID()] = &base{m, files[i], made.digest}
 		}
 	}
 }
