@@ -1,11 +1,12 @@
-// Package analysis owns what an analyst asks of a mapping table: to see it, what of a
-// format it does not fill, what a document loses in it, what a change would do, and
-// where a value came from. It refuses to change anything: every answer is a report on
-// tables, schemas and documents that others have loaded.
+// Package analysis owns what an analyst asks of mapping tables, profiles, joins and
+// splits: to see one, what of a format a table does not fill, what a document loses in
+// it, what a change would do, and where a value came from. It refuses to change anything:
+// every answer is a report on tables, schemas and documents that others have loaded.
 //
 // It is longer than its neighbours because every question is a file of its own: show
-// (analysis, profile), coverage with its reader of schemas (xsd), lint, loss, diff,
-// place and example share no more than a table's source, values and the report.
+// (analysis, profile, recipe for what is no table), coverage with its reader of schemas
+// (xsd), lint with scripts, loss, diff, place and example share no more than a table's
+// source, values and the report.
 package analysis
 
 import (

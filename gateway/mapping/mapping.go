@@ -5,9 +5,9 @@
 // encode and decode are pure, and only Encode makes an Encoded.
 //
 // It is longer than its neighbours because both directions read one compiled row:
-// loading (load, profile, compile, plan, value, convert, number, times, language),
-// encode, write, decode, flat, trace, join and split are files of their own and share
-// nothing but that row.
+// loading (load, profile, compile, plan, value, convert, number, times, language,
+// examples), encode, write, decode, flat, trace with withheld, join and split are files
+// of their own and share nothing but that row.
 package mapping
 
 import (
