@@ -476,28 +476,6 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 	return g.Store.Read().Submission(ctx, c.Office, string(id))
 }
 
-// Explain translates a submission's sources again and returns the whole that it became
-// and the origin of every value of its messages. It refuses if other bytes come out than
-// those that were sent.
-func (g *Gateway) Explain(ctx context.Context, office string, id gateway.SubmissionID) (gateway.MessageID, []Origin, error) {
-	s, err := g.Store.Read().Submission(ctx, office, string(id))
-	if err != nil {
-		return "", nil, err
-	}
-	if s.MessageID == "" {
-		return "", nil, gateway.Faults{fault(gateway.KindUnexpected, string(s.State), "a submission that became a message")}
-	}
-	messages, err := g.Store.Read().Messages(ctx, s.MessageID)
-	if err != nil {
-		return "", nil, err
-	}
-	t, err := g.translateAgain(ctx, messages, s.ID)
-	if err != nil {
-		return "", nil, err
-	}
-	return s.MessageID, t.Explain(), nil
-}
-
 // part reads a submission again, by the table that it was first read by.
 func (g *Gateway) part(s store.Submission, a store.Arrival) Part {
 	p := Part{Name: s.Part, Submission: s.ID}
@@ -507,50 +485,6 @@ func (g *Gateway) part(s store.Submission, a store.Arrival) Part {
 		p.Reading = g.Chain.Read(a.Content, a.MediaType, g.Own, a.Received)
 	}
 	return p
-}
-
-// translateAgain repeats the translation of a whole's messages from their stored sources,
-// by the split that made them; the named submission is its first part.
-func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, first string) (*Translation, error) {
-	read, m := g.Store.Read(), messages[0]
-	sources, err := read.Joined(ctx, m.Whole)
-	if err != nil {
-		return nil, err
-	}
-	rt, ok := g.Chain.Routes.Route(m.Route)
-	if !ok {
-		return nil, gateway.Faults{fault(gateway.RouteNone, m.Kind, m.Route)}
-	}
-	plan := Plan{Route: rt}
-	if rt.Recipe != "" {
-		plan.Join, _ = g.Chain.Tables.Join(rt.Recipe)
-	}
-	plan.Split, _ = g.Chain.Tables.Split(m.Split)
-	slices.SortStableFunc(sources, func(a, b store.Submission) int { return cmp.Compare(b2i(b.ID == first), b2i(a.ID == first)) })
-	var parts []Part
-	for _, s := range sources {
-		a, err := read.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, g.part(s, a))
-	}
-	scope := g.scope(rt.To)
-	scope.At = m.Created
-	t := g.Chain.Translate(plan, parts, m.Whole, scope)
-	for i, m := range messages {
-		if len(t.Outputs) != len(messages) || t.Outputs[i].Encoded.IsZero() || t.Outputs[i].Encoded.Digest() != m.PayloadDigest {
-			return nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
-		}
-	}
-	return t, nil
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // notOwnOffice refuses a document that is issued for another office than the caller's.

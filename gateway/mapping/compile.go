@@ -328,29 +328,6 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 	return inner.inside(r, source)
 }
 
-// looksUp compiles which elements of the row's first list are meant: those whose value by
-// is one of the texts at in, where the row stands.
-func (c *compiler) looksUp(r *row, f *rowFile, p place, wrong func(string, ...any)) {
-	list := r.path
-	if len(r.hops) > 0 {
-		list = r.hops[0].path
-	}
-	if !r.noDecode || f.Each == "" && (r.job != countJob || len(r.hops) != 1) || list.Descriptor() == nil {
-		wrong("by and in, expected direction: encode and each, or the count of a list in a list")
-		return
-	}
-	var err error
-	if r.by, err = document.Compile(list.Descriptor(), f.By); err != nil || !r.by.Leaf() || r.by.Many() {
-		wrong("by %q, expected a value of the elements of %s", f.By, list)
-	}
-	if r.in, err = p.compile(c.table.kind, f.In); err != nil || !r.in.Leaf() {
-		wrong("in %q, expected texts where the row stands", f.In)
-		r.in = nil
-		return
-	}
-	r.info.By, r.info.In = f.By, p.full(f.In)
-}
-
 // inside returns where the rows of an each or with stand.
 func (p place) inside(r *row, source string) place {
 	around := p
@@ -531,26 +508,6 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 	}
 	if !writable(f.Default.text) {
 		wrong("default %q holds a character that XML cannot carry, expected a text", f.Default.text)
-	}
-}
-
-// there compiles the place that a group is read beside: "../../p:Name".
-func (c *compiler) there(r *row, f *rowFile, node string, wrong func(string, ...any)) {
-	rest := f.There
-	for strings.HasPrefix(rest, "../") {
-		r.up, rest = r.up+1, rest[len("../"):]
-	}
-	depth := 0
-	for g := r; g.parent != nil; g = g.parent {
-		depth += len(g.steps)
-	}
-	if r.up == 0 || r.up > depth {
-		wrong("there %q, expected 1 to %d times ../ before an element", f.There, depth)
-		return
-	}
-	var attr *step
-	if r.there, attr = c.names(node, f.ID, rest); attr != nil {
-		wrong("there %q is an attribute, expected an element", f.There)
 	}
 }
 

@@ -227,19 +227,6 @@ func (r *row) tells(e *xmltree.Element) int {
 	return fits
 }
 
-// beside reports whether the element without which the group is not read is there.
-func (r *row) beside(e *xmltree.Element) bool {
-	for range r.up {
-		e = e.Parent
-	}
-	for i := range r.there {
-		if e = child(e, &r.there[i]); e == nil {
-			return false
-		}
-	}
-	return true
-}
-
 // element reads an element that is no group's; i is its place among its siblings.
 func (d *decoder) element(n *node, e *xmltree.Element, i int, at *context, group int32) {
 	again := d.nodes[n.number] == group

@@ -101,38 +101,6 @@ type encoder struct {
 	withheld []withheld
 }
 
-// lonely is an element that would not be read without another one, which may come later.
-type lonely struct {
-	row     *row
-	context *context
-	element *etree.Element
-}
-
-// neighbours refuses elements whose neighbour was not written.
-func (e *encoder) neighbours() {
-	for _, l := range e.lonely {
-		at := l.element
-		for i := 0; i < l.row.up && at != nil; i++ {
-			at = at.Parent() // nil for one that was taken away
-		}
-		for i := 0; i < len(l.row.there) && at != nil; i++ {
-			if at = written(at, &l.row.there[i]); at == nil {
-				e.fault(&gateway.Fault{Code: gateway.MapRequired, Expected: l.row.info.There}, new(row), l.context, -1) // at the context itself
-			}
-		}
-	}
-}
-
-// written returns the first child of a step's name, nil if there is none.
-func written(e *etree.Element, s *step) *etree.Element {
-	for _, c := range e.Child {
-		if c, ok := c.(*etree.Element); ok && c.Space == s.prefix && c.Tag == s.name.Local {
-			return c
-		}
-	}
-	return nil
-}
-
 // wrong is a fault before its texts are built: most of what an empty group misses is
 // never said.
 type wrong struct {
@@ -360,24 +328,6 @@ func (e *encoder) each(r *row, inner, at *context, s *scope) {
 	if written == 0 && r.info.Required && r.when == nil {
 		e.fault(nil, r, at, -1)
 	}
-}
-
-// named returns the texts that elements of the row's list are to have, nil for any.
-func (r *row) named(m protoreflect.Message) map[string]bool {
-	if r.in == nil {
-		return nil
-	}
-	out := map[string]bool{}
-	for _, text := range r.in.Texts(m) {
-		out[text] = true
-	}
-	return out
-}
-
-// names reports whether an element has one of the texts.
-func (r *row) names(m protoreflect.Message, named map[string]bool) bool {
-	text, ok := r.by.Get(m)
-	return ok && named[text]
 }
 
 // walk calls one for every element of the list of an each, through the lists on the

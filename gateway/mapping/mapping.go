@@ -6,8 +6,8 @@
 //
 // It is longer than its neighbours because both directions read one compiled row:
 // loading (load, profile, compile, plan, value, convert, number, times, language,
-// examples), encode, write, decode, flat, trace with withheld, join and split are files
-// of their own and share nothing but that row.
+// examples), encode, write, decode, flat, lookup, trace with withheld, join and split
+// are files of their own and share nothing but that row.
 package mapping
 
 import (
