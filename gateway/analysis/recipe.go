@@ -50,7 +50,10 @@ func ShowSplit(s *Source) Report {
 		case r.Get("only") != "":
 			value = "in the " + r.Get("only") + " part only"
 		case r.Get("in") != "":
-			value = "those whose " + r.Get("by") + " stands in " + r.Get("in")
+			value = "those that stand in " + r.Get("in")
+			if by := r.Get("by"); by != "" {
+				value = "those whose " + by + " stands in " + r.Get("in")
+			}
 		case r.Get("ordinal") != "":
 			value = "positions from 1"
 		case r.Get("when") != "":
