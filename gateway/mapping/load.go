@@ -141,7 +141,7 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
 		if err != nil {
 			return nil, err
 		}
-		m := &mistaken{file: file, lines: document.YAMLLines(raw)}
+		m := &mistaken{file: file}
 		switch folder {
 		case "join":
 			l.joins = append(l.joins, loadJoin(m, raw, env))
@@ -195,6 +195,12 @@ type overlay struct {
 	table, node string // the table's id, and where the profile names it
 }
 
+// read reads the file and where its nodes stand.
+func (m *mistaken) read(raw []byte, into any) (err error) {
+	m.lines, err = document.ReadYAML(m.file, raw, into)
+	return err
+}
+
 func (m *mistaken) at(node, format string, args ...any) {
 	m.say("", max(m.lines.Line(node), 1), fmt.Sprintf(format, args...))
 }
@@ -232,7 +238,7 @@ func (m *mistaken) valid(v validity) {
 // table reads a table's file.
 func (l *loader) table(m *mistaken, raw []byte) {
 	b := &base{mistaken: m, digest: gateway.DigestOf(raw)}
-	if err := document.DecodeYAML(m.file, raw, &b.tableFile); err != nil {
+	if err := m.read(raw, &b.tableFile); err != nil {
 		if m.errs = append(m.errs, err); b.Mapping == "" {
 			return // no YAML, or no table: the rest would be noise
 		}

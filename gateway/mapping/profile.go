@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"customs.example/gateway"
-	"customs.example/gateway/document"
 )
 
 // profileFile is a profile as it is written: what one administration does otherwise
@@ -118,7 +117,7 @@ var administration = regexp.MustCompile(`^[A-Z]{2}$`)
 
 func loadProfile(m *mistaken, raw []byte) *profile {
 	p := &profile{mistaken: m, digest: gateway.DigestOf(raw)}
-	if err := document.DecodeYAML(m.file, raw, &p.profileFile); err != nil {
+	if err := m.read(raw, &p.profileFile); err != nil {
 		if m.errs = append(m.errs, err); p.Profile == "" {
 			return p
 		}

@@ -61,7 +61,7 @@ type splitCompiler struct {
 
 func loadSplit(m *mistaken, raw []byte, env *expr.Env) *Split {
 	var f splitFile
-	if err := document.DecodeYAML(m.file, raw, &f); err != nil {
+	if err := m.read(raw, &f); err != nil {
 		if m.errs = append(m.errs, err); f.Split == "" {
 			return &Split{}
 		}
