@@ -19,13 +19,14 @@ test: deps
 	@$(GO) test -race $$($(GO) list ./... | grep -v '/mappings$$')
 	@$(GO) test ./mappings # single-threaded proofs over every row: no race to detect, and long
 
-# libxml2 and a C compiler; xmllint for the tests that compare our schemas with others.
+# libxml2 and a C compiler; xmllint and xsltproc for the tests that compare with others.
 deps:
 	@missing=; \
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	command -v pkg-config >/dev/null || missing="$$missing pkg-config"; \
 	pkg-config --exists libxml-2.0 2>/dev/null || missing="$$missing libxml2-dev"; \
 	command -v xmllint >/dev/null || missing="$$missing libxml2-utils"; \
+	command -v xsltproc >/dev/null || missing="$$missing xsltproc"; \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "installing$$missing"; log=$$(mktemp); \
@@ -46,7 +47,7 @@ published:
 	$(GO) test ./mappings ./gateway/api ./gateway/analysis ./cmd/gatewayctl -update
 
 bench: deps
-	$(GO) test -run '^$$' -bench . -benchmem ./gateway/...
+	$(GO) test -run '^$$' -bench . -benchmem ./gateway/... ./mappings
 
 clean:
 	rm -rf bin

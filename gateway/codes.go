@@ -102,6 +102,7 @@ const (
 	AnswerUnknown         Code = "ANSWER_UNKNOWN"
 	NotOwnOffice          Code = "NOT_OWN_OFFICE"
 	NotHeld               Code = "NOT_HELD"
+	NotParked             Code = "NOT_PARKED"
 	NotFound              Code = "NOT_FOUND"
 	TooLarge              Code = "TOO_LARGE"
 	KindUnexpected        Code = "KIND_UNEXPECTED"

@@ -106,6 +106,9 @@ func (s *scenes) disturbances(table *mapping.Table, info mapping.RowInfo) []dist
 		}
 	}
 	add("when", "without when", `{when: ""}`)
+	add("like", "without like", `{like: ""}`)
+	add("there", "without there", `{there: ""}`)
+	add("by", "without lookup", `{by: "", in: ""}`)
 	add("default", "without default", `{default: ""}`)
 	add("const", "another const", `{const: %q}`, another(table, info))
 	add("use", "without use", `{use: ""}`)

@@ -153,7 +153,22 @@ func (s fakeSubmissions) Get(_ context.Context, r *exchangev1.GetSubmissionReque
 			return sub, nil
 		}
 	}
+	if r.SubmissionId == "convoy" {
+		return convoy(), nil
+	}
 	return nil, notFound()
+}
+
+// convoy became two messages, of which one is answered.
+func convoy() *exchangev1.Submission {
+	answer := &exchangev1.BusinessAnswer{MessageId: "a-2", Results: []string{"2 refused"}, Received: instant("2026-03-02T01:30:00Z")}
+	first := &exchangev1.MessageStatus{MessageId: "m-1", Recipient: "RU", State: "sent", Part: 1, Split: "xx/notice.v1", Waiting: "it is being sent"}
+	second := &exchangev1.MessageStatus{MessageId: "m-2", Recipient: "RU", State: "accepted", Part: 2, Split: "xx/notice.v1", Answers: []*exchangev1.BusinessAnswer{answer}}
+	return &exchangev1.Submission{
+		SubmissionId: "convoy", Office: "0603", Kind: "PreArrivalNotice", State: "message", Commit: 12, Message: first,
+		Messages: []*exchangev1.MessageStatus{first, second}, Answered: []string{"m-2"},
+		Answer: &exchangev1.BusinessAnswer{Results: []string{"2 refused"}, Received: instant("2026-03-02T01:30:00Z")},
+	}
 }
 
 func (s fakeSubmissions) Withdraw(_ context.Context, r *exchangev1.WithdrawRequest) (*exchangev1.Submission, error) {
@@ -196,6 +211,12 @@ func (s fakeSubmissions) Explain(_ context.Context, r *exchangev1.ExplainRequest
 		},
 		{Target: "/a:Notice[1]/@DocumentModeID", Value: "1006826E", Row: "R004", Mapping: "ru/auto-preliminary.v1", Provenance: "constant"},
 	}
+	if r.SubmissionId == "convoy" {
+		return &exchangev1.ExplainResponse{MessageId: "m-1", Origins: []*exchangev1.Origin{
+			{Target: "/a:Notice[1]/a:Plate[1]", Value: "A1", Row: "R1", Provenance: "document", Part: 1},
+			{Target: "/a:Notice[1]/a:Plate[1]", Value: "A4", Row: "R1", Provenance: "document", Part: 2},
+		}}, nil
+	}
 	if r.Xpath != "" {
 		all = all[1:]
 	}
@@ -234,6 +255,36 @@ func (s fakeInbox) Acknowledge(_ context.Context, r *exchangev1.AcknowledgeReque
 		return nil, notFound()
 	}
 	return &exchangev1.InboxMessage{MessageId: r.MessageId, Acknowledged: true, Commit: 8}, nil
+}
+
+func parkedMessage() *exchangev1.InboxMessage {
+	return &exchangev1.InboxMessage{
+		MessageId: "m-5", Kind: "PreArrivalNotice", Sender: "CN", State: "parked", Received: instant("2026-03-02T02:00:00Z"), Commit: 5,
+		Faults: []*exchangev1.Fault{{
+			Code: "FORMAT_UNKNOWN", Severity: "error", Location: "/a:Notice[1]", Value: "{urn:example:2}Notice", Expected: "xx/notice.v1, root {urn:example:1}Notice",
+			Message: "no table", Namespaces: map[string]string{"a": "urn:example:2"},
+		}},
+	}
+}
+
+func (s fakeInbox) Parked(context.Context, *exchangev1.ListParkedRequest) (*exchangev1.ListInboxResponse, error) {
+	return &exchangev1.ListInboxResponse{Messages: []*exchangev1.InboxMessage{parkedMessage()}}, nil
+}
+
+// Decode decodes all but m-5.
+func (s fakeInbox) Decode(_ context.Context, r *exchangev1.DecodeRequest) (*exchangev1.DecodeResponse, error) {
+	out := &exchangev1.DecodeResponse{}
+	for _, id := range r.MessageIds {
+		switch id {
+		case "m-0":
+			return nil, notFound()
+		case "m-5":
+			out.Messages = append(out.Messages, parkedMessage())
+		default:
+			out.Messages = append(out.Messages, &exchangev1.InboxMessage{MessageId: id, Kind: "PreArrivalNotice", Sender: "CN", State: "accepted", Mapping: "xx/notice.v2", Commit: 9})
+		}
+	}
+	return out, nil
 }
 
 // Watch sends what there is and then nothing, until the caller goes.

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
@@ -97,5 +98,36 @@ func inboxWatch(fs *flag.FlagSet) action {
 				*after = m.Commit
 			}
 		})
+	}
+}
+
+func parked(fs *flag.FlagSet) action {
+	limit := fs.Int("limit", 50, "at most this `NUMBER`; 0 lists all")
+	return func(ctx context.Context, s *session, _ []string) error {
+		messages, err := pages(*limit, func(size int32, token string) ([]*exchangev1.InboxMessage, string, error) {
+			answer, err := s.inbox.Parked(ctx, &exchangev1.ListParkedRequest{PageSize: size, PageToken: token})
+			return answer.GetMessages(), answer.GetNextPageToken(), err
+		})
+		if err != nil {
+			return err
+		}
+		return showAll(s, messages, (*page).parked)
+	}
+}
+
+// decode is refused if a message stays parked: what was asked for was not done.
+func decode(*flag.FlagSet) action {
+	return func(ctx context.Context, s *session, operands []string) error {
+		answer, err := s.inbox.Decode(ctx, &exchangev1.DecodeRequest{MessageIds: operands})
+		if err != nil {
+			return err
+		}
+		if err := showAll(s, answer.Messages, (*page).decoded); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(answer.Messages, func(m *exchangev1.InboxMessage) bool { return m.State == "parked" }) {
+			return errRefused
+		}
+		return nil
 	}
 }

@@ -130,11 +130,52 @@ func (p *page) submission(s *exchangev1.Submission) {
 	p.field("waits for", s.WaitsFor...)
 	p.field("joined by", s.JoinKey)
 	p.field("until", p.time(s.Expires))
-	if s.Message != nil {
+	several := len(s.Messages) > 1
+	if several {
+		p.whole(s)
+	} else if s.Message != nil {
 		p.message(s.Message)
 	}
 	p.field("commit", strconv.FormatInt(s.Commit, 10))
+	if several {
+		for i, m := range s.Messages {
+			p.heading("message %d of %d", i+1, len(s.Messages))
+			p.message(m)
+		}
+	}
 	p.faults(s.Faults)
+}
+
+// whole prints what several messages come to.
+func (p *page) whole(s *exchangev1.Submission) {
+	n := len(s.Messages)
+	var states []string
+	count := make(map[string]int, n)
+	for _, m := range s.Messages {
+		if count[m.State]++; count[m.State] == 1 {
+			states = append(states, m.State)
+		}
+	}
+	for i, state := range states {
+		states[i] = fmt.Sprintf("%d %s", count[state], state)
+	}
+	p.field("messages", append(states, prefixed("made by ", s.Messages[0].Split))...)
+	answered := make([]string, 0, n)
+	for _, m := range s.Messages {
+		if slices.Contains(s.Answered, m.MessageId) {
+			answered = append(answered, fmt.Sprintf("message %d", m.Part))
+		}
+	}
+	if len(answered) > 0 {
+		p.field("answered", fmt.Sprintf("%d of %d", len(answered), n), strings.Join(answered, ", "))
+	}
+	if s.Answer != nil {
+		p.answer("one answer", s.Answer)
+	}
+}
+
+func (p *page) answer(name string, a *exchangev1.BusinessAnswer) {
+	p.field(name, append([]string{a.Status, prefixed("registered as ", a.RegistrationNumber), p.time(a.Received)}, a.Results...)...)
 }
 
 func (p *page) message(m *exchangev1.MessageStatus) {
@@ -153,7 +194,7 @@ func (p *page) message(m *exchangev1.MessageStatus) {
 	}
 	p.field("parts", m.Parts...)
 	for _, a := range m.Answers {
-		p.field("answer", append([]string{a.Status, prefixed("registered as ", a.RegistrationNumber), p.time(a.Received)}, a.Results...)...)
+		p.answer("answer", a)
 	}
 }
 
@@ -227,6 +268,9 @@ func (p *page) explanation(r *exchangev1.ExplainResponse) {
 	p.field("message", r.MessageId)
 	for _, o := range r.Origins {
 		p.heading("%s = %s", o.Target, o.Value)
+		if o.Part > 0 {
+			p.field("  message", strconv.Itoa(int(o.Part)))
+		}
 		p.field("  row", o.Row, prefixed("of ", o.Mapping))
 		p.field("  code list", o.ListRow)
 		p.field("  canonical", o.Path)
@@ -242,6 +286,26 @@ func (p *page) inboxMessages(ms []*exchangev1.InboxMessage) {
 	for _, m := range ms {
 		p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, m.Kind, m.DocumentId, m.State,
 			taken(m), p.time(m.ExpectedArrival))
+	}
+}
+
+func (p *page) parked(ms []*exchangev1.InboxMessage) {
+	p.line("COMMIT", "RECEIVED", "MESSAGE", "FROM", "KIND", "WHY")
+	for _, m := range ms {
+		why := ""
+		for _, f := range m.Faults {
+			why = f.Message
+		}
+		p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, m.Kind, why)
+	}
+}
+
+func (p *page) decoded(ms []*exchangev1.InboxMessage) {
+	if len(ms) == 0 {
+		p.line("nothing is parked")
+	}
+	for _, m := range ms {
+		p.inboxMessage(m)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
+	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/server"
 )
@@ -57,6 +58,7 @@ type PartnerConfig struct {
 	URI             string                   `yaml:"uri"`
 	Address         string                   `yaml:"address"`
 	Administrations []gateway.Administration `yaml:"administrations"`
+	Cap             release.Size             `yaml:"cap"` // of its messages, where it is more than the gateway takes anyway
 	Vouch           `yaml:",inline"`
 }
 

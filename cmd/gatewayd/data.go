@@ -100,6 +100,7 @@ func loadChain(dir string) (*flow.Chain, error) {
 	if err := errors.Join(err, <-judging); err != nil {
 		return nil, err
 	}
+	c.Limits = c.Limits.For(c.Cap())
 	return c, nil
 }
 

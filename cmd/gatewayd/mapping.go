@@ -20,18 +20,23 @@ type tool struct {
 	formats             []string // of -o, the default first
 	run                 func(b *bench, args []string) error
 	flags               func(b *bench, flags *flag.FlagSet)
+	more                string // for -h
 }
 
 var tools = []tool{
-	{"list", "", "every table, profile, join and split: version, kind, status, validity, rows, digest", reports, listTables, nil},
-	{"show", "TABLE", "a table for people", reports, showTable, nil},
-	{"lint", "[TABLE...]", "every mistake of the data, and what the loader lets through", lines, lintData, nil},
-	{"test", "[-table TABLE] FILE.json|DIR...", "hold tables to examples: NAME.json, NAME.xml and, where something is lost, NAME.back.json", lines, testTables, tableFlag},
-	{"coverage", "[-all] TABLE", "what of the schema no row fills, and which canonical fields no row carries", reports, coverTable, allFlag},
-	{"loss", "-table TABLE [-all] FILE", "what becomes of every value of a document there and back", reports, loseDocument, func(b *bench, flags *flag.FlagSet) { tableFlag(b, flags); allFlag(b, flags) }},
-	{"diff", "[-data-a DIR] [-data-b DIR] A B [FILE...]", "rows added, removed and changed; with documents, what changes of the output", reports, diffTables, diffFlags},
-	{"explain", "[-route ROUTE | -mapping TABLE] FILE... XPATH", "where a value came from", reports, explainPlace, explainFlags},
-	{"gaps", "ROUTE", "who gives each value of a route's form", []string{"markdown", "json", "text", "html"}, routeGaps, nil},
+	{"list", "", "every table, profile, join and split: version, kind, status, validity, rows, digest", reports, listTables, nil, ""},
+	{"show", "ID", "a table, profile, join or split for people", reports, showTable, nil, ""},
+	{"lint", "[ID...]", "every mistake of the data, and what the loader lets through", lines, lintData, verboseFlag, ""},
+	{"test", "[TABLE... | [-table TABLE] FILE.json|DIR...]", "hold tables to the examples inside them (all tables, or those named), or to files: NAME.json, NAME.xml and, where something is lost, NAME.back.json", lines, testTables, tableFlag, ""},
+	{"coverage", "[-all] TABLE", "what of the schema no row fills, and which canonical fields no row carries", reports, coverTable, allFlag, ""},
+	{"loss", "-table TABLE [-all] FILE", "what becomes of every value of a document there and back", reports, loseDocument, func(b *bench, flags *flag.FlagSet) { tableFlag(b, flags); allFlag(b, flags) }, ""},
+	{"diff", "[-data-a DIR] [-data-b DIR] A B [FILE...]", "rows of two tables, profiles, joins or splits added, removed and changed; with documents, what changes of the output of two tables", reports, diffTables, diffFlags, ""},
+	{"explain", "[-route ROUTE | -mapping TABLE] FILE... XPATH", "where a value came from", reports, explainPlace, explainFlags, `XPATH is a path of names, from the root (/Manifest/Head/ID) or from anywhere (//ID), each with a
+prefix (m:ID) or in any namespace, and with a position (Item[2]) or at all of them; the last may be
+an attribute (//Weight/@unitCode). It finds the element and everything in it. Other XPath
+(*, functions, conditions, axes) is refused.
+`},
+	{"gaps", "ROUTE", "who gives each value of a route's form", []string{"markdown", "json", "text", "html"}, routeGaps, nil, ""},
 }
 
 var (
@@ -46,9 +51,24 @@ type bench struct {
 	data           string
 	dataA, dataB   string
 	table, route   string
-	all            bool
+	all, verbose   bool
 	tables, schema fs.FS
 	chain          *flow.Chain
+	subjects       []subject
+}
+
+// subject is what a tool can be asked about: a table, profile, join or split.
+type subject struct {
+	*analysis.Source
+	table *mapping.Table // nil for others
+}
+
+// kind is the type for people.
+func (s subject) kind() string {
+	if s.table != nil {
+		return "table"
+	}
+	return s.Type
 }
 
 func tableFlag(b *bench, flags *flag.FlagSet) {
@@ -57,6 +77,10 @@ func tableFlag(b *bench, flags *flag.FlagSet) {
 
 func allFlag(b *bench, flags *flag.FlagSet) {
 	flags.BoolVar(&b.all, "all", false, "also what is in order")
+}
+
+func verboseFlag(b *bench, flags *flag.FlagSet) {
+	flags.BoolVar(&b.verbose, "v", false, "also notes, and every row")
 }
 
 func diffFlags(b *bench, flags *flag.FlagSet) {
@@ -93,7 +117,7 @@ func mappingTools(_ context.Context, outer *flag.FlagSet, args []string, std std
 		t.flags(b, flags)
 	}
 	flags.Usage = func() {
-		fmt.Fprintf(std.err, "usage: gatewayd mapping %s %s\n%s\n", t.name, t.args, t.summary)
+		fmt.Fprintf(std.err, "usage: gatewayd mapping %s %s\n%s\n%s", t.name, t.args, t.summary, t.more)
 		flags.PrintDefaults()
 		fmt.Fprintln(std.err, "exit: 0 no error, 1 the content is wrong (faults are printed), 2 could not run")
 	}
@@ -114,9 +138,49 @@ func mappingTools(_ context.Context, outer *flag.FlagSet, args []string, std std
 
 // load loads the data that -data names.
 func (b *bench) load() (err error) {
-	b.chain, b.tables, b.schema, err = loadData(b.data)
+	if b.chain, b.tables, b.schema, err = loadData(b.data); err == nil {
+		b.subjects, err = readSubjects(b.chain, b.tables)
+	}
 	return err
 }
+
+// readSubjects reads everything a tool can be asked about: tables, profiles, joins, splits.
+func readSubjects(c *flow.Chain, tables fs.FS) (out []subject, err error) {
+	for _, t := range c.Tables.Tables() {
+		s, err := analysis.Read(tables, t)
+		if err != nil {
+			return nil, err
+		}
+		s.ID, s.Digest = t.ID(), t.Digest()
+		out = append(out, subject{s, t})
+	}
+	for _, folder := range []string{"profiles", "join", "split"} {
+		names, err := fs.Glob(tables, folder+"/*.yaml")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			s, err := analysis.ReadFile(tables, name)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, subject{Source: s})
+		}
+	}
+	return out, nil
+}
+
+func findSubject(all []subject, id string) (subject, error) {
+	ids := make([]string, len(all))
+	for i, s := range all {
+		if ids[i] = s.ID; s.ID == id {
+			return s, nil
+		}
+	}
+	return subject{}, none("table, profile, join or split", id, ids)
+}
+
+func (b *bench) subject(id string) (subject, error) { return findSubject(b.subjects, id) }
 
 func loadData(dir string) (c *flow.Chain, tables, schemas fs.FS, err error) {
 	if tables, schemas, err = data(dir); err != nil {
@@ -141,7 +205,7 @@ func (b *bench) one(args []string) (*mapping.Table, *analysis.Source, error) {
 func find(c *flow.Chain, tables fs.FS, id string) (*mapping.Table, *analysis.Source, error) {
 	t, ok := c.Tables.Table(id)
 	if !ok {
-		return nil, nil, fmt.Errorf("no table %q; there are %s", id, tableNames(c))
+		return nil, nil, none("table", id, tableNames(c))
 	}
 	s, err := analysis.Read(tables, t)
 	return t, s, err

@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,7 +63,7 @@ type fileDiff struct {
 
 func diffTables(b *bench, args []string) error {
 	if len(args) < 2 {
-		return errors.New("give two tables, A and B")
+		return errors.New("give two ids, A and B")
 	}
 	if b.dataA == "" {
 		b.dataA = b.data
@@ -68,28 +71,24 @@ func diffTables(b *bench, args []string) error {
 	if b.dataB == "" {
 		b.dataB = b.data
 	}
-	chainA, tables, _, err := loadData(b.dataA)
+	chainA, a, err := subjectIn(b.dataA, args[0])
 	if err != nil {
 		return fmt.Errorf("a: %w", err)
 	}
-	a, sourceA, err := find(chainA, tables, args[0])
-	if err != nil {
-		return fmt.Errorf("a: %w", err)
-	}
-	chainB := chainA
-	if b.dataB != b.dataA {
-		if chainB, tables, _, err = loadData(b.dataB); err != nil {
-			return fmt.Errorf("b: %w", err)
-		}
-	}
-	other, sourceB, err := find(chainB, tables, args[1])
+	_, other, err := subjectIn(b.dataB, args[1])
 	if err != nil {
 		return fmt.Errorf("b: %w", err)
 	}
-	changes := analysis.Compare(sourceA, sourceB)
+	switch {
+	case a.Type != other.Type:
+		return fmt.Errorf("%s is a %s and %s a %s: give two of a kind", a.ID, a.kind(), other.ID, other.kind())
+	case a.table == nil && len(args) > 2:
+		return fmt.Errorf("%s is a %s: give FILE with tables", a.ID, a.kind())
+	}
+	changes := analysis.Compare(a.Source, other.Source)
 	r := analysis.Report{
-		Title:    "from " + a.ID() + " to " + other.ID(),
-		Facts:    []analysis.Key{{Name: "a", Value: a.Digest().String()}, {Name: "b", Value: other.Digest().String()}},
+		Title:    "from " + a.ID + " to " + other.ID,
+		Facts:    []analysis.Key{{Name: "a", Value: a.Digest.String()}, {Name: "b", Value: other.Digest.String()}},
 		Sections: []analysis.Section{analysis.ChangedRows(changes)},
 	}
 	var files []fileDiff
@@ -104,34 +103,41 @@ func diffTables(b *bench, args []string) error {
 			if p.Faults.Refuse() {
 				return printFaults(b.std.out, p.Faults, "en")
 			}
-			o = analysis.Written(a, other, p.Document)
+			o = analysis.Written(a.table, other.table, p.Document)
 		} else {
-			checked := chainA.Conform(a, raw)
+			checked := chainA.Conform(a.table, raw)
 			if checked.Document == nil {
 				return printFaults(b.std.out, checked.Faults, "en")
 			}
-			o = analysis.Understood(a, other, checked.Document)
+			o = analysis.Understood(a.table, other.table, checked.Document)
 		}
 		files = append(files, fileDiff{name, o.Changes, o.FaultsA.Report("en"), o.FaultsB.Report("en")})
-		r.Sections = append(r.Sections, analysis.ChangedOutput("Output of "+name, o.Changes))
-		r.Facts = append(append(r.Facts, refusals(name, "a", o.FaultsA)...), refusals(name, "b", o.FaultsB)...)
+		if refused := analysis.Refused("Refused: "+name, o); len(refused.Rows) > 0 {
+			r.Sections = append(r.Sections, refused)
+		} else {
+			r.Sections = append(r.Sections, analysis.ChangedOutput("Output of "+name, o.Changes))
+		}
 	}
 	return b.print(r, struct {
 		A     string               `json:"a"`
 		B     string               `json:"b"`
 		Rows  []analysis.RowChange `json:"rows"`
 		Files []fileDiff           `json:"files,omitempty"`
-	}{a.ID(), other.ID(), changes, files})
+	}{a.ID, other.ID, changes, files})
 }
 
-// refusals says why a table makes nothing of a document.
-func refusals(file, side string, faults gateway.Faults) (out []analysis.Key) {
-	for _, f := range faults {
-		if f.Severity == gateway.Error {
-			out = append(out, analysis.Key{Name: file + " in " + side, Value: f.Error()})
-		}
+// subjectIn finds a table, profile, join or split in data of its own.
+func subjectIn(data, id string) (*flow.Chain, subject, error) {
+	c, tables, _, err := loadData(data)
+	if err != nil {
+		return nil, subject{}, err
 	}
-	return out
+	all, err := readSubjects(c, tables)
+	if err != nil {
+		return nil, subject{}, err
+	}
+	s, err := findSubject(all, id)
+	return c, s, err
 }
 
 func explainPlace(b *bench, args []string) error {
@@ -160,7 +166,7 @@ func explainPlace(b *bench, args []string) error {
 	if b.table != "" {
 		origins, faults, err = b.byTable(contents)
 	} else {
-		origins, faults, err = b.byRoute(names, contents)
+		origins, faults, err = b.byRoute(names, contents, xpath)
 	}
 	if err != nil {
 		return err
@@ -203,6 +209,9 @@ func printOrigins(std stdio, origins []flow.Origin) {
 			if text != "" {
 				fmt.Fprintf(std.out, "  %-10s %s\n", name, text)
 			}
+		}
+		if o.Part > 0 {
+			say("part", strconv.Itoa(o.Part))
 		}
 		say("row", o.Mapping+" "+o.Row)
 		say("canonical", o.Path)
@@ -257,7 +266,7 @@ func (b *bench) byTable(contents [][]byte) ([]flow.Origin, gateway.Faults, error
 }
 
 // byRoute explains a message that the documents make on a route.
-func (b *bench) byRoute(names []string, contents [][]byte) ([]flow.Origin, gateway.Faults, error) {
+func (b *bench) byRoute(names []string, contents [][]byte, xpath string) ([]flow.Origin, gateway.Faults, error) {
 	var faults gateway.Faults
 	readings := make([]*flow.Reading, len(contents))
 	for i, raw := range contents {
@@ -280,16 +289,44 @@ func (b *bench) byRoute(names []string, contents [][]byte) ([]flow.Origin, gatew
 			plan, parts, fits = p, of, append(fits, rt.Name)
 		}
 	}
-	if len(fits) != 1 {
-		if b.route != "" {
-			return nil, nil, fmt.Errorf("%s makes no message of %s; there are %s", b.route, strings.Join(names, ", "), routeNames(b.chain))
+	switch files := strings.Join(names, ", "); {
+	case len(fits) == 1:
+	case b.route != "" && !slices.Contains(routeNames(b.chain), b.route):
+		return nil, nil, none("route", b.route, routeNames(b.chain))
+	case b.route != "":
+		return nil, nil, fmt.Errorf("%s makes no message of %s", b.route, files)
+	case len(fits) == 0:
+		return nil, nil, fmt.Errorf("no route makes a message of %s; give -mapping, or every document that a route joins", files)
+	default:
+		var commands strings.Builder
+		for _, route := range fits {
+			commands.WriteString("\n  " + b.explainBy(route, names, xpath))
 		}
-		return nil, nil, fmt.Errorf("%d routes make a message of %s %s; give -route or -mapping", len(fits), strings.Join(names, ", "), fits)
+		return nil, nil, fmt.Errorf("%d routes make a message of %s; choose one:%s", len(fits), files, commands.String())
 	}
 	j := job{}
 	t := b.chain.Translate(plan, parts, gateway.MessageID(j.id(contents)), validate.Scope{Own: plan.Route.From, Partner: plan.Route.To, At: time.Now()})
 	return t.Explain(), t.Faults, nil
 }
+
+// explainBy writes the command that explains by one route.
+func (b *bench) explainBy(route string, names []string, xpath string) string {
+	words := []string{"gatewayd", "mapping", "explain"}
+	if b.data != "" {
+		words = append(words, "-data", b.data)
+	}
+	words = append(append(append(words, "-route", route), names...), xpath)
+	for i, w := range words {
+		if plainWord.MatchString(w) {
+			continue
+		}
+		words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	}
+	return strings.Join(words, " ")
+}
+
+// plainWord needs no quotes in a shell.
+var plainWord = regexp.MustCompile(`^[\w/.:@+-]+$`)
 
 // planFor says how a route makes one message of all the documents, if it does.
 func (b *bench) planFor(rt *release.Route, names []string, readings []*flow.Reading) (plan flow.Plan, parts []flow.Part, ok bool) {
@@ -310,6 +347,7 @@ type gap struct {
 	Row      string `json:"row"`
 	Target   string `json:"target"`
 	Required bool   `json:"required"`
+	If       string `json:"requiredIf,omitempty"`
 	From     string `json:"from"`
 	Detail   string `json:"detail,omitempty"`
 	Status   string `json:"status,omitempty"`
@@ -324,18 +362,14 @@ func routeGaps(b *bench, args []string) error {
 	}
 	rt, ok := b.chain.Routes.Route(args[0])
 	if !ok {
-		return fmt.Errorf("no route %q; there are %s", args[0], routeNames(b.chain))
+		return none("route", args[0], routeNames(b.chain))
 	}
 	gaps := rt.Gaps(b.chain.Tables)
 	out := make([]gap, len(gaps))
 	s := analysis.Section{Columns: []string{"row", "target", "required", "from", "detail", "status"}}
 	for i, g := range gaps {
-		out[i] = gap{g.Row, g.Target, g.Required, string(g.From), g.Detail, g.Status}
-		required := ""
-		if g.Required {
-			required = "yes"
-		}
-		s.Rows = append(s.Rows, []string{g.Row, g.Target, required, string(g.From), g.Detail, g.Status})
+		out[i] = gap{g.Row, g.Target, g.Required, g.If, string(g.From), g.Detail, g.Status}
+		s.Rows = append(s.Rows, []string{g.Row, g.Target, g.Need(), string(g.From), g.Detail, g.Status})
 	}
 	if b.format == "markdown" {
 		_, err := fmt.Fprintf(b.std.out, "# %s\n\nWho gives each value of %s.\n\n%s", rt.Name, rt.Table, release.Markdown(gaps))

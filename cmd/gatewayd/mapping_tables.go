@@ -4,22 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
-	"customs.example/gateway"
 	"customs.example/gateway/analysis"
-	"customs.example/gateway/codelist"
-	"customs.example/gateway/expr"
-	"customs.example/gateway/mapping"
-	"customs.example/gateway/release"
-	"customs.example/gateway/schema"
-	"customs.example/gateway/validate"
 )
 
 // listed is a line of mapping list.
@@ -43,80 +31,82 @@ func listTables(b *bench, args []string) error {
 		return err
 	}
 	var all []listed
-	for _, t := range b.chain.Tables.Tables() {
-		s, err := analysis.Read(b.tables, t)
-		if err != nil {
-			return err
+	for _, s := range b.subjects {
+		l := listed{
+			ID: s.ID, Type: s.kind(), Kind: s.Get("document"), Status: s.Get("status"), From: s.Get("valid.from"), To: s.Get("valid.to"),
+			Rows: len(s.Rows), Digest: s.Digest.String(),
 		}
-		kind := "table"
-		if t.Profile() != "" {
-			kind = "profile"
-		}
-		all = append(all, listed{
-			t.ID(), kind, t.Version(), t.Kind(), t.Status(), s.Get("valid.from"), s.Get("valid.to"), len(t.Rows()), t.Digest().String(),
-		})
-	}
-	others, err := otherFiles(b.tables)
-	if err != nil {
-		return err
-	}
-	other := func(kind, id, document string, digest gateway.Digest) {
-		l := listed{ID: id, Type: kind, Kind: document, Digest: digest.String()}
-		if s := others[kind+" "+id]; s != nil {
-			l.Version, _ = strconv.Atoi(s.Get("version"))
-			l.Status, l.Rows = s.Get("status"), len(s.Rows)
+		l.Version, _ = strconv.Atoi(s.Get("version"))
+		if s.Type == "profile" {
+			l.Kind = "over " + s.Get("over")
 		}
 		all = append(all, l)
 	}
-	for _, j := range b.chain.Tables.Joins() {
-		other("join", j.ID(), j.Kind(), j.Digest())
-	}
-	for _, s := range b.chain.Tables.Splits() {
-		other("split", s.ID(), s.Kind(), s.Digest())
-	}
-	r := analysis.Report{Title: "tables, joins and splits", Sections: []analysis.Section{{
-		Columns: []string{"id", "type", "kind", "status", "valid", "rows", "sha256"},
+	r := analysis.Report{Title: "tables, profiles, joins and splits", Sections: []analysis.Section{{
+		Columns: []string{"id", "type", "status", "valid", "rows", "sha256", "kind"},
 	}}}
 	for _, l := range all {
 		valid := "always"
 		if l.From != "" || l.To != "" {
 			valid = cmp.Or(l.From, "…") + " to " + cmp.Or(l.To, "…")
 		}
-		r.Sections[0].Rows = append(r.Sections[0].Rows, []string{l.ID, l.Type, l.Kind, l.Status, valid, strconv.Itoa(l.Rows), l.Digest[:12]})
+		r.Sections[0].Rows = append(r.Sections[0].Rows, []string{l.ID, l.Type, l.Status, valid, strconv.Itoa(l.Rows), l.Digest[:12], l.Kind})
 	}
 	return b.print(r, all)
 }
 
-// otherFiles reads the files of joins and splits, by type and id.
-func otherFiles(tables fs.FS) (map[string]*analysis.Source, error) {
-	out := map[string]*analysis.Source{}
-	for _, kind := range []string{"join", "split"} {
-		names, err := fs.Glob(tables, kind+"/*.yaml")
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			s, err := analysis.ReadFile(tables, name)
-			if err != nil {
-				return nil, err
-			}
-			out[kind+" "+s.Get(kind)+".v"+s.Get("version")] = s
-		}
-	}
-	return out, nil
-}
-
 func showTable(b *bench, args []string) error {
-	t, s, err := b.one(args)
+	if len(args) != 1 {
+		return errors.New("give one ID, of a table, profile, join or split")
+	}
+	if err := b.load(); err != nil {
+		return err
+	}
+	s, err := b.subject(args[0])
 	if err != nil {
 		return err
 	}
-	return b.print(analysis.Show(t, s), struct {
-		Table  string         `json:"table"`
-		Digest string         `json:"sha256"`
-		Header []analysis.Key `json:"header"`
-		Rows   []analysis.Row `json:"rows"`
-	}{t.ID(), t.Digest().String(), s.Header, s.Rows})
+	var r analysis.Report
+	var tables []analysis.ProfileTable
+	switch s.Type {
+	case "join":
+		r = analysis.ShowJoin(s.Source)
+	case "split":
+		r = analysis.ShowSplit(s.Source)
+	case "profile":
+		if tables, err = b.profiled(s.Source); err == nil {
+			r, err = analysis.ShowProfile(b.tables, s.Source, tables)
+		}
+	default:
+		r = analysis.Show(s.table, s.Source)
+	}
+	if err != nil {
+		return err
+	}
+	return b.print(r, struct {
+		ID     string                  `json:"id"`
+		Type   string                  `json:"type"`
+		Digest string                  `json:"sha256"`
+		Header []analysis.Key          `json:"header"`
+		Rows   []analysis.Row          `json:"rows"`
+		Tables []analysis.ProfileTable `json:"tables,omitempty"` // of a profile
+	}{s.ID, s.kind(), s.Digest.String(), s.Header, s.Rows, tables})
+}
+
+// profiled returns what a profile changes, table by table.
+func (b *bench) profiled(s *analysis.Source) (out []analysis.ProfileTable, err error) {
+	suffix := "+" + strings.TrimSuffix(s.ID, ".v1")
+	for _, t := range b.chain.Tables.Tables() {
+		if t.ID() != t.Base()+suffix {
+			continue
+		}
+		changes, err := analysis.ProfileChanges(b.tables, s.ID, t.Base())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, changes)
+	}
+	return out, nil
 }
 
 func coverTable(b *bench, args []string) error {
@@ -129,246 +119,4 @@ func coverTable(b *bench, args []string) error {
 		return err
 	}
 	return b.print(c.Report(b.all), c)
-}
-
-// located is a mistake as the loaders report them.
-var located = regexp.MustCompile(`^([^:\s]+):(\d+): (?:row (\S+): )?(.*)$`)
-
-func lintData(b *bench, args []string) error {
-	remarks, err := b.mistakes()
-	if err != nil {
-		return err
-	}
-	if len(remarks) == 0 {
-		if err := b.load(); err != nil {
-			return err
-		}
-		for _, id := range args {
-			if _, ok := b.chain.Tables.Table(id); !ok {
-				return fmt.Errorf("no table %q; there are %s", id, tableNames(b.chain))
-			}
-		}
-		said := map[analysis.Remark]bool{} // of a table, and so of all that profiles make of it
-		for _, t := range b.chain.Tables.Tables() {
-			if len(args) > 0 && !slices.Contains(args, t.ID()) {
-				continue
-			}
-			found, err := b.lintTable(t)
-			if err != nil {
-				return err
-			}
-			for _, r := range found {
-				if said[r] {
-					continue
-				}
-				said[r] = true
-				if t.Profile() != "" {
-					r.Text += " (in " + t.ID() + ")"
-				}
-				remarks = append(remarks, r)
-			}
-		}
-	}
-	return b.printRemarks(remarks)
-}
-
-func (b *bench) lintTable(t *mapping.Table) ([]analysis.Remark, error) {
-	s, err := analysis.Read(b.tables, t)
-	if err != nil {
-		return nil, err
-	}
-	c, err := analysis.Cover(t, s, b.schema)
-	if err != nil {
-		return []analysis.Remark{{File: s.File, Line: 1, Severity: gateway.Error, Text: err.Error()}}, nil
-	}
-	return analysis.Lint(t, s, c), nil
-}
-
-// mistakes loads everything, goes on where a loader gives up, and returns what all of
-// them say.
-func (b *bench) mistakes() (out []analysis.Remark, err error) {
-	tables, schemas, err := data(b.data)
-	if err != nil {
-		return nil, err
-	}
-	note := func(file string, err error) {
-		if err == nil {
-			return
-		}
-		for line := range strings.Lines(err.Error()) {
-			r := analysis.Remark{File: file, Line: 1, Severity: gateway.Error, Text: strings.TrimSpace(line)}
-			if m := located.FindStringSubmatch(r.Text); m != nil {
-				r.File, r.Row, r.Text = m[1], m[3], m[4]
-				r.Line, _ = strconv.Atoi(m[2])
-			}
-			out = append(out, r)
-		}
-	}
-	_, err = schema.Load(schemas)
-	note("xsd", err)
-	lists, err := codelist.Load(tables)
-	if note("codelists", err); err != nil {
-		return out, nil
-	}
-	env, err := expr.New(lists)
-	if err != nil {
-		return nil, err
-	}
-	_, err = validate.Load(tables, env, lists)
-	note("rules", err)
-	library, err := mapping.Load(tables, env, lists)
-	if note("tables", err); err != nil {
-		return out, nil
-	}
-	_, err = release.Load(tables, library)
-	note("routes", err)
-	return out, nil
-}
-
-func (b *bench) printRemarks(remarks []analysis.Remark) error {
-	count := map[gateway.Severity]int{}
-	for _, r := range remarks {
-		count[r.Severity]++
-	}
-	if b.format == "json" {
-		if remarks == nil {
-			remarks = []analysis.Remark{}
-		}
-		if err := writeJSON(b.std.out, remarks); err != nil {
-			return err
-		}
-	} else {
-		for _, r := range remarks {
-			fmt.Fprintln(b.std.out, r)
-		}
-		fmt.Fprintf(b.std.out, "errors %d, warnings %d, notes %d\n", count[gateway.Error], count[gateway.Warning], count[gateway.Info])
-	}
-	if count[gateway.Error] > 0 {
-		return errFaulty
-	}
-	return nil
-}
-
-// tested is a line of mapping test.
-type tested struct {
-	File    string                  `json:"file"`
-	Table   string                  `json:"table"`
-	OK      bool                    `json:"ok"`
-	Bytes   bool                    `json:"otherBytes,omitempty"` // the values are right, the bytes are not
-	Written []analysis.OutputChange `json:"written,omitempty"`
-	Read    []analysis.OutputChange `json:"read,omitempty"`
-	Faults  []gateway.Report        `json:"faults,omitempty"`
-}
-
-func testTables(b *bench, args []string) error {
-	files, err := exampleFiles(args)
-	if err != nil {
-		return err
-	}
-	if err := b.load(); err != nil {
-		return err
-	}
-	var all []tested
-	wrong := 0
-	for _, file := range files {
-		id := b.table
-		if id == "" { // the folder says: ru/auto-preliminary.v1/NAME.json
-			dir := filepath.ToSlash(filepath.Dir(file))
-			id = dir[strings.LastIndexByte(dir[:max(strings.LastIndexByte(dir, '/'), 0)], '/')+1:]
-		}
-		t, ok := b.chain.Tables.Table(id)
-		if !ok {
-			return fmt.Errorf("%s: no table %q; give -table, one of %s", file, id, tableNames(b.chain))
-		}
-		e, err := readExample(file)
-		if err != nil {
-			return err
-		}
-		o := analysis.Try(t, e)
-		all = append(all, tested{file, id, o.OK(), o.Bytes, o.Written, o.Read, o.Faults.Report("en")})
-		if !o.OK() {
-			wrong++
-		}
-	}
-	if b.format == "json" {
-		err = writeJSON(b.std.out, all)
-	} else {
-		printTested(b.std, all, wrong)
-	}
-	if err == nil && wrong > 0 {
-		return errFaulty
-	}
-	return err
-}
-
-func printTested(std stdio, all []tested, wrong int) {
-	for _, o := range all {
-		if o.OK {
-			continue
-		}
-		fmt.Fprintf(std.out, "%s (%s)\n", o.File, o.Table)
-		for _, f := range o.Faults {
-			if f.Severity == gateway.Error {
-				fmt.Fprintf(std.out, "  %s %s: %s\n", f.Code, cmp.Or(f.Location, f.Path), f.Message)
-			}
-		}
-		for _, c := range o.Written {
-			fmt.Fprintf(std.out, "  written %s: %q, expected %q\n", c.At, c.B, c.A)
-		}
-		for _, c := range o.Read {
-			fmt.Fprintf(std.out, "  read %s: %q, expected %q\n", c.At, c.B, c.A)
-		}
-		if o.Bytes {
-			fmt.Fprintln(std.out, "  written: the values are right, order, blanks or prefixes are not")
-		}
-	}
-	fmt.Fprintf(std.out, "examples %d, wrong %d\n", len(all), wrong)
-}
-
-// exampleFiles finds the canonical documents of examples.
-func exampleFiles(args []string) ([]string, error) {
-	if len(args) == 0 {
-		return nil, errors.New("give FILE.json or DIR")
-	}
-	var out []string
-	for _, arg := range args {
-		info, err := os.Stat(arg)
-		if err != nil {
-			return nil, err
-		}
-		if !info.IsDir() {
-			out = append(out, arg)
-			continue
-		}
-		err = filepath.WalkDir(arg, func(name string, _ fs.DirEntry, err error) error {
-			if base, ok := strings.CutSuffix(name, ".json"); ok && !strings.HasSuffix(base, ".back") {
-				out = append(out, name)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("no .json in %s", strings.Join(args, ", "))
-	}
-	return out, nil
-}
-
-func readExample(file string) (e analysis.Example, err error) {
-	base, ok := strings.CutSuffix(file, ".json")
-	if !ok {
-		return e, fmt.Errorf("%s: expected NAME.json", file)
-	}
-	if e.Canonical, err = os.ReadFile(file); err != nil {
-		return e, err
-	}
-	if e.XML, err = os.ReadFile(base + ".xml"); err != nil {
-		return e, err
-	}
-	if e.Back, err = os.ReadFile(base + ".back.json"); errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return e, err
 }

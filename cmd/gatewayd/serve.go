@@ -62,7 +62,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	defer closeLinks()
 	g := flow.New(flow.Options{
 		Own: s.Administration, Chain: chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: tolerances,
-		Links: links, Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
+		Links: links, Caps: s.caps(), Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	doors := server.New(server.Options{Flow: g, Registry: registry, Certificate: s.certificate, Callers: s.callers, Log: log})
 	return s.listen(ctx, g, doors, std)
@@ -107,6 +107,17 @@ func (s *setup) links(registry *mtls.Registry) (map[gateway.Administration]flow.
 		}
 	}
 	return links, closeAll, nil
+}
+
+// caps are those of the administrations that partners speak for.
+func (s *setup) caps() map[gateway.Administration]int {
+	caps := make(map[gateway.Administration]int)
+	for _, p := range s.Partners {
+		for _, a := range p.Administrations {
+			caps[a] = int(p.Cap)
+		}
+	}
+	return caps
 }
 
 // listen opens the doors and runs the couriers until the context ends.

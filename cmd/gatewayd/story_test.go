@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 
 // TestStories plays testdata/stories: each begins with two gateways configured and
 // not running, a PKI, the documents of testdata/cases and the data directories of
-// testdata/administrations.
+// testdata/administrations. $PUBLISHED holds mappings and xsd, for the next version of one.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "../../testdata/stories",
@@ -55,6 +55,8 @@ func TestStories(t *testing.T) {
 			"edit":  edit,
 			"long":  long,
 			"big":   big,
+
+			"capture": capture,
 
 			"rest":           rest,
 			"submit-by-rest": submitByREST,
@@ -76,6 +78,11 @@ func setUp(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("PUBLISHED", root)
 	env.Setenv("CN_GRPC", ports[0])
 	env.Setenv("CN_REST", ports[1])
 	env.Setenv("RU_GRPC", ports[2])
@@ -135,6 +142,7 @@ func writeConfig(dir, side, partner string, listen []string, partnerAddress, off
 		{"customs://" + own + "/office/" + office + "/post/1", "post"},
 		{"customs://" + own + "/system/national", "system"},
 		{"customs://" + own + "/analyst/1", "analyst"},
+		{"customs://" + own + "/operator/1", "operator"},
 	} {
 		fmt.Fprintf(&b, "  - {uri: %q, role: %s, offices: [%q], roots: pki/%s/ca.pem}\n", c.uri, c.role, office, side)
 	}
@@ -146,7 +154,7 @@ func writeConfig(dir, side, partner string, listen []string, partnerAddress, off
 // as sets who speaks to which gateway: as cn post, as ru national, as cn stranger.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: as cn|ru post|national|analyst|stranger")
+		ts.Fatalf("usage: as cn|ru post|national|analyst|operator|stranger")
 	}
 	side, who := args[0], args[1]
 	cert := filepath.Join("pki", side, who)
@@ -199,6 +207,23 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%q never came; last:\n%s%s", args[0], out, ts.ReadFile("stderr"))
 		}
 		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// capture sets variables to what a pattern's group matches in the last output, the first
+// match to the first variable: capture REGEXP NAME ...
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: capture REGEXP NAME ...")
+	}
+	re, err := regexp.Compile(args[0])
+	ts.Check(err)
+	found := re.FindAllStringSubmatch(ts.ReadFile("stdout"), -1)
+	if len(found) != len(args)-1 {
+		ts.Fatalf("%q is there %d times, want %d", args[0], len(found), len(args)-1)
+	}
+	for i, m := range found {
+		ts.Setenv(args[i+1], m[1])
 	}
 }
 

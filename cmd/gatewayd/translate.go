@@ -6,6 +6,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,8 +40,8 @@ func translate(_ context.Context, flags *flag.FlagSet, args []string, std stdio)
 	flags.StringVar(&j.mapping, "mapping", "", "table, such as ru/auto-preliminary.v1: canonical JSON to its XML, or the reverse")
 	flags.StringVar(&j.route, "route", "", "route: the whole chain, from national documents to the partner's XML")
 	flags.Var(&j.in, "in", "file to read (- is standard input); with -route once for each part")
-	flags.StringVar(&j.out, "out", "-", "file to write")
-	flags.StringVar(&j.trace, "trace", "", "file for the trace: where every value came from")
+	flags.StringVar(&j.out, "out", "-", "file to write; where the route's split makes several of NAME.xml they are NAME-1.xml, NAME-2.xml ...")
+	flags.StringVar(&j.trace, "trace", "", "file for the trace: where every value came from; of several one each, as -out")
 	flags.StringVar(&j.lang, "lang", "en", "language of faults")
 	flags.StringVar(&j.messageID, "message-id", "", "id of the message, with -route (default: made of the inputs' digests)")
 	flags.StringVar(&at, "at", "", "instant to judge by, RFC 3339 (default now)")
@@ -82,7 +84,7 @@ func translate(_ context.Context, flags *flag.FlagSet, args []string, std stdio)
 func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
 	table, ok := c.Tables.Table(j.mapping)
 	if !ok {
-		return fmt.Errorf("no table %q; there are %s", j.mapping, tableNames(c))
+		return none("table", j.mapping, tableNames(c))
 	}
 	if flow.MediaType(raw) == flow.XML {
 		r := c.ReadAs(raw, table)
@@ -115,14 +117,14 @@ func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
 func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 	rt, ok := c.Routes.Route(j.route)
 	if !ok {
-		return fmt.Errorf("no route %q; there are %s", j.route, routeNames(c))
+		return none("route", j.route, routeNames(c))
 	}
 	scope := validate.Scope{Own: rt.From, Partner: rt.To, At: j.at}
 	var plan flow.Plan
 	var parts []flow.Part
 	var faults gateway.Faults
 	for i, raw := range contents {
-		r := c.Read(raw, flow.MediaType(raw), rt.From, j.at)
+		r := c.Read(raw, flow.MediaType(raw), rt.From, j.at, rt.Sources...)
 		_, found := c.Validate(r, scope)
 		if r.Document != nil {
 			p, ok := c.PlanFor(rt, r)
@@ -151,7 +153,33 @@ func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 	if t.Faults.Refuse() {
 		return printFaults(std.out, t.Faults, j.lang)
 	}
-	return j.write(std, t.Encoded.Bytes(), t.Explain(), append(faults, t.Faults...))
+	warnings := append(faults, t.Faults...)
+	if len(t.Outputs) == 1 {
+		return j.write(std, t.Outputs[0].Encoded.Bytes(), t.Explain(), warnings)
+	}
+	if j.out == "-" {
+		return fmt.Errorf("the split %s makes %d messages of this; give -out FILE", rt.Split, len(t.Outputs))
+	}
+	for i, o := range t.Outputs {
+		part := j
+		part.out, part.trace = numbered(j.out, i+1), numbered(j.trace, i+1)
+		if i > 0 {
+			warnings = nil // said once, of all
+		}
+		if err := part.write(std, o.Encoded.Bytes(), o.Explain(), warnings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// numbered is the name of a part's file: NAME-2.xml of NAME.xml.
+func numbered(name string, part int) string {
+	if name == "" || name == "-" {
+		return name
+	}
+	ext := filepath.Ext(name)
+	return fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), part, ext)
 }
 
 // id is the message id given, or one that the same inputs always give.
@@ -202,6 +230,11 @@ func links(t mapping.Trace) []link {
 		out = append(out, link{l.Path, l.Place.Expr, l.Value, l.Row, l.Table, l.ListRow, l.Use, l.Const})
 	}
 	return out
+}
+
+// none says that nothing of a kind has an id, and which ids are most like it.
+func none(kind, id string, ids []string) error {
+	return fmt.Errorf("no %s %q; nearest are %s", kind, id, strings.Join(document.Nearest(id, ids, 5), ", "))
 }
 
 func tableNames(c *flow.Chain) (names []string) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"time"
 
 	"customs.example/gateway"
@@ -50,7 +49,7 @@ func readAs(c *flow.Chain, raw []byte, as string) (*flow.Reading, gateway.Admini
 	}
 	table, ok := c.Tables.Table(as)
 	if !ok {
-		return nil, "", fmt.Errorf("no table %q; there are %s", as, tableNames(c))
+		return nil, "", none("table", as, tableNames(c))
 	}
 	return c.ReadAs(raw, table), gateway.Administration(table.Administration()), nil
 }

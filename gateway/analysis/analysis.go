@@ -1,21 +1,26 @@
-// Package analysis owns what an analyst asks of a mapping table: to see it, what of a
-// format it does not fill, what a document loses in it, what a change would do, and
-// where a value came from. It refuses to change anything: every answer is a report on
-// tables, schemas and documents that others have loaded.
+// Package analysis owns what an analyst asks of mapping tables, profiles, joins and
+// splits: to see one, what of a format a table does not fill, what a document loses in
+// it, what a change would do, and where a value came from. It refuses to change anything:
+// every answer is a report on tables, schemas and documents that others have loaded.
 //
 // It is longer than its neighbours because every question is a file of its own: show
-// (analysis, profile), coverage with its reader of schemas (xsd), lint, loss, diff,
-// place and example share no more than a table's source, values and the report.
+// (analysis, profile, recipe for what is no table), coverage with its reader of schemas
+// (xsd), lint with scripts, loss, diff, place and example share no more than a table's
+// source, values and the report.
 package analysis
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 )
@@ -45,9 +50,12 @@ func (s *Source) Get(name string) string { return get(s.Header, name) }
 // Source is a table's file, key by key. It knows every key that a file has, also those
 // that this package gives no meaning to.
 type Source struct {
+	ID     string // "cn/mt2401.v1"; of a profile "kz.v1"
+	Type   string // mapping, join, split or profile
 	File   string
-	Header []Key // in the order of the language; a namespace is namespaces.PREFIX
-	Rows   []Row // groups before their rows
+	Digest gateway.Digest // of the file
+	Header []Key          // in the order of the language; a namespace is namespaces.PREFIX
+	Rows   []Row          // groups before their rows
 }
 
 // Read reads the file of a table, and of the profiles that made it of that; the loader
@@ -68,7 +76,22 @@ func Read(fsys fs.FS, t *mapping.Table) (*Source, error) {
 	for _, l := range layers {
 		s.overlay(l, t.Base())
 	}
+	for i, info := range t.Rows() { // the loader knows which a profile leaves
+		if i < len(s.Rows) {
+			s.Rows[i].Keys = set(s.Rows[i].Keys, Key{"examples", shown(info.Examples)})
+		}
+	}
+	s.Header = slices.DeleteFunc(s.Header, func(k Key) bool { return strings.HasPrefix(k.Name, "examples.") })
 	return s, err
+}
+
+// shown writes the examples of a row on one line.
+func shown(examples []mapping.RowExample) string {
+	var parts []string
+	for _, e := range examples {
+		parts = append(parts, e.String())
+	}
+	return strings.Join(parts, "; ")
 }
 
 // ReadFile reads a file that has rows, as it is written.
@@ -77,7 +100,13 @@ func ReadFile(fsys fs.FS, file string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{File: file, Header: keys("", tree)}
+	s := &Source{File: file, Digest: gateway.DigestOf(raw), Header: keys("", tree)}
+	for _, s.Type = range []string{"mapping", "join", "split", "profile"} {
+		if name := s.Get(s.Type); name != "" {
+			s.ID = name + ".v" + s.Get("version")
+			break
+		}
+	}
 	s.add(tree["rows"], "$.rows", "", 0, document.YAMLLines(raw))
 	return s, nil
 }
@@ -90,6 +119,13 @@ func readTree(fsys fs.FS, file string) (raw []byte, tree map[string]any, err err
 }
 
 func (s *Source) add(rows any, node, inside string, depth int, lines document.Lines) {
+	if changes, ok := rows.(map[string]any); ok { // of a profile, by id
+		for id, change := range changes {
+			m, _ := change.(map[string]any)
+			s.Rows = append(s.Rows, Row{ID: id, Line: lines[node+"."+id], Keys: keys("", m)})
+		}
+		slices.SortFunc(s.Rows, func(a, b Row) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.ID, b.ID)) })
+	}
 	list, _ := rows.([]any)
 	for i, row := range list {
 		m, _ := row.(map[string]any)
@@ -123,24 +159,69 @@ func (s *Source) prefixes() map[string]string {
 
 // order is the order in which people read the keys; others follow by name.
 var order = []string{
-	"mapping", "version", "document", "root", "namespaces", "default", "system", "zone", "schema", "profile", "status", "source", "valid",
+	"mapping", "join", "split", "profile", "version", "administration", "over", "document", "parts", "key", "limit", "root", "namespaces", "default", "system", "zone", "schema", "languages", "answers", "status", "source", "valid",
 	"to", "set", "from", "const", "count", "sum", "ordinal", "refer", "handle", "each", "with", "collect",
-	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "key", "always", "direction", "lossy", "note",
+	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "always", "direction", "lossy", "note", "examples",
 }
 
 // keys flattens a node of the file, but for its rows.
 func keys(prefix string, m map[string]any) (out []Key) {
 	for name, v := range m {
+		if name == "rows" && prefix == "" {
+			continue
+		}
 		switch v := v.(type) {
 		case map[string]any:
 			out = append(out, keys(prefix+name+".", v)...)
+		case []any:
+			out = append(out, listed(prefix+name, v)...)
 		default:
-			if name != "rows" || prefix != "" {
-				out = append(out, Key{prefix + name, text(v)})
-			}
+			out = append(out, Key{prefix + name, text(v)})
 		}
 	}
 	slices.SortFunc(out, byRank)
+	return out
+}
+
+// listed writes a list: of texts as one value, of mappings each under its name.
+func listed(name string, list []any) (out []Key) {
+	if name == "examples" {
+		var examples []mapping.RowExample
+		for _, v := range list {
+			m, _ := v.(map[string]any)
+			if m["name"] != nil {
+				break
+			}
+			texts, ok := m["xml"].([]any)
+			if !ok {
+				texts = []any{m["xml"]}
+			}
+			e := mapping.RowExample{Canonical: text(m["canonical"]), Direction: text(m["direction"])}
+			for _, t := range texts {
+				e.XML = append(e.XML, text(t))
+			}
+			examples = append(examples, e)
+		}
+		if examples != nil {
+			return []Key{{name, shown(examples)}}
+		}
+	}
+	named := false
+	for i, v := range list {
+		m, ok := v.(map[string]any)
+		if !ok {
+			break
+		}
+		named = true
+		id := cmp.Or(text(m["name"]), text(m["outcome"]), strconv.Itoa(i+1))
+		rest := maps.Clone(m)
+		delete(rest, "name")
+		delete(rest, "outcome")
+		out = append(out, Key{name + "." + id, strings.TrimSuffix(strings.TrimPrefix(text(rest), "{"), "}")})
+	}
+	if !named {
+		return []Key{{name, text(list)}}
+	}
 	return out
 }
 
@@ -170,7 +251,7 @@ func text(v any) string {
 	case nil:
 		return ""
 	case string:
-		return v
+		return strings.TrimSpace(v)
 	case []any:
 		parts := make([]string, len(v))
 		for i := range v {
@@ -192,19 +273,43 @@ func text(v any) string {
 func Show(t *mapping.Table, s *Source) Report {
 	out := Report{Title: t.ID()}
 	for _, k := range s.Header {
-		if k.Name != "mapping" && k.Name != "version" {
+		if k.Name != "mapping" && k.Name != "version" && !strings.HasPrefix(k.Name, "examples.") {
 			out.Facts = append(out.Facts, k)
 		}
 	}
 	out.Facts = append(out.Facts, Key{"rows", strconv.Itoa(len(s.Rows))}, Key{"sha256", t.Digest().String()})
 	rows := Section{Columns: []string{"row", "target", "value", "translation", "when", "presence", "remarks"}}
+	exemplary := slices.ContainsFunc(s.Rows, func(r Row) bool { return r.Get("examples") != "" })
+	if exemplary {
+		rows.Columns = append(rows.Columns, "examples")
+	}
 	for _, r := range s.Rows {
-		rows.Rows = append(rows.Rows, []string{
+		cells := []string{
 			r.ID, strings.Repeat(indent, r.Depth) + cmp.Or(r.Get("to"), "—"), r.job(), r.translation(), r.Get("when"), r.duty(), r.remarks(),
-		})
+		}
+		if exemplary {
+			cells = append(cells, r.Get("examples"))
+		}
+		rows.Rows = append(rows.Rows, cells)
 	}
 	out.Sections = []Section{rows}
+	if examples := t.Examples(); len(examples) > 0 {
+		section := Section{Heading: "Examples", Columns: []string{"example", "shows", "canonical", "xml", "comes back as"}}
+		for _, e := range examples {
+			section.Rows = append(section.Rows, []string{e.Name, strings.Join(e.Rows, ", "), indented(e.Canonical), strings.TrimSpace(string(e.XML)), indented(e.Back)})
+		}
+		out.Sections = append(out.Sections, section)
+	}
 	return out
+}
+
+// indented lays JSON out for people.
+func indented(raw []byte) string {
+	var b bytes.Buffer
+	if json.Indent(&b, raw, "", "  ") != nil {
+		return string(raw)
+	}
+	return b.String()
 }
 
 // job says what gives the row's value.
@@ -237,7 +342,7 @@ func (r Row) job() string {
 }
 
 // plain are the keys that have a column of their own.
-var plain = []string{"to", "from", "const", "set", "count", "sum", "ordinal", "refer", "handle", "each", "with", "collect", "when", "required", "key", "always", "direction", "lossy", "note", "source", "status", "profile"}
+var plain = []string{"to", "from", "const", "set", "count", "sum", "ordinal", "refer", "handle", "each", "with", "collect", "when", "required", "key", "always", "direction", "lossy", "note", "source", "status", "profile", "examples"}
 
 // translation says how the value is written: every key without a column of its own.
 func (r Row) translation() string {

@@ -36,18 +36,23 @@ var env = sync.OnceValues(func() (*expr.Env, error) {
 	return expr.New(lists)
 })
 
-// load loads the tables of a file system with the embedded code lists.
-func load(t *testing.T, tables fs.FS) *mapping.Library {
+func lists(t *testing.T) *codelist.Lists {
 	t.Helper()
 	lists, err := codelist.Load(mappings.FS)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return lists
+}
+
+// load loads the tables of a file system with the embedded code lists.
+func load(t *testing.T, tables fs.FS) *mapping.Library {
+	t.Helper()
 	env, err := env()
 	if err != nil {
 		t.Fatal(err)
 	}
-	library, err := mapping.Load(tables, env, lists)
+	library, err := mapping.Load(tables, env, lists(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +179,40 @@ func TestReadThroughProfiles(t *testing.T) {
 	}
 }
 
+// A profile is shown beside what lies beneath it; a dropped group stands for its rows.
+func TestShowProfile(t *testing.T) {
+	tables := fstest.MapFS{
+		"xx/made.v1.yaml": {Data: []byte(made)},
+		"profiles/kz.v1.yaml": {Data: []byte(`{profile: kz, version: 1, administration: KZ, over: [xx/made.v1], source: k,
+  rows: {R1: {max: 9, required: false}, R6: {drop: true}}}`)},
+		"profiles/road.v2.yaml": {Data: []byte(`{profile: road, version: 2, over: [kz.v1], rows: {"xx/made.v1#R3": {max: 7}, R1: {max: 8}}}`)},
+	}
+	load(t, tables)
+	for id, want := range map[string][][]string{
+		"kz.v1": {
+			{"header", "", "source", "made up", "k"}, {"header", "", "administration", "", "KZ"},
+			{"R1", "m:ID", "max", "20", "9"}, {"R1", "m:ID", "required", "true", "—"}, {"R6", "m:Item", "drop", "for each consignments", "—"},
+		},
+		"road.v2": {{"R1", "m:ID", "max", "9", "8"}, {"R3", "m:Batch", "max", "4", "7"}},
+	} {
+		s, err := analysis.ReadFile(tables, "profiles/"+id+".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		changes, err := analysis.ProfileChanges(tables, s.ID, "xx/made.v1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := analysis.ShowProfile(tables, s, []analysis.ProfileTable{changes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, r.Sections[0].Rows); diff != "" || r.Title != id {
+			t.Errorf("%s: %s", r.Title, diff)
+		}
+	}
+}
+
 func TestCoverage(t *testing.T) {
 	table, s := makeTable(t)
 	c := cover(t, table, s)
@@ -262,16 +301,148 @@ func TestReadSchemaRefuses(t *testing.T) {
 func TestLint(t *testing.T) {
 	table, s := makeTable(t)
 	var got []string
-	for _, r := range analysis.Lint(table, s, cover(t, table, s)) {
+	for _, r := range analysis.Lint(table, s, cover(t, table, s), lists(t)) {
 		got = append(got, r.String())
 	}
 	want := []string{
 		"xx/made.v1.yaml:1: warning: nothing fills /m:Manifest/m:Seal, which the schema requires",
-		"xx/made.v1.yaml:1: warning: the format is own and 8 rows have no source of their own: R1, R2, R3, R4, R5, R7, R8, R9",
 		"xx/made.v1.yaml:10: warning: row R1: writes up to 20 characters, and the schema takes 9",
 		"xx/made.v1.yaml:12: info: row R3: lossy: four characters",
 		"xx/made.v1.yaml:20: warning: row R8: no max, a field of up to 35 characters, and the schema takes 9: only the schema would find it",
 		"xx/made.v1.yaml:21: info: row R9: recalled: limit recalled",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What a schema refuses, and letters that are not what they look like.
+func TestLintTexts(t *testing.T) {
+	schemas := fstest.MapFS{"xx/made.v1.xsd": {Data: []byte(strings.NewReplacer(
+		`<xs:element name="Office" type="xs:string"/>`, `<xs:element name="Office"><xs:simpleType><xs:restriction base="xs:string"><xs:enumeration value="30"/><xs:enumeration value="ТТ"/></xs:restriction></xs:simpleType></xs:element>`,
+		`<xs:element name="Seal" type="xs:string"/>`, `<xs:element name="Seal" type="m:Short"/>`,
+	).Replace(madeSchema))}}
+	for name, tt := range map[string]struct {
+		row  string // instead of R4
+		want []string
+	}{
+		"a target that is not there": {`{id: R4, to: m:Ofice, from: office.code}`, []string{
+			"13: error: row R4: the schema has no /m:Manifest/m:Ofice: nearest is m:Office",
+		}},
+		"a target far away": {`{id: R4, to: m:Nothing/m:Other, from: office.code}`, []string{
+			"13: error: row R4: the schema has no /m:Manifest/m:Nothing/m:Other: nearest is /m:Manifest/m:Carrier/m:Name",
+		}},
+		"a constant outside the enumeration": {`{id: R4, to: m:Office, const: "31", always: true}`, []string{`13: error: row R4: const "31", and the schema takes 30, ТТ`}},
+		"a default outside the enumeration":  {`{id: R4, to: m:Office, from: office.code, default: "TT"}`, []string{`13: error: row R4: default "TT", and the schema takes 30, ТТ`}},
+		"Cyrillic as the schema has it":      {`{id: R4, to: m:Office, const: "ТТ", always: true}`, nil},
+		"a list outside the enumeration": {`{id: R4, to: m:Office, from: transport.mode, list: transport-mode}`, []string{
+			"13: warning: row R4: list transport-mode writes 0, 1, 2, 3, 4, 5, 6, 7 and 2 more, and the schema takes 30, ТТ",
+		}},
+		"mixed scripts":     {`{id: R4, to: m:Seal, const: "МT24", always: true}`, []string{`13: error: row R4: const "МT24" mixes Latin and Cyrillic letters: it reads as MT24`}},
+		"Cyrillic as Latin": {`{id: R4, to: m:Seal, const: "МТ24", always: true}`, []string{`13: warning: row R4: const "МТ24" is written in Cyrillic letters and reads as MT24`}},
+		"too long":          {`{id: R4, to: m:Seal, const: "1234567890", always: true}`, []string{`13: error: row R4: const "1234567890" is longer than the 9 characters that the schema takes`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table, s := makeTable(t, `{id: R4, to: m:Office, from: office.code, default: "0603"}`, tt.row)
+			c, err := analysis.Cover(table, s, schemas)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range analysis.Lint(table, s, c, lists(t)) {
+				if r.Row == "R4" {
+					got = append(got, strings.TrimPrefix(r.String(), "xx/made.v1.yaml:"))
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A condition on a group that repeats drops elements, unless other rows take them.
+func TestLintConditions(t *testing.T) {
+	const group = `{id: %s, to: m:Item, each: transport.vehicles, when: "%s", %s rows: [{id: %[1]s1, to: m:Origin, from: registration}]}`
+	for name, tt := range map[string]struct {
+		rows [][3]string // id, condition, more
+		want string
+	}{
+		"one row":          {[][3]string{{"A", "role == 'TRACTOR'", ""}}, `row A: elements of transport.vehicles for which no condition holds are dropped, expected lossy or a row for them: A role == 'TRACTOR'`},
+		"said once":        {[][3]string{{"A", "role == 'TRACTOR'", ""}, {"B", "role == 'TRAILER'", ""}}, `row A: elements of transport.vehicles for which no condition holds are dropped, expected lossy or a row for them: A role == 'TRACTOR'; B role == 'TRAILER'`},
+		"the opposite":     {[][3]string{{"A", "role == 'TRACTOR'", ""}, {"B", "role != 'TRACTOR'", ""}}, ""},
+		"not":              {[][3]string{{"A", "role in ['TRACTOR']", ""}, {"B", "!(role in ['TRACTOR'])", ""}}, ""},
+		"lossy":            {[][3]string{{"A", "role == 'TRACTOR'", "lossy: others, "}}, ""},
+		"every value":      {[][3]string{{"A", "role == 'TRACTOR'", ""}, {"B", "role == 'TRAILER'", ""}, {"C", "role == 'CHASSIS'", ""}, {"D", "role == 'WAGON'", ""}, {"E", "role == 'LOCOMOTIVE'", ""}}, ""},
+		"one for the rest": {[][3]string{{"A", "role == 'TRACTOR'", ""}, {"B", "registration != ''", "lossy: others, "}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows := "  - {id: R4,"
+			for i := len(tt.rows) - 1; i >= 0; i-- {
+				r := tt.rows[i]
+				rows = "  - " + fmt.Sprintf(group, r[0], r[1], r[2]) + "\n" + rows
+			}
+			table, s := makeTable(t, "  - {id: R4,", rows)
+			got := ""
+			for _, r := range analysis.Lint(table, s, cover(t, table, s), lists(t)) {
+				if strings.Contains(r.Text, "no condition holds") {
+					got += "row " + r.Row + ": " + r.Text
+				}
+			}
+			if got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestLintOthers(t *testing.T) {
+	tables := fstest.MapFS{
+		"xx/made.v1.yaml":     {Data: []byte(made)},
+		"join/made.v1.yaml":   {Data: []byte("join: xx/made\nversion: 1\ndocument: Manifest\nparts: [{name: a, kind: Manifest, table: xx/made}]\nrows:\n  - {id: J1, to: batch, from: [a.batch]}\n  - {id: J2, to: voyage.number, from: [a.loading.id], note: \"recalled\"}\n")},
+		"profiles/kz.v1.yaml": {Data: []byte("profile: kz\nversion: 1\nover: [xx/made.v1]\nrows:\n  R1: {max: 20, required: false}\n  R6: {drop: true}\n")},
+		"codelists/x.yaml":    {Data: []byte("list: x\nversion: 1\nsource: s\nstatus: own\ncodes:\n  - {code: A, en: a}\n  - {code: B, en: b}\n  - {code: C, en: c}\nsystems:\n  t:\n    source: s\n    status: own\n    rows:\n      - {code: A, is: MT}\n      - {code: B, is: \"МР\"}\n      - {code: C, is: \"МT1\"}\n")},
+	}
+	tables["join/made.v1.yaml"].Data = []byte(strings.Replace(string(tables["join/made.v1.yaml"].Data), "voyage.number", "loading.id", 1))
+	library := load(t, tables)
+	table, _ := library.Table("xx/made.v1")
+	source, err := analysis.Read(tables, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(file string) *analysis.Source {
+		s, err := analysis.ReadFile(tables, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	join, _ := library.Join("xx/made.v1")
+	remarks := analysis.LintJoin(read("join/made.v1.yaml"), join, []analysis.Carrier{{Table: table, Source: source}})
+	changes, err := analysis.ProfileChanges(tables, "kz.v1", "xx/made.v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	remarks = append(remarks, analysis.LintProfile(read("profiles/kz.v1.yaml"), []analysis.ProfileTable{changes})...)
+	loaded, err := codelist.Load(tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _ := loaded.List("x")
+	more, err := analysis.LintList(tables, list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range append(remarks, more...) {
+		got = append(got, r.String())
+	}
+	want := []string{
+		"join/made.v1.yaml:7: info: row J2: recalled: recalled",
+		"join/made.v1.yaml:7: warning: row J2: no row of xx/made reads a.loading.id",
+		"profiles/kz.v1.yaml:5: warning: row R1: max 20 says what the table says already",
+		`codelists/x.yaml:15: warning: x, t: code "МР" is written in Cyrillic letters and reads as MP`,
+		`codelists/x.yaml:16: error: x, t: code "МT1" mixes Latin and Cyrillic letters`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -338,6 +509,76 @@ func TestXMLLoss(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, fortunes(loss)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What a condition keeps back is dropped by its row, unless another row writes it.
+func TestLossByCondition(t *testing.T) {
+	table, _ := makeTable(t, "  - id: R6\n", `  - {id: A, to: m:Seal, from: "agent.ids[0].value", when: "batch == 'none'"}
+  - {id: B, to: m:Road, each: transport.vehicles, when: "role == 'TRACTOR'", rows: [{id: B1, to: "@plate", from: registration}, {id: B2, set: role, const: TRACTOR}]}
+  - {id: C, to: m:Rail, when: "batch == 'none'", rows: [{id: C1, to: "@kind", from: agent.country}, {id: C2, to: m:Other, each: loadUnits, rows: [{id: C3, to: m:ID, from: id}]}]}
+  - {id: D, to: m:Last, with: carrier, when: "country == 'KZ'", rows: [{id: D1, to: m:Name, from: "ids[0].value"}]}
+  - {id: E, to: m:Carrier, with: carrier, when: "country != 'KZ'", rows: [{id: E1, to: m:Name, from: "ids[0].value"}]}
+  - id: R6
+`)
+	d := document.Parse([]byte(`{"envelope": {"documentId": "D1"}, "manifest": {"direction": "EXPORT", "office": {"code": "1"},
+    "agent": {"ids": [{"value": "A"}], "country": "CN"}, "carrier": {"ids": [{"value": "C"}], "country": "CN"}, "loadUnits": [{"id": "U1"}],
+    "transport": {"vehicles": [{"role": "TRACTOR", "registration": "T1"}, {"role": "TRAILER", "registration": "T2"}]}}}`))
+	if d.Faults.Refuse() {
+		t.Fatal(d.Faults)
+	}
+	loss, faults := analysis.DocumentLoss(table, d.Document)
+	if loss == nil {
+		t.Fatal(faults)
+	}
+	got := map[string]string{}
+	for _, v := range loss.Values {
+		if v.Fate != analysis.Kept {
+			got[v.At] = strings.TrimSpace(fmt.Sprintf("%s %s %s", v.Fate, v.Row, v.Note))
+		}
+	}
+	want := map[string]string{
+		"agent.ids[0].value":                 "dropped A when batch == 'none' does not hold",
+		"agent.country":                      "dropped C when batch == 'none' does not hold",
+		"loadUnits[0].id":                    "dropped C when batch == 'none' does not hold",
+		"transport.vehicles[1].role":         "dropped B when role == 'TRACTOR' does not hold",
+		"transport.vehicles[1].registration": "dropped B when role == 'TRACTOR' does not hold",
+		"carrier.country":                    "dropped", // row D does not hold, but E writes the carrier
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	doc, faults := schema.Parse([]byte(`<Manifest xmlns="urn:made"><ID>D1</ID><Office>1</Office><Seal>A</Seal></Manifest>`), schema.DefaultLimits)
+	if doc == nil {
+		t.Fatal(faults)
+	}
+	loss, faults = analysis.XMLLoss(table, doc)
+	if loss == nil {
+		t.Fatal(faults)
+	}
+	last := loss.Values[len(loss.Values)-1]
+	if last.Fate != analysis.Dropped || last.Note != "A is not written again: when batch == 'none' does not hold" {
+		t.Errorf("%+v", last)
+	}
+}
+
+// Two rows that share one text are one element; a side that refuses is all there is to say.
+func TestOutputs(t *testing.T) {
+	const rows = `  - {id: A, to: m:Seal, from: "agent.ids[0].value", use: "before(/)"}
+  - {id: B, to: m:Seal, from: agent.country, use: "after(/)"}
+  - {id: R4,`
+	a, _ := makeTable(t, "  - {id: R4,", rows)
+	b, _ := makeTable(t, "  - {id: R4,", strings.ReplaceAll(rows, "(/)", "(-)"))
+	strict, _ := makeTable(t, "max: 4, on_overflow: truncate, lossy: \"four characters\"", "max: 1")
+	d := document.Parse([]byte(`{"envelope": {"documentId": "D1"}, "manifest": {"direction": "EXPORT", "batch": "12", "agent": {"ids": [{"value": "M"}], "country": "CN"}}}`)).Document
+	changes := []analysis.OutputChange{{At: "/d:Manifest[1]/d:Seal[1]", What: analysis.Altered, A: "M/CN", B: "M-CN", RowA: "A, B", RowB: "A, B"}}
+	if diff := cmp.Diff(changes, analysis.Written(a, b, d).Changes); diff != "" {
+		t.Error(diff)
+	}
+	o := analysis.Written(a, strict, d)
+	want := [][]string{{"b", "MAP_OVERFLOW", "batch", "The value is too long: 12; at most 1 can be carried."}}
+	if diff := cmp.Diff(want, analysis.Refused("", o).Rows); diff != "" || o.Changes != nil {
+		t.Errorf("%v %s", o.Changes, diff)
 	}
 }
 
@@ -428,14 +669,14 @@ func TestTry(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	r := analysis.Report{Title: "t", Facts: []analysis.Key{{Name: "k", Value: "a|b"}}, Sections: []analysis.Section{
-		{Heading: "H", Columns: []string{"x", "y"}, Rows: [][]string{{"1", "  <b>"}}}, {Heading: "Empty"},
+		{Heading: "H", Columns: []string{"x", "y"}, Rows: [][]string{{"1", "  <b>"}, {"<a>\n  <c/>\n</a>", "2"}}}, {Heading: "Empty"},
 	}}
 	for format, tt := range map[string]struct {
 		write func(*bytes.Buffer) error
 		want  string
 	}{
-		"text":     {func(b *bytes.Buffer) error { return r.Text(b) }, "t\n  k  a|b\n\nH (1)\n  x  y\n  1    <b>\n\nEmpty (0)\n"},
-		"markdown": {func(b *bytes.Buffer) error { return r.Markdown(b) }, "# t\n\n- k: a\\|b\n\n## H (1)\n\n| x | y |\n|---|---|\n| 1 | &emsp;&lt;b> |\n\n## Empty (0)\n"},
+		"text":     {func(b *bytes.Buffer) error { return r.Text(b) }, "t\n  k  a|b\n\nH (2)\n  x            y\n  1              <b>\n  <a><c/></a>  2\n\nEmpty (0)\n"},
+		"markdown": {func(b *bytes.Buffer) error { return r.Markdown(b) }, "# t\n\n- k: a\\|b\n\n## H (2)\n\n| x | y |\n|---|---|\n| 1 | &emsp;&lt;b> |\n| &lt;a>&lt;c/>&lt;/a> | 2 |\n\n## Empty (0)\n"},
 	} {
 		var b bytes.Buffer
 		if err := tt.write(&b); err != nil {
@@ -449,7 +690,7 @@ func TestReport(t *testing.T) {
 	if err := r.HTML(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"<title>t</title>", "&lt;b&gt;", "<p>None.</p>"} {
+	for _, want := range []string{"<title>t</title>", "&lt;b&gt;", "<p>None.</p>", "<td class=\"lines\">&lt;a&gt;\n  &lt;c/&gt;\n&lt;/a&gt;</td>"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page lacks %s", want)
 		}
@@ -461,9 +702,27 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// The tables hold their own examples.
+func TestPublishedExamples(t *testing.T) {
+	for _, table := range load(t, mappings.FS).Tables() {
+		for _, trial := range table.Try() {
+			if trial.Wrong != "" {
+				t.Errorf("%s row %s: %s", table.ID(), trial.Row, trial.Wrong)
+			}
+		}
+		for _, e := range table.Examples() {
+			o := analysis.Try(table, analysis.Of(e))
+			if o.Bytes = false; !o.OK() {
+				t.Errorf("%s example %s: %+v", table.ID(), e.Name, o)
+			}
+		}
+	}
+}
+
 // TestPublishedCoverage holds what of each format no row fills, and which canonical
 // fields no row carries. Review its changes as a diff.
 func TestPublishedCoverage(t *testing.T) {
+	codes := lists(t)
 	for _, table := range load(t, mappings.FS).Tables() {
 		s, err := analysis.Read(mappings.FS, table)
 		if err != nil {
@@ -476,7 +735,11 @@ func TestPublishedCoverage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		strays(t, table, c)
+		for _, r := range analysis.Lint(table, s, c, codes) {
+			if r.Severity == gateway.Error {
+				t.Error(r)
+			}
+		}
 		var got bytes.Buffer
 		if err := c.Report(true).Text(&got); err != nil {
 			t.Fatal(err)
@@ -493,22 +756,6 @@ func TestPublishedCoverage(t *testing.T) {
 			t.Errorf("%v (-update writes it)", err)
 		} else if diff := cmp.Diff(string(want), got.String()); diff != "" {
 			t.Errorf("%s differs (-update rewrites it):\n%s", file, diff)
-		}
-	}
-}
-
-// strays finds rows that write where the schema has nothing.
-func strays(t *testing.T, table *mapping.Table, c *analysis.Coverage) {
-	t.Helper()
-	placed := map[string]bool{}
-	for _, p := range c.Places {
-		for _, id := range p.Rows {
-			placed[strings.TrimSuffix(id, " (read only)")] = true
-		}
-	}
-	for _, row := range table.Rows() {
-		if row.Target != "" && !placed[row.ID] {
-			t.Errorf("%s row %s: the schema has no %s", table.ID(), row.ID, row.Target)
 		}
 	}
 }

@@ -127,7 +127,7 @@ func (c *Coverage) walk(n *Node, at, path string, t targets) {
 	for _, row := range t.rows[at] {
 		id := row.ID
 		if row.Direction == "decode" {
-			id += " (read only)"
+			id += readOnly
 		}
 		p.Rows = append(p.Rows, id)
 	}
@@ -147,6 +147,9 @@ func (c *Coverage) prune() {
 		c.Unfilled, above = append(c.Unfilled, p), p.Path
 	}
 }
+
+// readOnly marks a row that does not write its place.
+const readOnly = " (read only)"
 
 var selector = regexp.MustCompile(`\[[^\]]*\]`)
 

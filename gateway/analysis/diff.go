@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"slices"
 
 	"customs.example/gateway"
@@ -134,8 +135,12 @@ func Written(a, b *mapping.Table, d *customsv1.Document) Outputs {
 			return nil, rows, faults
 		}
 		for _, l := range trace.Links(false) {
-			values = append(values, value{l.Place.Expr, l.Value})
-			rows[l.Place.Expr] = l.Row
+			at := l.Place.Expr
+			if row, ok := rows[at]; ok { // two rows share a text; the last link has all of it
+				values = slices.DeleteFunc(values, func(v value) bool { return v.at == at })
+				l.Row = row + ", " + l.Row
+			}
+			values, rows[at] = append(values, value{at, l.Value}), l.Row
 		}
 		return values, rows, faults
 	}
@@ -162,6 +167,9 @@ func outputs(of func(*mapping.Table) ([]value, map[string]string, gateway.Faults
 	before, rowsA, faultsA := of(a)
 	after, rowsB, faultsB := of(b)
 	out.FaultsA, out.FaultsB = faultsA, faultsB
+	if faultsA.Refuse() || faultsB.Refuse() { // there is nothing to compare
+		return out
+	}
 	out.Changes = differences(before, after)
 	for i := range out.Changes {
 		c := &out.Changes[i]
@@ -197,6 +205,22 @@ func ChangedRows(changes []RowChange) Section {
 		}
 		for _, k := range c.Keys {
 			s.Rows = append(s.Rows, []string{c.Row, c.What, k.Name, k.A, k.B})
+		}
+	}
+	return s
+}
+
+// Refused lays out for people why one of two tables makes nothing of a document.
+func Refused(heading string, o Outputs) Section {
+	s := Section{Heading: heading, Columns: []string{"by", "fault", "place", "says"}}
+	for _, side := range []struct {
+		name   string
+		faults gateway.Faults
+	}{{"a", o.FaultsA}, {"b", o.FaultsB}} {
+		for _, f := range side.faults {
+			if f.Severity == gateway.Error {
+				s.Rows = append(s.Rows, []string{side.name, string(f.Code), cmp.Or(f.Location.Expr, f.Path), f.Text("en")})
+			}
 		}
 	}
 	return s

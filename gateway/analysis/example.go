@@ -31,6 +31,11 @@ func (o Outcome) OK() bool {
 	return !o.Faults.Refuse() && len(o.Written)+len(o.Read) == 0 && !o.Bytes
 }
 
+// Of returns an example that a table's file holds.
+func Of(e mapping.TableExample) Example {
+	return Example{e.Name, e.Canonical, e.XML, e.Back}
+}
+
 // Try holds a table to an example, both ways.
 func Try(t *mapping.Table, e Example) (o Outcome) {
 	d := document.Parse(e.Canonical)

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"customs.example/gateway"
+	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 )
@@ -20,6 +22,7 @@ type Remark struct {
 	Row      string           `json:"row,omitempty"`
 	Severity gateway.Severity `json:"severity"`
 	Text     string           `json:"text"`
+	Rows     []string         `json:"rows,omitempty"` // that it counts
 }
 
 // String writes the remark on one line, file and line first.
@@ -34,9 +37,10 @@ func (r Remark) String() string {
 // unsure finds facts that nobody has checked.
 var unsure = regexp.MustCompile(`(?i)\b(recalled|inferred|guess(ed)?|not found|unknown)\b`)
 
-// Lint looks for what the loader lets through: required places without a row, texts
-// that only the schema would find too long, facts without a source, and losses.
-func Lint(t *mapping.Table, s *Source, c *Coverage) []Remark {
+// Lint looks for what the loader lets through: targets that the schema does not have and
+// texts that it refuses, required places without a row, texts that only the schema would
+// find too long, elements that a condition drops, facts without a source, and losses.
+func Lint(t *mapping.Table, s *Source, c *Coverage, lists *codelist.Lists) []Remark {
 	l := linter{source: s}
 	for _, p := range c.Unfilled {
 		if p.Required {
@@ -46,7 +50,7 @@ func Lint(t *mapping.Table, s *Source, c *Coverage) []Remark {
 	nodes := map[string]*Node{}
 	for _, p := range c.Places {
 		for _, id := range p.Rows {
-			nodes[id] = p.node
+			nodes[strings.TrimSuffix(id, readOnly)] = p.node
 		}
 	}
 	var bare []string
@@ -57,19 +61,28 @@ func Lint(t *mapping.Table, s *Source, c *Coverage) []Remark {
 		}
 		if n := nodes[info.ID]; n != nil {
 			l.length(t, info, row, n)
+			l.texts(t, info, row, n, lists)
+		} else if info.Target != "" {
+			l.add(info.Line, info.ID, gateway.Error, "the schema has no %s: nearest is %s", info.Target, c.nearest(info.Target))
+		}
+		if info.Const != "" {
+			l.scripts(info, nodes[info.ID])
+		}
+		if info.Each != "" && info.When != "" && info.Lossy == "" && info.Direction != "decode" {
+			l.covers(t, info, lists)
 		}
 		if info.Lossy != "" {
 			l.add(info.Line, info.ID, gateway.Info, "lossy: %s", info.Lossy)
 		}
-		if said := cmp.Or(unsure.FindString(info.Note), unsure.FindString(info.Source), unsure.FindString(row.Get("status"))); said != "" {
-			l.add(info.Line, info.ID, gateway.Info, "%s: %s", strings.ToLower(said), row.remarks())
-		}
+		l.unsure(row)
 	}
-	if t.Status() != "official" && len(bare) > 0 {
-		l.add(1, "", gateway.Warning, "the format is %s and %d rows have no source of their own: %s", t.Status(), len(bare), strings.Join(bare, ", "))
+	if t.Profile() == "" && t.Status() != "official" && t.Status() != "own" && len(bare) > 0 {
+		l.remarks = append(l.remarks, Remark{
+			File: s.File, Line: 1, Severity: gateway.Warning, Rows: bare,
+			Text: fmt.Sprintf("the format is %s and %d rows have no source of their own", t.Status(), len(bare)),
+		})
 	}
-	slices.SortStableFunc(l.remarks, func(a, b Remark) int { return a.Line - b.Line })
-	return l.remarks
+	return l.sorted()
 }
 
 type linter struct {
@@ -78,7 +91,129 @@ type linter struct {
 }
 
 func (l *linter) add(line int, row string, severity gateway.Severity, format string, args ...any) {
-	l.remarks = append(l.remarks, Remark{l.source.File, line, row, severity, fmt.Sprintf(format, args...)})
+	l.remarks = append(l.remarks, Remark{File: l.source.File, Line: line, Row: row, Severity: severity, Text: fmt.Sprintf(format, args...)})
+}
+
+func (l *linter) sorted() []Remark {
+	slices.SortStableFunc(l.remarks, func(a, b Remark) int { return a.Line - b.Line })
+	return l.remarks
+}
+
+func (l *linter) unsure(r Row) {
+	if said := cmp.Or(unsure.FindString(r.Get("note")), unsure.FindString(r.Get("source")), unsure.FindString(r.Get("status"))); said != "" {
+		l.add(r.Line, r.ID, gateway.Info, "%s: %s", strings.ToLower(said), r.remarks())
+	}
+}
+
+// nearest returns the place of the schema that is most like a target.
+func (c *Coverage) nearest(target string) string {
+	parent := target[:strings.LastIndexByte(target, '/')]
+	var beside, all []string
+	for _, p := range c.Places {
+		all = append(all, p.Path)
+		if strings.HasPrefix(p.Path, parent+"/") && strings.Count(p.Path, "/") == strings.Count(target, "/") {
+			beside = append(beside, p.Path[len(parent)+1:])
+		}
+	}
+	if near := document.Nearest(target[len(parent)+1:], beside, 1); near != nil {
+		return near[0]
+	}
+	return strings.Join(document.Nearest(target, all, 1), "")
+}
+
+// texts compares the texts that a row writes whatever the document says, and those of its
+// code list, with the schema's.
+func (l *linter) texts(t *mapping.Table, info mapping.RowInfo, row Row, n *Node, lists *codelist.Lists) {
+	takes := n.Enum
+	if n.Fixed != "" {
+		takes = []string{n.Fixed}
+	}
+	for _, key := range []string{"const", "default"} {
+		text := row.Get(key)
+		switch {
+		case text == "" || info.Direction == "decode":
+		case takes != nil && !slices.Contains(takes, text):
+			l.add(info.Line, info.ID, gateway.Error, "%s %q, and the schema takes %s", key, text, few(takes))
+		case n.MaxLength > 0 && utf8.RuneCountInString(text) > n.MaxLength:
+			l.add(info.Line, info.ID, gateway.Error, "%s %q is longer than the %d characters that the schema takes", key, text, n.MaxLength)
+		}
+	}
+	list, ok := lists.List(info.List)
+	if !ok || takes == nil || info.Use != "" || info.Direction == "decode" {
+		return
+	}
+	var refused []string
+	refuse := func(code string) {
+		if code != "" && !slices.Contains(takes, code) && !slices.Contains(refused, code) {
+			refused = append(refused, code)
+		}
+	}
+	if system := list.Systems[t.System()]; system != nil {
+		for _, r := range system.Rows {
+			if r.Direction != codelist.Decode {
+				refuse(r.Is)
+			}
+		}
+	} else {
+		for _, c := range list.Codes {
+			refuse(c.Code)
+		}
+	}
+	if refused != nil {
+		l.add(info.Line, info.ID, gateway.Warning, "list %s writes %s, and the schema takes %s", info.List, few(refused), few(takes))
+	}
+}
+
+// few lists texts, the first of many.
+func few(texts []string) string {
+	const most = 8
+	if rest := len(texts) - most; rest > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], ", "), rest)
+	}
+	return strings.Join(texts, ", ")
+}
+
+var equals = regexp.MustCompile(`^(?:this\.)?(\w+) == '(\w+)'$`)
+
+// covers looks for elements that the conditions on an each drop. It is said once, of the
+// first of the rows that repeat for one list.
+func (l *linter) covers(t *mapping.Table, info mapping.RowInfo, lists *codelist.Lists) {
+	var rows []string
+	conditions, values := map[string]bool{}, map[string][]string{}
+	for _, o := range t.Rows() {
+		if o.Each != info.Each || o.Direction == "decode" {
+			continue
+		}
+		if o.When == "" || o.Lossy != "" || rows == nil && o.ID != info.ID {
+			return
+		}
+		rows = append(rows, o.ID+" "+o.When)
+		conditions[o.When] = true
+		if m := equals.FindStringSubmatch(o.When); m != nil {
+			values[m[1]] = append(values[m[1]], m[2])
+		}
+	}
+	for c := range conditions {
+		if conditions["!"+c] || conditions["!("+c+")"] || strings.Contains(c, " == ") && conditions[strings.Replace(c, " == ", " != ", 1)] {
+			return
+		}
+	}
+	for field, said := range values {
+		p, err := document.CompileFor(t.Kind(), info.Each+"."+field)
+		if err != nil {
+			continue
+		}
+		all := slices.Clone(p.Field().Enum)
+		if list, ok := lists.List(p.Field().Rule.GetList()); ok {
+			for _, c := range list.Codes {
+				all = append(all, c.Code)
+			}
+		}
+		if len(all) > 0 && !slices.ContainsFunc(all, func(v string) bool { return !slices.Contains(said, v) }) {
+			return
+		}
+	}
+	l.add(info.Line, info.ID, gateway.Warning, "elements of %s for which no condition holds are dropped, expected lossy or a row for them: %s", info.Each, strings.Join(rows, "; "))
 }
 
 var pieces = regexp.MustCompile(`^(?:split|head)\((\d+)`)

@@ -78,7 +78,12 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 		}
 	}
 	between := func(at string) (via, text, row string) { return said(written[at], xpathOf) }
-	loss := compare(leaves(d), leaves(decoded.Document), al, between, nil)
+	held := newWithheld(trace)
+	loss := compare(leaves(d), leaves(decoded.Document), al, between, func(f *Fortune) {
+		if w, ok := held.find(f.At); ok && f.Fate == Dropped {
+			f.Row, f.Note = w.Row, "when "+w.When+" does not hold"
+		}
+	})
 	for i := range loss.Values { // what came back and was not there
 		if v := &loss.Values[i]; v.Fate == Defaulted {
 			if l, ok := decoded.Trace.ByPath(v.At); ok {
@@ -129,12 +134,17 @@ func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 		via, _, row = said(read[at], pathOf)
 		return via, canonical[via], row
 	}
+	held := newWithheld(trace)
 	loss := compare(texts(doc), texts(tree), al, between, func(f *Fortune) {
 		switch {
 		case f.Via == "" && f.Row == "" && within(unread, f.At):
 			f.Fate = Unread
 		case f.Before == f.After: // only its canonical form is another
 			f.Fate = Kept
+		case f.Fate == Changed && f.After == "" && f.Via != "":
+			if w, ok := held.find(f.Via); ok {
+				f.Fate, f.Note = Dropped, fmt.Sprintf("%s is not written again: when %s does not hold", w.Row, w.When)
+			}
 		case f.Fate == Changed && f.Between != "" && f.Between == again[f.Via], f.Fate == Changed && f.After != "" && f.Via == "" && same:
 			f.Fate = Normalised
 		}
@@ -147,6 +157,31 @@ func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 		}
 	}
 	return loss.of(t, "xml"), nil
+}
+
+// withheld is what conditions kept from being written, by its path; what another row
+// wrote is not among it.
+type withheld map[string]mapping.Withheld
+
+func newWithheld(t mapping.Trace) withheld {
+	out := withheld{}
+	for _, w := range t.Withheld() {
+		out[w.Path] = w
+	}
+	for _, l := range t.Links(true) {
+		delete(out, l.Path)
+	}
+	return out
+}
+
+// find returns the condition that kept a value, or what holds it, from being written.
+func (w withheld) find(at string) (mapping.Withheld, bool) {
+	for ; at != ""; at = above(at) {
+		if found, ok := w[at]; ok {
+			return found, true
+		}
+	}
+	return mapping.Withheld{}, false
 }
 
 // within reports whether a place or one that holds it is in a set.
@@ -254,8 +289,8 @@ func (l *Loss) of(t *mapping.Table, from string) *Loss {
 	for i := range l.Values {
 		v := &l.Values[i]
 		l.Counts[v.Fate]++
-		if v.Fate != Kept {
-			v.Note = lossy[v.Row]
+		if note := lossy[v.Row]; v.Fate != Kept && note != "" {
+			v.Note = strings.TrimPrefix(v.Note+"; "+note, "; ")
 		}
 	}
 	return l

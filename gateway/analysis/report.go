@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,7 +21,8 @@ type Report struct {
 	Sections []Section
 }
 
-// Section is one table of a report. Blanks before a cell's text are its indentation.
+// Section is one table of a report. Blanks before a cell's text are its indentation. A
+// text of several lines keeps them on a page alone.
 type Section struct {
 	Heading string
 	Columns []string
@@ -33,6 +35,7 @@ func (r Report) Text(w io.Writer) error {
 	b.WriteString(r.Title + "\n")
 	grid(&b, factRows(r.Facts))
 	for _, s := range r.Sections {
+		s.Rows = oneLine(s.Rows)
 		b.WriteString("\n")
 		if s.Heading != "" {
 			fmt.Fprintf(&b, "%s (%d)\n", s.Heading, len(s.Rows))
@@ -45,6 +48,23 @@ func (r Report) Text(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// between are line ends with the blanks round them: between elements they say nothing.
+var between = regexp.MustCompile(`\s*\n\s*`)
+
+// oneLine writes cells of several lines on one.
+func oneLine(rows [][]string) [][]string {
+	out := make([][]string, len(rows))
+	for i, row := range rows {
+		out[i] = slices.Clone(row)
+		for j, cell := range row {
+			if strings.Contains(cell, "\n") {
+				out[i][j] = strings.ReplaceAll(between.ReplaceAllString(cell, " "), "> <", "><")
+			}
+		}
+	}
+	return out
 }
 
 func factRows(facts []Key) [][]string {
@@ -98,6 +118,7 @@ func (r Report) Markdown(w io.Writer) error {
 		if len(s.Rows) == 0 {
 			continue
 		}
+		s.Rows = oneLine(s.Rows)
 		fmt.Fprintf(&b, "\n| %s |\n|%s\n", strings.Join(s.Columns, " | "), strings.Repeat("---|", len(s.Columns)))
 		for _, row := range s.Rows {
 			b.WriteString("|")
@@ -117,12 +138,13 @@ func escape(s string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "\n", " ").Replace(s)
 }
 
-var separators = regexp.MustCompile(`[/.:\[=_]`)
+var separators = regexp.MustCompile(`[/.:\[_]|=+`)
 
 //go:embed page.html
 var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"lines": func(cell string) bool { return strings.Contains(cell, "\n") },
 	"level": func(cell string) int { return (len(cell) - len(strings.TrimLeft(cell, " "))) / len(indent) },
 	// A path may break behind its separators, and nowhere else.
 	"breaks": func(cell string) template.HTML {

@@ -22,11 +22,12 @@ const unbounded = -1
 type Node struct {
 	Name      xmltree.Name
 	Attr      bool
-	Min, Max  int    // how often; Max is negative without bound. In a choice Min is 0
-	MaxLength int    // of its text in characters, 0 without limit
-	Fixed     string // the only text it may have
-	Text      bool   // holds text of its own
-	Recursive bool   // is of a type that it lies in: what it holds stands there
+	Min, Max  int      // how often; Max is negative without bound. In a choice Min is 0
+	MaxLength int      // of its text in characters, 0 without limit
+	Fixed     string   // the only text it may have
+	Enum      []string // the texts it may have, nil for any
+	Text      bool     // holds text of its own
+	Recursive bool     // is of a type that it lies in: what it holds stands there
 	Children  []*Node
 
 	prefix string // that the schema knows its namespace by
@@ -391,11 +392,18 @@ func (r *reader) limit(n *Node, t *decl) {
 }
 
 func (r *reader) facets(n *Node, d *decl) {
+	var enum []string
 	for _, f := range d.children {
+		if f.kind == "enumeration" {
+			enum = append(enum, f.attrs["value"])
+		}
 		if f.kind == "maxLength" || f.kind == "length" {
 			if v, err := strconv.Atoi(f.attrs["value"]); err == nil {
 				n.MaxLength = v
 			}
 		}
+	}
+	if enum != nil {
+		n.Enum = enum
 	}
 }

@@ -25,7 +25,7 @@ type List struct {
 	Open    bool               `yaml:"open"` // more codes exist than are known: an unknown one only warns
 	Codes   []Code             `yaml:"codes"`
 	Systems map[string]*System `yaml:"systems"`
-	Digest  gateway.Digest     `yaml:"-"` // of the file
+	Digest  gateway.Digest     `yaml:"-"` // of the file, and of every column's own
 
 	codes map[string][]*Code
 }
@@ -46,6 +46,7 @@ type System struct {
 	Status   Status `yaml:"status"`
 	Identity bool   `yaml:"identity"` // codes without a row are written as they are
 	Rows     []Row  `yaml:"rows"`
+	File     string `yaml:"-"` // where it stands, in the list's own or in one beside it
 
 	encode, decode map[string][]*Row
 }

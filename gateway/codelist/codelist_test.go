@@ -122,6 +122,53 @@ func TestEveryRowComesBack(t *testing.T) {
 	}
 }
 
+// A column in a file of its own is a column of the list, and of its digest.
+func TestColumns(t *testing.T) {
+	const list = "list: x\nversion: 1\nsource: test\nstatus: own\ncodes: [{code: a, en: a}, {code: b, en: b}]\nsystems: {s: {source: t, status: own, rows: [{code: a, is: c}]}}\n"
+	const column = "list: x\nsystem: t\nsource: there\nstatus: verified\nrows:\n  - {code: a, is: A}\n  - {code: a, is: AA, direction: decode}\n"
+	load := func(more ...string) (*codelist.Lists, error) {
+		fsys := fstest.MapFS{"codelists/x.yaml": {Data: []byte(list)}}
+		for i := 0; i < len(more); i += 2 {
+			fsys["codelists/"+more[i]] = &fstest.MapFile{Data: []byte(more[i+1])}
+		}
+		return codelist.Load(fsys)
+	}
+	plain, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	longer, err := load("x.t.yaml", column)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code, dir := range map[string]codelist.Direction{"a": codelist.Encode, "AA": codelist.Decode} {
+		want := map[string]codelist.Result{"a": {Code: "A", Row: "x.v1:a->A", Status: "verified"}, "AA": {Code: "a", Row: "x.v1:a->AA", Status: "verified"}}[code]
+		got, err := longer.Translate("x", "t", code, time.Time{}, dir)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+	}
+	if _, err := longer.Translate("x", "t", "b", time.Time{}, codelist.Encode); err == nil {
+		t.Error("a code without a row is written")
+	}
+	if !longer.HasSystem("x", "s") || plain.HasSystem("x", "t") || plain.Digest("x") == longer.Digest("x") {
+		t.Error("the column is not the list's own, or its digest is not")
+	}
+	for want, more := range map[string][]string{
+		`codelists/x.s.yaml:2: list x has the system s already, in codelists/x.yaml`:  {"x.s.yaml", strings.Replace(column, "system: t", "system: s", 1)},
+		`codelists/y.t.yaml:1: there is no list "y": nearest is x`:                    {"y.t.yaml", strings.Replace(column, "list: x", "list: y", 1)},
+		`codelists/x.u.yaml:1: this is system "t" of list "x": want x.u, as the file`: {"x.u.yaml", column},
+		`codelists/x.t.yaml:7: row d->AA: "d" is no code of the list`:                 {"x.t.yaml", strings.Replace(column, "{code: a, is: AA", "{code: d, is: AA", 1)},
+		`codelists/x.t.yaml:7: row a->A: "A" has another row on the same day`:         {"x.t.yaml", strings.Replace(column, "is: AA", "is: A", 1)},
+		`codelists/x.t.yaml:1: want source and status`:                                {"x.t.yaml", strings.Replace(column, "source: there\n", "", 1)},
+		`codelists/x.t.yaml:5: unknown key "codes": nearest is`:                       {"x.t.yaml", strings.Replace(column, "rows:", "codes:", 1)},
+	} {
+		if _, err := load(more...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	const head = "list: x\nversion: 1\nsource: test\nstatus: own\n"
 	tests := map[string]struct{ file, want string }{

@@ -15,7 +15,8 @@ import (
 	"customs.example/gateway/document"
 )
 
-// Load reads every code list in codelists/ of fsys. The error names every mistake.
+// Load reads every code list in codelists/ of fsys, NAME.yaml, and then the columns that
+// stand in files of their own, NAME.SYSTEM.yaml. The error names every mistake.
 func Load(fsys fs.FS) (*Lists, error) {
 	files, err := fs.Glob(fsys, "codelists/*.yaml")
 	if err != nil {
@@ -26,7 +27,13 @@ func Load(fsys fs.FS) (*Lists, error) {
 	}
 	lists := &Lists{byName: map[string]*List{}}
 	var mistakes []error
+	var columns []string
 	for _, file := range files {
+		stem := strings.TrimSuffix(path.Base(file), ".yaml")
+		if strings.Contains(stem, ".") {
+			columns = append(columns, file)
+			continue
+		}
 		raw, err := fs.ReadFile(fsys, file)
 		if err != nil {
 			return nil, err
@@ -36,11 +43,22 @@ func Load(fsys fs.FS) (*Lists, error) {
 			mistakes = append(mistakes, err)
 			continue
 		}
-		lines := document.YAMLLines(raw)
-		list.index(strings.TrimSuffix(path.Base(file), ".yaml"), func(node, format string, args ...any) {
-			mistakes = append(mistakes, fmt.Errorf("%s:%d: %w", file, lines.Line(node), fmt.Errorf(format, args...)))
-		})
+		for _, s := range list.Systems {
+			if s != nil {
+				s.File = file
+			}
+		}
+		list.index(stem, located(file, raw, &mistakes))
 		lists.byName[list.Name] = list
+	}
+	if len(mistakes) == 0 { // else a column would be blamed for its list
+		for _, file := range columns {
+			raw, err := fs.ReadFile(fsys, file)
+			if err != nil {
+				return nil, err
+			}
+			lists.column(file, raw, &mistakes)
+		}
 	}
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
@@ -51,6 +69,55 @@ func Load(fsys fs.FS) (*Lists, error) {
 
 // report takes a mistake at a node of the file.
 type report func(node, format string, args ...any)
+
+// located reports mistakes of a file with their lines.
+func located(file string, raw []byte, mistakes *[]error) report {
+	lines := document.YAMLLines(raw)
+	return func(node, format string, args ...any) {
+		*mistakes = append(*mistakes, fmt.Errorf("%s:%d: %w", file, max(lines.Line(node), 1), fmt.Errorf(format, args...)))
+	}
+}
+
+// columnFile is a system's column that stands beside the list's file: an administration
+// adds its codes to a list of ours, and follows it.
+type columnFile struct {
+	List   string `yaml:"list"`
+	Name   string `yaml:"system"`
+	Column System `yaml:",inline"`
+}
+
+// column reads a column's file and adds it to its list.
+func (l *Lists) column(file string, raw []byte, mistakes *[]error) {
+	var f columnFile
+	if err := document.DecodeYAML(file, raw, &f); err != nil {
+		*mistakes = append(*mistakes, err)
+		return
+	}
+	wrong := located(file, raw, mistakes)
+	if want := strings.TrimSuffix(path.Base(file), ".yaml"); f.List+"."+f.Name != want {
+		wrong("$.list", "this is system %q of list %q: want %s, as the file", f.Name, f.List, want)
+	}
+	list := l.byName[f.List]
+	if list == nil {
+		wrong("$.list", "there is no list %q: nearest is %s", f.List, strings.Join(document.Nearest(f.List, slices.Sorted(maps.Keys(l.byName)), 1), ""))
+		return
+	}
+	if other := list.Systems[f.Name]; other != nil {
+		wrong("$.system", "list %s has the system %s already, in %s", f.List, f.Name, other.File)
+		return
+	}
+	if f.Column.Source == "" || !f.Column.Status.known(false) {
+		wrong("$", "want source and status")
+	}
+	f.Column.File = file
+	f.Column.index(list, "$", wrong)
+	if list.Systems == nil {
+		list.Systems = map[string]*System{}
+	}
+	list.Systems[f.Name] = &f.Column
+	digest := gateway.DigestOf(raw)
+	list.Digest = gateway.DigestOf(append(list.Digest[:], digest[:]...))
+}
 
 // index builds the list's look-up tables and reports what is wrong with it.
 func (l *List) index(name string, wrong report) {

@@ -9,6 +9,10 @@ var fold = strings.NewReplacer(
 	"а", "a", "е", "e", "і", "i", "о", "o", "р", "p", "с", "c", "у", "y", "х", "x",
 )
 
+// Latin returns a text as it reads: its Cyrillic letters that look like Latin ones in
+// Latin.
+func Latin(text string) string { return fold.Replace(text) }
+
 // LookAlike reports whether two different codes read the same because letters of
 // Cyrillic and Latin look alike: such a code is a mistake nobody can see.
 func LookAlike(a, b string) bool {

@@ -256,16 +256,21 @@ func (s *schema) names() []string {
 
 // nearest returns the name that takes the fewest edits to make from s.
 func nearest(s string, names []string) string {
+	return strings.Join(Nearest(s, names, 1), "")
+}
+
+// Nearest returns the names most like s, the likest first.
+func Nearest(s string, names []string, most int) []string {
 	if len(s) > 64 {
 		s = s[:64]
 	}
-	best, distance := "", 1<<30
+	distance := make(map[string]int, len(names))
 	for _, n := range names {
-		if d := edits(strings.ToLower(s), strings.ToLower(n)); d < distance {
-			best, distance = n, d
-		}
+		distance[n] = edits(strings.ToLower(s), strings.ToLower(n))
 	}
-	return best
+	out := slices.Clone(names)
+	slices.SortStableFunc(out, func(a, b string) int { return distance[a] - distance[b] })
+	return out[:min(most, len(out))]
 }
 
 func edits(a, b string) int {

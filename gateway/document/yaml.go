@@ -1,12 +1,11 @@
 package document
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -21,6 +20,20 @@ func DecodeYAML(name string, raw []byte, into any) error {
 	if err != nil {
 		return locateYAML(name, err)
 	}
+	return decodeYAML(name, file, into)
+}
+
+// ReadYAML is DecodeYAML for those who also want the lines of the text's nodes: none if
+// it is no YAML.
+func ReadYAML(name string, raw []byte, into any) (Lines, error) {
+	file, err := parser.ParseBytes(raw, 0)
+	if err != nil {
+		return Lines{}, locateYAML(name, err)
+	}
+	return linesOf(file), decodeYAML(name, file, into)
+}
+
+func decodeYAML(name string, file *ast.File, into any) error {
 	if len(file.Docs) > 1 {
 		return fmt.Errorf("%s:%d: more than one YAML document", name, file.Docs[1].GetToken().Position.Line)
 	}
@@ -31,8 +44,13 @@ func DecodeYAML(name string, raw []byte, into any) error {
 			errs = append(errs, fmt.Errorf("%s:%d: unknown key %q: nearest is %s", name, key.GetToken().Position.Line, text, nearest(text, names)))
 		})
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(raw)).Decode(into); err != nil && !errors.Is(err, io.EOF) {
-		errs = append(errs, locateYAML(name, err))
+	for _, doc := range file.Docs {
+		if doc.Body == nil {
+			continue // nothing, or comments alone
+		}
+		if err := yaml.NewDecoder(strings.NewReader("")).DecodeFromNode(doc.Body, into); err != nil {
+			errs = append(errs, locateYAML(name, err))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -91,8 +109,25 @@ func decodesItself(t reflect.Type) bool {
 		p.Implements(reflect.TypeFor[yaml.NodeUnmarshaler]())
 }
 
+// keyed is the types of a struct's fields by key, and the keys as declared.
+type keyed struct {
+	fields map[string]reflect.Type
+	names  []string
+}
+
+var keysOf sync.Map // reflect.Type -> keyed
+
 // yamlFields returns the types of a struct's fields by key, and the keys as declared.
 func yamlFields(t reflect.Type) (map[string]reflect.Type, []string) {
+	known, ok := keysOf.Load(t)
+	if !ok {
+		fields, names := declaredKeys(t)
+		known, _ = keysOf.LoadOrStore(t, keyed{fields, names})
+	}
+	return known.(keyed).fields, known.(keyed).names
+}
+
+func declaredKeys(t reflect.Type) (map[string]reflect.Type, []string) {
 	fields := map[string]reflect.Type{}
 	var names []string
 	if t.Kind() != reflect.Struct {
@@ -138,11 +173,15 @@ func (l Lines) Line(path string) int {
 
 // YAMLLines returns the lines of raw's nodes; none if raw is no YAML.
 func YAMLLines(raw []byte) Lines {
-	lines := Lines{}
 	file, err := parser.ParseBytes(raw, 0)
 	if err != nil {
-		return lines
+		return Lines{}
 	}
+	return linesOf(file)
+}
+
+func linesOf(file *ast.File) Lines {
+	lines := Lines{}
 	for _, doc := range file.Docs {
 		lines.add("$", doc.Body)
 	}

@@ -4,7 +4,7 @@
 //
 // The fields of the message a condition stands on are variables by their JSON names;
 // this is the message itself and document the root. A field whose name is one of
-// CEL's reserved words, or this, document or now, is reached through this. Enums are
+// CEL's reserved words, or this, document, now or it, is reached through this. Enums are
 // texts, "" when unset; unsigned numbers are int; Decimal and Date have their own
 // operators; Instant is a timestamp. has(this.x) asks whether x is set; reading an
 // unset Decimal, Date or Instant is an error.
@@ -48,11 +48,20 @@ type Env struct {
 	compiled sync.Map // compiledKey -> *Condition: tables say the same of many parties
 }
 
-// context is what a condition can see: the fields of a message type, and now.
+// context is what a condition can see: the fields of a message type, and what else.
 type context struct {
 	message protoreflect.FullName
-	dated   bool
+	sees    more
 }
+
+// more is what a condition can see beside the document.
+type more int
+
+const (
+	nothing   more = iota
+	anInstant      // now
+	aText          // it
+)
 
 type compiledKey struct {
 	context
@@ -84,21 +93,26 @@ type Condition struct {
 // Condition compiles a condition on messages of one type. It does not know what time
 // it is: the same message always gives the same answer.
 func (e *Env) Condition(md protoreflect.MessageDescriptor, source string) (*Condition, error) {
-	return e.cached(md, source, false)
+	return e.cached(md, source, nothing)
+}
+
+// OfText compiles a condition on one text of a list in a message of one type: it.
+func (e *Env) OfText(md protoreflect.MessageDescriptor, source string) (*Condition, error) {
+	return e.cached(md, source, aText)
 }
 
 // Dated compiles a condition that may also read now, the instant it is judged at.
 func (e *Env) Dated(md protoreflect.MessageDescriptor, source string) (*Condition, error) {
-	return e.cached(md, source, true)
+	return e.cached(md, source, anInstant)
 }
 
 // cached compiles a condition once for each context.
-func (e *Env) cached(md protoreflect.MessageDescriptor, source string, dated bool) (*Condition, error) {
-	key := compiledKey{context{md.FullName(), dated}, source}
+func (e *Env) cached(md protoreflect.MessageDescriptor, source string, sees more) (*Condition, error) {
+	key := compiledKey{context{md.FullName(), sees}, source}
 	if c, ok := e.compiled.Load(key); ok {
 		return c.(*Condition), nil
 	}
-	c, err := e.compile(md, source, dated)
+	c, err := e.compile(md, source, sees)
 	if err == nil {
 		e.compiled.Store(key, c)
 	}
@@ -106,14 +120,17 @@ func (e *Env) cached(md protoreflect.MessageDescriptor, source string, dated boo
 }
 
 // in returns the environment of a context.
-func (e *Env) in(md protoreflect.MessageDescriptor, dated bool) (*cel.Env, error) {
-	key := context{md.FullName(), dated}
+func (e *Env) in(md protoreflect.MessageDescriptor, sees more) (*cel.Env, error) {
+	key := context{md.FullName(), sees}
 	if env, ok := e.contexts.Load(key); ok {
 		return env.(*cel.Env), nil
 	}
 	options := []cel.EnvOption{cel.Variable("this", types.object(md))}
-	if dated {
+	switch sees {
+	case anInstant:
 		options = append(options, cel.Variable("now", cel.TimestampType))
+	case aText:
+		options = append(options, cel.Variable("it", cel.StringType))
 	}
 	for name, f := range visible(md) {
 		options = append(options, cel.Variable(name, types.field(f)))
@@ -137,16 +154,16 @@ func visible(md protoreflect.MessageDescriptor) map[string]protoreflect.FieldDes
 	return fields
 }
 
-func (e *Env) compile(md protoreflect.MessageDescriptor, source string, dated bool) (*Condition, error) {
+func (e *Env) compile(md protoreflect.MessageDescriptor, source string, sees more) (*Condition, error) {
 	c := &Condition{source: source, fields: visible(md)}
 	c.asks(md)
-	env, err := e.in(md, dated)
+	env, err := e.in(md, sees)
 	if err != nil {
 		return nil, fmt.Errorf("condition %q: %w", source, err)
 	}
 	ast, issues := env.Compile(source)
 	if issues.Err() != nil {
-		return nil, fmt.Errorf("condition %q: %w", source, issues.Err())
+		return nil, fmt.Errorf("condition %q: %w", source, inWords(issues))
 	}
 	if !ast.OutputType().IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("condition %q: gives %s: want bool", source, ast.OutputType())
@@ -188,15 +205,24 @@ func (c *Condition) String() string { return c.source }
 // Holds reports whether the condition holds for a message of root, which may be nil
 // if the condition does not read document.
 func (c *Condition) Holds(this protoreflect.Message, root *customsv1.Document) (bool, error) {
-	return c.HoldsAt(this, root, time.Time{})
+	return c.eval(&activation{condition: c, this: this, root: root})
 }
 
 // HoldsAt is Holds for a condition that reads now.
 func (c *Condition) HoldsAt(this protoreflect.Message, root *customsv1.Document, now time.Time) (bool, error) {
+	return c.eval(&activation{condition: c, this: this, root: root, now: now})
+}
+
+// HoldsOf is Holds for a condition that reads it.
+func (c *Condition) HoldsOf(this protoreflect.Message, root *customsv1.Document, it string) (bool, error) {
+	return c.eval(&activation{condition: c, this: this, root: root, it: it})
+}
+
+func (c *Condition) eval(a *activation) (bool, error) {
 	if c.asked != nil {
-		return this.Has(c.asked) != c.unset, nil
+		return a.this.Has(c.asked) != c.unset, nil
 	}
-	out, _, err := c.program.Eval(&activation{c, this, root, now})
+	out, _, err := c.program.Eval(a)
 	if err != nil {
 		return false, fmt.Errorf("condition %q: %w", c.source, err)
 	}
@@ -208,6 +234,7 @@ type activation struct {
 	this      protoreflect.Message
 	root      *customsv1.Document
 	now       time.Time
+	it        string
 }
 
 // Parent says that there is no outer scope.
@@ -222,6 +249,8 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		return &object{a.root.ProtoReflect()}, true
 	case "now":
 		return a.now, true
+	case "it":
+		return a.it, true
 	}
 	f, ok := a.condition.fields[name]
 	if !ok {
@@ -232,7 +261,7 @@ func (a *activation) ResolveName(name string) (any, bool) {
 
 // reserved are the names that cannot be variables of a message's fields.
 var reserved = []string{
-	"this", "document", "now",
+	"this", "document", "now", "it",
 	"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",
 	"let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
 }

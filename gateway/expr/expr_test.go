@@ -104,17 +104,17 @@ func TestConditionIsRefusedAtLoad(t *testing.T) {
 	env := environment(t)
 	_, body := parse(t, notice)
 	tests := map[string]string{
-		`totals.grossMass.kilograms > "9"`:          "no matching overload",
-		`totals.grossMass.kilograms == "30.5"`:      "no matching overload",
-		`totals.grossMass.kilograms.value < "9"`:    "undefined field",
-		`totals.grossMass.kilograms < 9.5`:          "no matching overload",
-		`string(totals.grossMass.kilograms) < "9"`:  "no matching overload",
-		`expectedArrival > "2026"`:                  "no matching overload",
-		`bach == "B1"`:                              "undeclared reference",
-		`totals.grossmass.kilograms > decimal("1")`: "undefined field",
+		`totals.grossMass.kilograms > "9"`:          "condition \"totals.grossMass.kilograms > \\\"9\\\"\": type mismatch: decimal > string, at character 28",
+		`totals.grossMass.kilograms == "30.5"`:      "type mismatch: ",
+		`totals.grossMass.kilograms.value < "9"`:    "unknown field ",
+		`totals.grossMass.kilograms < 9.5`:          "type mismatch: ",
+		`string(totals.grossMass.kilograms) < "9"`:  "type mismatch: ",
+		`expectedArrival > "2026"`:                  "type mismatch: ",
+		`bach == "B1"`:                              "unknown name bach: nearest is batch, at character 1",
+		`totals.grossmass.kilograms > decimal("1")`: "unknown field ",
 		`batch`:                         "want bool",
-		`expectedArrival < now`:         "undeclared reference to 'now'",
-		`totals.items == decimal("2")`:  "no matching overload",
+		`expectedArrival < now`:         "unknown name now",
+		`totals.items == decimal("2")`:  "type mismatch: ",
 		`decimal("1,5") > decimal("1")`: "want plain notation",
 		`date("2026-2-1") < date("")`:   `"2026-2-1"`,
 		`known("contry", "KZ")`:         `there is no such code list`,
@@ -122,7 +122,12 @@ func TestConditionIsRefusedAtLoad(t *testing.T) {
 		`transport.vehicles.all(v, v.role != "TRACTER")`:                                        `"TRACTER": want one of`,
 		`consignments.all(c, c.items.all(i, consignments.all(d, d.items.exists(j, j != i))))`:   "costs up to",
 		`consignments.all(c, consignments.all(d, consignments.all(e, e.ucr != d.ucr + c.ucr)))`: "costs up to",
-		`batch == "B1" && `: "Syntax error",
+		`batch == "B1" && `:   "syntax: it ends too early, at character ",
+		`has(batch)`:          "has() asks for a field",
+		`batch.startsWith(1)`: "type mismatch: string.startsWith(int)",
+		`1 in batch`:          "type mismatch: int in string",
+		`!batch`:              "type mismatch: !(string)",
+		`batch @ 1`:           "syntax: @ is nothing",
 	}
 	for source, want := range tests {
 		_, err := env.Condition(body.Descriptor(), source)

@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -20,9 +21,11 @@ import (
 )
 
 // chain is the pure part of a gateway with the delivered data.
-var chain = sync.OnceValues(func() (*flow.Chain, error) {
+var chain = sync.OnceValues(func() (*flow.Chain, error) { return chainOf(mappings.FS, xsd.FS) })
+
+func chainOf(tables, schemas fs.FS) (*flow.Chain, error) {
 	c := &flow.Chain{Limits: schema.DefaultLimits}
-	lists, err := codelist.Load(mappings.FS)
+	lists, err := codelist.Load(tables)
 	if err != nil {
 		return nil, err
 	}
@@ -30,18 +33,18 @@ var chain = sync.OnceValues(func() (*flow.Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Rules, err = validate.Load(mappings.FS, env, lists); err != nil {
+	if c.Rules, err = validate.Load(tables, env, lists); err != nil {
 		return nil, err
 	}
-	if c.Tables, err = mapping.Load(mappings.FS, env, lists); err != nil {
+	if c.Tables, err = mapping.Load(tables, env, lists); err != nil {
 		return nil, err
 	}
-	if c.Routes, err = release.Load(mappings.FS, c.Tables); err != nil {
+	if c.Routes, err = release.Load(tables, c.Tables); err != nil {
 		return nil, err
 	}
-	c.Schemas, err = schema.Load(xsd.FS)
+	c.Schemas, err = schema.Load(schemas)
 	return c, err
-})
+}
 
 func loadChain(t testing.TB) *flow.Chain {
 	t.Helper()

@@ -54,13 +54,14 @@ func MediaType(raw []byte) string {
 }
 
 // Read turns a document's bytes into a canonical document: XML by the table of the
-// sender's format that its root belongs to at that time, JSON as it is.
-func (c *Chain) Read(raw []byte, mediaType string, sender gateway.Administration, at time.Time) *Reading {
+// sender's format that its root belongs to at that time, JSON as it is. Agreed are the
+// tables that were agreed on with the sender; see [mapping.Library.Choose].
+func (c *Chain) Read(raw []byte, mediaType string, sender gateway.Administration, at time.Time, agreed ...string) *Reading {
 	switch mediaType {
 	case JSON:
 		return readJSON(raw)
 	case XML, "text/xml":
-		return c.readXML(raw, sender, at)
+		return c.readXML(raw, sender, at, agreed)
 	}
 	return refused(fault(gateway.MediaTypeUnknown, mediaType, XML+" or "+JSON))
 }
@@ -74,9 +75,9 @@ func readJSON(raw []byte) *Reading {
 	return r
 }
 
-func (c *Chain) readXML(raw []byte, sender gateway.Administration, at time.Time) *Reading {
+func (c *Chain) readXML(raw []byte, sender gateway.Administration, at time.Time, agreed []string) *Reading {
 	return c.readBy(raw, func(root *xmltree.Element) (*mapping.Table, gateway.Faults) {
-		if t, ok := c.Tables.Choose(root.Name, string(sender), at); ok {
+		if t, ok := c.Tables.Choose(root.Name, string(sender), at, agreed...); ok {
 			return t, nil
 		}
 		return nil, gateway.Faults{c.noTable(root)}
@@ -211,7 +212,8 @@ func lastName(expected string) string {
 // Plan says which route takes a document, and as which part of its recipe.
 type Plan struct {
 	Route *release.Route
-	Join  *mapping.Join // nil for a route without recipe
+	Join  *mapping.Join  // nil for a route without recipe
+	Split *mapping.Split // nil for a route whose messages have room for everything
 	Part  string
 	Key   string // what the parts of one message have in common
 }
@@ -249,8 +251,9 @@ func (c *Chain) Plan(r *Reading, a Addressing) (Plan, gateway.Faults) {
 
 // PlanFor says which part of a route's message a document is, if it is one.
 func (c *Chain) PlanFor(rt *release.Route, r *Reading) (Plan, bool) {
+	split, _ := c.Tables.Split(rt.Split)
 	if rt.Recipe == "" {
-		return Plan{Route: rt}, rt.Kind == r.Kind
+		return Plan{Route: rt, Split: split}, rt.Kind == r.Kind
 	}
 	join, ok := c.Tables.Join(rt.Recipe)
 	if !ok {
@@ -264,7 +267,7 @@ func (c *Chain) PlanFor(rt *release.Route, r *Reading) (Plan, bool) {
 		if !ok {
 			keys = nil
 		}
-		return Plan{Route: rt, Join: join, Part: part.Name, Key: strings.Join(keys, "|")}, true
+		return Plan{Route: rt, Join: join, Split: split, Part: part.Name, Key: strings.Join(keys, "|")}, true
 	}
 	return Plan{}, false
 }
@@ -301,65 +304,130 @@ func (p Plan) Missing(parts []Part) []string {
 	return out
 }
 
-// Translation is a message ready to be sealed, with all that says how it came to be.
-// It is fit to be sealed only if no fault refuses.
+// Translation is what documents become: a message ready to be sealed, or several where
+// the route's split makes several of the whole, with all that says how they came to be.
+// They are fit to be sealed only if no fault refuses.
 type Translation struct {
-	Released      release.Released
-	Encoded       mapping.Encoded
-	Conforming    schema.Conforming
-	Faults        gateway.Faults // in the senders' own places
+	Outputs       []*Output
+	Faults        gateway.Faults // in the senders' own places, each once
 	Disagreements []mapping.Disagreement
 
 	parts  []Part
 	joined *mapping.Joined // nil without recipe
-	trace  mapping.Trace
 }
 
-// Translate joins the parts, validates, releases, encodes and checks the message with
-// this id. The first part is the one being judged: places in others name their submission.
+// Output is the document of one message.
+type Output struct {
+	Released   release.Released
+	Encoded    mapping.Encoded
+	Conforming schema.Conforming
+
+	of    *Translation
+	trace mapping.Trace
+	// Of a document that a split made: by which split, as which part from 1, where a
+	// value stands in the whole, and whether it is the split's own.
+	split  string
+	part   int
+	origin func(path string) string
+	made   func(path string) bool
+}
+
+// Translate joins the parts, validates, and releases, encodes and checks each message. Id
+// is what the documents are numbered from. The first part is the one being judged: places
+// in others name their submission.
+//
+// A whole that the route's split divides is judged by our own rules, and each of its
+// parts by the partner's too: a part is what the partner gets.
 func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate.Scope) *Translation {
 	t := &Translation{parts: parts}
 	whole := parts[0].Reading
 	if p.Join != nil {
 		whole = t.join(p.Join, id)
 	}
-	passed, faults := c.Validate(whole, s)
-	t.Faults = faults
-	if passed.IsZero() {
+	var splitting mapping.Splitting
+	if p.Split != nil && whole.Document != nil {
+		splitting = p.Split.Run(whole.Document, string(id))
+	}
+	if len(splitting.Parts) < 2 && !splitting.Faults.Refuse() { // what fits goes as it is
+		passed, faults := c.Validate(whole, s)
+		t.Faults = faults
+		if !passed.IsZero() {
+			t.output(c, p.Route, passed, &Output{of: t})
+		}
 		return t
 	}
-	released, faults := p.Route.Release(passed)
-	t.Faults = append(t.Faults, mapping.Locate(faults, t.Locate)...)
-	if released.IsZero() {
-		return t
+	_, t.Faults = c.Validate(whole, validate.Scope{Own: s.Own, At: s.At})
+	t.Faults = append(t.Faults, mapping.Locate(splitting.Faults, t.Locate)...)
+	refused := t.Faults.Refuse()
+	for i, part := range splitting.Parts {
+		o := &Output{of: t, split: p.Split.ID(), part: i + 1, origin: func(path string) string { return splitting.Origin(i, path) }}
+		o.made = func(path string) bool { return leaf(part, path) != leaf(whole.Document, o.whole(path)) }
+		passed, faults := c.Validate(&Reading{Document: part, Kind: whole.Kind, locate: o.Locate}, s)
+		t.say(o, faults)
+		if !passed.IsZero() && !refused {
+			t.output(c, p.Route, passed, o)
+		}
 	}
-	t.Released = released
-	t.Faults = withoutSupplied(t.Faults, released.Supplied())
-	table, ok := c.Tables.Table(p.Route.Table)
-	if !ok {
-		t.Faults = append(t.Faults, fault(gateway.TableMissing, p.Route.Table, p.Route.Name))
-		return t
-	}
-	encoded, trace, faults := table.Encode(released.Document(), true)
-	t.trace = trace
-	t.Faults = append(t.Faults, mapping.Locate(faults, t.Locate)...)
-	if encoded.IsZero() {
-		return t
-	}
-	t.Encoded = encoded
-	checked := c.Conform(table, encoded.Bytes())
-	for _, f := range checked.Faults {
-		f.Location, f.Path = t.sourceOf(f.Location)
-		t.Faults = append(t.Faults, f)
-	}
-	t.Conforming = checked.Conforming
 	return t
 }
 
+// output releases, encodes and checks the document of one message.
+func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed, o *Output) {
+	t.Outputs = append(t.Outputs, o)
+	released, faults := rt.Release(passed)
+	t.say(o, mapping.Locate(faults, o.Locate))
+	if released.IsZero() {
+		return
+	}
+	o.Released = released
+	t.Faults = o.withoutSupplied(t.Faults)
+	table, ok := c.Tables.Table(rt.Table)
+	if !ok {
+		t.say(o, gateway.Faults{fault(gateway.TableMissing, rt.Table, rt.Name)})
+		return
+	}
+	encoded, trace, faults := table.Encode(released.Document(), true)
+	o.trace = trace
+	t.say(o, mapping.Locate(faults, o.Locate))
+	if encoded.IsZero() {
+		return
+	}
+	o.Encoded = encoded
+	raw := encoded.Bytes()
+	if most := capOf(rt); len(raw) > most {
+		t.say(o, gateway.Faults{tooLarge(len(raw), most)})
+		return
+	}
+	checked := c.Conform(table, raw)
+	for i, f := range checked.Faults {
+		checked.Faults[i].Location, checked.Faults[i].Path = o.sourceOf(f.Location)
+	}
+	t.say(o, checked.Faults)
+	o.Conforming = checked.Conforming
+}
+
+// say adds the faults of a message. What the parts of a whole repeat is said once, at
+// its place in the whole.
+func (t *Translation) say(o *Output, faults gateway.Faults) {
+	for _, f := range faults {
+		f.Path = o.whole(f.Path)
+		if o.split == "" || !slices.ContainsFunc(t.Faults, func(said gateway.Fault) bool { return sameFault(said, f) }) {
+			t.Faults = append(t.Faults, f)
+		}
+	}
+}
+
+// sameFault reports whether two faults say the same of the same place.
+func sameFault(a, b gateway.Fault) bool {
+	return a.Code == b.Code && a.Location.Document == b.Location.Document && a.Location.Expr == b.Location.Expr &&
+		a.Value == b.Value && a.Expected == b.Expected
+}
+
 // withoutSupplied leaves out warnings of what the route has supplied.
-func withoutSupplied(faults gateway.Faults, supplied []release.Supply) gateway.Faults {
+func (o *Output) withoutSupplied(faults gateway.Faults) gateway.Faults {
+	supplied := o.Released.Supplied()
 	return slices.DeleteFunc(faults, func(f gateway.Fault) bool {
-		return f.Severity != gateway.Error && slices.ContainsFunc(supplied, func(s release.Supply) bool { return s.Path == f.Path })
+		return f.Severity != gateway.Error && slices.ContainsFunc(supplied, func(s release.Supply) bool { return o.whole(s.Path) == f.Path })
 	})
 }
 
@@ -405,11 +473,22 @@ func (t *Translation) partOf(path string) (Part, string, bool) {
 	return t.parts[i], link.PartPath, true
 }
 
-// sourceOf takes a place in the output back to the sender's document.
-func (t *Translation) sourceOf(place gateway.Location) (gateway.Location, string) {
-	link, ok := t.trace.ByPlace(place.Expr)
-	if !ok {
-		return t.Locate(""), ""
+// whole is the path in the whole of what the document has at a path.
+func (o *Output) whole(path string) string {
+	if o.origin == nil {
+		return path
 	}
-	return t.Locate(link.Path), link.Path
+	return o.origin(path)
+}
+
+// Locate finds the place in a sender's document that a canonical value came from.
+func (o *Output) Locate(path string) gateway.Location { return o.of.Locate(o.whole(path)) }
+
+// sourceOf takes a place in the output back to the sender's document.
+func (o *Output) sourceOf(place gateway.Location) (gateway.Location, string) {
+	link, ok := o.trace.ByPlace(place.Expr)
+	if !ok {
+		return o.Locate(""), ""
+	}
+	return o.Locate(link.Path), link.Path
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -150,15 +151,8 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 			return err
 		}
 		if len(refusal) > 0 {
-			parts, err := tx.Joined(ctx, m.ID)
-			if err != nil {
+			if err := g.refuseSources(ctx, tx, m, refusal); err != nil {
 				return err
-			}
-			for _, s := range parts {
-				s.Faults = refusal
-				if err := tx.PutSubmission(s); err != nil {
-					return err
-				}
 			}
 		}
 		return tx.Audit("gateway", "message "+string(m.State), string(m.ID), m.PayloadDigest)
@@ -169,19 +163,52 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 	return nil
 }
 
+// refuseSources gives the submissions that a message was made from the faults of its
+// refusal. Those of several messages of one whole stand together, each once.
+func (g *Gateway) refuseSources(ctx context.Context, tx *store.Tx, m store.Message, refusal gateway.Faults) error {
+	whole, err := tx.Messages(ctx, m.Whole)
+	if err != nil {
+		return err
+	}
+	more := slices.ContainsFunc(whole, func(o store.Message) bool { return o.ID != m.ID && o.State == gateway.Refused })
+	sources, err := tx.Joined(ctx, m.Whole)
+	if err != nil {
+		return err
+	}
+	for _, s := range sources {
+		if !more {
+			s.Faults = nil
+		}
+		for _, f := range refusal {
+			if !slices.ContainsFunc(s.Faults, func(said gateway.Fault) bool { return sameFault(said, f) }) {
+				s.Faults = append(s.Faults, f)
+			}
+		}
+		if err := tx.PutSubmission(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // relocate takes the faults that a partner found in its own XML back to the places in
 // the documents that the values came from.
 func (g *Gateway) relocate(ctx context.Context, m store.Message, reports []gateway.Report) gateway.Faults {
 	faults := make(gateway.Faults, len(reports))
-	t, err := g.translateAgain(ctx, m.ID, "")
+	var out *Output
+	if messages, err := g.Store.Read().Messages(ctx, m.Whole); err == nil {
+		if t, err := g.translateAgain(ctx, messages, ""); err == nil {
+			out = t.Outputs[m.Part-1]
+		}
+	}
 	for i, r := range reports {
 		faults[i] = gateway.Fault{
 			Code: r.Code, Severity: r.Severity, Path: r.Path, Value: r.Value, Expected: r.Expected,
 			Location: gateway.Location{Expr: r.Location, Namespaces: r.Namespaces, Line: r.Line},
 			Texts:    map[string]string{"en": r.Message},
 		}
-		if err == nil {
-			faults[i].Location, _ = t.sourceOf(faults[i].Location)
+		if out != nil {
+			faults[i].Location, _ = out.sourceOf(faults[i].Location)
 		}
 	}
 	return faults

@@ -1,18 +1,21 @@
 package flow
 
 import (
+	"cmp"
+	"context"
 	"slices"
 	"strings"
 
 	"customs.example/gateway"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/store"
 )
 
 // Provenance of a value in a message.
 const (
 	FromDocument = "document" // a sender's document
 	FromRoute    = "route"    // supplied by the route
-	FromGateway  = "gateway"  // allocated by the gateway: the message id
+	FromGateway  = "gateway"  // allocated by the gateway: the message id, the number of a part
 	FromTable    = "constant" // written by the table
 )
 
@@ -31,36 +34,50 @@ type Origin struct {
 	ListRow          string            `json:"listRow,omitempty"`
 	Note             string            `json:"note,omitempty"`
 	Namespaces       map[string]string `json:"namespaces,omitempty"` // of Target
+	Part             int               `json:"part,omitempty"`       // which of several messages has it, from 1
 }
 
-// Explain returns the origin of every value of the message, in its order.
+// Explain returns the origin of every value of every message, in order.
 func (t *Translation) Explain() []Origin {
-	supplied := make(map[string]string) // canonical path -> route row and source
-	for _, s := range t.Released.Supplied() {
-		supplied[s.Path] = s.Row + ": " + s.Source + " (" + s.Status + ")"
-	}
 	var out []Origin
-	for _, link := range t.trace.Links(false) {
-		o := Origin{
-			Target: link.Place.Expr, Namespaces: link.Place.Namespaces, Value: link.Value,
-			Row: link.Row, Mapping: link.Table, Path: link.Path, ListRow: link.ListRow, Provenance: FromTable,
-		}
-		if link.Path != "" && !link.Const {
-			t.originOf(&o, supplied)
-		}
-		out = append(out, o)
+	for _, o := range t.Outputs {
+		out = append(out, o.Explain()...)
 	}
 	return out
 }
 
-func (t *Translation) originOf(o *Origin, supplied map[string]string) {
+// Explain returns the origin of every value of the message, in its order.
+func (out *Output) Explain() []Origin {
+	supplied := make(map[string]string) // canonical path -> route row and source
+	for _, s := range out.Released.Supplied() {
+		supplied[s.Path] = s.Row + ": " + s.Source + " (" + s.Status + ")"
+	}
+	var origins []Origin
+	for _, link := range out.trace.Links(false) {
+		o := Origin{
+			Target: link.Place.Expr, Namespaces: link.Place.Namespaces, Value: link.Value,
+			Row: link.Row, Mapping: link.Table, Path: link.Path, ListRow: link.ListRow, Provenance: FromTable, Part: out.part,
+		}
+		if link.Path != "" && !link.Const {
+			out.originOf(&o, supplied)
+		}
+		origins = append(origins, o)
+	}
+	return origins
+}
+
+func (out *Output) originOf(o *Origin, supplied map[string]string) {
 	for path := o.Path; path != ""; path = parentPath(path) {
 		if note, ok := supplied[path]; ok {
 			o.Provenance, o.Note = FromRoute, note
 			return
 		}
 	}
-	part, path, ok := t.partOf(o.Path)
+	if out.made != nil && out.made(o.Path) {
+		o.Provenance, o.Note = FromGateway, out.split
+		return
+	}
+	part, path, ok := out.of.partOf(out.whole(o.Path))
 	if !ok {
 		o.Provenance = FromGateway
 		return
@@ -85,3 +102,69 @@ func (r *Reading) Trace() mapping.Trace { return r.trace }
 
 // Locate finds the place in the document that a canonical value came from.
 func (r *Reading) Locate(path string) gateway.Location { return r.locate(path) }
+
+// Explain translates a submission's sources again and returns the whole that it became
+// and the origin of every value of its messages. It refuses if other bytes come out than
+// those that were sent.
+func (g *Gateway) Explain(ctx context.Context, office string, id gateway.SubmissionID) (gateway.MessageID, []Origin, error) {
+	s, err := g.Store.Read().Submission(ctx, office, string(id))
+	if err != nil {
+		return "", nil, err
+	}
+	if s.MessageID == "" {
+		return "", nil, gateway.Faults{fault(gateway.KindUnexpected, string(s.State), "a submission that became a message")}
+	}
+	messages, err := g.Store.Read().Messages(ctx, s.MessageID)
+	if err != nil {
+		return "", nil, err
+	}
+	t, err := g.translateAgain(ctx, messages, s.ID)
+	if err != nil {
+		return "", nil, err
+	}
+	return s.MessageID, t.Explain(), nil
+}
+
+// translateAgain repeats the translation of a whole's messages from their stored sources,
+// by the split that made them; the named submission is its first part.
+func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, first string) (*Translation, error) {
+	read, m := g.Store.Read(), messages[0]
+	sources, err := read.Joined(ctx, m.Whole)
+	if err != nil {
+		return nil, err
+	}
+	rt, ok := g.Chain.Routes.Route(m.Route)
+	if !ok {
+		return nil, gateway.Faults{fault(gateway.RouteNone, m.Kind, m.Route)}
+	}
+	plan := Plan{Route: rt}
+	if rt.Recipe != "" {
+		plan.Join, _ = g.Chain.Tables.Join(rt.Recipe)
+	}
+	plan.Split, _ = g.Chain.Tables.Split(m.Split)
+	slices.SortStableFunc(sources, func(a, b store.Submission) int { return cmp.Compare(b2i(b.ID == first), b2i(a.ID == first)) })
+	var parts []Part
+	for _, s := range sources {
+		a, err := read.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, g.part(s, a))
+	}
+	scope := g.scope(rt.To)
+	scope.At = m.Created
+	t := g.Chain.Translate(plan, parts, m.Whole, scope)
+	for i, m := range messages {
+		if len(t.Outputs) != len(messages) || t.Outputs[i].Encoded.IsZero() || t.Outputs[i].Encoded.Digest() != m.PayloadDigest {
+			return nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
+		}
+	}
+	return t, nil
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -24,7 +24,7 @@ type Link interface {
 	Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 }
 
-// Options make a Gateway. All are required but Links and Log.
+// Options make a Gateway. All are required but Links, Caps and Log.
 type Options struct {
 	Own        gateway.Administration
 	Chain      *Chain
@@ -33,6 +33,7 @@ type Options struct {
 	Trust      *seal.Trust
 	Tolerances reconcile.Tolerances
 	Links      map[gateway.Administration]Link // who is asked to deliver for whom
+	Caps       map[gateway.Administration]int  // whose messages may have more bytes than others
 	Now        func() time.Time
 	NewID      func() string  // a fresh UUID
 	Jitter     func() float64 // in [0, 1)
@@ -51,6 +52,9 @@ func New(o Options) *Gateway {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{Options: o, wake: make(map[gateway.Administration]chan struct{})}
+	chain := *o.Chain
+	chain.Limits = chain.Limits.For(g.Cap())
+	g.Chain = &chain
 	for a := range o.Links {
 		g.wake[a] = make(chan struct{}, 1)
 	}

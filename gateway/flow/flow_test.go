@@ -439,6 +439,34 @@ func TestPartsSubmittedAtOnceBecomeOneMessage(t *testing.T) {
 	}
 }
 
+// TestRefusedNoticeAnnouncesNothing: one of its waybills is announced already, so the other
+// is not by it.
+func TestRefusedNoticeAnnouncesNothing(t *testing.T) {
+	w := newWorld(t)
+	one := string(w.content("mt2401.xml"))
+	i, j := strings.Index(one, "    <Consignment>"), strings.Index(one, "    </Consignment>\n")+len("    </Consignment>\n")
+	other := strings.Replace(one, "CNRU26030001", "CNRU26030002", 1)
+	both := one[:j] + strings.Replace(one[i:j], "CNRU26030001", "CNRU26030002", 1) + one[j:]
+	for n, tt := range []struct {
+		manifest string
+		want     gateway.SubmissionState
+	}{{other, gateway.Joined}, {both, gateway.Faulty}, {one, gateway.Joined}, {both, gateway.Faulty}} {
+		m := gateway.SubmissionID(fmt.Sprint("M", n))
+		if _, err := w.cn.Submit(t.Context(), post, flow.Submission{ID: m, MediaType: flow.XML, Content: []byte(tt.manifest)}); err != nil {
+			t.Fatal(err)
+		}
+		s := w.submit(fmt.Sprint("V", n), "mt4402.xml")
+		if s.State != tt.want {
+			t.Errorf("number %d is %s: %v", n, s.State, s.Faults)
+		}
+		if s.State == gateway.Faulty {
+			if _, err := w.cn.Withdraw(t.Context(), post, m, "test"); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 func TestExplainNamesTheSourceOfEveryValue(t *testing.T) {
 	w := newWorld(t)
 	w.notice()

@@ -11,6 +11,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/reconcile"
+	"customs.example/gateway/schema"
 	"customs.example/gateway/store"
 )
 
@@ -39,8 +40,8 @@ func movementOf(row store.Movement) (Movement, error) {
 }
 
 // follow attaches an outgoing notice to its movement, if it tells of one.
-func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Document, id gateway.MessageID, expected time.Time) error {
-	_, err := g.followed(ctx, tx, doc, id, expected)
+func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin) error {
+	_, err := g.followed(ctx, tx, doc, from)
 	return err
 }
 
@@ -51,13 +52,13 @@ var telling = []string{
 
 // followed attaches a document to the movement it belongs to, or opens one. A document
 // that tells nothing of a movement changes nothing.
-func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Document, id gateway.MessageID, expected time.Time) (gateway.MovementID, error) {
+func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin) (gateway.MovementID, error) {
 	if !slices.Contains(telling, document.Kind(doc)) {
 		return "", nil
 	}
-	at := tx.Now()
-	if !expected.IsZero() {
-		at = expected
+	at := from.Received
+	if !from.Expected.IsZero() {
+		at = from.Expected
 	}
 	if seen, err := document.ParseInstant(doc.GetArrivalReport().GetAt().GetValue()); err == nil {
 		at = seen
@@ -71,9 +72,12 @@ func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Doc
 		known[i] = c.Movement
 	}
 	match := reconcile.Match(doc, at, known, Window)
+	together := slices.IndexFunc(candidates, func(c Movement) bool { return c.In(from.Conversation) })
 	var m Movement
-	switch match.Outcome {
-	case reconcile.OneMatch:
+	switch {
+	case together >= 0:
+		m = candidates[together]
+	case match.Outcome == reconcile.OneMatch:
 		m = candidates[slices.IndexFunc(candidates, func(c Movement) bool { return c.ID == match.Movement() })]
 	default:
 		if match.Outcome == reconcile.NoMatch && !reconcile.Opens(doc) {
@@ -84,7 +88,7 @@ func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Doc
 			m.AmbiguousWith = append(m.AmbiguousWith, c.Movement)
 		}
 	}
-	m.Movement, err = reconcile.Attach(m.Movement, doc, reconcile.Origin{Message: id, Received: tx.Now(), Expected: expected}, g.Tolerances)
+	m.Movement, err = reconcile.Attach(m.Movement, doc, from, g.Tolerances)
 	if err != nil {
 		return "", err
 	}
@@ -159,8 +163,8 @@ func (g *Gateway) Movement(ctx context.Context, id gateway.MovementID) (Movement
 // stored before it is judged, attached to the movement it belongs to, and compared
 // with what was announced. An arrival that nobody announced opens a movement.
 func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, content []byte) (Movement, error) {
-	if len(content) > g.Chain.Limits.Bytes {
-		return Movement{}, g.refuse(ctx, c, content, fault(gateway.TooLarge, fmt.Sprint(len(content)), fmt.Sprint(g.Chain.Limits.Bytes)))
+	if len(content) > schema.MaxBytes {
+		return Movement{}, g.refuse(ctx, c, content, tooLarge(len(content), schema.MaxBytes))
 	}
 	if id == "" {
 		return Movement{}, g.refuse(ctx, c, content, fault(gateway.IDMissing, "", ""))
@@ -194,8 +198,8 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 		event := "arrival refused"
 		if !faults.Refuse() {
 			event = "arrival recorded"
-			message := gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID)
-			if id, err = g.followed(ctx, tx, passed.Document(), message, time.Time{}); err != nil {
+			from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID), Received: tx.Now()}
+			if id, err = g.followed(ctx, tx, passed.Document(), from); err != nil {
 				return err
 			}
 		}

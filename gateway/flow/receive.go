@@ -9,6 +9,8 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping"
+	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
@@ -17,12 +19,12 @@ import (
 // when it could be judged, else RCV. A duplicate gets the same receipt bytes again.
 // An error that is gateway.Faults refuses the delivery itself; nothing was taken.
 func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Administration, header, signature, payload []byte) (store.Statement, error) {
-	if len(payload) > g.Chain.Limits.Bytes {
-		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.TooLarge, fmt.Sprint(len(payload)), fmt.Sprint(g.Chain.Limits.Bytes)))
-	}
 	h, err := seal.ParseHeader(header)
 	if err != nil {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
+	}
+	if most := g.capFrom(h.Sender); len(payload) > most {
+		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, tooLarge(len(payload), most))
 	}
 	if !slices.Contains(from, h.Sender) {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.SenderWrong, string(h.Sender), fmt.Sprint(from)))
@@ -68,15 +70,15 @@ func (g *Gateway) receipt(h seal.Header, r seal.Receipt) (store.Statement, error
 	return store.Statement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}, nil
 }
 
-// judgeInbound is the second unit of work: the verdict, its receipt, and what follows
-// from an accepted message.
-func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbound, error) {
+// weigh judges what a partner sent and signs the receipt that says so. It returns the
+// document of a message that is accepted.
+func (g *Gateway) weigh(a store.Arrival) (store.Inbound, *customsv1.Document, error) {
 	h, err := seal.ParseHeader(a.Header)
 	if err != nil {
-		return store.Inbound{}, err
+		return store.Inbound{}, nil, err
 	}
 	in := store.Inbound{
-		ID: h.MessageID, Sender: h.Sender, Kind: h.Kind, DocumentID: h.DocumentID, State: gateway.Refused,
+		ID: h.MessageID, Sender: h.Sender, Kind: h.Kind, DocumentID: h.DocumentID, Conversation: h.Conversation, State: gateway.Refused,
 		Received: a.Received, LateBy: time.Duration(h.LateBy) * time.Second, PayloadDigest: a.Digest,
 		Faults: gateway.Faults{}, Unread: []string{}, Answers: []string{},
 	}
@@ -93,33 +95,38 @@ func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbo
 	}
 	receipt, err := g.receipt(h, verdict)
 	if err != nil {
-		return store.Inbound{}, err
+		return store.Inbound{}, nil, err
 	}
 	in.Receipt = &receipt
+	return in, doc, nil
+}
+
+// judgeInbound is the second unit of work: the verdict, its receipt, and what follows
+// from an accepted message.
+func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbound, error) {
+	in, doc, err := g.weigh(a)
+	if err != nil {
+		return store.Inbound{}, err
+	}
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
 		arrival, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
 		if err != nil {
 			return err
 		}
 		if arrival.Judged { // a second delivery was faster: its receipt is the receipt
-			if in, err = tx.Inbound(ctx, h.MessageID); err != nil {
+			if in, err = tx.Inbound(ctx, in.ID); err != nil {
 				return err
 			}
-			return tx.Audit(a.Caller, "judged already", string(h.MessageID), a.Digest)
+			return tx.Audit(a.Caller, "judged already", string(in.ID), a.Digest)
 		}
 		arrival.Judged = true
 		if err := tx.PutArrival(arrival); err != nil {
 			return err
 		}
-		if doc != nil && in.State == gateway.Accepted {
-			if err := g.take(ctx, tx, &in, doc); err != nil {
-				return err
-			}
-		}
-		if err := tx.PutInbound(in); err != nil {
+		if err := g.recordVerdict(ctx, tx, &in, doc); err != nil {
 			return err
 		}
-		return tx.Audit("gateway", "received "+string(in.State), string(h.MessageID), a.Digest)
+		return tx.Audit("gateway", "received "+string(in.State), string(in.ID), a.Digest)
 	})
 	if err != nil {
 		return store.Inbound{}, fmt.Errorf("judge message: %w", err)
@@ -127,10 +134,21 @@ func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbo
 	return in, nil
 }
 
-// open verifies, reads and validates a message's payload into its inbox row. It
-// returns the document if the message is accepted.
+// recordVerdict records a verdict with what follows from it.
+func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
+	if doc != nil && in.State == gateway.Accepted {
+		if err := g.take(ctx, tx, in, doc); err != nil {
+			return err
+		}
+	}
+	in.Commit = tx.Commit
+	return tx.PutInbound(*in)
+}
+
+// open verifies, reads and validates a message's payload into its inbox row, all as of
+// the day it was received. It returns the document if the message is accepted.
 func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
-	if _, err := g.Trust.Open(a.Header, a.Signature, a.Content, g.Now()); err != nil {
+	if _, err := g.Trust.Open(a.Header, a.Signature, a.Content, a.Received); err != nil {
 		in.Faults = append(in.Faults, asFaults(err)...)
 		return nil
 	}
@@ -140,7 +158,7 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 	}
 	if reading.Document == nil {
 		in.Faults = append(in.Faults, reading.Faults...)
-		if len(in.Faults) == 1 && in.Faults[0].Code == gateway.FormatUnknown {
+		if waitsForTable(in.Faults) {
 			in.State = gateway.Parked
 		}
 		return nil
@@ -150,7 +168,9 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 		in.Faults = append(in.Faults, fault(gateway.KindUnexpected, reading.Kind, in.Kind))
 		return nil
 	}
-	passed, faults := g.Chain.Validate(reading, g.scope(in.Sender))
+	scope := g.scope(in.Sender)
+	scope.At = a.Received
+	passed, faults := g.Chain.Validate(reading, scope)
 	in.Faults = append(in.Faults, faults...)
 	if passed.IsZero() {
 		return nil
@@ -161,13 +181,21 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 	return doc
 }
 
+// waitsForTable reports whether all that is wrong with a message is that a table or its
+// schema is not installed here, which is not its sender's fault.
+func waitsForTable(faults gateway.Faults) bool {
+	return len(faults) == 1 && (faults[0].Code == gateway.FormatUnknown || faults[0].Code == gateway.SchemaMissing)
+}
+
 // take does what follows from an accepted message: an answer goes to the message it
 // answers, a notice to its movement.
 func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
 	if answer := doc.GetAnswer(); answer != nil {
 		return g.attachAnswer(ctx, tx, in, answer)
 	}
-	movement, err := g.followed(ctx, tx, doc, in.ID, in.ExpectedArrival)
+	movement, err := g.followed(ctx, tx, doc, reconcile.Origin{
+		Message: in.ID, Conversation: in.Conversation, Received: in.Received, Expected: in.ExpectedArrival,
+	})
 	in.MovementID = movement
 	return err
 }
@@ -181,21 +209,63 @@ func (g *Gateway) attachAnswer(ctx context.Context, tx *store.Tx, in *store.Inbo
 		if err != nil {
 			continue // it answers what another system sent; the inbox has it
 		}
-		a := store.Answer{MessageID: in.ID, Status: answer.GetStatus(), Received: in.Received, Results: []string{}}
-		if r := answer.GetRegistration(); r != nil {
-			a.Registration = r.GetCountry() + "/" + r.GetDate().GetValue() + "/" + r.GetNumber()
-		}
-		for _, r := range answer.GetResults() {
-			for _, d := range r.GetDescriptions() {
-				a.Results = append(a.Results, r.GetCode()+" "+d)
-			}
-		}
+		a := inWords(answer)
+		a.MessageID, a.Received = in.ID, in.Received
 		m.Answers = append(m.Answers, a)
 		if err := tx.PutMessage(m); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// inWords is what an answer says, as it is shown beside the message.
+func inWords(answer *customsv1.Answer) store.Answer {
+	a := store.Answer{Status: answer.GetStatus(), Results: []string{}}
+	if r := answer.GetRegistration(); r != nil {
+		a.Registration = r.GetCountry() + "/" + r.GetDate().GetValue() + "/" + r.GetNumber()
+	}
+	for _, r := range answer.GetResults() {
+		for _, d := range r.GetDescriptions() {
+			a.Results = append(a.Results, r.GetCode()+" "+d)
+		}
+	}
+	return a
+}
+
+// OneAnswer is what the answers to the messages of a whole come to, by the split that
+// made them: nil until they come to one. It also names the messages that are answered.
+// The last answer to a message is the one that counts.
+func (g *Gateway) OneAnswer(ctx context.Context, messages []store.Message) (*store.Answer, []gateway.MessageID, error) {
+	var answered []gateway.MessageID
+	var last time.Time
+	answers := make([]*customsv1.Answer, len(messages))
+	for i, m := range messages {
+		if len(m.Answers) == 0 {
+			continue
+		}
+		said := m.Answers[len(m.Answers)-1]
+		in, err := g.Store.Read().Inbound(ctx, said.MessageID)
+		if err != nil {
+			return nil, nil, fmt.Errorf("answer %s: %w", said.MessageID, err)
+		}
+		answers[i] = document.Parse(in.Canonical).Document.GetAnswer()
+		answered = append(answered, m.ID)
+		if said.Received.After(last) {
+			last = said.Received
+		}
+	}
+	split, ok := g.Chain.Tables.Split(messages[0].Split)
+	if !ok {
+		return nil, answered, nil
+	}
+	merged := split.Merge(answers)
+	if merged == nil {
+		return nil, answered, nil
+	}
+	one := inWords(merged)
+	one.Received = last
+	return &one, answered, nil
 }
 
 // answered lists the documents that a document answers.
@@ -251,21 +321,32 @@ func (g *Gateway) national(in store.Inbound, received []byte) ([]byte, error) {
 	if ok && table.Administration() == string(g.Own) {
 		return received, nil
 	}
+	own := g.ownTable(in)
+	if own == nil {
+		return nil, gateway.Faults{fault(gateway.TableMissing, in.Kind, string(g.Own))}
+	}
+	encoded, _, faults := own.Encode(document.Parse(in.Canonical).Document, false)
+	if faults.Refuse() {
+		return nil, faults
+	}
+	if checked := g.Chain.Conform(own, encoded.Bytes()); checked.Faults.Refuse() {
+		return nil, checked.Faults
+	}
+	return encoded.Bytes(), nil
+}
+
+// ownTable returns the administration's own table for a received document: the first of
+// its formats for the kind, in the newest version of that day.
+func (g *Gateway) ownTable(in store.Inbound) (best *mapping.Table) {
 	for _, t := range g.Chain.Tables.Tables() {
-		if t.Administration() != string(g.Own) || t.Kind() != in.Kind {
+		if t.Administration() != string(g.Own) || t.Kind() != in.Kind || t.Profile() != "" || !t.Valid(in.Received) {
 			continue
 		}
-		p := document.Parse(in.Canonical)
-		encoded, _, faults := t.Encode(p.Document, false)
-		if faults.Refuse() {
-			return nil, faults
+		if best == nil || t.Name() == best.Name() && t.Version() > best.Version() {
+			best = t
 		}
-		if checked := g.Chain.Conform(t, encoded.Bytes()); checked.Faults.Refuse() {
-			return nil, checked.Faults
-		}
-		return encoded.Bytes(), nil
 	}
-	return nil, gateway.Faults{fault(gateway.TableMissing, in.Kind, string(g.Own))}
+	return best
 }
 
 // Acknowledge notes that the administration's system has taken a message. The first

@@ -12,6 +12,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/reconcile"
+	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
@@ -28,11 +29,11 @@ type Submission struct {
 // the outcome is on disk. A document that is refused is no error: its faults are in
 // the submission. An error that is gateway.Faults refuses the request itself.
 func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Submission, error) {
-	if len(s.Content) > g.Chain.Limits.Bytes {
-		return store.Submission{}, g.refuse(ctx, c, s.Content, fault(gateway.TooLarge, fmt.Sprint(len(s.Content)), fmt.Sprint(g.Chain.Limits.Bytes)))
+	if most := g.capFor(c.Office); len(s.Content) > most {
+		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
 	}
 	if s.ID == "" {
-		s.ID = g.ownID(s)
+		s.ID = g.ownID(c, s)
 	}
 	arrival := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
@@ -51,8 +52,8 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 
 // ownID is the document's own id, or, where none can be read, one made of its digest,
 // so that what was refused is on the record too.
-func (g *Gateway) ownID(s Submission) gateway.SubmissionID {
-	if r := g.Chain.Read(s.Content, s.MediaType, g.Own, g.Now()); r.Document.GetEnvelope().GetDocumentId() != "" {
+func (g *Gateway) ownID(c Caller, s Submission) gateway.SubmissionID {
+	if r := g.Chain.Read(s.Content, s.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, c.Office, g.Now())...); r.Document.GetEnvelope().GetDocumentId() != "" {
 		return gateway.SubmissionID(r.Document.Envelope.DocumentId)
 	}
 	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32])
@@ -151,15 +152,15 @@ func (g *Gateway) judgeSubmission(ctx context.Context, a store.Arrival) (store.S
 type judgement struct {
 	submission store.Submission
 	held       []store.Submission // the parts it was joined with
-	message    *store.Message
+	messages   []store.Message    // one, or the parts of a whole
 	to         gateway.Administration
-	subjects   []string // what the message announces
-	notice     *Translation
+	subjects   []string // what the messages announce
+	notices    []*customsv1.Document
 }
 
 // judge decides from what is committed now; record checks that it still holds.
 func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error) {
-	reading := g.Chain.Read(a.Content, a.MediaType, g.Own, g.Now())
+	reading := g.Chain.Read(a.Content, a.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, a.Party, g.Now())...)
 	j := &judgement{submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
 		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
@@ -177,6 +178,9 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error
 	s.Faults = append(s.Faults, notOwnOffice(reading, a.Party)...)
 	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
 	s.Faults = append(s.Faults, faults...)
+	if plan.Route != nil && len(a.Content) > capOf(plan.Route) {
+		s.Faults = append(s.Faults, tooLarge(len(a.Content), capOf(plan.Route)))
+	}
 	if plan.Join != nil && plan.Key == "" {
 		s.Faults = append(s.Faults, fault(gateway.JoinKeyMissing, plan.Part, plan.Join.ID()))
 	}
@@ -226,11 +230,12 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 	return nil
 }
 
-// compose makes the message of complete parts and seals it.
+// compose makes the message of complete parts and seals it: or several messages, where
+// the partner has no room for everything in one.
 func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []Part) error {
 	s, rt := &j.submission, plan.Route
-	id := gateway.MessageID(g.NewID())
-	t := g.Chain.Translate(plan, parts, id, g.scope(rt.To))
+	whole := gateway.MessageID(g.NewID())
+	t := g.Chain.Translate(plan, parts, whole, g.scope(rt.To))
 	s.Faults = merge(s.Faults, t.Faults)
 	conversation, relatesTo, faults, err := g.conversation(ctx, t)
 	if err != nil {
@@ -240,45 +245,63 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	if s.Faults.Refuse() {
 		return nil
 	}
-	now := g.Now()
-	released := t.Released.Document()
-	header := seal.Header{
-		MessageID: id, Kind: rt.Kind, Sender: g.Own, Recipient: rt.To, Conversation: cmp.Or(conversation, string(id)),
-		RelatesTo: relatesTo, Created: now, DocumentID: released.GetEnvelope().GetDocumentId(),
-	}
-	expected := expectedArrival(t, rt.Crossing)
-	if !expected.IsZero() {
-		header.ExpectedArrival = &expected
-		header.LateBy = int64(max(0, rt.Lead-expected.Sub(now)) / time.Second)
-	}
-	sealed, err := g.Keys.Seal(header, t.Released, t.Encoded, t.Conforming)
-	if err != nil {
-		return fmt.Errorf("seal message: %w", err)
-	}
-	s.State, s.MessageID = gateway.Sent, id
+	s.State, s.MessageID, j.to = gateway.Sent, whole, rt.To
 	if plan.Join != nil {
 		s.State = gateway.Joined
 	}
-	j.notice, j.to, j.subjects = t, rt.To, subjects(t)
-	j.message = &store.Message{
-		ID: id, Route: rt.Name, Kind: rt.Kind, Recipient: rt.To, Conversation: header.Conversation, Chain: id,
-		DocumentID: header.DocumentID, State: gateway.Queued, Created: now, ExpectedArrival: expected,
-		LateBy: time.Duration(header.LateBy) * time.Second, ValidUntil: now.Add(rt.Validity),
-		Header: sealed.HeaderBytes(), Signature: sealed.Signature(), Payload: sealed.Payload(),
-		PayloadDigest: t.Encoded.Digest(), Canonical: document.Marshal(released), CanonicalDigest: t.Released.Digest(),
-		Mapping: t.Encoded.Table(), MappingDigest: t.Encoded.TableDigest(), SchemaDigest: t.Conforming.SchemaDigest(),
-		NextAttempt: now, Answers: []store.Answer{},
+	header := seal.Header{
+		Kind: rt.Kind, Sender: g.Own, Recipient: rt.To, Conversation: cmp.Or(conversation, string(whole)), RelatesTo: relatesTo, Created: g.Now(),
 	}
+	for i, o := range t.Outputs {
+		if header.MessageID = whole; i > 0 {
+			header.MessageID = gateway.MessageID(g.NewID())
+		}
+		m, err := g.message(rt, o, header)
+		if err != nil {
+			return err
+		}
+		m.Whole, m.Part, m.Split = whole, i+1, o.split
+		released := o.Released.Document()
+		j.messages, j.notices = append(j.messages, m), append(j.notices, released)
+		j.subjects = append(j.subjects, subjects(released)...)
+	}
+	slices.Sort(j.subjects)
+	j.subjects = slices.Compact(j.subjects)
 	return nil
 }
 
+// message seals one message. Its order is its own: the parts of a whole do not wait for
+// each other.
+func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (store.Message, error) {
+	released := o.Released.Document()
+	header.DocumentID = released.GetEnvelope().GetDocumentId()
+	expected := expectedArrival(released, rt.Crossing)
+	if !expected.IsZero() {
+		header.ExpectedArrival = &expected
+		header.LateBy = int64(max(0, rt.Lead-expected.Sub(header.Created)) / time.Second)
+	}
+	sealed, err := g.Keys.Seal(header, o.Released, o.Encoded, o.Conforming)
+	if err != nil {
+		return store.Message{}, fmt.Errorf("seal message: %w", err)
+	}
+	return store.Message{
+		ID: header.MessageID, Route: rt.Name, Kind: rt.Kind, Recipient: rt.To, Conversation: header.Conversation, Chain: header.MessageID,
+		DocumentID: header.DocumentID, State: gateway.Queued, Created: header.Created, ExpectedArrival: expected,
+		LateBy: time.Duration(header.LateBy) * time.Second, ValidUntil: header.Created.Add(rt.Validity),
+		Header: sealed.HeaderBytes(), Signature: sealed.Signature(), Payload: sealed.Payload(),
+		PayloadDigest: o.Encoded.Digest(), Canonical: document.Marshal(released), CanonicalDigest: o.Released.Digest(),
+		Mapping: o.Encoded.Table(), MappingDigest: o.Encoded.TableDigest(), SchemaDigest: o.Conforming.SchemaDigest(),
+		NextAttempt: header.Created, Answers: []store.Answer{},
+	}, nil
+}
+
 // conversation finds what an answer belongs to: the message that carried the document
-// it answers.
+// it answers. The parts of a whole name the same.
 func (g *Gateway) conversation(ctx context.Context, t *Translation) (conversation string, relatesTo gateway.MessageID, faults gateway.Faults, err error) {
-	if t.Released.IsZero() || t.Released.Kind() != "Answer" {
+	if len(t.Outputs) == 0 || t.Outputs[0].Released.IsZero() || t.Outputs[0].Released.Kind() != "Answer" {
 		return "", "", nil, nil
 	}
-	for _, id := range answered(t.Released.Document()) {
+	for _, id := range answered(t.Outputs[0].Released.Document()) {
 		in, err := g.Store.Read().InboundByDocument(ctx, id)
 		if store.IgnoreNotFound(err) != nil {
 			return "", "", nil, err
@@ -313,11 +336,12 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return true, tx.Audit("gateway", "judged again: other parts came", s.ID, a.Digest)
 		}
 	}
-	if j.message != nil {
+	messages := j.messages
+	if len(messages) > 0 {
 		if f, err := g.announce(ctx, tx, j); err != nil {
 			return false, err
 		} else if f != nil {
-			s.State, s.MessageID, s.Faults, j.message = gateway.Faulty, "", append(s.Faults, *f), nil
+			s.State, s.MessageID, s.Faults, messages = gateway.Faulty, "", append(s.Faults, *f), nil
 		}
 	}
 	arrival.Judged = true
@@ -327,44 +351,52 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	if err := tx.PutSubmission(s); err != nil {
 		return false, err
 	}
-	if j.message != nil {
+	if len(messages) > 0 {
 		for _, h := range j.held {
-			h.State, h.MessageID, h.WaitsFor = gateway.Joined, j.message.ID, []string{}
+			h.State, h.MessageID, h.WaitsFor = gateway.Joined, s.MessageID, []string{}
 			if err := tx.PutSubmission(h); err != nil {
 				return false, err
 			}
 		}
-		if err := tx.PutMessage(*j.message); err != nil {
+	}
+	for i, m := range messages {
+		if err := tx.PutMessage(m); err != nil {
 			return false, err
 		}
-		if err := g.follow(ctx, tx, j.notice.Released.Document(), j.message.ID, j.message.ExpectedArrival); err != nil {
+		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Received: tx.Now(), Expected: m.ExpectedArrival}
+		if err := g.follow(ctx, tx, j.notices[i], from); err != nil {
 			return false, err
 		}
-		if err := tx.Audit("gateway", "message queued", string(j.message.ID), j.message.PayloadDigest); err != nil {
+		if err := tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest); err != nil {
 			return false, err
 		}
 	}
 	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.ID, a.Digest)
 }
 
-// announce notes what the message announces, or says which message already has.
+// announce notes what the messages announce, under their whole, or says which whole
+// already has. A whole has announced it as long as one of its messages may be acted on.
 func (g *Gateway) announce(ctx context.Context, tx *store.Tx, j *judgement) (*gateway.Fault, error) {
+	route, whole := j.messages[0].Route, j.messages[0].Whole
 	for _, subject := range j.subjects {
-		id, err := tx.Announced(ctx, j.message.Route, subject)
+		id, err := tx.Announced(ctx, route, subject)
 		if store.IgnoreNotFound(err) != nil {
 			return nil, err
 		}
-		if err == nil {
-			earlier, err := tx.Message(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			if earlier.State != gateway.Refused && earlier.State != gateway.Dead {
-				f := fault(gateway.AlreadyAnnounced, subject, string(id))
-				return &f, nil
-			}
+		if err != nil {
+			continue
 		}
-		if err := tx.PutAnnounced(j.message.Route, subject, j.message.ID); err != nil {
+		earlier, err := tx.Messages(ctx, id)
+		if store.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(earlier, func(m store.Message) bool { return m.State != gateway.Refused && m.State != gateway.Dead }) {
+			f := fault(gateway.AlreadyAnnounced, subject, string(id))
+			return &f, nil
+		}
+	}
+	for _, subject := range j.subjects { // all or none: what is refused announces nothing
+		if err := tx.PutAnnounced(route, subject, whole); err != nil {
 			return nil, err
 		}
 	}
@@ -372,9 +404,8 @@ func (g *Gateway) announce(ctx context.Context, tx *store.Tx, j *judgement) (*ga
 }
 
 // subjects are the crossings that a notice announces: each waybill of its batch.
-func subjects(t *Translation) []string {
-	d := t.Released.Document()
-	if t.Released.Kind() != "PreArrivalNotice" {
+func subjects(d *customsv1.Document) []string {
+	if document.Kind(d) != "PreArrivalNotice" {
 		return nil
 	}
 	var batch string
@@ -404,8 +435,8 @@ type CheckResult struct {
 
 // Check judges a document as Submit would, and leaves nothing behind.
 func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResult, error) {
-	if len(s.Content) > g.Chain.Limits.Bytes {
-		return CheckResult{}, gateway.Faults{fault(gateway.TooLarge, fmt.Sprint(len(s.Content)), fmt.Sprint(g.Chain.Limits.Bytes))}
+	if most := g.capFor(c.Office); len(s.Content) > most {
+		return CheckResult{}, gateway.Faults{tooLarge(len(s.Content), most)}
 	}
 	j, err := g.judge(ctx, store.Arrival{
 		Party: c.Office, ID: string(s.ID), MediaType: s.MediaType, Recipients: texts(s.To),
@@ -445,23 +476,6 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 	return g.Store.Read().Submission(ctx, c.Office, string(id))
 }
 
-// Explain translates a message's sources again and returns the origin of every value.
-// It refuses if other bytes come out than those that were sent.
-func (g *Gateway) Explain(ctx context.Context, office string, id gateway.SubmissionID) (gateway.MessageID, []Origin, error) {
-	s, err := g.Store.Read().Submission(ctx, office, string(id))
-	if err != nil {
-		return "", nil, err
-	}
-	if s.MessageID == "" {
-		return "", nil, gateway.Faults{fault(gateway.KindUnexpected, string(s.State), "a submission that became a message")}
-	}
-	t, err := g.translateAgain(ctx, s.MessageID, s.ID)
-	if err != nil {
-		return "", nil, err
-	}
-	return s.MessageID, t.Explain(), nil
-}
-
 // part reads a submission again, by the table that it was first read by.
 func (g *Gateway) part(s store.Submission, a store.Arrival) Part {
 	p := Part{Name: s.Part, Submission: s.ID}
@@ -471,51 +485,6 @@ func (g *Gateway) part(s store.Submission, a store.Arrival) Part {
 		p.Reading = g.Chain.Read(a.Content, a.MediaType, g.Own, a.Received)
 	}
 	return p
-}
-
-// translateAgain repeats the translation of a message from its stored sources; the
-// named submission is its first part.
-func (g *Gateway) translateAgain(ctx context.Context, id gateway.MessageID, first string) (*Translation, error) {
-	read := g.Store.Read()
-	m, err := read.Message(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	sources, err := read.Joined(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	rt, ok := g.Chain.Routes.Route(m.Route)
-	if !ok {
-		return nil, gateway.Faults{fault(gateway.RouteNone, m.Kind, m.Route)}
-	}
-	plan := Plan{Route: rt}
-	if rt.Recipe != "" {
-		plan.Join, _ = g.Chain.Tables.Join(rt.Recipe)
-	}
-	slices.SortStableFunc(sources, func(a, b store.Submission) int { return cmp.Compare(b2i(b.ID == first), b2i(a.ID == first)) })
-	var parts []Part
-	for _, s := range sources {
-		a, err := read.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, g.part(s, a))
-	}
-	scope := g.scope(rt.To)
-	scope.At = m.Created
-	t := g.Chain.Translate(plan, parts, id, scope)
-	if t.Encoded.IsZero() || t.Encoded.Digest() != m.PayloadDigest {
-		return nil, gateway.Faults{fault(gateway.TraceDiffers, string(id), m.PayloadDigest.String())}
-	}
-	return t, nil
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // notOwnOffice refuses a document that is issued for another office than the caller's.
@@ -531,8 +500,7 @@ func notOwnOffice(r *Reading, office string) gateway.Faults {
 }
 
 // expectedArrival is the document's own, or its departure plus the route's crossing.
-func expectedArrival(t *Translation, crossing time.Duration) time.Time {
-	d := t.Released.Document()
+func expectedArrival(d *customsv1.Document, crossing time.Duration) time.Time {
 	if at, err := document.ParseInstant(leaf(d, "expectedArrival")); err == nil {
 		return at
 	}

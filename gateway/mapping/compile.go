@@ -3,6 +3,7 @@ package mapping
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -117,9 +118,12 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		number: len(c.table.rows), parent: p.parent, language: f.Language, always: f.Always,
 		noEncode: f.Direction == "decode", noDecode: f.Direction == "encode", key: f.Key,
 		info: RowInfo{
-			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Required: f.Required, Default: f.Default.text,
+			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Default: f.Default.text,
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
+	}
+	if p.parent != c.table.top {
+		r.info.Inside = p.parent.info.ID
 	}
 	c.table.rows = append(c.table.rows, r)
 	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
@@ -147,6 +151,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		c.condition(r, f, p, wrong)
 	}
 	c.options(r, f, node, wrong)
+	c.examples(r, f.Examples, node)
 	if r.job == groupJob {
 		inner.parent, inner.target = r, r.info.Target
 		c.rows(node+".rows", f.Rows, inner)
@@ -239,7 +244,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 	}
 	inner := *from
 	r.reach = away
-	if f.Each != "" {
+	if f.Each != "" || f.In != "" {
 		if inner, source, err = c.hops(r, inner, source); err != nil {
 			wrong("%v", err)
 			return p
@@ -251,6 +256,9 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		return p
 	}
 	r.path = path
+	if f.In != "" || f.By != "" {
+		c.looksUp(r, f, p, wrong)
+	}
 	field := path.Field()
 	r.value.field, r.value.expected = field.Type, field.Expected()
 	full := inner.full(source)
@@ -416,7 +424,11 @@ func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...
 		return
 	}
 	var err error
-	if r.when, err = c.env.Condition(md, f.When); err != nil {
+	compile := c.env.Condition
+	if r.each && r.scalar {
+		compile = c.env.OfText
+	}
+	if r.when, err = compile(md, f.When); err != nil {
 		wrong("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
 	}
 }
@@ -424,14 +436,16 @@ func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...
 // options compiles list, time, use, max, and checks that keys fit the row.
 func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, ...any)) {
 	isValue := r.job == valueJob
+	isNumber := r.job == countJob || r.job == sumJob // a value that nothing is read into
 	for _, k := range []struct {
 		said bool
 		key  string
 		fits bool
 	}{
-		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue}, {f.Default.said, "default", isValue && f.Each == ""},
+		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.said, "default", isValue && f.Each == ""},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
-		{f.Max != 0, "max", isValue && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
+		{f.Like != "", "like", isValue}, {f.There != "", "there", r.job == groupJob && !r.noDecode},
+		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
 		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
 		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
 		{f.Zone != "", "zone", isValue}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
@@ -440,18 +454,30 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
 		}
 	}
-	if !isValue || r.path == nil {
+	if f.There != "" {
+		c.there(r, f, node, wrong)
+	}
+	if !isValue && !isNumber || r.path == nil {
 		return
 	}
 	v := &r.value
+	if r.job == countJob {
+		v.field = document.Uint
+	}
 	twoWay := f.Direction != "encode" && f.Lossy == ""
 	if f.List != "" {
 		v.lists, v.list, v.system = c.lists, f.List, c.table.system
 		if !c.lists.Has(f.List) {
-			wrong("unknown code list %q, expected one of %v", f.List, c.lists.Names())
+			wrong("unknown code list %q, expected one that there is: nearest are %v", f.List, document.Nearest(f.List, c.lists.Names(), 3))
 		}
 	}
 	v.max = f.Max
+	if f.Like != "" {
+		var err error
+		if v.like, err = regexp.Compile(wholly + f.Like + ")$"); err != nil {
+			wrong("like %q, expected a regular expression: %v", f.Like, err)
+		}
+	}
 	c.time(r, f, node, wrong)
 	if f.Use != "" {
 		codec, err := bindConversion(f.Use, v.field)
@@ -487,8 +513,8 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 
 // keyFor says which rows a key is for.
 var keyFor = map[string]string{
-	"list": "a value row", "use": "a value row", "default": "a value row without each", "language": "a value row without each, with at least one language",
-	"time": "a value row", "max": "a value row, from 1", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
+	"list": "a value row", "use": "a value, count or sum row", "default": "a value row without each", "language": "a value row without each, with at least one language",
+	"time": "a value row", "max": "a value, count or sum row, from 1", "like": "a value row", "there": "a group that is read", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
 	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "zone": "a value row",
 	"key": "a required value row without each and language, not direction: encode",
 }

@@ -157,15 +157,25 @@ func (d *decoder) walk(e *xmltree.Element, n *node, at *context, group int32) {
 func (d *decoder) choose(n *node, e *xmltree.Element, at *context, group int32) {
 	var free *row
 	best := unlike
+	elsewhere := false // a group is not read here
 	for _, r := range n.groups {
 		if !r.each && r.collect == nil && d.rows[r.number] == group {
+			continue
+		}
+		if r.there != nil && !r.beside(e) {
+			elsewhere = true
 			continue
 		}
 		if fits := r.tells(e); free == nil || fits > best {
 			free, best = r, fits
 		}
 	}
-	if free == nil {
+	switch {
+	case free != nil:
+	case elsewhere:
+		d.unread = append(d.unread, e.Location())
+		return
+	default:
 		d.repeated(n.groups[0], e, at)
 		return
 	}
@@ -187,7 +197,7 @@ const (
 	telling        // has them all
 )
 
-// tells reports how an element fits the constants of a group. One that lacks a
+// tells reports how an element fits the constants and likes of a group. One that lacks a
 // constant goes to a group without it rather than be taken for something.
 func (r *row) tells(e *xmltree.Element) int {
 	fits := telling
@@ -210,7 +220,7 @@ func (r *row) tells(e *xmltree.Element) int {
 				continue
 			}
 		}
-		if strings.TrimSpace(text) != c.info.Const {
+		if text = strings.TrimSpace(text); c.job == constJob && text != c.info.Const || c.value.like != nil && !c.value.like.MatchString(text) {
 			return unlike
 		}
 	}
@@ -371,12 +381,7 @@ func (r *row) put(at *context, value string) (int, error) {
 		for !up.via.scalar {
 			up = up.up
 		}
-		m := up.up.message()
-		if err := r.path.AppendText(m, value); err != nil {
-			return -1, err
-		}
-		up.index = up.via.length(m) - 1
-		return -1, nil
+		return -1, r.path.AppendText(up.message(), value)
 	case r.language != nil:
 		m := at.message()
 		text := r.path.Append(m)
@@ -406,14 +411,18 @@ func gather(e *xmltree.Element, child int) []string {
 func (d *decoder) check(c derived) {
 	want := ""
 	if c.context.m != nil {
-		want = c.row.derive(c.context.m)
+		want = c.row.derive(c.context.m, nil)
 	}
 	if want == "" {
 		want = "0"
 	}
-	said, err := document.ParseNumber(plainNumber(c.text))
+	text, _, fault := c.row.value.decode([]string{c.text}, "", d.on)
+	said, err := document.ParseNumber(text)
 	is, _ := document.ParseNumber(want)
-	if err != nil || said.Cmp(is) != 0 {
+	if fault != nil || err != nil || said.Cmp(is) != 0 {
+		if written, _, fault := c.row.value.encode(nil, want, d.on); fault == nil {
+			want = written[0]
+		}
 		d.faults = append(d.faults, gateway.Fault{
 			Code: gateway.MapDerived, Severity: gateway.Warning, Path: c.row.instance(c.context, -1),
 			Location: locateRead(&c.record), Value: gateway.Clip(c.text), Expected: want,

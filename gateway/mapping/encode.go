@@ -71,6 +71,7 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 	}
 	at := &context{m: e.root.m}
 	e.group(t.top, at, top)
+	e.neighbours()
 	if faults := e.say(); len(faults) > 0 {
 		return Encoded{}, Trace{}, faults
 	}
@@ -79,7 +80,9 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 	if !trace {
 		return out, Trace{}, nil
 	}
-	return out, newTrace(t.ID(), e.records, t.locateWritten(top)), nil
+	made := newTrace(t.ID(), e.records, t.locateWritten(top))
+	made.s.withheld = made.s.withholds(e.withheld)
+	return out, made, nil
 }
 
 type encoder struct {
@@ -93,6 +96,9 @@ type encoder struct {
 	begun   record // the before whose text an after may go on with
 	handles map[protoreflect.Message]string
 	stored  map[*row][]*context // what groups that collect write
+	lonely  []lonely
+
+	withheld []withheld
 }
 
 // wrong is a fault before its texts are built: most of what an empty group misses is
@@ -182,6 +188,9 @@ func (s *scope) mark(filled, own bool) {
 // group writes the rows of a group into its element and reports whether that holds data.
 func (e *encoder) group(r *row, at *context, into *etree.Element) bool {
 	s := scope{element: into}
+	if r.there != nil {
+		e.lonely = append(e.lonely, lonely{r, at, into})
+	}
 	e.trace(record{row: r, context: at, index: -1, group: true, written: into})
 	for _, inner := range r.rows {
 		if !inner.noEncode {
@@ -199,7 +208,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 	}
 	switch {
 	case r.each:
-		e.each(r, from, s)
+		e.each(r, at, from, s)
 		return
 	case r.collect != nil:
 		for _, c := range e.stored[r] {
@@ -214,6 +223,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		return
 	}
 	if r.when != nil && !e.holds(r, at.m, at) {
+		e.withhold(r, r, at)
 		return
 	}
 	switch r.job {
@@ -228,8 +238,8 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 	case ordinalJob:
 		e.put(r, at, s, strconv.Itoa(at.position()), record{index: -1}, r.counts(false))
 	case countJob, sumJob:
-		if text := r.derive(from.m); text != "" {
-			e.put(r, from, s, text, record{index: -1}, true)
+		if text := r.derive(from.m, r.named(at.m)); text != "" {
+			e.write(r, from, s, text, -1)
 		} else if r.info.Required {
 			e.fault(nil, r, from, -1)
 		}
@@ -283,6 +293,7 @@ func (e *encoder) with(r *row, at *context, s *scope) {
 	}
 	inner := &context{up: at, via: r, m: m}
 	if r.when != nil && !e.holds(r, m, inner) {
+		e.withhold(r, nil, inner)
 		return
 	}
 	filled := e.group(r, inner, s.target(r.steps, e))
@@ -296,10 +307,13 @@ func (e *encoder) element(r *row, at *context, s *scope) {
 	s.close(len(r.steps)-1, e)
 }
 
-func (e *encoder) each(r *row, at *context, s *scope) {
+// each writes the elements of a list in a context; inner is where the row stands.
+func (e *encoder) each(r *row, inner, at *context, s *scope) {
 	written := 0
+	named := r.named(inner.m)
 	one := func(inner *context) {
 		if r.when != nil && !e.holds(r, inner.m, inner) {
+			e.withhold(r, nil, inner)
 			return
 		}
 		written++
@@ -310,7 +324,7 @@ func (e *encoder) each(r *row, at *context, s *scope) {
 		}
 		e.write(r, at, s, inner.text, inner.index)
 	}
-	e.walk(r, 0, at, one)
+	e.walk(r, 0, at, named, one)
 	if written == 0 && r.info.Required && r.when == nil {
 		e.fault(nil, r, at, -1)
 	}
@@ -318,7 +332,7 @@ func (e *encoder) each(r *row, at *context, s *scope) {
 
 // walk calls one for every element of the list of an each, through the lists on the
 // way from a level on.
-func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
+func (e *encoder) walk(r *row, level int, at *context, named map[string]bool, one func(*context)) {
 	if level == len(r.hops) && r.scalar {
 		for i, text := range r.path.Texts(at.m) {
 			one(&context{up: at, via: r, m: at.m, index: i, text: text})
@@ -333,17 +347,20 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 	if len(r.keys) > level && r.keys[level] != nil {
 		seen = map[string]bool{}
 	}
-	i := 0
+	i := -1
 	for path, m := range via.path.All(at.m, at.instance()) {
-		inner := &context{up: at, via: via, m: m, index: i, at: path, known: true}
 		i++
+		if level == 0 && named != nil && !r.names(m, named) {
+			continue
+		}
+		inner := &context{up: at, via: via, m: m, index: i, at: path, known: true}
 		if seen != nil {
 			e.unique(r.keys[level], inner, seen)
 		}
 		if via == r {
 			one(inner)
 		} else {
-			e.walk(r, level+1, inner, one)
+			e.walk(r, level+1, inner, named, one)
 		}
 	}
 }
@@ -363,7 +380,11 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 		text, _ = r.path.Get(at.m)
 	}
 	silent := text == "" && r.info.Default == "" && !r.info.Required && !r.always
-	if silent || r.when != nil && !e.holds(r, inner.m, inner) {
+	if silent {
+		return
+	}
+	if r.when != nil && !e.holds(r, inner.m, inner) {
+		e.withhold(r, r, inner)
 		return
 	}
 	switch {
@@ -465,8 +486,20 @@ func (r *row) spoken(m protoreflect.Message) (string, int) {
 }
 
 // derive returns the count or sum that the row writes, "" where there is nothing to
-// count.
-func (r *row) derive(m protoreflect.Message) string {
+// count. Named are the texts that elements of the first list are to have, nil for any.
+func (r *row) derive(m protoreflect.Message, named map[string]bool) string {
+	if named != nil {
+		n := 0
+		for _, e := range r.hops[0].path.List(m) {
+			if r.names(e, named) {
+				n += len(r.path.List(e)) + len(r.path.Texts(e))
+			}
+		}
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
 	if r.job == countJob {
 		n := len(r.path.Texts(m)) + len(r.path.List(m))
 		if n == 0 {
@@ -490,7 +523,7 @@ func (r *row) derive(m protoreflect.Message) string {
 }
 
 func (e *encoder) holds(r *row, this protoreflect.Message, at *context) bool {
-	is, err := r.holds(this, &e.root)
+	is, err := r.holds(this, at.text, &e.root)
 	if err != nil {
 		e.fault(&gateway.Fault{Code: gateway.MapWhen, Value: gateway.Clip(err.Error())}, r, at, -1)
 	}

@@ -55,7 +55,7 @@ type joinCompiler struct {
 
 func loadJoin(m *mistaken, raw []byte, env *expr.Env) *Join {
 	var f joinFile
-	if err := document.DecodeYAML(m.file, raw, &f); err != nil {
+	if err := m.read(raw, &f); err != nil {
 		if m.errs = append(m.errs, err); f.Join == "" {
 			return &Join{}
 		}

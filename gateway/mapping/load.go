@@ -33,6 +33,7 @@ type tableFile struct {
 	Source     string            `yaml:"source"`
 	Valid      validity          `yaml:"valid"`
 	Rows       []rowFile         `yaml:"rows"`
+	Examples   []exampleFile     `yaml:"examples"`
 }
 
 type validity struct {
@@ -56,6 +57,8 @@ type rowFile struct {
 	Handle     string    `yaml:"handle"`
 	Refer      string    `yaml:"refer"`
 	Key        bool      `yaml:"key"`
+	By         string    `yaml:"by"`
+	In         string    `yaml:"in"`
 	List       string    `yaml:"list"`
 	Use        string    `yaml:"use"`
 	When       string    `yaml:"when"`
@@ -65,6 +68,8 @@ type rowFile struct {
 	Time       string    `yaml:"time"`
 	Zone       string    `yaml:"zone"`
 	Max        int       `yaml:"max"`
+	Like       string    `yaml:"like"`
+	There      string    `yaml:"there"`
 	OnOverflow string    `yaml:"on_overflow"`
 	Direction  string    `yaml:"direction"`
 	Always     bool      `yaml:"always"`
@@ -72,6 +77,7 @@ type rowFile struct {
 	Note       string    `yaml:"note"`
 	Source     string    `yaml:"source"`
 	Rows       []rowFile `yaml:"rows"`
+	Examples   samples   `yaml:"examples"`
 
 	dropped bool // by a profile
 }
@@ -135,7 +141,7 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
 		if err != nil {
 			return nil, err
 		}
-		m := &mistaken{file: file, lines: document.YAMLLines(raw)}
+		m := &mistaken{file: file}
 		switch folder {
 		case "join":
 			l.joins = append(l.joins, loadJoin(m, raw, env))
@@ -189,6 +195,12 @@ type overlay struct {
 	table, node string // the table's id, and where the profile names it
 }
 
+// read reads the file and where its nodes stand.
+func (m *mistaken) read(raw []byte, into any) (err error) {
+	m.lines, err = document.ReadYAML(m.file, raw, into)
+	return err
+}
+
 func (m *mistaken) at(node, format string, args ...any) {
 	m.say("", max(m.lines.Line(node), 1), fmt.Sprintf(format, args...))
 }
@@ -226,7 +238,7 @@ func (m *mistaken) valid(v validity) {
 // table reads a table's file.
 func (l *loader) table(m *mistaken, raw []byte) {
 	b := &base{mistaken: m, digest: gateway.DigestOf(raw)}
-	if err := document.DecodeYAML(m.file, raw, &b.tableFile); err != nil {
+	if err := m.read(raw, &b.tableFile); err != nil {
 		if m.errs = append(m.errs, err); b.Mapping == "" {
 			return // no YAML, or no table: the rest would be noise
 		}
@@ -268,6 +280,9 @@ func (l *loader) build(m *mistaken, f tableFile) *Table {
 	c := &compiler{mistaken: m, table: t, env: l.env, lists: l.lists, ids: map[string]bool{}, fields: map[string]*row{}, stores: map[string]*row{}}
 	c.zone = c.location("$.zone", "", f.Zone)
 	c.compile(f)
+	if m.over == nil {
+		t.examples = c.documents(f.Examples)
+	}
 	return t
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"customs.example/gateway"
 )
 
 func TestLoadSaysEveryMistakeAtOnce(t *testing.T) {
@@ -52,7 +54,7 @@ func TestLoadSaysEveryMistakeAtOnce(t *testing.T) {
 		`row R001: id stands twice`, // of the second row
 		`row without id: has [from const], expected exactly one of from`,
 		`row R003: prefix "q" is not declared, expected one of [m x]`,
-		`row R004: unknown code list "none", expected one of [transport-mode]`,
+		`row R004: unknown code list "none", expected one that there is: nearest are [transport-mode]`,
 		`row R005: conversion upper has no inverse, expected lossy or direction: encode`,
 		`row R006: conversion bit does not fit a string`,
 		`row R007: argument "x", expected a number from 1`,
@@ -140,6 +142,11 @@ func TestRows(t *testing.T) {
 			`{"departed": "2026-03-01T23:30:00Z"}`, `<D>2026-03-02T08:30:00+09:00</D>`, `{"departed": "2026-03-02T08:30:00+09:00"}`},
 		{"an element's own text", `{id: A, to: m:V, with: totals.volume, rows: [{id: B, to: ".", from: quantity, required: true}, {id: C, to: "@unitCode", const: MTQ}, {id: D, set: unit, const: MTQ}]}`,
 			`{"totals": {"volume": {"quantity": "5", "unit": "MTQ"}}}`, `<V unitCode="MTQ">5</V>`, ``},
+		{"a sum and a count as the format writes numbers",
+			`{id: A, to: m:S, sum: consignments.totals.grossMass.kilograms, use: comma}, {id: B, to: m:N, count: consignments, use: "pad(3)", max: 3}, ` +
+				`{id: C, to: m:C, each: consignments, rows: [{id: D, to: m:W, from: totals.grossMass.kilograms}]}`,
+			`{"consignments": [{"totals": {"grossMass": {"kilograms": "1.25"}}}, {"totals": {"grossMass": {"kilograms": "2"}}}]}`,
+			`<S>3,25</S><N>002</N><C><W>1.25</W></C><C><W>2</W></C>`, ``},
 		{"head and rest, in any order", `{id: A, to: m:N, from: batch, use: "rest(2)"}, {id: B, to: m:S, from: batch, use: "head(2)"}`,
 			`{"batch": "中Q123"}`, `<N>123</N><S>中Q</S>`, ``},
 		{"overflow into pieces", `{id: A, to: m:B, from: batch, max: 2, on_overflow: split}`, `{"batch": "ab de"}`, `<B>ab</B><B> d</B><B>e</B>`, ``},
@@ -175,6 +182,43 @@ func TestRows(t *testing.T) {
 				t.Errorf("unread: %v", back.Unread)
 			}
 		})
+	}
+}
+
+// A sum is compared through the inverse of its conversion, and told as the format writes it.
+func TestSumsAreComparedAsTheyAreWritten(t *testing.T) {
+	tab := table(t, header+`  - {id: A, to: m:S, sum: consignments.totals.grossMass.kilograms, use: "fraction(2)", max: 4, examples: [{canonical: "3.2", xml: "3.20"}]}
+  - {id: B, to: m:N, count: consignments, use: "pad(3)", examples: [{canonical: "2", xml: "002"}]}
+  - {id: C, to: m:C, each: consignments, rows: [{id: D, to: m:W, from: totals.grossMass.kilograms}]}
+`)
+	for _, trial := range tab.Try() {
+		if trial.Wrong != "" {
+			t.Error(trial.Row, trial.Wrong)
+		}
+	}
+	for xml, want := range map[string]string{
+		`<S>3.25</S><N>002</N>`: "",
+		`<S>3.30</S><N>002</N>`: "MAP_DERIVED 3.30 3.25",
+		`<S>3.3</S><N>002</N>`:  "MAP_DERIVED 3.3 3.25",
+		`<S>3.25</S><N>003</N>`: "MAP_DERIVED 003 002",
+	} {
+		got := ""
+		for _, f := range tab.Decode(read(t, `<Manifest xmlns="urn:m">`+xml+`<C><W>1.25</W></C><C><W>2</W></C></Manifest>`)).Faults {
+			got += string(f.Code) + " " + f.Value + " " + f.Expected
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", xml, got, want)
+		}
+	}
+	d := parse(t, `{"manifest": {"consignments": [{"totals": {"grossMass": {"kilograms": "12.5"}}}]}}`)
+	if _, _, faults := tab.Encode(d, false); len(faults) != 1 || faults[0].Code != gateway.MapOverflow || faults[0].Path != "consignments.totals.grossMass.kilograms" {
+		t.Error(said(faults))
+	}
+	for use, want := range map[string]string{`use: "office8(398)"`: "does not fit a decimal", "list: transport-mode": "list does not fit this row"} {
+		_, err := load(t, map[string]string{"xx/test.v1.yaml": header + "  - {id: A, to: m:S, sum: consignments.totals.grossMass.kilograms, " + use + "}\n"})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 

@@ -5,9 +5,9 @@
 // encode and decode are pure, and only Encode makes an Encoded.
 //
 // It is longer than its neighbours because both directions read one compiled row:
-// loading (load, profile, compile, plan, value, convert, number, times, language),
-// encode, write, decode, flat, trace, join and split are files of their own and share
-// nothing but that row.
+// loading (load, profile, compile, plan, value, convert, number, times, language,
+// examples), encode, write, decode, flat, lookup, trace with withheld, join and split
+// are files of their own and share nothing but that row.
 package mapping
 
 import (
@@ -47,6 +47,7 @@ type Table struct {
 	nodes                                      int         // of the plan, which the decoder marks
 	stores                                     []*row      // groups that collect
 	issued                                     *row        // the row that reads the day code lists are judged on
+	examples                                   []TableExample
 }
 
 type namespace struct{ prefix, uri string }
@@ -63,11 +64,15 @@ type RowInfo struct {
 	Refer     string   // canonical message that stands elsewhere
 	Handle    string   // what handles start with
 	Key       bool
+	By        string // of the elements of Each or From, relative: one of the texts at In
+	In        string // canonical schema path from the document's root
 	Set       string // canonical path that a constant is set to
 	Const     string
 	List      string
 	Use       string
 	When      string
+	Like      string
+	There     string // place, from the group's element, without which it is not read
 	Required  bool
 	Default   string
 	Language  []string
@@ -76,6 +81,8 @@ type RowInfo struct {
 	Lossy     string // what does not come back
 	Note      string
 	Source    string
+	Inside    string // id of the group around it, "" at the top
+	Examples  []RowExample
 }
 
 // Table returns a table by its id, "ru/auto-preliminary.v1", with "+kz" for the table
@@ -104,11 +111,18 @@ func (l *Library) Match(root xmltree.Name) []*Table {
 // Choose returns the table for a root element from a sender on a day: of those that
 // are valid, a profile of the sender's administration before the sender's own format,
 // that before other plain tables, and those before others' profiles; then the newest.
-func (l *Library) Choose(root xmltree.Name, sender string, on time.Time) (*Table, bool) {
+// Agreed are the ids that were agreed on with the sender or its office: where any of
+// them fits, one of them is chosen, be it of an older version.
+func (l *Library) Choose(root xmltree.Name, sender string, on time.Time, agreed ...string) (*Table, bool) {
 	var best *Table
+	was := false // best was agreed on
 	for _, t := range l.tables {
-		if t.rootName.name == root && t.Valid(on) && (best == nil || t.precedes(best, sender)) {
-			best = t
+		if t.rootName.name != root || !t.Valid(on) {
+			continue
+		}
+		is := slices.Contains(agreed, t.ID())
+		if best == nil || is && !was || is == was && t.precedes(best, sender) {
+			best, was = t, is
 		}
 	}
 	return best, best != nil

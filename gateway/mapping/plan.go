@@ -137,12 +137,13 @@ func (c *compiler) inside(r, group *row) {
 	c.says(r, "writes into the element of group %s, expected it among that group's rows", group.info.ID)
 }
 
-// tells returns the constants of a group by which decode knows it from others of the
-// same name: those that are always written.
+// tells returns what decode knows a group by from others of the same name: constants
+// that are always written, and texts that are like an expression.
 func tells(group *row) []*row {
 	var out []*row
 	for _, r := range group.rows {
-		if r.job == constJob && r.when == nil && !r.noDecode && !r.noEncode {
+		always := r.job == constJob && r.when == nil && !r.noEncode
+		if (always || r.value.like != nil) && !r.noDecode {
 			out = append(out, r)
 		}
 		if r.job == groupJob && !r.each {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"customs.example/gateway"
-	"customs.example/gateway/document"
 )
 
 // profileFile is a profile as it is written: what one administration does otherwise
@@ -55,6 +54,7 @@ type rowOverlay struct {
 	Lossy      *string   `yaml:"lossy"`
 	Note       *string   `yaml:"note"`
 	Source     *string   `yaml:"source"`
+	Examples   samples   `yaml:"examples"`
 	Drop       bool      `yaml:"drop"`
 }
 
@@ -79,6 +79,7 @@ func (o *rowOverlay) apply(f *rowFile) {
 	if o.Default.said {
 		f.Default = o.Default
 	}
+	f.Examples = o.Examples // those of the table's file show another row
 	f.dropped = f.dropped || o.Drop
 }
 
@@ -116,7 +117,7 @@ var administration = regexp.MustCompile(`^[A-Z]{2}$`)
 
 func loadProfile(m *mistaken, raw []byte) *profile {
 	p := &profile{mistaken: m, digest: gateway.DigestOf(raw)}
-	if err := document.DecodeYAML(m.file, raw, &p.profileFile); err != nil {
+	if err := m.read(raw, &p.profileFile); err != nil {
 		if m.errs = append(m.errs, err); p.Profile == "" {
 			return p
 		}
@@ -148,9 +149,7 @@ func (l *loader) profiles(all []*profile) []error {
 	}
 	var mistakes []error
 	for _, p := range all {
-		if len(p.errs) == 0 {
-			l.overlay(p)
-		}
+		l.overlay(p)
 	}
 	for _, p := range all {
 		mistakes = append(mistakes, p.errs...)
@@ -207,18 +206,15 @@ func (l *loader) overlay(p *profile) {
 			if len(lower.errs) > 0 {
 				return // said there
 			}
-			lower.change(&files[i])
+			lower.change(&files[i], nil)
 		}
 	}
-	p.fits(files)
+	several := p.fits(files)
 	for i := range files {
-		p.change(&files[i])
+		p.change(&files[i], several)
 		if files[i].Valid.From > files[i].Valid.To && files[i].Valid.To != "" {
 			p.at(p.tables[i].node, "%s is never valid together with the profile, expected days in common", versioned(files[i].Mapping, files[i].Version))
 		}
-	}
-	if len(p.errs) > 0 {
-		return
 	}
 	for i, t := range p.tables {
 		id := versioned(files[i].Mapping, files[i].Version)
@@ -238,8 +234,10 @@ func (l *loader) overlay(p *profile) {
 	}
 }
 
-// fits checks that everything the profile changes is there.
-func (p *profile) fits(files []tableFile) {
+// fits checks that everything the profile changes is there. It returns the rows that
+// several tables have, which it cannot mean.
+func (p *profile) fits(files []tableFile) (several map[string]bool) {
+	several = map[string]bool{}
 	for _, prefix := range slices.Sorted(maps.Keys(p.Namespaces)) {
 		if !slices.ContainsFunc(files, func(f tableFile) bool { return f.Namespaces[prefix] != "" }) {
 			p.at("$.namespaces."+prefix, "prefix %q is declared by none of the tables, expected one that is", prefix)
@@ -275,12 +273,14 @@ func (p *profile) fits(files []tableFile) {
 			p.at("$.rows."+key, "row %s: none of the tables has it, expected the id of a row, or table#id", key)
 		case len(in) > 1:
 			p.at("$.rows."+key, "row %s: it stands in %v, expected %s#%s", key, in, in[0], key)
+			several[key] = true
 		}
 	}
+	return several
 }
 
-// change applies the profile to a table.
-func (p *profile) change(f *tableFile) {
+// change applies the profile to a table, but for rows that several tables have.
+func (p *profile) change(f *tableFile, several map[string]bool) {
 	f.Zone, f.System, f.Schema = cmp.Or(p.Zone, f.Zone), cmp.Or(p.System, f.System), cmp.Or(p.Schema, f.Schema)
 	f.Status, f.Source = cmp.Or(p.Status, f.Status), cmp.Or(p.Source, f.Source)
 	f.Valid.From = max(f.Valid.From, p.Valid.From)
@@ -295,13 +295,17 @@ func (p *profile) change(f *tableFile) {
 	}
 	eachRow(f.Rows, func(r *rowFile) {
 		for _, change := range p.Languages {
-			if change.of(r) {
-				r.Language = change.To
+			if change.of(r) && len(change.To) > 0 {
+				r.Language, r.Examples = change.To, nil
 				break
 			}
 		}
+		// A row without list and conversion may be an instant.
+		if p.Zone != "" && r.Zone == "" && r.List == "" && r.Use == "" || p.System != "" && r.List != "" {
+			r.Examples = nil
+		}
 		for key, o := range p.Rows {
-			if names(key, f, r) {
+			if !several[key] && names(key, f, r) {
 				o.apply(r)
 			}
 		}

@@ -137,6 +137,15 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%s from %q on %s: %v, want %s", tt.space, tt.sender, tt.day, got, tt.want)
 		}
 	}
+	on := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct{ agreed, want string }{
+		{"xx/test.v1", "xx/test.v1"}, {"xx/test.v1+mn", "xx/test.v2"}, {"xx/test.v2 xx/test.v1", "xx/test.v2"}, {"xx/none.v1", "xx/test.v2"},
+	} {
+		got, _ := l.Choose(xmltree.Name{Space: "urn:m", Local: "Manifest"}, "XX", on, strings.Fields(tt.agreed)...)
+		if got.ID() != tt.want {
+			t.Errorf("with %s agreed on: %s, want %s", tt.agreed, got.ID(), tt.want)
+		}
+	}
 	var ids []string
 	for _, tab := range l.Match(xmltree.Name{Space: "urn:m", Local: "Manifest"}) {
 		ids = append(ids, tab.ID())
@@ -179,6 +188,7 @@ rows:
 		"profiles/h.v1.yaml":  "profile: h\nversion: 1\nover: [xx/test.v1, kz.v1]\n",
 		"profiles/i.v1.yaml":  "profile: i\nversion: 1\nover: []\nvalid: {from: x}\n",
 		"profiles/k.v1.yaml":  "profile: k\nversion: 1\nadministration: KZ\nover: [xx/test.v1]\n",
+		"profiles/l.v1.yaml":  "profile: l\nversion: 1\nover: [xx/test.v1]\nrows:\n  R998: {drop: true}\n  R005: {use: \"office9(398)\"}\n  R008: {when: \"batch > 3\"}\n",
 		"profiles/kz.v3.yaml": "profile: kz\nversion: 3\nover: [xx/more.v1]\nvalid: {to: 2025-12-31}\n",
 		"xx/more.v1.yaml":     "mapping: xx/more\nversion: 1\ndocument: Manifest\nroot: More\nvalid: {from: 2026-01-01}\nrows: [{id: R000, to: A, from: batch}]\n",
 	})
@@ -192,6 +202,10 @@ rows:
 		`profiles/d.v1.yaml:3: administration "kz", expected a country code`,
 		`profiles/d.v1.yaml:4: over "xx/none.v1", expected the id of a table without mistakes or of a profile: one of [xx/more.v1 xx/test.v1 a.v1`,
 		`profiles/f.v1.yaml:13: unknown key "tim": nearest is time`,
+		`profiles/f.v1.yaml:10: row R999: none of the tables has it`,
+		`profiles/l.v1.yaml:5: row R998: none of the tables has it`,
+		`profiles/l.v1.yaml:6: xx/test.v1: row R005: unknown conversion "office9"`,
+		`profiles/l.v1.yaml:7: xx/test.v1: row R008: condition "batch > 3": type mismatch: string > int, at character 7, expected a condition on Manifest`,
 		`profiles/g.v1.yaml:3: xx/test.v1: unknown zone "Mars/Base"`,
 		`profiles/g.v1.yaml:6: xx/test.v1: row R005: unknown conversion "office9"`,
 		`profiles/g.v1.yaml:7: xx/test.v1: row R006: unknown code list "none"`,

@@ -38,6 +38,8 @@ type row struct {
 
 	reach    int            // contexts outwards that path starts from
 	hops     []*row         // the lists that each passes through before its own
+	by       *document.Path // of the elements of the first list: it is one of the texts at in
+	in       *document.Path // in the context that the row stands in
 	path     *document.Path // from, with, each, set, count, sum or refer; nil for ordinals, constants and plain groups
 	holder   *document.Path // the message that holds the list of each or language; nil for the context itself
 	each     bool           // repeats for every element of path
@@ -62,7 +64,10 @@ type row struct {
 	body *node  // what decode finds in a group's element
 	sets []*row // set rows of a group
 	must []*row // rows that decode requires in a group
-	tell []*row // constants that tell the group from others of its name
+	tell []*row // constants and likes that tell the group from others of its name
+
+	up    int    // of a group that is read only where another element is there: how far up that one's own
+	there []step // stands, and the way to it from there
 }
 
 // step is one name of a target.
@@ -117,6 +122,7 @@ func (c *context) message() protoreflect.Message {
 	case c.m != nil:
 	case c.via.scalar:
 		c.m = c.up.message()
+		c.index = c.via.length(c.m)
 	case c.via.each:
 		up := c.up.message()
 		c.m = c.via.path.Append(up)
@@ -157,7 +163,11 @@ func (r *row) instance(c *context, index int) string {
 	case r.path == nil:
 		return c.instance()
 	case r.job == countJob || r.job == sumJob: // stands for all of a list
-		return strings.TrimPrefix(c.instance()+"."+r.path.String(), ".")
+		at := c.instance()
+		for _, hop := range r.hops {
+			at += "." + hop.path.String()
+		}
+		return strings.TrimPrefix(at+"."+r.path.String(), ".")
 	}
 	at := r.path.Instance(c.m, c.instance())
 	if r.language != nil && index >= 0 {
@@ -184,15 +194,15 @@ func (r *row) length(m protoreflect.Message) int {
 	return 0
 }
 
-// holds judges the row's condition.
-func (r *row) holds(this protoreflect.Message, root *rootDocument) (bool, error) {
+// holds judges the row's condition; text is that of an each over texts.
+func (r *row) holds(this protoreflect.Message, text string, root *rootDocument) (bool, error) {
 	if r.when == nil {
 		return true, nil
 	}
 	if this == root.m {
 		this = root.body
 	}
-	return r.when.Holds(this, root.d)
+	return r.when.HoldsOf(this, root.d, text)
 }
 
 // missing is the fault of a required value that is not there.

@@ -25,7 +25,8 @@ type Split struct {
 	digest             gateway.Digest
 	lists              []*document.Path // the last one is dealt out, each from an element of the one before
 	max                int
-	whole              bool // elements of the list before the last stay in one piece
+	whole              bool            // elements of the list before the last stay in one piece
+	starts             *expr.Condition // of an element that begins a group: max counts groups
 	rows               []*splitRow
 	outcomes           []outcome
 }
@@ -61,8 +62,9 @@ type splitRow struct {
 	fixed     string
 	last      bool
 	when      *expr.Condition
-	by        *document.Path // of an element: one of the texts at in, in the part
+	by        *document.Path // of an element: one of the texts at in, in the part; nil for a list of texts
 	in        []*document.Path
+	holder    *document.Path // of a list of texts: the messages that hold it
 }
 
 // outcome is what the answers to the parts may come to.
@@ -93,7 +95,7 @@ func (s *Split) Run(d *customsv1.Document, id string) Splitting {
 		return Splitting{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: s.kind}}}
 	}
 	whole := d.ProtoReflect()
-	r := &splitter{split: s, headers: map[protoreflect.Message]protoreflect.Message{}}
+	r := &splitter{split: s, whole: whole, headers: map[protoreflect.Message]protoreflect.Message{}}
 	from := r.deal(whole)
 	if len(r.out.Faults) > 0 {
 		return r.out
@@ -163,6 +165,7 @@ func (s *Split) Merge(answers []*customsv1.Answer) *customsv1.Answer {
 
 type splitter struct {
 	split   *Split
+	whole   protoreflect.Message
 	headers map[protoreflect.Message]protoreflect.Message // elements without the list in them
 	out     Splitting
 }
@@ -172,6 +175,9 @@ func (r *splitter) deal(whole protoreflect.Message) []int {
 	s := r.split
 	total := r.count(0, whole)
 	from := []int{0}
+	if s.starts != nil {
+		return r.groups(whole)
+	}
 	if !s.whole {
 		for at := s.max; at < total; at += s.max {
 			from = append(from, at)
@@ -196,6 +202,37 @@ func (r *splitter) deal(whole protoreflect.Message) []int {
 			from, held = append(from, at), 0
 		}
 		at, held = at+n, held+n
+	}
+	walk(0, whole, "")
+	return from
+}
+
+// groups returns the position where each part begins if elements stay with the one that
+// begins their group. What stands before the first such one is of its group.
+func (r *splitter) groups(whole protoreflect.Message) []int {
+	s := r.split
+	root := whole.Interface().(*customsv1.Document)
+	from := []int{0}
+	at, begun := 0, 0
+	var walk func(level int, m protoreflect.Message, path string)
+	walk = func(level int, m protoreflect.Message, path string) {
+		for path, e := range s.lists[level].All(m, path) {
+			if level < len(s.lists)-1 {
+				walk(level+1, e, path)
+				continue
+			}
+			is, err := s.starts.Holds(e, root)
+			if err != nil {
+				r.fault(gateway.MapWhen, path, err.Error(), "")
+			}
+			if is {
+				if begun > 0 && begun%s.max == 0 {
+					from = append(from, at)
+				}
+				begun++
+			}
+			at++
+		}
 	}
 	walk(0, whole, "")
 	return from
@@ -310,7 +347,7 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 		r.set(row, m, row.fixed)
 	case partTotal:
 		if _, said := row.to.Get(m); said { // one that the whole does not say stays unsaid
-			r.set(row, m, cmp.Or(row.total.derive(m), "0"))
+			r.set(row, m, cmp.Or(row.total.derive(m, nil), "0"))
 		}
 	case partOrdinal:
 		for path, e := range row.list.All(m, "") {
@@ -321,7 +358,50 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 			}
 		}
 	case partKeep:
-		r.keep(row, i)
+		if row.holder != nil {
+			r.keepTexts(row, i)
+		} else {
+			r.keep(row, i)
+		}
+	}
+}
+
+// elsewhere returns the texts that the whole has where the row looks for them and a part
+// has not. A text that the whole has not there either belongs to every part.
+func (r *splitter) elsewhere(row *splitRow, part protoreflect.Message) map[string]bool {
+	out := map[string]bool{}
+	for _, in := range row.in {
+		for _, text := range in.AllTexts(r.whole, "") {
+			out[text] = true
+		}
+	}
+	for _, in := range row.in {
+		for _, text := range in.AllTexts(part, "") {
+			delete(out, text)
+		}
+	}
+	return out
+}
+
+// keepTexts leaves of every such list of texts those that the row wants in the part.
+func (r *splitter) keepTexts(row *splitRow, i int) {
+	m, paths := r.out.Parts[i].ProtoReflect(), r.out.from[i]
+	elsewhere := r.elsewhere(row, m)
+	for at, holder := range row.holder.All(m, "") {
+		texts := row.to.Texts(holder)
+		list := row.to.Instance(holder, at)
+		row.to.Clear(holder)
+		kept := 0
+		for j, text := range texts {
+			if elsewhere[text] {
+				continue
+			}
+			_ = row.to.AppendText(holder, text) // it was there
+			if from := r.out.Origin(i, element(list, j)); kept != j {
+				paths[element(list, kept)] = from
+			}
+			kept++
+		}
 	}
 }
 
@@ -331,17 +411,12 @@ func (r *splitter) keep(row *splitRow, i int) {
 	m := part.ProtoReflect()
 	var kept []protoreflect.Message
 	var from []string
-	named := map[string]bool{}
-	for _, in := range row.in {
-		for _, text := range in.AllTexts(m, "") {
-			named[text] = true
-		}
-	}
+	elsewhere := r.elsewhere(row, m)
 	for path, e := range row.to.All(m, "") {
 		var is bool
 		if row.by != nil {
 			text, _ := row.by.Get(e)
-			is = named[text]
+			is = !elsewhere[text]
 		} else {
 			var err error
 			if is, err = row.when.Holds(e, part); err != nil {

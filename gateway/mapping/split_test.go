@@ -92,6 +92,58 @@ func TestOneWaybillOnTwelveVehiclesIsFourNotices(t *testing.T) {
 	}
 }
 
+// Whatever order of vehicles comes, none is parted from the one that begins its group, and
+// what a list of texts names goes with the part that has it, or with all.
+func TestGroupsAreNotParted(t *testing.T) {
+	loaded := splitOf(t, strings.Replace(roadNotice, "max: 3}", `max: 1, starts: "role == 'TRACTOR'"}`, 1))
+	units := splitOf(t, strings.Replace(strings.Replace(roadNotice, "max: 3}", `max: 1, starts: "role == 'TRACTOR'"}`, 1), "only: first}", `only: first}
+  - {id: S03, to: loadUnits, when: "document.preArrivalNotice.transport.vehicles.exists(v, v.registration == id)"}
+  - {id: S04, to: consignments.items.loadUnits, in: [loadUnits.id]}`, 1))
+	rapid.Check(t, func(r *rapid.T) {
+		s := *loaded
+		s.max = rapid.IntRange(1, 3).Draw(r, "max")
+		roles := rapid.SliceOfN(rapid.SampledFrom([]customsv1.VehicleRole{customsv1.VehicleRole_TRACTOR, customsv1.VehicleRole_TRAILER, 0}), 1, 12).Draw(r, "roles")
+		n := &customsv1.PreArrivalNotice{Transport: &customsv1.Transport{}}
+		for i, role := range roles {
+			n.Transport.Vehicles = append(n.Transport.Vehicles, &customsv1.Vehicle{Role: role, Registration: fmt.Sprint("A", i)})
+		}
+		d := &customsv1.Document{Kind: &customsv1.Document_PreArrivalNotice{PreArrivalNotice: n}}
+		at, tractors := 0, 0
+		for i, part := range s.Run(d, "m").Parts {
+			begun := 0
+			for j, v := range part.GetPreArrivalNotice().Transport.Vehicles {
+				if v.Registration != fmt.Sprint("A", at) {
+					r.Fatalf("part %d: vehicle %d is %s, want A%d", i, j, v.Registration, at)
+				}
+				if v.Role == customsv1.VehicleRole_TRACTOR {
+					begun++
+				} else if i > 0 && j == 0 {
+					r.Fatalf("part %d begins with a vehicle that begins no group", i)
+				}
+				at++
+			}
+			if tractors += begun; begun > s.max {
+				r.Fatalf("part %d has %d groups", i, begun)
+			}
+		}
+		if at != len(roles) {
+			r.Fatalf("%d of %d vehicles are in a part", at, len(roles))
+		}
+	})
+	d := parse(t, `{"preArrivalNotice": {"transport": {"vehicles": [{"role": "TRACTOR", "registration": "A"}, {"role": "TRACTOR", "registration": "B"}]},
+	"loadUnits": [{"id": "A"}, {"id": "B"}], "consignments": [{"items": [{"loadUnits": ["A", "X", "B"]}]}]}}`)
+	got := units.Run(d, "m")
+	for i, want := range []string{"A X", "X B"} {
+		item := got.Parts[i].GetPreArrivalNotice().Consignments[0].Items[0]
+		if strings.Join(item.LoadUnits, " ") != want {
+			t.Errorf("part %d: %v, want %s", i, item.LoadUnits, want)
+		}
+	}
+	if at := got.Origin(1, "consignments[0].items[0].loadUnits[1]"); at != "consignments[0].items[0].loadUnits[2]" {
+		t.Errorf("B was %s", at)
+	}
+}
+
 // manifestOf returns a manifest of consignments with so many items each.
 func manifestOf(t testing.TB, items ...int) *customsv1.Document {
 	d := parse(t, `{"manifest": {"batch": "B7", "totals": {"items": "1", "grossMass": {"kilograms": "1"}}, "remarks": [{"language": "en", "value": "x"}],
@@ -254,7 +306,8 @@ rows:
 answers:
   - {outcome: refused, when: "results > 3", of: some}
 `, "split/other.v1.yaml": strings.Replace(checklist, "loadUnits, by", "consignments, by", 1) + "extra: 1\n",
-		"split/third.v1.yaml": "split: x/y\nversion: 1\ndocument: Letter\n"})
+		"split/third.v1.yaml":  "split: x/y\nversion: 1\ndocument: Letter\n",
+		"split/fourth.v1.yaml": "split: x/z\nversion: 1\ndocument: Manifest\nlimit: {list: consignments.items, max: 1, whole: true, starts: \"ucr > 3\"}\n"})
 	if err == nil {
 		t.Fatal("splits full of mistakes were loaded")
 	}
@@ -286,6 +339,8 @@ answers:
 		`split/other.v1.yaml:12: row S06: when or in for consignments, which the limit deals out`,
 		`split/other.v1.yaml:15: unknown key "extra"`,
 		`split/third.v1.yaml:3: unknown kind "Letter"`,
+		`split/fourth.v1.yaml:4: starts and whole, expected one`,
+		`split/fourth.v1.yaml:4: row limit: condition "ucr > 3"`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s: not said", want)

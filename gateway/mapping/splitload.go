@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,9 +23,10 @@ type splitFile struct {
 }
 
 type limitFile struct {
-	List  string `yaml:"list"`
-	Max   int    `yaml:"max"`
-	Whole bool   `yaml:"whole"`
+	List   string `yaml:"list"`
+	Max    int    `yaml:"max"`
+	Whole  bool   `yaml:"whole"`
+	Starts string `yaml:"starts"`
 }
 
 type splitRowFile struct {
@@ -59,7 +61,7 @@ type splitCompiler struct {
 
 func loadSplit(m *mistaken, raw []byte, env *expr.Env) *Split {
 	var f splitFile
-	if err := document.DecodeYAML(m.file, raw, &f); err != nil {
+	if err := m.read(raw, &f); err != nil {
 		if m.errs = append(m.errs, err); f.Split == "" {
 			return &Split{}
 		}
@@ -112,6 +114,12 @@ func (c *splitCompiler) limit(f limitFile) {
 	}
 	if f.Whole && len(c.split.lists) < 2 {
 		c.at("$.limit", "whole, and %s is in no other list, expected a list in a list", f.List)
+	}
+	if f.Starts != "" && len(c.split.lists) > 0 {
+		c.split.starts = c.condition("$.limit", "limit", c.split.lists[len(c.split.lists)-1], f.Starts)
+		if f.Whole {
+			c.at("$.limit", "starts and whole, expected one")
+		}
 	}
 }
 
@@ -203,8 +211,19 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 		}
 		r.last = f.Only == "last"
 	case partKeep:
+		for _, in := range f.In {
+			if p := path(in); p != nil && !p.Leaf() {
+				wrong("in %s, expected values", in)
+			} else if p != nil {
+				r.in = append(r.in, p)
+			}
+		}
+		if r.to.Leaf() && r.to.Repeated() && f.In != nil && f.By == "" {
+			r.holder, r.to = c.held(f.To)
+			break
+		}
 		if r.to.Leaf() || !r.to.Repeated() || strings.Count(r.to.String(), ".") > 0 {
-			wrong("when or in for %s, expected a list of messages of the document itself", f.To)
+			wrong("when or in for %s, expected a list of messages of the document itself, or in without by for a list of texts", f.To)
 			break
 		}
 		if lists := c.split.lists; len(lists) > 0 && lists[0].String() == r.to.String() {
@@ -219,13 +238,6 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 		if r.by, err = document.Compile(r.to.Descriptor(), f.By); err != nil || !r.by.Leaf() || r.by.Many() {
 			wrong("in by %q, expected a value of the elements of %s", f.By, f.To)
 		}
-		for _, in := range f.In {
-			if p := path(in); p != nil && !p.Leaf() {
-				wrong("in %s, expected values", in)
-			} else if p != nil {
-				r.in = append(r.in, p)
-			}
-		}
 	}
 	if f.By != "" && f.In == nil {
 		wrong("by without in, expected both")
@@ -234,6 +246,16 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 		wrong("from without use, expected it with use")
 	}
 	return r
+}
+
+// held cuts the path of a list of texts, which is right as a whole, into that of the
+// messages that hold it and the rest.
+func (c *splitCompiler) held(list string) (holder, rest *document.Path) {
+	steps := pathSteps(list)
+	last := len(steps) - 1
+	holder, _ = document.CompileFor(c.split.kind, cmp.Or(strings.Join(steps[:last], "."), "."))
+	rest, _ = document.Compile(holder.Descriptor(), steps[last])
+	return holder, rest
 }
 
 func (c *splitCompiler) condition(node, id string, of *document.Path, when string) *expr.Condition {

@@ -36,6 +36,8 @@ type source struct {
 	paths   func() map[string]int32
 	within  func() map[string]int32 // by a path without link: the first link below it
 	places  func() map[string]int32
+
+	withheld func() []Withheld
 }
 
 // record is a link before its texts are built.

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type value struct {
 	converts  bool
 	max       int
 	truncates bool
+	like      *regexp.Regexp // the whole text in XML; nil for any
 }
 
 // encode appends the XML texts of a canonical text to into.
@@ -54,6 +56,9 @@ func (v *value) encode(into []string, text string, on time.Time) (texts []string
 		if !writable(t) {
 			return nil, "", &gateway.Fault{Code: gateway.MapControlCharacter, Severity: gateway.Error, Value: strconv.Quote(gateway.Clip(given))}
 		}
+		if v.like != nil && !v.like.MatchString(t) {
+			return nil, "", notConverted(unlikely(v.like), given)
+		}
 		if v.max == 0 || len(t) <= v.max || utf8.RuneCountInString(t) <= v.max {
 			continue
 		}
@@ -70,6 +75,9 @@ func (v *value) encode(into []string, text string, on time.Time) (texts []string
 func (v *value) decode(texts []string, before string, on time.Time) (text, listRow string, fault *gateway.Fault) {
 	text = texts[0]
 	given := text
+	if v.like != nil && !v.like.MatchString(text) {
+		return "", "", notConverted(unlikely(v.like), given)
+	}
 	if v.converts && v.codec.decode != nil {
 		var err error
 		if text, err = v.codec.decode(texts); err != nil {
@@ -108,6 +116,14 @@ func (v *value) decode(texts []string, before string, on time.Time) (text, listR
 	}
 	return text, "", nil
 }
+
+// unlikely is the error of a text that is not like an expression.
+func unlikely(like *regexp.Regexp) error {
+	return wrongForm(strings.TrimSuffix(strings.TrimPrefix(like.String(), wholly), ")$"))
+}
+
+// wholly begins an expression for a whole text.
+const wholly = "^(?:"
 
 // plainNumber takes from a number what XML Schema allows and plain notation does
 // not: a plus sign, zeros in front, a bare point.

@@ -50,14 +50,20 @@ type Record struct {
 	Received   time.Time         `json:"received"`
 	Expected   time.Time         `json:"expected,omitzero"` // when arrival is expected
 	At         time.Time         `json:"at,omitzero"`       // when it arrived, or was inspected
-	Facts      Facts             `json:"facts"`
+	// Conversation and Goods, the digest of the consignments, tell a part of a notice
+	// that repeats all its goods.
+	Conversation string         `json:"conversation,omitempty"`
+	Goods        gateway.Digest `json:"goods,omitzero"`
+	Facts        Facts          `json:"facts"`
 }
 
 // Origin says how a document came.
 type Origin struct {
-	Message  gateway.MessageID
-	Received time.Time
-	Expected time.Time // expected arrival from the message header; zero: the document's own
+	Message gateway.MessageID
+	// Conversation is what the parts of one notice have in common; empty if nothing has.
+	Conversation string
+	Received     time.Time
+	Expected     time.Time // expected arrival from the message header; zero: the document's own
 }
 
 // Attach returns m with d in it and its comparisons made anew. A message that is
@@ -137,6 +143,12 @@ func (m Movement) Identifiers() []Identifier {
 	return ids.list
 }
 
+// In reports whether m has a document of a conversation: the parts of one notice belong
+// to one movement, whatever else they may match.
+func (m Movement) In(conversation string) bool {
+	return conversation != "" && slices.ContainsFunc(m.records(), func(r Record) bool { return r.Conversation == conversation })
+}
+
 func (m *Movement) lists() []*[]Record {
 	return []*[]Record{&m.Announced, &m.Arrivals, &m.Inspections}
 }
@@ -200,7 +212,10 @@ func record(d *customsv1.Document, from Origin) Record {
 	r := Record{
 		Message: from.Message, Kind: document.Kind(d), DocumentID: e.GetDocumentId(),
 		Issued: instant(e.GetIssued()), Received: from.Received.UTC(), Expected: from.Expected.UTC(),
-		Facts: read(d, from.Message),
+		Conversation: from.Conversation, Facts: read(d, from.Message),
+	}
+	if r.Conversation != "" {
+		r.Goods = goods(d)
 	}
 	if slices.Contains(announcing, r.Kind) {
 		r.Facts.declared()
@@ -227,6 +242,17 @@ func record(d *customsv1.Document, from Origin) Record {
 		r.Expected = expected
 	}
 	return r
+}
+
+// goods is the digest of a document's consignments; zero if it has none.
+func goods(d *customsv1.Document) gateway.Digest {
+	b, ok := bodyOf(d).(interface {
+		GetConsignments() []*customsv1.Consignment
+	})
+	if !ok || len(b.GetConsignments()) == 0 {
+		return gateway.Digest{}
+	}
+	return document.Digest(&customsv1.Document{Kind: &customsv1.Document_Manifest{Manifest: &customsv1.Manifest{Consignments: b.GetConsignments()}}})
 }
 
 func instant(i *customsv1.Instant) time.Time {

@@ -236,6 +236,41 @@ func TestLateNoticeAmendmentAndCancellation(t *testing.T) {
 	}
 }
 
+// TestGoodsThatAPartRepeatsCountOnce: a notice split by its vehicles tells all its goods in
+// each part, one split by its lines tells them once; only the former does not add up.
+func TestGoodsThatAPartRepeatsCountOnce(t *testing.T) {
+	const goods = `"consignments":[{"transportDocument":{"id":"W1"},"totals":{"packages":"10"}}]`
+	const others = `"consignments":[{"transportDocument":{"id":"W1"},"totals":{"packages":"10"},"items":[{"ucr":"2"}]}]`
+	for name, tt := range map[string]struct {
+		conversations [2]string
+		second        string
+		found         string
+	}{
+		"parts that repeat their goods":        {[2]string{"c", "c"}, goods, "10"},
+		"parts that have their own goods":      {[2]string{"c", "c"}, others, "20"},
+		"two notices that say the same":        {[2]string{"c", "d"}, goods, "20"},
+		"notices from before there were parts": {[2]string{"", ""}, goods, "20"},
+	} {
+		m := Movement{ID: "v"}
+		for i, body := range []string{goods, tt.second} {
+			var err error
+			vehicle := fmt.Sprintf(`"transport":{"vehicles":[{"registration":"A%d"}]},`, i)
+			from := Origin{Message: gateway.MessageID(fmt.Sprint("m", i)), Conversation: tt.conversations[i], Received: noon}
+			if m, err = Attach(m, notice(t, vehicle+body), from, tolerances(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !m.In("c") && tt.conversations[0] == "c" || m.In("") || m.In("e") {
+			t.Errorf("%s: the movement does not know its conversations", name)
+		}
+		m = attach(t, m, tolerances(t), message{"m9", arrival(t, `"transport":{"vehicles":[{"registration":"A0"},{"registration":"A1"}]},
+			"consignments":[{"transportDocument":{"id":"W1"},"totals":{"packages":"`+tt.found+`"}}]`)})
+		if c := m.Comparisons[0]; c.Result != Agrees {
+			t.Errorf("%s: %v", name, codes(c.Discrepancies))
+		}
+	}
+}
+
 func TestInspectionExplainsASeal(t *testing.T) {
 	m := attach(t, Movement{ID: "v1"}, tolerances(t),
 		message{"m1", notice(t, `"loadUnits":[{"id":"CSQU3054383","seals":[{"id":"S1"}]}]`)},

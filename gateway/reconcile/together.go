@@ -28,10 +28,14 @@ func together(rs []Record) whole {
 	var w whole
 	for _, g := range groups {
 		var all Facts
-		for _, r := range g {
+		var goods []Record // those that tell of goods for the first time
+		for i, r := range g {
+			if !slices.ContainsFunc(g[:i], r.repeats) {
+				goods = append(goods, r)
+				all.Waybills = append(all.Waybills, r.Facts.Waybills...)
+			}
 			all.Vehicles = append(all.Vehicles, r.Facts.Vehicles...)
 			all.Units = append(all.Units, r.Facts.Units...)
-			all.Waybills = append(all.Waybills, r.Facts.Waybills...)
 			w.Empty = w.Empty || r.Facts.Empty
 			if w.Entry.Code == "" {
 				w.Entry = r.Facts.Entry
@@ -39,7 +43,7 @@ func together(rs []Record) whole {
 		}
 		sum := func(to *Quantity, of func(Record) Quantity) {
 			if to.Value == "" {
-				*to = total(g, of)
+				*to = total(goods, of)
 			}
 		}
 		sum(&w.GrossMass, func(r Record) Quantity { return r.Facts.GrossMass })
@@ -60,6 +64,12 @@ func together(rs []Record) whole {
 		}
 	}
 	return w
+}
+
+// repeats reports whether a record tells of the very goods that another of the same
+// conversation has told of: a notice that is split by its vehicles has them in each part.
+func (r Record) repeats(o Record) bool {
+	return r.Conversation != "" && r.Conversation == o.Conversation && !r.Goods.IsZero() && r.Goods == o.Goods
 }
 
 // hasGoods reports whether f speaks of any goods.

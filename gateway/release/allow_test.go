@@ -182,6 +182,26 @@ func TestGapsSayWhoGivesEveryValue(t *testing.T) {
 			t.Errorf("%s: %d lines for %d gaps", rt.Name, lines, len(gaps))
 		}
 	}
+	// A group that nothing demands makes its rows needed where it is, and one that the
+	// route always fills makes them needed always.
+	need := map[string]string{}
+	for _, route := range []string{"cn-ru-pre-arrival-notice", "cn-kz-pre-arrival-notice", "cn-mn-load-list"} {
+		rt, _ := routes.Route(route)
+		for _, g := range rt.Gaps(lib) {
+			need[route+" "+g.Row] = g.Need()
+			if g.Required && g.From == Nobody {
+				t.Errorf("%s: nobody gives %s", route, g.Target)
+			}
+		}
+	}
+	for row, want := range map[string]string{
+		"cn-ru-pre-arrival-notice R020": "yes", "cn-ru-pre-arrival-notice R030": "", "cn-ru-pre-arrival-notice R150": "if RegNumber is there",
+		"cn-kz-pre-arrival-notice R180": "if size(code) != 5", "cn-mn-load-list R290": "yes",
+	} {
+		if need[row] != want {
+			t.Errorf("%s: %q, want %q", row, need[row], want)
+		}
+	}
 	rt, _ := routes.Route("cn-ru-pre-arrival-notice")
 	of := make(map[string]Gap)
 	for _, g := range rt.Gaps(lib) {
@@ -198,9 +218,9 @@ func TestGapsSayWhoGivesEveryValue(t *testing.T) {
 		"/autop:BorderTransportDetails/autop:ContainerIndicator":                              {Gateway, "J1"},
 		"/autop:MainConsignmentDetails/autop:TotalAmount/RUScat_ru:Amount":                    {Nobody, "not released"},
 		"/autop:MainConsignmentDetails/autop:ConsignmentDetails/autop:DestinationCountryCode": {FromRoute, "S09"},
-		item + "/catpi_ru:GrossWeightQuantity":                                                {National, "cn/mt2401.v1 R470"},
+		item + "/catpi_ru:GrossWeightQuantity":                                                {National, "cn/mt2401.v2 R470"},
 		item + "/catpi_ru:NetWeightQuantity":                                                  {Nobody, "no national element"},
-		item + "/catpi_ru:GoodsDescription":                                                   {National, "cn/mt2401.v1 R420"},
+		item + "/catpi_ru:GoodsDescription":                                                   {National, "cn/mt2401.v2 R420"},
 	} {
 		if g := of[target]; g.From != want.from || !strings.Contains(g.Detail, want.detail) {
 			t.Errorf("%s: %+v, want %+v", target, g, want)
@@ -210,7 +230,7 @@ func TestGapsSayWhoGivesEveryValue(t *testing.T) {
 
 func TestPartsFindTheRouteOfTheirRecipe(t *testing.T) {
 	routes, _ := published(t)
-	for table, want := range map[string]int{"cn/mt2401.v1": 1, "": 1, "cn/mt1401.v1": 0} {
+	for table, want := range map[string]int{"cn/mt2401.v2": 1, "": 1, "cn/mt1401.v2": 0} {
 		found := routes.Find(Query{From: "CN", Office: "0603", Kind: "Manifest", Table: table, At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)})
 		if len(found) != want || want == 1 && found[0].Name != "cn-ru-pre-arrival-notice" {
 			t.Errorf("a manifest in %q finds %d routes, want %d", table, len(found), want)

@@ -27,7 +27,8 @@ const (
 type Gap struct {
 	Target   string
 	Row      string
-	Required bool // whenever the row's group is written
+	Required bool   // in every document
+	If       string // required if this is so: "RegNumber is there", a condition; "" if it is not, or always is
 	From     Origin
 	Detail   string // the source element and row, the supply, or why nobody gives it
 	Status   string // of a supply
@@ -52,16 +53,63 @@ func (rt *Route) Gaps(lib *mapping.Library) []Gap {
 	}
 	var gaps []Gap
 	rows := table.Rows()
+	byID := map[string]mapping.RowInfo{}
+	always := map[string]bool{} // groups that hold what the route or the gateway always gives
 	for i, row := range rows {
+		byID[row.ID] = row
 		group := i+1 < len(rows) && strings.HasPrefix(rows[i+1].Target, row.Target+"/")
 		if row.Direction == "decode" || row.Target == "" || row.From == "" && (group || row.Each != "" || row.With != "") {
 			continue
 		}
-		g := Gap{Target: row.Target, Row: row.ID, Required: row.Required}
+		g := Gap{Target: row.Target, Row: row.ID}
 		g.From, g.Detail, g.Status = s.of(row)
 		gaps = append(gaps, g)
+		if row.When == "" && row.From != "" && (g.From == FromRoute || g.From == Gateway && row.Default == "" && !derived(rt.Kind, row)) {
+			always[row.Inside] = true
+		}
+	}
+	for i := range gaps {
+		// The text of a group's own element is there when the group is.
+		if row := byID[gaps[i].Row]; row.Required && (row.Target != byID[row.Inside].Target || byID[row.Inside].Required) {
+			gaps[i].If = need(row, byID, always)
+			gaps[i].Required = gaps[i].If == ""
+		}
 	}
 	return gaps
+}
+
+// derived reports whether a row counts, which says nothing where there is nothing.
+func derived(kind string, row mapping.RowInfo) bool {
+	p, err := document.CompileFor(kind, row.From)
+	return err == nil && !p.Leaf() && len(row.Language) == 0
+}
+
+// need says when a required row is needed: a group that nothing demands makes its rows
+// needed only where it is there itself. "" is always.
+func need(row mapping.RowInfo, byID map[string]mapping.RowInfo, always map[string]bool) string {
+	var needs []string
+	if row.When != "" {
+		needs = append(needs, row.When)
+	}
+	for group := byID[row.Inside]; group.ID != ""; group = byID[group.Inside] {
+		if group.When != "" || !group.Required && !always[group.ID] {
+			name := group.Target[strings.LastIndexAny(group.Target, "/:")+1:]
+			needs = append([]string{name + " is there"}, needs...)
+			break
+		}
+	}
+	return strings.Join(needs, " and ")
+}
+
+// Need writes for people whether the value is required.
+func (g Gap) Need() string {
+	switch {
+	case g.Required:
+		return "yes"
+	case g.If != "":
+		return "if " + g.If
+	}
+	return ""
 }
 
 // Markdown renders gaps as a table for people.
@@ -69,11 +117,8 @@ func Markdown(gaps []Gap) string {
 	var b strings.Builder
 	b.WriteString("| row | target | required | from | detail | status |\n|---|---|---|---|---|---|\n")
 	for _, g := range gaps {
-		required := ""
-		if g.Required {
-			required = "yes"
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", g.Row, g.Target, required, g.From, strings.ReplaceAll(g.Detail, "|", `\|`), g.Status)
+		cell := func(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", g.Row, g.Target, cell(g.Need()), g.From, cell(g.Detail), g.Status)
 	}
 	return b.String()
 }
@@ -144,7 +189,7 @@ func (s sources) of(row mapping.RowInfo) (origin Origin, detail, status string) 
 	case row.From == "":
 		return Gateway, "position in the list", ""
 	}
-	if p, err := document.CompileFor(s.rt.Kind, row.From); err == nil && !p.Leaf() && len(row.Language) == 0 {
+	if derived(s.rt.Kind, row) {
 		return Gateway, "number of " + row.From, ""
 	}
 	if !s.rt.allowed.covers(plain(row.From)) {
@@ -183,12 +228,23 @@ func (s sources) supply(path string) (SupplyRow, bool) {
 			return row, true
 		}
 		for field := range row.Fields {
-			if leads(row.To+"."+field, path) || leads(path, row.To+"."+field) {
+			if given := row.To + "." + field; leads(given, path) || leads(path, given) || chooses(given, path) {
 				return row, true
 			}
 		}
 	}
 	return SupplyRow{}, false
+}
+
+// chooses reports whether a selector on the way of one path gives the value of another:
+// name[language=mn].value says name.language.
+func chooses(given, path string) bool {
+	for i, c := range given {
+		if field, _, ok := strings.Cut(given[i+1:], "="); c == '[' && ok && plain(given[:i])+"."+field == path {
+			return true
+		}
+	}
+	return false
 }
 
 // before returns where the recipe takes a path of the joined document from. The path

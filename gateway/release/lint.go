@@ -114,6 +114,13 @@ func (l *linter) tables(rt *Route, lib *mapping.Library) {
 			}
 		}
 	}
+	if rt.Split != "" {
+		if s, ok := lib.Split(rt.Split); !ok {
+			l.addf("split", "there is no split %s", rt.Split)
+		} else if s.Kind() != rt.Kind {
+			l.addf("split", "split %s divides %s, not %s", rt.Split, s.Kind(), rt.Kind)
+		}
+	}
 	for i, id := range rt.Sources {
 		key := fmt.Sprintf("sources[%d]", i)
 		if t, ok := lib.Table(id); !ok {

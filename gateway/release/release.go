@@ -89,6 +89,17 @@ func (rs *Routes) Only(names []string) (*Routes, error) {
 	return out, errors.Join(errs...)
 }
 
+// Serving returns the routes on which an own office sends at a time, in order of name.
+func (rs *Routes) Serving(own gateway.Administration, office string, at time.Time) []*Route {
+	var found []*Route
+	for _, rt := range rs.routes {
+		if rt.From == own && rt.serves(office) && rt.Valid.contains(at) {
+			found = append(found, rt)
+		}
+	}
+	return found
+}
+
 // Query asks which routes a document may take.
 type Query struct {
 	From   gateway.Administration
@@ -102,14 +113,9 @@ type Query struct {
 // Find returns the routes that a document may take, in order of name: as a whole,
 // or as a part of what the route's recipe joins.
 func (rs *Routes) Find(q Query) []*Route {
-	var found []*Route
-	for _, rt := range rs.routes {
-		if rt.From == q.From && rt.serves(q.Office) && rt.Valid.contains(q.At) &&
-			(len(q.To) == 0 || slices.Contains(q.To, rt.To)) && rt.takes(q.Kind, q.Table) {
-			found = append(found, rt)
-		}
-	}
-	return found
+	return slices.DeleteFunc(rs.Serving(q.From, q.Office, q.At), func(rt *Route) bool {
+		return len(q.To) > 0 && !slices.Contains(q.To, rt.To) || !rt.takes(q.Kind, q.Table)
+	})
 }
 
 // heading is one HS heading with its texts by language.

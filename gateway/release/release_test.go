@@ -75,6 +75,14 @@ allow:
   - language
 `
 
+const split = `split: xx/lines
+version: 1
+document: Manifest
+limit: {list: consignments.items, max: 14}
+rows: []
+answers: []
+`
+
 const headings = `list: hs
 version: 1
 source: made up
@@ -101,6 +109,7 @@ func world(t testing.TB, route string) (fstest.MapFS, *mapping.Library, *validat
 	fsys := fstest.MapFS{
 		"rules/none.v1.yaml":      {Data: []byte("rules: none\nversion: 1\nrows: []\n")},
 		"xx/notice.v1.yaml":       {Data: []byte(table)},
+		"split/lines.v1.yaml":     {Data: []byte(split)},
 		"routes/r.yaml":           {Data: []byte(route)},
 		"routes/headings/hs.yaml": {Data: []byte(headings)},
 	}
@@ -272,6 +281,7 @@ func TestLoadNamesEveryMistakeAndItsLine(t *testing.T) {
 	}{
 		"missing keys":       {[2]string{"purpose: risk analysis\n", ""}, []string{"routes/r.yaml:1: purpose is missing"}},
 		"several":            {[2]string{"lead: 2h\nvalidity: 72h\n", ""}, []string{"lead is missing", "validity is missing", "longer than nothing"}},
+		"cap":                {[2]string{"lead: 2h\n", "lead: 2h\ncap: 1GiB\n"}, []string{`size "1GiB": want 1MiB to 64MiB`}},
 		"nested key":         {[2]string{", goods: all", ""}, []string{":9: basis.scope.goods is missing"}},
 		"no basis":           {[2]string{"basis:\n  title: an agreement", "purposes: x\nbasis:\n  titel: an agreement"}, []string{`unknown key "titel"`, `unknown key "purposes"`}},
 		"status":             {[2]string{"status: demonstration\npurpose", "status: fine\npurpose"}, []string{`:10: basis.status "fine"`}},
@@ -281,6 +291,8 @@ func TestLoadNamesEveryMistakeAndItsLine(t *testing.T) {
 		"table":              {[2]string{"table: xx/notice.v1", "table: xx/notice.v2"}, []string{":14: there is no table xx/notice.v2"}},
 		"table's kind":       {[2]string{"kind: PreArrivalNotice", "kind: Manifest"}, []string{":14: table xx/notice.v1 takes PreArrivalNotice, not Manifest"}},
 		"recipe":             {[2]string{"sources: []", "sources: []\nrecipe: cn/x.v1"}, []string{":16: there is no recipe cn/x.v1", ":16: hold is missing"}},
+		"split":              {[2]string{"sources: []", "sources: []\nsplit: ru/x.v1"}, []string{":16: there is no split ru/x.v1"}},
+		"split's kind":       {[2]string{"sources: []", "sources: []\nsplit: xx/lines.v1"}, []string{":16: split xx/lines.v1 divides Manifest, not PreArrivalNotice"}},
 		"source":             {[2]string{"sources: []", "sources: [cn/x.v1]"}, []string{":15: there is no table cn/x.v1"}},
 		"path":               {[2]string{"  - batch\n", "  - bach\n"}, []string{`has no field "bach": nearest is batch`}},
 		"selector":           {[2]string{"  - declarant\n", "  - declarant.ids[scheme=INN]\n"}, []string{"released whole, without selector", "declarant.ids.value is supplied but not released"}},

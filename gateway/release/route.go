@@ -1,7 +1,10 @@
 package release
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -28,6 +31,9 @@ type Route struct {
 	// document is submitted whole. Hold is how long a part may wait for the others.
 	Recipe string        `yaml:"recipe"`
 	Hold   time.Duration `yaml:"hold"`
+	// Split is the id of the split that makes several documents of one for which the
+	// outbound format has no room; empty if there is none.
+	Split string `yaml:"split"`
 	// Sources are the ids of the national tables that the offices submit in.
 	Sources []string `yaml:"sources"`
 	// Moment is when the document leaves: OnComplete or GateOut.
@@ -36,6 +42,9 @@ type Route struct {
 	// before the arrival the notice is due; a late notice goes at once.
 	Crossing time.Duration `yaml:"crossing"`
 	Lead     time.Duration `yaml:"lead"`
+	// Cap is how large its documents may be where that is more than the gateway takes
+	// anyway.
+	Cap Size `yaml:"cap"`
 	// Validity is how long the message is worth delivering, Retention how long its
 	// payload is kept.
 	Validity  time.Duration         `yaml:"validity"`
@@ -50,6 +59,27 @@ type Route struct {
 	texts    []texter
 	takesAny []string // kinds that may be submitted
 	noPrices bool
+}
+
+// Size is a number of bytes, written in MiB: 32MiB.
+type Size int
+
+// maxSize is the greatest cap: a document takes some 25 times its size in memory.
+const maxSize = 64 << 20
+
+// UnmarshalYAML reads a size.
+func (s *Size) UnmarshalYAML(decode func(any) error) error {
+	var text string
+	if err := decode(&text); err != nil {
+		return err
+	}
+	digits, ok := strings.CutSuffix(text, "MiB")
+	n, err := strconv.Atoi(digits)
+	if !ok || err != nil || n < 1 || n > maxSize>>20 {
+		return fmt.Errorf("size %q: want 1MiB to %dMiB", text, maxSize>>20)
+	}
+	*s = Size(n << 20)
+	return nil
 }
 
 // The moments at which a document leaves.

@@ -19,6 +19,15 @@ type Limits struct {
 	Bytes, Depth, Attributes, AttributeLen, TextLen, Nodes, Namespaces int
 }
 
+// For returns the limits of a larger document: as many nodes a byte.
+func (l Limits) For(bytes int) Limits {
+	if bytes > l.Bytes {
+		l.Nodes = int(int64(l.Nodes) * int64(bytes) / int64(l.Bytes))
+		l.Bytes = bytes
+	}
+	return l
+}
+
 // DefaultLimits are the named defaults.
 var DefaultLimits = Limits{
 	Bytes: MaxBytes, Depth: MaxDepth, Attributes: MaxAttributes, AttributeLen: MaxAttributeLen,

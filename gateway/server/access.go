@@ -27,10 +27,11 @@ type Role string
 
 // The roles.
 const (
-	Post    Role = "post"    // a border post's system
-	System  Role = "system"  // the administration's own national system
-	Analyst Role = "analyst" // reads mappings and masked messages
-	Partner Role = "partner" // a partner's gateway
+	Post     Role = "post"     // a border post's system
+	System   Role = "system"   // the administration's own national system
+	Analyst  Role = "analyst"  // reads mappings and masked messages
+	Operator Role = "operator" // works what waits for a person, without payload
+	Partner  Role = "partner"  // a partner's gateway
 )
 
 // Roles are the roles with their rights. What is not here is denied.
@@ -43,8 +44,9 @@ var Roles = map[Role][]exchangev1.Right{
 		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_INBOX,
 		exchangev1.Right_READ_MOVEMENTS,
 	},
-	Analyst: {},
-	Partner: {exchangev1.Right_DELIVER},
+	Analyst:  {},
+	Operator: {exchangev1.Right_WORK_QUEUES},
+	Partner:  {exchangev1.Right_DELIVER},
 }
 
 // Caller binds a certificate's URI to one role and its offices. A partner's gateway

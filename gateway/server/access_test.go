@@ -55,8 +55,9 @@ func TestEveryCallEveryRole(t *testing.T) {
 			"Submit", "Check", "Withdraw", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
 			"InboxService/List", "InboxService/Get", "InboxService/Watch", "Acknowledge", "Find", "MovementService/Get",
 		},
-		Analyst: {},
-		Partner: {"Deliver"},
+		Analyst:  {},
+		Operator: {"Parked", "Decode"},
+		Partner:  {"Deliver"},
 	}
 	for role := range Roles {
 		if _, ok := may[role]; !ok {

@@ -21,6 +21,7 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.IDReuse:          codes.AlreadyExists,
 	gateway.AlreadyAnnounced: codes.AlreadyExists,
 	gateway.NotHeld:          codes.FailedPrecondition,
+	gateway.NotParked:        codes.FailedPrecondition,
 	gateway.TraceDiffers:     codes.FailedPrecondition,
 	gateway.TableMissing:     codes.FailedPrecondition,
 	gateway.NotOwnOffice:     codes.PermissionDenied,

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,6 +28,11 @@ func (s inbox) List(ctx context.Context, r *exchangev1.ListInboxRequest) (*excha
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
+	return presentInbox(ctx, msgs, size), nil
+}
+
+// presentInbox shows a page of messages, and where the next one begins.
+func presentInbox(ctx context.Context, msgs []store.Inbound, size int) *exchangev1.ListInboxResponse {
 	out := &exchangev1.ListInboxResponse{}
 	for _, m := range msgs {
 		out.Messages = append(out.Messages, presentInbound(ctx, m))
@@ -34,7 +40,7 @@ func (s inbox) List(ctx context.Context, r *exchangev1.ListInboxRequest) (*excha
 	if len(msgs) >= size {
 		out.NextPageToken = strconv.FormatInt(int64(msgs[len(msgs)-1].Commit), 10)
 	}
-	return out, nil
+	return out
 }
 
 // forms are the wire's forms and what they are of.
@@ -88,6 +94,52 @@ func (s inbox) Acknowledge(ctx context.Context, r *exchangev1.AcknowledgeRequest
 		return nil, s.refusal(ctx, err)
 	}
 	return presentInbound(ctx, in), nil
+}
+
+func (s inbox) Parked(ctx context.Context, r *exchangev1.ListParkedRequest) (*exchangev1.ListInboxResponse, error) {
+	size, after, err := page(r.PageSize, r.PageToken)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	msgs, err := s.flow.Store.Read().Parked(ctx, after, size)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return presentInbox(ctx, msgs, size), nil
+}
+
+func (s inbox) Decode(ctx context.Context, r *exchangev1.DecodeRequest) (*exchangev1.DecodeResponse, error) {
+	ids := make([]gateway.MessageID, len(r.MessageIds))
+	for i, id := range r.MessageIds {
+		ids[i] = gateway.MessageID(id)
+	}
+	msgs, err := s.flow.Decode(ctx, callerOf(ctx).flow(), ids...)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out := &exchangev1.DecodeResponse{}
+	for _, m := range msgs {
+		out.Messages = append(out.Messages, presentInbound(ctx, withoutPayload(m)))
+	}
+	return out, nil
+}
+
+// withheld stands for a value that an operator does not see.
+const withheld = "***"
+
+// withoutPayload takes the document's values out of the faults of a message that was
+// read. What names the format of one that was not is no value.
+func withoutPayload(m store.Inbound) store.Inbound {
+	if m.State == gateway.Parked {
+		return m
+	}
+	m.Faults = slices.Clone(m.Faults)
+	for i := range m.Faults {
+		if m.Faults[i].Value != "" {
+			m.Faults[i].Value = withheld
+		}
+	}
+	return m
 }
 
 func presentInbound(ctx context.Context, m store.Inbound) *exchangev1.InboxMessage {

@@ -39,7 +39,7 @@ func (s *Server) rest() (http.Handler, func(), error) {
 	conn, err := grpc.NewClient("passthrough:///"+inMemory,
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.pipe.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage+1<<20)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(s.maxMessage()+Envelope)))
 	if err != nil {
 		return nil, nil, fmt.Errorf("rest: %w", err)
 	}
@@ -84,7 +84,7 @@ func (s *Server) identified(next http.Handler) http.Handler {
 			writeStatus(w, status.Convert(status.Error(codes.Unauthenticated, err.Error())))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, MaxMessage*4/3) // content is base64 in JSON
+		r.Body = http.MaxBytesReader(w, r.Body, int64(s.maxMessage())*4/3) // content is base64 in JSON
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id.URI)))
 	})
 }

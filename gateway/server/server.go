@@ -27,8 +27,8 @@ import (
 
 // Limits of the doors; see each for why.
 const (
-	// MaxMessage is room for the greatest document and its envelope.
-	MaxMessage = 9 << 20
+	// Envelope is the room for what goes with a document.
+	Envelope = 1 << 20
 	// MaxStreams bounds the handlers that one connection can keep running.
 	MaxStreams = 64
 	// MaxHeaders bounds the header of a call or a request.
@@ -77,11 +77,14 @@ func New(o Options) *Server {
 	return s
 }
 
+// maxMessage is the room for the greatest document and its envelope.
+func (s *Server) maxMessage() int { return s.flow.Cap() + Envelope }
+
 // services is a gRPC server with every service on it.
 func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	g := grpc.NewServer(append(more,
 		grpc.UnaryInterceptor(s.access.unary), grpc.StreamInterceptor(s.access.stream),
-		grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage+1<<20),
+		grpc.MaxRecvMsgSize(s.maxMessage()), grpc.MaxSendMsgSize(s.maxMessage()+Envelope),
 		grpc.MaxConcurrentStreams(MaxStreams), grpc.MaxHeaderListSize(MaxHeaders), grpc.ConnectionTimeout(5*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 30 * time.Second}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{

@@ -195,6 +195,7 @@ func (s submissions) Explain(ctx context.Context, r *exchangev1.ExplainRequest) 
 		out.Origins = append(out.Origins, &exchangev1.Origin{
 			Target: o.Target, Value: o.Value, Row: o.Row, Mapping: o.Mapping, Path: o.Path, Provenance: o.Provenance,
 			Source: o.Source, SourceSubmission: o.SourceSubmission, SourceValue: o.SourceValue, ListRow: o.ListRow, Note: o.Note,
+			Part: int32(o.Part),
 		})
 	}
 	if r.Xpath != "" && len(out.Origins) == 0 {
@@ -203,7 +204,7 @@ func (s submissions) Explain(ctx context.Context, r *exchangev1.ExplainRequest) 
 	return out, nil
 }
 
-// present shows a submission with the message it became.
+// present shows a submission with the messages it became.
 func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1.Submission, error) {
 	out := &exchangev1.Submission{
 		SubmissionId: sub.ID, Office: sub.Office, Kind: sub.Kind, State: string(sub.State), StateReason: sub.Reason,
@@ -213,16 +214,55 @@ func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1
 	if sub.MessageID == "" {
 		return out, nil
 	}
-	m, err := s.flow.Store.Read().Message(ctx, sub.MessageID)
+	messages, err := s.flow.Store.Read().Messages(ctx, sub.MessageID)
 	if err != nil {
 		return nil, err
 	}
-	parts, err := s.flow.Store.Read().Joined(ctx, m.ID)
+	parts, err := s.flow.Store.Read().Joined(ctx, sub.MessageID)
 	if err != nil {
 		return nil, err
 	}
-	out.Message = presentMessage(m, parts)
+	for _, m := range messages {
+		out.Messages = append(out.Messages, presentMessage(m, parts))
+	}
+	out.Message = out.Messages[hindmost(messages)]
+	if len(messages) < 2 {
+		return out, nil
+	}
+	answer, answered, err := s.flow.OneAnswer(ctx, messages)
+	if err != nil {
+		return nil, err
+	}
+	if answer != nil {
+		out.Answer = presentAnswer(*answer)
+	}
+	for _, id := range answered {
+		out.Answered = append(out.Answered, string(id))
+	}
 	return out, nil
+}
+
+// hindmost is the message that most keeps a whole from being accepted: whoever looks at
+// one alone must not take a whole for accepted that is not.
+func hindmost(messages []store.Message) int {
+	at := 0
+	rank := func(m store.Message) int {
+		switch {
+		case m.State == gateway.Refused:
+			return 3
+		case m.State == gateway.Dead:
+			return 2
+		case !m.State.Final():
+			return 1
+		}
+		return 0
+	}
+	for i, m := range messages {
+		if rank(m) > rank(messages[at]) {
+			at = i
+		}
+	}
+	return at
 }
 
 func presentMessage(m store.Message, parts []store.Submission) *exchangev1.MessageStatus {
@@ -230,7 +270,10 @@ func presentMessage(m store.Message, parts []store.Submission) *exchangev1.Messa
 		MessageId: string(m.ID), Kind: m.Kind, Recipient: string(m.Recipient), State: string(m.State), StateReason: m.Reason,
 		Waiting: waiting(m), Created: stamp(m.Created), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
 		Attempts: int32(m.Attempts), PayloadDigest: m.PayloadDigest.String(), CanonicalDigest: m.CanonicalDigest.String(),
-		Mapping: m.Mapping, DocumentId: m.DocumentID,
+		Mapping: m.Mapping, DocumentId: m.DocumentID, Split: m.Split,
+	}
+	if m.Split != "" {
+		out.Part = int32(m.Part)
 	}
 	if !m.State.Final() {
 		out.NextAttempt = stamp(m.NextAttempt)
@@ -239,14 +282,18 @@ func presentMessage(m store.Message, parts []store.Submission) *exchangev1.Messa
 		out.Receipt = &exchangev1.SignedStatement{Header: m.Receipt.Header, Statement: m.Receipt.Statement, Signature: m.Receipt.Signature}
 	}
 	for _, a := range m.Answers {
-		out.Answers = append(out.Answers, &exchangev1.BusinessAnswer{
-			MessageId: string(a.MessageID), Status: a.Status, RegistrationNumber: a.Registration, Results: a.Results, Received: stamp(a.Received),
-		})
+		out.Answers = append(out.Answers, presentAnswer(a))
 	}
 	for _, p := range parts {
 		out.Parts = append(out.Parts, p.ID)
 	}
 	return out
+}
+
+func presentAnswer(a store.Answer) *exchangev1.BusinessAnswer {
+	return &exchangev1.BusinessAnswer{
+		MessageId: string(a.MessageID), Status: a.Status, RegistrationNumber: a.Registration, Results: a.Results, Received: stamp(a.Received),
+	}
 }
 
 // waiting says in words why a message has no verdict yet.

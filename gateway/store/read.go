@@ -43,7 +43,7 @@ func (r reader) HeldPast(ctx context.Context, at time.Time) ([]Submission, error
 	return list[Submission](ctx, r.q, "submission", "state = ? AND expires <> '' AND expires <= ?", gateway.Held, formatTime(at))
 }
 
-// Joined returns the submissions that went into a message, in order of their part.
+// Joined returns the submissions that went into a whole, in order of their part.
 func (r reader) Joined(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
 	return list[Submission](ctx, r.q, "submission", "message_id = ? ORDER BY part, id", id)
 }
@@ -52,7 +52,7 @@ func (r reader) Joined(ctx context.Context, id gateway.MessageID) ([]Submission,
 type SubmissionFilter struct {
 	Offices      []string // any of these
 	State        gateway.SubmissionState
-	MessageState gateway.MessageState
+	MessageState gateway.MessageState // of any of its messages
 	Kind, Batch  string
 	Since        time.Time
 	Before       gateway.Commit // changed before this commit
@@ -69,7 +69,7 @@ func (r reader) Submissions(ctx context.Context, f SubmissionFilter) ([]Submissi
 		add("state = ?", f.State)
 	}
 	if f.MessageState != "" {
-		add("message_id IN (SELECT id FROM message WHERE message.state = ?)", f.MessageState)
+		add("message_id IN (SELECT whole FROM message WHERE message.state = ?)", f.MessageState)
 	}
 	if f.Kind != "" {
 		add("kind = ?", f.Kind)
@@ -94,6 +94,16 @@ func (r reader) SubmissionsAfter(ctx context.Context, offices []string, after ga
 // Message returns one outgoing message.
 func (r reader) Message(ctx context.Context, id gateway.MessageID) (Message, error) {
 	return one[Message](ctx, r.q, "message", "id = ?", id)
+}
+
+// Messages returns the messages of a whole, of which there is at least one, in order of
+// their part.
+func (r reader) Messages(ctx context.Context, whole gateway.MessageID) ([]Message, error) {
+	ms, err := list[Message](ctx, r.q, "message", "whole = ? ORDER BY part", whole)
+	if err == nil && len(ms) == 0 {
+		err = ErrNotFound
+	}
+	return ms, err
 }
 
 // MessageByDocument returns the outgoing message that carried a document.
@@ -154,6 +164,11 @@ func (r reader) Inbox(ctx context.Context, f InboxFilter) ([]Inbound, error) {
 		where += " AND acknowledged_by = ''"
 	}
 	return page[Inbound](ctx, r.q, "inbox", where, args, oldestFirst, f.Limit)
+}
+
+// Parked lists messages from partners that wait for a table, in order of commit.
+func (r reader) Parked(ctx context.Context, after gateway.Commit, limit int) ([]Inbound, error) {
+	return page[Inbound](ctx, r.q, "inbox", "state = ? AND commit_no > ?", []any{gateway.Parked, after}, oldestFirst, limit)
 }
 
 // Movement returns one movement.

@@ -46,6 +46,7 @@ func TestNothingIsFoundInAnEmptyStore(t *testing.T) {
 		"arrival":             second(r.Arrival(ctx, DoorSubmit, "0603", "x")),
 		"submission":          second(r.Submission(ctx, "0603", "x")),
 		"message":             second(r.Message(ctx, "x")),
+		"messages":            second(r.Messages(ctx, "x")),
 		"message by document": second(r.MessageByDocument(ctx, "x", "RU")),
 		"announced":           second(r.Announced(ctx, "x", "x")),
 		"inbound":             second(r.Inbound(ctx, "x")),
@@ -109,6 +110,29 @@ func TestJoinedPartsStandInOrderOfTheirPart(t *testing.T) {
 		do(t, s, func(tx *Tx) error { return tx.PutSubmission(sub) })
 	}
 	want(t, "joined", []string{"2", "1"}, submissionIDs(must(s.Read().Joined(t.Context(), "m"))(t)))
+}
+
+func TestMessagesOfAWholeStandInOrderAndTouchTheirSubmission(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	do(t, s, func(tx *Tx) error {
+		return errors.Join(
+			tx.PutSubmission(Submission{Office: "0603", ID: "1", State: gateway.Sent, MessageID: "m"}),
+			tx.PutMessage(Message{ID: "a", Whole: "m", Part: 2, State: gateway.Queued}),
+			tx.PutMessage(Message{ID: "m", Whole: "m", Part: 1, State: gateway.Queued}),
+			tx.PutMessage(Message{ID: "other", State: gateway.Queued}))
+	})
+	want(t, "messages", []string{"m", "a"}, messageIDs(must(s.Read().Messages(ctx, "m"))(t)))
+	want(t, "messages of a whole of one part", []string{"other"}, messageIDs(must(s.Read().Messages(ctx, "other"))(t)))
+	no := do(t, s, func(tx *Tx) error {
+		return tx.PutMessage(Message{ID: "a", Whole: "m", Part: 2, State: gateway.Refused})
+	})
+	if sub := must(s.Read().Submission(ctx, "0603", "1"))(t); sub.Commit != no {
+		t.Errorf("the submission changed at %d, its second message at %d", sub.Commit, no)
+	}
+	for _, state := range []gateway.MessageState{gateway.Queued, gateway.Refused} {
+		f := SubmissionFilter{Offices: []string{"0603"}, MessageState: state, Limit: 10}
+		want(t, "with a message "+string(state), []string{"1"}, submissionIDs(must(s.Read().Submissions(ctx, f))(t)))
+	}
 }
 
 func TestSubmissionFilters(t *testing.T) {
@@ -257,6 +281,17 @@ func TestDueKeepsTheOrderOfAChain(t *testing.T) {
 	put(Message{ID: "x2", Chain: "x", State: gateway.Queued, NextAttempt: now, Sequence: 9},
 		Message{ID: "x1", Chain: "x", State: gateway.Queued, NextAttempt: now, Sequence: 9})
 	want(t, "of one commit", []string{"amended", "x1"}, due())
+}
+
+func TestParkedMessagesAreListedUntilTheyAreJudged(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	for _, m := range []Inbound{{ID: "2", State: gateway.Parked}, {ID: "1", State: gateway.Parked}, {ID: "3", State: gateway.Accepted}, {ID: "4", State: gateway.Parked}} {
+		do(t, s, func(tx *Tx) error { return tx.PutInbound(m) })
+	}
+	do(t, s, func(tx *Tx) error { return tx.PutInbound(Inbound{ID: "1", State: gateway.Refused}) })
+	want(t, "parked", []string{"2", "4"}, inboundIDs(must(s.Read().Parked(ctx, 0, 10))(t)))
+	want(t, "parked after the first", []string{"4"}, inboundIDs(must(s.Read().Parked(ctx, 1, 10))(t)))
+	want(t, "the first page", []string{"2"}, inboundIDs(must(s.Read().Parked(ctx, 0, 1))(t)))
 }
 
 func TestInboxListsWhatWasAccepted(t *testing.T) {

@@ -90,6 +90,9 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 		if m.Commit = no; m.Sequence == 0 {
 			m.Sequence = no
 		}
+		if m.Whole == "" {
+			m.Whole, m.Part = m.ID, 1
+		}
 	})
 	roundTrip(t, (*Tx).PutInbound, func(r Reader, in Inbound) (Inbound, error) {
 		return r.Inbound(ctx, in.ID)

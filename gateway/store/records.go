@@ -56,7 +56,7 @@ type Submission struct {
 	JoinKey    string                  `db:"join_key"`
 	WaitsFor   []string                `db:"waits_for"`
 	Expires    time.Time               `db:"expires"`
-	MessageID  gateway.MessageID       `db:"message_id"`
+	MessageID  gateway.MessageID       `db:"message_id"` // the whole that it became or was joined into
 	Faults     gateway.Faults          `db:"faults"`
 	Canonical  []byte                  `db:"canonical"`
 	Commit     gateway.Commit          `db:"commit_no"`
@@ -92,6 +92,9 @@ type Message struct {
 	LastError       string                 `db:"last_error"`
 	Receipt         *Statement             `db:"receipt"`
 	Answers         []Answer               `db:"answers"`
+	Whole           gateway.MessageID      `db:"whole"` // the first message made of the same submissions; its own id if it is the only one
+	Part            int                    `db:"part"`  // which of them it is, from 1
+	Split           string                 `db:"split"` // id of the split that made them several; empty if it is the only one
 	Commit          gateway.Commit         `db:"commit_no"`
 }
 
@@ -125,6 +128,7 @@ type Inbound struct {
 	AcknowledgedBy  string                 `db:"acknowledged_by"`
 	AcknowledgedAt  time.Time              `db:"acknowledged_at"`
 	MovementID      gateway.MovementID     `db:"movement_id"`
+	Conversation    string                 `db:"conversation"`
 	Commit          gateway.Commit         `db:"commit_no"`
 }
 

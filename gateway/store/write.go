@@ -45,10 +45,13 @@ func (t *Tx) PutMessage(m Message) error {
 	if m.Sequence == 0 {
 		m.Sequence = t.Commit
 	}
+	if m.Whole == "" {
+		m.Whole, m.Part = m.ID, 1
+	}
 	if err := put(t.tx, "message", &m); err != nil {
 		return err
 	}
-	if _, err := t.tx.Exec(`UPDATE submission SET commit_no = ? WHERE message_id = ?`, t.Commit, m.ID); err != nil {
+	if _, err := t.tx.Exec(`UPDATE submission SET commit_no = ? WHERE message_id = ?`, t.Commit, m.Whole); err != nil {
 		return fmt.Errorf("touch submissions: %w", err)
 	}
 	return nil

@@ -44,6 +44,8 @@ const (
 	Right_READ_MOVEMENTS Right = 5
 	// Record what is seen at the border, at one's own office.
 	Right_RECORD_ARRIVAL Right = 6
+	// See and work what waits for an operator, without payload.
+	Right_WORK_QUEUES Right = 7
 )
 
 // Enum value maps for Right.
@@ -56,6 +58,7 @@ var (
 		4: "DELIVER",
 		5: "READ_MOVEMENTS",
 		6: "RECORD_ARRIVAL",
+		7: "WORK_QUEUES",
 	}
 	Right_value = map[string]int32{
 		"RIGHT_UNSPECIFIED": 0,
@@ -65,6 +68,7 @@ var (
 		"DELIVER":           4,
 		"READ_MOVEMENTS":    5,
 		"RECORD_ARRIVAL":    6,
+		"WORK_QUEUES":       7,
 	}
 )
 
@@ -751,9 +755,10 @@ func (x *ExplainRequest) GetXpath() string {
 }
 
 type ExplainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
-	Origins       []*Origin              `protobuf:"bytes,2,rep,name=origins,proto3" json:"origins,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of several messages, the first.
+	MessageId     string    `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Origins       []*Origin `protobuf:"bytes,2,rep,name=origins,proto3" json:"origins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -820,8 +825,10 @@ type Origin struct {
 	SourceSubmission string `protobuf:"bytes,8,opt,name=source_submission,json=sourceSubmission,proto3" json:"source_submission,omitempty"`
 	SourceValue      string `protobuf:"bytes,9,opt,name=source_value,json=sourceValue,proto3" json:"source_value,omitempty"`
 	// Code list row that translated it, as list@version:source->target.
-	ListRow       string `protobuf:"bytes,10,opt,name=list_row,json=listRow,proto3" json:"list_row,omitempty"`
-	Note          string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
+	ListRow string `protobuf:"bytes,10,opt,name=list_row,json=listRow,proto3" json:"list_row,omitempty"`
+	Note    string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
+	// Which of several messages has the value, from 1; 0 if there is only one.
+	Part          int32 `protobuf:"varint,12,opt,name=part,proto3" json:"part,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -933,6 +940,13 @@ func (x *Origin) GetNote() string {
 	return ""
 }
 
+func (x *Origin) GetPart() int32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
 // Submission is what became of what an office sent.
 type Submission struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
@@ -949,10 +963,18 @@ type Submission struct {
 	WaitsFor []string               `protobuf:"bytes,9,rep,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"`
 	JoinKey  string                 `protobuf:"bytes,10,opt,name=join_key,json=joinKey,proto3" json:"join_key,omitempty"`
 	Expires  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expires,proto3" json:"expires,omitempty"`
-	// The message it became or was joined into.
-	Message       *MessageStatus `protobuf:"bytes,12,opt,name=message,proto3" json:"message,omitempty"`
-	Faults        []*Fault       `protobuf:"bytes,13,rep,name=faults,proto3" json:"faults,omitempty"`
-	Commit        int64          `protobuf:"varint,14,opt,name=commit,proto3" json:"commit,omitempty"`
+	// The message it became or was joined into. Of several, the one that most keeps the
+	// whole from being accepted: one refused, else dead, else under way; else the first.
+	Message *MessageStatus `protobuf:"bytes,12,opt,name=message,proto3" json:"message,omitempty"`
+	Faults  []*Fault       `protobuf:"bytes,13,rep,name=faults,proto3" json:"faults,omitempty"`
+	Commit  int64          `protobuf:"varint,14,opt,name=commit,proto3" json:"commit,omitempty"`
+	// Every message it became, in order: several where the partner's format has no room
+	// for everything in one.
+	Messages []*MessageStatus `protobuf:"bytes,15,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Of several: what their answers come to as one, absent until they do, and the ids of
+	// those that are answered.
+	Answer        *BusinessAnswer `protobuf:"bytes,16,opt,name=answer,proto3" json:"answer,omitempty"`
+	Answered      []string        `protobuf:"bytes,17,rep,name=answered,proto3" json:"answered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1085,6 +1107,27 @@ func (x *Submission) GetCommit() int64 {
 	return 0
 }
 
+func (x *Submission) GetMessages() []*MessageStatus {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *Submission) GetAnswer() *BusinessAnswer {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *Submission) GetAnswered() []string {
+	if x != nil {
+		return x.Answered
+	}
+	return nil
+}
+
 // MessageStatus is where a message to a partner stands.
 type MessageStatus struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -1108,9 +1151,14 @@ type MessageStatus struct {
 	// The partner's last signed receipt: header, statement and signature, as received.
 	Receipt *SignedStatement `protobuf:"bytes,15,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	// The partner's own answer (registered, refused ...), a field beside the state.
-	Answers       []*BusinessAnswer `protobuf:"bytes,16,rep,name=answers,proto3" json:"answers,omitempty"`
-	Parts         []string          `protobuf:"bytes,17,rep,name=parts,proto3" json:"parts,omitempty"`
-	DocumentId    string            `protobuf:"bytes,18,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
+	Answers []*BusinessAnswer `protobuf:"bytes,16,rep,name=answers,proto3" json:"answers,omitempty"`
+	// Ids of the submissions it was made from.
+	Parts      []string `protobuf:"bytes,17,rep,name=parts,proto3" json:"parts,omitempty"`
+	DocumentId string   `protobuf:"bytes,18,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
+	// Which of several messages it is, from 1, and the split that made them several; 0
+	// and empty if it is the only one.
+	Part          int32  `protobuf:"varint,19,opt,name=part,proto3" json:"part,omitempty"`
+	Split         string `protobuf:"bytes,20,opt,name=split,proto3" json:"split,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1271,9 +1319,24 @@ func (x *MessageStatus) GetDocumentId() string {
 	return ""
 }
 
+func (x *MessageStatus) GetPart() int32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *MessageStatus) GetSplit() string {
+	if x != nil {
+		return x.Split
+	}
+	return ""
+}
+
 // BusinessAnswer is what the partner administration decided on the document.
 type BusinessAnswer struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The message it came in; empty for one that several answers come to.
 	MessageId          string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
 	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	RegistrationNumber string                 `protobuf:"bytes,3,opt,name=registration_number,json=registrationNumber,proto3" json:"registration_number,omitempty"`
@@ -1745,6 +1808,149 @@ func (x *AcknowledgeRequest) GetMessageId() string {
 	return ""
 }
 
+type ListParkedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PageSize      int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListParkedRequest) Reset() {
+	*x = ListParkedRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListParkedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListParkedRequest) ProtoMessage() {}
+
+func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
+func (*ListParkedRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListParkedRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListParkedRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type DecodeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids of parked messages; none: all that are parked.
+	MessageIds    []string `protobuf:"bytes,1,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecodeRequest) Reset() {
+	*x = DecodeRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecodeRequest) ProtoMessage() {}
+
+func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
+func (*DecodeRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *DecodeRequest) GetMessageIds() []string {
+	if x != nil {
+		return x.MessageIds
+	}
+	return nil
+}
+
+type DecodeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each message as it now stands: accepted, refused, or parked still. Values of
+	// documents are left out of the faults.
+	Messages      []*InboxMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecodeResponse) Reset() {
+	*x = DecodeResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecodeResponse) ProtoMessage() {}
+
+func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
+func (*DecodeResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *DecodeResponse) GetMessages() []*InboxMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
 type InboxMessage struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	MessageId  string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
@@ -1776,7 +1982,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1788,7 +1994,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1801,7 +2007,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -1949,7 +2155,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1961,7 +2167,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1974,7 +2180,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -2007,7 +2213,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2225,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2238,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -2054,7 +2260,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2066,7 +2272,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2079,7 +2285,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -2113,7 +2319,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2125,7 +2331,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2138,7 +2344,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -2164,7 +2370,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2382,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2395,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -2211,7 +2417,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2223,7 +2429,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2236,7 +2442,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -2277,7 +2483,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2289,7 +2495,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2302,7 +2508,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -2400,7 +2606,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2618,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2631,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Identifier) GetKind() string {
@@ -2458,7 +2664,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +2676,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +2689,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -2541,7 +2747,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2553,7 +2759,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2566,7 +2772,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -2715,7 +2921,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0fExplainResponse\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12-\n" +
-	"\aorigins\x18\x02 \x03(\v2\x13.exchange.v1.OriginR\aorigins\"\xad\x02\n" +
+	"\aorigins\x18\x02 \x03(\v2\x13.exchange.v1.OriginR\aorigins\"\xc1\x02\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x10\n" +
@@ -2730,7 +2936,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\fsource_value\x18\t \x01(\tR\vsourceValue\x12\x19\n" +
 	"\blist_row\x18\n" +
 	" \x01(\tR\alistRow\x12\x12\n" +
-	"\x04note\x18\v \x01(\tR\x04note\"\xe4\x03\n" +
+	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
+	"\x04part\x18\f \x01(\x05R\x04part\"\xed\x04\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -2747,7 +2954,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\aexpires\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x124\n" +
 	"\amessage\x18\f \x01(\v2\x1a.exchange.v1.MessageStatusR\amessage\x12*\n" +
 	"\x06faults\x18\r \x03(\v2\x12.exchange.v1.FaultR\x06faults\x12\x16\n" +
-	"\x06commit\x18\x0e \x01(\x03R\x06commit\"\xb6\x05\n" +
+	"\x06commit\x18\x0e \x01(\x03R\x06commit\x126\n" +
+	"\bmessages\x18\x0f \x03(\v2\x1a.exchange.v1.MessageStatusR\bmessages\x123\n" +
+	"\x06answer\x18\x10 \x01(\v2\x1b.exchange.v1.BusinessAnswerR\x06answer\x12\x1a\n" +
+	"\banswered\x18\x11 \x03(\tR\banswered\"\xe0\x05\n" +
 	"\rMessageStatus\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -2769,7 +2979,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\aanswers\x18\x10 \x03(\v2\x1b.exchange.v1.BusinessAnswerR\aanswers\x12\x14\n" +
 	"\x05parts\x18\x11 \x03(\tR\x05parts\x12\x1f\n" +
 	"\vdocument_id\x18\x12 \x01(\tR\n" +
-	"documentId\"\xca\x01\n" +
+	"documentId\x12\x12\n" +
+	"\x04part\x18\x13 \x01(\x05R\x04part\x12\x14\n" +
+	"\x05split\x18\x14 \x01(\tR\x05split\"\xca\x01\n" +
 	"\x0eBusinessAnswer\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
@@ -2813,7 +3025,16 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04form\x18\x02 \x01(\x0e2\x11.exchange.v1.FormR\x04form\"3\n" +
 	"\x12AcknowledgeRequest\x12\x1d\n" +
 	"\n" +
-	"message_id\x18\x01 \x01(\tR\tmessageId\"\x88\x05\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\"O\n" +
+	"\x11ListParkedRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"0\n" +
+	"\rDecodeRequest\x12\x1f\n" +
+	"\vmessage_ids\x18\x01 \x03(\tR\n" +
+	"messageIds\"G\n" +
+	"\x0eDecodeResponse\x125\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\"\x88\x05\n" +
 	"\fInboxMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -2900,7 +3121,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"difference\x12\x1a\n" +
 	"\bseverity\x18\n" +
 	" \x01(\tR\bseverity\x12\x18\n" +
-	"\amessage\x18\v \x01(\tR\amessage*\x85\x01\n" +
+	"\amessage\x18\v \x01(\tR\amessage*\x96\x01\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -2910,7 +3131,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"READ_INBOX\x10\x03\x12\v\n" +
 	"\aDELIVER\x10\x04\x12\x12\n" +
 	"\x0eREAD_MOVEMENTS\x10\x05\x12\x12\n" +
-	"\x0eRECORD_ARRIVAL\x10\x06*N\n" +
+	"\x0eRECORD_ARRIVAL\x10\x06\x12\x0f\n" +
+	"\vWORK_QUEUES\x10\a*N\n" +
 	"\x04Form\x12\x14\n" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCANONICAL\x10\x01\x12\x0f\n" +
@@ -2923,12 +3145,14 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x03Get\x12!.exchange.v1.GetSubmissionRequest\x1a\x17.exchange.v1.Submission\"+\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/v1/submissions/{submission_id}\x12n\n" +
 	"\x04List\x12#.exchange.v1.ListSubmissionsRequest\x1a$.exchange.v1.ListSubmissionsResponse\"\x1b\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/submissions\x12e\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1c.exchange.v1.SubmissionEvent\"!\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/submissions:watch0\x01\x12}\n" +
-	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation2\xac\x03\n" +
+	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation2\xf8\x04\n" +
 	"\fInboxService\x12\\\n" +
 	"\x04List\x12\x1d.exchange.v1.ListInboxRequest\x1a\x1e.exchange.v1.ListInboxResponse\"\x15\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\v\x12\t/v1/inbox\x12b\n" +
 	"\x03Get\x12\x1c.exchange.v1.GetInboxRequest\x1a\x19.exchange.v1.InboxMessage\"\"\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/inbox/{message_id}\x12\\\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x19.exchange.v1.InboxMessage\"\x1b\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/inbox:watch0\x01\x12|\n" +
-	"\vAcknowledge\x12\x1f.exchange.v1.AcknowledgeRequest\x1a\x19.exchange.v1.InboxMessage\"1\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/inbox/{message_id}:acknowledge2Y\n" +
+	"\vAcknowledge\x12\x1f.exchange.v1.AcknowledgeRequest\x1a\x19.exchange.v1.InboxMessage\"1\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/inbox/{message_id}:acknowledge\x12f\n" +
+	"\x06Parked\x12\x1e.exchange.v1.ListParkedRequest\x1a\x1e.exchange.v1.ListInboxResponse\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/inbox:parked\x12b\n" +
+	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2Y\n" +
 	"\vPeerService\x12J\n" +
 	"\aDeliver\x12\x1b.exchange.v1.DeliverRequest\x1a\x1c.exchange.v1.DeliverResponse\"\x04\xf0\xbb\x18\x042\xcb\x02\n" +
 	"\x0fMovementService\x12h\n" +
@@ -2950,7 +3174,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
@@ -2975,88 +3199,98 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*ListInboxResponse)(nil),          // 20: exchange.v1.ListInboxResponse
 	(*GetInboxRequest)(nil),            // 21: exchange.v1.GetInboxRequest
 	(*AcknowledgeRequest)(nil),         // 22: exchange.v1.AcknowledgeRequest
-	(*InboxMessage)(nil),               // 23: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 24: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 25: exchange.v1.DeliverResponse
-	(*FindMovementsRequest)(nil),       // 26: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 27: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 28: exchange.v1.GetMovementRequest
-	(*RecordArrivalRequest)(nil),       // 29: exchange.v1.RecordArrivalRequest
-	(*Movement)(nil),                   // 30: exchange.v1.Movement
-	(*Identifier)(nil),                 // 31: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 32: exchange.v1.Comparison
-	(*Discrepancy)(nil),                // 33: exchange.v1.Discrepancy
-	nil,                                // 34: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 35: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 36: google.protobuf.MethodOptions
+	(*ListParkedRequest)(nil),          // 23: exchange.v1.ListParkedRequest
+	(*DecodeRequest)(nil),              // 24: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 25: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 26: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 27: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 28: exchange.v1.DeliverResponse
+	(*FindMovementsRequest)(nil),       // 29: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 30: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 31: exchange.v1.GetMovementRequest
+	(*RecordArrivalRequest)(nil),       // 32: exchange.v1.RecordArrivalRequest
+	(*Movement)(nil),                   // 33: exchange.v1.Movement
+	(*Identifier)(nil),                 // 34: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 35: exchange.v1.Comparison
+	(*Discrepancy)(nil),                // 36: exchange.v1.Discrepancy
+	nil,                                // 37: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 38: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 39: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	18, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	35, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	38, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	14, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	14, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	13, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	35, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	35, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	38, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	38, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	15, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	18, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	35, // 9: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	35, // 10: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	35, // 11: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	17, // 12: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	16, // 13: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	35, // 14: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	34, // 15: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	23, // 16: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	1,  // 17: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	35, // 18: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	35, // 19: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	18, // 20: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	17, // 21: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	30, // 22: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	35, // 23: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	35, // 24: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	31, // 25: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	32, // 26: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	35, // 27: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	33, // 28: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	36, // 29: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 30: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 31: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 32: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 33: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 34: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 35: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 36: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 37: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	19, // 38: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	21, // 39: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 40: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	22, // 41: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	24, // 42: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	26, // 43: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	28, // 44: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	29, // 45: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 46: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 47: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 48: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 49: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 50: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 51: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 52: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	20, // 53: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	23, // 54: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	23, // 55: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	23, // 56: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	25, // 57: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	27, // 58: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	30, // 59: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	30, // 60: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	46, // [46:61] is the sub-list for method output_type
-	31, // [31:46] is the sub-list for method input_type
-	30, // [30:31] is the sub-list for extension type_name
-	29, // [29:30] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	15, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	16, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	38, // 11: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	38, // 12: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	38, // 13: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	17, // 14: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	16, // 15: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	38, // 16: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	37, // 17: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	26, // 18: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	1,  // 19: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	26, // 20: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	38, // 21: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	38, // 22: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	18, // 23: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	17, // 24: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	33, // 25: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	38, // 26: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	38, // 27: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	34, // 28: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	35, // 29: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	38, // 30: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	36, // 31: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	39, // 32: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 33: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 34: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 35: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 36: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 37: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	7,  // 38: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	9,  // 39: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	11, // 40: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	19, // 41: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	21, // 42: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	9,  // 43: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	22, // 44: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	23, // 45: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	24, // 46: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	27, // 47: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	29, // 48: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	31, // 49: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	32, // 50: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	14, // 51: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 52: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	14, // 53: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	14, // 54: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	8,  // 55: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	10, // 56: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	12, // 57: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	20, // 58: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	26, // 59: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	26, // 60: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	26, // 61: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	20, // 62: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListInboxResponse
+	25, // 63: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	28, // 64: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	30, // 65: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	33, // 66: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	33, // 67: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	51, // [51:68] is the sub-list for method output_type
+	34, // [34:51] is the sub-list for method input_type
+	33, // [33:34] is the sub-list for extension type_name
+	32, // [32:33] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -3070,7 +3304,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   33,
+			NumMessages:   36,
 			NumExtensions: 1,
 			NumServices:   4,
 		},

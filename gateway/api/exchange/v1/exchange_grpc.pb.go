@@ -380,6 +380,8 @@ const (
 	InboxService_Get_FullMethodName         = "/exchange.v1.InboxService/Get"
 	InboxService_Watch_FullMethodName       = "/exchange.v1.InboxService/Watch"
 	InboxService_Acknowledge_FullMethodName = "/exchange.v1.InboxService/Acknowledge"
+	InboxService_Parked_FullMethodName      = "/exchange.v1.InboxService/Parked"
+	InboxService_Decode_FullMethodName      = "/exchange.v1.InboxService/Decode"
 )
 
 // InboxServiceClient is the client API for InboxService service.
@@ -394,6 +396,12 @@ type InboxServiceClient interface {
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[InboxMessage], error)
 	// Acknowledge notes that the administration's system has taken a message.
 	Acknowledge(ctx context.Context, in *AcknowledgeRequest, opts ...grpc.CallOption) (*InboxMessage, error)
+	// Parked lists the messages that no table can read, oldest first, each with the
+	// fault that says why.
+	Parked(ctx context.Context, in *ListParkedRequest, opts ...grpc.CallOption) (*ListInboxResponse, error)
+	// Decode judges parked messages again, by the tables that are loaded now and valid on
+	// the day each was received. Their senders get the new verdict when they ask again.
+	Decode(ctx context.Context, in *DecodeRequest, opts ...grpc.CallOption) (*DecodeResponse, error)
 }
 
 type inboxServiceClient struct {
@@ -453,6 +461,26 @@ func (c *inboxServiceClient) Acknowledge(ctx context.Context, in *AcknowledgeReq
 	return out, nil
 }
 
+func (c *inboxServiceClient) Parked(ctx context.Context, in *ListParkedRequest, opts ...grpc.CallOption) (*ListInboxResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListInboxResponse)
+	err := c.cc.Invoke(ctx, InboxService_Parked_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *inboxServiceClient) Decode(ctx context.Context, in *DecodeRequest, opts ...grpc.CallOption) (*DecodeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DecodeResponse)
+	err := c.cc.Invoke(ctx, InboxService_Decode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // InboxServiceServer is the server API for InboxService service.
 // All implementations must embed UnimplementedInboxServiceServer
 // for forward compatibility.
@@ -465,6 +493,12 @@ type InboxServiceServer interface {
 	Watch(*WatchRequest, grpc.ServerStreamingServer[InboxMessage]) error
 	// Acknowledge notes that the administration's system has taken a message.
 	Acknowledge(context.Context, *AcknowledgeRequest) (*InboxMessage, error)
+	// Parked lists the messages that no table can read, oldest first, each with the
+	// fault that says why.
+	Parked(context.Context, *ListParkedRequest) (*ListInboxResponse, error)
+	// Decode judges parked messages again, by the tables that are loaded now and valid on
+	// the day each was received. Their senders get the new verdict when they ask again.
+	Decode(context.Context, *DecodeRequest) (*DecodeResponse, error)
 	mustEmbedUnimplementedInboxServiceServer()
 }
 
@@ -486,6 +520,12 @@ func (UnimplementedInboxServiceServer) Watch(*WatchRequest, grpc.ServerStreaming
 }
 func (UnimplementedInboxServiceServer) Acknowledge(context.Context, *AcknowledgeRequest) (*InboxMessage, error) {
 	return nil, status.Error(codes.Unimplemented, "method Acknowledge not implemented")
+}
+func (UnimplementedInboxServiceServer) Parked(context.Context, *ListParkedRequest) (*ListInboxResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Parked not implemented")
+}
+func (UnimplementedInboxServiceServer) Decode(context.Context, *DecodeRequest) (*DecodeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Decode not implemented")
 }
 func (UnimplementedInboxServiceServer) mustEmbedUnimplementedInboxServiceServer() {}
 func (UnimplementedInboxServiceServer) testEmbeddedByValue()                      {}
@@ -573,6 +613,42 @@ func _InboxService_Acknowledge_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InboxService_Parked_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListParkedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InboxServiceServer).Parked(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InboxService_Parked_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InboxServiceServer).Parked(ctx, req.(*ListParkedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _InboxService_Decode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DecodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InboxServiceServer).Decode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InboxService_Decode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InboxServiceServer).Decode(ctx, req.(*DecodeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // InboxService_ServiceDesc is the grpc.ServiceDesc for InboxService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -591,6 +667,14 @@ var InboxService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Acknowledge",
 			Handler:    _InboxService_Acknowledge_Handler,
+		},
+		{
+			MethodName: "Parked",
+			Handler:    _InboxService_Parked_Handler,
+		},
+		{
+			MethodName: "Decode",
+			Handler:    _InboxService_Decode_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,245 @@
+package mapping
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+)
+
+// rowExampleFile is an example of a value row as it is written.
+type rowExampleFile struct {
+	Canonical literal `yaml:"canonical"`
+	XML       pieces  `yaml:"xml"`
+	Direction string  `yaml:"direction"`
+}
+
+// samples are the examples of one row.
+type samples []rowExampleFile
+
+// pieces are the texts that a value is written as: one, or a list where it is split.
+type pieces struct {
+	texts []string
+	bad   bool
+}
+
+// UnmarshalYAML reads one text or a list of texts.
+func (p *pieces) UnmarshalYAML(decode func(any) error) error {
+	var v any
+	if err := decode(&v); err != nil {
+		return err
+	}
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	for _, v := range list {
+		text, ok := v.(string)
+		p.texts, p.bad = append(p.texts, text), p.bad || !ok || text == "" || !writable(text)
+	}
+	p.bad = p.bad || len(list) == 0
+	return nil
+}
+
+// exampleFile is an example of the whole table as it is written.
+type exampleFile struct {
+	Name      string         `yaml:"name"`
+	Rows      []string       `yaml:"rows"`
+	Canonical map[string]any `yaml:"canonical"`
+	XML       string         `yaml:"xml"`
+	Back      map[string]any `yaml:"back"`
+}
+
+// RowExample shows what one row does with a value: list, time, conversion and length,
+// not its condition and not what stands around it.
+type RowExample struct {
+	Line      int
+	Canonical string
+	XML       []string // several where the value is split
+	Direction string   // encode, decode, or "" for both
+}
+
+// String writes the example on one line.
+func (e RowExample) String() string {
+	arrow := map[string]string{"": "<->", "encode": "->", "decode": "<-"}[e.Direction]
+	return fmt.Sprintf("%s %s %s", e.Canonical, arrow, strings.Join(e.XML, " | "))
+}
+
+// TableExample is a canonical document, what the table writes for it, and what it reads
+// of that; without Back, the document itself.
+type TableExample struct {
+	Name                 string
+	Line                 int
+	Rows                 []string // that it shows
+	Canonical, XML, Back []byte
+}
+
+// Examples returns the documents that the table's file shows. A profile's table has
+// none: the base's are not its own.
+func (t *Table) Examples() []TableExample { return slices.Clone(t.examples) }
+
+// examples checks the form of a row's examples; Try holds the row to them.
+func (c *compiler) examples(r *row, files samples, node string) {
+	for i, f := range files {
+		at := fmt.Sprintf("%s.examples[%d]", node, i)
+		wrong := func(format string, args ...any) { c.row(at, r.info.ID, "example: "+format, args...) }
+		line := c.lines.Line(at)
+		text := f.Canonical.text
+		switch field := r.field(); {
+		case field == nil:
+			wrong("this row writes no value of its own, expected it on a value row")
+		case !f.Canonical.said || f.Canonical.bad || text == "":
+			wrong("canonical is no text, expected one in quotes")
+		case field.Check(text) != nil:
+			wrong("canonical %v", field.Check(text))
+		}
+		if f.XML.bad || f.XML.texts == nil {
+			wrong("xml is no text, expected one in quotes, or a list of them")
+		}
+		switch d := f.Direction; {
+		case d != "" && d != "encode" && d != "decode":
+			wrong("direction %q, expected encode or decode", d)
+		case d != "" && r.info.Direction != "" && d != r.info.Direction:
+			wrong("direction %s, expected %s as of the row", d, r.info.Direction)
+		case d == "decode" && r.half() > 0:
+			wrong("the row reads half of a value, expected direction: encode")
+		}
+		r.info.Examples = append(r.info.Examples, RowExample{line, text, f.XML.texts, f.Direction})
+	}
+}
+
+// field returns the canonical field whose value the row writes, nil if it writes none.
+func (r *row) field() *document.Field {
+	var field document.Field
+	switch {
+	case r.path == nil:
+		return nil
+	case r.job == countJob:
+		field.Type = document.Uint
+	case r.job != valueJob && r.job != sumJob:
+		return nil
+	case r.text != nil:
+		field = r.text.Field()
+	default:
+		field = r.path.Field()
+	}
+	return &field
+}
+
+// documents checks the form of a table's examples.
+func (c *compiler) documents(files []exampleFile) (out []TableExample) {
+	names := map[string]bool{}
+	for i, f := range files {
+		node := fmt.Sprintf("$.examples[%d]", i)
+		wrong := func(part, format string, args ...any) {
+			c.at(node+part, "example %s: %s", cmp.Or(f.Name, "without name"), fmt.Sprintf(format, args...))
+		}
+		if f.Name == "" || names[f.Name] {
+			wrong("", "name %q, expected one that is unique in the table", f.Name)
+		}
+		names[f.Name] = true
+		for j, id := range f.Rows {
+			if !c.ids[id] {
+				wrong(fmt.Sprintf(".rows[%d]", j), "no row %q, expected the id of a row", id)
+			}
+		}
+		e := TableExample{Name: f.Name, Line: c.lines.Line(node), Rows: f.Rows, XML: []byte(f.XML)}
+		e.Canonical = c.canonical(f.Canonical, node+".canonical", wrong)
+		if f.Back != nil {
+			e.Back = c.canonical(f.Back, node+".back", wrong)
+		}
+		if strings.TrimSpace(f.XML) == "" {
+			wrong("", "xml is missing, expected what the table writes")
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// canonical turns a document that is written as YAML into canonical JSON.
+func (c *compiler) canonical(tree map[string]any, node string, wrong func(part, format string, args ...any)) []byte {
+	part := node[strings.LastIndexByte(node, '.'):]
+	raw, err := json.Marshal(tree)
+	if err != nil || tree == nil {
+		wrong(part, "%s is no canonical document, expected its keys", part[1:])
+		return nil
+	}
+	p := document.Parse(raw)
+	for _, f := range p.Faults {
+		at := part
+		for _, step := range strings.Split(f.Location.Expr, "/")[1:] {
+			if areDigits(step) {
+				at += "[" + step + "]"
+			} else {
+				at += "." + step
+			}
+		}
+		wrong(at, "%v", f)
+	}
+	if kind := document.Kind(p.Document); len(p.Faults) == 0 && kind != c.table.kind {
+		wrong(part, "%s is a %s, expected a %s", part[1:], kind, c.table.kind)
+	}
+	return raw
+}
+
+// Trial is an example of a row, and what the row does otherwise; "" if nothing.
+type Trial struct {
+	Row     string
+	Example RowExample
+	Wrong   string
+}
+
+// Try holds every row to its examples. Codes are judged without a day.
+func (t *Table) Try() (out []Trial) {
+	for _, r := range t.rows {
+		for _, e := range r.info.Examples {
+			out = append(out, Trial{r.info.ID, e, r.try(e)})
+		}
+	}
+	return out
+}
+
+func (r *row) try(e RowExample) string {
+	written := strings.Join(e.XML, " | ")
+	if e.Direction != "decode" && !r.noEncode {
+		texts, _, fault := r.value.encode(nil, e.Canonical, time.Time{})
+		if wrong := compared("canonical", e.Canonical, "written", strings.Join(texts, " | "), written, fault); wrong != "" {
+			return wrong
+		}
+	}
+	if e.Direction == "encode" || r.noDecode || r.half() > 0 {
+		return ""
+	}
+	text, _, fault := r.value.decode(e.XML, "", time.Time{})
+	if fault == nil {
+		if err := r.field().Check(text); err != nil {
+			fault = notConverted(err, text)
+		}
+	}
+	if sameInstant(text, e.Canonical) {
+		text = e.Canonical
+	}
+	return compared("xml", written, "read", text, e.Canonical, fault)
+}
+
+// sameInstant reports whether two texts are one instant: it may come back in another zone.
+func sameInstant(a, b string) bool {
+	one, err := document.ParseInstant(a)
+	other, otherErr := document.ParseInstant(b)
+	return err == nil && otherErr == nil && one.Equal(other)
+}
+
+func compared(kind, from, done, got, want string, fault *gateway.Fault) string {
+	switch {
+	case fault != nil:
+		return fmt.Sprintf("%s %q is refused: %v", kind, from, *fault)
+	case got != want:
+		return fmt.Sprintf("%s %q is %s %q, expected %q", kind, from, done, got, want)
+	}
+	return ""
+}

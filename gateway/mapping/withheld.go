@@ -1,0 +1,57 @@
+package mapping
+
+import "sync"
+
+// Withheld is a value, message or list of the document that a row's condition kept from
+// being written there. Another row may have written it.
+type Withheld struct {
+	Path string // canonical instance path
+	Row  string // whose condition did not hold
+	When string
+}
+
+// Withheld returns what conditions kept from being written, in the order of the rows. A
+// trace of decode has none: decode never asks.
+func (t Trace) Withheld() []Withheld {
+	if t.s == nil || t.s.withheld == nil {
+		return nil
+	}
+	return t.s.withheld()
+}
+
+// withheld is one of those before its path is built: a row's value, or with no row the
+// context itself.
+type withheld struct {
+	when, of *row
+	context  *context
+}
+
+// withhold notes what is not written because a row's condition does not hold. A group
+// without a path of its own stands for the paths of its rows.
+func (e *encoder) withhold(when, of *row, at *context) {
+	switch {
+	case !e.tracing:
+	case of != nil && of.job == groupJob && of.path == nil:
+		for _, inner := range of.rows {
+			e.withhold(when, inner, at)
+		}
+	case of == nil || of.path != nil && of.job != countJob && of.job != sumJob:
+		e.withheld = append(e.withheld, withheld{when, of, at})
+	}
+}
+
+// withholds builds the paths, once a trace is asked for them.
+func (s *source) withholds(all []withheld) func() []Withheld {
+	return sync.OnceValue(func() []Withheld {
+		s.paths() // settles the contexts' own paths
+		out := make([]Withheld, len(all))
+		for i, w := range all {
+			path := w.context.instance()
+			if w.of != nil {
+				path = w.of.instance(w.context.out(w.of.reach), -1)
+			}
+			out[i] = Withheld{path, w.when.info.ID, w.when.info.When}
+		}
+		return out
+	})
+}

@@ -1,0 +1,78 @@
+package mappings_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+)
+
+// One waybill on four vehicles is four notices: each tractor with what it tows and the
+// containers on it. Their answers become one.
+func TestOneWaybillOnFourVehicles(t *testing.T) {
+	d := load(t)
+	s, ok := d.library.Split("ru/road-notice.v2")
+	if !ok {
+		t.Fatal("no split ru/road-notice.v2")
+	}
+	raw, err := os.ReadFile("testdata/split/convoy.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	convoy := document.Parse(raw).Document
+	got := s.Run(convoy, messageID)
+	if len(got.Faults) > 0 || len(got.Parts) != 4 {
+		t.Fatalf("%d parts, %v", len(got.Parts), lines(got.Faults))
+	}
+	notices := d.table(t, "ru/auto-preliminary.v1")
+	var vehicles, containers []string
+	for i, part := range got.Parts {
+		encoded, _, faults := notices.Encode(part, false)
+		if len(faults) > 0 {
+			t.Fatal(lines(faults))
+		}
+		compare(t, filepath.Join("testdata/split", fmt.Sprintf("convoy-%d.xml", i+1)), string(encoded.Bytes()))
+		back := d.read(t, notices, encoded.Bytes()).Document.GetPreArrivalNotice()
+		if id := back.GetConsignments()[0].GetTransportDocument().GetId(); id != "CN-RU-26-000123" {
+			t.Errorf("part %d is of waybill %q", i+1, id)
+		}
+		for j, v := range part.GetPreArrivalNotice().GetTransport().GetVehicles() {
+			vehicles = append(vehicles, v.GetRegistration())
+			whole := convoy.GetPreArrivalNotice().GetTransport().GetVehicles()
+			at, err := document.CompileFor("PreArrivalNotice", got.Origin(i, fmt.Sprintf("transport.vehicles[%d].registration", j)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.GetRegistration() != whole[len(vehicles)-1].GetRegistration() {
+				t.Errorf("vehicle %d is %s", len(vehicles), v.GetRegistration())
+			}
+			if was, _ := at.Get(convoy.ProtoReflect()); was != v.GetRegistration() {
+				t.Errorf("%s comes from %s, which is %s", v.GetRegistration(), at, was)
+			}
+		}
+		for _, u := range part.GetPreArrivalNotice().GetLoadUnits() {
+			containers = append(containers, fmt.Sprint(i+1, " ", u.GetId()))
+		}
+	}
+	if len(vehicles) != len(convoy.GetPreArrivalNotice().GetTransport().GetVehicles()) {
+		t.Errorf("vehicles %v", vehicles)
+	}
+	if diff := cmp.Diff([]string{"1 ABCU1234560", "2 ABCU1234576", "4 ABCU1234581"}, containers); diff != "" {
+		t.Errorf("containers (-want +got):\n%s", diff)
+	}
+
+	answer := golden{"ru/notif-pi-result.v1", "full"}.document(t, ".json").GetAnswer()
+	waiting := []*customsv1.Answer{answer, nil, answer, answer}
+	if a := s.Merge(waiting); a != nil {
+		t.Errorf("three answers of four make %v", a)
+	}
+	if a := s.Merge(slices.Repeat([]*customsv1.Answer{answer}, 4)); a.GetRegistration().GetNumber() != "000000123" {
+		t.Errorf("four registrations make %v", a)
+	}
+}
