@@ -166,5 +166,7 @@ const (
 	PartMissing           Code = "PART_MISSING"
 	MapKey                Code = "MAP_KEY"
 	MapReference          Code = "MAP_REFERENCE"
+	SplitRepeats          Code = "SPLIT_REPEATS"
+	SplitStart            Code = "SPLIT_START"
 	SplitWhole            Code = "SPLIT_WHOLE"
 )

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,10 @@ type Split struct {
 	rows               []*splitRow
 	outcomes           []outcome
 }
+
+// MaxRepeated is how many bytes of a document, in protobuf, its parts may repeat: a small
+// document of many parts must not become gigabytes.
+const MaxRepeated = 4 << 20
 
 // Splitting is the outcome of a split: the parts in order. A document within the
 // limit is its own only part, as it is.
@@ -105,13 +110,21 @@ func (s *Split) Run(d *customsv1.Document, id string) Splitting {
 	}
 	bare := document.Clone(d)
 	s.lists[0].Clear(bare.ProtoReflect())
+	if n := (len(from) - 1) * proto.Size(bare); n > MaxRepeated {
+		r.fault(gateway.SplitRepeats, s.lists[0].Instance(whole, ""), strconv.Itoa(n), strconv.Itoa(MaxRepeated))
+		return r.out
+	}
 	for range from {
 		r.out.Parts, r.out.from = append(r.out.Parts, document.Clone(bare)), append(r.out.from, map[string]string{})
 	}
 	c := cutter{splitter: r, from: from, parts: r.out.Parts, open: make([]opening, len(s.lists))}
 	c.cut(0, whole, "")
-	for i := range r.out.Parts {
-		for _, row := range s.rows {
+	for _, row := range s.rows {
+		if row.job == partKeep {
+			r.keep(row)
+			continue
+		}
+		for i := range r.out.Parts {
 			r.row(row, i, id)
 		}
 	}
@@ -173,27 +186,25 @@ type splitter struct {
 // deal returns the position, of all elements of the limited list, where each part begins.
 func (r *splitter) deal(whole protoreflect.Message) []int {
 	s := r.split
-	total := r.count(0, whole)
-	from := []int{0}
-	if s.starts != nil {
+	switch {
+	case s.starts != nil:
 		return r.groups(whole)
+	case s.whole:
+		return r.pieces(whole)
 	}
-	if !s.whole {
-		for at := s.max; at < total; at += s.max {
-			from = append(from, at)
-		}
-		return from
+	from := []int{0}
+	for at, total := s.max, r.count(0, whole); at < total; at += s.max {
+		from = append(from, at)
 	}
-	at, held := 0, 0
+	return from
+}
+
+// pieces deals elements out that stay together with those of the element around them.
+func (r *splitter) pieces(whole protoreflect.Message) []int {
+	s := r.split
+	from, at, held := []int{0}, 0, 0
 	above := len(s.lists) - 1
-	var walk func(level int, m protoreflect.Message, path string)
-	walk = func(level int, m protoreflect.Message, path string) {
-		if level < above {
-			for path, e := range s.lists[level].All(m, path) {
-				walk(level+1, e, path)
-			}
-			return
-		}
+	r.each(above-1, whole, func(path string, m protoreflect.Message) {
 		n := r.count(above, m)
 		if n > s.max {
 			r.fault(gateway.SplitWhole, path, strconv.Itoa(n), strconv.Itoa(s.max))
@@ -202,40 +213,48 @@ func (r *splitter) deal(whole protoreflect.Message) []int {
 			from, held = append(from, at), 0
 		}
 		at, held = at+n, held+n
-	}
-	walk(0, whole, "")
+	})
 	return from
 }
 
-// groups returns the position where each part begins if elements stay with the one that
-// begins their group. What stands before the first such one is of its group.
+// groups deals elements out that stay with the one that begins their group. Of several
+// groups nothing says which one an element before the first is of.
 func (r *splitter) groups(whole protoreflect.Message) []int {
 	s := r.split
-	root := whole.Interface().(*customsv1.Document)
-	from := []int{0}
-	at, begun := 0, 0
-	var walk func(level int, m protoreflect.Message, path string)
-	walk = func(level int, m protoreflect.Message, path string) {
-		for path, e := range s.lists[level].All(m, path) {
-			if level < len(s.lists)-1 {
-				walk(level+1, e, path)
-				continue
+	from, at, begun, stray := []int{0}, 0, 0, ""
+	r.each(len(s.lists)-1, whole, func(path string, m protoreflect.Message) {
+		is, err := s.starts.Holds(m, whole.Interface().(*customsv1.Document))
+		switch {
+		case err != nil:
+			r.fault(gateway.MapWhen, path, err.Error(), "")
+		case is && begun > 0 && begun%s.max == 0:
+			from = append(from, at)
+		case !is && at == 0:
+			stray = path
+		}
+		if at++; is {
+			begun++
+		}
+	})
+	if begun > 1 && stray != "" {
+		r.fault(gateway.SplitStart, stray, "", "")
+	}
+	return from
+}
+
+// each calls f for every element of a level's list, be it in elements of the lists before.
+func (r *splitter) each(level int, whole protoreflect.Message, f func(path string, m protoreflect.Message)) {
+	var walk func(at int, m protoreflect.Message, path string)
+	walk = func(at int, m protoreflect.Message, path string) {
+		for path, e := range r.split.lists[at].All(m, path) {
+			if at < level {
+				walk(at+1, e, path)
+			} else {
+				f(path, e)
 			}
-			is, err := s.starts.Holds(e, root)
-			if err != nil {
-				r.fault(gateway.MapWhen, path, err.Error(), "")
-			}
-			if is {
-				if begun > 0 && begun%s.max == 0 {
-					from = append(from, at)
-				}
-				begun++
-			}
-			at++
 		}
 	}
 	walk(0, whole, "")
-	return from
 }
 
 // count returns how many elements of the limited list a message at a level has.
@@ -344,7 +363,15 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 			r.set(row, m, is+row.mark+number)
 		}
 	case partConst:
-		r.set(row, m, row.fixed)
+		is, err := row.when == nil, error(nil)
+		if row.when != nil {
+			is, err = row.when.Holds(document.Body(r.out.Parts[i]), r.out.Parts[i])
+		}
+		if err != nil {
+			r.fault(gateway.MapWhen, row.to.Instance(m, ""), err.Error(), "")
+		} else if is {
+			r.set(row, m, row.fixed)
+		}
 	case partTotal:
 		if _, said := row.to.Get(m); said { // one that the whole does not say stays unsaid
 			r.set(row, m, cmp.Or(row.total.derive(m, nil), "0"))
@@ -357,13 +384,64 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 				_ = row.to.Set(e, strconv.Itoa(n+1)) // a number for a number
 			}
 		}
-	case partKeep:
-		if row.holder != nil {
-			r.keepTexts(row, i)
-		} else {
-			r.keep(row, i)
+	}
+}
+
+// keep leaves in every part what the row wants there of a list: elements, or texts of a
+// list that may stand in many places. What no part would have stays in all of them.
+func (r *splitter) keep(row *splitRow) {
+	wanted := make([]map[string]bool, len(r.out.Parts)) // by the place in the whole
+	somewhere := map[string]bool{}
+	for i := range r.out.Parts {
+		wanted[i] = r.wanted(row, i)
+		maps.Copy(somewhere, wanted[i])
+	}
+	for i, part := range r.out.Parts {
+		stays := func(list string, n int) bool {
+			origin := r.out.Origin(i, element(list, n))
+			return wanted[i][origin] || !somewhere[origin]
+		}
+		if row.holder == nil {
+			r.leave(row, i, part.ProtoReflect(), "", stays)
+			continue
+		}
+		for at, holder := range row.holder.All(part.ProtoReflect(), "") {
+			r.leave(row, i, holder, at, stays)
 		}
 	}
+}
+
+// wanted returns the places in the whole of what the row wants in a part.
+func (r *splitter) wanted(row *splitRow, i int) map[string]bool {
+	out, part := map[string]bool{}, r.out.Parts[i]
+	m := part.ProtoReflect()
+	elsewhere := r.elsewhere(row, m)
+	if row.holder != nil {
+		for at, holder := range row.holder.All(m, "") {
+			for path, text := range row.to.AllTexts(holder, at) {
+				if !elsewhere[text] {
+					out[r.out.Origin(i, path)] = true
+				}
+			}
+		}
+		return out
+	}
+	for path, e := range row.to.All(m, "") {
+		var is bool
+		if row.by != nil {
+			text, _ := row.by.Get(e)
+			is = !elsewhere[text]
+		} else {
+			var err error
+			if is, err = row.when.Holds(e, part); err != nil {
+				r.fault(gateway.MapWhen, path, err.Error(), "")
+			}
+		}
+		if is {
+			out[r.out.Origin(i, path)] = true
+		}
+	}
+	return out
 }
 
 // elsewhere returns the texts that the whole has where the row looks for them and a part
@@ -383,56 +461,46 @@ func (r *splitter) elsewhere(row *splitRow, part protoreflect.Message) map[strin
 	return out
 }
 
-// keepTexts leaves of every such list of texts those that the row wants in the part.
-func (r *splitter) keepTexts(row *splitRow, i int) {
-	m, paths := r.out.Parts[i].ProtoReflect(), r.out.from[i]
-	elsewhere := r.elsewhere(row, m)
-	for at, holder := range row.holder.All(m, "") {
-		texts := row.to.Texts(holder)
-		list := row.to.Instance(holder, at)
-		row.to.Clear(holder)
-		kept := 0
-		for j, text := range texts {
-			if elsewhere[text] {
-				continue
-			}
-			_ = row.to.AppendText(holder, text) // it was there
-			if from := r.out.Origin(i, element(list, j)); kept != j {
-				paths[element(list, kept)] = from
-			}
-			kept++
+// leave takes out of one list of a part what does not stay.
+func (r *splitter) leave(row *splitRow, i int, holder protoreflect.Message, at string, stays func(list string, n int) bool) {
+	list := row.to.Instance(holder, at)
+	elements, texts := row.to.List(holder), row.to.Texts(holder)
+	row.to.Clear(holder)
+	var kept []int
+	var from []string
+	for n := range max(len(elements), len(texts)) {
+		if !stays(list, n) {
+			continue
+		}
+		if kept, from = append(kept, n), append(from, r.out.Origin(i, element(list, n))); row.holder != nil {
+			_ = row.to.AppendText(holder, texts[n]) // it was there
+		} else {
+			proto.Merge(row.to.Append(holder).Interface(), elements[n].Interface())
 		}
 	}
+	renumber(r.out.from[i], list, kept, from)
 }
 
-// keep leaves of a list the elements that the row wants in the part.
-func (r *splitter) keep(row *splitRow, i int) {
-	part, paths := r.out.Parts[i], r.out.from[i]
-	m := part.ProtoReflect()
-	var kept []protoreflect.Message
-	var from []string
-	elsewhere := r.elsewhere(row, m)
-	for path, e := range row.to.All(m, "") {
-		var is bool
-		if row.by != nil {
-			text, _ := row.by.Get(e)
-			is = !elsewhere[text]
-		} else {
-			var err error
-			if is, err = row.when.Holds(e, part); err != nil {
-				r.fault(gateway.MapWhen, path, err.Error(), "")
-			}
+// renumber moves what is known of a list's elements to their new positions: kept are
+// their old ones, from their places in the whole.
+func renumber(paths map[string]string, list string, kept []int, from []string) {
+	moved := map[string]string{}
+	for path, origin := range paths {
+		rest, ok := strings.CutPrefix(path, list+"[")
+		if !ok {
+			continue
 		}
-		if is {
-			kept, from = append(kept, e), append(from, r.out.Origin(i, path))
+		delete(paths, path)
+		digits, inside, _ := strings.Cut(rest, "]")
+		old, _ := strconv.Atoi(digits)
+		if n := slices.Index(kept, old); n >= 0 && inside != "" {
+			moved[element(list, n)+inside] = origin
 		}
 	}
-	row.to.Clear(m)
-	for i, e := range kept {
-		proto.Merge(row.to.Append(m).Interface(), e.Interface())
-		at := element(row.to.Instance(m, ""), i)
-		if delete(paths, at); at != from[i] {
-			paths[at] = from[i]
+	maps.Copy(paths, moved)
+	for n, origin := range from {
+		if at := element(list, n); at != origin {
+			paths[at] = origin
 		}
 	}
 }

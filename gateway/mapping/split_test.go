@@ -98,7 +98,8 @@ func TestGroupsAreNotParted(t *testing.T) {
 	loaded := splitOf(t, strings.Replace(roadNotice, "max: 3}", `max: 1, starts: "role == 'TRACTOR'"}`, 1))
 	units := splitOf(t, strings.Replace(strings.Replace(roadNotice, "max: 3}", `max: 1, starts: "role == 'TRACTOR'"}`, 1), "only: first}", `only: first}
   - {id: S03, to: loadUnits, when: "document.preArrivalNotice.transport.vehicles.exists(v, v.registration == id)"}
-  - {id: S04, to: consignments.items.loadUnits, in: [loadUnits.id]}`, 1))
+  - {id: S04, to: consignments.items.loadUnits, in: [loadUnits.id]}
+  - {id: S05, to: transport.containerised, const: "false", when: "transport.vehicles.exists(v, v.registration == 'B')"}`, 1))
 	rapid.Check(t, func(r *rapid.T) {
 		s := *loaded
 		s.max = rapid.IntRange(1, 3).Draw(r, "max")
@@ -109,7 +110,20 @@ func TestGroupsAreNotParted(t *testing.T) {
 		}
 		d := &customsv1.Document{Kind: &customsv1.Document_PreArrivalNotice{PreArrivalNotice: n}}
 		at, tractors := 0, 0
-		for i, part := range s.Run(d, "m").Parts {
+		got := s.Run(d, "m")
+		begins := 0
+		for _, role := range roles {
+			if role == customsv1.VehicleRole_TRACTOR {
+				begins++
+			}
+		}
+		if begins > 1 && roles[0] != customsv1.VehicleRole_TRACTOR {
+			if len(got.Faults) != 1 || got.Faults[0].Code != gateway.SplitStart || !strings.HasPrefix(got.Faults[0].Path, "transport.vehicles[0]") {
+				r.Fatalf("vehicles before the first tractor: %v", said(got.Faults))
+			}
+			return
+		}
+		for i, part := range got.Parts {
 			begun := 0
 			for j, v := range part.GetPreArrivalNotice().Transport.Vehicles {
 				if v.Registration != fmt.Sprint("A", at) {
@@ -130,17 +144,66 @@ func TestGroupsAreNotParted(t *testing.T) {
 			r.Fatalf("%d of %d vehicles are in a part", at, len(roles))
 		}
 	})
-	d := parse(t, `{"preArrivalNotice": {"transport": {"vehicles": [{"role": "TRACTOR", "registration": "A"}, {"role": "TRACTOR", "registration": "B"}]},
-	"loadUnits": [{"id": "A"}, {"id": "B"}], "consignments": [{"items": [{"loadUnits": ["A", "X", "B"]}]}]}}`)
+	// C is of no vehicle of the convoy, X is described nowhere: both stay in every part.
+	d := parse(t, `{"preArrivalNotice": {"transport": {"containerised": true, "vehicles": [{"role": "TRACTOR", "registration": "A"}, {"role": "TRACTOR", "registration": "B"}]},
+	"loadUnits": [{"id": "A"}, {"id": "C", "seals": [{"id": "S"}]}, {"id": "B"}], "consignments": [{"items": [{"loadUnits": ["A", "X", "B", "C"]}]}]}}`)
 	got := units.Run(d, "m")
-	for i, want := range []string{"A X", "X B"} {
-		item := got.Parts[i].GetPreArrivalNotice().Consignments[0].Items[0]
-		if strings.Join(item.LoadUnits, " ") != want {
-			t.Errorf("part %d: %v, want %s", i, item.LoadUnits, want)
+	for i, want := range []string{"A C: A X C true", "C B: X B C false"} {
+		n := got.Parts[i].GetPreArrivalNotice()
+		have := n.LoadUnits[0].Id + " " + n.LoadUnits[1].Id + ": " + strings.Join(n.Consignments[0].Items[0].LoadUnits, " ") + fmt.Sprint(" ", n.Transport.GetContainerised())
+		if have != want {
+			t.Errorf("part %d: %s, want %s", i, have, want)
 		}
 	}
-	if at := got.Origin(1, "consignments[0].items[0].loadUnits[1]"); at != "consignments[0].items[0].loadUnits[2]" {
-		t.Errorf("B was %s", at)
+	for path, want := range map[string]string{
+		"consignments[0].items[0].loadUnits[1]": "consignments[0].items[0].loadUnits[2]", "consignments[0].items[0].loadUnits[0]": "consignments[0].items[0].loadUnits[1]",
+		"loadUnits[0].seals[0].id": "loadUnits[1].seals[0].id", "loadUnits[1].id": "loadUnits[2].id",
+	} {
+		if at := got.Origin(1, path); at != want {
+			t.Errorf("%s was %s, want %s", path, at, want)
+		}
+	}
+}
+
+// An element that moves takes what is known of its inside along.
+func TestOriginsMoveWithTheirElements(t *testing.T) {
+	s := splitOf(t, strings.Replace(roadNotice, "only: first}", `only: first}
+  - {id: S03, to: consignments.loadUnits, in: [transport.vehicles.registration]}
+  - {id: S04, to: loadUnits, when: "document.preArrivalNotice.transport.vehicles.exists(v, v.registration == id)"}
+  - {id: S05, to: consignments, when: "transportDocument.id == document.preArrivalNotice.transport.vehicles[0].registration"}`, 1))
+	s.max = 1
+	d := parse(t, `{"preArrivalNotice": {"transport": {"vehicles": [{"registration": "A"}, {"registration": "B"}]}, "loadUnits": [{"id": "A"}, {"id": "B"}],
+	"consignments": [{"transportDocument": {"id": "A"}, "loadUnits": ["B", "A"]}, {"transportDocument": {"id": "B"}, "loadUnits": ["A", "X", "B"]}]}}`)
+	got := s.Run(d, "m")
+	for i, want := range []string{"A", "X B"} {
+		units := got.Parts[i].GetPreArrivalNotice().Consignments[0].LoadUnits
+		if strings.Join(units, " ") != want {
+			t.Errorf("part %d holds %v, want %s", i, units, want)
+		}
+		for n, unit := range units {
+			at := got.Origin(i, fmt.Sprintf("consignments[0].loadUnits[%d]", n))
+			path, err := document.CompileFor("PreArrivalNotice", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if was, _ := path.Get(d.ProtoReflect()); was != unit {
+				t.Errorf("part %d: %s comes from %s, which is %q", i, unit, at, was)
+			}
+		}
+	}
+}
+
+// A small document of many parts is refused before it becomes gigabytes.
+func TestSplitRepeatsWithinReason(t *testing.T) {
+	n := &customsv1.PreArrivalNotice{Transport: &customsv1.Transport{}, Consignments: []*customsv1.Consignment{{Ucr: strings.Repeat("u", 35)}}}
+	for i := range 600 {
+		n.Transport.Vehicles = append(n.Transport.Vehicles, &customsv1.Vehicle{Registration: fmt.Sprint("A", i)})
+		n.Consignments = append(n.Consignments, &customsv1.Consignment{Ucr: strings.Repeat("u", 35)})
+	}
+	d := &customsv1.Document{Kind: &customsv1.Document_PreArrivalNotice{PreArrivalNotice: n}}
+	got := splitOf(t, roadNotice).Run(d, "m")
+	if len(got.Faults) != 1 || got.Faults[0].Code != gateway.SplitRepeats || got.Parts != nil {
+		t.Errorf("%v, %d parts", said(got.Faults), len(got.Parts))
 	}
 }
 

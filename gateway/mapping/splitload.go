@@ -153,7 +153,7 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 	say(f.Sum != "", partTotal)
 	say(f.Ordinal, partOrdinal)
 	say(f.Only != "", partOnly)
-	say(f.When != "", partKeep)
+	say(f.When != "" && !f.Const.said, partKeep)
 	say(f.In != nil, partKeep)
 	if said != 1 {
 		wrong("has %d of use, const, count, sum, ordinal, only, when and in, expected exactly one", said)
@@ -180,6 +180,10 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 	case partConst:
 		if err := r.to.Field().Check(f.Const.text); !leaf || err != nil || f.Const.bad {
 			wrong("const %q for %s, expected %s, in quotes", f.Const.text, f.To, r.to.Field().Expected())
+		}
+		if f.When != "" {
+			body, _ := document.CompileFor(c.split.kind, ".") // of a kind that there is
+			r.when = c.condition(node, f.ID, body, f.When)
 		}
 	case partTotal:
 		from := path(f.Count + f.Sum)

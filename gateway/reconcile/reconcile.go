@@ -244,7 +244,8 @@ func record(d *customsv1.Document, from Origin) Record {
 	return r
 }
 
-// goods is the digest of a document's consignments; zero if it has none.
+// goods is the digest of what a document says of its goods: its consignments, whatever
+// load units they are in; zero if it has none.
 func goods(d *customsv1.Document) gateway.Digest {
 	b, ok := bodyOf(d).(interface {
 		GetConsignments() []*customsv1.Consignment
@@ -252,7 +253,14 @@ func goods(d *customsv1.Document) gateway.Digest {
 	if !ok || len(b.GetConsignments()) == 0 {
 		return gateway.Digest{}
 	}
-	return document.Digest(&customsv1.Document{Kind: &customsv1.Document_Manifest{Manifest: &customsv1.Manifest{Consignments: b.GetConsignments()}}})
+	said := document.Clone(&customsv1.Document{Kind: &customsv1.Document_Manifest{Manifest: &customsv1.Manifest{Consignments: b.GetConsignments()}}})
+	for _, c := range said.GetManifest().Consignments {
+		c.LoadUnits = nil
+		for _, item := range c.Items {
+			item.LoadUnits = nil
+		}
+	}
+	return document.Digest(said)
 }
 
 func instant(i *customsv1.Instant) time.Time {

@@ -241,12 +241,14 @@ func TestLateNoticeAmendmentAndCancellation(t *testing.T) {
 func TestGoodsThatAPartRepeatsCountOnce(t *testing.T) {
 	const goods = `"consignments":[{"transportDocument":{"id":"W1"},"totals":{"packages":"10"}}]`
 	const others = `"consignments":[{"transportDocument":{"id":"W1"},"totals":{"packages":"10"},"items":[{"ucr":"2"}]}]`
+	const boxed = `"consignments":[{"transportDocument":{"id":"W1"},"totals":{"packages":"10"},"loadUnits":["CSQU3054383"]}]`
 	for name, tt := range map[string]struct {
 		conversations [2]string
 		second        string
 		found         string
 	}{
 		"parts that repeat their goods":        {[2]string{"c", "c"}, goods, "10"},
+		"parts in different containers":        {[2]string{"c", "c"}, boxed, "10"},
 		"parts that have their own goods":      {[2]string{"c", "c"}, others, "20"},
 		"two notices that say the same":        {[2]string{"c", "d"}, goods, "20"},
 		"notices from before there were parts": {[2]string{"", ""}, goods, "20"},
