@@ -32,10 +32,19 @@ func trucks(n int) string {
 }
 
 // convoy submits the manifest and the report of so many trucks, and returns the messages
-// they became.
+// they became. The waybill is in the containers of all of them.
 func (w *world) convoy(n int) []store.Message {
 	w.t.Helper()
-	w.submit("M1", "mt2401.xml")
+	manifest := string(w.content("mt2401.xml"))
+	const unit = "<ID>ABCU1234560</ID>"
+	var units []string
+	for i := 1; i <= n; i++ {
+		units = append(units, strings.Replace(unit, "0<", fmt.Sprint(i, "<"), 1))
+	}
+	manifest = strings.Replace(manifest, unit, strings.Join(units, "\n      </TransportEquipment>\n      <TransportEquipment>\n        "), 1)
+	if _, err := w.cn.Submit(w.t.Context(), post, flow.Submission{ID: "M1", MediaType: flow.XML, Content: []byte(manifest)}); err != nil {
+		w.t.Fatal(err)
+	}
 	s, err := w.cn.Submit(context.Background(), post, flow.Submission{ID: "V1", MediaType: flow.JSON, Content: []byte(trucks(n))})
 	if err != nil || s.State != gateway.Joined {
 		w.t.Fatalf("the parts are %s: %v %v", s.State, s.Faults, err)
