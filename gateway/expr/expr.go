@@ -4,7 +4,7 @@
 //
 // The fields of the message a condition stands on are variables by their JSON names;
 // this is the message itself and document the root. A field whose name is one of
-// CEL's reserved words, or this, document, now or it, is reached through this. Enums are
+// CEL's reserved words, or this, document, now, it or outer, is reached through this. Enums are
 // texts, "" when unset; unsigned numbers are int; Decimal and Date have their own
 // operators; Instant is a timestamp. has(this.x) asks whether x is set; reading an
 // unset Decimal, Date or Instant is an error.
@@ -52,6 +52,7 @@ type Env struct {
 type context struct {
 	message protoreflect.FullName
 	sees    more
+	outer   protoreflect.FullName // "" for none
 }
 
 // more is what a condition can see beside the document.
@@ -93,26 +94,36 @@ type Condition struct {
 // Condition compiles a condition on messages of one type. It does not know what time
 // it is: the same message always gives the same answer.
 func (e *Env) Condition(md protoreflect.MessageDescriptor, source string) (*Condition, error) {
-	return e.cached(md, source, nothing)
+	return e.cached(md, nil, source, nothing)
+}
+
+// Within compiles a condition on a message that is judged from another one, outer: an
+// element of a list from what stands around it.
+func (e *Env) Within(md, outer protoreflect.MessageDescriptor, source string) (*Condition, error) {
+	return e.cached(md, outer, source, nothing)
 }
 
 // OfText compiles a condition on one text of a list in a message of one type: it.
 func (e *Env) OfText(md protoreflect.MessageDescriptor, source string) (*Condition, error) {
-	return e.cached(md, source, aText)
+	return e.cached(md, nil, source, aText)
 }
 
 // Dated compiles a condition that may also read now, the instant it is judged at.
 func (e *Env) Dated(md protoreflect.MessageDescriptor, source string) (*Condition, error) {
-	return e.cached(md, source, anInstant)
+	return e.cached(md, nil, source, anInstant)
 }
 
 // cached compiles a condition once for each context.
-func (e *Env) cached(md protoreflect.MessageDescriptor, source string, sees more) (*Condition, error) {
-	key := compiledKey{context{md.FullName(), sees}, source}
+func (e *Env) cached(md, outer protoreflect.MessageDescriptor, source string, sees more) (*Condition, error) {
+	at := context{message: md.FullName(), sees: sees}
+	if outer != nil {
+		at.outer = outer.FullName()
+	}
+	key := compiledKey{at, source}
 	if c, ok := e.compiled.Load(key); ok {
 		return c.(*Condition), nil
 	}
-	c, err := e.compile(md, source, sees)
+	c, err := e.compile(md, outer, source, at)
 	if err == nil {
 		e.compiled.Store(key, c)
 	}
@@ -120,13 +131,15 @@ func (e *Env) cached(md protoreflect.MessageDescriptor, source string, sees more
 }
 
 // in returns the environment of a context.
-func (e *Env) in(md protoreflect.MessageDescriptor, sees more) (*cel.Env, error) {
-	key := context{md.FullName(), sees}
+func (e *Env) in(md, outer protoreflect.MessageDescriptor, key context) (*cel.Env, error) {
 	if env, ok := e.contexts.Load(key); ok {
 		return env.(*cel.Env), nil
 	}
 	options := []cel.EnvOption{cel.Variable("this", types.object(md))}
-	switch sees {
+	if outer != nil {
+		options = append(options, cel.Variable("outer", types.object(outer)))
+	}
+	switch key.sees {
 	case anInstant:
 		options = append(options, cel.Variable("now", cel.TimestampType))
 	case aText:
@@ -154,10 +167,10 @@ func visible(md protoreflect.MessageDescriptor) map[string]protoreflect.FieldDes
 	return fields
 }
 
-func (e *Env) compile(md protoreflect.MessageDescriptor, source string, sees more) (*Condition, error) {
+func (e *Env) compile(md, outer protoreflect.MessageDescriptor, source string, at context) (*Condition, error) {
 	c := &Condition{source: source, fields: visible(md)}
 	c.asks(md)
-	env, err := e.in(md, sees)
+	env, err := e.in(md, outer, at)
 	if err != nil {
 		return nil, fmt.Errorf("condition %q: %w", source, err)
 	}
@@ -171,7 +184,7 @@ func (e *Env) compile(md protoreflect.MessageDescriptor, source string, sees mor
 	if err := e.checkConstants(ast, md); err != nil {
 		return nil, fmt.Errorf("condition %q: %w", source, err)
 	}
-	cost, err := env.EstimateCost(ast, sizes{md})
+	cost, err := env.EstimateCost(ast, sizes{md, outer})
 	if err != nil {
 		return nil, fmt.Errorf("condition %q: %w", source, err)
 	}
@@ -218,6 +231,11 @@ func (c *Condition) HoldsOf(this protoreflect.Message, root *customsv1.Document,
 	return c.eval(&activation{condition: c, this: this, root: root, it: it})
 }
 
+// HoldsWithin is Holds for a condition that may read outer.
+func (c *Condition) HoldsWithin(this, outer protoreflect.Message, root *customsv1.Document) (bool, error) {
+	return c.eval(&activation{condition: c, this: this, outer: outer, root: root})
+}
+
 func (c *Condition) eval(a *activation) (bool, error) {
 	if c.asked != nil {
 		return a.this.Has(c.asked) != c.unset, nil
@@ -235,6 +253,7 @@ type activation struct {
 	root      *customsv1.Document
 	now       time.Time
 	it        string
+	outer     protoreflect.Message
 }
 
 // Parent says that there is no outer scope.
@@ -251,6 +270,8 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		return a.now, true
 	case "it":
 		return a.it, true
+	case "outer":
+		return &object{a.outer}, true
 	}
 	f, ok := a.condition.fields[name]
 	if !ok {
@@ -261,7 +282,7 @@ func (a *activation) ResolveName(name string) (any, bool) {
 
 // reserved are the names that cannot be variables of a message's fields.
 var reserved = []string{
-	"this", "document", "now", "it",
+	"this", "document", "now", "it", "outer",
 	"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",
 	"let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
 }

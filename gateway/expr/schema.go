@@ -234,7 +234,7 @@ func (o *object) Value() any { return o.Message }
 
 // sizes tells CEL how large the dictionary lets lists and texts be.
 type sizes struct {
-	this protoreflect.MessageDescriptor
+	this, outer protoreflect.MessageDescriptor
 }
 
 // EstimateSize follows a path of variables and fields to its dictionary entry.
@@ -267,6 +267,8 @@ func (s sizes) follow(path []string) (f protoreflect.FieldDescriptor, err error)
 		case name == "@items" || i == 0 && name == "this":
 		case i == 0 && name == "document":
 			md = rootDescriptor
+		case i == 0 && name == "outer":
+			md = s.outer
 		default:
 			if md == nil {
 				return nil, errors.New("no fields")

@@ -415,8 +415,8 @@ func pathSteps(path string) []string {
 }
 
 func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...any)) {
-	md := p.md
-	if r.job == groupJob && r.path != nil && !r.scalar && r.path.Descriptor() != nil {
+	md, inside := p.md, r.job == groupJob && r.path != nil && !r.scalar && r.path.Descriptor() != nil
+	if inside {
 		md = r.path.Descriptor()
 	}
 	if c.env == nil {
@@ -424,11 +424,15 @@ func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...
 		return
 	}
 	var err error
-	compile := c.env.Condition
-	if r.each && r.scalar {
-		compile = c.env.OfText
+	switch {
+	case r.each && r.scalar:
+		r.when, err = c.env.OfText(md, f.When)
+	case inside && strings.Contains(f.When, "outer"):
+		r.when, err = c.env.Within(md, p.md, f.When)
+	default:
+		r.when, err = c.env.Condition(md, f.When)
 	}
-	if r.when, err = compile(md, f.When); err != nil {
+	if err != nil {
 		wrong("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
 	}
 }

@@ -216,13 +216,13 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		}
 		return
 	case r.job == groupJob && r.path != nil:
-		e.with(r, from, s)
+		e.with(r, at, from, s)
 		return
 	case r.job == valueJob:
 		e.value(r, at, s)
 		return
 	}
-	if r.when != nil && !e.holds(r, at.m, at) {
+	if r.when != nil && !e.holds(r, at.m, at, at) {
 		e.withhold(r, r, at)
 		return
 	}
@@ -283,7 +283,8 @@ func (e *encoder) nested(r *row, at *context, s *scope) {
 	s.mark(filled || r.always, filled)
 }
 
-func (e *encoder) with(r *row, at *context, s *scope) {
+// with writes what is in a message of a context; standing is where the row stands.
+func (e *encoder) with(r *row, standing, at *context, s *scope) {
 	m := r.path.Message(at.m, false)
 	if m == nil {
 		if r.info.Required && r.when == nil {
@@ -292,7 +293,7 @@ func (e *encoder) with(r *row, at *context, s *scope) {
 		return
 	}
 	inner := &context{up: at, via: r, m: m}
-	if r.when != nil && !e.holds(r, m, inner) {
+	if r.when != nil && !e.holds(r, m, inner, standing) {
 		e.withhold(r, nil, inner)
 		return
 	}
@@ -307,12 +308,12 @@ func (e *encoder) element(r *row, at *context, s *scope) {
 	s.close(len(r.steps)-1, e)
 }
 
-// each writes the elements of a list in a context; inner is where the row stands.
-func (e *encoder) each(r *row, inner, at *context, s *scope) {
+// each writes the elements of a list in a context; standing is where the row stands.
+func (e *encoder) each(r *row, standing, at *context, s *scope) {
 	written := 0
-	named := r.named(inner.m)
+	named := r.named(standing.m)
 	one := func(inner *context) {
-		if r.when != nil && !e.holds(r, inner.m, inner) {
+		if r.when != nil && !e.holds(r, inner.m, inner, standing) {
 			e.withhold(r, nil, inner)
 			return
 		}
@@ -383,7 +384,7 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 	if silent {
 		return
 	}
-	if r.when != nil && !e.holds(r, inner.m, inner) {
+	if r.when != nil && !e.holds(r, inner.m, inner, inner) {
 		e.withhold(r, r, inner)
 		return
 	}
@@ -522,8 +523,8 @@ func (r *row) derive(m protoreflect.Message, named map[string]bool) string {
 	return sum.String()
 }
 
-func (e *encoder) holds(r *row, this protoreflect.Message, at *context) bool {
-	is, err := r.holds(this, at.text, &e.root)
+func (e *encoder) holds(r *row, this protoreflect.Message, at, standing *context) bool {
+	is, err := r.holds(this, standing.m, at.text, &e.root)
 	if err != nil {
 		e.fault(&gateway.Fault{Code: gateway.MapWhen, Value: gateway.Clip(err.Error())}, r, at, -1)
 	}

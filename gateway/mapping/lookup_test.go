@@ -40,6 +40,7 @@ const lookup = header + `
         by: id
         in: loadUnits
         direction: encode
+        when: "!outer.seals.exists(own, own.id == id)"
         rows:
           - {id: R024, to: ".", from: id, required: true}
 `
@@ -96,19 +97,19 @@ func TestElementsAreReadOnlyBesideTheirNeighbour(t *testing.T) {
 func TestConsignmentLooksUpWhatItNames(t *testing.T) {
 	tab := table(t, lookup)
 	d := parse(t, `{"manifest": {"loadUnits": [{"id": "52362401", "seals": [{"id": "S1"}, {"id": "S2"}]}, {"id": "ABCU1234560", "seals": [{"id": "S3"}]}, {"id": "X", "seals": [{"id": "S4"}]}],
-	"consignments": [{"loadUnits": ["ABCU1234560", "52362401"]}, {"loadUnits": ["52362401"]}, {"ucr": "none"}]}}`)
+	"consignments": [{"loadUnits": ["ABCU1234560", "52362401"]}, {"loadUnits": ["52362401"], "seals": [{"id": "S1"}]}, {"ucr": "none"}]}}`)
 	encoded, trace, faults := tab.Encode(d, true)
 	if len(faults) > 0 {
 		t.Fatal(said(faults))
 	}
 	_, got, _ := strings.Cut(indents.Replace(string(encoded.Bytes())), `xmlns:x="urn:x">`)
 	const want = `<Consignment><Box>ABCU1234560</Box><Seals>3</Seals><Seal>S1</Seal><Seal>S2</Seal><Seal>S3</Seal></Consignment>` +
-		`<Consignment><Seals>2</Seals><Seal>S1</Seal><Seal>S2</Seal></Consignment></Manifest>`
+		`<Consignment><Seals>2</Seals><Seal>S2</Seal></Consignment></Manifest>`
 	if diff := cmp.Diff(want, strings.TrimSpace(got)); diff != "" {
 		t.Error(diff)
 	}
 	for place, want := range map[string]string{
-		"/d:Manifest[1]/d:Consignment[1]/d:Seal[3]": "loadUnits[1].seals[0].id", "/d:Manifest[1]/d:Consignment[2]/d:Seal[2]": "loadUnits[0].seals[1].id",
+		"/d:Manifest[1]/d:Consignment[1]/d:Seal[3]": "loadUnits[1].seals[0].id", "/d:Manifest[1]/d:Consignment[2]/d:Seal[1]": "loadUnits[0].seals[1].id",
 	} {
 		if l, _ := trace.ByPlace(place); l.Path != want {
 			t.Errorf("%s is %s, want %s", place, l.Path, want)
@@ -129,6 +130,8 @@ func TestLoadRefusesLookupsThatCannotBe(t *testing.T) {
   - {id: R016, to: m:J, count: consignments, by: ucr, in: batch, direction: encode}
   - {id: R017, to: m:K, from: batch, by: ucr, direction: encode}
   - {id: R018, to: m:L, from: batch, when: "it == 'x'"}
+  - {id: R019, to: m:M, from: batch, when: "outer.batch == 'x'"}
+  - {id: R020, to: m:N, each: consignments, when: "outer.ucr == 'x'", rows: [{id: R021, to: m:G, from: ucr}]}
 `})
 	if err == nil {
 		t.Fatal("a table full of mistakes was loaded")
@@ -144,7 +147,7 @@ func TestLoadRefusesLookupsThatCannotBe(t *testing.T) {
 		`row R014: in "office", expected texts where the row stands`,
 		"row R016: by and in, expected direction: encode and each, or the count of a list in a list",
 		"row R017: by and in, expected direction: encode",
-		`row R018: condition "it == 'x'"`,
+		`row R018: condition "it == 'x'"`, `row R019: condition "outer.batch == 'x'"`, `row R020: condition "outer.ucr == 'x'"`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: not said in\n%v", want, err)

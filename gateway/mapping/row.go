@@ -194,15 +194,22 @@ func (r *row) length(m protoreflect.Message) int {
 	return 0
 }
 
-// holds judges the row's condition; text is that of an each over texts.
-func (r *row) holds(this protoreflect.Message, text string, root *rootDocument) (bool, error) {
-	if r.when == nil {
+// holds judges the row's condition on a message, from the one that the row stands in;
+// text is that of an each over texts.
+func (r *row) holds(this, outer protoreflect.Message, text string, root *rootDocument) (bool, error) {
+	body := func(m protoreflect.Message) protoreflect.Message {
+		if m == root.m {
+			return root.body
+		}
+		return m
+	}
+	switch {
+	case r.when == nil:
 		return true, nil
+	case r.scalar:
+		return r.when.HoldsOf(body(this), root.d, text)
 	}
-	if this == root.m {
-		this = root.body
-	}
-	return r.when.HoldsOf(this, root.d, text)
+	return r.when.HoldsWithin(body(this), body(outer), root.d)
 }
 
 // missing is the fault of a required value that is not there.
