@@ -162,7 +162,7 @@ func (d *decoder) choose(n *node, e *xmltree.Element, at *context, group int32) 
 		if !r.each && r.collect == nil && d.rows[r.number] == group {
 			continue
 		}
-		if r.there != nil && !r.beside(e) {
+		if r.there != nil && !r.isBeside(e) {
 			elsewhere = true
 			continue
 		}

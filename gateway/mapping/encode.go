@@ -71,7 +71,7 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 	}
 	at := &context{m: e.root.m}
 	e.group(t.top, at, top)
-	e.neighbours()
+	e.neighbours(top)
 	if faults := e.say(); len(faults) > 0 {
 		return Encoded{}, Trace{}, faults
 	}
@@ -96,7 +96,7 @@ type encoder struct {
 	begun   record // the before whose text an after may go on with
 	handles map[protoreflect.Message]string
 	stored  map[*row][]*context // what groups that collect write
-	lonely  []lonely
+	besides []beside
 
 	withheld []withheld
 }
@@ -188,8 +188,8 @@ func (s *scope) mark(filled, own bool) {
 // group writes the rows of a group into its element and reports whether that holds data.
 func (e *encoder) group(r *row, at *context, into *etree.Element) bool {
 	s := scope{element: into}
-	if r.there != nil {
-		e.lonely = append(e.lonely, lonely{r, at, into})
+	if r.there != nil || r.rivals != nil {
+		e.besides = append(e.besides, beside{r, at, into})
 	}
 	e.trace(record{row: r, context: at, index: -1, group: true, written: into})
 	for _, inner := range r.rows {

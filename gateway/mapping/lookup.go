@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -75,26 +77,88 @@ func (r *row) names(m protoreflect.Message, named map[string]bool) bool {
 	return ok && named[text]
 }
 
-// lonely is an element that would not be read without another one, which may come later.
-type lonely struct {
+// findRivals notes which rows of a group decode asks first about an element that another
+// one writes.
+func (r *row) findRivals() {
+	for i, later := range r.rows {
+		for _, q := range r.rows[:i] {
+			if q.there != nil && !q.noDecode && later.job == groupJob && !later.noEncode && slices.EqualFunc(q.steps, later.steps, func(a, b step) bool { return a.name == b.name }) {
+				later.rivals = append(later.rivals, q)
+			}
+		}
+	}
+}
+
+// beside is a written element of which it depends on others, which may come later, what
+// decode takes it for.
+type beside struct {
 	row     *row
 	context *context
 	element *etree.Element
 }
 
-// neighbours refuses elements whose neighbour was not written.
-func (e *encoder) neighbours() {
-	for _, l := range e.lonely {
-		at := l.element
-		for i := 0; i < l.row.up && at != nil; i++ {
-			at = at.Parent() // nil for one that was taken away
+// neighbours refuses elements that decode would not read for want of their neighbour, or
+// would take for what another group writes.
+func (e *encoder) neighbours(top *etree.Element) {
+	for _, b := range e.besides {
+		at := func(expected, value string, code gateway.Code) {
+			e.fault(&gateway.Fault{Code: code, Value: gateway.Clip(value), Expected: expected}, new(row), b.context, -1) // at the context itself
 		}
-		for i := 0; i < len(l.row.there) && at != nil; i++ {
-			if at = written(at, &l.row.there[i]); at == nil {
-				e.fault(&gateway.Fault{Code: gateway.MapRequired, Expected: l.row.info.There}, new(row), l.context, -1) // at the context itself
+		if !stands(b.element, top) {
+			continue
+		}
+		if b.row.there != nil && !b.row.standsBeside(b.element) {
+			at(b.row.info.There, "", gateway.MapRequired)
+		}
+		for _, q := range b.row.rivals {
+			if value, form, ok := q.claims(b.element); ok && q.standsBeside(b.element) {
+				at("not "+form+" beside "+q.info.There, value, gateway.MapType)
 			}
 		}
 	}
+}
+
+// stands reports whether an element is in a tree: what is taken away loses its parent.
+func stands(e, top *etree.Element) bool {
+	for e.Parent() != nil {
+		e = e.Parent()
+	}
+	return e == top
+}
+
+// standsBeside reports whether the element that the group's own needs was written.
+func (r *row) standsBeside(e *etree.Element) bool {
+	for range r.up {
+		e = e.Parent()
+	}
+	for i := range r.there {
+		if e = written(e, &r.there[i]); e == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// claims reports whether a written element has all that decode knows the group's by, with
+// the last text that says so and its form.
+func (r *row) claims(e *etree.Element) (value, form string, ok bool) {
+	for _, c := range r.tell {
+		at := e
+		for i := range c.steps {
+			if at = written(at, &c.steps[i]); at == nil {
+				return "", "", false
+			}
+		}
+		text := at.Text()
+		if c.attr != nil {
+			text = at.SelectAttrValue(c.attr.qname(), "")
+		}
+		if c.job == constJob && text != c.info.Const || c.value.like != nil && !c.value.like.MatchString(text) {
+			return "", "", false
+		}
+		value, form = text, cmp.Or(c.info.Like, c.info.Const)
+	}
+	return value, form, true
 }
 
 // written returns the first child of a step's name, nil if there is none.
@@ -107,8 +171,8 @@ func written(e *etree.Element, s *step) *etree.Element {
 	return nil
 }
 
-// beside reports whether the element without which the group is not read is there.
-func (r *row) beside(e *xmltree.Element) bool {
+// isBeside reports whether the element without which the group is not read is there.
+func (r *row) isBeside(e *xmltree.Element) bool {
 	for range r.up {
 		e = e.Parent
 	}

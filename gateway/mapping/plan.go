@@ -76,6 +76,7 @@ func (c *compiler) plan(group *row) {
 		}
 	}
 	group.tell = tells(group)
+	group.findRivals()
 }
 
 // repeats reports whether the row is in a group that repeats.

@@ -68,6 +68,8 @@ type row struct {
 
 	up    int    // of a group that is read only where another element is there: how far up that one's own
 	there []step // stands, and the way to it from there
+
+	rivals []*row // groups before it of the same name that are read beside another element
 }
 
 // step is one name of a target.
