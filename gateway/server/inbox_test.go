@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"testing"
 
 	"customs.example/gateway"
@@ -16,6 +17,31 @@ func TestOperatorSeesNoValueOfADocument(t *testing.T) {
 	// What names the format is what the operator has to install.
 	if got := withoutPayload(store.Inbound{State: gateway.Parked, Faults: faults[:1]}); got.Faults[0].Value != "Иванов" {
 		t.Errorf("a parked message shows %+v", got.Faults)
+	}
+}
+
+func TestOperatorSeesWhatWasExpectedOnlyWhereItIsNoValue(t *testing.T) {
+	const secret = "Иванов"
+	rule := map[string]string{"en": "{value} is not {expected}"}
+	for _, tt := range []struct {
+		fault gateway.Fault
+		want  string
+	}{
+		{gateway.Fault{Code: gateway.MapDerived, Value: secret, Expected: secret}, withheld},
+		{gateway.Fault{Code: gateway.JoinDisagree, Value: secret, Expected: secret}, withheld},
+		{gateway.Fault{Code: gateway.ListLookAlike, Value: secret, Expected: secret}, withheld},
+		{gateway.Fault{Code: gateway.MapType, Value: secret, Expected: `"` + secret + `": want a number`}, withheld},
+		{gateway.Fault{Code: gateway.XSDOther, Value: secret, Expected: "libxml2 1: " + secret}, withheld},
+		{gateway.Fault{Code: "OF_TOMORROW", Value: secret, Expected: secret}, withheld},
+		{gateway.Fault{Code: gateway.MapDerived, Value: secret}, ""},
+		{gateway.Fault{Code: gateway.MapRequired, Expected: "d:Name"}, "d:Name"},
+		{gateway.Fault{Code: gateway.ListUnknown, Value: secret, Expected: "country"}, "country"},
+		{gateway.Fault{Code: "RULE_1", Value: secret, Expected: "a name", Texts: rule}, "a name"},
+	} {
+		shown := presentInbound(t.Context(), withoutPayload(store.Inbound{State: gateway.Refused, Faults: gateway.Faults{tt.fault}})).Faults[0]
+		if shown.Expected != tt.want || strings.Contains(shown.String(), secret) {
+			t.Errorf("%s shows %v, want expected %q", tt.fault.Code, shown, tt.want)
+		}
 	}
 }
 
