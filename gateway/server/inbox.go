@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
@@ -114,8 +115,17 @@ func (s inbox) Decode(ctx context.Context, r *exchangev1.DecodeRequest) (*exchan
 		ids[i] = gateway.MessageID(id)
 	}
 	msgs, err := s.flow.Decode(ctx, callerOf(ctx).flow(), ids...)
-	if err != nil {
+	return s.decoded(ctx, msgs, err)
+}
+
+// decoded answers with what was judged even if some messages could not be: those say so
+// themselves, by a fault, and their causes stay in the log.
+func (s inbox) decoded(ctx context.Context, msgs []store.Inbound, err error) (*exchangev1.DecodeResponse, error) {
+	if err != nil && (len(msgs) == 0 || ctx.Err() != nil) {
 		return nil, s.refusal(ctx, err)
+	}
+	if err != nil {
+		s.log.Error("decode", slog.Any("error", err))
 	}
 	out := &exchangev1.DecodeResponse{}
 	for _, m := range msgs {
