@@ -361,6 +361,35 @@ func TestLintTexts(t *testing.T) {
 	}
 }
 
+// Where a schema takes any element, no row can be wrong, nor is what they fill unfilled.
+func TestLintBelowAWildcard(t *testing.T) {
+	schemas := fstest.MapFS{"xx/made.v1.xsd": {Data: []byte(strings.Replace(madeSchema,
+		`<xs:element name="Seal" type="xs:string"/>`, `<xs:element name="Seal"><xs:complexType><xs:sequence><xs:element name="No" type="xs:string"/><xs:any/></xs:sequence></xs:complexType></xs:element>`, 1))}}
+	const empty = "1: warning: nothing fills /m:Manifest/m:Seal/*, which the schema requires"
+	for row, want := range map[string][]string{
+		`{id: R4, to: m:Seal/m:Mark, from: office.code}`:        {"13: info: row R4: the schema takes any element at /m:Manifest/m:Seal/m:Mark and does not say which"},
+		`{id: R4, to: m:Seal/m:Mark/m:Text, from: office.code}`: {"13: info: row R4: the schema takes any element at /m:Manifest/m:Seal/m:Mark/m:Text and does not say which"},
+		`{id: R4, to: m:Seal/m:No, from: office.code}`:          {empty},
+		`{id: R4, to: "m:Seal/@kind", from: office.code}`:       {empty, "13: error: row R4: the schema has no /m:Manifest/m:Seal/@kind: nearest is m:No"},
+		`{id: R4, to: m:Sael/m:Mark, from: office.code}`:        {"13: error: row R4: the schema has no /m:Manifest/m:Sael/m:Mark: nearest is /m:Manifest/m:Seal/m:No"},
+	} {
+		table, s := makeTable(t, `{id: R4, to: m:Office, from: office.code, default: "0603"}`, row)
+		c, err := analysis.Cover(table, s, schemas)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range analysis.Lint(table, s, c, lists(t)) {
+			if text := strings.TrimPrefix(r.String(), "xx/made.v1.yaml:"); r.Row == "R4" || text == empty {
+				got = append(got, text)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", row, diff)
+		}
+	}
+}
+
 // A condition on a group that repeats drops elements, unless other rows take them.
 func TestLintConditions(t *testing.T) {
 	const group = `{id: %s, to: m:Item, each: transport.vehicles, when: "%s", %s rows: [{id: %[1]s1, to: m:Origin, from: registration}]}`

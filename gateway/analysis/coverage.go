@@ -25,6 +25,7 @@ type Place struct {
 	Limit       int      `json:"maxLength,omitempty"`
 
 	node *Node
+	at   string // the path in names that do not depend on prefixes
 }
 
 // Gone is a field of the canonical document that a table does not carry.
@@ -67,8 +68,7 @@ type targets struct {
 
 func newTargets(t *mapping.Table, s *Source) targets {
 	out := targets{map[string]string{}, map[string][]mapping.RowInfo{}, map[string]bool{}}
-	spaces := s.prefixes()
-	spaces["xml"] = xmltree.XMLSpace
+	spaces := s.spaces()
 	for prefix, space := range spaces {
 		out.prefixes[space] = prefix
 	}
@@ -89,6 +89,13 @@ func newTargets(t *mapping.Table, s *Source) targets {
 		}
 	}
 	return out
+}
+
+// spaces are the namespaces of a table's prefixes, and of the one that needs no declaration.
+func (s *Source) spaces() map[string]string {
+	spaces := s.prefixes()
+	spaces["xml"] = xmltree.XMLSpace
+	return spaces
 }
 
 // stepKey writes a step with its namespace instead of its prefix.
@@ -122,7 +129,7 @@ func (c *Coverage) walk(n *Node, at, path string, t targets) {
 	path += "/" + name
 	p := Place{
 		Path: path, Cardinality: n.Cardinality(), Required: n.Min > 0, Filled: t.above[at], Below: n.below(),
-		Recursive: n.Recursive, Limit: n.MaxLength, node: n,
+		Recursive: n.Recursive, Limit: n.MaxLength, node: n, at: at,
 	}
 	for _, row := range t.rows[at] {
 		id := row.ID
@@ -132,9 +139,49 @@ func (c *Coverage) walk(n *Node, at, path string, t targets) {
 		p.Rows = append(p.Rows, id)
 	}
 	c.Places = append(c.Places, p)
+	first := len(c.Places)
 	for _, child := range n.Children {
 		c.walk(child, at, path, t)
 	}
+	for i := range c.Places[first:] {
+		if p := &c.Places[first+i]; p.at == at+wildcard {
+			p.Filled = t.beside(at, n)
+		}
+	}
+}
+
+// wildcard ends the path of a place where the schema takes any element.
+const wildcard = "/*"
+
+// beside reports whether a row writes an element that the schema does not name at a place.
+func (t targets) beside(at string, n *Node) bool {
+	for written := range t.above {
+		rest, within := strings.CutPrefix(written, at)
+		if within && strings.HasPrefix(rest, "/") && !strings.HasPrefix(rest, "/@") && !slices.ContainsFunc(n.Children, func(c *Node) bool {
+			return strings.HasPrefix(rest+"/", nodeKey(c.Name, c.Attr)+"/")
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// wild reports whether a target that the schema does not name stands where it takes any
+// element, or in such a one.
+func (c *Coverage) wild(target string, spaces map[string]string) bool {
+	known := map[string]bool{}
+	for _, p := range c.Places {
+		known[p.at] = true
+	}
+	at := ""
+	for _, step := range strings.Split(strings.TrimPrefix(target, "/"), "/") {
+		next := at + stepKey(step, spaces)
+		if !known[next] {
+			return !strings.HasPrefix(step, "@") && known[at+wildcard]
+		}
+		at = next
+	}
+	return false
 }
 
 // prune finds the highest nodes that no row writes.

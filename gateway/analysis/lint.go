@@ -62,6 +62,8 @@ func Lint(t *mapping.Table, s *Source, c *Coverage, lists *codelist.Lists) []Rem
 		if n := nodes[info.ID]; n != nil {
 			l.length(t, info, row, n)
 			l.texts(t, info, row, n, lists)
+		} else if info.Target != "" && c.wild(info.Target, s.spaces()) {
+			l.add(info.Line, info.ID, gateway.Info, "the schema takes any element at %s and does not say which", info.Target)
 		} else if info.Target != "" {
 			l.add(info.Line, info.ID, gateway.Error, "the schema has no %s: nearest is %s", info.Target, c.nearest(info.Target))
 		}
@@ -110,6 +112,9 @@ func (c *Coverage) nearest(target string) string {
 	parent := target[:strings.LastIndexByte(target, '/')]
 	var beside, all []string
 	for _, p := range c.Places {
+		if strings.HasSuffix(p.at, wildcard) {
+			continue // names nothing
+		}
 		all = append(all, p.Path)
 		if strings.HasPrefix(p.Path, parent+"/") && strings.Count(p.Path, "/") == strings.Count(target, "/") {
 			beside = append(beside, p.Path[len(parent)+1:])

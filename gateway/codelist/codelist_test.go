@@ -125,7 +125,8 @@ func TestEveryRowComesBack(t *testing.T) {
 // A column in a file of its own is a column of the list, and of its digest.
 func TestColumns(t *testing.T) {
 	const list = "list: x\nversion: 1\nsource: test\nstatus: own\ncodes: [{code: a, en: a}, {code: b, en: b}]\nsystems: {s: {source: t, status: own, rows: [{code: a, is: c}]}}\n"
-	const column = "list: x\nsystem: t\nsource: there\nstatus: verified\nrows:\n  - {code: a, is: A}\n  - {code: a, is: AA, direction: decode}\n"
+	const head = "list: x\nsystem: t\nsource: there\nstatus: verified\n"
+	const column = head + "rows:\n  - {code: a, is: A}\n  - {code: a, is: AA, direction: decode}\n"
 	load := func(more ...string) (*codelist.Lists, error) {
 		fsys := fstest.MapFS{"codelists/x.yaml": {Data: []byte(list)}}
 		for i := 0; i < len(more); i += 2 {
@@ -160,12 +161,23 @@ func TestColumns(t *testing.T) {
 		`codelists/x.u.yaml:1: this is system "t" of list "x": want x.u, as the file`: {"x.u.yaml", column},
 		`codelists/x.t.yaml:7: row d->AA: "d" is no code of the list`:                 {"x.t.yaml", strings.Replace(column, "{code: a, is: AA", "{code: d, is: AA", 1)},
 		`codelists/x.t.yaml:7: row a->A: "A" has another row on the same day`:         {"x.t.yaml", strings.Replace(column, "is: AA", "is: A", 1)},
-		`codelists/x.t.yaml:1: want source and status`:                                {"x.t.yaml", strings.Replace(column, "source: there\n", "", 1)},
+		`codelists/x.t.yaml:1: source is missing or empty`:                            {"x.t.yaml", strings.Replace(column, "source: there\n", "", 1)},
+		`codelists/x.t.yaml:1: system is missing or empty`:                            {"x.t.yaml", strings.Replace(column, "system: t\n", "", 1)},
+		`codelists/x.t.yaml:1: list is missing or empty`:                              {"x.t.yaml", strings.Replace(column, "list: x\n", "", 1)},
+		`codelists/x.t.yaml:4: status "sure": want official`:                          {"x.t.yaml", strings.Replace(column, "verified", "sure", 1)},
+		`codelists/x.t.yaml:5: rows is missing or empty`:                              {"x.t.yaml", head + "rows: []\n"},
+		`codelists/x.u.yaml:5: rows is missing or empty`:                              {"x.u.yaml", strings.Replace(head, "system: t", "system: u", 1) + "rows: null\n"},
+		`codelists/x.v.yaml:1: rows is missing or empty`:                              {"x.v.yaml", strings.Replace(head, "system: t", "system: v", 1)},
+		`codelists/x.t.yaml:1: the file is empty: want list, system, source, st`:      {"x.t.yaml", ""},
+		`codelists/x.u.yaml:1: the file is empty: want list, system, source, st`:      {"x.u.yaml", "# later\n"},
 		`codelists/x.t.yaml:5: unknown key "codes": nearest is`:                       {"x.t.yaml", strings.Replace(column, "rows:", "codes:", 1)},
 	} {
 		if _, err := load(more...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
+	}
+	if _, err := load("x.t.yaml", head+"identity: true\n"); err != nil {
+		t.Errorf("where codes are written as they are none needs a row: %v", err)
 	}
 }
 

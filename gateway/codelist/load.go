@@ -86,6 +86,20 @@ type columnFile struct {
 	Column System `yaml:",inline"`
 }
 
+// columnKeys are the keys without which a column says nothing.
+var columnKeys = []string{"list", "system", "source", "status", "rows"}
+
+// missing returns the keys without which the column says nothing and that it lacks. Where
+// codes are written as they are, none needs a row.
+func (f *columnFile) missing() (keys []string) {
+	for i, there := range []bool{f.List != "", f.Name != "", f.Column.Source != "", f.Column.Status != "", len(f.Column.Rows) > 0 || f.Column.Identity} {
+		if !there {
+			keys = append(keys, columnKeys[i])
+		}
+	}
+	return keys
+}
+
 // column reads a column's file and adds it to its list.
 func (l *Lists) column(file string, raw []byte, mistakes *[]error) {
 	var f columnFile
@@ -94,6 +108,18 @@ func (l *Lists) column(file string, raw []byte, mistakes *[]error) {
 		return
 	}
 	wrong := located(file, raw, mistakes)
+	if missing := f.missing(); missing != nil {
+		if len(missing) == len(columnKeys) {
+			wrong("$", "the file is empty: want %s", strings.Join(columnKeys, ", "))
+			return
+		}
+		for _, key := range missing {
+			wrong("$."+key, "%s is missing or empty", key)
+		}
+		if f.List == "" || f.Name == "" {
+			return
+		}
+	}
 	if want := strings.TrimSuffix(path.Base(file), ".yaml"); f.List+"."+f.Name != want {
 		wrong("$.list", "this is system %q of list %q: want %s, as the file", f.Name, f.List, want)
 	}
@@ -106,8 +132,8 @@ func (l *Lists) column(file string, raw []byte, mistakes *[]error) {
 		wrong("$.system", "list %s has the system %s already, in %s", f.List, f.Name, other.File)
 		return
 	}
-	if f.Column.Source == "" || !f.Column.Status.known(false) {
-		wrong("$", "want source and status")
+	if !f.Column.Status.known(true) {
+		wrong("$.status", "status %q: want official, verified, recalled, inferred or own", f.Column.Status)
 	}
 	f.Column.File = file
 	f.Column.index(list, "$", wrong)

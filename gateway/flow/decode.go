@@ -2,7 +2,9 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"customs.example/gateway"
 	"customs.example/gateway/store"
@@ -13,22 +15,33 @@ const decodePage = 100
 
 // Decode judges parked messages again, by the tables that are loaded now and valid on
 // the day each was received; without ids, all that are parked, oldest first. It returns
-// each as it then stands. One that still has no table stays parked, with its fault. An
-// error that is gateway.Faults names the ids that are not parked; then none was judged.
+// each as it then stands. One that still has no table stays parked, with its fault.
+//
+// One that could not be judged for a reason of ours keeps no other from being judged: it
+// is returned as it was, parked, with the fault INTERNAL behind its own, which is not
+// recorded, and the error names every such message. Without messages the error says why
+// nothing was judged; if it is gateway.Faults, it names the ids that are not parked. When
+// the context ends, the messages are those that were reached, and they stand.
 func (g *Gateway) Decode(ctx context.Context, c Caller, ids ...gateway.MessageID) ([]store.Inbound, error) {
 	parked, err := g.parked(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]store.Inbound, 0, len(parked))
+	var failed []error
 	for _, in := range parked {
 		decoded, err := g.decode(ctx, c, in)
 		if err != nil {
-			return nil, fmt.Errorf("decode message %s: %w", in.ID, err)
+			failed = append(failed, fmt.Errorf("decode message %s: %w", in.ID, err))
+			if ctx.Err() != nil {
+				break // it would end every other too
+			}
+			decoded = in
+			decoded.Faults = append(slices.Clone(in.Faults), fault(gateway.Internal, "", ""))
 		}
 		out = append(out, decoded)
 	}
-	return out, nil
+	return out, errors.Join(failed...)
 }
 
 // parked returns the named messages, or all that are parked.

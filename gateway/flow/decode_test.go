@@ -184,6 +184,49 @@ func TestParkedMessageIsRefusedByItsTable(t *testing.T) {
 	}
 }
 
+func TestDecodeGoesOnBehindAMessageThatFails(t *testing.T) {
+	w := newWorld(t)
+	w.cn.Chain = next(t, "2026-01-01", true)
+	// Parked messages without the payload they came with, before and behind a good one.
+	lose := func(id gateway.MessageID) {
+		t.Helper()
+		if _, err := w.ru.Store.Do(t.Context(), func(tx *store.Tx) error {
+			return errors.Join(tx.PutInbound(store.Inbound{ID: id, Sender: "CN", State: gateway.Parked}), tx.Audit("test", "lost", string(id), gateway.Digest{}))
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lose("first")
+	id := w.notice()
+	w.deliver()
+	lose("last")
+	w.ru.Chain = w.cn.Chain
+
+	got, err := w.ru.Decode(t.Context(), operator)
+	if !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "message first: ") || !strings.Contains(err.Error(), "message last: ") || strings.Contains(err.Error(), string(id)) {
+		t.Errorf("the error is %v", err)
+	}
+	if len(got) != 3 || got[0].ID != "first" || got[1].ID != id || got[2].ID != "last" {
+		t.Fatalf("it returns %+v", got)
+	}
+	if got[1].State != gateway.Accepted || len(got[1].Faults) > 0 {
+		t.Errorf("the message between them is %s, %v", got[1].State, got[1].Faults)
+	}
+	for _, m := range []store.Inbound{got[0], got[2]} {
+		if m.State != gateway.Parked || len(m.Faults) != 1 || m.Faults[0].Code != gateway.Internal {
+			t.Errorf("%s is %s, %v", m.ID, m.State, m.Faults)
+		}
+	}
+	if still, err := w.ru.Store.Read().Inbound(t.Context(), "first"); err != nil || len(still.Faults) > 0 {
+		t.Errorf("of the failure is recorded %v, %v", still.Faults, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := w.ru.Decode(ctx, operator, "first", "last"); len(got) > 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("without a caller: %v, %v", got, err)
+	}
+}
+
 func TestDecodedAnswerGoesToItsMessage(t *testing.T) {
 	w := newWorld(t)
 	id := w.notice()

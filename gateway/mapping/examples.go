@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,6 +101,9 @@ func (c *compiler) examples(r *row, files samples, node string) {
 		}
 		if f.XML.bad || f.XML.texts == nil {
 			wrong("xml is no text, expected one in quotes, or a list of them")
+		}
+		if len(f.XML.texts) > 1 && !r.value.codec.many {
+			wrong("xml is %d texts, expected one: the row does not split its value", len(f.XML.texts))
 		}
 		switch d := f.Direction; {
 		case d != "" && d != "encode" && d != "decode":
@@ -205,10 +209,9 @@ func (t *Table) Try() (out []Trial) {
 }
 
 func (r *row) try(e RowExample) string {
-	written := strings.Join(e.XML, " | ")
 	if e.Direction != "decode" && !r.noEncode {
 		texts, _, fault := r.value.encode(nil, e.Canonical, time.Time{})
-		if wrong := compared("canonical", e.Canonical, "written", strings.Join(texts, " | "), written, fault); wrong != "" {
+		if wrong := compared("canonical", e.Canonical, "written", texts, e.XML, fault); wrong != "" {
 			return wrong
 		}
 	}
@@ -224,7 +227,7 @@ func (r *row) try(e RowExample) string {
 	if sameInstant(text, e.Canonical) {
 		text = e.Canonical
 	}
-	return compared("xml", written, "read", text, e.Canonical, fault)
+	return compared("xml", strings.Join(e.XML, " | "), "read", []string{text}, []string{e.Canonical}, fault)
 }
 
 // sameInstant reports whether two texts are one instant: it may come back in another zone.
@@ -234,12 +237,22 @@ func sameInstant(a, b string) bool {
 	return err == nil && otherErr == nil && one.Equal(other)
 }
 
-func compared(kind, from, done, got, want string, fault *gateway.Fault) string {
+// compared holds texts to those expected, piece by piece: a piece may hold what looks
+// like two of them.
+func compared(kind, from, done string, got, want []string, fault *gateway.Fault) string {
 	switch {
 	case fault != nil:
 		return fmt.Sprintf("%s %q is refused: %v", kind, from, *fault)
-	case got != want:
-		return fmt.Sprintf("%s %q is %s %q, expected %q", kind, from, done, got, want)
+	case !slices.Equal(got, want):
+		return fmt.Sprintf("%s %q is %s %s, expected %s", kind, from, done, quoted(got), quoted(want))
 	}
 	return ""
+}
+
+func quoted(texts []string) string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = strconv.Quote(t)
+	}
+	return strings.Join(out, " | ")
 }

@@ -11,7 +11,7 @@ const shown = header + `
   - {id: A, to: m:Mode, from: transport.mode, list: transport-mode, examples: [{canonical: "3", xml: "30"}, {canonical: "3", xml: "31", direction: decode}, {canonical: "1", xml: "10"}]}
   - {id: B, to: m:Sent, from: departed, time: yyyyMMddHHmm, lossy: seconds, examples: [{canonical: "2026-03-01T00:30:00Z", xml: "202603010830"}]}
   - {id: C, to: m:Mass, from: totals.grossMass.kilograms, use: comma, examples: [{canonical: "1.5", xml: "1,5"}, {canonical: "2", xml: "1,5"}]}
-  - {id: D, to: m:Text, from: remarks, language: [zh], use: "split(2,3)", examples: [{canonical: "汽车零件", xml: ["汽车", "零件"]}]}
+  - {id: D, to: m:Text, from: remarks, language: [zh], use: "split(2,3)", examples: [{canonical: "汽车零件", xml: ["汽车", "零件"]}, {canonical: "abcd", xml: "ab | cd", direction: encode}]}
   - {id: E, to: m:Batch, from: batch, max: 3, on_overflow: truncate, lossy: "three", examples: [{canonical: "1234", xml: "123"}, {canonical: "1234", xml: "123", direction: encode}]}
   - {id: F, to: m:Office, from: office.code, use: upper, direction: encode, examples: [{canonical: "a", xml: "A"}]}
 examples:
@@ -53,7 +53,7 @@ func TestRowsAreHeldToTheirExamples(t *testing.T) {
 		`A 3 <-> 30`, `A 3 <- 31`, `A 1 <-> 10 canonical "1" is refused: LIST_NO_COUNTERPART: 1 has no counterpart in transport-mode, test.`,
 		`B 2026-03-01T00:30:00Z <-> 202603010830`,
 		`C 1.5 <-> 1,5`, `C 2 <-> 1,5 canonical "2" is written "2", expected "1,5"`,
-		`D 汽车零件 <-> 汽车 | 零件`,
+		`D 汽车零件 <-> 汽车 | 零件`, `D abcd -> ab | cd canonical "abcd" is written "ab" | "cd", expected "ab | cd"`,
 		`E 1234 <-> 123 xml "123" is read "123", expected "1234"`, `E 1234 -> 123`,
 		`F a <-> A`,
 	}
@@ -61,7 +61,7 @@ func TestRowsAreHeldToTheirExamples(t *testing.T) {
 		t.Error(diff)
 	}
 	// What a profile changes, or may change by its zone, is no example of its table.
-	if diff := cmp.Diff([]string{`A 3 <-> 3`, want[6], want[9]}, say("xx/test.v1+kz")); diff != "" {
+	if diff := cmp.Diff([]string{`A 3 <-> 3`, want[6], want[7], want[10]}, say("xx/test.v1+kz")); diff != "" {
 		t.Error(diff)
 	}
 	tab, _ := l.Table("xx/test.v1")
@@ -88,6 +88,7 @@ func TestLoadSaysEveryMistakeOfExamples(t *testing.T) {
   - {id: B, to: m:Mass, from: totals.grossMass.kilograms, direction: encode, examples: [{canonical: "1,5", xml: "1"}, {canonical: "1", xml: "1", direction: decode}]}
   - {id: C, to: m:S, from: batch, use: "head(2)", examples: [{canonical: "abc", xml: "ab", direction: decode}]}
   - {id: D, to: m:T, from: batch, use: "rest(2)"}
+  - {id: F, to: m:W, from: batch, examples: [{canonical: "a", xml: ["a", "junk"], direction: decode}]}
   - {id: E, to: m:V, const: "1", examples: [{canonical: "1", xml: "1"}]}
 examples:
   - name: one
@@ -115,14 +116,15 @@ examples:
 		`:22: row B: example: canonical`,
 		`:22: row B: example: direction decode, expected encode as of the row`,
 		`:23: row C: example: the row reads half of a value, expected direction: encode`,
-		`:25: row E: example: this row writes no value of its own`,
-		`:28: example one: no row "Z", expected the id of a row`,
-		`:31: example one: JSON_TYPE`,
-		`:27: example one: xml is missing`,
-		`:33: example one: name "one", expected one that is unique in the table`,
-		`:34: example one: canonical is a ArrivalReport, expected a Manifest`,
-		`:36: example without name: name "", expected one`,
-		`:36: example without name: canonical is no canonical document`,
+		`:25: row F: example: xml is 2 texts, expected one: the row does not split its value`,
+		`:26: row E: example: this row writes no value of its own`,
+		`:29: example one: no row "Z", expected the id of a row`,
+		`:32: example one: JSON_TYPE`,
+		`:28: example one: xml is missing`,
+		`:34: example one: name "one", expected one that is unique in the table`,
+		`:35: example one: canonical is a ArrivalReport, expected a Manifest`,
+		`:37: example without name: name "", expected one`,
+		`:37: example without name: canonical is no canonical document`,
 	} {
 		if !strings.Contains(text, "xx/test.v1.yaml"+want) {
 			t.Errorf("%s: not said", want)

@@ -259,13 +259,19 @@ func (p *profile) fits(files []tableFile) (several map[string]bool) {
 			p.at(node, "no row lists %v, expected languages as a row has them", change.From)
 		}
 	}
+	named := map[*rowFile]string{} // the key that changes a row
 	for _, key := range slices.Sorted(maps.Keys(p.Rows)) {
 		var in []string
 		for _, f := range files {
 			eachRow(f.Rows, func(r *rowFile) {
-				if names(key, &f, r) {
-					in = append(in, versioned(f.Mapping, f.Version))
+				if !names(key, &f, r) {
+					return
 				}
+				in = append(in, versioned(f.Mapping, f.Version))
+				if other, twice := named[r]; twice {
+					p.at("$.rows."+key, "row %s: it is named as %s too, expected one key", key, other)
+				}
+				named[r] = key
 			})
 		}
 		switch {
@@ -288,6 +294,7 @@ func (p *profile) change(f *tableFile, several map[string]bool) {
 		f.Valid.To = p.Valid.To
 	}
 	f.Namespaces = maps.Clone(f.Namespaces)
+	keys := slices.Sorted(maps.Keys(p.Rows)) // so that no run differs from another
 	for prefix, uri := range p.Namespaces {
 		if f.Namespaces[prefix] != "" {
 			f.Namespaces[prefix] = uri
@@ -304,8 +311,8 @@ func (p *profile) change(f *tableFile, several map[string]bool) {
 		if p.Zone != "" && r.Zone == "" && r.List == "" && r.Use == "" || p.System != "" && r.List != "" {
 			r.Examples = nil
 		}
-		for key, o := range p.Rows {
-			if !several[key] && names(key, f, r) {
+		for _, key := range keys {
+			if o := p.Rows[key]; !several[key] && names(key, f, r) {
 				o.apply(r)
 			}
 		}

@@ -252,3 +252,13 @@ profiles/f.v1.yaml:10: row R999: none of the tables has it, expected the id of a
 		t.Error(diff)
 	}
 }
+
+// Which of two keys of one row wins would be the map's order: other bytes under one digest.
+func TestARowOfAProfileHasOneKey(t *testing.T) {
+	const twice = "profile: f\nversion: 1\nover: [xx/test.v1]\nnamespaces: {m: \"urn:f\"}\nrows:\n  R005: {max: 8}\n  \"xx/test.v1#R005\": {max: 9}\n"
+	_, err := profiled(t, map[string]string{"profiles/f.v1.yaml": twice})
+	const want = "profiles/f.v1.yaml:7: row xx/test.v1#R005: it is named as R005 too, expected one key"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -366,11 +366,12 @@ rows:
   - {id: S11, to: totals.items, sum: office.code}
   - {id: S12, to: loadUnits, by: seals, in: [consignments]}
   - {id: S13, to: remarks, only: first, by: language}
+  - {id: S14, to: loadUnits, by: id, in: []}
 answers:
   - {outcome: refused, when: "results > 3", of: some}
 `, "split/other.v1.yaml": strings.Replace(checklist, "loadUnits, by", "consignments, by", 1) + "extra: 1\n",
 		"split/third.v1.yaml":  "split: x/y\nversion: 1\ndocument: Letter\n",
-		"split/fourth.v1.yaml": "split: x/z\nversion: 1\ndocument: Manifest\nlimit: {list: consignments.items, max: 1, whole: true, starts: \"ucr > 3\"}\n"})
+		"split/fourth.v1.yaml": "split: x/z\nversion: 1\ndocument: Manifest\nlimit:\n  list: consignments.items\n  max: -1\n  whole: true\n  starts: \"ucr > 3\"\n"})
 	if err == nil {
 		t.Fatal("splits full of mistakes were loaded")
 	}
@@ -397,13 +398,15 @@ answers:
 		`:18: row S12: in by "seals", expected a value of the elements of loadUnits`,
 		`:18: row S12: in consignments, expected values`,
 		`:19: row S13: by without in`,
-		`:21: outcome refused of "some", expected any or all`,
-		`:21: row refused: condition "results > 3"`,
+		`:20: row S14: in nothing, expected the values`,
+		`:22: outcome refused of "some", expected any or all`,
+		`:22: outcome refused: condition "results > 3"`,
 		`split/other.v1.yaml:12: row S06: when or in for consignments, which the limit deals out`,
 		`split/other.v1.yaml:15: unknown key "extra"`,
 		`split/third.v1.yaml:3: unknown kind "Letter"`,
-		`split/fourth.v1.yaml:4: starts and whole, expected one`,
-		`split/fourth.v1.yaml:4: row limit: condition "ucr > 3"`,
+		`split/fourth.v1.yaml:6: max -1, expected a number from 1`,
+		`split/fourth.v1.yaml:8: starts and whole, expected one`,
+		`split/fourth.v1.yaml:8: starts: condition "ucr > 3"`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s: not said", want)

@@ -95,14 +95,14 @@ func loadSplit(m *mistaken, raw []byte, env *expr.Env) *Split {
 // limit compiles the list that is dealt out, as the lists on the way to it.
 func (c *splitCompiler) limit(f limitFile) {
 	if f.Max < 1 {
-		c.at("$.limit", "max %d, expected a number from 1", f.Max)
+		c.at("$.limit.max", "max %d, expected a number from 1", f.Max)
 	}
 	steps := pathSteps(f.List)
 	from := 0
 	for i := range steps {
 		path, err := c.step(strings.Join(steps[from:i+1], "."))
 		if err != nil {
-			c.at("$.limit", "%v", err)
+			c.at("$.limit.list", "%v", err)
 			return
 		}
 		if path.Repeated() && !path.Leaf() {
@@ -110,15 +110,17 @@ func (c *splitCompiler) limit(f limitFile) {
 		}
 	}
 	if from < len(steps) || len(c.split.lists) == 0 {
-		c.at("$.limit", "limit %q, expected a list of messages", f.List)
+		c.at("$.limit.list", "limit %q, expected a list of messages", f.List)
 	}
 	if f.Whole && len(c.split.lists) < 2 {
-		c.at("$.limit", "whole, and %s is in no other list, expected a list in a list", f.List)
+		c.at("$.limit.whole", "whole, and %s is in no other list, expected a list in a list", f.List)
 	}
 	if f.Starts != "" && len(c.split.lists) > 0 {
-		c.split.starts = c.condition("$.limit", "limit", c.split.lists[len(c.split.lists)-1], f.Starts)
+		c.split.starts = c.condition(func(format string, args ...any) {
+			c.at("$.limit.starts", "starts: "+format, args...)
+		}, c.split.lists[len(c.split.lists)-1], f.Starts)
 		if f.Whole {
-			c.at("$.limit", "starts and whole, expected one")
+			c.at("$.limit.starts", "starts and whole, expected one")
 		}
 	}
 }
@@ -215,6 +217,9 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 		}
 		r.last = f.Only == "last"
 	case partKeep:
+		if f.In != nil && len(f.In) == 0 {
+			c.row(node+".in", f.ID, "in nothing, expected the values that name what a part keeps")
+		}
 		for _, in := range f.In {
 			if p := path(in); p != nil && !p.Leaf() {
 				wrong("in %s, expected values", in)
@@ -235,7 +240,7 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 			break
 		}
 		if f.When != "" {
-			r.when = c.condition(node, f.ID, r.to, f.When)
+			r.when = c.condition(wrong, r.to, f.When)
 			break
 		}
 		var err error
@@ -262,14 +267,16 @@ func (c *splitCompiler) held(list string) (holder, rest *document.Path) {
 	return holder, rest
 }
 
-func (c *splitCompiler) condition(node, id string, of *document.Path, when string) *expr.Condition {
+// condition compiles a condition on a path's messages; what is wrong with it is said by
+// what holds it.
+func (c *splitCompiler) condition(wrong func(format string, args ...any), of *document.Path, when string) *expr.Condition {
 	if c.env == nil {
-		c.row(node, id, "when %q, expected a loader that knows conditions", when)
+		wrong("when %q, expected a loader that knows conditions", when)
 		return nil
 	}
 	holds, err := c.env.Condition(of.Descriptor(), when)
 	if err != nil {
-		c.row(node, id, "%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), of.Descriptor().Name())
+		wrong("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), of.Descriptor().Name())
 	}
 	return holds
 }
@@ -283,5 +290,6 @@ func (c *splitCompiler) outcome(node string, f outcomeFile) outcome {
 	if f.Of != "any" && f.Of != "all" {
 		c.at(node, "outcome %s of %q, expected any or all", f.Outcome, f.Of)
 	}
-	return outcome{f.Of == "all", c.condition(node, f.Outcome, answer, f.When)}
+	wrong := func(format string, args ...any) { c.at(node, "outcome %s: %s", f.Outcome, fmt.Sprintf(format, args...)) }
+	return outcome{f.Of == "all", c.condition(wrong, answer, f.When)}
 }

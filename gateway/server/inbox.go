@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
@@ -114,8 +115,17 @@ func (s inbox) Decode(ctx context.Context, r *exchangev1.DecodeRequest) (*exchan
 		ids[i] = gateway.MessageID(id)
 	}
 	msgs, err := s.flow.Decode(ctx, callerOf(ctx).flow(), ids...)
-	if err != nil {
+	return s.decoded(ctx, msgs, err)
+}
+
+// decoded answers with what was judged even if some messages could not be: those say so
+// themselves, by a fault, and their causes stay in the log.
+func (s inbox) decoded(ctx context.Context, msgs []store.Inbound, err error) (*exchangev1.DecodeResponse, error) {
+	if err != nil && (len(msgs) == 0 || ctx.Err() != nil) {
 		return nil, s.refusal(ctx, err)
+	}
+	if err != nil {
+		s.log.Error("decode", slog.Any("error", err))
 	}
 	out := &exchangev1.DecodeResponse{}
 	for _, m := range msgs {
@@ -127,16 +137,40 @@ func (s inbox) Decode(ctx context.Context, r *exchangev1.DecodeRequest) (*exchan
 // withheld stands for a value that an operator does not see.
 const withheld = "***"
 
+// plain are the codes whose Expected is never taken from a document: it names an element,
+// a kind, a table, a list or a field, or it is a limit, all of our own tables, schemas and
+// settings. A new code shows none until it is known to be one of these. MAP_TYPE is not:
+// what a conversion wants may quote what it got.
+var plain = map[gateway.Code]bool{
+	gateway.XMLTooLarge: true, gateway.XMLDepth: true, gateway.XMLNodes: true, gateway.XMLTextLength: true,
+	gateway.XMLAttributes: true, gateway.XMLAttributeLength: true, gateway.XMLNamespaces: true,
+	gateway.XSDRoot: true, gateway.XSDUnexpectedElement: true, gateway.XSDMissingElement: true, gateway.XSDAttributeMissing: true,
+	gateway.XSDType: true, gateway.XSDLength: true, gateway.XSDPattern: true, gateway.XSDEnumeration: true, gateway.XSDRange: true,
+	gateway.XSDTooMany: true, gateway.FormatUnknown: true, gateway.SchemaMissing: true, gateway.TableMissing: true,
+	gateway.RecipientWrong: true, gateway.KindUnexpected: true,
+	gateway.MapRequired: true, gateway.MapOverflow: true, gateway.MapConst: true, gateway.MapRepeated: true, gateway.MapRoot: true,
+	gateway.MapKind: true, gateway.MapReference: true,
+	gateway.ListUnknown: true, gateway.ListOpen: true, gateway.ListNotValid: true, gateway.ListNoCounterpart: true,
+	gateway.DictionaryLength: true, gateway.DictionaryDigits: true, gateway.DictionaryItems: true, gateway.DictionaryLanguage: true,
+	gateway.DictionaryForm: true, gateway.RuleNotJudged: true,
+}
+
 // withoutPayload takes the document's values out of the faults of a message that was
-// read. What names the format of one that was not is no value.
+// read, and with them out of the sentences, which are made of the faults only when they
+// are presented. What names the format of one that was not read is no value.
 func withoutPayload(m store.Inbound) store.Inbound {
 	if m.State == gateway.Parked {
 		return m
 	}
 	m.Faults = slices.Clone(m.Faults)
 	for i := range m.Faults {
-		if m.Faults[i].Value != "" {
-			m.Faults[i].Value = withheld
+		f := &m.Faults[i]
+		if f.Value != "" {
+			f.Value = withheld
+		}
+		// A rule says itself what it expects, as it says its texts.
+		if f.Expected != "" && !plain[f.Code] && len(f.Texts) == 0 {
+			f.Expected = withheld
 		}
 	}
 	return m

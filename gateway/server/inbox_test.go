@@ -1,7 +1,13 @@
 package server
 
 import (
+	"errors"
+	"log/slog"
+	"strings"
 	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"customs.example/gateway"
 	"customs.example/gateway/store"
@@ -16,6 +22,50 @@ func TestOperatorSeesNoValueOfADocument(t *testing.T) {
 	// What names the format is what the operator has to install.
 	if got := withoutPayload(store.Inbound{State: gateway.Parked, Faults: faults[:1]}); got.Faults[0].Value != "Иванов" {
 		t.Errorf("a parked message shows %+v", got.Faults)
+	}
+}
+
+func TestOperatorSeesWhatWasExpectedOnlyWhereItIsNoValue(t *testing.T) {
+	const secret = "Иванов"
+	rule := map[string]string{"en": "{value} is not {expected}"}
+	for _, tt := range []struct {
+		fault gateway.Fault
+		want  string
+	}{
+		{gateway.Fault{Code: gateway.MapDerived, Value: secret, Expected: secret}, withheld},
+		{gateway.Fault{Code: gateway.JoinDisagree, Value: secret, Expected: secret}, withheld},
+		{gateway.Fault{Code: gateway.ListLookAlike, Value: secret, Expected: secret}, withheld},
+		{gateway.Fault{Code: gateway.MapType, Value: secret, Expected: `"` + secret + `": want a number`}, withheld},
+		{gateway.Fault{Code: gateway.XSDOther, Value: secret, Expected: "libxml2 1: " + secret}, withheld},
+		{gateway.Fault{Code: "OF_TOMORROW", Value: secret, Expected: secret}, withheld},
+		{gateway.Fault{Code: gateway.MapDerived, Value: secret}, ""},
+		{gateway.Fault{Code: gateway.MapRequired, Expected: "d:Name"}, "d:Name"},
+		{gateway.Fault{Code: gateway.ListUnknown, Value: secret, Expected: "country"}, "country"},
+		{gateway.Fault{Code: "RULE_1", Value: secret, Expected: "a name", Texts: rule}, "a name"},
+	} {
+		shown := presentInbound(t.Context(), withoutPayload(store.Inbound{State: gateway.Refused, Faults: gateway.Faults{tt.fault}})).Faults[0]
+		if shown.Expected != tt.want || strings.Contains(shown.String(), secret) {
+			t.Errorf("%s shows %v, want expected %q", tt.fault.Code, shown, tt.want)
+		}
+	}
+}
+
+func TestDecodeAnswersWithWhatWasJudgedBesideWhatFailed(t *testing.T) {
+	var log strings.Builder
+	s := inbox{Server: &Server{log: slog.New(slog.NewTextHandler(&log, nil))}}
+	msgs := []store.Inbound{
+		{ID: "m-1", State: gateway.Parked, Faults: gateway.Faults{{Code: gateway.Internal, Severity: gateway.Error}}},
+		{ID: "m-2", State: gateway.Accepted},
+	}
+	got, err := s.decoded(t.Context(), msgs, errors.New("decode message m-1: disk I/O error"))
+	if err != nil || len(got.GetMessages()) != 2 || got.Messages[0].Faults[0].Code != string(gateway.Internal) || got.Messages[1].State != "accepted" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if strings.Contains(got.String(), "disk") || !strings.Contains(log.String(), "m-1: disk I/O error") {
+		t.Errorf("the cause belongs into the log alone: %v, %s", got, log.String())
+	}
+	if got, err := s.decoded(t.Context(), nil, gateway.Faults{{Code: gateway.NotParked, Severity: gateway.Error}}); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("nothing was judged, and the answer is %v, %v", got, err)
 	}
 }
 
