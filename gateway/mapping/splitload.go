@@ -185,7 +185,7 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 		}
 		if f.When != "" {
 			body, _ := document.CompileFor(c.split.kind, ".") // of a kind that there is
-			r.when = c.condition(node, f.ID, body, f.When)
+			r.when = c.condition(wrong, body, f.When)
 		}
 	case partTotal:
 		from := path(f.Count + f.Sum)
