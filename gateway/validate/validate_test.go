@@ -135,6 +135,7 @@ var cases = []ruleCase{
 	{"GEN-0404", "Manifest", "loadUnits[0].seals[0].id", "RU", []string{"loadUnits[0].seals[0].id", "loadUnits[0].seals[0].kind = M"}},
 	{"GEN-0405", "Manifest", "loadUnits", "RU", []string{"loadUnits[1].id = ABCU1234560"}},
 	{"GEN-0501", "PreArrivalNotice", "transport.vehicles", "RU", []string{"transport.vehicles"}},
+	{"GEN-0551", "VehicleReport", "transport.vehicles", "RU", []string{"transport.vehicles[0].registration = A1", "transport.vehicles[1].registration = A1"}},
 	{"GEN-0502", "VehicleReport", "transport.vehicles", "RU", []string{"transport.vehicles"}},
 	{"GEN-0503", "Manifest", "transport.vehicles[1].registration", "RU", []string{"transport.vehicles[1].registration"}},
 	{"GEN-0504", "Manifest", "transport.vehicles[0].registration", "RU", []string{"transport.vehicles[0].registration = 蒙E12_345"}},
