@@ -203,6 +203,18 @@ func TestEncodeTakesATextOfBlanksForNone(t *testing.T) {
 	}
 }
 
+func TestDecodeReadsPastAFirstPieceOfBlanks(t *testing.T) {
+	tab := table(t, header+`  - {id: R001, to: m:Text, from: remarks, language: [zh], use: "split(2,4)", required: true}`)
+	out, _, faults := tab.Encode(parse(t, `{"manifest": {"remarks": [{"language": "zh", "value": "  汽车"}]}}`), false)
+	if len(faults) > 0 {
+		t.Fatal(said(faults))
+	}
+	back := tab.Decode(read(t, string(out.Bytes())))
+	if got := back.Document.GetManifest().GetRemarks(); len(back.Faults)+len(back.Unread) > 0 || len(got) != 1 || got[0].Value != "汽车" {
+		t.Error(got, said(back.Faults), back.Unread)
+	}
+}
+
 func TestDecodeSaysAllFaultsAtOnce(t *testing.T) {
 	got := table(t, notice).Decode(read(t, `<Manifest xmlns="urn:m" xmlns:x="urn:x" x:mode="B" y="1">
 	<Head><Type>MT1401</Type><SendTime>2026</SendTime></Head>
