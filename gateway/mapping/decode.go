@@ -300,6 +300,9 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 		d.record(link)
 		return nil
 	}
+	if text == "" && r.value.codec.many { // blanks that the value begins with may fill its first piece
+		text = strings.TrimSpace(strings.Join(gather(e, child), ""))
+	}
 	if text == "" {
 		if r.info.Required && r.when == nil {
 			fault := r.missing()

@@ -336,6 +336,9 @@ func (e *encoder) each(r *row, standing, at *context, s *scope) {
 func (e *encoder) walk(r *row, level int, at *context, named map[string]bool, one func(*context)) {
 	if level == len(r.hops) && r.scalar {
 		for i, text := range r.path.Texts(at.m) {
+			if blank(text) {
+				continue
+			}
 			one(&context{up: at, via: r, m: at.m, index: i, text: text})
 		}
 		return
@@ -366,6 +369,10 @@ func (e *encoder) walk(r *row, level int, at *context, named map[string]bool, on
 	}
 }
 
+// blank reports whether a text says nothing: decode drops the blanks around a text, so
+// one of nothing else would be written and read as missing.
+func blank(text string) bool { return strings.TrimSpace(text) == "" }
+
 // value writes the row's canonical text, its default, or nothing. Where there is
 // nothing to write the condition, which costs far more than the look, is not asked.
 func (e *encoder) value(r *row, inner *context, s *scope) {
@@ -379,6 +386,9 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 		text, index = r.spoken(at.m)
 	default:
 		text, _ = r.path.Get(at.m)
+	}
+	if blank(text) {
+		text = ""
 	}
 	silent := text == "" && r.info.Default == "" && !r.info.Required && !r.always
 	if silent {
@@ -409,6 +419,12 @@ func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
 		return
 	}
 	e.texts = texts
+	if len(texts) == 1 && blank(texts[0]) { // only the blanks before a cut
+		if r.info.Required {
+			e.fault(nil, r, at, index)
+		}
+		return
+	}
 	for _, t := range texts {
 		e.put(r, at, s, t, record{index: int32(index), listRow: listRow}, true)
 	}
@@ -470,7 +486,7 @@ func (r *row) spoken(m protoreflect.Message) (string, int) {
 		for i := range texts.Len() {
 			t := texts.Get(i).Message()
 			if tag, _ := r.tag.Get(t); sameLanguage(tag, listed) {
-				if text, ok := r.text.Get(t); ok {
+				if text, _ := r.text.Get(t); !blank(text) {
 					return text, i
 				}
 			}
@@ -479,11 +495,24 @@ func (r *row) spoken(m protoreflect.Message) (string, int) {
 	for i := range texts.Len() {
 		t := texts.Get(i).Message()
 		if tag, _ := r.tag.Get(t); tag == undetermined {
-			text, _ := r.text.Get(t)
-			return text, i
+			if text, _ := r.text.Get(t); !blank(text) {
+				return text, i
+			}
 		}
 	}
 	return "", -1
+}
+
+// size is how many elements or texts the row counts in a message; what is not written
+// is none.
+func (r *row) size(m protoreflect.Message) int {
+	n := len(r.path.List(m))
+	for _, text := range r.path.Texts(m) {
+		if !blank(text) {
+			n++
+		}
+	}
+	return n
 }
 
 // derive returns the count or sum that the row writes, "" where there is nothing to
@@ -493,7 +522,7 @@ func (r *row) derive(m protoreflect.Message, named map[string]bool) string {
 		n := 0
 		for _, e := range r.hops[0].path.List(m) {
 			if r.names(e, named) {
-				n += len(r.path.List(e)) + len(r.path.Texts(e))
+				n += r.size(e)
 			}
 		}
 		if n == 0 {
@@ -502,7 +531,7 @@ func (r *row) derive(m protoreflect.Message, named map[string]bool) string {
 		return strconv.Itoa(n)
 	}
 	if r.job == countJob {
-		n := len(r.path.Texts(m)) + len(r.path.List(m))
+		n := r.size(m)
 		if n == 0 {
 			return ""
 		}

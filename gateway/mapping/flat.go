@@ -194,8 +194,8 @@ func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c 
 func keyOf(keys []*row, m protoreflect.Message) string {
 	var key string
 	for _, k := range keys {
-		text, ok := k.path.Get(m)
-		if !ok {
+		text, _ := k.path.Get(m)
+		if blank(text) {
 			return ""
 		}
 		key += text + "\x00"

@@ -164,6 +164,57 @@ func TestEncodeSaysAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
+// Decode drops blanks, so a text of nothing else would be written and then be missing.
+func TestEncodeTakesATextOfBlanksForNone(t *testing.T) {
+	tab := table(t, header+`
+  - {id: R001, to: m:ID, from: envelope.documentId, required: true}
+  - {id: R002, to: m:Office, from: office.code}
+  - {id: R003, to: "m:Office/@name", from: partnerOffice.code}
+  - {id: R004, to: m:Batch, from: batch, default: "none"}
+  - {id: R005, to: m:Remark, from: remarks, language: [zh, ru], required: true}
+  - {id: R006, to: m:Count, count: consignments.loadUnits}
+  - id: R010
+    to: m:Consignment
+    each: consignments
+    rows:
+      - {id: R011, to: m:UCR, from: ucr, max: 2, on_overflow: truncate, lossy: "two"}
+      - {id: R012, to: m:Unit, each: loadUnits, from: "."}
+      - {id: R013, to: m:Number, ordinal: true}
+`)
+	d := parse(t, `{"envelope": {"documentId": "X"}, "manifest": {"office": {"code": " "}, "partnerOffice": {"code": "\u3000"}, "batch": "\t",
+		"remarks": [{"language": "zh", "value": " "}, {"language": "ru", "value": "да"}],
+		"consignments": [{"ucr": "  x", "loadUnits": [" ", "A", "\u00a0"]}, {"ucr": "b", "loadUnits": [" "]}]}}`)
+	out, trace, faults := tab.Encode(d, true)
+	want := `<?xml version="1.0" encoding="UTF-8"?><Manifest xmlns="urn:m" xmlns:x="urn:x"><ID>X</ID><Batch>none</Batch><Remark>да</Remark><Count>1</Count>` +
+		`<Consignment><Unit>A</Unit><Number>1</Number></Consignment><Consignment><UCR>b</UCR><Number>2</Number></Consignment></Manifest>`
+	if diff := cmp.Diff(want, strings.TrimSpace(indents.Replace(string(out.Bytes())))); diff != "" || len(faults) > 0 {
+		t.Error(diff, said(faults))
+	}
+	if l, ok := trace.ByPath("consignments[0].loadUnits[1]"); !ok || l.Value != "A" {
+		t.Errorf("the text behind the blank one is %+v", l)
+	}
+	if back := tab.Decode(read(t, string(out.Bytes()))); len(back.Faults)+len(back.Unread) > 0 {
+		t.Error(said(back.Faults), back.Unread)
+	}
+	d.GetEnvelope().DocumentId, d.GetManifest().Remarks[1].Value = "  ", "\n"
+	out, _, faults = tab.Encode(d, false)
+	if diff := cmp.Diff([]string{"MAP_REQUIRED envelope.documentId  |ID", "MAP_REQUIRED remarks  |Remark"}, said(faults)); diff != "" || !out.IsZero() {
+		t.Error(diff)
+	}
+}
+
+func TestDecodeReadsPastAFirstPieceOfBlanks(t *testing.T) {
+	tab := table(t, header+`  - {id: R001, to: m:Text, from: remarks, language: [zh], use: "split(2,4)", required: true}`)
+	out, _, faults := tab.Encode(parse(t, `{"manifest": {"remarks": [{"language": "zh", "value": "  汽车"}]}}`), false)
+	if len(faults) > 0 {
+		t.Fatal(said(faults))
+	}
+	back := tab.Decode(read(t, string(out.Bytes())))
+	if got := back.Document.GetManifest().GetRemarks(); len(back.Faults)+len(back.Unread) > 0 || len(got) != 1 || got[0].Value != "汽车" {
+		t.Error(got, said(back.Faults), back.Unread)
+	}
+}
+
 func TestDecodeSaysAllFaultsAtOnce(t *testing.T) {
 	got := table(t, notice).Decode(read(t, `<Manifest xmlns="urn:m" xmlns:x="urn:x" x:mode="B" y="1">
 	<Head><Type>MT1401</Type><SendTime>2026</SendTime></Head>

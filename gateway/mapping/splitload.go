@@ -290,6 +290,8 @@ func (c *splitCompiler) outcome(node string, f outcomeFile) outcome {
 	if f.Of != "any" && f.Of != "all" {
 		c.at(node, "outcome %s of %q, expected any or all", f.Outcome, f.Of)
 	}
-	wrong := func(format string, args ...any) { c.at(node, "outcome %s: %s", f.Outcome, fmt.Sprintf(format, args...)) }
+	wrong := func(format string, args ...any) {
+		c.at(node, "outcome %s: %s", f.Outcome, fmt.Sprintf(format, args...))
+	}
 	return outcome{f.Of == "all", c.condition(wrong, answer, f.When)}
 }
