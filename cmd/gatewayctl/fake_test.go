@@ -280,6 +280,9 @@ func (s fakeInbox) Decode(_ context.Context, r *exchangev1.DecodeRequest) (*exch
 			return nil, notFound()
 		case "m-5":
 			out.Messages = append(out.Messages, parkedMessage())
+		case "m-7": // the gateway could not judge it
+			out.Messages = append(out.Messages, &exchangev1.InboxMessage{MessageId: id, Kind: "PreArrivalNotice", Sender: "CN", State: "parked", Commit: 7,
+				Faults: []*exchangev1.Fault{{Code: "INTERNAL", Severity: "error", Message: "its log has the details"}}})
 		default:
 			out.Messages = append(out.Messages, &exchangev1.InboxMessage{MessageId: id, Kind: "PreArrivalNotice", Sender: "CN", State: "accepted", Mapping: "xx/notice.v2", Commit: 9})
 		}

@@ -115,7 +115,8 @@ func parked(fs *flag.FlagSet) action {
 	}
 }
 
-// decode is refused if a message stays parked: what was asked for was not done.
+// decode is refused if a message stays parked, for want of a table or because the gateway
+// could not judge it: what was asked for was not done.
 func decode(*flag.FlagSet) action {
 	return func(ctx context.Context, s *session, operands []string) error {
 		answer, err := s.inbox.Decode(ctx, &exchangev1.DecodeRequest{MessageIds: operands})

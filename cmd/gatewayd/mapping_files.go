@@ -25,11 +25,14 @@ func loseDocument(b *bench, args []string) error {
 	if err := b.load(); err != nil {
 		return err
 	}
-	t, _, err := find(b.chain, b.tables, b.table)
+	raw, err := readFile(args[0], b.std.in)
 	if err != nil {
 		return err
 	}
-	raw, err := readFile(args[0], b.std.in)
+	if s, ok := b.chain.Tables.Split(b.table); ok {
+		return b.deal(s, raw)
+	}
+	t, _, err := find(b.chain, b.tables, b.table)
 	if err != nil {
 		return err
 	}
@@ -49,6 +52,19 @@ func loseDocument(b *bench, args []string) error {
 	}
 	if loss == nil {
 		return printFaults(b.std.out, faults, "en")
+	}
+	return b.print(loss.Report(b.all), loss)
+}
+
+// deal says what a split does to a document, which is canonical: a split has no form.
+func (b *bench) deal(s *mapping.Split, raw []byte) error {
+	p := document.Parse(raw)
+	if p.Faults.Refuse() {
+		return printFaults(b.std.out, p.Faults, "en")
+	}
+	loss, faults := analysis.Deal(s, p.Document, job{}.id([][]byte{raw}))
+	if loss == nil {
+		return printFaults(b.std.out, mapping.Locate(faults, p.Locate), "en")
 	}
 	return b.print(loss.Report(b.all), loss)
 }

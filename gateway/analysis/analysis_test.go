@@ -16,6 +16,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/analysis"
+	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
@@ -786,5 +787,59 @@ func TestPublishedCoverage(t *testing.T) {
 		} else if diff := cmp.Diff(string(want), got.String()); diff != "" {
 			t.Errorf("%s differs (-update rewrites it):\n%s", file, diff)
 		}
+	}
+}
+
+// What a split does to a document: its own list is dealt out, the rest stands in every
+// part, but for what rows say otherwise.
+func TestDeal(t *testing.T) {
+	const split = `split: x/waybills
+version: 1
+document: Manifest
+limit: {list: consignments, max: 1}
+rows:
+  - {id: S01, to: batch, use: "suffix(-)"}
+  - {id: S02, to: remarks, only: last}
+  - {id: S03, to: loadUnits, by: id, in: [consignments.loadUnits]}
+  - {id: S04, to: direction, const: EXPORT}
+  - {id: S05, to: loadUnits, when: "id != 'U0'"}
+`
+	s := load(t, fstest.MapFS{"split/waybills.v1.yaml": {Data: []byte(split)}}).Splits()[0]
+	p := document.Parse([]byte(`{"envelope": {"documentId": "D"}, "manifest": {"batch": "B", "loadUnits": [{"id": "U0"}, {"id": "U1"}, {"id": "U2"}],
+		"consignments": [{"ucr": "C1", "loadUnits": ["U1"]}, {"ucr": "C2", "loadUnits": ["U1", "U2"]}], "remarks": [{"language": "en", "value": "x"}]}}`))
+	if err := p.Faults.Err(); err != nil {
+		t.Fatal(err)
+	}
+	loss, faults := analysis.Deal(s, p.Document, "m")
+	if loss == nil {
+		t.Fatal(faults)
+	}
+	var got []string
+	for _, v := range loss.Values {
+		got = append(got, fmt.Sprint(v.Fate, " ", v.At, " ", v.Text, " ", v.Parts, " ", v.Says))
+	}
+	want := []string{
+		"several envelope.documentId D [1 2] []",
+		"reworded batch B [1 2] [B-1 B-2]",
+		"nowhere loadUnits[0].id U0 [] []",
+		"several loadUnits[1].id U1 [1 2] []",
+		"single loadUnits[2].id U2 [2] []",
+		"single consignments[0].ucr C1 [1] []",
+		"single consignments[0].loadUnits[0] U1 [1] []",
+		"single consignments[1].ucr C2 [2] []",
+		"single consignments[1].loadUnits[0] U1 [2] []",
+		"single consignments[1].loadUnits[1] U2 [2] []",
+		"single remarks[0].language en [2] []",
+		"single remarks[0].value x [2] []",
+		"supplied direction  [1 2] [EXPORT EXPORT]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if rows := loss.Report(false).Sections[0].Rows; len(rows) != 5 || loss.Counts[analysis.Nowhere] != 1 {
+		t.Errorf("%v, %v", loss.Counts, rows)
+	}
+	if _, faults := analysis.Deal(s, &customsv1.Document{Kind: &customsv1.Document_Answer{Answer: &customsv1.Answer{}}}, "m"); len(faults) != 1 || faults[0].Code != gateway.MapKind {
+		t.Errorf("a document of another kind: %v", faults)
 	}
 }
