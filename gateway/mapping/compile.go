@@ -523,38 +523,6 @@ var keyFor = map[string]string{
 	"key": "a required value row without each and language, not direction: encode",
 }
 
-func (c *compiler) time(r *row, f *rowFile, node string, wrong func(string, ...any)) {
-	form := f.Time
-	switch r.value.field {
-	case document.Instant:
-		form = cmp.Or(form, "instant")
-	case document.Date:
-		form = cmp.Or(form, "xs-date")
-	default:
-		if form != "" {
-			wrong("time on a %s, expected an instant or a date", r.value.field)
-		}
-		return
-	}
-	zone := c.zone
-	if f.Zone != "" {
-		zone = c.location(node+".zone", f.ID, f.Zone)
-	}
-	t, err := newTimeForm(form, zone)
-	if err != nil {
-		wrong("%v", err)
-		return
-	}
-	instant := r.value.field == document.Instant
-	switch {
-	case instant && zone == nil && !t.offset:
-		wrong("time %s of an instant without zone, expected zone on the row or the table", form)
-	case !instant && (t.clock || !t.date):
-		wrong("time %s of a date, expected a form of a day", form)
-	}
-	r.value.time = t
-}
-
 // pairs checks that a field whose value is in two places is read from both: an
 // Instant's day and time of day, the head and rest of a text.
 func (c *compiler) pairs(group *row) {

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -146,4 +147,37 @@ func tail(s string, clock bool) bool {
 	}
 	_, err := time.Parse("-07:00", s)
 	return err == nil
+}
+
+// time compiles how a row writes an instant or a day.
+func (c *compiler) time(r *row, f *rowFile, node string, wrong func(string, ...any)) {
+	form := f.Time
+	switch r.value.field {
+	case document.Instant:
+		form = cmp.Or(form, "instant")
+	case document.Date:
+		form = cmp.Or(form, "xs-date")
+	default:
+		if form != "" {
+			wrong("time on a %s, expected an instant or a date", r.value.field)
+		}
+		return
+	}
+	zone := c.zone
+	if f.Zone != "" {
+		zone = c.location(node+".zone", f.ID, f.Zone)
+	}
+	t, err := newTimeForm(form, zone)
+	if err != nil {
+		wrong("%v", err)
+		return
+	}
+	instant := r.value.field == document.Instant
+	switch {
+	case instant && zone == nil && !t.offset:
+		wrong("time %s of an instant without zone, expected zone on the row or the table", form)
+	case !instant && (t.clock || !t.date):
+		wrong("time %s of a date, expected a form of a day", form)
+	}
+	r.value.time = t
 }
