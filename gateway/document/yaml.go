@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -34,8 +35,9 @@ func ReadYAML(name string, raw []byte, into any) (Lines, error) {
 }
 
 func decodeYAML(name string, file *ast.File, into any) error {
+	file.Docs = slices.DeleteFunc(file.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil }) // nothing, or comments alone
 	if len(file.Docs) > 1 {
-		return fmt.Errorf("%s:%d: more than one YAML document", name, file.Docs[1].GetToken().Position.Line)
+		return fmt.Errorf("%s:%d: more than one YAML document", name, file.Docs[1].Body.GetToken().Position.Line)
 	}
 	var errs []error
 	for _, doc := range file.Docs {
@@ -45,9 +47,6 @@ func decodeYAML(name string, file *ast.File, into any) error {
 		})
 	}
 	for _, doc := range file.Docs {
-		if doc.Body == nil {
-			continue // nothing, or comments alone
-		}
 		if err := yaml.NewDecoder(strings.NewReader("")).DecodeFromNode(doc.Body, into); err != nil {
 			errs = append(errs, locateYAML(name, err))
 		}
@@ -89,7 +88,7 @@ func unknownKeys(n ast.Node, t reflect.Type, report func(key ast.Node, names []s
 			if t.Kind() == reflect.Map {
 				unknownKeys(i.Value(), t.Elem(), report)
 			}
-			if t.Kind() != reflect.Struct || i.Key().IsMergeKey() {
+			if t.Kind() != reflect.Struct {
 				continue
 			}
 			if ft, ok := fields[i.Key().GetToken().Value]; ok {

@@ -42,7 +42,7 @@ rows:
 
 func TestDecodeYAML(t *testing.T) {
 	var got table
-	if err := document.DecodeYAML("t.yaml", []byte(good), &got); err != nil {
+	if err := document.DecodeYAML("t.yaml", []byte(good+"---\n# nothing more\n"), &got); err != nil {
 		t.Fatal(err)
 	}
 	want := table{"a", 1, []row{{ID: "R1"}, {ID: "R2", Rows: []row{{ID: "R3"}, {ID: "R4"}}}}, map[string]string{"x": "1", "y": "2"}, Extra{"n"}}
@@ -61,6 +61,7 @@ func TestDecodeYAMLRefuses(t *testing.T) {
 		"a wrong type beside an unknown key": {"version: one\nnots: x\n", []string{`t.yaml:2: unknown key "nots": nearest is note`, `t.yaml:1: `}},
 		"duplicate key":                      {"name: a\nversion: 1\nname: b\n", []string{`t.yaml:3: `}},
 		"duplicate key below":                {"rows:\n  - id: a\n    id: b\n", []string{`t.yaml:3: `}},
+		"merged keys":                        {"rows:\n  - id: a\n    <<: {idd: b}\n", []string{`t.yaml:3: unknown key "<<"`}},
 		"not YAML":                           {"name: [a\n", []string{`t.yaml:1: `}},
 		"two documents":                      {"name: a\n---\nname: b\n", []string{`more than one YAML document`}},
 	} {

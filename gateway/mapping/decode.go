@@ -414,7 +414,7 @@ func gather(e *xmltree.Element, child int) []string {
 func (d *decoder) check(c derived) {
 	want := ""
 	if c.context.m != nil {
-		want = c.row.derive(c.context.m, nil)
+		want = c.row.derive(c.context.m)
 	}
 	if want == "" {
 		want = "0"

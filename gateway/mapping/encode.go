@@ -97,6 +97,7 @@ type encoder struct {
 	handles map[protoreflect.Message]string
 	stored  map[*row][]*context // what groups that collect write
 	besides []beside
+	lookups map[looking]map[string][]named
 
 	withheld []withheld
 }
@@ -222,6 +223,13 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		e.value(r, at, s)
 		return
 	}
+	text := ""
+	if r.job == countJob || r.job == sumJob {
+		// Where there is nothing to write the condition, which costs far more, is not asked.
+		if text = e.derived(r, at, from); text == "" && !r.info.Required {
+			return
+		}
+	}
 	if r.when != nil && !e.holds(r, at.m, at, at) {
 		e.withhold(r, r, at)
 		return
@@ -238,9 +246,9 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 	case ordinalJob:
 		e.put(r, at, s, strconv.Itoa(at.position()), record{index: -1}, r.counts(false))
 	case countJob, sumJob:
-		if text := r.derive(from.m, r.named(at.m)); text != "" {
+		if text != "" {
 			e.write(r, from, s, text, -1)
-		} else if r.info.Required {
+		} else {
 			e.fault(nil, r, from, -1)
 		}
 	case handleJob:
@@ -311,7 +319,6 @@ func (e *encoder) element(r *row, at *context, s *scope) {
 // each writes the elements of a list in a context; standing is where the row stands.
 func (e *encoder) each(r *row, standing, at *context, s *scope) {
 	written := 0
-	named := r.named(standing.m)
 	one := func(inner *context) {
 		if r.when != nil && !e.holds(r, inner.m, inner, standing) {
 			e.withhold(r, nil, inner)
@@ -325,7 +332,16 @@ func (e *encoder) each(r *row, standing, at *context, s *scope) {
 		}
 		e.write(r, at, s, inner.text, inner.index)
 	}
-	e.walk(r, 0, at, named, one)
+	if r.in == nil {
+		e.walk(r, 0, at, one)
+	}
+	for _, f := range e.found(r, standing, at) {
+		if first := r.first(); first == r {
+			one(f.context(at, first))
+		} else {
+			e.walk(r, 1, f.context(at, first), one)
+		}
+	}
 	if written == 0 && r.info.Required && r.when == nil {
 		e.fault(nil, r, at, -1)
 	}
@@ -333,7 +349,7 @@ func (e *encoder) each(r *row, standing, at *context, s *scope) {
 
 // walk calls one for every element of the list of an each, through the lists on the
 // way from a level on.
-func (e *encoder) walk(r *row, level int, at *context, named map[string]bool, one func(*context)) {
+func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 	if level == len(r.hops) && r.scalar {
 		for i, text := range r.path.Texts(at.m) {
 			if blank(text) {
@@ -351,20 +367,17 @@ func (e *encoder) walk(r *row, level int, at *context, named map[string]bool, on
 	if len(r.keys) > level && r.keys[level] != nil {
 		seen = map[string]bool{}
 	}
-	i := -1
+	i := 0
 	for path, m := range via.path.All(at.m, at.instance()) {
-		i++
-		if level == 0 && named != nil && !r.names(m, named) {
-			continue
-		}
 		inner := &context{up: at, via: via, m: m, index: i, at: path, known: true}
+		i++
 		if seen != nil {
 			e.unique(r.keys[level], inner, seen)
 		}
 		if via == r {
 			one(inner)
 		} else {
-			e.walk(r, level+1, inner, named, one)
+			e.walk(r, level+1, inner, one)
 		}
 	}
 }
@@ -516,20 +529,8 @@ func (r *row) size(m protoreflect.Message) int {
 }
 
 // derive returns the count or sum that the row writes, "" where there is nothing to
-// count. Named are the texts that elements of the first list are to have, nil for any.
-func (r *row) derive(m protoreflect.Message, named map[string]bool) string {
-	if named != nil {
-		n := 0
-		for _, e := range r.hops[0].path.List(m) {
-			if r.names(e, named) {
-				n += r.size(e)
-			}
-		}
-		if n == 0 {
-			return ""
-		}
-		return strconv.Itoa(n)
-	}
+// count.
+func (r *row) derive(m protoreflect.Message) string {
 	if r.job == countJob {
 		n := r.size(m)
 		if n == 0 {

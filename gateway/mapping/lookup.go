@@ -3,6 +3,7 @@ package mapping
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -59,22 +60,76 @@ func (c *compiler) there(r *row, f *rowFile, node string, wrong func(string, ...
 	}
 }
 
-// named returns the texts that elements of the row's list are to have, nil for any.
-func (r *row) named(m protoreflect.Message) map[string]bool {
+// first is the row's first list: what by and in choose from.
+func (r *row) first() *row {
+	if len(r.hops) > 0 {
+		return r.hops[0]
+	}
+	return r
+}
+
+// looking is a list as a row looks elements up in it.
+type looking struct {
+	row *row
+	in  protoreflect.Message
+}
+
+// named is an element that was looked up.
+type named struct {
+	m     protoreflect.Message
+	path  string
+	index int
+}
+
+func (f named) context(up *context, via *row) *context {
+	return &context{up: up, via: via, m: f.m, index: f.index, at: f.path, known: true}
+}
+
+// found returns the elements that the texts where the row stands name, in the order of
+// their list. The list is walked once, however many rows of a document look into it.
+func (e *encoder) found(r *row, standing, at *context) []named {
 	if r.in == nil {
 		return nil
 	}
-	out := map[string]bool{}
-	for _, text := range r.in.Texts(m) {
-		out[text] = true
+	key := looking{r, at.m}
+	byText, ok := e.lookups[key]
+	if !ok {
+		byText = map[string][]named{}
+		n := 0
+		for path, m := range r.first().path.All(at.m, at.instance()) {
+			if text, ok := r.by.Get(m); ok {
+				byText[text] = append(byText[text], named{m, path, n})
+			}
+			n++
+		}
+		if e.lookups == nil {
+			e.lookups = map[looking]map[string][]named{}
+		}
+		e.lookups[key] = byText
 	}
+	var out []named
+	texts := r.in.Texts(standing.m)
+	slices.Sort(texts)
+	for _, text := range slices.Compact(texts) {
+		out = append(out, byText[text]...)
+	}
+	slices.SortFunc(out, func(a, b named) int { return a.index - b.index })
 	return out
 }
 
-// names reports whether an element has one of the texts.
-func (r *row) names(m protoreflect.Message, named map[string]bool) bool {
-	text, ok := r.by.Get(m)
-	return ok && named[text]
+// derived returns the count or sum that the row writes, "" where there is nothing to count.
+func (e *encoder) derived(r *row, standing, at *context) string {
+	if r.in == nil {
+		return r.derive(at.m)
+	}
+	n := 0
+	for _, f := range e.found(r, standing, at) {
+		n += r.size(f.m)
+	}
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 // findRivals notes which rows of a group decode asks first about an element that another
@@ -153,7 +208,7 @@ func (r *row) claims(e *etree.Element) (value, form string, ok bool) {
 		if c.attr != nil {
 			text = at.SelectAttrValue(c.attr.qname(), "")
 		}
-		if c.job == constJob && text != c.info.Const || c.value.like != nil && !c.value.like.MatchString(text) {
+		if text = strings.TrimSpace(text); c.job == constJob && text != c.info.Const || c.value.like != nil && !c.value.like.MatchString(text) {
 			return "", "", false
 		}
 		value, form = text, cmp.Or(c.info.Like, c.info.Const)

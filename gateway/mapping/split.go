@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -110,7 +111,7 @@ func (s *Split) Run(d *customsv1.Document, id string) Splitting {
 	}
 	bare := document.Clone(d)
 	s.lists[0].Clear(bare.ProtoReflect())
-	if n := (len(from) - 1) * proto.Size(bare); n > MaxRepeated {
+	if n := (len(from)-1)*proto.Size(bare) + r.repeated(0, whole, from, new(int)); n > MaxRepeated {
 		r.fault(gateway.SplitRepeats, s.lists[0].Instance(whole, ""), strconv.Itoa(n), strconv.Itoa(MaxRepeated))
 		return r.out
 	}
@@ -257,6 +258,24 @@ func (r *splitter) each(level int, whole protoreflect.Message, f func(path strin
 	walk(0, whole, "")
 }
 
+// repeated returns how many bytes of the elements that hold others come again, in each
+// further part that has some of theirs. At is the position so far.
+func (r *splitter) repeated(level int, m protoreflect.Message, from []int, at *int) (bytes int) {
+	part := func(position int) int { return sort.SearchInts(from, position+1) }
+	for _, e := range r.split.lists[level].List(m) {
+		if level == len(r.split.lists)-1 {
+			*at++
+			continue
+		}
+		first := *at
+		bytes += r.repeated(level+1, e, from, at)
+		if *at > first {
+			bytes += (part(*at-1) - part(first)) * proto.Size(r.header(level, e).Interface())
+		}
+	}
+	return bytes
+}
+
 // count returns how many elements of the limited list a message at a level has.
 func (r *splitter) count(level int, m protoreflect.Message) int {
 	elements := r.split.lists[level].List(m)
@@ -374,7 +393,7 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 		}
 	case partTotal:
 		if _, said := row.to.Get(m); said { // one that the whole does not say stays unsaid
-			r.set(row, m, cmp.Or(row.total.derive(m, nil), "0"))
+			r.set(row, m, cmp.Or(row.total.derive(m), "0"))
 		}
 	case partOrdinal:
 		for path, e := range row.list.All(m, "") {
@@ -391,9 +410,9 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 // list that may stand in many places. What no part would have stays in all of them.
 func (r *splitter) keep(row *splitRow) {
 	wanted := make([]map[string]bool, len(r.out.Parts)) // by the place in the whole
-	somewhere := map[string]bool{}
+	somewhere, named := map[string]bool{}, row.named(r.whole)
 	for i := range r.out.Parts {
-		wanted[i] = r.wanted(row, i)
+		wanted[i] = r.wanted(row, i, named)
 		maps.Copy(somewhere, wanted[i])
 	}
 	for i, part := range r.out.Parts {
@@ -411,15 +430,17 @@ func (r *splitter) keep(row *splitRow) {
 	}
 }
 
-// wanted returns the places in the whole of what the row wants in a part.
-func (r *splitter) wanted(row *splitRow, i int) map[string]bool {
+// wanted returns the places in the whole of what the row wants in a part. Named are the
+// texts that the whole has where the row looks for them.
+func (r *splitter) wanted(row *splitRow, i int, named map[string]bool) map[string]bool {
 	out, part := map[string]bool{}, r.out.Parts[i]
 	m := part.ProtoReflect()
-	elsewhere := r.elsewhere(row, m)
+	here := row.named(m)
+	want := func(text string) bool { return here[text] || !named[text] }
 	if row.holder != nil {
 		for at, holder := range row.holder.All(m, "") {
 			for path, text := range row.to.AllTexts(holder, at) {
-				if !elsewhere[text] {
+				if want(text) {
 					out[r.out.Origin(i, path)] = true
 				}
 			}
@@ -430,7 +451,7 @@ func (r *splitter) wanted(row *splitRow, i int) map[string]bool {
 		var is bool
 		if row.by != nil {
 			text, _ := row.by.Get(e)
-			is = !elsewhere[text]
+			is = want(text)
 		} else {
 			var err error
 			if is, err = row.when.Holds(e, part); err != nil {
@@ -444,18 +465,13 @@ func (r *splitter) wanted(row *splitRow, i int) map[string]bool {
 	return out
 }
 
-// elsewhere returns the texts that the whole has where the row looks for them and a part
-// has not. A text that the whole has not there either belongs to every part.
-func (r *splitter) elsewhere(row *splitRow, part protoreflect.Message) map[string]bool {
+// named returns the texts that a document has where the row looks for them. A text that
+// the whole has not there belongs to every part.
+func (row *splitRow) named(m protoreflect.Message) map[string]bool {
 	out := map[string]bool{}
 	for _, in := range row.in {
-		for _, text := range in.AllTexts(r.whole, "") {
+		for _, text := range in.Texts(m) {
 			out[text] = true
-		}
-	}
-	for _, in := range row.in {
-		for _, text := range in.AllTexts(part, "") {
-			delete(out, text)
 		}
 	}
 	return out
@@ -478,31 +494,41 @@ func (r *splitter) leave(row *splitRow, i int, holder protoreflect.Message, at s
 			proto.Merge(row.to.Append(holder).Interface(), elements[n].Interface())
 		}
 	}
-	renumber(r.out.from[i], list, kept, from)
-}
-
-// renumber moves what is known of a list's elements to their new positions: kept are
-// their old ones, from their places in the whole.
-func renumber(paths map[string]string, list string, kept []int, from []string) {
-	moved := map[string]string{}
-	for path, origin := range paths {
-		rest, ok := strings.CutPrefix(path, list+"[")
-		if !ok {
-			continue
-		}
-		delete(paths, path)
-		digits, inside, _ := strings.Cut(rest, "]")
-		old, _ := strconv.Atoi(digits)
-		if n := slices.Index(kept, old); n >= 0 && inside != "" {
-			moved[element(list, n)+inside] = origin
-		}
+	paths := r.out.from[i]
+	if row.holder == nil {
+		renumber(paths, list, kept)
 	}
-	maps.Copy(paths, moved)
+	for n := range max(len(elements), len(texts)) {
+		delete(paths, element(list, n))
+	}
 	for n, origin := range from {
 		if at := element(list, n); at != origin {
 			paths[at] = origin
 		}
 	}
+}
+
+// renumber moves what is known of the inside of a list's elements to their new
+// positions: kept are their old ones, in order.
+func renumber(paths map[string]string, list string, kept []int) {
+	now := make(map[int]int, len(kept))
+	for n, old := range kept {
+		now[old] = n
+	}
+	prefix, moved := list+"[", map[string]string{}
+	for path, origin := range paths {
+		rest, ok := strings.CutPrefix(path, prefix)
+		digits, inside, _ := strings.Cut(rest, "]")
+		if !ok || inside == "" {
+			continue
+		}
+		delete(paths, path)
+		old, _ := strconv.Atoi(digits)
+		if n, stays := now[old]; stays {
+			moved[element(list, n)+inside] = origin
+		}
+	}
+	maps.Copy(paths, moved)
 }
 
 func (r *splitter) set(row *splitRow, m protoreflect.Message, text string) {

@@ -205,6 +205,15 @@ func TestSplitRepeatsWithinReason(t *testing.T) {
 	if len(got.Faults) != 1 || got.Faults[0].Code != gateway.SplitRepeats || got.Parts != nil {
 		t.Errorf("%v, %d parts", said(got.Faults), len(got.Parts))
 	}
+	// What holds the elements that are dealt out comes again too.
+	long := manifestOf(t, 16_000)
+	for i := range 9_999 {
+		c := long.GetManifest().Consignments[0]
+		c.LoadUnits = append(c.LoadUnits, fmt.Sprint("U", i))
+	}
+	if got := splitOf(t, checklist).Run(long, "m"); len(got.Faults) != 1 || got.Faults[0].Code != gateway.SplitRepeats {
+		t.Errorf("%v, %d parts", said(got.Faults), len(got.Parts))
+	}
 }
 
 // manifestOf returns a manifest of consignments with so many items each.
