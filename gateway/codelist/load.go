@@ -39,7 +39,8 @@ func Load(fsys fs.FS) (*Lists, error) {
 			return nil, err
 		}
 		list := &List{Digest: gateway.DigestOf(raw)}
-		if err := document.DecodeYAML(file, raw, list); err != nil {
+		lines, err := document.ReadYAML(file, raw, list)
+		if err != nil {
 			mistakes = append(mistakes, err)
 			continue
 		}
@@ -48,7 +49,7 @@ func Load(fsys fs.FS) (*Lists, error) {
 				s.File = file
 			}
 		}
-		list.index(stem, located(file, raw, &mistakes))
+		list.index(stem, located(file, lines, &mistakes))
 		lists.byName[list.Name] = list
 	}
 	if len(mistakes) == 0 { // else a column would be blamed for its list
@@ -71,8 +72,7 @@ func Load(fsys fs.FS) (*Lists, error) {
 type report func(node, format string, args ...any)
 
 // located reports mistakes of a file with their lines.
-func located(file string, raw []byte, mistakes *[]error) report {
-	lines := document.YAMLLines(raw)
+func located(file string, lines document.Lines, mistakes *[]error) report {
 	return func(node, format string, args ...any) {
 		*mistakes = append(*mistakes, fmt.Errorf("%s:%d: %w", file, max(lines.Line(node), 1), fmt.Errorf(format, args...)))
 	}
@@ -103,11 +103,12 @@ func (f *columnFile) missing() (keys []string) {
 // column reads a column's file and adds it to its list.
 func (l *Lists) column(file string, raw []byte, mistakes *[]error) {
 	var f columnFile
-	if err := document.DecodeYAML(file, raw, &f); err != nil {
+	lines, err := document.ReadYAML(file, raw, &f)
+	if err != nil {
 		*mistakes = append(*mistakes, err)
 		return
 	}
-	wrong := located(file, raw, mistakes)
+	wrong := located(file, lines, mistakes)
 	if missing := f.missing(); missing != nil {
 		if len(missing) == len(columnKeys) {
 			wrong("$", "the file is empty: want %s", strings.Join(columnKeys, ", "))

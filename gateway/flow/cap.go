@@ -11,32 +11,22 @@ import (
 
 // Cap returns the greatest number of bytes that a document of any route or partner may
 // have.
-func (g *Gateway) Cap() int {
-	most := schema.MaxBytes
-	for _, n := range g.Caps {
-		most = max(most, n)
-	}
-	return max(most, g.Chain.Cap())
-}
+func (g *Gateway) Cap() int { return g.Chain.Limits.Bytes }
 
 // Cap returns the greatest number of bytes that a document of any route may have.
-func (c *Chain) Cap() int {
-	most := schema.MaxBytes
-	for _, rt := range c.Routes.All() {
-		most = max(most, capOf(rt))
-	}
-	return most
+func (c *Chain) Cap() int { return capOf(c.Routes.All()...) }
+
+// capFor returns the cap of what an office submits.
+func (g *Gateway) capFor(office string) int {
+	return capOf(g.Chain.Routes.Serving(g.Own, office, g.Now())...)
 }
 
-// capOf returns how many bytes a route's documents may have: the national ones and the
+// capOf returns how many bytes documents of routes may have: the national ones and the
 // partner's.
-func capOf(rt *release.Route) int { return max(int(rt.Cap), schema.MaxBytes) }
-
-// capFor returns the cap of what an office submits: the greatest of its routes'.
-func (g *Gateway) capFor(office string) int {
+func capOf(routes ...*release.Route) int {
 	most := schema.MaxBytes
-	for _, rt := range g.Chain.Routes.Serving(g.Own, office, g.Now()) {
-		most = max(most, capOf(rt))
+	for _, rt := range routes {
+		most = max(most, int(rt.Cap))
 	}
 	return most
 }

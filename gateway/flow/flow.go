@@ -53,7 +53,10 @@ func New(o Options) *Gateway {
 	}
 	g := &Gateway{Options: o, wake: make(map[gateway.Administration]chan struct{})}
 	chain := *o.Chain
-	chain.Limits = chain.Limits.For(g.Cap())
+	chain.Limits = chain.Limits.For(chain.Cap())
+	for _, most := range o.Caps {
+		chain.Limits = chain.Limits.For(most)
+	}
 	g.Chain = &chain
 	for a := range o.Links {
 		g.wake[a] = make(chan struct{}, 1)

@@ -92,11 +92,12 @@ func LoadTolerances(fsys fs.FS) (Tolerances, error) {
 			return Tolerances{}, fmt.Errorf("read tolerances: %w", err)
 		}
 		var f toleranceFile
-		if err := document.DecodeYAML(name, raw, &f); err != nil {
+		lines, err := document.ReadYAML(name, raw, &f)
+		if err != nil {
 			l.errs = append(l.errs, err)
 			continue
 		}
-		l.file(name, document.YAMLLines(raw), f)
+		l.file(name, lines, f)
 	}
 	for _, quantity := range []string{grossMass, packageCount, timeOfArrival} {
 		if l.files[quantity] == "" && l.errs == nil {

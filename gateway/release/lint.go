@@ -23,10 +23,10 @@ var required = []string{
 
 func load(name string, raw []byte, lib *mapping.Library, texts headings) (*Route, error) {
 	rt := new(Route)
-	if err := document.DecodeYAML(name, raw, rt); err != nil {
+	lines, err := document.ReadYAML(name, raw, rt)
+	if err != nil {
 		return nil, err
 	}
-	lines := document.YAMLLines(raw)
 	l := &linter{file: name, line: func(key string) int { return lines["$."+key] }}
 	for _, key := range required {
 		if l.line(key) == 0 {

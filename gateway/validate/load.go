@@ -64,14 +64,14 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Rules, error) {
 			Version int     `yaml:"version"`
 			Rows    []*Rule `yaml:"rows"`
 		}
-		if err := document.DecodeYAML(file, raw, &content); err != nil {
+		lines, err := document.ReadYAML(file, raw, &content)
+		if err != nil {
 			mistakes = append(mistakes, err)
 			continue
 		}
 		if want := fmt.Sprintf("%s.v%d.yaml", content.Rules, content.Version); want != path.Base(file) {
 			mistakes = append(mistakes, fmt.Errorf("%s:1: rules %q version %d: want the file %s", file, content.Rules, content.Version, want))
 		}
-		lines := document.YAMLLines(raw)
 		for i, rule := range content.Rows {
 			wrong := rule.prepare(env)
 			if seen[rule.ID] {
