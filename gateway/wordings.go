@@ -76,6 +76,8 @@ const (
 	WordReceivedDocument            Wording = "received_document"
 	WordTextWithoutPrice            Wording = "text_without_price"
 	WordThatID                      Wording = "that_id"
+	WordNoneLikeIt                  Wording = "none_like_it"
+	WordFormatWithRoot              Wording = "format_with_root"
 	WordEmpty                       Wording = "empty"
 	WordWithGoods                   Wording = "with_goods"
 	WordUTF16                       Wording = "utf16"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -41,13 +42,16 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+var update = flag.Bool("update", false, "rewrite the stories' expected output")
+
 // TestStories plays testdata/stories: each begins with two gateways configured and
 // not running, a PKI, the documents of testdata/cases and the data directories of
 // testdata/administrations. $PUBLISHED holds mappings and xsd, for the next version of one.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:   "../../testdata/stories",
-		Setup: setUp,
+		Dir:           "../../testdata/stories",
+		Setup:         setUp,
+		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"as":    as,
 			"ready": ready,

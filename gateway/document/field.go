@@ -61,7 +61,9 @@ type LexicalError struct {
 }
 
 // Error names the text and what was expected.
-func (e *LexicalError) Error() string { return strconv.Quote(e.Value) + ": want " + e.Expected.String() }
+func (e *LexicalError) Error() string {
+	return strconv.Quote(e.Value) + ": want " + e.Expected.String()
+}
 
 // Check reports whether text has the lexical form of a value of the field; if not,
 // the error is a *LexicalError.

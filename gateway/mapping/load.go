@@ -126,7 +126,11 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Library{byID: map[string]*Table{}}
+	containers, err := loadContainers(fsys)
+	if err != nil {
+		return nil, err
+	}
+	l := &Library{byID: map[string]*Table{}, containers: containers}
 	load := &loader{l, env, lists, map[string]*base{}, map[string]*base{}}
 	l.load = load
 	var mistakes []error

@@ -1486,7 +1486,15 @@ type Fault struct {
 	Line       int32                  `protobuf:"varint,8,opt,name=line,proto3" json:"line,omitempty"`
 	Namespaces map[string]string      `protobuf:"bytes,9,rep,name=namespaces,proto3" json:"namespaces,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Submission id of another part of the message, if the place is in that one.
-	Document      string `protobuf:"bytes,10,opt,name=document,proto3" json:"document,omitempty"`
+	Document string `protobuf:"bytes,10,opt,name=document,proto3" json:"document,omitempty"`
+	// The place in words: the things on the way by what identifies them, and the field.
+	Place string `protobuf:"bytes,11,opt,name=place,proto3" json:"place,omitempty"`
+	// What the field is called.
+	Label string `protobuf:"bytes,12,opt,name=label,proto3" json:"label,omitempty"`
+	// Who can mend it: sender, route, table, partner or operator.
+	Remedy string `protobuf:"bytes,13,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	// What was found, where words say it better than a value.
+	Found         string `protobuf:"bytes,14,opt,name=found,proto3" json:"found,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1587,6 +1595,34 @@ func (x *Fault) GetNamespaces() map[string]string {
 func (x *Fault) GetDocument() string {
 	if x != nil {
 		return x.Document
+	}
+	return ""
+}
+
+func (x *Fault) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *Fault) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *Fault) GetRemedy() string {
+	if x != nil {
+		return x.Remedy
+	}
+	return ""
+}
+
+func (x *Fault) GetFound() string {
+	if x != nil {
+		return x.Found
 	}
 	return ""
 }
@@ -2992,7 +3028,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0fSignedStatement\x12\x16\n" +
 	"\x06header\x18\x01 \x01(\fR\x06header\x12\x1c\n" +
 	"\tstatement\x18\x02 \x01(\fR\tstatement\x12\x1c\n" +
-	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xe6\x02\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xc0\x03\n" +
 	"\x05Fault\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
 	"\bseverity\x18\x02 \x01(\tR\bseverity\x12\x12\n" +
@@ -3006,7 +3042,11 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"namespaces\x18\t \x03(\v2\".exchange.v1.Fault.NamespacesEntryR\n" +
 	"namespaces\x12\x1a\n" +
 	"\bdocument\x18\n" +
-	" \x01(\tR\bdocument\x1a=\n" +
+	" \x01(\tR\bdocument\x12\x14\n" +
+	"\x05place\x18\v \x01(\tR\x05place\x12\x14\n" +
+	"\x05label\x18\f \x01(\tR\x05label\x12\x16\n" +
+	"\x06remedy\x18\r \x01(\tR\x06remedy\x12\x14\n" +
+	"\x05found\x18\x0e \x01(\tR\x05found\x1a=\n" +
 	"\x0fNamespacesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8a\x01\n" +
