@@ -89,7 +89,7 @@ func (f Field) Expected() gateway.Phrase {
 	case Bool:
 		return gateway.Say(gateway.WordTrueFalse)
 	case Uint:
-		return gateway.Say(gateway.WordUnsigned, f.most())
+		return gateway.Say(gateway.WordWholeFromZero)
 	case Decimal:
 		return gateway.Say(gateway.WordPlainDecimal, aDecimal)
 	case Instant:
@@ -123,6 +123,10 @@ func (f Field) most() string {
 func (f Field) wrong(text string) gateway.Phrase {
 	layout := ""
 	switch f.Type {
+	case Uint:
+		if digits(text) { // too many of them
+			return gateway.Say(gateway.WordUnsigned, f.most())
+		}
 	case Date:
 		layout = time.DateOnly
 	case Instant:

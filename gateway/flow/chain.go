@@ -153,7 +153,11 @@ func (c *Chain) noTable(u mapping.Unpacked) gateway.Fault {
 		f.Code = gateway.FormatNamespace
 	}
 	if ok {
-		f.Expected = gateway.Say(gateway.WordFormatWithRoot, near.ID(), near.Root().String())
+		word := gateway.WordNearestFormat
+		if f.Code == gateway.FormatNamespace {
+			word = gateway.WordFormatWithRoot
+		}
+		f.Expected = gateway.Say(word, near.ID(), near.Root().String())
 	}
 	if n := len(u.Containers); n > 0 && f.Code == gateway.FormatUnknown {
 		f.Code, f.Value, f.Expected = gateway.FormatContainer, u.Containers[n-1].Name.Local, gateway.Term(u.Root.Name.String())
@@ -230,7 +234,7 @@ func merge(earlier, later gateway.Faults) gateway.Faults {
 
 // lastName is the local name at the end of a list or path of what was expected.
 func lastName(expected string) string {
-	return expected[strings.LastIndexAny(expected, "/:@ ")+1:]
+	return expected[strings.LastIndexAny(expected, "/:@} ")+1:]
 }
 
 // Plan says which route takes a document, and as which part of its recipe.

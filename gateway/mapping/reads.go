@@ -9,19 +9,25 @@ import (
 	"customs.example/gateway/xmltree"
 )
 
-// Reads returns the key of the label of the canonical field that a row reads at a place
-// in XML, whatever stands there; false if no row reads it into one field.
+// Reads returns the key of the label of the canonical field that the rows read at a place
+// in XML, whatever stands there; false if none does, or they read it into several.
 func (t *Table) Reads(place gateway.Location) (label string, ok bool) {
 	names := namesOf(place)
 	for _, r := range t.rows {
 		if r.job == groupJob || r.info.From == "" || !r.at(names) {
 			continue
 		}
-		if p, err := document.CompileFor(t.kind, r.info.From); err == nil && p.Leaf() {
-			return document.LabelOf(p.Field()), true
+		p, err := document.CompileFor(t.kind, r.info.From)
+		if err != nil || !p.Leaf() && p.Descriptor().Name() != "Text" { // a row of a language reads a text
+			continue
 		}
+		is := document.LabelOf(p.Field())
+		if label != "" && label != is {
+			return "", false
+		}
+		label = is
 	}
-	return "", false
+	return label, label != ""
 }
 
 // at reports whether the row's element or attribute is the one that names lead to, from

@@ -412,7 +412,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"kinds: [Manifest]", "kinds: [Manifest]\n    valid: {from: soon}", `"soon" is no day`},
 		{"zh: 批次", "zh: A batch.", "text zh: want a sentence"},
 		{"ru: Партия.", "ru: Batch.", "text ru: want a sentence"},
-		{"kk: Топтама.", "kk: Партия.", "text ru is the same as kk"},
+		{"kk: Топтама.", "kk: Партия.", "text kk is the same as ru"},
 		{"mn: Багц.", "mn: ''", "text mn: want a sentence"},
 		{"{en: A batch., zh", "{de: Partie., en: A batch., zh", `"de" is no language`},
 		{"{en: A batch., zh: 批次, ru: Партия., kk: Топтама., mn: Багц.}", "{en: A batch.}", "text ru: the catalogue has none for this English"},
