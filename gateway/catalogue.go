@@ -1,81 +1,136 @@
 package gateway
 
 import (
-	_ "embed"
-	"encoding/json"
+	"embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 )
 
-//go:embed faults.json
-var faultsJSON []byte
+// The texts that people read: en.tsv holds the English of what has no other home, with
+// the usual remedy of each fault; a rule's English stands in its row. Each other language
+// has one file, which is also the sheet that a native reader signs line by line.
+//
+//go:embed texts/*.tsv
+var textFiles embed.FS
 
 // Languages are the languages of the catalogue. English is the fallback.
 var Languages = []string{"en", "zh", "ru", "kk", "mn"}
 
-// Entry is one code of the catalogue. Drafted lists the languages whose text was
-// drafted by a machine and not yet signed by a native reader.
-type Entry struct {
-	Code    Code              `json:"code"`
-	Texts   map[string]string `json:"texts"`
-	Drafted []string          `json:"drafted"`
+// Text is one text of the catalogue in one language.
+type Text struct {
+	Key     string // fault.CODE, phrase.WORDING, label.Message.field, place.WORD, remedy.REMEDY, rule.CODE, rule.CODE.expected
+	English string // what it says in English
+	Text    string
+	Signed  string // the native reader and the day; empty: a machine's draft
 }
 
-// Catalogue returns every entry, in order of code.
-var Catalogue = sync.OnceValue(func() []Entry {
-	var entries []Entry
-	if err := json.Unmarshal(faultsJSON, &entries); err != nil {
-		panic(fmt.Sprintf("embedded fault catalogue: %v", err))
-	}
-	return entries
-})
+// Drafted reports whether no native reader has signed the text yet.
+func (t Text) Drafted() bool { return t.Signed == "" }
 
-//go:embed phrases.json
-var phrasesJSON []byte
-
-// phrases are the wordings of what would have been right, by language; % stands for
-// a value. The longer of two that begin alike comes first.
-var phrases = sync.OnceValue(func() (all []map[string]string) {
-	if err := json.Unmarshal(phrasesJSON, &all); err != nil {
-		panic(fmt.Sprintf("embedded phrases: %v", err))
-	}
-	return all
-})
-
-// inWords is what was expected in a language of the catalogue, if it is worded in one
-// of the known phrases, else as it is.
-func inWords(expected, lang string) string {
-	if lang == "en" || expected == "" {
-		return expected
-	}
-	for _, p := range phrases() {
-		before, after, open := strings.Cut(p["en"], "%")
-		value, fits := strings.CutPrefix(expected, before)
-		if fits {
-			value, fits = strings.CutSuffix(value, after)
-		}
-		if fits && (open || value == "") && p[lang] != "" {
-			return strings.Replace(p[lang], "%", value, 1)
-		}
-	}
-	return expected
+// catalogue is every text, by language and key, and the usual remedy of each fault.
+type catalogue struct {
+	texts    map[string]map[string]Text
+	remedies map[Code]Remedy
 }
 
-var catalogueByCode = sync.OnceValue(func() map[Code]Entry {
-	m := make(map[Code]Entry)
-	for _, e := range Catalogue() {
-		m[e.Code] = e
+var texts = sync.OnceValue(func() catalogue {
+	c := catalogue{make(map[string]map[string]Text, len(Languages)), map[Code]Remedy{}}
+	english := map[string]Text{}
+	for _, lang := range Languages {
+		rows, err := readTexts(lang)
+		if err != nil {
+			panic(fmt.Sprintf("embedded texts: %v", err))
+		}
+		c.texts[lang] = rows
+		for key, row := range rows {
+			if lang == "en" {
+				if code, ok := strings.CutPrefix(key, "fault."); ok {
+					c.remedies[Code(code)] = Remedy(row.Signed)
+				}
+				row.Signed = "en" // its own
+			} else if _, ok := english[key]; ok {
+				continue
+			}
+			english[key] = Text{Key: key, English: row.English, Text: row.English, Signed: "en"}
+		}
 	}
-	return m
+	c.texts["en"] = english
+	return c
 })
 
-func catalogueText(c Code, lang string) string {
-	e := catalogueByCode()[c]
-	if t := e.Texts[lang]; t != "" {
-		return t
+// readTexts reads the file of a language: key, text and remedy for English, else key,
+// English, text and signature.
+func readTexts(lang string) (map[string]Text, error) {
+	raw, err := textFiles.ReadFile("texts/" + lang + ".tsv")
+	if err != nil {
+		return nil, err
 	}
-	return e.Texts["en"]
+	out := map[string]Text{}
+	for i, line := range strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n") {
+		if i == 0 {
+			continue // the names of the columns
+		}
+		cells := strings.Split(line, "\t")
+		if lang == "en" && len(cells) == 3 { // the third stands where a signature would
+			cells = []string{cells[0], cells[1], cells[1], cells[2]}
+		}
+		if len(cells) != 4 {
+			return nil, fmt.Errorf("%s.tsv:%d: %d cells", lang, i+1, len(cells))
+		}
+		if _, twice := out[cells[0]]; twice {
+			return nil, fmt.Errorf("%s.tsv:%d: %s stands twice", lang, i+1, cells[0])
+		}
+		out[cells[0]] = Text{cells[0], cells[1], cells[2], cells[3]}
+	}
+	return out, nil
+}
+
+// Texts returns every text of a language, in order of key.
+func Texts(lang string) []Text {
+	all := texts().texts[lang]
+	out := make([]Text, 0, len(all))
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, all[key])
+	}
+	return out
+}
+
+// Codes returns every fault code of the catalogue, sorted; those of rules are not
+// among them.
+func Codes() []Code { return slices.Sorted(maps.Keys(texts().remedies)) }
+
+// HasText reports whether the catalogue has a text.
+func HasText(key string) bool {
+	_, ok := texts().texts["en"][key]
+	return ok
+}
+
+// TextOf returns a text of the catalogue; false if the language has none of that key.
+func TextOf(key, lang string) (Text, bool) {
+	t, ok := texts().texts[lang][key]
+	return t, ok
+}
+
+// textOf returns a text in a language, else in English, else its key.
+func textOf(key, lang string) string {
+	if t, ok := TextOf(key, lang); ok {
+		return t.Text
+	}
+	if t, ok := TextOf(key, "en"); ok {
+		return t.Text
+	}
+	return key
+}
+
+// keyOf is the key of a fault's sentence: the catalogue's own codes and those of rules.
+func keyOf(c Code) string {
+	if _, ok := texts().remedies[c]; ok {
+		return "fault." + string(c)
+	}
+	return "rule." + string(c)
 }
 
 // Language picks the catalogue's language for an Accept-Language value or a plain

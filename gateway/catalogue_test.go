@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"bytes"
-	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -47,42 +45,37 @@ func constants(t *testing.T, file, typeName string) map[string]string {
 }
 
 func TestCodesAndCatalogueAgree(t *testing.T) {
-	codes := map[Code]string{}
 	form := regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$`)
-	for name, value := range constants(t, "codes.go", "Code") {
-		code := Code(value)
-		if other, ok := codes[code]; ok {
-			t.Errorf("%s and %s are both %s", name, other, code)
+	agree(t, "fault.", constants(t, "codes.go", "Code"), form)
+	agree(t, "phrase.", constants(t, "wordings.go", "Wording"), regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`))
+	agree(t, "remedy.", constants(t, "remedy.go", "Remedy"), regexp.MustCompile(`^[a-z]+$`))
+	for _, code := range Codes() {
+		if remedy := (Fault{Code: code}).Mender(); texts().remedies[code] != remedy || !slices.Contains(Remedies, remedy) {
+			t.Errorf("%s: its usual remedy is %q", code, texts().remedies[code])
 		}
-		codes[code] = name
-		if !form.MatchString(value) {
-			t.Errorf("%s = %q: want upper-case words", name, value)
-		}
-		if _, ok := catalogueByCode()[code]; !ok {
-			t.Errorf("%s has no texts", code)
-		}
-	}
-	seen := map[Code]bool{}
-	for _, e := range Catalogue() {
-		if seen[e.Code] {
-			t.Errorf("%s has two entries", e.Code)
-		}
-		seen[e.Code] = true
-		if _, ok := codes[e.Code]; !ok {
-			t.Errorf("%s has texts and no constant", e.Code)
-		}
-	}
-	if !slices.IsSortedFunc(Catalogue(), func(a, b Entry) int { return strings.Compare(string(a.Code), string(b.Code)) }) {
-		t.Error("the catalogue is not in order of code")
 	}
 }
 
-func TestCatalogueHasOnlyKnownKeys(t *testing.T) {
-	d := json.NewDecoder(bytes.NewReader(faultsJSON))
-	d.DisallowUnknownFields()
-	var entries []Entry
-	if err := d.Decode(&entries); err != nil {
-		t.Error(err)
+// agree holds the constants of a type and the texts of a family together.
+func agree(t *testing.T, family string, constants map[string]string, form *regexp.Regexp) {
+	t.Helper()
+	names := map[string]string{}
+	for name, value := range constants {
+		if other, ok := names[value]; ok {
+			t.Errorf("%s and %s are both %s", name, other, value)
+		}
+		names[value] = name
+		if !form.MatchString(value) {
+			t.Errorf("%s = %q: want the form %s", name, value, form)
+		}
+		if !HasText(family + value) {
+			t.Errorf("%s has no texts", value)
+		}
+	}
+	for _, text := range Texts("en") {
+		if value, ok := strings.CutPrefix(text.Key, family); ok && names[value] == "" {
+			t.Errorf("%s has texts and no constant", text.Key)
+		}
 	}
 }
 
@@ -108,45 +101,166 @@ func has(text string, script *unicode.RangeTable) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(script, r) })
 }
 
-func TestEveryCodeSpeaksFiveLanguages(t *testing.T) {
-	for _, e := range Catalogue() {
-		if got := slices.Sorted(maps.Keys(e.Texts)); !slices.Equal(got, slices.Sorted(slices.Values(Languages))) {
-			t.Errorf("%s has texts in %v", e.Code, got)
-			continue
+// families are the forms of keys.
+var families = regexp.MustCompile(`^(fault\.[A-Z0-9_]+|phrase\.[a-z0-9_]+|remedy\.[a-z]+|place\.[A-Za-z]+|word\.[A-Za-z]+|severity\.[a-z]+|label\.[A-Z][A-Za-z]*\.[a-z][A-Za-z]*|rule\.[A-Z]{2,4}-[0-9]{4}(\.expected)?)$`)
+
+func TestEveryTextStandsInFiveLanguages(t *testing.T) {
+	for _, lang := range Languages {
+		rows, err := readTexts(lang)
+		if err != nil {
+			t.Fatal(err)
 		}
-		english := e.Texts["en"]
-		for _, p := range placeholders(english) {
-			if p != "{value}" && p != "{expected}" && p != "{path}" {
-				t.Errorf("%s: nobody fills %s", e.Code, p)
-			}
+		raw, err := textFiles.ReadFile("texts/" + lang + ".tsv")
+		if err != nil {
+			t.Fatal(err)
 		}
-		for lang, text := range e.Texts {
-			if text != strings.TrimSpace(text) || !has(text, scripts[lang]) || lang != "en" && text == english {
-				t.Errorf("%s, %s: not in its own script: %q", e.Code, lang, text)
-			}
-			for _, script := range foreign[lang] {
-				if has(text, script) {
-					t.Errorf("%s, %s: letters of another language: %q", e.Code, lang, text)
-				}
-			}
-			if want, got := placeholders(english), placeholders(text); !slices.Equal(want, got) {
-				t.Errorf("%s, %s: fills %v, and English fills %v", e.Code, lang, got, want)
-			}
+		lines := strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n")[1:]
+		if !slices.IsSortedFunc(lines, func(a, b string) int {
+			return strings.Compare(strings.SplitN(a, "\t", 2)[0], strings.SplitN(b, "\t", 2)[0])
+		}) {
+			t.Errorf("%s.tsv is not in order of key", lang)
 		}
-		for _, lang := range []string{"kk", "mn"} {
-			if e.Texts[lang] == e.Texts["ru"] {
-				t.Errorf("%s, %s: the Russian text", e.Code, lang)
+		for key, row := range rows {
+			if !families.MatchString(key) {
+				t.Errorf("%s.tsv: %s is no key", lang, key)
 			}
-		}
-		if e.Texts["kk"] == e.Texts["mn"] {
-			t.Errorf("%s: Kazakh and Mongolian are the same", e.Code)
-		}
-		for _, lang := range e.Drafted {
-			if lang == "en" || !slices.Contains(Languages, lang) {
-				t.Errorf("%s: drafted %q", e.Code, lang)
+			if lang == "en" {
+				continue
+			}
+			if english, ok := TextOf(key, "en"); !ok || english.Text != row.English {
+				t.Errorf("%s.tsv: %s translates %q, and English is %q now: translate it again, unsigned", lang, key, row.English, english.Text)
 			}
 		}
 	}
+	for _, english := range Texts("en") {
+		for _, lang := range Languages {
+			text, ok := TextOf(english.Key, lang)
+			if !ok {
+				t.Errorf("%s has no text in %s", english.Key, lang)
+				continue
+			}
+			judgeText(t, lang, text)
+		}
+	}
+}
+
+// latin are the words in Latin letters that stand in every language's texts: names of
+// formats, standards, fields and values.
+var latin = regexp.MustCompile(`^(xsi:nil|xsi:type|encoding|amp|lt|gt|apos|quot|null|true|false|canonical|mapping|transit-direction)$`)
+
+var word = regexp.MustCompile(`[A-Za-z][A-Za-z:-]*[A-Za-z]`)
+
+func judgeText(t *testing.T, lang string, text Text) {
+	t.Helper()
+	if text.Text != strings.TrimSpace(text.Text) || text.Text == "" {
+		t.Errorf("%s, %s: blank at an end: %q", text.Key, lang, text.Text)
+	}
+	bare := placeholder.ReplaceAllString(text.Text, "")
+	if letters := strings.ContainsFunc(bare, unicode.IsLetter); letters && !has(bare, scripts[lang]) && has(bare, unicode.Latin) && strings.ToUpper(bare) != bare && !strings.HasSuffix(bare, "SHA-256") {
+		t.Errorf("%s, %s: not in its own script: %q", text.Key, lang, text.Text)
+	}
+	for _, script := range foreign[lang] {
+		if has(text.Text, script) && lang != "en" && lang != "zh" {
+			t.Errorf("%s, %s: letters of another language: %q", text.Key, lang, text.Text)
+		}
+	}
+	if lang != "en" {
+		if found := english(bare); found != nil {
+			t.Errorf("%s, %s: English words %q: %q", text.Key, lang, found, text.Text)
+		}
+	}
+	if want, got := placeholders(text.English), placeholders(text.Text); !slices.Equal(want, got) {
+		t.Errorf("%s, %s: fills %v, and English fills %v", text.Key, lang, got, want)
+	}
+	for _, p := range placeholders(text.Text) {
+		if !slices.Contains([]string{"{value}", "{found}", "{expected}", "{path}", "{1}", "{2}"}, p) {
+			t.Errorf("%s, %s: nobody fills %s", text.Key, lang, p)
+		}
+	}
+}
+
+// english returns the words of a text that are English: all in Latin letters, some of
+// them small, and no name that every language writes so.
+func english(text string) (found []string) {
+	for _, w := range word.FindAllString(text, -1) {
+		if strings.ToUpper(w) != w && !latin.MatchString(w) {
+			found = append(found, w)
+		}
+	}
+	return found
+}
+
+// TestNoEnglishInAnotherLanguage renders every code with every phrase, and looks for
+// English beside the terms.
+func TestNoEnglishInAnotherLanguage(t *testing.T) {
+	phrases := []Phrase{{}, Term("9")}
+	for _, value := range slices.Sorted(maps.Values(constants(t, "wordings.go", "Wording"))) {
+		phrases = append(phrases, Say(Wording(value), "7", "8"))
+	}
+	codes := Codes()
+	for _, text := range Texts("en") {
+		if code, ok := strings.CutPrefix(text.Key, "rule."); ok && !strings.HasSuffix(code, ".expected") {
+			codes = append(codes, Code(code))
+		}
+	}
+	for _, lang := range Languages[1:] {
+		for _, code := range codes {
+			for i, p := range phrases {
+				if i > 0 && !strings.Contains(textOf(keyOf(code), "en"), "{") {
+					break // it takes no phrase
+				}
+				r := Fault{Code: code, Value: "1", Found: p, Expected: p, Path: "2"}.Report(lang)
+				for _, said := range []string{r.Message, r.Expected, r.Found} {
+					if found := english(said); found != nil || strings.Contains(said, "libxml2") || strings.ContainsAny(said, "{}") {
+						t.Fatalf("%s in %s with %q: %q has %q", code, lang, p, said, found)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestTermsAreNoSentences reads the sources: what fills a phrase is a name, a code or a
+// number, never words and never the text of an error.
+func TestTermsAreNoSentences(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !slices.Contains([]string{"Term", "Say", "wantForm", "wanting", "fault", "malformed", "found"}, called(call)) {
+				return true
+			}
+			for _, arg := range call.Args {
+				ast.Inspect(arg, func(n ast.Node) bool {
+					switch n := n.(type) {
+					case *ast.BasicLit:
+						if n.Kind == token.STRING && regexp.MustCompile(`[a-z]+ [a-z]+`).MatchString(n.Value) {
+							t.Errorf("%s: %s in a %s: want a wording", s.name, n.Value, called(call))
+						}
+					case *ast.CallExpr:
+						if called(n) == "Error" {
+							t.Errorf("%s: the text of an error in a %s", s.name, called(call))
+						}
+					}
+					return true
+				})
+			}
+			return true
+		})
+	}
+}
+
+// called is the name of the function or method that is called.
+func called(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	}
+	return ""
 }
 
 func TestLanguage(t *testing.T) {

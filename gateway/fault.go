@@ -41,8 +41,11 @@ type Fault struct {
 	Path     string // place in the canonical document, or the configuration key
 	Location Location
 	Value    string            // the received value, at most MaxValue characters
-	Expected string            // what would have been right
-	Texts    map[string]string // by language; only for faults whose text is data (business rules)
+	Found    Phrase            // what was found, where words say it better than a value
+	Expected Phrase            // what would have been right
+	Remedy   Remedy            // who can mend it; empty: the usual one of the code
+	Place    Place             // the place by business keys, where they are known
+	Texts    map[string]string // by language; only of rules that bring their own texts
 }
 
 // Error returns the code and the English text.
@@ -55,9 +58,15 @@ func (f Fault) Text(lang string) string {
 		text = f.Texts["en"]
 	}
 	if len(f.Texts) == 0 {
-		text = catalogueText(f.Code, lang)
+		text = textOf(keyOf(f.Code), lang)
 	}
-	return strings.NewReplacer("{value}", Clip(f.Value), "{expected}", inWords(f.Expected, lang), "{path}", f.Path).Replace(text)
+	value := Clip(f.Value)
+	if value == "" {
+		value = f.Found.In(lang)
+	}
+	return strings.NewReplacer(
+		"{value}", value, "{found}", f.Found.In(lang), "{expected}", f.Expected.In(lang), "{path}", f.Path,
+	).Replace(text)
 }
 
 // Clip shortens a received value to MaxValue characters and marks the cut.
@@ -95,7 +104,7 @@ func (fs Faults) Err() error {
 	return nil
 }
 
-// Report is a fault as it is printed and as it travels in REST answers.
+// Report is a fault as it is printed and as it travels in receipts and REST answers.
 type Report struct {
 	Code       Code              `json:"code"`
 	Severity   Severity          `json:"severity"`
@@ -103,19 +112,43 @@ type Report struct {
 	Location   string            `json:"location"`
 	Value      string            `json:"value"`
 	Expected   string            `json:"expected"`
+	Found      string            `json:"found,omitempty"`
 	Message    string            `json:"message"`
+	Place      string            `json:"place,omitempty"` // by business keys, in words
+	Label      string            `json:"label,omitempty"` // of the field
+	Remedy     Remedy            `json:"remedy"`
 	Line       int               `json:"line,omitempty"`
 	Document   string            `json:"document,omitempty"`
 	Namespaces map[string]string `json:"namespaces,omitempty"`
+	// Wants and Has are Expected and Found as data, so that whoever gets the report can
+	// say them in another language.
+	Wants Phrase `json:"wants,omitzero"`
+	Has   Phrase `json:"has,omitzero"`
 }
 
 // Report renders the fault in a language of the catalogue.
 func (f Fault) Report(lang string) Report {
 	return Report{
 		Code: f.Code, Severity: f.Severity, Path: f.Path, Location: f.Location.Expr,
-		Value: Clip(f.Value), Expected: inWords(f.Expected, lang), Message: f.Text(lang),
+		Value: Clip(f.Value), Expected: f.Expected.In(lang), Found: f.Found.In(lang), Message: f.Text(lang),
+		Place: f.Place.In(lang), Label: f.Place.LabelIn(lang), Remedy: f.Mender(),
 		Line: f.Location.Line, Document: f.Location.Document, Namespaces: maps.Clone(f.Location.Namespaces),
+		Wants: f.Expected, Has: f.Found,
 	}
+}
+
+// Fault returns what was reported as a fault of this gateway's, to be said in any
+// language. A code or wording that is not known here keeps the words it came with.
+func (r Report) Fault() Fault {
+	f := Fault{
+		Code: r.Code, Severity: r.Severity, Path: r.Path, Value: r.Value, Found: r.Has, Expected: r.Wants, Remedy: r.Remedy,
+		Location: Location{Expr: r.Location, Namespaces: r.Namespaces, Line: r.Line, Document: r.Document},
+	}
+	if !HasText(keyOf(r.Code)) || !r.Wants.Known() || !r.Has.Known() {
+		f.Texts = map[string]string{"en": r.Message}
+		f.Found, f.Expected = Term(r.Found), Term(r.Expected)
+	}
+	return f
 }
 
 // Report renders every fault in a language of the catalogue. It is never nil.

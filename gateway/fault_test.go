@@ -13,7 +13,7 @@ import (
 
 func TestTextFillsItsPlaceholdersOnce(t *testing.T) {
 	f := Fault{
-		Value: "{expected} {path}", Expected: "{value}", Path: "items[0]",
+		Value: "{expected} {path}", Expected: Term("{value}"), Path: "items[0]",
 		Texts: map[string]string{"en": "{path}: {value}, not {expected}", "ru": "{value}"},
 	}
 	for lang, want := range map[string]string{
@@ -31,7 +31,7 @@ func TestTextFillsItsPlaceholdersOnce(t *testing.T) {
 func TestTextOfTheCatalogue(t *testing.T) {
 	f := Fault{Code: NotFound, Value: "m-1"}
 	for _, lang := range Languages {
-		want := strings.ReplaceAll(catalogueByCode()[NotFound].Texts[lang], "{value}", "m-1")
+		want := strings.ReplaceAll(textOf("fault.NOT_FOUND", lang), "{value}", "m-1")
 		if got := f.Text(lang); got != want || !strings.Contains(got, "m-1") {
 			t.Errorf("%s: got %q, want %q", lang, got, want)
 		}
@@ -85,13 +85,13 @@ func TestFaultsRefuseByTheirErrors(t *testing.T) {
 func TestReportIsTheFaultInOneLanguage(t *testing.T) {
 	namespaces := map[string]string{"d": "urn:example"}
 	faults := Faults{{
-		Code: "RULE_1", Severity: Warning, Path: "batch", Value: strings.Repeat("x", MaxValue+9), Expected: "a number",
+		Code: "RULE_1", Severity: Warning, Path: "batch", Value: strings.Repeat("x", MaxValue+9), Expected: Say(WordWholeNumber),
 		Location: Location{Expr: "/d:Manifest[1]", Namespaces: namespaces, Line: 4, Document: "part-2"},
 		Texts:    map[string]string{"en": "wrong", "zh": "错误：{expected}"},
 	}}
 	want := []Report{{
 		Code: "RULE_1", Severity: Warning, Path: "batch", Location: "/d:Manifest[1]", Value: strings.Repeat("x", MaxValue-1) + "…",
-		Expected: "a number", Message: "错误：a number", Line: 4, Document: "part-2", Namespaces: map[string]string{"d": "urn:example"},
+		Expected: "整数", Message: "错误：整数", Remedy: BySender, Wants: Say(WordWholeNumber), Line: 4, Document: "part-2", Namespaces: map[string]string{"d": "urn:example"},
 	}}
 	got := faults.Report("zh")
 	if diff := cmp.Diff(want, got); diff != "" {

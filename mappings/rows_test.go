@@ -54,7 +54,7 @@ func report(decoded mapping.Decoded) string {
 	var b strings.Builder
 	b.Write(document.MarshalIndent(decoded.Document))
 	for _, f := range decoded.Faults {
-		fmt.Fprintf(&b, "%s %s %s: %q, expected %q, at %s\n", f.Severity, f.Code, f.Path, f.Value, f.Expected, f.Location.Expr)
+		fmt.Fprintf(&b, "%s %s %s: %q, expected %q, at %s\n", f.Severity, f.Code, f.Path, f.Value, f.Expected.String(), f.Location.Expr)
 	}
 	for _, l := range decoded.Unread {
 		fmt.Fprintf(&b, "unread %s\n", l.Expr)

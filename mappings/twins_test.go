@@ -85,7 +85,7 @@ var ending = regexp.MustCompile(`\[[0-9]+\](\.value)?$`)
 // missing reports whether faults say that a row's value is missing at a path.
 func missing(faults gateway.Faults, r mapping.RowInfo, path string) bool {
 	return slices.ContainsFunc(faults, func(f gateway.Fault) bool {
-		expected := prefix.ReplaceAllString(f.Expected, "$1")
+		expected := prefix.ReplaceAllString(f.Expected.String(), "$1")
 		return f.Code == gateway.MapRequired && f.Path == path && (expected == "text" || strings.HasSuffix(prefix.ReplaceAllString(r.Target, "$1"), expected))
 	})
 }
@@ -301,7 +301,7 @@ func (d *data) keeps(t tester, table *mapping.Table, s *scenes, l link, limit in
 			return "one more is not cut: " + lines(faults)
 		}
 	case !slices.ContainsFunc(faults, func(f gateway.Fault) bool {
-		return f.Code == gateway.MapOverflow && f.Path == l.Path && f.Expected == strconv.Itoa(limit)
+		return f.Code == gateway.MapOverflow && f.Path == l.Path && f.Expected.String() == strconv.Itoa(limit)
 	}):
 		return "one more: " + lines(faults)
 	}

@@ -129,7 +129,7 @@ func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 		if r.Document != nil {
 			p, ok := c.PlanFor(rt, r)
 			if !ok {
-				found = append(found, gateway.Fault{Code: gateway.RouteNone, Severity: gateway.Error, Value: r.Kind, Expected: rt.Name})
+				found = append(found, gateway.Fault{Code: gateway.RouteNone, Severity: gateway.Error, Value: r.Kind, Expected: gateway.Term(rt.Name)})
 			}
 			plan = p
 			parts = append(parts, flow.Part{Name: p.Part, Submission: j.in[i], Reading: r})
@@ -143,7 +143,7 @@ func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 	}
 	if !faults.Refuse() {
 		if missing := plan.Missing(parts); len(missing) > 0 {
-			faults = append(faults, gateway.Fault{Code: gateway.PartMissing, Severity: gateway.Error, Value: fmt.Sprint(missing), Expected: rt.Name})
+			faults = append(faults, gateway.Fault{Code: gateway.PartMissing, Severity: gateway.Error, Value: strings.Join(missing, ", "), Expected: gateway.Term(rt.Name)})
 		}
 	}
 	if faults.Refuse() {

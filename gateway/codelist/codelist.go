@@ -105,7 +105,7 @@ func (m *Miss) Fault() gateway.Fault {
 	if m.Reason == gateway.ListOpen {
 		severity = gateway.Warning
 	}
-	return gateway.Fault{Code: m.Reason, Severity: severity, Value: m.Value, Expected: m.Expected}
+	return gateway.Fault{Code: m.Reason, Severity: severity, Value: m.Value, Expected: gateway.Term(m.Expected)}
 }
 
 // Names returns the names of the lists, sorted.

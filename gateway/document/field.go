@@ -1,14 +1,18 @@
 package document
 
 import (
+	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 )
 
@@ -51,10 +55,13 @@ type Field struct {
 func (f Field) Descriptor() protoreflect.FieldDescriptor { return f.desc }
 
 // LexicalError says that a text has not the form its field wants.
-type LexicalError struct{ Value, Expected string }
+type LexicalError struct {
+	Value    string
+	Expected gateway.Phrase
+}
 
 // Error names the text and what was expected.
-func (e *LexicalError) Error() string { return strconv.Quote(e.Value) + ": want " + e.Expected }
+func (e *LexicalError) Error() string { return strconv.Quote(e.Value) + ": want " + e.Expected.String() }
 
 // Check reports whether text has the lexical form of a value of the field; if not,
 // the error is a *LexicalError.
@@ -63,28 +70,67 @@ func (f Field) Check(text string) error {
 	return err
 }
 
+// WantedOf says what the field wants of which an error is a *LexicalError.
+func WantedOf(err error) gateway.Phrase {
+	var lexical *LexicalError
+	if errors.As(err, &lexical) {
+		return lexical.Expected
+	}
+	return gateway.Say(gateway.WordDeclaredValue)
+}
+
 // Expected says in words what a value of the field looks like.
-func (f Field) Expected() string {
+func (f Field) Expected() gateway.Phrase {
 	switch f.Type {
 	case Enum:
-		return "one of " + strings.Join(f.Enum, ", ")
+		return gateway.Say(gateway.WordOneOf, strings.Join(f.Enum, ", "))
 	case Bool:
-		return "true or false"
+		return gateway.Say(gateway.WordTrueFalse)
 	case Uint:
-		if f.wide {
-			return "an unsigned whole number below 2^64"
-		}
-		return "an unsigned whole number below 2^32"
+		return gateway.Say(gateway.WordUnsigned, f.most())
 	case Decimal:
-		return "a decimal number in plain notation, such as 18250.5"
+		return gateway.Say(gateway.WordPlainDecimal, aDecimal)
 	case Instant:
-		return "an instant with its offset from UTC, such as 2026-03-01T08:30:00+08:00"
+		return gateway.Say(gateway.WordInstant, anInstant)
 	case Date:
-		return "a day as YYYY-MM-DD"
+		return gateway.Say(gateway.WordDayAs, dayForm, aDay)
 	case Message:
-		return "an object"
+		return gateway.Say(gateway.WordObject)
 	}
-	return "a text of valid characters, not empty"
+	return gateway.Say(gateway.WordPlainText)
+}
+
+// Examples of values, and how a day is written.
+const (
+	aDecimal  = "18250.5"
+	anInstant = "2026-03-01T08:30:00+08:00"
+	aDay      = "2026-03-01"
+	dayForm   = "YYYY-MM-DD"
+)
+
+// most is the greatest whole number that the field can hold.
+func (f Field) most() string {
+	if f.wide {
+		return strconv.FormatUint(math.MaxUint64, 10)
+	}
+	return strconv.FormatUint(math.MaxUint32, 10)
+}
+
+// wrong says what a value should look like in place of a text: that a day or a time does
+// not exist, if that is all that is wrong with it.
+func (f Field) wrong(text string) gateway.Phrase {
+	layout := ""
+	switch f.Type {
+	case Date:
+		layout = time.DateOnly
+	case Instant:
+		layout = "2006-01-02T15:04:05"
+		text = text[:min(len(text), len(layout))]
+	}
+	if p, ok := Calendar(text, layout); ok {
+		return p
+	}
+	return f.Expected()
 }
 
 // value turns a text into a protobuf value of its own, shared with nobody.
@@ -123,7 +169,7 @@ func (f *Field) value(text string) (protoreflect.Value, error) {
 			return protoreflect.ValueOfMessage((&customsv1.Date{Value: text}).ProtoReflect()), nil
 		}
 	}
-	return protoreflect.Value{}, &LexicalError{text, f.Expected()}
+	return protoreflect.Value{}, &LexicalError{text, f.wrong(text)}
 }
 
 // text turns a leaf's value into its text; "" counts as unset.
@@ -292,3 +338,6 @@ func edits(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// LabelOf is the key of a field's label: Message.field.
+func LabelOf(f Field) string { return string(f.desc.Parent().Name()) + "." + f.Name }

@@ -2,7 +2,11 @@ package document
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+
+	"customs.example/gateway"
 )
 
 // ParseInstant reads an RFC 3339 instant and keeps its offset. It is stricter than
@@ -41,4 +45,40 @@ func ParseDate(text string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%q is no day as YYYY-MM-DD", text)
 	}
 	return t, nil
+}
+
+// Calendar says why a text that has the shape of a layout of package time names no
+// instant: which of its parts the calendar or the clock does not have. It is false if
+// the shape is another one, or nothing is wrong with it.
+func Calendar(text, layout string) (gateway.Phrase, bool) {
+	if len(text) != len(layout) {
+		return gateway.Phrase{}, false
+	}
+	for i := range len(text) {
+		if isDigit := text[i] >= '0' && text[i] <= '9'; isDigit != (layout[i] >= '0' && layout[i] <= '9') || !isDigit && text[i] != layout[i] {
+			return gateway.Phrase{}, false
+		}
+	}
+	part := func(token string, absent int) int {
+		at := strings.Index(layout, token)
+		if at < 0 {
+			return absent
+		}
+		n, err := strconv.Atoi(text[at : at+len(token)])
+		if err != nil {
+			return absent
+		}
+		return n
+	}
+	year, month, day := part("2006", 2000), part("01", 1), part("02", 1)
+	switch {
+	case month < 1 || month > 12:
+		return gateway.Say(gateway.WordExistingMonth), true
+	case part("15", 0) > 23 || part("04", 0) > 59 || part("05", 0) > 59:
+		return gateway.Say(gateway.WordExistingTime), true
+	}
+	if last := time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day(); day < 1 || day > last {
+		return gateway.Say(gateway.WordExistingDay, fmt.Sprintf("%04d-%02d", year, month), strconv.Itoa(last)), true
+	}
+	return gateway.Phrase{}, false
 }

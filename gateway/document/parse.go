@@ -131,17 +131,17 @@ func (r *reader) document() *customsv1.Document {
 	r.pos = len(r.raw) - len(bytes.TrimPrefix(r.raw, byteOrderMark))
 	switch c := r.peek(); {
 	case r.pos == len(r.raw):
-		r.fault(gateway.JSONEmpty, r.pos, "", "a JSON object")
+		r.fault(gateway.JSONEmpty, r.pos, "", gateway.Say(gateway.WordJSONObject))
 		return nil
 	case c != '{':
-		r.fault(gateway.NotJSON, r.pos, r.excerpt(r.pos), "a JSON object")
+		r.fault(gateway.NotJSON, r.pos, r.excerpt(r.pos), gateway.Say(gateway.WordJSONObject))
 		return nil
 	}
 	start := r.pos
 	d := &customsv1.Document{}
 	r.object(d.ProtoReflect(), schemaOf(rootDescriptor))
 	if r.bad == nil && r.peek() != 0 || r.pos < len(r.raw) {
-		r.fault(gateway.JSONTrailing, r.pos, r.excerpt(r.pos), "the end")
+		r.fault(gateway.JSONTrailing, r.pos, r.excerpt(r.pos), gateway.Say(gateway.WordEndOfDocument))
 	}
 	if r.bad != nil {
 		r.frames = r.frames[:0]
@@ -152,7 +152,7 @@ func (r *reader) document() *customsv1.Document {
 	}
 	if d.Kind == nil {
 		if !r.kindSeen() {
-			r.fault(gateway.JSONNoKind, start, "", "one of "+strings.Join(kindNames(), ", "))
+			r.fault(gateway.JSONNoKind, start, "", gateway.Say(gateway.WordOneOf, strings.Join(kindNames(), ", ")))
 		}
 		return nil
 	}
@@ -185,14 +185,14 @@ func (r *reader) object(m protoreflect.Message, s *schema) {
 		if f == nil {
 			name := gateway.Clip(strings.ToValidUTF8(string(key), "\uFFFD"))
 			r.at(&Field{Name: name}, func() {
-				r.fault(gateway.JSONUnknownField, at, name, nearest(name, s.names()))
+				r.fault(gateway.JSONUnknownField, at, name, gateway.Term(nearest(name, s.names())))
 			})
 			r.skip()
 			return
 		}
 		r.at(f, func() {
 			if seen&f.bit != 0 {
-				r.fault(gateway.JSONDuplicateKey, at, f.Name, "one "+f.Name)
+				r.fault(gateway.JSONDuplicateKey, at, f.Name, gateway.Say(gateway.WordStandingOnce, f.Name))
 				r.skip()
 				return
 			}
@@ -200,7 +200,7 @@ func (r *reader) object(m protoreflect.Message, s *schema) {
 			into := m
 			if f.kind {
 				if is := m.WhichOneof(kindOneof); is != nil {
-					r.fault(gateway.JSONTwoKinds, at, f.Name, is.JSONName())
+					r.fault(gateway.JSONTwoKinds, at, f.Name, gateway.Term(is.JSONName()))
 					into = m.Type().New()
 				}
 			}
@@ -229,7 +229,7 @@ func (r *reader) field(m protoreflect.Message, f *Field) {
 	}
 	start := r.pos
 	if c := r.peek(); c != '[' {
-		r.wrong(c, "an array")
+		r.wrong(c, gateway.Say(gateway.WordJSONArray))
 		return
 	}
 	limit := int(f.Rule.Items)
@@ -257,7 +257,7 @@ func (r *reader) field(m protoreflect.Message, f *Field) {
 		m.Set(f.desc, protoreflect.ValueOfList(l))
 	}
 	if count > limit {
-		r.fault(gateway.JSONItems, start, strconv.Itoa(count), strconv.Itoa(limit))
+		r.fault(gateway.JSONItems, start, strconv.Itoa(count), gateway.Term(strconv.Itoa(limit)))
 	}
 }
 
@@ -305,39 +305,52 @@ func (r *reader) leaf(f *Field) (protoreflect.Value, bool) {
 	}
 	v, err := f.value(text)
 	if err != nil {
-		r.fault(leafCodes[f.Type], start, text, f.Expected())
+		r.fault(leafCodes[f.Type], start, text, f.wrong(text))
 		return v, false
 	}
 	return v, true
 }
 
 // jsonForm says which JSON type a leaf wants.
-func jsonForm(f *Field) string {
-	switch {
-	case f.Type == Bool:
-		return f.Expected()
-	case f.Type == Uint && !f.wide:
-		return "a JSON number: " + f.Expected()
+func jsonForm(f *Field) gateway.Phrase {
+	switch f.Type {
+	case Uint:
+		if f.wide {
+			return gateway.Say(gateway.WordQuotedUnsigned, f.most())
+		}
+	case Enum:
+		return gateway.Say(gateway.WordQuotedOneOf, strings.Join(f.Enum, ", "))
+	case Decimal:
+		return gateway.Say(gateway.WordQuotedDecimal, aDecimal)
+	case Instant:
+		return gateway.Say(gateway.WordQuotedInstant, anInstant)
+	case Date:
+		return gateway.Say(gateway.WordQuotedDay, dayForm, aDay)
+	case String:
+		return gateway.Say(gateway.WordQuotedText)
 	}
-	return "a JSON string: " + f.Expected()
+	return f.Expected()
 }
 
 // wrong reads past a value of the wrong type and makes it a fault.
-func (r *reader) wrong(c byte, expected string) {
+func (r *reader) wrong(c byte, expected gateway.Phrase) {
 	start := r.pos
 	faults := len(r.faults)
 	code, value := gateway.JSONType, r.excerpt(start)
+	var found gateway.Phrase
 	switch c {
 	case 'n':
 		code = gateway.JSONNull
 	case '{':
-		value = "an object"
+		value, found = "", gateway.Say(gateway.WordObject)
 	case '[':
-		value = "an array"
+		value, found = "", gateway.Say(gateway.WordJSONArray)
 	}
 	r.skip()
 	if r.bad == nil && faults == len(r.faults) {
-		r.fault(code, start, value, expected)
+		if r.fault(code, start, value, expected); !found.IsZero() {
+			r.faults[faults].Found = found
+		}
 	}
 }
 
@@ -355,18 +368,18 @@ func (r *reader) excerpt(at int) string {
 }
 
 // fault adds a fault at a place; one too many ends the reading.
-func (r *reader) fault(code gateway.Code, at int, value, expected string) {
+func (r *reader) fault(code gateway.Code, at int, value string, expected gateway.Phrase) {
 	if r.bad != nil {
 		return
 	}
 	r.faults = append(r.faults, r.located(code, at, value, expected))
 	if len(r.faults) == maxFaults {
-		r.faults = append(r.faults, r.located(gateway.JSONTooManyFaults, at, "", strconv.Itoa(maxFaults)))
-		r.fail(gateway.JSONTooManyFaults, at, "")
+		r.faults = append(r.faults, r.located(gateway.JSONTooManyFaults, at, "", gateway.Term(strconv.Itoa(maxFaults))))
+		r.fail(gateway.JSONTooManyFaults, at, gateway.Phrase{})
 	}
 }
 
-func (r *reader) located(code gateway.Code, at int, value, expected string) gateway.Fault {
+func (r *reader) located(code gateway.Code, at int, value string, expected gateway.Phrase) gateway.Fault {
 	if at < r.lineAt {
 		r.lineAt, r.line = 0, 1
 	}

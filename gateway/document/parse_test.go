@@ -26,7 +26,7 @@ func compareFaults(t *testing.T, faults gateway.Faults, want []found) {
 	t.Helper()
 	var got []found
 	for i, f := range faults {
-		expected := f.Expected
+		expected := f.Expected.String()
 		if i < len(want) && strings.Contains(expected, want[i].Expected) {
 			expected = want[i].Expected
 		}

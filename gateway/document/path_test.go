@@ -91,7 +91,7 @@ func TestSetRefusesWrongForms(t *testing.T) {
 		for _, text := range c.texts {
 			d := notice(t)
 			var lexical *document.LexicalError
-			if err := p.Set(d.ProtoReflect(), text); !errors.As(err, &lexical) || lexical.Value != text || !strings.Contains(lexical.Expected, c.expected) {
+			if err := p.Set(d.ProtoReflect(), text); !errors.As(err, &lexical) || lexical.Value != text || !strings.Contains(lexical.Expected.String(), c.expected) {
 				t.Errorf("%s = %q: %v", c.path, text, err)
 			}
 			if got := string(document.Marshal(d)); got != `{"preArrivalNotice":{}}` {

@@ -24,11 +24,11 @@ type scanner struct {
 type syntax struct {
 	code     gateway.Code
 	at       int
-	expected string
+	expected gateway.Phrase
 }
 
 // fail marks the JSON as broken at a place, unless it already is.
-func (s *scanner) fail(code gateway.Code, at int, expected string) {
+func (s *scanner) fail(code gateway.Code, at int, expected gateway.Phrase) {
 	if s.bad == nil {
 		s.bad = &syntax{code, at, expected}
 	}
@@ -53,13 +53,13 @@ func (s *scanner) peek() byte {
 func (s *scanner) members(f func(key []byte, at int)) {
 	for more := s.open('}'); more; more = s.more('}') {
 		if s.peek() != '"' {
-			s.fail(gateway.JSONMalformed, s.pos, "a field name in double quotes")
+			s.fail(gateway.JSONMalformed, s.pos, gateway.Say(gateway.WordFieldName))
 			return
 		}
 		at := s.pos
 		key, _ := s.text()
 		if s.peek() != ':' {
-			s.fail(gateway.JSONMalformed, s.pos, "a colon")
+			s.fail(gateway.JSONMalformed, s.pos, gateway.Say(gateway.WordColon))
 			return
 		}
 		s.pos++
@@ -79,7 +79,7 @@ func (s *scanner) elements(f func(i int)) {
 
 func (s *scanner) open(bracket byte) bool {
 	if s.depth++; s.depth > maxDepth {
-		s.fail(gateway.JSONDepth, s.pos, strconv.Itoa(maxDepth))
+		s.fail(gateway.JSONDepth, s.pos, gateway.Term(strconv.Itoa(maxDepth)))
 		return false
 	}
 	s.pos++
@@ -99,7 +99,7 @@ func (s *scanner) more(bracket byte) bool {
 	case bracket:
 		s.close()
 	default:
-		s.fail(gateway.JSONMalformed, s.pos, "a comma or "+string(bracket))
+		s.fail(gateway.JSONMalformed, s.pos, gateway.Say(gateway.WordCommaOr, string(bracket)))
 	}
 	return false
 }
@@ -135,7 +135,7 @@ func (s *scanner) word() []byte {
 	}
 	w := s.raw[from:s.pos]
 	if !isWord(w) {
-		s.fail(gateway.JSONMalformed, from, "a JSON value")
+		s.fail(gateway.JSONMalformed, from, gateway.Say(gateway.WordJSONValue))
 	}
 	return w
 }
@@ -201,7 +201,7 @@ func (s *scanner) text() ([]byte, gateway.Code) {
 			code = s.rune(code)
 		}
 	}
-	s.fail(gateway.JSONMalformed, start, "the end of this text")
+	s.fail(gateway.JSONMalformed, start, gateway.Say(gateway.WordEndOfText))
 	return nil, code
 }
 
@@ -231,7 +231,7 @@ func (s *scanner) escaped(start, from int, code gateway.Code) ([]byte, gateway.C
 		case c == '\\':
 			r, ok := s.escape()
 			if !ok {
-				s.fail(gateway.JSONMalformed, at, "an escape sequence of JSON")
+				s.fail(gateway.JSONMalformed, at, gateway.Say(gateway.WordEscape))
 				return nil, code
 			}
 			switch {
@@ -252,7 +252,7 @@ func (s *scanner) escaped(start, from int, code gateway.Code) ([]byte, gateway.C
 			out = append(out, s.raw[at:s.pos]...)
 		}
 	}
-	s.fail(gateway.JSONMalformed, start, "the end of this text")
+	s.fail(gateway.JSONMalformed, start, gateway.Say(gateway.WordEndOfText))
 	return nil, code
 }
 

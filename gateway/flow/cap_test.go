@@ -24,7 +24,7 @@ func TestLargeDocumentsAreTakenWhereThatIsAgreedOn(t *testing.T) {
 	}
 	tooLarge := func(err error) bool {
 		var refused gateway.Faults
-		return errors.As(err, &refused) && refused[0].Code == gateway.TooLarge && refused[0].Expected == "8388608"
+		return errors.As(err, &refused) && refused[0].Code == gateway.TooLarge && refused[0].Expected.String() == "8388608"
 	}
 	if _, err := send(); !tooLarge(err) {
 		t.Fatalf("without a word of the route: %v", err)

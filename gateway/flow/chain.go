@@ -63,7 +63,7 @@ func (c *Chain) Read(raw []byte, mediaType string, sender gateway.Administration
 	case XML, "text/xml":
 		return c.readXML(raw, sender, at, agreed)
 	}
-	return refused(fault(gateway.MediaTypeUnknown, mediaType, XML+" or "+JSON))
+	return refused(wanting(gateway.MediaTypeUnknown, mediaType, gateway.WordEither, XML, JSON))
 }
 
 func readJSON(raw []byte) *Reading {
@@ -134,7 +134,7 @@ func unjudged(faults gateway.Faults) bool {
 func (c *Chain) noTable(root *xmltree.Element) gateway.Fault {
 	return gateway.Fault{
 		Code: gateway.FormatUnknown, Severity: gateway.Error, Location: root.Location(),
-		Value: root.Name.String(), Expected: c.Tables.Nearest(root.Name),
+		Value: root.Name.String(), Expected: gateway.Term(c.Tables.Nearest(root.Name)),
 	}
 }
 
@@ -185,7 +185,7 @@ func merge(earlier, later gateway.Faults) gateway.Faults {
 	spotOf := func(f gateway.Fault) spot {
 		what := f.Value
 		if what == "" {
-			what = lastName(f.Expected)
+			what = lastName(f.Expected.String())
 		}
 		return spot{f.Location.Document, f.Location.Expr, what}
 	}
@@ -420,7 +420,7 @@ func (t *Translation) say(o *Output, faults gateway.Faults) {
 // sameFault reports whether two faults say the same of the same place.
 func sameFault(a, b gateway.Fault) bool {
 	return a.Code == b.Code && a.Location.Document == b.Location.Document && a.Location.Expr == b.Location.Expr &&
-		a.Value == b.Value && a.Expected == b.Expected
+		a.Value == b.Value && a.Expected.Equal(b.Expected)
 }
 
 // withoutSupplied leaves out warnings of what the route has supplied.

@@ -111,7 +111,7 @@ func TestParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	if len(still) != 1 || still[0].ID != id || still[0].State != gateway.Parked || string(still[0].Receipt.Statement) != string(first.Receipt.Statement) {
 		t.Fatalf("without a table: %+v", still)
 	}
-	if f := still[0].Faults; len(f) != 1 || f[0].Code != gateway.FormatUnknown || !strings.Contains(f[0].Value, "5.24.0") || !strings.Contains(f[0].Expected, "ru/auto-preliminary.v1") {
+	if f := still[0].Faults; len(f) != 1 || f[0].Code != gateway.FormatUnknown || !strings.Contains(f[0].Value, "5.24.0") || !strings.Contains(f[0].Expected.String(), "ru/auto-preliminary.v1") {
 		t.Errorf("the fault is %+v", f)
 	}
 	// A table that begins after the day of receipt does not read it, nor one without schema.

@@ -202,11 +202,7 @@ func (g *Gateway) relocate(ctx context.Context, m store.Message, reports []gatew
 		}
 	}
 	for i, r := range reports {
-		faults[i] = gateway.Fault{
-			Code: r.Code, Severity: r.Severity, Path: r.Path, Value: r.Value, Expected: r.Expected,
-			Location: gateway.Location{Expr: r.Location, Namespaces: r.Namespaces, Line: r.Line},
-			Texts:    map[string]string{"en": r.Message},
-		}
+		faults[i] = r.Fault()
 		if out != nil {
 			faults[i].Location, _ = out.sourceOf(faults[i].Location)
 		}

@@ -112,7 +112,7 @@ func (g *Gateway) Explain(ctx context.Context, office string, id gateway.Submiss
 		return "", nil, err
 	}
 	if s.MessageID == "" {
-		return "", nil, gateway.Faults{fault(gateway.KindUnexpected, string(s.State), "a submission that became a message")}
+		return "", nil, gateway.Faults{wanting(gateway.KindUnexpected, string(s.State), gateway.WordSubmissionThatBecameMessage)}
 	}
 	messages, err := g.Store.Read().Messages(ctx, s.MessageID)
 	if err != nil {

@@ -160,7 +160,12 @@ func (g *Gateway) scope(partner gateway.Administration) validate.Scope {
 }
 
 func fault(code gateway.Code, value, expected string) gateway.Fault {
-	return gateway.Fault{Code: code, Severity: gateway.Error, Value: value, Expected: expected}
+	return gateway.Fault{Code: code, Severity: gateway.Error, Value: value, Expected: gateway.Term(expected)}
+}
+
+// wanting is a fault that says in words what would have been right.
+func wanting(code gateway.Code, value string, want gateway.Wording, terms ...string) gateway.Fault {
+	return gateway.Fault{Code: code, Severity: gateway.Error, Value: value, Expected: gateway.Say(want, terms...)}
 }
 
 // asFaults returns the faults that an error carries, or one that says it is ours.

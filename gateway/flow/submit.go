@@ -109,7 +109,7 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 		return tx.Audit(attempt.Caller, event, subject(attempt), attempt.Digest)
 	})
 	if err == nil && reuse {
-		err = gateway.Faults{fault(gateway.IDReuse, a.ID, "the content that came first")}
+		err = gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)}
 	}
 	return a, err
 }
@@ -307,7 +307,7 @@ func (g *Gateway) conversation(ctx context.Context, t *Translation) (conversatio
 			return "", "", nil, err
 		}
 		if err != nil {
-			f := fault(gateway.AnswerUnknown, id, "a document that was received")
+			f := wanting(gateway.AnswerUnknown, id, gateway.WordReceivedDocument)
 			f.Location = t.Locate("envelope.references[0].id")
 			return "", "", gateway.Faults{f}, nil
 		}

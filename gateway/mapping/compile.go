@@ -230,7 +230,6 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 			return p
 		}
 		r.path, r.info.From, r.value.field = p.scalar, p.prefix, p.scalar.Field().Type
-		r.value.expected = p.scalar.Field().Expected()
 		return p
 	}
 	from, away, source, err := p.reach(source)
@@ -260,7 +259,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		c.looksUp(r, f, p, wrong)
 	}
 	field := path.Field()
-	r.value.field, r.value.expected = field.Type, field.Expected()
+	r.value.field = field.Type
 	full := inner.full(source)
 	if path.Many() && r.job != countJob && r.job != sumJob && !(f.Each != "" && path.Repeated() || f.Language != nil) {
 		wrong("%s is a list, expected each, or a selector such as [0]", source)
@@ -358,7 +357,7 @@ func (c *compiler) texts(r *row, p place, wrong func(string, ...any)) {
 		wrong("%v", err)
 		return
 	}
-	r.value.field, r.value.expected = document.String, r.text.Field().Expected()
+	r.value.field = document.String
 }
 
 // holder compiles the path of the message that holds a list, nil if that is the

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"customs.example/gateway"
 	"customs.example/gateway/document"
 )
 
@@ -38,9 +39,12 @@ type codec struct {
 }
 
 // wrongForm says what a text should have been; errOverflow, that it is too long.
-type wrongForm string
+type wrongForm struct{ gateway.Phrase }
 
-func (w wrongForm) Error() string { return "want " + string(w) }
+func (w wrongForm) Error() string { return "want " + w.String() }
+
+// wantForm is the error of a text that should have been what a wording says.
+func wantForm(w gateway.Wording, terms ...string) error { return wrongForm{gateway.Say(w, terms...)} }
 
 type overflow int
 
@@ -138,7 +142,7 @@ func pairs(a, x, b, y string) func([]string) (codec, error) {
 				case a, b:
 					return texts[0], nil
 				}
-				return "", wrongForm(x + " or " + y)
+				return "", wantForm(gateway.WordEither, x, y)
 			},
 		}, nil
 	}
@@ -160,7 +164,7 @@ func bindPrefix(args []string) (codec, error) {
 			if text, ok := strings.CutPrefix(texts[0], args[0]); ok {
 				return text, nil
 			}
-			return "", wrongForm(args[0] + "…")
+			return "", wantForm(gateway.WordBeginsWith, args[0])
 		},
 	}, nil
 }
@@ -234,7 +238,7 @@ func bindHead(args []string) (codec, error) {
 		encode: func(into []string, text string) ([]string, error) { return append(into, text[:cut(text, n)]), nil },
 		decode: func(texts []string) (string, error) {
 			if utf8.RuneCountInString(texts[0]) != n {
-				return "", wrongForm(fmt.Sprintf("%d characters", n))
+				return "", wantForm(gateway.WordExactlyCharacters, strconv.Itoa(n))
 			}
 			return texts[0], nil
 		},
@@ -248,7 +252,7 @@ func bindRest(args []string) (codec, error) {
 		encode: func(into []string, text string) ([]string, error) {
 			at := cut(text, n)
 			if at == len(text) {
-				return into, wrongForm(fmt.Sprintf("more than %d characters", n))
+				return into, wantForm(gateway.WordMoreThanCharacters, strconv.Itoa(n))
 			}
 			return append(into, text[at:]), nil
 		},

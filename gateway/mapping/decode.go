@@ -28,12 +28,12 @@ func (t *Table) Decode(doc *xmltree.Document) Decoded {
 	if doc.Root.Name != t.rootName.name {
 		return Decoded{Faults: gateway.Faults{{
 			Code: gateway.MapRoot, Severity: gateway.Error, Location: doc.Root.Location(),
-			Value: doc.Root.Name.String(), Expected: t.rootName.name.String(),
+			Value: doc.Root.Name.String(), Expected: gateway.Term(t.rootName.name.String()),
 		}}}
 	}
 	d, err := document.New(t.kind)
 	if err != nil {
-		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.kind, Expected: err.Error()}}}
+		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.kind}}}
 	}
 	r := &decoder{rows: make([]int32, len(t.rows)), nodes: make([]int32, t.nodes), on: t.day(doc.Root)}
 	at := &context{m: d.ProtoReflect()}
@@ -274,7 +274,7 @@ func (d *decoder) text(n *node, e *xmltree.Element, child int, text string, at *
 		if first == nil {
 			first, failed = fault, r
 		} else if fault.Code == gateway.MapConst && first.Code == gateway.MapConst {
-			first.Expected += ", " + fault.Expected
+			first.Expected.Terms = append(first.Expected.Terms, fault.Expected.Terms...)
 		}
 	}
 	switch {
@@ -295,7 +295,7 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 		return nil
 	case constJob:
 		if text != r.info.Const {
-			return &gateway.Fault{Code: gateway.MapConst, Value: gateway.Clip(text), Expected: r.info.Const}
+			return &gateway.Fault{Code: gateway.MapConst, Value: gateway.Clip(text), Expected: gateway.Term(r.info.Const)}
 		}
 		d.record(link)
 		return nil
@@ -366,7 +366,7 @@ func (d *decoder) differs(r *row, link record, before, value string) gateway.Fau
 	}
 	return gateway.Faults{{
 		Code: gateway.MapDerived, Severity: gateway.Warning, Path: r.instance(link.context, -1),
-		Location: locateRead(&link), Value: gateway.Clip(link.text), Expected: gateway.Clip(before),
+		Location: locateRead(&link), Value: gateway.Clip(link.text), Expected: gateway.Term(gateway.Clip(before)),
 	}}
 }
 
@@ -428,7 +428,7 @@ func (d *decoder) check(c derived) {
 		}
 		d.faults = append(d.faults, gateway.Fault{
 			Code: gateway.MapDerived, Severity: gateway.Warning, Path: c.row.instance(c.context, -1),
-			Location: locateRead(&c.record), Value: gateway.Clip(c.text), Expected: want,
+			Location: locateRead(&c.record), Value: gateway.Clip(c.text), Expected: gateway.Term(want),
 		})
 	}
 }
@@ -476,7 +476,7 @@ func (d *decoder) repeated(r *row, e *xmltree.Element, at *context) {
 		path = r.instance(at.out(r.reach), -1)
 	}
 	d.faults = append(d.faults, gateway.Fault{
-		Code: gateway.MapRepeated, Severity: gateway.Warning, Path: path, Location: e.Location(), Expected: "one " + e.QName(),
+		Code: gateway.MapRepeated, Severity: gateway.Warning, Path: path, Location: e.Location(), Expected: gateway.Say(gateway.WordStandingOnce, e.QName()),
 	})
 }
 

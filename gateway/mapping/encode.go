@@ -51,9 +51,9 @@ type rootDocument struct {
 // written has a link.
 func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gateway.Faults) {
 	if kind := document.Kind(d); kind != t.kind {
-		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: t.kind}}
+		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(t.kind)}}
 	}
-	e := &encoder{root: rootDocument{d, d.ProtoReflect(), document.Body(d)}, tracing: trace}
+	e := &encoder{table: t.ID(), root: rootDocument{d, d.ProtoReflect(), document.Body(d)}, tracing: trace}
 	if t.stores != nil {
 		e.handles, e.stored = map[protoreflect.Message]string{}, map[*row][]*context{}
 		for _, r := range t.stores {
@@ -86,6 +86,7 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 }
 
 type encoder struct {
+	table   string // its id
 	root    rootDocument
 	on      time.Time // the day that code lists are judged on
 	faults  []wrong
@@ -239,7 +240,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		e.nested(r, at, s)
 	case setJob:
 		if is, ok := r.path.Get(at.m); ok && is != r.info.Const {
-			e.fault(&gateway.Fault{Code: gateway.MapConst, Value: is, Expected: r.info.Const}, r, at, -1)
+			e.fault(&gateway.Fault{Code: gateway.MapConst, Value: is, Expected: gateway.Term(r.info.Const)}, r, at, -1)
 		}
 	case constJob:
 		e.put(r, at, s, r.info.Const, record{index: -1}, r.counts(false))
@@ -458,7 +459,7 @@ func (e *encoder) put(r *row, at *context, s *scope, text string, link record, f
 		e.trace(link)
 		return
 	case r.value.codec.after && strings.Contains(text, r.value.codec.mark):
-		e.fault(notConverted(wrongForm("a text without "+r.value.codec.mark), text), r, at, int(link.index))
+		e.fault(notConverted(wantForm(gateway.WordWithout, r.value.codec.mark), text), r, at, int(link.index))
 		return
 	}
 	if r.attr != nil {
@@ -556,7 +557,7 @@ func (r *row) derive(m protoreflect.Message) string {
 func (e *encoder) holds(r *row, this protoreflect.Message, at, standing *context) bool {
 	is, err := r.holds(this, standing.m, at.text, &e.root)
 	if err != nil {
-		e.fault(&gateway.Fault{Code: gateway.MapWhen, Value: gateway.Clip(err.Error())}, r, at, -1)
+		e.fault(unjudged(r.info.ID, e.table), r, at, -1)
 	}
 	return is
 }

@@ -226,7 +226,7 @@ func (e *encoder) collect(r *row, at *context) {
 		for where, m := range path.All(at.m, "") {
 			content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Interface())
 			if err != nil {
-				e.fault(&gateway.Fault{Code: gateway.MapType, Expected: err.Error()}, r, at, -1)
+				e.fault(&gateway.Fault{Code: gateway.MapType, Expected: gateway.Say(gateway.WordDeclaredValue)}, r, at, -1)
 				continue
 			}
 			c := known[string(content)]

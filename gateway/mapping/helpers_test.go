@@ -173,7 +173,7 @@ func parse(t testing.TB, json string) *customsv1.Document {
 func said(faults gateway.Faults) []string {
 	var out []string
 	for _, f := range faults {
-		out = append(out, strings.Join([]string{string(f.Code), f.Path, f.Location.Expr, f.Value + "|" + f.Expected}, " "))
+		out = append(out, strings.Join([]string{string(f.Code), f.Path, f.Location.Expr, f.Value + "|" + f.Expected.String()}, " "))
 	}
 	return out
 }

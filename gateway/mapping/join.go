@@ -114,19 +114,19 @@ func (j *Join) Key(part string, d *customsv1.Document) ([]string, bool) {
 // Run joins parts into a document of its own; id is the message's id. The parts stay
 // as they are.
 func (j *Join) Run(parts map[string]*customsv1.Document, id string) Joined {
-	r := &joiner{id: id, froms: map[string]joinFrom{}}
+	r := &joiner{table: j.ID(), id: id, froms: map[string]joinFrom{}}
 	for _, p := range j.parts {
 		d := parts[p.Name]
 		switch {
 		case d != nil && document.Kind(d) == p.Kind:
 			r.froms[p.Name] = joinFrom{m: d.ProtoReflect(), this: document.Body(d), root: d}
 		case d != nil || p.Required:
-			r.fault(gateway.JoinPart, "", "", p.Name+" ("+p.Kind+")")
+			r.fault(gateway.JoinPart, "", "", gateway.Term(p.Name+" ("+p.Kind+")"))
 		}
 	}
 	d, err := document.New(j.kind)
 	if err != nil {
-		r.fault(gateway.JoinPart, "", "", err.Error())
+		r.fault(gateway.MapKind, "", j.kind, gateway.Phrase{})
 		return r.out
 	}
 	r.out.Document = d
@@ -171,6 +171,7 @@ type joinFrom struct {
 }
 
 type joiner struct {
+	table string // the join's id
 	id    string
 	froms map[string]joinFrom
 	out   Joined
@@ -184,7 +185,7 @@ func (j *joiner) row(r *joinRow, m protoreflect.Message, at string) {
 		}
 		is, err := c.holds.Holds(from.this, from.root)
 		if err != nil {
-			j.fault(gateway.MapWhen, r.to.Instance(m, at), err.Error(), "")
+			j.fault(gateway.MapWhen, r.to.Instance(m, at), r.id, gateway.Term(j.table))
 		}
 		if !is {
 			return
@@ -290,7 +291,7 @@ func (j *joiner) compare(r *joinRow, path string, have []found) {
 		j.out.Disagreements = append(j.out.Disagreements, Disagreement{path, r.id, have[0].Source, others})
 	default:
 		for _, o := range others {
-			j.fault(gateway.JoinDisagree, path, o.say(), have[0].say())
+			j.fault(gateway.JoinDisagree, path, o.say(), gateway.Term(have[0].say()))
 		}
 	}
 }
@@ -349,7 +350,7 @@ func (j *joiner) put(r *joinRow, m protoreflect.Message, at string, f found) {
 			continue
 		}
 		if err := r.to.AppendText(m, text); err != nil {
-			j.fault(gateway.JoinValue, r.to.Instance(m, at), text, err.Error())
+			j.fault(gateway.JoinValue, r.to.Instance(m, at), text, document.WantedOf(err))
 			continue
 		}
 		link(i)
@@ -358,13 +359,13 @@ func (j *joiner) put(r *joinRow, m protoreflect.Message, at string, f found) {
 
 func (j *joiner) set(r *joinRow, m protoreflect.Message, at, text string, from Source) {
 	if err := r.to.Set(m, text); err != nil {
-		j.fault(gateway.JoinValue, r.to.Instance(m, at), text, err.Error())
+		j.fault(gateway.JoinValue, r.to.Instance(m, at), text, document.WantedOf(err))
 		return
 	}
 	j.out.Origins = append(j.out.Origins, JoinLink{r.to.Instance(m, at), from.Part, from.Path, r.id})
 }
 
-func (j *joiner) fault(code gateway.Code, path, value, expected string) {
+func (j *joiner) fault(code gateway.Code, path, value string, expected gateway.Phrase) {
 	j.out.Faults = append(j.out.Faults, gateway.Fault{
 		Code: code, Severity: gateway.Error, Path: path, Value: gateway.Clip(value), Expected: expected,
 	})

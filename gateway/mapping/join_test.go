@@ -124,7 +124,7 @@ func TestJoinRefuses(t *testing.T) {
 		t.Error(diff)
 	}
 	delete(in, "vehicle")
-	if got := join(t).Run(in, "M-1"); len(got.Faults) != 1 || got.Faults[0].Expected != "vehicle (VehicleReport)" {
+	if got := join(t).Run(in, "M-1"); len(got.Faults) != 1 || got.Faults[0].Expected.String() != "vehicle (VehicleReport)" {
 		t.Error(said(got.Faults))
 	}
 }

@@ -204,7 +204,7 @@ func TestSumsAreComparedAsTheyAreWritten(t *testing.T) {
 	} {
 		got := ""
 		for _, f := range tab.Decode(read(t, `<Manifest xmlns="urn:m">`+xml+`<C><W>1.25</W></C><C><W>2</W></C></Manifest>`)).Faults {
-			got += string(f.Code) + " " + f.Value + " " + f.Expected
+			got += string(f.Code) + " " + f.Value + " " + f.Expected.String()
 		}
 		if got != want {
 			t.Errorf("%s: %q, want %q", xml, got, want)

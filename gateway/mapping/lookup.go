@@ -156,18 +156,18 @@ type beside struct {
 // would take for what another group writes.
 func (e *encoder) neighbours(top *etree.Element) {
 	for _, b := range e.besides {
-		at := func(expected, value string, code gateway.Code) {
+		at := func(expected gateway.Phrase, value string, code gateway.Code) {
 			e.fault(&gateway.Fault{Code: code, Value: gateway.Clip(value), Expected: expected}, new(row), b.context, -1) // at the context itself
 		}
 		if !stands(b.element, top) {
 			continue
 		}
 		if b.row.there != nil && !b.row.standsBeside(b.element) {
-			at(b.row.info.There, "", gateway.MapRequired)
+			at(gateway.Term(b.row.info.There), "", gateway.MapRequired)
 		}
 		for _, q := range b.row.rivals {
 			if value, form, ok := q.claims(b.element); ok && q.standsBeside(b.element) {
-				at("not "+form+" beside "+q.info.There, value, gateway.MapType)
+				at(gateway.Say(gateway.WordNotBeside, form, q.info.There), value, gateway.MapType)
 			}
 		}
 	}

@@ -3,7 +3,10 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+
+	"customs.example/gateway"
 )
 
 // one makes a codec of two functions on single texts.
@@ -25,7 +28,7 @@ func bindComma([]string) (codec, error) {
 		func(text string) (string, error) { return strings.Replace(text, ".", ",", 1), nil },
 		func(text string) (string, error) {
 			if strings.Contains(text, ".") {
-				return "", wrongForm("a number with a decimal comma, such as 1234,5")
+				return "", wantForm(gateway.WordCommaNumber, "1234,5")
 			}
 			return strings.Replace(text, ",", ".", 1), nil
 		},
@@ -45,7 +48,7 @@ func bindScaled(args []string) (codec, error) {
 		func(text string) (string, error) {
 			digits, negative := strings.CutPrefix(text, "-")
 			if !areDigits(digits) {
-				return "", wrongForm(fmt.Sprintf("digits, the last %d of them behind the point", n))
+				return "", wantForm(gateway.WordScaledDigits, strconv.Itoa(n))
 			}
 			digits = strings.Repeat("0", max(n+1-len(digits), 0)) + digits
 			point := len(digits) - n
@@ -64,7 +67,7 @@ func bindFraction(args []string) (codec, error) {
 		func(text string) (string, error) {
 			digits, negative := strings.CutPrefix(text, "-")
 			if whole, behind, ok := strings.Cut(digits, "."); !ok || len(behind) != n || !areDigits(whole+behind) {
-				return "", wrongForm(fmt.Sprintf("a number with %d digits behind the point", n))
+				return "", wantForm(gateway.WordExactlyDecimals, strconv.Itoa(n))
 			}
 			return signed(negative, trimmed(digits)), nil
 		},
@@ -78,7 +81,7 @@ func decimalParts(text string, n int) (sign, whole, behind string, err error) {
 	whole, behind, _ = strings.Cut(digits, ".")
 	behind = strings.TrimRight(behind, "0")
 	if len(behind) > n {
-		return "", "", "", wrongForm(fmt.Sprintf("at most %d digits behind the point", n))
+		return "", "", "", wantForm(gateway.WordAtMostDecimals, strconv.Itoa(n))
 	}
 	return signed(negative, ""), whole, behind + strings.Repeat("0", n-len(behind)), nil
 }
@@ -111,7 +114,7 @@ func bindDigits(args []string) (codec, error) {
 
 func wantDigits(text string, n int) error {
 	if len(text) != n || !areDigits(text) {
-		return wrongForm(fmt.Sprintf("%d digits", n))
+		return wantForm(gateway.WordExactlyDigits, strconv.Itoa(n))
 	}
 	return nil
 }
@@ -134,7 +137,7 @@ func officeForms(country string) (long, short func(string) (string, error), err 
 	long = func(text string) (string, error) { return country + text, wantDigits(text, 5) }
 	short = func(text string) (string, error) {
 		if len(text) != 8 || !areDigits(text) || text[:3] != country {
-			return "", wrongForm("8 digits, the first of them " + country)
+			return "", wantForm(gateway.WordDigitsFrom, "8", country)
 		}
 		return text[3:], nil
 	}
@@ -159,7 +162,7 @@ func bindBoolean(args []string) (codec, error) {
 			case args[1]:
 				return "false", nil
 			}
-			return "", wrongForm(args[0] + " or " + args[1])
+			return "", wantForm(gateway.WordEither, args[0], args[1])
 		},
 	), nil
 }
@@ -178,7 +181,7 @@ func bindBefore(args []string) (codec, error) {
 	c := one(
 		func(text string) (string, error) {
 			if strings.Contains(text, args[0]) {
-				return "", wrongForm("a text without " + args[0])
+				return "", wantForm(gateway.WordWithout, args[0])
 			}
 			return text + args[0], nil
 		},

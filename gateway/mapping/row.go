@@ -220,9 +220,9 @@ func (r *row) missing() gateway.Fault {
 }
 
 // target names the row's target for people: its path from the enclosing element.
-func (r *row) target() string {
+func (r *row) target() gateway.Phrase {
 	if len(r.steps) == 0 && r.attr == nil {
-		return "text"
+		return gateway.Say(gateway.WordElementText)
 	}
 	var out string
 	for i := range r.steps {
@@ -237,5 +237,5 @@ func (r *row) target() string {
 		}
 		out += "@" + r.attr.qname()
 	}
-	return out
+	return gateway.Term(out)
 }

@@ -98,7 +98,7 @@ func (s *Split) Digest() gateway.Digest { return s.digest }
 // The document is not changed, and the parts share nothing with it.
 func (s *Split) Run(d *customsv1.Document, id string) Splitting {
 	if kind := document.Kind(d); kind != s.kind {
-		return Splitting{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: s.kind}}}
+		return Splitting{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(s.kind)}}}
 	}
 	whole := d.ProtoReflect()
 	r := &splitter{split: s, whole: whole, headers: map[protoreflect.Message]protoreflect.Message{}}
@@ -112,7 +112,7 @@ func (s *Split) Run(d *customsv1.Document, id string) Splitting {
 	bare := document.Clone(d)
 	s.lists[0].Clear(bare.ProtoReflect())
 	if n := (len(from)-1)*proto.Size(bare) + r.repeated(0, whole, from, new(int)); n > MaxRepeated {
-		r.fault(gateway.SplitRepeats, s.lists[0].Instance(whole, ""), strconv.Itoa(n), strconv.Itoa(MaxRepeated))
+		r.fault(gateway.SplitRepeats, s.lists[0].Instance(whole, ""), strconv.Itoa(n), gateway.Term(strconv.Itoa(MaxRepeated)))
 		return r.out
 	}
 	for range from {
@@ -208,7 +208,7 @@ func (r *splitter) pieces(whole protoreflect.Message) []int {
 	r.each(above-1, whole, func(path string, m protoreflect.Message) {
 		n := r.count(above, m)
 		if n > s.max {
-			r.fault(gateway.SplitWhole, path, strconv.Itoa(n), strconv.Itoa(s.max))
+			r.fault(gateway.SplitWhole, path, strconv.Itoa(n), gateway.Term(strconv.Itoa(s.max)))
 		}
 		if held+n > s.max {
 			from, held = append(from, at), 0
@@ -227,7 +227,7 @@ func (r *splitter) groups(whole protoreflect.Message) []int {
 		is, err := s.starts.Holds(m, whole.Interface().(*customsv1.Document))
 		switch {
 		case err != nil:
-			r.fault(gateway.MapWhen, path, err.Error(), "")
+			r.fault(gateway.MapWhen, path, "starts", gateway.Term(s.ID()))
 		case is && begun > 0 && begun%s.max == 0:
 			from = append(from, at)
 		case !is && at == 0:
@@ -238,7 +238,7 @@ func (r *splitter) groups(whole protoreflect.Message) []int {
 		}
 	})
 	if begun > 1 && stray != "" {
-		r.fault(gateway.SplitStart, stray, "", "")
+		r.fault(gateway.SplitStart, stray, "", gateway.Phrase{})
 	}
 	return from
 }
@@ -387,7 +387,7 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 			is, err = row.when.Holds(document.Body(r.out.Parts[i]), r.out.Parts[i])
 		}
 		if err != nil {
-			r.fault(gateway.MapWhen, row.to.Instance(m, ""), err.Error(), "")
+			r.fault(gateway.MapWhen, row.to.Instance(m, ""), row.to.String(), gateway.Term(r.split.ID()))
 		} else if is {
 			r.set(row, m, row.fixed)
 		}
@@ -455,7 +455,7 @@ func (r *splitter) wanted(row *splitRow, i int, named map[string]bool) map[strin
 		} else {
 			var err error
 			if is, err = row.when.Holds(e, part); err != nil {
-				r.fault(gateway.MapWhen, path, err.Error(), "")
+				r.fault(gateway.MapWhen, path, row.to.String(), gateway.Term(r.split.ID()))
 			}
 		}
 		if is {
@@ -533,11 +533,11 @@ func renumber(paths map[string]string, list string, kept []int) {
 
 func (r *splitter) set(row *splitRow, m protoreflect.Message, text string) {
 	if err := row.to.Set(m, text); err != nil {
-		r.fault(gateway.MapType, row.to.Instance(m, ""), text, err.Error())
+		r.fault(gateway.MapType, row.to.Instance(m, ""), text, document.WantedOf(err))
 	}
 }
 
-func (r *splitter) fault(code gateway.Code, path, value, expected string) {
+func (r *splitter) fault(code gateway.Code, path, value string, expected gateway.Phrase) {
 	r.out.Faults = append(r.out.Faults, gateway.Fault{
 		Code: code, Severity: gateway.Error, Path: path, Value: gateway.Clip(value), Expected: expected,
 	})

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"customs.example/gateway"
 	"customs.example/gateway/document"
 )
 
@@ -50,13 +51,13 @@ func (f *timeForm) encode(field document.FieldType, text string) (string, error)
 	if field == document.Date {
 		day, err := document.ParseDate(text)
 		if err != nil {
-			return "", wrongForm("a day as YYYY-MM-DD")
+			return "", wantForm(gateway.WordDayAs, "YYYY-MM-DD", "2026-03-01")
 		}
 		return day.Format(f.layout), nil
 	}
 	at, err := document.ParseInstant(text)
 	if err != nil {
-		return "", wrongForm("an RFC 3339 instant")
+		return "", wantForm(gateway.WordInstant, anInstant)
 	}
 	switch {
 	case f.offset && f.zone == nil:
@@ -79,7 +80,7 @@ func (f *timeForm) decode(field document.FieldType, text, before string) (string
 			return text, nil
 		}
 		if f.zone == nil {
-			return "", wrongForm("a date and time with its offset from UTC, such as 2026-03-01T08:30:00+08:00")
+			return "", wantForm(gateway.WordInstant, anInstant)
 		}
 	}
 	at, err := f.parse(text)
@@ -94,7 +95,7 @@ func (f *timeForm) decode(field document.FieldType, text, before string) (string
 	}
 	day, err := document.ParseInstant(before)
 	if err != nil {
-		return "", wrongForm("a date before the time of day")
+		return "", wantForm(gateway.WordDayBeforeTime)
 	}
 	day = day.In(f.zone)
 	return document.FormatInstant(time.Date(day.Year(), day.Month(), day.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), f.zone)), nil
@@ -102,7 +103,7 @@ func (f *timeForm) decode(field document.FieldType, text, before string) (string
 
 // parse reads a local time strictly: what comes out is written as it came in.
 func (f *timeForm) parse(text string) (time.Time, error) {
-	wrong := wrongForm("a time as " + time.Date(2026, 3, 1, 8, 30, 0, 0, time.UTC).Format(f.layout))
+	wrong := f.wrong(text)
 	zone := f.zone
 	if zone == nil {
 		zone = time.UTC
@@ -134,6 +135,30 @@ func (f *timeForm) parse(text string) (time.Time, error) {
 		return time.Time{}, wrong
 	}
 	return at.Add(time.Duration(millis) * time.Millisecond), nil
+}
+
+const anInstant = "2026-03-01T08:30:00+08:00"
+
+var words = strings.NewReplacer("2006", "yyyy", "01", "MM", "02", "dd", "15", "HH", "04", "mm", "05", "ss")
+
+// wrong says how a time of the form is written; of a text that is written so, what the
+// calendar or the clock does not have.
+func (f *timeForm) wrong(text string) error {
+	plain := text
+	if f.millis && len(text) > len(f.layout) || f.xsd || f.offset {
+		plain = text[:min(len(text), len(f.layout))]
+	}
+	if p, ok := document.Calendar(plain, f.layout); ok {
+		return wrongForm{p}
+	}
+	form, example := words.Replace(f.layout), time.Date(2026, 3, 1, 8, 30, 0, 0, time.UTC).Format(f.layout)
+	if f.millis {
+		form, example = form+"SSS", example+"000"
+	}
+	if f.clock {
+		return wantForm(gateway.WordTimeAs, form, example)
+	}
+	return wantForm(gateway.WordDayAs, form, example)
 }
 
 // tail reports whether s may follow an XML Schema date or time: a fraction of a

@@ -17,7 +17,6 @@ import (
 // code list, time, conversion, length; and back.
 type value struct {
 	field     document.FieldType
-	expected  string // what the canonical field wants, for faults
 	lists     *codelist.Lists
 	list      string
 	system    string
@@ -119,7 +118,7 @@ func (v *value) decode(texts []string, before string, on time.Time) (text, listR
 
 // unlikely is the error of a text that is not like an expression.
 func unlikely(like *regexp.Regexp) error {
-	return wrongForm(strings.TrimSuffix(strings.TrimPrefix(like.String(), wholly), ")$"))
+	return wantForm(gateway.WordPattern, strings.TrimSuffix(strings.TrimPrefix(like.String(), wholly), ")$"))
 }
 
 // wholly begins an expression for a whole text.
@@ -170,27 +169,29 @@ func writable(s string) bool {
 func missed(err error) *gateway.Fault {
 	var miss *codelist.Miss
 	if !errors.As(err, &miss) {
-		return &gateway.Fault{Code: gateway.MapType, Severity: gateway.Error, Expected: err.Error()}
+		return &gateway.Fault{Code: gateway.MapType, Severity: gateway.Error, Expected: gateway.Say(gateway.WordDeclaredValue)}
 	}
 	fault := miss.Fault()
 	fault.Severity = gateway.Error
 	return &fault
 }
 
+// unjudged is the fault of a row whose condition fails: the table's, not the sender's.
+func unjudged(row, table string) *gateway.Fault {
+	return &gateway.Fault{Code: gateway.MapWhen, Severity: gateway.Error, Value: row, Expected: gateway.Term(table)}
+}
+
 func notConverted(err error, given string) *gateway.Fault {
 	fault := gateway.Fault{Code: gateway.MapType, Severity: gateway.Error, Value: gateway.Clip(given)}
 	var form wrongForm
 	var long overflow
-	var lexical *document.LexicalError
 	switch {
 	case errors.As(err, &long):
-		fault.Code, fault.Expected = gateway.MapOverflow, strconv.Itoa(int(long))
+		fault.Code, fault.Expected = gateway.MapOverflow, gateway.Term(strconv.Itoa(int(long)))
 	case errors.As(err, &form):
-		fault.Expected = string(form)
-	case errors.As(err, &lexical):
-		fault.Expected = lexical.Expected
+		fault.Expected = form.Phrase
 	default:
-		fault.Expected = err.Error()
+		fault.Expected = document.WantedOf(err)
 	}
 	return &fault
 }

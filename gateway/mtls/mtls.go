@@ -98,7 +98,7 @@ func (r *Registry) ClientConfig(cert tls.Certificate, serverURI string) *tls.Con
 		VerifyConnection: func(cs tls.ConnectionState) error {
 			id, err := r.Verify(cs, AsServer)
 			if err == nil && id.URI != serverURI {
-				err = refusal(gateway.TLSOtherIdentity, id.URI, serverURI)
+				err = refusal(gateway.TLSOtherIdentity, id.URI, gateway.Term(serverURI))
 			}
 			return r.report(cs, err)
 		},
@@ -120,6 +120,13 @@ func (r *Registry) report(cs tls.ConnectionState, err error) error {
 	return err
 }
 
-func refusal(code gateway.Code, value, expected string) gateway.Fault {
+func refusal(code gateway.Code, value string, expected gateway.Phrase) gateway.Fault {
 	return gateway.Fault{Code: code, Severity: gateway.Error, Value: value, Expected: expected}
+}
+
+// unfit refuses a certificate, a key or a list, by its name, for what was found in it.
+func unfit(code gateway.Code, name string, found, expected gateway.Phrase) gateway.Fault {
+	f := refusal(code, name, expected)
+	f.Found = found
+	return f
 }

@@ -3,8 +3,6 @@ package mtls
 import (
 	"bytes"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"sync"
@@ -66,7 +64,7 @@ func newSnapshot(parties []Party) (*snapshot, error) {
 	for _, p := range parties {
 		loaded, found := p.load()
 		if s.parties[p.URI] != nil {
-			found = append(found, refusal(gateway.TLSParty, p.URI, "one record for each URI"))
+			found = append(found, refusal(gateway.TLSParty, p.URI, gateway.Say(gateway.WordOneRecordPerURI)))
 		}
 		for _, f := range found {
 			f.Path = p.URI
@@ -86,20 +84,20 @@ func newSnapshot(parties []Party) (*snapshot, error) {
 // load checks what can be known before any certificate is seen.
 func (p Party) load() (*party, gateway.Faults) {
 	var faults gateway.Faults
-	fault := func(expected string) {
-		faults = append(faults, refusal(gateway.TLSParty, p.URI, expected))
+	fault := func(want gateway.Wording, terms ...string) {
+		faults = append(faults, refusal(gateway.TLSParty, p.URI, gateway.Say(want, terms...)))
 	}
 	if u, err := url.Parse(p.URI); err != nil || u.Scheme != "customs" || u.Host == "" || u.Path == "" || u.String() != p.URI {
-		fault("a URI such as customs://CN/gateway/1")
+		fault(gateway.WordPartyURI, "customs://CN/gateway/1")
 	}
 	if len(p.Roots) == 0 {
-		fault("at least one root")
+		fault(gateway.WordPartyRoot)
 	}
 	if p.PinsRequired && len(p.Pins) == 0 {
-		fault("at least one pin")
+		fault(gateway.WordPartyPin)
 	}
 	if slices.ContainsFunc(p.Pins, gateway.Digest.IsZero) {
-		fault("pins that are SHA-256 digests")
+		fault(gateway.WordPinDigest)
 	}
 	out := &party{
 		pool: x509.NewCertPool(), pins: slices.Clone(p.Pins),
@@ -107,7 +105,7 @@ func (p Party) load() (*party, gateway.Faults) {
 	}
 	for _, root := range p.Roots {
 		if !root.BasicConstraintsValid || !root.IsCA || root.KeyUsage&x509.KeyUsageCertSign == 0 {
-			faults = append(faults, refusal(gateway.TLSUsage, root.Subject.String(), "a CA that may sign certificates"))
+			faults = append(faults, unfit(gateway.TLSUsage, root.Subject.String(), gateway.Say(gateway.WordPartyCertificate), gateway.Say(gateway.WordSigningCA)))
 		}
 		if f, weak := weakKey(root); weak {
 			faults = append(faults, f)
@@ -115,9 +113,9 @@ func (p Party) load() (*party, gateway.Faults) {
 		out.pool.AddCert(root)
 	}
 	for _, list := range p.CRLs {
-		issuer, err := crlIssuer(list, p.Roots)
-		if err != nil {
-			faults = append(faults, refusal(gateway.TLSCRLInvalid, list.Issuer.String(), err.Error()))
+		issuer, flaw := crlIssuer(list, p.Roots)
+		if issuer == nil {
+			faults = append(faults, unfit(gateway.TLSCRLInvalid, list.Issuer.String(), flaw, gateway.Phrase{}))
 			continue
 		}
 		pin := SPKIPin(issuer)
@@ -128,24 +126,24 @@ func (p Party) load() (*party, gateway.Faults) {
 	return out, faults
 }
 
-// crlIssuer returns the root that signed the list.
-func crlIssuer(list *x509.RevocationList, roots []*x509.Certificate) (*x509.Certificate, error) {
+// crlIssuer returns the root that signed the list, or what is wrong with the list.
+func crlIssuer(list *x509.RevocationList, roots []*x509.Certificate) (*x509.Certificate, gateway.Phrase) {
 	for _, e := range list.Extensions {
 		// A delta or partial list read as a complete one would let the others in.
 		if e.Critical {
-			return nil, fmt.Errorf("critical extension %s is not understood", e.Id)
+			return nil, gateway.Say(gateway.WordCRLExtension, e.Id.String())
 		}
 	}
 	switch list.SignatureAlgorithm {
 	case x509.SHA1WithRSA, x509.ECDSAWithSHA1: // crypto/x509 refuses these on certificates only
-		return nil, fmt.Errorf("signature algorithm %v is too weak", list.SignatureAlgorithm)
+		return nil, gateway.Say(gateway.WordCRLAlgorithm, list.SignatureAlgorithm.String())
 	}
 	for _, root := range roots {
 		if bytes.Equal(root.RawSubject, list.RawIssuer) && list.CheckSignatureFrom(root) == nil {
-			return root, nil
+			return root, gateway.Phrase{}
 		}
 	}
-	return nil, errors.New("no root of the party signed it")
+	return nil, gateway.Say(gateway.WordCRLSigner)
 }
 
 func newCRL(list *x509.RevocationList) crl {

@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +24,7 @@ const (
 	MinRSABits = 3072
 )
 
-const strongKeys = "RSA of 3072 bits or more, P-256, P-384, P-521 or Ed25519"
+var strongKeys = gateway.Say(gateway.WordStrongKeys, strconv.Itoa(MinRSABits), "P-256, P-384, P-521, Ed25519")
 
 // verdict is the outcome of every check on one certificate. Within one snapshot it
 // depends on nothing but the time, so it holds from from until until, both included.
@@ -44,10 +43,10 @@ type verdictKey struct {
 // usage is what the peer acts as: AsClient or AsServer. A refusal is a gateway.Fault.
 func (r *Registry) Verify(cs tls.ConnectionState, usage x509.ExtKeyUsage) (Identity, error) {
 	if cs.Version < tls.VersionTLS13 {
-		return Identity{}, refusal(gateway.TLSVersion, tls.VersionName(cs.Version), "")
+		return Identity{}, refusal(gateway.TLSVersion, tls.VersionName(cs.Version), gateway.Phrase{})
 	}
 	if len(cs.PeerCertificates) == 0 {
-		return Identity{}, refusal(gateway.TLSNoCertificate, "", "")
+		return Identity{}, refusal(gateway.TLSNoCertificate, "", gateway.Phrase{})
 	}
 	cert, now, s := cs.PeerCertificates[0], r.clock(), r.snapshot.Load()
 	key := verdictKey{gateway.DigestOf(cert.Raw), usage}
@@ -72,7 +71,7 @@ func (s *snapshot) judge(cert *x509.Certificate, usage x509.ExtKeyUsage, now tim
 	}
 	p := s.parties[uri]
 	if p == nil {
-		return verdict{}, refusal(gateway.TLSUnknownIdentity, uri, "")
+		return verdict{}, refusal(gateway.TLSUnknownIdentity, uri, gateway.Phrase{})
 	}
 	chains, err := cert.Verify(x509.VerifyOptions{
 		Roots: p.pool, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage},
@@ -98,17 +97,17 @@ func (s *snapshot) judge(cert *x509.Certificate, usage x509.ExtKeyUsage, now tim
 	if p.crlRequired {
 		list := p.crls[SPKIPin(issuer)]
 		if now.After(list.nextUpdate) { // also when there is none, or it names no end
-			return verdict{}, refusal(gateway.TLSCRLStale, issuer.Subject.String(), "")
+			return verdict{}, refusal(gateway.TLSCRLStale, issuer.Subject.String(), gateway.Phrase{})
 		}
 		if list.revoked[cert.SerialNumber.String()] {
-			return verdict{}, refusal(gateway.TLSRevoked, cert.SerialNumber.Text(16), "")
+			return verdict{}, refusal(gateway.TLSRevoked, cert.SerialNumber.Text(16), gateway.Phrase{})
 		}
 		if list.nextUpdate.Before(v.until) {
 			v.until = list.nextUpdate
 		}
 	}
 	if pin := SPKIPin(cert); len(p.pins) > 0 && !slices.Contains(p.pins, pin) {
-		return verdict{}, refusal(gateway.TLSPin, pin.String(), "")
+		return verdict{}, refusal(gateway.TLSPin, pin.String(), gateway.Phrase{})
 	}
 	return v, nil
 }
@@ -118,14 +117,14 @@ func chainFault(err error, cert *x509.Certificate, uri string, now time.Time) ga
 	if errors.As(err, &invalid) {
 		switch {
 		case invalid.Reason == x509.Expired && now.Before(invalid.Cert.NotBefore):
-			return refusal(gateway.TLSNotYetValid, invalid.Cert.NotBefore.UTC().Format(time.RFC3339), "")
+			return refusal(gateway.TLSNotYetValid, invalid.Cert.NotBefore.UTC().Format(time.RFC3339), gateway.Phrase{})
 		case invalid.Reason == x509.Expired:
-			return refusal(gateway.TLSExpired, invalid.Cert.NotAfter.UTC().Format(time.RFC3339), "")
+			return refusal(gateway.TLSExpired, invalid.Cert.NotAfter.UTC().Format(time.RFC3339), gateway.Phrase{})
 		case invalid.Reason == x509.IncompatibleUsage:
-			return refusal(gateway.TLSUsage, usages(cert), "the extended usage of this end")
+			return unfit(gateway.TLSUsage, cert.Subject.String(), usages(cert), gateway.Say(gateway.WordExtendedUsage))
 		}
 	}
-	return refusal(gateway.TLSUntrustedCA, cert.Issuer.String(), uri)
+	return refusal(gateway.TLSUntrustedCA, cert.Issuer.String(), gateway.Term(uri))
 }
 
 // checkLeaf holds a certificate to what the chain building of crypto/x509 lets pass:
@@ -133,51 +132,51 @@ func chainFault(err error, cert *x509.Certificate, uri string, now time.Time) ga
 func checkLeaf(cert *x509.Certificate, usage x509.ExtKeyUsage) error {
 	switch {
 	case cert.IsCA || cert.KeyUsage&x509.KeyUsageCertSign != 0:
-		return refusal(gateway.TLSUsage, "a CA", "a certificate of a party")
+		return unfit(gateway.TLSUsage, cert.Subject.String(), gateway.Say(gateway.WordFoundCA), gateway.Say(gateway.WordPartyCertificate))
 	case cert.KeyUsage&x509.KeyUsageDigitalSignature == 0:
-		return refusal(gateway.TLSUsage, "no digital signature", "digital signature")
+		return unfit(gateway.TLSUsage, cert.Subject.String(), gateway.Say(gateway.WordFoundNoSignature), gateway.Say(gateway.WordDigitalSignature))
 	case !slices.Contains(cert.ExtKeyUsage, usage):
-		return refusal(gateway.TLSUsage, usages(cert), "the extended usage of this end")
+		return unfit(gateway.TLSUsage, cert.Subject.String(), usages(cert), gateway.Say(gateway.WordExtendedUsage))
 	}
 	if f, weak := weakKey(cert); weak {
 		return f
 	}
 	if life := cert.NotAfter.Sub(cert.NotBefore); life > MaxLifetime {
 		const day = 24 * time.Hour
-		return refusal(gateway.TLSLifetime, strconv.Itoa(int(life/day)), strconv.Itoa(int(MaxLifetime/day)))
+		return refusal(gateway.TLSLifetime, strconv.Itoa(int(life/day)), gateway.Term(strconv.Itoa(int(MaxLifetime/day))))
 	}
 	return nil
 }
 
-func usages(cert *x509.Certificate) string {
+func usages(cert *x509.Certificate) gateway.Phrase {
 	if len(cert.ExtKeyUsage) == 0 {
-		return "no extended usage"
+		return gateway.Say(gateway.WordFoundNoUsage)
 	}
 	var names []string
 	for _, u := range cert.ExtKeyUsage {
 		names = append(names, u.String())
 	}
-	return strings.Join(names, ", ")
+	return gateway.Term(strings.Join(names, ", "))
 }
 
 func weakKey(cert *x509.Certificate) (gateway.Fault, bool) {
-	found := cert.PublicKeyAlgorithm.String()
+	found := gateway.Term(cert.PublicKeyAlgorithm.String())
 	switch k := cert.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if k.N.BitLen() >= MinRSABits {
 			return gateway.Fault{}, false
 		}
-		found = fmt.Sprintf("RSA of %d bits", k.N.BitLen())
+		found = gateway.Say(gateway.WordRSABits, strconv.Itoa(k.N.BitLen()))
 	case *ecdsa.PublicKey:
 		switch k.Curve {
 		case elliptic.P256(), elliptic.P384(), elliptic.P521():
 			return gateway.Fault{}, false
 		}
-		found = k.Curve.Params().Name
+		found = gateway.Term(k.Curve.Params().Name)
 	case ed25519.PublicKey:
 		return gateway.Fault{}, false
 	}
-	return refusal(gateway.TLSKeyWeak, found, strongKeys), true
+	return unfit(gateway.TLSKeyWeak, "", found, strongKeys), true
 }
 
 // tagURI is the uniformResourceIdentifier of a GeneralName, RFC 5280 section 4.2.1.6.
@@ -196,7 +195,7 @@ func URI(cert *x509.Certificate) (string, error) {
 		// crypto/x509 hands out parsed URLs, which print differently from what was signed.
 		var names []asn1.RawValue
 		if _, err := asn1.Unmarshal(ext.Value, &names); err != nil {
-			return "", refusal(gateway.TLSSAN, err.Error(), "")
+			return "", unfit(gateway.TLSSAN, "", gateway.Say(gateway.WordFoundNoSAN), gateway.Phrase{})
 		}
 		for _, n := range names {
 			if n.Class == asn1.ClassContextSpecific && n.Tag == tagURI {
@@ -205,7 +204,7 @@ func URI(cert *x509.Certificate) (string, error) {
 		}
 	}
 	if len(uris) != 1 {
-		return "", refusal(gateway.TLSSAN, strconv.Itoa(len(uris))+" "+strings.Join(uris, " "), "")
+		return "", refusal(gateway.TLSSAN, strconv.Itoa(len(uris))+" "+strings.Join(uris, " "), gateway.Phrase{})
 	}
 	return uris[0], nil
 }

@@ -44,9 +44,27 @@ type Discrepancy struct {
 	Place                           // of what was announced, or of what was found if nothing was
 }
 
+// What a vehicle is announced as or found with.
+const (
+	emptyVehicle = "empty"
+	withGoods    = "with goods"
+)
+
+// fullness says it as a phrase.
+func fullness(of string) gateway.Phrase {
+	if of == emptyVehicle {
+		return gateway.Say(gateway.WordEmpty)
+	}
+	return gateway.Say(gateway.WordWithGoods)
+}
+
 // Fault returns the discrepancy as the catalogue words it.
 func (d Discrepancy) Fault() gateway.Fault {
-	return gateway.Fault{Code: d.Code, Severity: d.Severity, Path: d.Path, Value: d.Found, Expected: d.Expected}
+	f := gateway.Fault{Code: d.Code, Severity: d.Severity, Path: d.Path, Value: d.Found, Expected: gateway.Term(d.Expected)}
+	if d.Code == gateway.CmpEmpty {
+		f.Value, f.Found, f.Expected = "", fullness(d.Found), fullness(d.Expected)
+	}
+	return f
 }
 
 // Compare compares one announcement with one arrival. The time is that of both

@@ -27,9 +27,9 @@ func (c *comparer) empty() {
 	d := Discrepancy{Code: gateway.CmpEmpty, Severity: gateway.Error, Subject: "goods on the vehicle"}
 	switch {
 	case a.Empty && !a.hasGoods() && f.hasGoods():
-		d.Expected, d.Found = "empty", "with goods"
+		d.Expected, d.Found = emptyVehicle, withGoods
 	case a.hasGoods() && f.Empty && !f.hasGoods():
-		d.Expected, d.Found = "with goods", "empty"
+		d.Expected, d.Found = withGoods, emptyVehicle
 	default:
 		return
 	}

@@ -67,7 +67,7 @@ func (rt *Route) Release(p validate.Passed) (Released, gateway.Faults) {
 	}
 	d := p.Document()
 	if kind := document.Kind(d); kind != rt.Kind {
-		return Released{}, gateway.Faults{{Code: gateway.ReleaseKind, Severity: gateway.Error, Value: kind, Expected: rt.Kind}}
+		return Released{}, gateway.Faults{{Code: gateway.ReleaseKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(rt.Kind)}}
 	}
 	r := Released{doc: d, route: rt.Name, kind: rt.Kind, recipient: rt.To}
 	r.withheld = rt.allowed.prune(d.ProtoReflect(), "")
@@ -114,7 +114,7 @@ func prices(d *customsv1.Document) (faults gateway.Faults) {
 	document.Walk(d, func(path string, f document.Field, _ document.Marks, text string) {
 		if f.Type == document.String && f.Rule.GetList() == "" && f.Rule.GetLength() >= freeText && price.MatchString(text) {
 			faults = append(faults, gateway.Fault{Code: gateway.ReleasePriceInText, Severity: gateway.Error, Path: path, Value: text,
-				Expected: "a text without price"})
+				Expected: gateway.Say(gateway.WordTextWithoutPrice)})
 		}
 	})
 	return faults
@@ -190,14 +190,14 @@ func (t texter) apply(d *customsv1.Document) (supplied []Supply, faults gateway.
 		}
 		at := t.text.Instance(m, prefix)
 		if t.policy == Supplied {
-			faults = append(faults, gateway.Fault{Code: gateway.ReleaseTextMissing, Severity: gateway.Error, Path: at, Expected: t.lang})
+			faults = append(faults, gateway.Fault{Code: gateway.ReleaseTextMissing, Severity: gateway.Error, Path: at, Expected: gateway.Term(t.lang)})
 			continue
 		}
 		heading := t.heading(m)
 		text, ok := t.headings[heading][t.lang]
 		if !ok || t.text.Set(m, "[HS "+heading+"] "+text) != nil {
 			faults = append(faults, gateway.Fault{Code: gateway.ReleaseNoHeading, Severity: gateway.Warning, Path: at,
-				Value: strconv.Quote(heading), Expected: t.lang})
+				Value: strconv.Quote(heading), Expected: gateway.Term(t.lang)})
 			continue
 		}
 		supplied = append(supplied, Supply{Path: at, Row: "HS " + heading, Source: "list of HS heading texts", Status: "own"})

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +40,14 @@ const (
 	elementContent   = 1871
 	fixedUse         = 1874 // cvc-au
 	identity         = 1877
+	wildcard         = 1878 // cvc-wildcard: an element that is declared nowhere
+	attrUnknown3     = 1867
+	notNillable      = 1847 // cvc-elt.3.1: xsi:nil on an element that cannot be nil
+	nilNotEmpty      = 1848 // cvc-elt.3.2.1
+	nilFixed         = 1849 // cvc-elt.3.2.2
+	typeNoName       = 1850 // cvc-elt.4.1 to .3: xsi:type
+	typeUnknown      = 1851
+	typeUnrelated    = 1852
 )
 
 // explain turns what libxml2 found into faults in document order: one for each
@@ -72,7 +79,7 @@ func explain(doc *xmltree.Document, found []finding, more bool) gateway.Faults {
 		if attr != nil {
 			p.attr = attr.Name
 		} else if fault.Code == gateway.XSDAttributeMissing {
-			p.attr.Local = fault.Expected
+			p.attr.Local = fault.Expected.String()
 		}
 		i, known := at[p]
 		switch {
@@ -86,7 +93,7 @@ func explain(doc *xmltree.Document, found []finding, more bool) gateway.Faults {
 	if more {
 		faults = append(faults, gateway.Fault{
 			Code: gateway.XSDTooMany, Severity: gateway.Error,
-			Location: doc.Root.Location(), Expected: strconv.Itoa(MaxFaults),
+			Location: doc.Root.Location(), Expected: gateway.Term(strconv.Itoa(MaxFaults)),
 		})
 	}
 	return faults
@@ -116,62 +123,114 @@ func explainOne(f finding, e *xmltree.Element, attr *xmltree.Attr) gateway.Fault
 	if attr != nil {
 		fault.Location, fault.Value = e.AttrLocation(attr.Name), clip(attr.Value)
 	}
+	say := func(c gateway.Code, w gateway.Wording, terms ...string) {
+		fault.Code, fault.Expected = c, gateway.Say(w, terms...)
+	}
 	switch f.code {
 	case facetLength:
-		fault.Code, fault.Expected = gateway.XSDLength, "exactly "+characters(f.detail)
+		say(gateway.XSDLength, gateway.WordExactlyCharacters, f.detail)
 	case facetMinLength:
-		fault.Code, fault.Expected = gateway.XSDLength, "at least "+characters(f.detail)
+		say(gateway.XSDLength, gateway.WordAtLeastCharacters, f.detail)
 	case facetMaxLength:
-		fault.Code, fault.Expected = gateway.XSDLength, "at most "+characters(f.detail)
+		say(gateway.XSDLength, gateway.WordAtMostCharacters, f.detail)
 	case facetMinIncl:
-		fault.Code, fault.Expected = gateway.XSDRange, "at least "+f.detail
+		say(gateway.XSDRange, gateway.WordAtLeast, f.detail)
 	case facetMaxIncl:
-		fault.Code, fault.Expected = gateway.XSDRange, "at most "+f.detail
+		say(gateway.XSDRange, gateway.WordAtMost, f.detail)
 	case facetMinExcl:
-		fault.Code, fault.Expected = gateway.XSDRange, "more than "+f.detail
+		say(gateway.XSDRange, gateway.WordMoreThan, f.detail)
 	case facetMaxExcl:
-		fault.Code, fault.Expected = gateway.XSDRange, "less than "+f.detail
+		say(gateway.XSDRange, gateway.WordLessThan, f.detail)
 	case facetTotal:
-		fault.Code, fault.Expected = gateway.XSDRange, "at most "+f.detail+" digits"
+		say(gateway.XSDRange, gateway.WordAtMostDigits, f.detail)
 	case facetFraction:
-		fault.Code, fault.Expected = gateway.XSDRange, "at most "+f.detail+" digits after the point"
+		say(gateway.XSDRange, gateway.WordAtMostDecimals, f.detail)
 	case facetPattern:
-		fault.Code, fault.Expected = gateway.XSDPattern, "pattern "+clip(f.detail)
+		say(gateway.XSDPattern, gateway.WordPattern, clip(f.detail))
 	case facetEnumeration:
-		fault.Code, fault.Expected = gateway.XSDEnumeration, "one of "+clip(strings.ReplaceAll(f.detail, "'", ""))
+		say(gateway.XSDEnumeration, gateway.WordOneOf, clip(strings.ReplaceAll(f.detail, "'", "")))
 	case datatype1, datatype1 + 1, datatype3:
 		fault.Code, fault.Expected = gateway.XSDType, typeName(f.message)
 	case elementContent:
-		expected := expectedNames(f.message, e)
-		if strings.LastIndex(f.message, "Missing child element(s)") > strings.LastIndex(f.message, "This element is not expected") {
-			fault.Code, fault.Value, fault.Expected = gateway.XSDMissingElement, "", expected
-			break
-		}
-		fault.Code, fault.Value = gateway.XSDUnexpectedElement, clip(e.QName())
-		fault.Expected = cmp.Or(expected, "no further element")
+		return misplaced(fault, f.message, e)
 	case typeChildren, complexSimple:
-		fault.Code, fault.Expected = gateway.XSDUnexpectedElement, "text only"
+		say(gateway.XSDUnexpectedElement, gateway.WordTextOnly)
 		if len(e.Children) > 0 {
 			fault.Location, fault.Value = e.Children[0].Location(), clip(e.Children[0].QName())
 		}
+	case wildcard:
+		say(gateway.XSDUnexpectedElement, gateway.WordNoFurtherElement)
+		fault.Value = clip(e.QName())
 	case complexEmpty, complexText:
 		fault.Code, fault.Value = gateway.XSDUnexpectedText, clip(strings.TrimSpace(e.Text))
 	case attrMissing:
 		name := quoted(f.message)
-		fault.Code, fault.Value, fault.Expected = gateway.XSDAttributeMissing, "", inScope(name, e)
-	case typeAttributes, attrUnknown1, attrUnknown2:
+		fault.Code, fault.Value, fault.Expected = gateway.XSDAttributeMissing, "", gateway.Term(inScope(name, e))
+	case typeAttributes, attrUnknown1, attrUnknown2, attrUnknown3:
 		fault.Code = gateway.XSDAttributeUnknown
 		if attr != nil {
 			fault.Value = clip(inScope(attr.Name.String(), e))
 		}
+	case notNillable, nilNotEmpty, nilFixed:
+		fault.Code, fault.Value = gateway.XSDNil, clip(e.QName())
+	case typeNoName, typeUnknown, typeUnrelated:
+		fault.Code, fault.Value = gateway.XSDTypeAttribute, ""
 	case fixedElement, fixedMixed, fixedAttribute, fixedUse:
-		fault.Code, fault.Expected = gateway.XSDFixed, clip(quoted(f.message))
+		fault.Code, fault.Expected = gateway.XSDFixed, gateway.Term(clip(quoted(f.message)))
 	case identity:
-		fault.Code, fault.Value = gateway.XSDKey, sentence(f.message)
+		fault.Code, fault.Value = gateway.XSDKey, clip(keySequence(f.message))
 	default:
-		fault.Code, fault.Expected = gateway.XSDOther, fmt.Sprintf("libxml2 %d: %s", f.code, sentence(f.message))
+		fault.Code, fault.Value = gateway.XSDOther, strconv.Itoa(f.code)
+	}
+	if attr == nil && e.Text == "" && len(e.Children) == 0 && ofValue(fault.Code) {
+		fault.Code, fault.Value = gateway.XSDEmpty, clip(e.QName())
 	}
 	return fault
+}
+
+// ofValue reports whether a code says that an element's text is not right.
+func ofValue(c gateway.Code) bool {
+	switch c {
+	case gateway.XSDLength, gateway.XSDRange, gateway.XSDPattern, gateway.XSDEnumeration, gateway.XSDType:
+		return true
+	}
+	return false
+}
+
+// misplaced is the fault of an element whose children break its content model: one is
+// missing, one too many is there, or another one.
+func misplaced(fault gateway.Fault, message string, e *xmltree.Element) gateway.Fault {
+	expected := expectedNames(message, e)
+	if strings.LastIndex(message, "Missing child element(s)") > strings.LastIndex(message, "This element is not expected") {
+		fault.Code, fault.Value, fault.Expected = gateway.XSDMissingElement, "", gateway.Term(expected)
+		return fault
+	}
+	fault.Code, fault.Value = gateway.XSDUnexpectedElement, clip(e.QName())
+	if before := inSuccession(e); before > 0 {
+		fault.Code, fault.Expected = gateway.XSDTooOften, gateway.Say(gateway.WordAtMostTimes, strconv.Itoa(before))
+	} else if fault.Expected = gateway.Term(expected); expected == "" {
+		fault.Expected = gateway.Say(gateway.WordNoFurtherElement)
+	}
+	return fault
+}
+
+// inSuccession counts the elements of e's name that stand right before it.
+func inSuccession(e *xmltree.Element) int {
+	if e.Parent == nil {
+		return 0
+	}
+	at, n := slices.Index(e.Parent.Children, e), 0
+	for n < at && e.Parent.Children[at-1-n].Name == e.Name {
+		n++
+	}
+	return n
+}
+
+// keySequence reads the values of a key from libxml2's sentence: "... ['1', 'x'] ...".
+func keySequence(message string) string {
+	_, rest, _ := strings.Cut(message, "[")
+	inside, _, _ := strings.Cut(rest, "]")
+	return strings.ReplaceAll(inside, "'", "")
 }
 
 func (sc *Schema) wrongRoot(root *xmltree.Element) gateway.Fault {
@@ -181,24 +240,17 @@ func (sc *Schema) wrongRoot(root *xmltree.Element) gateway.Fault {
 	}
 	return gateway.Fault{
 		Code: gateway.XSDRoot, Severity: gateway.Error, Location: root.Location(),
-		Value: clip(root.Name.String()), Expected: clip(strings.Join(names, ", ")),
+		Value: clip(root.Name.String()), Expected: gateway.Term(clip(strings.Join(names, ", "))),
 	}
-}
-
-func characters(n string) string {
-	if n == "1" {
-		return "1 character"
-	}
-	return n + " characters"
 }
 
 // typeName reads the type at the end of libxml2's sentence: "... of the atomic type
 // 'xs:decimal'." A type without a name is called by its kind.
-func typeName(message string) string {
+func typeName(message string) gateway.Phrase {
 	if i := strings.LastIndex(message, " type '"); i >= 0 {
-		return clip(strings.TrimPrefix(quoted(message[i:]), "xs:"))
+		return gateway.Say(gateway.WordTypedValue, clip(strings.TrimPrefix(quoted(message[i:]), "xs:")))
 	}
-	return "a value of the declared type"
+	return gateway.Say(gateway.WordDeclaredValue)
 }
 
 // quoted returns the last 'quoted' part of a sentence. A quoted value may itself
@@ -245,12 +297,4 @@ func inScope(name string, e *xmltree.Element) string {
 		return local
 	}
 	return best + ":" + local
-}
-
-// sentence cuts libxml2's own introduction off.
-func sentence(message string) string {
-	if _, rest, ok := strings.Cut(message, "': "); ok {
-		message = rest
-	}
-	return clip(strings.TrimSpace(message))
 }

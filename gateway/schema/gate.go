@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -57,13 +58,26 @@ func passes(raw []byte, lim Limits) (census, gateway.Faults) {
 // refuse notes the fault and closes the gate.
 func (g *gate) refuse(c gateway.Code, value, expected string) bool {
 	g.fault = gateway.Fault{
-		Code: c, Severity: gateway.Error, Value: clip(value), Expected: expected,
+		Code: c, Severity: gateway.Error, Value: clip(value), Expected: gateway.Term(expected),
 		Location: gateway.Location{Expr: "/", Line: g.line},
 	}
 	return false
 }
 
-func (g *gate) malformed(what string) bool { return g.refuse(gateway.XMLMalformed, what, "") }
+// malformed refuses what is no XML.
+func (g *gate) malformed(what gateway.Wording, names ...string) bool {
+	return g.found(gateway.XMLMalformed, what, names...)
+}
+
+// found refuses for what a wording says was found.
+func (g *gate) found(c gateway.Code, what gateway.Wording, names ...string) bool {
+	for i := range names {
+		names[i] = clip(names[i])
+	}
+	g.refuse(c, "", "")
+	g.fault.Found = gateway.Say(what, names...)
+	return false
+}
 
 func (g *gate) size() bool {
 	switch n := len(g.in); {
@@ -78,7 +92,7 @@ func (g *gate) size() bool {
 func (g *gate) encoding() bool {
 	for _, sign := range []string{"\xFF\xFE", "\xFE\xFF", "\x00\x00\xFE\xFF", "<\x00", "\x00<"} {
 		if bytes.HasPrefix(g.in, []byte(sign)) {
-			return g.refuse(gateway.XMLEncoding, "UTF-16 or UTF-32", "UTF-8")
+			return g.found(gateway.XMLEncoding, gateway.WordUTF16)
 		}
 	}
 	if utf8.Valid(g.in) {
@@ -87,12 +101,35 @@ func (g *gate) encoding() bool {
 	for i := 0; i < len(g.in); {
 		r, n := utf8.DecodeRune(g.in[i:])
 		if r == utf8.RuneError && n == 1 {
+			if name := declaredEncoding(g.in); name != "" && !isUTF8(name) {
+				return g.found(gateway.XMLEncoding, gateway.WordOtherEncoding, name)
+			}
 			g.line += bytes.Count(g.in[:i], []byte("\n"))
-			return g.refuse(gateway.XMLEncoding, fmt.Sprintf("byte 0x%02X", g.in[i]), "UTF-8")
+			return g.found(gateway.XMLEncoding, gateway.WordNotUTF8Byte, fmt.Sprintf("0x%02X", g.in[i]))
 		}
 		i += n
 	}
 	return true
+}
+
+var encodingName = regexp.MustCompile(`^<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]{0,40})["']`)
+
+// declaredEncoding is the encoding that a document says it is in, "" if it says none.
+func declaredEncoding(in []byte) string {
+	if m := encodingName.FindSubmatch(in[:min(len(in), 200)]); m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
+// isUTF8 reports whether a name stands for UTF-8: its own, its alias in IANA's register
+// of character sets, or one that programs write for it.
+func isUTF8(name string) bool {
+	switch strings.ToLower(name) {
+	case "utf-8", "csutf8", "utf8", "utf_8", "unicode-1-1-utf-8":
+		return true
+	}
+	return false
 }
 
 // prolog reads a byte order mark and the XML declaration.
@@ -103,36 +140,36 @@ func (g *gate) prolog() bool {
 	}
 	end := bytes.Index(g.in[g.pos:], []byte("?>"))
 	if end < 0 {
-		return g.malformed("the XML declaration does not end")
+		return g.malformed(gateway.WordDeclarationOpen)
 	}
 	decl := string(g.in[g.pos+len("<?xml") : g.pos+end])
 	for i, name := range []string{"version", "encoding", "standalone"} {
 		rest := strings.TrimLeft(decl, blanks)
 		if !strings.HasPrefix(rest, name) {
 			if i == 0 {
-				return g.malformed("an XML declaration without version")
+				return g.malformed(gateway.WordDeclarationVersion)
 			}
 			continue
 		}
 		if rest == decl {
-			return g.malformed("a blank is missing in the XML declaration")
+			return g.malformed(gateway.WordDeclarationBlank)
 		}
 		rest, ok := strings.CutPrefix(strings.TrimLeft(rest[len(name):], blanks), "=")
 		rest = strings.TrimLeft(rest, blanks)
 		if !ok || rest == "" || rest[0] != '"' && rest[0] != '\'' {
-			return g.malformed("the XML declaration's " + name)
+			return g.malformed(gateway.WordDeclarationPart, name)
 		}
 		value, rest, ok := strings.Cut(rest[1:], rest[:1])
 		switch {
 		case !ok, i == 0 && value != "1.0", i == 2 && value != "yes" && value != "no":
-			return g.malformed("the XML declaration's " + name)
-		case i == 1 && !strings.EqualFold(value, "UTF-8"):
-			return g.refuse(gateway.XMLEncoding, value, "UTF-8")
+			return g.malformed(gateway.WordDeclarationPart, name)
+		case i == 1 && !isUTF8(value):
+			return g.found(gateway.XMLEncoding, gateway.WordMislabelledEncoding, value)
 		}
 		decl = rest
 	}
 	if strings.Trim(decl, blanks) != "" {
-		return g.malformed("the XML declaration")
+		return g.malformed(gateway.WordDeclarationRest)
 	}
 	g.line += bytes.Count(g.in[g.pos:g.pos+end], []byte("\n"))
 	g.pos += end + len("?>")
@@ -150,7 +187,7 @@ func (g *gate) document() bool {
 			if len(g.count.lines) == 0 {
 				return g.refuse(gateway.NotXML, "", "")
 			}
-			return g.malformed("text outside the root element")
+			return g.malformed(gateway.WordTextOutsideRoot)
 		}
 		if g.pos < len(g.in) && !g.markup() {
 			return false
@@ -158,7 +195,7 @@ func (g *gate) document() bool {
 	}
 	switch {
 	case len(g.open) > 0:
-		return g.malformed("the element " + string(g.open[len(g.open)-1].name) + " does not end")
+		return g.malformed(gateway.WordElementOpen, string(g.open[len(g.open)-1].name))
 	case len(g.count.lines) == 0:
 		return g.refuse(gateway.NotXML, "", "")
 	}
@@ -169,9 +206,9 @@ func (g *gate) document() bool {
 func (g *gate) markup() bool {
 	switch {
 	case g.eat("<!--"):
-		return g.node() && g.until("--", "a comment") && (g.eat(">") || g.malformed("-- inside a comment"))
+		return g.node() && g.until("--", gateway.WordCommentOpen) && (g.eat(">") || g.malformed(gateway.WordCommentHyphens))
 	case len(g.open) > 0 && g.eat("<![CDATA["):
-		return g.node() && g.until("]]>", "a CDATA section")
+		return g.node() && g.until("]]>", gateway.WordCDATAOpen)
 	case g.eat("<?"):
 		return g.refuse(gateway.XMLPI, string(g.name()), "")
 	case g.at("<!DOCTYPE"), g.at("<!ENTITY"):
@@ -179,7 +216,7 @@ func (g *gate) markup() bool {
 	case g.eat("</"):
 		return g.endTag()
 	case g.eat("<!"):
-		return g.malformed("<! begins neither a comment nor a CDATA section")
+		return g.malformed(gateway.WordUnknownMarkup)
 	}
 	g.pos++
 	return g.startTag()
@@ -187,7 +224,7 @@ func (g *gate) markup() bool {
 
 func (g *gate) startTag() bool {
 	if len(g.open) == 0 && len(g.count.lines) > 0 {
-		return g.malformed("a second root element")
+		return g.malformed(gateway.WordSecondRoot)
 	}
 	if len(g.open) >= g.lim.Depth {
 		return g.refuse(gateway.XMLDepth, "", strconv.Itoa(g.lim.Depth))
@@ -196,7 +233,7 @@ func (g *gate) startTag() bool {
 	name := g.name()
 	prefix, local, ok := split(name)
 	if !ok {
-		return g.malformed("an element name")
+		return g.malformed(gateway.WordElementName)
 	}
 	outside := len(g.scope)
 	g.attrs = g.attrs[:0]
@@ -212,7 +249,7 @@ func (g *gate) startTag() bool {
 			return g.node() && g.resolve(name, prefix, local)
 		}
 		if !blank {
-			return g.malformed("the start tag of " + string(name))
+			return g.malformed(gateway.WordStartTag, string(name))
 		}
 		if n == g.lim.Attributes {
 			return g.refuse(gateway.XMLAttributes, string(name), strconv.Itoa(g.lim.Attributes))
@@ -227,10 +264,10 @@ func (g *gate) endTag() bool {
 	name := g.name()
 	g.skipBlanks()
 	if !g.eat(">") {
-		return g.malformed("the end tag of " + string(name))
+		return g.malformed(gateway.WordEndTag, string(name))
 	}
 	if len(g.open) == 0 || !bytes.Equal(g.open[len(g.open)-1].name, name) {
-		return g.malformed("the end tag of " + string(name) + " has no start tag")
+		return g.malformed(gateway.WordEndTagAlone, string(name))
 	}
 	last := g.open[len(g.open)-1]
 	g.open, g.scope = g.open[:len(g.open)-1], g.scope[:last.scope]
@@ -242,11 +279,11 @@ func (g *gate) attribute(outside int) bool {
 	name := g.name()
 	prefix, local, ok := split(name)
 	if !ok {
-		return g.malformed("an attribute name")
+		return g.malformed(gateway.WordAttributeName)
 	}
 	g.skipBlanks()
 	if !g.eat("=") {
-		return g.malformed("the attribute " + string(name) + " has no value")
+		return g.malformed(gateway.WordAttributeValue, string(name))
 	}
 	g.skipBlanks()
 	value, ok := g.value(name)
@@ -267,7 +304,7 @@ func (g *gate) attribute(outside int) bool {
 // value reads a quoted value.
 func (g *gate) value(name []byte) ([]byte, bool) {
 	if g.pos == len(g.in) || g.in[g.pos] != '"' && g.in[g.pos] != '\'' {
-		return nil, g.malformed("the attribute " + string(name) + " has no value")
+		return nil, g.malformed(gateway.WordAttributeValue, string(name))
 	}
 	quote := g.in[g.pos]
 	g.pos++
@@ -282,12 +319,12 @@ func (g *gate) value(name []byte) ([]byte, bool) {
 			}
 			return value, true
 		case c == '<':
-			return nil, g.malformed("< in the attribute " + string(name))
+			return nil, g.malformed(gateway.WordAttributeLessThan, string(name))
 		case !g.char(c):
 			return nil, false
 		}
 	}
-	return nil, g.malformed("the attribute " + string(name) + " does not end")
+	return nil, g.malformed(gateway.WordAttributeOpen, string(name))
 }
 
 func (g *gate) declare(name, prefix, uri []byte, outside int) bool {
@@ -355,7 +392,7 @@ func (g *gate) text() bool {
 	for g.skipPlain(); g.pos < len(g.in) && g.in[g.pos] != '<'; g.skipPlain() {
 		c := g.in[g.pos]
 		if c == ']' && g.at("]]>") {
-			return g.malformed("]]> in text")
+			return g.malformed(gateway.WordCDATAEnd)
 		}
 		if !g.char(c) {
 			return false
@@ -369,7 +406,7 @@ func (g *gate) textLen(start int) bool {
 }
 
 // until reads literal characters up to and including end.
-func (g *gate) until(end, what string) bool {
+func (g *gate) until(end string, open gateway.Wording) bool {
 	start := g.pos
 	for g.skipPlain(); g.pos < len(g.in); g.skipPlain() {
 		c := g.in[g.pos]
@@ -384,7 +421,7 @@ func (g *gate) until(end, what string) bool {
 			return false
 		}
 	}
-	return g.malformed(what + " does not end")
+	return g.malformed(open)
 }
 
 // skipPlain runs over the bytes that mean nothing but themselves.

@@ -31,7 +31,8 @@ func init() { C.shim_init() }
 // byte gate has a hole.
 func Denied() uint64 { return uint64(C.shim_denied()) }
 
-const parseOptions = parser.XMLParseNoNet | parser.XMLParseNoError | parser.XMLParseNoWarning
+const parseOptions = parser.XMLParseNoNet | parser.XMLParseNoError | parser.XMLParseNoWarning |
+	parser.XMLParseIgnoreEnc // the gate has read UTF-8, whatever name the document gives it
 
 func parse(raw []byte) (types.Document, error) { return parser.New(parseOptions).Parse(raw) }
 

@@ -220,12 +220,12 @@ func read(raw []byte, lim Limits, choose func(*xmltree.Element) (*Schema, gatewa
 	}
 	doc, err := parse(raw)
 	if err != nil {
-		return malformed(err)
+		return malformed()
 	}
 	defer doc.Free()
 	f, err := flatten(doc, raw, count)
 	if err != nil {
-		return malformed(err)
+		return malformed()
 	}
 	r := Result{Document: f.tree(count.lines)}
 	sc, faults := choose(r.Document.Root)
@@ -245,7 +245,7 @@ func read(raw []byte, lim Limits, choose func(*xmltree.Element) (*Schema, gatewa
 	found, more, err := validate(sc.compiled, doc)
 	if err != nil {
 		r.Faults = gateway.Faults{{
-			Code: gateway.XSDOther, Severity: gateway.Error, Location: r.Document.Root.Location(), Expected: err.Error(),
+			Code: gateway.Internal, Severity: gateway.Error, Location: r.Document.Root.Location(),
 		}}
 		return r
 	}
@@ -257,9 +257,9 @@ func read(raw []byte, lim Limits, choose func(*xmltree.Element) (*Schema, gatewa
 	return r
 }
 
-func malformed(err error) Result {
+func malformed() Result {
 	return Result{Faults: gateway.Faults{{
 		Code: gateway.XMLMalformed, Severity: gateway.Error,
-		Location: gateway.Location{Expr: "/"}, Value: clip(strings.TrimSpace(err.Error())),
+		Location: gateway.Location{Expr: "/"}, Found: gateway.Say(gateway.WordUnreadableXML),
 	}}}
 }

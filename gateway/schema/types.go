@@ -2,16 +2,24 @@ package schema
 
 import (
 	"strings"
+	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 	"customs.example/gateway/xmltree"
 )
 
 // typeWords are the built-in types as a person would call them.
-var typeWords = map[string]string{
-	"decimal": "a decimal number", "integer": "a whole number", "nonNegativeInteger": "a whole number",
-	"positiveInteger": "a whole number", "int": "a whole number", "date": "a date", "dateTime": "a date and time",
-	"time": "a time of day", "boolean": "true, false, 1 or 0",
+var typeWords = map[string]gateway.Wording{
+	"decimal": gateway.WordDecimalNumber, "integer": gateway.WordWholeNumber, "nonNegativeInteger": gateway.WordWholeNumber,
+	"positiveInteger": gateway.WordWholeNumber, "int": gateway.WordWholeNumber, "date": gateway.WordDate, "dateTime": gateway.WordDateTime,
+	"time": gateway.WordTimeOfDay, "boolean": gateway.WordBoolean,
+}
+
+// typeLayouts are the types that the calendar or the clock can refuse, and how they are
+// written.
+var typeLayouts = map[gateway.Wording]string{
+	gateway.WordDate: time.DateOnly, gateway.WordDateTime: "2006-01-02T15:04:05", gateway.WordTimeOfDay: time.TimeOnly,
 }
 
 // typesOf adds the named types of a schema file with what each is derived from, both
@@ -38,16 +46,22 @@ func typesOf(source []byte, types map[string]string) {
 }
 
 // nameTypes says of values of the wrong type which built-in type is wanted: the name
-// of a type of our own tells a person nothing.
+// of a type of our own tells a person nothing. Of a day or time that does not exist it
+// says so.
 func (sc *Schema) nameTypes(faults gateway.Faults) {
 	for i := range faults {
-		if faults[i].Code != gateway.XSDType {
+		f := &faults[i]
+		if f.Expected.Wording != gateway.WordTypedValue {
 			continue
 		}
-		_, name, _ := cutLast(faults[i].Expected, '}')
-		for range len(sc.types) {
-			if words, ok := typeWords[name]; ok {
-				faults[i].Expected = words
+		_, name, _ := cutLast(f.Expected.Terms[0], '}')
+		for range len(sc.types) + 1 {
+			if word, ok := typeWords[name]; ok {
+				f.Expected = gateway.Say(word)
+				layout := typeLayouts[word]
+				if p, ok := document.Calendar(f.Value[:min(len(f.Value), len(layout))], layout); ok {
+					f.Expected = p
+				}
 				break
 			}
 			base, ok := sc.types[name]

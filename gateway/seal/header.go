@@ -3,7 +3,7 @@ package seal
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -33,7 +33,7 @@ type Header struct {
 
 // encode returns the header's only byte form.
 func (h Header) encode() ([]byte, error) {
-	if want := h.flaw(); want != "" {
+	if want := h.flaw(); !want.IsZero() {
 		return nil, refuse(gateway.SealHeader, "", want)
 	}
 	h.Created = h.Created.UTC()
@@ -45,47 +45,47 @@ func (h Header) encode() ([]byte, error) {
 }
 
 // flaw says what the header lacks, or nothing.
-func (h Header) flaw() string {
+func (h Header) flaw() gateway.Phrase {
 	for _, f := range []struct{ name, value string }{
 		{"messageId", string(h.MessageID)}, {"kind", h.Kind}, {"sender", string(h.Sender)},
 		{"recipient", string(h.Recipient)}, {"keyId", h.KeyID},
 	} {
 		if f.value == "" {
-			return f.name + " is missing"
+			return gateway.Say(gateway.WordFieldMissing, f.name)
 		}
 	}
 	for _, s := range []string{string(h.MessageID), h.Kind, h.Conversation, h.DocumentID, h.KeyID, string(h.RelatesTo), string(h.Sender), string(h.Recipient)} {
 		if !utf8.ValidString(s) {
-			return "texts must be UTF-8"
+			return gateway.Say(gateway.WordTextsUTF8)
 		}
 	}
 	switch {
 	case h.Created.IsZero():
-		return "created is missing"
+		return gateway.Say(gateway.WordFieldMissing, "created")
 	case h.Payload.IsZero():
-		return "payload is missing"
+		return gateway.Say(gateway.WordFieldMissing, "payload")
 	case h.LateBy < 0:
-		return "lateBy must not be negative"
+		return gateway.Say(gateway.WordNotNegative, "lateBy")
 	}
-	return ""
+	return gateway.Phrase{}
 }
 
 // ParseHeader reads a header strictly: any byte that its one canonical form does
 // not have is refused. It says nothing about who wrote it.
 func ParseHeader(raw []byte) (Header, error) {
 	if len(raw) > MaxHeader {
-		return Header{}, refuse(gateway.SealHeader, "", fmt.Sprintf("at most %d bytes", MaxHeader))
+		return Header{}, refuse(gateway.SealHeader, "", gateway.Say(gateway.WordAtMostBytes, strconv.Itoa(MaxHeader)))
 	}
 	var h Header
 	if err := strict(raw, &h); err != nil {
-		return Header{}, refuse(gateway.SealHeader, "", err.Error())
+		return Header{}, refuse(gateway.SealHeader, "", gateway.Say(gateway.WordCanonicalJSON))
 	}
 	again, err := h.encode()
 	if err != nil {
 		return Header{}, err
 	}
 	if !bytes.Equal(raw, again) {
-		return Header{}, refuse(gateway.SealHeader, "", "canonical JSON with every field")
+		return Header{}, refuse(gateway.SealHeader, "", gateway.Say(gateway.WordCanonicalJSON))
 	}
 	return h, nil
 }
@@ -121,6 +121,6 @@ func strict(raw []byte, into any) error {
 	return dec.Decode(into)
 }
 
-func refuse(code gateway.Code, value, expected string) error {
+func refuse(code gateway.Code, value string, expected gateway.Phrase) error {
 	return gateway.Fault{Code: code, Severity: gateway.Error, Value: value, Expected: expected}
 }

@@ -139,7 +139,7 @@ func (k *Keyring) Current(at time.Time) (Signer, error) {
 // sign completes the header with its key and payload digest, and signs its bytes.
 func (k *Keyring) sign(h Header, payload []byte) (Header, []byte, []byte, error) {
 	if h.Sender != k.owner {
-		return Header{}, nil, nil, refuse(gateway.SealHeader, string(h.Sender), "the sender must be "+string(k.owner))
+		return Header{}, nil, nil, refuse(gateway.SealHeader, string(h.Sender), gateway.Say(gateway.WordSenderMustBe, string(k.owner)))
 	}
 	key, err := k.Current(h.Created)
 	if err != nil {

@@ -31,24 +31,24 @@ type Sealed struct {
 // what was encoded, the encoded bytes are what conforms, and the header says the
 // kind and the recipient of the route. Payload digest and key are filled in.
 func (k *Keyring) Seal(h Header, r release.Released, e mapping.Encoded, c schema.Conforming) (Sealed, error) {
-	var want string
+	var want gateway.Phrase
 	switch {
 	case r.IsZero():
-		want = "nothing was released"
+		want = gateway.Say(gateway.WordNothingReleased)
 	case e.IsZero():
-		want = "nothing was encoded"
+		want = gateway.Say(gateway.WordNothingEncoded)
 	case c.IsZero():
-		want = "no document conforms"
+		want = gateway.Say(gateway.WordNothingConforms)
 	case r.Digest() != e.Input():
-		want = "the encoded document is not the released one"
+		want = gateway.Say(gateway.WordEncodedNotReleased)
 	case e.Digest() != c.Document():
-		want = "the conforming bytes are not the encoded ones"
+		want = gateway.Say(gateway.WordConformingNotEncoded)
 	case h.Kind != r.Kind():
-		want = "the header's kind must be " + r.Kind()
+		want = gateway.Say(gateway.WordKindMustBe, r.Kind())
 	case h.Recipient != r.Recipient():
-		want = "the header's recipient must be " + string(r.Recipient())
+		want = gateway.Say(gateway.WordRecipientMustBe, string(r.Recipient()))
 	}
-	if want != "" {
+	if !want.IsZero() {
 		return Sealed{}, refuse(gateway.SealProof, "", want)
 	}
 	payload := e.Bytes()

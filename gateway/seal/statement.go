@@ -15,7 +15,7 @@ type Statement interface {
 	kind() string
 	about() gateway.MessageID
 	// flaw says what the statement lacks, or nothing.
-	flaw() string
+	flaw() gateway.Phrase
 }
 
 // KindReceipt is the header's kind of a Receipt.
@@ -37,24 +37,24 @@ type Receipt struct {
 func (Receipt) kind() string               { return KindReceipt }
 func (r Receipt) about() gateway.MessageID { return r.MessageID }
 
-func (r Receipt) flaw() string {
+func (r Receipt) flaw() gateway.Phrase {
 	accepted := r.Verdict == gateway.PRS
 	refusing := slices.ContainsFunc(r.Faults, func(f gateway.Report) bool { return f.Severity == gateway.Error })
 	switch {
 	case r.Verdict.State() == "":
-		return "a verdict is RCV, PRS or ERR"
+		return gateway.Say(gateway.WordVerdictOneOf, "RCV, PRS, ERR")
 	case r.MessageID == "":
-		return "messageId is missing"
+		return gateway.Say(gateway.WordFieldMissing, "messageId")
 	case r.Received.IsZero():
-		return "received is missing"
+		return gateway.Say(gateway.WordFieldMissing, "received")
 	case r.At.IsZero():
-		return "at is missing"
+		return gateway.Say(gateway.WordFieldMissing, "at")
 	case accepted != !r.Canonical.IsZero() || accepted && r.Mapping == "":
-		return "canonical and mapping stand with PRS"
+		return gateway.Say(gateway.WordCanonicalWith, "PRS")
 	case refusing != (r.Verdict == gateway.ERR):
-		return "faults that refuse stand with ERR"
+		return gateway.Say(gateway.WordFaultsWith, "ERR")
 	}
-	return ""
+	return gateway.Phrase{}
 }
 
 // Signed is a statement with its header, exactly as signed. Its zero value is
@@ -70,13 +70,13 @@ type Signed struct {
 // and the key are filled in.
 func (k *Keyring) Sign(h Header, s Statement) (Signed, error) {
 	if s == nil {
-		return Signed{}, refuse(gateway.SealStatement, "", "there is no statement")
+		return Signed{}, refuse(gateway.SealStatement, "", gateway.Say(gateway.WordNoStatement))
 	}
 	if r, ok := s.(Receipt); ok {
 		r.At = r.At.UTC()
 		s = r
 	}
-	if want := s.flaw(); want != "" {
+	if want := s.flaw(); !want.IsZero() {
 		return Signed{}, refuse(gateway.SealStatement, "", want)
 	}
 	h.Kind, h.RelatesTo = s.kind(), s.about()
@@ -116,17 +116,17 @@ func (t *Trust) OpenReceipt(header, statement, signature []byte, of Header, at t
 	}
 	var r Receipt
 	if err := strict(statement, &r); err != nil {
-		return Receipt{}, refuse(gateway.SealStatement, "", err.Error())
+		return Receipt{}, refuse(gateway.SealStatement, "", gateway.Say(gateway.WordCanonicalJSON))
 	}
 	again, err := canonical(r)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if want := r.flaw(); want != "" {
+	if want := r.flaw(); !want.IsZero() {
 		return Receipt{}, refuse(gateway.SealStatement, "", want)
 	}
 	if !bytes.Equal(statement, again) {
-		return Receipt{}, refuse(gateway.SealStatement, "", "canonical JSON with every field")
+		return Receipt{}, refuse(gateway.SealStatement, "", gateway.Say(gateway.WordCanonicalJSON))
 	}
 	for _, c := range []struct{ got, want string }{
 		{h.Kind, KindReceipt},
@@ -136,11 +136,11 @@ func (t *Trust) OpenReceipt(header, statement, signature []byte, of Header, at t
 		{string(r.MessageID), string(of.MessageID)},
 	} {
 		if c.got != c.want {
-			return Receipt{}, refuse(gateway.SealReceipt, c.got, c.want)
+			return Receipt{}, refuse(gateway.SealReceipt, c.got, gateway.Term(c.want))
 		}
 	}
 	if r.Verdict != gateway.ERR && r.Received != of.Payload {
-		return Receipt{}, refuse(gateway.SealReceipt, r.Received.String(), of.Payload.String())
+		return Receipt{}, refuse(gateway.SealReceipt, r.Received.String(), gateway.Term(of.Payload.String()))
 	}
 	return r, nil
 }

@@ -97,22 +97,22 @@ func (t *Trust) verify(raw, signature, payload []byte, at time.Time) (Header, er
 	created := h.Created.Format(time.RFC3339)
 	switch {
 	case !ok:
-		return Header{}, refuse(gateway.SealKeyUnknown, h.KeyID, "")
+		return Header{}, refuse(gateway.SealKeyUnknown, h.KeyID, gateway.Phrase{})
 	case key.Administration != h.Sender:
-		return Header{}, refuse(gateway.SealKeyParty, h.KeyID, string(h.Sender))
+		return Header{}, refuse(gateway.SealKeyParty, h.KeyID, gateway.Term(string(h.Sender)))
 	case key.Status(h.Created) != Current:
-		return Header{}, refuse(gateway.SealKeyExpired, created, key.Validity.String())
+		return Header{}, refuse(gateway.SealKeyExpired, created, gateway.Say(gateway.WordValidSpan, key.From.UTC().Format(time.RFC3339), key.Until.UTC().Format(time.RFC3339)))
 	case !key.Compromised.IsZero() && !at.Before(key.Compromised):
-		return Header{}, refuse(gateway.SealKeyCompromised, h.KeyID, key.Compromised.UTC().Format(time.RFC3339))
+		return Header{}, refuse(gateway.SealKeyCompromised, h.KeyID, gateway.Term(key.Compromised.UTC().Format(time.RFC3339)))
 	case h.Created.After(at.Add(Skew)):
-		return Header{}, refuse(gateway.SealCreated, created, at.UTC().Format(time.RFC3339))
+		return Header{}, refuse(gateway.SealCreated, created, gateway.Term(at.UTC().Format(time.RFC3339)))
 	}
 	digest := sha256.Sum256(raw)
 	if !ecdsa.VerifyASN1(key.Key, digest[:], signature) {
-		return Header{}, refuse(gateway.SealSignature, h.KeyID, "")
+		return Header{}, refuse(gateway.SealSignature, h.KeyID, gateway.Phrase{})
 	}
 	if got := gateway.DigestOf(payload); got != h.Payload {
-		return Header{}, refuse(gateway.SealPayload, got.String(), h.Payload.String())
+		return Header{}, refuse(gateway.SealPayload, got.String(), gateway.Term(h.Payload.String()))
 	}
 	return h, nil
 }

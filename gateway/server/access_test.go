@@ -141,8 +141,8 @@ func TestFaultCodesThatAreNotInvalidArgumentExist(t *testing.T) {
 }
 
 func catalogue() (codes []string) {
-	for _, e := range gateway.Catalogue() {
-		codes = append(codes, string(e.Code))
+	for _, code := range gateway.Codes() {
+		codes = append(codes, string(code))
 	}
 	return codes
 }

@@ -42,7 +42,7 @@ func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.M
 	var one gateway.Fault
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		faults = gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error, Value: "that id"}}
+		faults = gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error, Found: gateway.Say(gateway.WordThatID)}}
 	case errors.As(err, &faults):
 	case errors.As(err, &one):
 		faults = gateway.Faults{one}

@@ -137,7 +137,7 @@ func (s inbox) decoded(ctx context.Context, msgs []store.Inbound, err error) (*e
 // withheld stands for a value that an operator does not see.
 const withheld = "***"
 
-// plain are the codes whose Expected is never taken from a document: it names an element,
+// plain are the codes of whose Expected no term is ever taken from a document: it names an element,
 // a kind, a table, a list or a field, or it is a limit, all of our own tables, schemas and
 // settings. A new code shows none until it is known to be one of these. MAP_TYPE is not:
 // what a conversion wants may quote what it got.
@@ -168,9 +168,9 @@ func withoutPayload(m store.Inbound) store.Inbound {
 		if f.Value != "" {
 			f.Value = withheld
 		}
-		// A rule says itself what it expects, as it says its texts.
-		if f.Expected != "" && !plain[f.Code] && len(f.Texts) == 0 {
-			f.Expected = withheld
+		f.Found, f.Place = f.Found.Without(withheld), f.Place.Without(withheld)
+		if !plain[f.Code] {
+			f.Expected = f.Expected.Without(withheld)
 		}
 	}
 	return m

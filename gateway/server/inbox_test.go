@@ -32,16 +32,17 @@ func TestOperatorSeesWhatWasExpectedOnlyWhereItIsNoValue(t *testing.T) {
 		fault gateway.Fault
 		want  string
 	}{
-		{gateway.Fault{Code: gateway.MapDerived, Value: secret, Expected: secret}, withheld},
-		{gateway.Fault{Code: gateway.JoinDisagree, Value: secret, Expected: secret}, withheld},
-		{gateway.Fault{Code: gateway.ListLookAlike, Value: secret, Expected: secret}, withheld},
-		{gateway.Fault{Code: gateway.MapType, Value: secret, Expected: `"` + secret + `": want a number`}, withheld},
-		{gateway.Fault{Code: gateway.XSDOther, Value: secret, Expected: "libxml2 1: " + secret}, withheld},
-		{gateway.Fault{Code: "OF_TOMORROW", Value: secret, Expected: secret}, withheld},
+		{gateway.Fault{Code: gateway.MapDerived, Value: secret, Expected: gateway.Term(secret)}, withheld},
+		{gateway.Fault{Code: gateway.JoinDisagree, Value: secret, Expected: gateway.Term(secret)}, withheld},
+		{gateway.Fault{Code: gateway.ListLookAlike, Value: secret, Expected: gateway.Term(secret)}, withheld},
+		{gateway.Fault{Code: gateway.MapType, Value: secret, Expected: gateway.Say(gateway.WordWithout, secret)}, "a text without " + withheld},
+		{gateway.Fault{Code: gateway.TLSUsage, Found: gateway.Term(secret)}, ""},
+		{gateway.Fault{Code: gateway.MapType, Value: secret, Place: gateway.Place{Steps: []gateway.PlaceStep{{Word: "place.vehicle", Key: secret}}}}, ""},
+		{gateway.Fault{Code: "OF_TOMORROW", Value: secret, Expected: gateway.Term(secret)}, withheld},
 		{gateway.Fault{Code: gateway.MapDerived, Value: secret}, ""},
-		{gateway.Fault{Code: gateway.MapRequired, Expected: "d:Name"}, "d:Name"},
-		{gateway.Fault{Code: gateway.ListUnknown, Value: secret, Expected: "country"}, "country"},
-		{gateway.Fault{Code: "RULE_1", Value: secret, Expected: "a name", Texts: rule}, "a name"},
+		{gateway.Fault{Code: gateway.MapRequired, Expected: gateway.Term("d:Name")}, "d:Name"},
+		{gateway.Fault{Code: gateway.ListUnknown, Value: secret, Expected: gateway.Term("country")}, "country"},
+		{gateway.Fault{Code: "RULE_1", Value: secret, Expected: gateway.Phrase{Texts: map[string]string{"en": "a name"}}, Texts: rule}, "a name"},
 	} {
 		shown := presentInbound(t.Context(), withoutPayload(store.Inbound{State: gateway.Refused, Faults: gateway.Faults{tt.fault}})).Faults[0]
 		if shown.Expected != tt.want || strings.Contains(shown.String(), secret) {

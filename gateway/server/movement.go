@@ -117,11 +117,11 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 func presentComparison(c reconcile.Comparison, lang string) *exchangev1.Comparison {
 	out := &exchangev1.Comparison{ArrivalId: string(c.ArrivalID), At: stamp(c.At), Result: string(c.Result), Agreed: int32(c.Agreed)}
 	for _, d := range c.Discrepancies {
-		f := d.Fault()
+		f := d.Fault().Report(lang)
 		out.Discrepancies = append(out.Discrepancies, &exchangev1.Discrepancy{
-			Code: string(d.Code), Subject: d.Subject, Path: d.Path, Expected: d.Expected, Found: d.Found,
+			Code: string(d.Code), Subject: d.Subject, Path: d.Path, Expected: f.Expected, Found: cmp.Or(f.Value, f.Found),
 			ExpectedMethod: d.ExpectedMethod, FoundMethod: d.FoundMethod, Tolerance: d.Tolerance, Difference: d.Difference,
-			Severity: string(d.Severity), Message: f.Text(lang),
+			Severity: string(d.Severity), Message: f.Message,
 		})
 	}
 	return out

@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,7 +41,7 @@ func (c *check) message(m protoreflect.Message, at string) {
 func (c *check) repetitions(p *document.Path, field document.Field, m protoreflect.Message, at string) {
 	list := m.Get(field.Descriptor()).List()
 	if most := field.Rule.GetItems(); list.Len() > int(most) {
-		c.fault(gateway.DictionaryItems, p.Instance(m, at), strconv.Itoa(list.Len()), strconv.Itoa(int(most)))
+		c.fault(gateway.DictionaryItems, p.Instance(m, at), strconv.Itoa(list.Len()), gateway.Term(strconv.Itoa(int(most))))
 	}
 	if !field.Rule.GetLanguages() {
 		return
@@ -51,23 +50,23 @@ func (c *check) repetitions(p *document.Path, field document.Field, m protorefle
 	for path, text := range p.All(m, at) {
 		language := text.Interface().(*customsv1.Text).GetLanguage()
 		if seen[language] {
-			c.fault(gateway.DictionaryLanguage, path+".language", language, "one text in each language")
+			c.fault(gateway.DictionaryLanguage, path+".language", language, gateway.Say(gateway.WordOneTextPerLanguage))
 		}
 		seen[language] = true
 	}
 }
 
 func (c *check) leaf(field document.Field, path, text string) {
-	if field.Check(text) != nil {
-		c.fault(gateway.DictionaryForm, path, text, field.Expected())
+	if err := field.Check(text); err != nil {
+		c.fault(gateway.DictionaryForm, path, text, document.WantedOf(err))
 		return
 	}
 	rule := field.Rule
 	if most := rule.GetLength(); most > 0 && utf8.RuneCountInString(text) > int(most) {
-		c.fault(gateway.DictionaryLength, path, text, strconv.Itoa(int(most)))
+		c.fault(gateway.DictionaryLength, path, text, gateway.Term(strconv.Itoa(int(most))))
 	}
 	if rule.GetDigits() > 0 && !fits(text, int(rule.GetDigits()), int(rule.GetFraction())) {
-		c.fault(gateway.DictionaryDigits, path, text, fmt.Sprintf("%d, %d of them behind the point", rule.GetDigits(), rule.GetFraction()))
+		c.fault(gateway.DictionaryDigits, path, text, gateway.Say(gateway.WordDigitsAndDecimals, strconv.Itoa(int(rule.GetDigits())), strconv.Itoa(int(rule.GetFraction()))))
 	}
 	if list := rule.GetList(); list != "" {
 		c.codelist(list, text, path)

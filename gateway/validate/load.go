@@ -183,24 +183,47 @@ func (r *Rule) compile(env *expr.Env, kind string) (*compiled, error) {
 	return c, nil
 }
 
-// checkTexts wants a sentence in every language of the catalogue, in its own script.
+var scripts = map[string]*unicode.RangeTable{"en": unicode.Latin, "zh": unicode.Han, "ru": unicode.Cyrillic, "kk": unicode.Cyrillic, "mn": unicode.Cyrillic}
+
+// checkTexts wants a sentence in every language of the catalogue, in its own script:
+// in the row, or, where it has English alone, in the catalogue as texts of that very
+// English.
 func (r *Rule) checkTexts() (wrong []error) {
-	scripts := map[string]*unicode.RangeTable{"en": unicode.Latin, "zh": unicode.Han, "ru": unicode.Cyrillic, "kk": unicode.Cyrillic, "mn": unicode.Cyrillic}
-	for _, language := range gateway.Languages {
-		text := r.Text[language]
-		if !strings.ContainsFunc(text, func(c rune) bool { return unicode.Is(scripts[language], c) }) {
-			wrong = append(wrong, fmt.Errorf("text %s: want a sentence in that language", language))
-		}
-		for _, other := range gateway.Languages {
-			if other < language && text != "" && text == r.Text[other] {
-				wrong = append(wrong, fmt.Errorf("text %s is the same as %s", language, other))
-			}
+	wrong = checkTexts("text", "rule."+string(r.ID), r.Text)
+	if len(r.Expected) > 0 {
+		wrong = append(wrong, checkTexts("expected", "rule."+string(r.ID)+".expected", r.Expected)...)
+	}
+	if r.Remedy != "" && !slices.Contains(gateway.Remedies, r.Remedy) {
+		wrong = append(wrong, fmt.Errorf("remedy %q: want one of %v", r.Remedy, gateway.Remedies))
+	}
+	return wrong
+}
+
+func checkTexts(name, key string, texts map[string]string) (wrong []error) {
+	for language := range texts {
+		if !slices.Contains(gateway.Languages, language) {
+			wrong = append(wrong, fmt.Errorf("%s: %q is no language of the catalogue", name, language))
 		}
 	}
-	for _, language := range r.Drafted {
-		if !slices.Contains(gateway.Languages, language) {
-			wrong = append(wrong, fmt.Errorf("drafted: %q is no language of the catalogue", language))
+	said := map[string]string{}
+	for _, language := range gateway.Languages {
+		text := texts[language]
+		if len(texts) == 1 && language != "en" {
+			t, _ := gateway.TextOf(key, language)
+			if text = t.Text; t.English != texts["en"] {
+				wrong = append(wrong, fmt.Errorf("%s %s: the catalogue has none for this English: want all of %v", name, language, gateway.Languages))
+				continue
+			}
 		}
+		// What is expected may be no more than a number.
+		if inScript := func(c rune) bool { return unicode.Is(scripts[language], c) }; text == "" ||
+			!strings.ContainsFunc(text, inScript) && (name == "text" || strings.ContainsFunc(text, unicode.IsLetter)) {
+			wrong = append(wrong, fmt.Errorf("%s %s: want a sentence in that language", name, language))
+		}
+		if other, same := said[text]; same && text != "" && name == "text" {
+			wrong = append(wrong, fmt.Errorf("%s %s is the same as %s", name, language, other))
+		}
+		said[text] = language
 	}
 	return wrong
 }

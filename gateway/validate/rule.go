@@ -38,11 +38,12 @@ type Rule struct {
 	Basis    Basis            `yaml:"basis"`
 	Source   string           `yaml:"source"`
 	Valid    Span             `yaml:"valid"`
-	Expected string           `yaml:"expected"`
-	// Text is the fault's sentence by language; Drafted lists the languages that no
-	// native reader has signed yet.
-	Text    map[string]string `yaml:"text"`
-	Drafted []string          `yaml:"drafted"`
+	// Remedy says who can mend what breaks the rule; the sender, where it says nothing.
+	Remedy gateway.Remedy `yaml:"remedy"`
+	// Text is the fault's sentence and Expected what would have been right, by language:
+	// in English alone where the catalogue has the other texts, else in every language.
+	Expected map[string]string `yaml:"expected"`
+	Text     map[string]string `yaml:"text"`
 
 	compiled map[string]*compiled // by kind
 }
@@ -109,6 +110,17 @@ func (c *check) run() {
 	}
 }
 
+// expects is what the rule expects: its own texts, or the catalogue's.
+func (r *Rule) expects() gateway.Phrase {
+	switch len(r.Expected) {
+	case 0:
+		return gateway.Phrase{}
+	case 1:
+		return gateway.Say(gateway.Wording("rule." + string(r.ID) + ".expected"))
+	}
+	return gateway.Phrase{Texts: r.Expected}
+}
+
 func (c *check) judge(r *Rule, ready *compiled, p place) {
 	applies, err := true, error(nil)
 	if ready.when != nil {
@@ -130,15 +142,18 @@ func (c *check) judge(r *Rule, ready *compiled, p place) {
 	}
 	f := gateway.Fault{
 		Code: r.ID, Severity: r.Severity, Path: ready.at.Instance(from.message, from.path),
-		Expected: r.Expected, Texts: r.Text,
+		Remedy: r.Remedy,
+	}
+	if f.Expected = r.expects(); len(r.Text) > 1 {
+		f.Texts = r.Text
 	}
 	if value, ok := ready.at.Get(from.message); ok {
 		f.Value = value
-	} else if f.Expected == "" && !ready.at.Has(from.message) {
-		f.Expected = ready.at.Field().Name
+	} else if f.Expected.IsZero() && !ready.at.Has(from.message) {
+		f.Expected = gateway.Say(gateway.Wording("label." + document.LabelOf(ready.at.Field())))
 	}
 	if err != nil {
-		f.Code, f.Texts, f.Expected = gateway.RuleNotJudged, nil, string(r.ID)
+		f.Code, f.Texts, f.Expected, f.Remedy = gateway.RuleNotJudged, nil, gateway.Term(string(r.ID)), gateway.ByTable
 	}
 	c.faults = append(c.faults, f)
 }

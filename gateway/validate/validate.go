@@ -72,7 +72,7 @@ type place struct {
 	message protoreflect.Message
 }
 
-func (c *check) fault(code gateway.Code, path, value, expected string) {
+func (c *check) fault(code gateway.Code, path, value string, expected gateway.Phrase) {
 	c.faults = append(c.faults, gateway.Fault{
 		Code: code, Severity: gateway.Error, Path: path, Value: value, Expected: expected,
 	})

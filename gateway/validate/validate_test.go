@@ -313,7 +313,7 @@ func TestAllFaultsComeAtOnce(t *testing.T) {
 	if diff := cmp.Diff([]gateway.Code{gateway.ListUnknown, "CN-0101", "GEN-0305", "GEN-0403"}, got); diff != "" {
 		t.Error(diff)
 	}
-	if texts := faults[1].Texts; texts["zh"] != "没有货物运输批次号。" || faults[1].Expected != "the cargo transport batch number" {
+	if faults[1].Text("zh") != "没有货物运输批次号。" || faults[1].Expected.String() != "the cargo transport batch number" || faults[1].Expected.In("ru") != "номер партии перевозки" {
 		t.Errorf("fault without its texts: %v", faults[1])
 	}
 }
@@ -370,7 +370,6 @@ rows:
     basis: own
     source: test
     text: {en: A batch., zh: 批次, ru: Партия., kk: Топтама., mn: Багц.}
-    drafted: [zh, ru, kk, mn]
 `
 
 func load(t *testing.T, file string) (*validate.Rules, error) {
@@ -415,9 +414,12 @@ func TestLoadRefuses(t *testing.T) {
 		{"ru: Партия.", "ru: Batch.", "text ru: want a sentence"},
 		{"kk: Топтама.", "kk: Партия.", "text ru is the same as kk"},
 		{"mn: Багц.", "mn: ''", "text mn: want a sentence"},
-		{"drafted: [zh,", "drafted: [de,", `"de" is no language`},
+		{"{en: A batch., zh", "{de: Partie., en: A batch., zh", `"de" is no language`},
+		{"{en: A batch., zh: 批次, ru: Партия., kk: Топтама., mn: Багц.}", "{en: A batch.}", "text ru: the catalogue has none for this English"},
+		{"    text:", "    expected: {en: a number, zh: 数, ru: число, kk: сан}\n    text:", "expected mn: want a sentence"},
+		{"    text:", "    remedy: nobody\n    text:", `remedy "nobody"`},
 		{"rules: x", "rules: y", "want the file y.v1.yaml"},
-		{"    drafted: [zh, ru, kk, mn]\n", "    drafted: [zh, ru, kk, mn]\n" + strings.SplitAfter(rule, "rows:\n")[1], "this id is taken"},
+		{"mn: Багц.}\n", "mn: Багц.}\n" + strings.SplitAfter(rule, "rows:\n")[1], "this id is taken"},
 	}
 	for _, tt := range tests {
 		if !strings.Contains(rule, tt.old) {
