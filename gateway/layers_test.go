@@ -335,3 +335,38 @@ func TestTopLevel(t *testing.T) {
 		}
 	}
 }
+
+// TestPurePackagesStartNoGoroutine holds the packages that the Makefile tests without the
+// race detector to having nothing for it to find.
+func TestPurePackagesStartNoGoroutine(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join("..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := regexp.MustCompile(`(?m)^PURE = ((?:.*\\\n)*.*)$`).FindSubmatch(makefile)
+	if list == nil {
+		t.Fatal("the Makefile has no PURE")
+	}
+	for _, pattern := range strings.Fields(strings.ReplaceAll(string(list[1]), "\\\n", " ")) {
+		pkg, below := strings.CutSuffix(strings.TrimPrefix(pattern, "./"), "/...")
+		found := false
+		for _, s := range sources(t) {
+			if s.pkg != pkg && !(below && strings.HasPrefix(s.pkg, pkg+"/")) {
+				continue
+			}
+			found = true
+			ast.Inspect(s.file, func(n ast.Node) bool {
+				if _, starts := n.(*ast.GoStmt); starts && !s.test {
+					t.Errorf("%s starts a goroutine: take %s from PURE", s.name, pattern)
+				}
+				if call, ok := n.(*ast.SelectorExpr); ok && call.Sel.Name == "Go" && !s.test {
+					t.Errorf("%s starts a goroutine: take %s from PURE", s.name, pattern)
+				}
+				return true
+			})
+		}
+		if !found {
+			t.Errorf("PURE names %s, which is not there", pattern)
+		}
+	}
+}

@@ -17,9 +17,9 @@ import (
 // containers on it. Their answers become one.
 func TestOneWaybillOnFourVehicles(t *testing.T) {
 	d := load(t)
-	s, ok := d.library.Split("ru/road-notice.v2")
+	s, ok := d.library.Split("ru/road-notice.v1")
 	if !ok {
-		t.Fatal("no split ru/road-notice.v2")
+		t.Fatal("no split ru/road-notice.v1")
 	}
 	raw, err := os.ReadFile("testdata/split/convoy.json")
 	if err != nil {

@@ -26,11 +26,11 @@ const checklist = `<LoadChecklist xmlns="urn:customs.example:load-checklist:1">`
 </Consignment><DepartureDateTime>2026-03-01T10:00:00Z</DepartureDateTime></LoadChecklist>`
 
 func TestChecklistStory(t *testing.T) {
-	wantAccepted(t, "xx/load-checklist.v1.xsd", map[string][]byte{
+	wantAccepted(t, "xx/load-checklist.v1.xsd", written(t, map[string][]byte{
 		"checklist":         []byte(checklist),
 		"number of no form": []byte(strings.Replace(checklist, "C26070500001", "KZ-39805-2026/1", 1)),
 		"fourteen lines":    []byte(strings.Replace(lines(checklist, 14), "<ItemQuantity>2<", "<ItemQuantity>14<", 1)),
-	})
+	}))
 	wantRefusedChanges(t, "xx/load-checklist.v1.xsd", checklist, [][2]string{
 		{`<ItemQuantity>2<`, `<ItemQuantity>15<`},
 		{`<ItemQuantity>2<`, `<ItemQuantity>0<`},
@@ -47,7 +47,7 @@ func TestChecklistStory(t *testing.T) {
 		{`currencyID="CNY"`, ``},
 		{`load-checklist:1`, `load-checklist:2`},
 	})
-	wantRefused(t, "xx/load-checklist.v1.xsd", map[string][]byte{"fifteen lines": []byte(lines(checklist, 15))})
+	wantRefused(t, "xx/load-checklist.v1.xsd", written(t, map[string][]byte{"fifteen lines": []byte(lines(checklist, 15))}))
 }
 
 // lines gives the document with n copies of its last line in place of its lines.
@@ -68,7 +68,7 @@ const loadList = `<LoadList xmlns="urn:customs.example:load-list:1">` + head + `
 <GrossMassMeasure unitCode="KGM">19000</GrossMassMeasure><NetMassMeasure unitCode="KGM">18500</NetMassMeasure><ValueAmount currencyID="CNY">92500</ValueAmount></ConsignmentItem></Consignment></LoadList>`
 
 func TestLoadListStory(t *testing.T) {
-	wantAccepted(t, "mn/load-list.v1.xsd", map[string][]byte{"list": []byte(loadList)})
+	wantAccepted(t, "mn/load-list.v1.xsd", written(t, map[string][]byte{"list": []byte(loadList)}))
 	wantRefusedChanges(t, "mn/load-list.v1.xsd", loadList, [][2]string{
 		{`<ValueAmount currencyID="CNY">92500</ValueAmount>`, ``},
 		{`<ClassificationID>6907210000</ClassificationID>`, ``},
@@ -116,16 +116,16 @@ func train(wagons, laden, waybills int) string {
 
 func TestTrainStory(t *testing.T) {
 	full := train(50, 45, 38)
-	wantAccepted(t, "xx/train-list.v1.xsd", map[string][]byte{
+	wantAccepted(t, "xx/train-list.v1.xsd", written(t, map[string][]byte{
 		"fifty wagons, thirty-eight waybills, five empty": []byte(full),
 		"empty train": []byte(train(50, 0, 0)),
 		"longest":     []byte(train(200, 200, 200)),
-	})
-	wantRefused(t, "xx/train-list.v1.xsd", map[string][]byte{
+	}))
+	wantRefused(t, "xx/train-list.v1.xsd", written(t, map[string][]byte{
 		"no wagon":                 []byte(train(0, 0, 0)),
 		"more wagons than a train": []byte(train(201, 0, 0)),
 		"waybill in no wagon":      []byte(train(1, 0, 1)),
-	})
+	}))
 	wantRefusedChanges(t, "xx/train-list.v1.xsd", full, [][2]string{
 		{`<JourneyID>2801</JourneyID>`, ``},
 		{`<Wagon><SequenceNumeric>7</SequenceNumeric>`, `<Wagon>`},
@@ -140,8 +140,8 @@ const permitQuery = `<PermitQuery xmlns="urn:customs.example:permit-query:1">` +
 const permitAnswer = `<PermitAnswer xmlns="urn:customs.example:permit-answer:1">` + head + `<Result><Code>VALID</Code><ReferenceID>P-1</ReferenceID></Result></PermitAnswer>`
 
 func TestPermitStory(t *testing.T) {
-	wantAccepted(t, "xx/permit-query.v1.xsd", map[string][]byte{"query": []byte(permitQuery)})
-	wantAccepted(t, "xx/permit-answer.v1.xsd", map[string][]byte{"answer": []byte(permitAnswer)})
+	wantAccepted(t, "xx/permit-query.v1.xsd", written(t, map[string][]byte{"query": []byte(permitQuery)}))
+	wantAccepted(t, "xx/permit-answer.v1.xsd", written(t, map[string][]byte{"answer": []byte(permitAnswer)}))
 	wantRefusedChanges(t, "xx/permit-query.v1.xsd", permitQuery, [][2]string{
 		{`<ID>P-1</ID>`, ``},
 		{`</PermitQuery>`, `<Result><Code>VALID</Code></Result></PermitQuery>`},
@@ -171,8 +171,8 @@ func TestConfirmationStory(t *testing.T) {
 		fits := map[bool]map[string][]byte{false: {}, true: {}}
 		fits[with.container]["container"] = []byte(doc)
 		fits[with.none]["no container"] = []byte(strings.Replace(doc, container, "", 1))
-		wantAccepted(t, schema, fits[true])
+		wantAccepted(t, schema, written(t, fits[true]))
 		fits[false]["a sister's type"] = []byte(strings.Replace(doc, "<MessageType>MT"+kind, "<MessageType>MT4407", 1))
-		wantRefused(t, schema, fits[false])
+		wantRefused(t, schema, written(t, fits[false]))
 	}
 }

@@ -4,30 +4,62 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"customs.example/xsd/instance"
 )
 
-// verdicts validates documents with xmllint, an implementation none of our code has a part in, and gives for each what is
-// wrong with it; nothing if it fits.
-func verdicts(t *testing.T, schema string, docs map[string][]byte) map[string]string {
+// scratch is where documents lie for xmllint: in memory where the system has such a place, as there are tens of thousands.
+var scratch string
+
+func TestMain(m *testing.M) {
+	in := "/dev/shm"
+	if _, err := os.Stat(in); err != nil {
+		in = ""
+	}
+	var err error
+	if scratch, err = os.MkdirTemp(in, "xsd"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(scratch)
+	os.Exit(code)
+}
+
+// set is documents as files, by file what each is.
+type set map[string]string
+
+// written writes documents, by what each is.
+func written(t *testing.T, docs map[string][]byte) set {
 	t.Helper()
-	dir := t.TempDir()
-	keys := map[string]string{}
-	args := []string{"--nonet", "--noout", "--schema", schema}
+	dir, err := os.MkdirTemp(scratch, "set")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := set{}
 	for key, doc := range docs {
-		file := filepath.Join(dir, fmt.Sprintf("%05d.xml", len(keys)))
+		file := filepath.Join(dir, fmt.Sprintf("%05d.xml", len(out)))
 		if err := os.WriteFile(file, doc, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		keys[file] = key
-		args = append(args, file)
+		out[file] = key
 	}
+	return out
+}
+
+// verdicts validates documents with xmllint, an implementation none of our code has a part in, and gives for each what is
+// wrong with it; nothing if it fits.
+func verdicts(t *testing.T, schema string, docs set) map[string]string {
+	t.Helper()
+	args := append([]string{"--nonet", "--noout", "--schema", schema}, slices.Sorted(maps.Keys(docs))...)
 	var stderr bytes.Buffer
 	cmd := exec.Command("xmllint", args...)
 	cmd.Stderr = &stderr
@@ -36,16 +68,15 @@ func verdicts(t *testing.T, schema string, docs map[string][]byte) map[string]st
 	if err := cmd.Run(); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 3 && exit.ExitCode() != 4) {
 		t.Fatalf("xmllint (package libxml2-utils) with %s: %v\n%.2000s", schema, err, stderr.String())
 	}
-	out := map[string]string{}
+	out, fits := map[string]string{}, map[string]bool{}
 	for line := range strings.Lines(stderr.String()) {
 		file, _, _ := strings.Cut(line, ".xml")
 		file += ".xml"
-		key, known := keys[file]
+		key, known := docs[file]
 		switch {
-		case !known:
+		case !known || fits[file]:
 		case strings.HasSuffix(line, " validates\n"):
-			delete(keys, file)
-			out[key] = ""
+			fits[file], out[key] = true, ""
 		default:
 			out[key] += line
 		}
@@ -56,8 +87,22 @@ func verdicts(t *testing.T, schema string, docs map[string][]byte) map[string]st
 	return out
 }
 
+// made holds what is made once and used by several tests.
+var made sync.Map // of call to func() any
+
+// once returns what do makes, made at the first call with that key.
+func once[T any](key string, do func() T) T {
+	f, _ := made.LoadOrStore(key, sync.OnceValue(do))
+	return f.(func() T)()
+}
+
 // shapes are documents that between them hold every element, every branch, repetition and the limits of every value.
-func shapes(t *testing.T, dir, file, root string) map[string][]byte {
+func shapes(t *testing.T, dir, file, root string) set {
+	t.Helper()
+	return once("shapes "+filepath.Join(dir, file), func() set { return makeShapes(t, dir, file, root) })
+}
+
+func makeShapes(t *testing.T, dir, file, root string) set {
 	t.Helper()
 	branches, err := instance.Branches(os.DirFS(dir), file, root)
 	if err != nil {
@@ -79,37 +124,35 @@ func shapes(t *testing.T, dir, file, root string) map[string][]byte {
 			docs[fmt.Sprintf("%+v", o)] = doc
 		}
 	}
-	return docs
+	return written(t, docs)
 }
 
-// faulty are documents with one fault each, by fault and path: about as many as asked for at most, spread over all places,
-// and at least one of each fault.
-func faulty(t *testing.T, dir, file, root string, most int) map[string][]byte {
+// faulty are documents with one fault each, by fault and path: every fault at every declaration that a document can reach.
+// Fitting are the same documents without their faults: that a document is refused is proof of its fault only if these fit.
+func faulty(t *testing.T, dir, file, root string) (docs, fitting set) {
 	t.Helper()
-	each := func(do func(instance.Broken)) {
-		err := instance.Break(os.DirFS(dir), file, root, func(b instance.Broken) bool {
-			do(b)
-			return true
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	total, i := 0, 0
-	each(func(instance.Broken) { total++ })
-	step := (total + most - 1) / most
-	docs, seen := map[string][]byte{}, map[string]bool{}
-	each(func(b instance.Broken) {
-		if i%step == 0 || !seen[b.Fault] {
-			docs[b.Fault+" "+b.Path] = b.Document()
-		}
-		seen[b.Fault] = true
-		i++
-	})
-	return docs
+	pair := once("faulty "+filepath.Join(dir, file), func() [2]set { return makeFaulty(t, dir, file, root) })
+	return pair[0], pair[1]
 }
 
-func wantAccepted(t *testing.T, schema string, docs map[string][]byte) {
+func makeFaulty(t *testing.T, dir, file, root string) [2]set {
+	t.Helper()
+	docs, fitting := map[string][]byte{}, map[string][]byte{}
+	seen := map[string]bool{}
+	err := instance.Break(os.DirFS(dir), file, root, func(b instance.Broken) bool {
+		docs[b.Fault+" "+b.Path] = b.Document()
+		if doc := b.Fitting(); !seen[string(doc)] {
+			seen[string(doc)], fitting["around "+b.Path] = true, doc
+		}
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return [2]set{written(t, docs), written(t, fitting)}
+}
+
+func wantAccepted(t *testing.T, schema string, docs set) {
 	t.Helper()
 	for key, wrong := range verdicts(t, schema, docs) {
 		if wrong != "" {
@@ -118,7 +161,7 @@ func wantAccepted(t *testing.T, schema string, docs map[string][]byte) {
 	}
 }
 
-func wantRefused(t *testing.T, schema string, docs map[string][]byte) {
+func wantRefused(t *testing.T, schema string, docs set) {
 	t.Helper()
 	for key, wrong := range verdicts(t, schema, docs) {
 		if wrong == "" {

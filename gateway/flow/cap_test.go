@@ -9,6 +9,7 @@ import (
 	"customs.example/gateway/flow"
 	"customs.example/gateway/release"
 	"customs.example/mappings"
+	"customs.example/xsd"
 )
 
 // A document larger than gateways take anyway is taken where it is agreed on: a route says
@@ -60,19 +61,21 @@ func TestLargeDocumentsAreTakenWhereThatIsAgreedOn(t *testing.T) {
 
 // Two versions of one format live at once: an office's routes say which it writes.
 func TestOfficeWritesTheVersionOfItsRoutes(t *testing.T) {
-	const route = "routes/cn-ru-pre-arrival-notice.yaml"
-	for _, version := range []string{"cn/mt2401.v1", "cn/mt2401.v2"} {
+	const first, second, route = "cn/mt2401.v1", "cn/mt2401.v2", "routes/cn-ru-pre-arrival-notice.yaml"
+	for _, version := range []string{first, second} {
 		w := newWorld(t)
-		chain := *loadChain(t)
-		routes, err := release.Load(layered(t, mappings.FS, map[string]string{route: text(t, mappings.FS, route, "cn/mt2401.v2", version)}), chain.Tables)
+		chain, err := chainOf(layered(t, mappings.FS, map[string]string{
+			second + ".yaml": text(t, mappings.FS, first+".yaml", "version: 1\n", "version: 2\nschema: "+first+"\n"),
+			route:            text(t, mappings.FS, route, first, version),
+		}), xsd.FS)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if chain.Routes, err = routes.Only([]string{"cn-ru-pre-arrival-notice"}); err != nil {
+		if chain.Routes, err = chain.Routes.Only([]string{"cn-ru-pre-arrival-notice"}); err != nil {
 			t.Fatal(err)
 		}
 		o := w.cn.Options
-		o.Chain = &chain
+		o.Chain = chain
 		w.cn = flow.New(o)
 		if s := w.submit("M1", "mt2401.xml"); s.State != gateway.Held || s.Mapping != version {
 			t.Errorf("%s: %s, read by %s: %v", version, s.State, s.Mapping, s.Faults)

@@ -70,7 +70,7 @@ func TestOneWaybillOnFourTrucksIsFourNotices(t *testing.T) {
 	documents := map[string]bool{}
 	for i, m := range ms {
 		documents[m.DocumentID] = true
-		if m.Whole != ms[0].ID || m.Part != i+1 || m.Split != "ru/road-notice.v2" || m.State != gateway.Queued || m.Sequence != ms[0].Sequence ||
+		if m.Whole != ms[0].ID || m.Part != i+1 || m.Split != "ru/road-notice.v1" || m.State != gateway.Queued || m.Sequence != ms[0].Sequence ||
 			m.Conversation != string(ms[0].ID) || m.Chain != m.ID || len(documents) != i+1 || m.ExpectedArrival.IsZero() {
 			t.Errorf("message %d is %s of %s, part %d by %q, %s in commit %d, conversation %s", i, m.ID, m.Whole, m.Part, m.Split, m.State, m.Sequence, m.Conversation)
 		}
@@ -273,7 +273,7 @@ func TestWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
 	}
 	notice = strings.Replace(notice, vehicles, vehicles+`{"role":"TRACTOR","registration":"蒙E12340","country":"CN"},`, 1)
 	direct, err := chainOf(layered(t, mappings.FS, map[string]string{
-		"routes/cn-ru-pre-arrival-notice.yaml": text(t, mappings.FS, "routes/cn-ru-pre-arrival-notice.yaml", "recipe: cn/road-export.v1\nhold: 24h\n", "", "sources: [cn/mt2401.v2, cn/mt4402.v1]", "sources: []"),
+		"routes/cn-ru-pre-arrival-notice.yaml": text(t, mappings.FS, "routes/cn-ru-pre-arrival-notice.yaml", "recipe: cn/road-export.v1\nhold: 24h\n", "", "sources: [cn/mt2401.v1, cn/mt4402.v1]", "sources: []"),
 	}), xsd.FS)
 	if err != nil {
 		t.Fatal(err)
@@ -296,7 +296,7 @@ func TestWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
 	}
 	for _, o := range origins {
 		switch {
-		case o.Path == "envelope.documentId" && (o.Provenance != flow.FromGateway || o.Note != "ru/road-notice.v2"):
+		case o.Path == "envelope.documentId" && (o.Provenance != flow.FromGateway || o.Note != "ru/road-notice.v1"):
 			t.Errorf("the notice's id comes from %+v", o)
 		case o.Value == "蒙E12341" && (o.Part != 2 || o.Source != "/preArrivalNotice/transport/vehicles/1/registration"):
 			t.Errorf("the last truck comes from %+v", o)

@@ -218,9 +218,9 @@ func TestGapsSayWhoGivesEveryValue(t *testing.T) {
 		"/autop:BorderTransportDetails/autop:ContainerIndicator":                              {Gateway, "J1"},
 		"/autop:MainConsignmentDetails/autop:TotalAmount/RUScat_ru:Amount":                    {Nobody, "not released"},
 		"/autop:MainConsignmentDetails/autop:ConsignmentDetails/autop:DestinationCountryCode": {FromRoute, "S09"},
-		item + "/catpi_ru:GrossWeightQuantity":                                                {National, "cn/mt2401.v2 R470"},
+		item + "/catpi_ru:GrossWeightQuantity":                                                {National, "cn/mt2401.v1 R470"},
 		item + "/catpi_ru:NetWeightQuantity":                                                  {Nobody, "no national element"},
-		item + "/catpi_ru:GoodsDescription":                                                   {National, "cn/mt2401.v2 R420"},
+		item + "/catpi_ru:GoodsDescription":                                                   {National, "cn/mt2401.v1 R420"},
 	} {
 		if g := of[target]; g.From != want.from || !strings.Contains(g.Detail, want.detail) {
 			t.Errorf("%s: %+v, want %+v", target, g, want)
@@ -230,7 +230,7 @@ func TestGapsSayWhoGivesEveryValue(t *testing.T) {
 
 func TestPartsFindTheRouteOfTheirRecipe(t *testing.T) {
 	routes, _ := published(t)
-	for table, want := range map[string]int{"cn/mt2401.v2": 1, "": 1, "cn/mt1401.v2": 0} {
+	for table, want := range map[string]int{"cn/mt2401.v1": 1, "": 1, "cn/mt1401.v1": 0} {
 		found := routes.Find(Query{From: "CN", Office: "0603", Kind: "Manifest", Table: table, At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)})
 		if len(found) != want || want == 1 && found[0].Name != "cn-ru-pre-arrival-notice" {
 			t.Errorf("a manifest in %q finds %d routes, want %d", table, len(found), want)

@@ -2,14 +2,17 @@ package instance
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 )
 
-// Broken is a document with exactly one fault that its schema must refuse.
+// Broken is a document with exactly one fault that its schema must refuse. What is optional is there only around the fault,
+// so that documents stay small however large the schema is.
 type Broken struct {
 	Fault    string        // missing, twice, order, unknown, attribute, long, empty, malformed, longer, shorter, lower
 	Path     string        // the element with the fault, by local names
 	Document func() []byte // writes the document; only while yield runs
+	Fitting  func() []byte // writes the same document without the fault, which the schema must accept; likewise
 }
 
 // Break gives, for each declaration a document can reach, the faults its schema must refuse there: a mandatory element or
@@ -40,6 +43,7 @@ func Break(fsys fs.FS, file, root string, yield func(Broken) bool) error {
 
 type breaker struct {
 	root  *element
+	trail []*element // from the root to the element that is changed
 	seen  map[string]bool
 	yield func(Broken) bool
 }
@@ -53,10 +57,48 @@ func (b *breaker) try(fault, path string, change, undo func()) bool {
 	}
 	change()
 	defer undo()
-	return b.yield(Broken{fault, path, b.root.bytes})
+	return b.yield(Broken{fault, path, b.bytes, func() []byte {
+		undo()
+		defer change()
+		return b.bytes()
+	}})
+}
+
+// bytes writes the document around the element that is changed.
+func (b *breaker) bytes() []byte { return b.root.around(b.trail[1:]).bytes() }
+
+// around is a copy of an element without what is optional, but for the way down a trail and, at its end, all children.
+// What is off the trail has nothing optional.
+func (e *element) around(trail []*element) *element {
+	out := *e
+	out.children = nil
+	for _, c := range e.children {
+		switch {
+		case len(trail) > 0 && c == trail[0]:
+			out.children = append(out.children, c.around(trail[1:]))
+		case len(trail) == 0 || !c.optional:
+			out.children = append(out.children, c.bare())
+		}
+	}
+	return &out
+}
+
+// bare is a copy of an element without what is optional in it.
+func (e *element) bare() *element {
+	out := *e
+	out.children = nil
+	for _, c := range e.children {
+		if !c.optional {
+			out.children = append(out.children, c.bare())
+		}
+	}
+	out.attrs = slices.DeleteFunc(slices.Clone(e.attrs), func(a attribute) bool { return !a.required })
+	return &out
 }
 
 func (b *breaker) walk(e *element, path string) bool {
+	b.trail = append(b.trail, e)
+	defer func() { b.trail = b.trail[:len(b.trail)-1] }()
 	if !b.text(e, path) || !b.children(e, path) {
 		return false
 	}

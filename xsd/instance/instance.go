@@ -69,6 +69,7 @@ type element struct {
 	typ       *node   // its complex type, if any
 	simple    *simple // the type of its text, if any
 	fixed     bool
+	optional  bool // what it is declared in fits without it
 	mandatory bool // the document does not fit without it
 	full      bool // the document does not fit with one more of it
 	ordered   bool // the document does not fit when it changes places with a neighbour that is ordered too
@@ -283,8 +284,8 @@ func (b *builder) attributeType(decl *node) (*simple, error) {
 	return b.schema.simpleNamed(decl, "type")
 }
 
-// place says what is known about every occurrence of a particle's surroundings.
-type place struct{ mandatory, single, ordered bool }
+// place says what is known about every occurrence of a particle and its surroundings.
+type place struct{ optional, mandatory, single, ordered bool }
 
 func (b *builder) particle(e *element, p *node, at place) error {
 	lo, hi, err := p.occurs()
@@ -298,6 +299,7 @@ func (b *builder) particle(e *element, p *node, at place) error {
 	if times > 0 {
 		times = max(times, min(b.options.Repeat, hi))
 	}
+	at.optional = lo == 0
 	at.mandatory = at.mandatory && lo == times && lo > 0
 	at.ordered = at.ordered && hi == 1
 	for range times {
@@ -366,7 +368,7 @@ func (b *builder) occurrence(parent *element, p *node, at place, full bool) erro
 	if err != nil {
 		return err
 	}
-	e.mandatory, e.full, e.ordered = at.mandatory, full && at.single, at.ordered && at.single
+	e.optional, e.mandatory, e.full, e.ordered = at.optional, at.mandatory, full && at.single, at.ordered && at.single
 	parent.children = append(parent.children, e)
 	return nil
 }
