@@ -126,7 +126,7 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 		Own: own, Chain: loadChain(w.t), Store: db, Keys: keys, Trust: trust, Tolerances: tolerances, Links: links,
 		Now: w.clock.Now, Jitter: func() float64 { return 0 },
 		NewID: func() string {
-			return fmt.Sprintf("00000000-0000-4000-8000-%012d", w.ids.Add(1))
+			return fmt.Sprintf("000000ab-0000-4000-8000-%012d", w.ids.Add(1))
 		},
 	})
 }
