@@ -198,7 +198,7 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 		event := "arrival refused"
 		if !faults.Refuse() {
 			event = "arrival recorded"
-			from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID), Received: tx.Now()}
+			from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID), Sender: g.Own, Received: tx.Now()}
 			if id, err = g.followed(ctx, tx, passed.Document(), from); err != nil {
 				return err
 			}

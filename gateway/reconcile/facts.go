@@ -18,10 +18,11 @@ import (
 type Facts struct {
 	Batch       string        `json:"batch,omitempty"`
 	Carnet      string        `json:"carnet,omitempty"`
-	Entry       OfficeFact    `json:"entry,omitzero"`  // where it is to enter
-	Office      OfficeFact    `json:"office,omitzero"` // where it was seen
-	Route       []RouteOffice `json:"route,omitempty"` // every office that has to do with it
-	Empty       bool          `json:"empty,omitempty"` // said to carry no goods
+	Entry       OfficeFact    `json:"entry,omitzero"`       // where it is to enter
+	Destination OfficeFact    `json:"destination,omitzero"` // where its transit is to end
+	Office      OfficeFact    `json:"office,omitzero"`      // where it was seen
+	Route       []RouteOffice `json:"route,omitempty"`      // every office that has to do with it
+	Empty       bool          `json:"empty,omitempty"`      // said to carry no goods
 	Partial     bool          `json:"partial,omitempty"`
 	GrossMass   Quantity      `json:"grossMass,omitzero"`   // of the goods
 	VehicleMass Quantity      `json:"vehicleMass,omitzero"` // of the vehicle with its load
@@ -137,6 +138,7 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 	}
 	f.Route = route(body)
 	if b, ok := body.(interface{ GetTransit() *customsv1.Transit }); ok {
+		f.Destination = office(b.GetTransit().GetDestination(), at("transit.destination.code"))
 		f.Carnet = b.GetTransit().GetTir().GetCarnet()
 	}
 	if b, ok := body.(interface{ GetTir() *customsv1.Tir }); ok {

@@ -60,6 +60,9 @@ type Record struct {
 // Origin says how a document came.
 type Origin struct {
 	Message gateway.MessageID
+	// Sender is whose document it is: the office that a report names without an
+	// administration is one of the sender's. Empty: nobody knows.
+	Sender gateway.Administration
 	// Conversation is what the parts of one notice have in common; empty if nothing has.
 	Conversation string
 	Received     time.Time
@@ -219,6 +222,9 @@ func record(d *customsv1.Document, from Origin) Record {
 	}
 	if slices.Contains(announcing, r.Kind) {
 		r.Facts.declared()
+	}
+	if seen := &r.Facts.Office; r.Kind == "ArrivalReport" && seen.Code != "" && seen.Administration == "" {
+		seen.Administration = string(from.Sender)
 	}
 	for _, ref := range e.GetReferences() {
 		if ref.GetKind() == customsv1.ReferenceKind_CHANGED {

@@ -44,6 +44,9 @@ func together(rs []Record) whole {
 			if w.Entry.Code == "" {
 				w.Entry = r.Facts.Entry
 			}
+			if w.Destination.Code == "" {
+				w.Destination = r.Facts.Destination
+			}
 		}
 		sum := func(to *Quantity, of func(Record) Quantity) {
 			if to.Value == "" {
