@@ -74,6 +74,7 @@ const (
 type VehicleFact struct {
 	Role         string `json:"role,omitempty"`
 	Registration string `json:"registration"`
+	Together     bool   `json:"together,omitempty"` // with others in one field
 	Place
 }
 
@@ -150,13 +151,13 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 		f.VehicleMass = mass(t.GetGrossMass(), at("transport.grossMass.kilograms"))
 		for i, v := range t.GetVehicles() {
 			if v.GetRegistration() != "" {
-				f.Vehicles = append(f.Vehicles, VehicleFact{name(v.GetRole()), v.GetRegistration(), at("transport.vehicles[%d].registration", i)})
+				f.Vehicles = append(f.Vehicles, vehicleFacts(name(v.GetRole()), v.GetRegistration(), at("transport.vehicles[%d].registration", i))...)
 			}
 		}
 	}
 	if b, ok := body.(interface{ GetVehicles() []string }); ok {
 		for i, plate := range b.GetVehicles() {
-			f.Vehicles = append(f.Vehicles, VehicleFact{Registration: plate, Place: at("vehicles[%d]", i)})
+			f.Vehicles = append(f.Vehicles, vehicleFacts("", plate, at("vehicles[%d]", i))...)
 		}
 	}
 	switch d.GetVehicleReport().GetKind() {
@@ -296,7 +297,7 @@ func unit(u *customsv1.LoadUnit, message gateway.MessageID, path string) UnitFac
 	}
 	for _, a := range u.GetAssignments() {
 		if len(a.GetReason()) > 0 {
-			f.Carriers = append(f.Carriers, a.GetVehicle())
+			f.Carriers = append(f.Carriers, plates(a.GetVehicle())...)
 		}
 	}
 	return f

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -191,16 +192,13 @@ func (r reader) MovementsBy(ctx context.Context, ids []Identifier, before gatewa
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	var conds []string
-	var args []any
-	for _, id := range ids {
-		if id.Kind == "" {
-			conds, args = append(conds, "folded = ?"), append(args, id.Folded)
-		} else {
-			conds, args = append(conds, "(folded = ? AND kind = ?)"), append(args, id.Folded, id.Kind)
-		}
+	sought, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
 	}
-	where := "id IN (SELECT movement_id FROM movement_identifier WHERE " + strings.Join(conds, " OR ") + ")"
+	// One argument, however many identifiers a document has.
+	where, args := `id IN (SELECT movement_id FROM json_each(?) AS sought JOIN movement_identifier
+		ON folded = json_extract(sought.value, '$.Folded') AND json_extract(sought.value, '$.Kind') IN (kind, ''))`, []any{string(sought)}
 	if before > 0 {
 		where, args = where+" AND commit_no < ?", append(args, before)
 	}
