@@ -173,7 +173,7 @@ func judgeText(t *testing.T, lang string, text Text) {
 		t.Errorf("%s, %s: fills %v, and English fills %v", text.Key, lang, got, want)
 	}
 	for _, p := range placeholders(text.Text) {
-		if !slices.Contains([]string{"{value}", "{found}", "{expected}", "{path}", "{1}", "{2}"}, p) {
+		if !slices.Contains([]string{"{value}", "{found}", "{expected}", "{path}", "{1}", "{2}", "{3}"}, p) {
 			t.Errorf("%s, %s: nobody fills %s", text.Key, lang, p)
 		}
 	}
@@ -195,7 +195,7 @@ func english(text string) (found []string) {
 func TestNoEnglishInAnotherLanguage(t *testing.T) {
 	phrases := []Phrase{{}, Term("9")}
 	for _, value := range slices.Sorted(maps.Values(constants(t, "wordings.go", "Wording"))) {
-		phrases = append(phrases, Say(Wording(value), "7", "8"))
+		phrases = append(phrases, Say(Wording(value), "7", "8", "9"))
 	}
 	codes := Codes()
 	for _, text := range Texts("en") {

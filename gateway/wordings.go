@@ -4,7 +4,7 @@ package gateway
 type Wording string
 
 // The wordings of what would have been right and of what was found. Each has its texts
-// in texts/ under the key phrase.WORDING, with {1} and {2} for the terms; a test holds
+// in texts/ under the key phrase.WORDING, with {1} to {3} for the terms; a test holds
 // the two together.
 const (
 	WordExactlyCharacters           Wording = "exactly_characters"
@@ -83,6 +83,17 @@ const (
 	WordFormatWithRoot              Wording = "format_with_root"
 	WordEmpty                       Wording = "empty"
 	WordWithGoods                   Wording = "with_goods"
+	WordNotStatedAtArrival          Wording = "not_stated_at_arrival"
+	WordNotAnnounced                Wording = "not_announced"
+	WordLoadedVehicleOnly           Wording = "loaded_vehicle_only"
+	WordTwoAdministrations          Wording = "two_administrations"
+	WordAct                         Wording = "act"
+	WordSealBroken                  Wording = "seal_broken"
+	WordSealRemoved                 Wording = "seal_removed"
+	WordSealReplaced                Wording = "seal_replaced"
+	WordSealLost                    Wording = "seal_lost"
+	WordTolerance                   Wording = "tolerance"
+	WordNoTolerance                 Wording = "no_tolerance"
 	WordUTF16                       Wording = "utf16"
 	WordNotUTF8Byte                 Wording = "not_utf8_byte"
 	WordOtherEncoding               Wording = "other_encoding"

@@ -338,14 +338,45 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 	fmt.Fprintln(p.w)
 }
 
+// texts are the keys of the words for what the gateway names by a code: a movement's
+// state, a comparison's result, a kind of identifier, a method of weighing.
+var texts = map[string]string{
+	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
+	"agrees": "word.agrees", "differs": "word.differs", "nothing to compare": "word.nothingToCompare",
+	"batch": "place.batch", "vehicle": "place.vehicle", "load-unit": "place.loadUnit", "seal": "place.seal",
+	"waybill": "place.waybill", "carnet": "place.tir",
+	"DECLARED": "word.declared", "WEIGHBRIDGE": "word.weighbridge", "AXLE_SUM": "word.axleSum", "TALLY": "word.tally",
+}
+
+// word returns what a code is called in the caller's language; one without a word is
+// shown as it is.
+func (p *page) word(code string) string {
+	if t, ok := gateway.TextOf(texts[code], p.lang); ok {
+		return t.Text
+	}
+	return code
+}
+
+// text returns a word of the catalogue in the caller's language.
+func (p *page) text(name string) string {
+	t, _ := gateway.TextOf("word."+name, p.lang)
+	return t.Text
+}
+
 func (p *page) movements(ms []*exchangev1.Movement) {
-	p.line("MOVEMENT", "STATE", "BATCH", "FROM", "TO", "EXPECTED ARRIVAL", "ARRIVED", "COMPARED")
+	var columns []string
+	for _, name := range []string{
+		p.text("movement"), p.text("state"), p.word("batch"), p.text("from"), p.text("to"), p.text("expectedArrival"), p.text("arrived"), p.text("compared"),
+	} {
+		columns = append(columns, strings.ToUpper(name))
+	}
+	p.line(columns...)
 	for _, m := range ms {
 		result := ""
 		if n := len(m.Comparisons); n > 0 {
-			result = m.Comparisons[n-1].Result
+			result = p.word(m.Comparisons[n-1].Result)
 		}
-		p.line(m.MovementId, m.State, m.Batch, strings.Join(m.ExitOffices, " "), strings.Join(m.EntryOffices, " "),
+		p.line(m.MovementId, p.word(m.State), m.Batch, strings.Join(m.ExitOffices, " "), strings.Join(m.EntryOffices, " "),
 			p.time(m.ExpectedArrival), p.time(m.Arrived), result)
 	}
 	for _, m := range ms {
@@ -356,31 +387,44 @@ func (p *page) movements(ms []*exchangev1.Movement) {
 }
 
 func (p *page) movement(m *exchangev1.Movement) {
-	p.field("movement", m.MovementId)
-	p.field("state", m.State)
-	p.field("exit", m.ExitOffices...)
-	p.field("entry", m.EntryOffices...)
-	p.field("expected arrival", p.time(m.ExpectedArrival))
-	p.field("arrived", p.time(m.Arrived))
+	p.field(p.text("movement"), m.MovementId)
+	p.field(p.text("state"), p.word(m.State))
+	p.field(p.text("exit"), m.ExitOffices...)
+	p.field(p.text("entry"), m.EntryOffices...)
+	p.field(p.text("expectedArrival"), p.time(m.ExpectedArrival))
+	p.field(p.text("arrived"), p.time(m.Arrived))
 	for _, id := range m.Identifiers {
-		p.field(id.Kind, id.Value)
+		p.field(p.word(id.Kind), id.Value)
 	}
-	p.field("messages", m.Messages...)
-	p.field("could also be", m.AmbiguousWith...)
+	p.field(p.text("messages"), m.Messages...)
+	p.field(p.text("couldAlsoBe"), m.AmbiguousWith...)
 	for _, c := range m.Comparisons {
-		p.heading("arrival %s, %s: %s; %d agreed, %d differ", c.ArrivalId, p.time(c.At), c.Result, c.Agreed, len(c.Discrepancies))
-		for _, d := range append(c.Discrepancies, c.Folded...) {
+		p.comparison(c)
+	}
+}
+
+func (p *page) comparison(c *exchangev1.Comparison) {
+	fmt.Fprintln(p.w)
+	p.field(p.text("arrival"), c.ArrivalId, p.time(c.At))
+	p.field(p.text("result"), p.word(c.Result))
+	p.field(p.text("agreed"), strconv.Itoa(int(c.Agreed)))
+	for _, n := range c.NotCompared {
+		p.field(p.text("notCompared"), n.Subject+": "+n.Reason)
+	}
+	for _, ds := range [][]*exchangev1.Discrepancy{c.Discrepancies, c.Outstanding, c.Folded} {
+		for _, d := range ds {
 			p.discrepancy(d)
 		}
 	}
 }
 
 func (p *page) discrepancy(d *exchangev1.Discrepancy) {
-	p.heading("%s %s: %s", d.Severity, d.Code, d.Message)
-	p.field("  of", d.Subject)
-	p.field("  place", d.Path)
-	p.field("  expected", d.Expected, prefixed("by ", d.ExpectedMethod))
-	p.field("  found", d.Found, prefixed("by ", d.FoundMethod))
-	p.field("  tolerance", d.Tolerance)
-	p.field("  difference", d.Difference)
+	severity, _ := gateway.TextOf("severity."+d.Severity, p.lang)
+	p.heading("%s %s: %s", severity.Text, d.Code, d.Message)
+	p.field("  "+p.text("subject"), d.Subject)
+	p.field("  "+p.text("place"), d.Path)
+	p.field("  "+p.text("expected"), d.Expected, p.word(d.ExpectedMethod))
+	p.field("  "+p.text("found"), d.Found, p.word(d.FoundMethod))
+	p.field("  "+p.text("tolerance"), d.Tolerance)
+	p.field("  "+p.text("difference"), d.Difference)
 }

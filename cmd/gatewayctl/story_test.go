@@ -47,11 +47,15 @@ func newFake() *fake {
 			{MessageId: "m-9", Kind: "Answer", Sender: "RU", DocumentId: "d-9", State: "accepted", Acknowledged: true, Commit: 8},
 		},
 		movements: []*exchangev1.Movement{{
-			MovementId: "mv-1", State: "compared", Batch: "B-77", ExitOffices: []string{"0603"}, EntryOffices: []string{"10719110"},
+			MovementId: "mv-1", State: "arrived", Batch: "B-77", ExitOffices: []string{"0603"}, EntryOffices: []string{"10719110"},
 			ExpectedArrival: instant("2026-03-02T02:30:00Z"), Arrived: instant("2026-03-02T02:41:00Z"), Messages: []string{"m-1"},
 			Identifiers: []*exchangev1.Identifier{{Kind: "batch", Value: "B-77"}, {Kind: "vehicle", Value: "А123ВС75"}},
 			Comparisons: []*exchangev1.Comparison{{
 				ArrivalId: "a-1", At: instant("2026-03-02T02:41:00Z"), Result: "differs", Agreed: 5,
+				NotCompared: []*exchangev1.NotCompared{{Subject: "seals", Reason: "announced, not stated at arrival"}},
+				Outstanding: []*exchangev1.Discrepancy{{
+					Code: "CMP_OUTSTANDING", Severity: "info", Subject: "wagon", Message: "Announced and still to come: 52000001.", Expected: "52000001",
+				}},
 				Discrepancies: []*exchangev1.Discrepancy{{
 					Code: "CMP_GROSS_MASS", Severity: "error", Subject: "waybill 77", Path: "consignments[0].grossMass", Message: "The gross mass differs.",
 					Expected: "20150", Found: "20700", ExpectedMethod: "DECLARED", FoundMethod: "WEIGHBRIDGE", Tolerance: "2 %", Difference: "20700 - 20150 = 550",

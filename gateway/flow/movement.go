@@ -181,7 +181,7 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 	if reading.Document != nil && reading.Kind != "ArrivalReport" {
 		faults = append(faults, fault(gateway.KindUnexpected, reading.Kind, "ArrivalReport"))
 	} else if reading.Document != nil {
-		faults = append(faults, notOwnOffice(reading, a.Party)...)
+		faults = append(faults, g.notOwnOffice(reading, a.Party)...)
 	}
 	var id gateway.MovementID
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {

@@ -153,7 +153,7 @@ func TestConvoyIsComparedAsOne(t *testing.T) {
 	for _, d := range m.Comparisons[0].Discrepancies {
 		switch d.Code {
 		case gateway.CmpGrossMass, gateway.CmpPackages, gateway.CmpVehicleExtra, gateway.CmpVehicleMissing, gateway.CmpWaybillMissing, gateway.CmpWaybillExtra:
-			t.Errorf("%s %s: announced %s, found %s", d.Code, d.Subject, d.Expected, d.Found)
+			t.Errorf("%s %s: announced %s, found %s", d.Code, d.Subject.In("en"), d.Expected, d.Found)
 		}
 	}
 	if m.Comparisons[0].Agreed < 6 {

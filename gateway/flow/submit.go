@@ -178,7 +178,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error
 		return j, nil
 	}
 	s.DocumentID, s.Batch = reading.Document.GetEnvelope().GetDocumentId(), leaf(reading.Document, "batch")
-	s.Faults = append(s.Faults, notOwnOffice(reading, a.Party)...)
+	s.Faults = append(s.Faults, g.notOwnOffice(reading, a.Party)...)
 	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
 	s.Faults = append(s.Faults, faults...)
 	if plan.Route != nil && len(a.Content) > capOf(plan.Route) {
@@ -491,10 +491,13 @@ func (g *Gateway) part(s store.Submission, a store.Arrival) Part {
 }
 
 // notOwnOffice refuses a document that is issued for another office than the caller's.
-func notOwnOffice(r *Reading, office string) gateway.Faults {
-	for _, path := range []string{"office.code", "exitOffice.code"} {
-		if code := leaf(r.Document, path); code != "" && code != office && r.Kind != "Answer" {
-			f := fault(gateway.NotOwnOffice, code, office)
+func (g *Gateway) notOwnOffice(r *Reading, office string) gateway.Faults {
+	own := gateway.Office{Administration: g.Own, Code: office}
+	for _, of := range []string{"office", "exitOffice"} {
+		path := of + ".code"
+		stated := gateway.Office{Administration: gateway.Administration(leaf(r.Document, of+".administration")), Code: leaf(r.Document, path)}
+		if stated.Code != "" && !stated.Same(own) && r.Kind != "Answer" {
+			f := fault(gateway.NotOwnOffice, stated.Code, office)
 			f.Path, f.Location = path, r.locate(path)
 			return gateway.Faults{f}
 		}

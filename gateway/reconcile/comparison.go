@@ -28,44 +28,46 @@ type Comparison struct {
 	Discrepancies []Discrepancy     `json:"discrepancies,omitempty"`
 	Outstanding   []Discrepancy     `json:"outstanding,omitempty"` // still to come, after a partial arrival
 	Folded        []Discrepancy     `json:"folded,omitempty"`      // written otherwise and the same, and by what folding
-	NotCompared   []string          `json:"notCompared,omitempty"` // what only one side states, and why
+	NotCompared   []NotCompared     `json:"notCompared,omitempty"`
 }
 
-// Discrepancy is one difference, with everything a person needs to judge it.
+// NotCompared is what could not be compared, and why.
+type NotCompared struct {
+	Subject gateway.Place  `json:"subject"`
+	Reason  gateway.Phrase `json:"reason"`
+}
+
+// Discrepancy is one difference, with everything a person needs to judge it. What is
+// said of it is data, so that each reader gets it in a language of his own.
 type Discrepancy struct {
 	Code           gateway.Code     `json:"code"`
 	Severity       gateway.Severity `json:"severity"`
-	Subject        string           `json:"subject"`
-	Expected       string           `json:"expected"`
-	Found          string           `json:"found"`
-	ExpectedMethod string           `json:"expectedMethod,omitempty"`
+	Subject        gateway.Place    `json:"subject"`
+	Expected       gateway.Phrase   `json:"expected,omitzero"`
+	Found          gateway.Phrase   `json:"found,omitzero"`
+	ExpectedMethod string           `json:"expectedMethod,omitempty"` // a name of customs.v1.WeightMethod
 	FoundMethod    string           `json:"foundMethod,omitempty"`
-	Tolerance      string           `json:"tolerance,omitempty"`
-	Difference     string           `json:"difference,omitempty"` // the subtraction, written out
+	Tolerance      gateway.Phrase   `json:"tolerance,omitzero"`
+	Difference     gateway.Phrase   `json:"difference,omitzero"` // the subtraction written out, or what explains it
 	Place                           // of what was announced, or of what was found if nothing was
-}
-
-// What a vehicle is announced as or found with.
-const (
-	emptyVehicle = "empty"
-	withGoods    = "with goods"
-)
-
-// fullness says it as a phrase.
-func fullness(of string) gateway.Phrase {
-	if of == emptyVehicle {
-		return gateway.Say(gateway.WordEmpty)
-	}
-	return gateway.Say(gateway.WordWithGoods)
 }
 
 // Fault returns the discrepancy as the catalogue words it.
 func (d Discrepancy) Fault() gateway.Fault {
-	f := gateway.Fault{Code: d.Code, Severity: d.Severity, Path: d.Path, Value: d.Found, Expected: gateway.Term(d.Expected)}
-	if d.Code == gateway.CmpEmpty {
-		f.Value, f.Found, f.Expected = "", fullness(d.Found), fullness(d.Expected)
+	f := gateway.Fault{Code: d.Code, Severity: d.Severity, Path: d.Path, Found: d.Found, Expected: d.Expected}
+	if d.Found.Wording == "" {
+		f.Value, f.Found = d.Found.String(), gateway.Phrase{}
 	}
 	return f
+}
+
+// field is a subject by its label: Message.field of the dictionary.
+func field(label string) gateway.Place { return gateway.Place{Label: label} }
+
+// thing is a subject by what it is called, and by its key where it has one; with a label
+// it is a field of it.
+func thing(word, key, label string) gateway.Place {
+	return gateway.Place{Steps: []gateway.PlaceStep{{Word: "place." + word, Key: key}}, Label: label}
 }
 
 // Compare compares one announcement with one arrival. The time is that of both
@@ -106,7 +108,7 @@ func compare(announced, arrivals, inspections []Record, partial bool, tol Tolera
 		}
 	}
 	if len(announced) == 0 {
-		c.differ(Discrepancy{Code: gateway.CmpUnannounced, Severity: gateway.Warning, Subject: "arrival", Found: string(last.Message)})
+		c.differ(Discrepancy{Code: gateway.CmpUnannounced, Severity: gateway.Warning, Subject: field("Document.arrivalReport"), Found: gateway.Term(string(last.Message))})
 		return c.out
 	}
 	c.times(announced, last)
@@ -116,12 +118,12 @@ func compare(announced, arrivals, inspections []Record, partial bool, tol Tolera
 	c.units()
 	c.seals()
 	c.waybills()
-	c.quantity("gross mass of the whole", grossMass, c.announced.GrossMass, c.found.GrossMass)
+	c.quantity(field("Totals.grossMass"), grossMass, c.announced.GrossMass, c.found.GrossMass)
 	if c.announced.GrossMass.Value != "" && c.found.GrossMass.Value == "" && c.found.VehicleMass.Value != "" {
-		c.out.NotCompared = append(c.out.NotCompared, "gross mass of the whole: found for the loaded vehicle only; no tare is guessed")
+		c.notCompared(field("Totals.grossMass"), gateway.WordLoadedVehicleOnly)
 	}
-	c.quantity("mass of the loaded vehicle", grossMass, c.announced.VehicleMass, c.found.VehicleMass)
-	c.quantity("packages of the whole", packageCount, c.announced.Packages, c.found.Packages)
+	c.quantity(field("Transport.grossMass"), grossMass, c.announced.VehicleMass, c.found.VehicleMass)
+	c.quantity(field("Totals.packages"), packageCount, c.announced.Packages, c.found.Packages)
 	return c.result()
 }
 
@@ -173,19 +175,23 @@ func (c *comparer) absent(d Discrepancy) {
 }
 
 // both reports whether both sides state something of a subject.
-func (c *comparer) both(subject string, announced, found bool) bool {
+func (c *comparer) both(subject gateway.Place, announced, found bool) bool {
 	switch {
 	case announced && !found:
-		c.out.NotCompared = append(c.out.NotCompared, subject+": announced, not stated at arrival")
+		c.notCompared(subject, gateway.WordNotStatedAtArrival)
 	case found && !announced:
-		c.out.NotCompared = append(c.out.NotCompared, subject+": stated at arrival, not announced")
+		c.notCompared(subject, gateway.WordNotAnnounced)
 	}
 	return announced && found
 }
 
+func (c *comparer) notCompared(subject gateway.Place, why gateway.Wording) {
+	c.out.NotCompared = append(c.out.NotCompared, NotCompared{subject, gateway.Say(why)})
+}
+
 // quantity compares two figures of one thing. Of a partial arrival only an excess is
 // a difference.
-func (c *comparer) quantity(subject, quantity string, announced, found Quantity) {
+func (c *comparer) quantity(subject gateway.Place, quantity string, announced, found Quantity) {
 	if !c.both(subject, announced.Value != "", found.Value != "") {
 		return
 	}
@@ -202,8 +208,9 @@ func (c *comparer) quantity(subject, quantity string, announced, found Quantity)
 	}
 	d := Discrepancy{
 		Code: code, Severity: gateway.Error, Subject: subject, Place: announced.Place,
-		Expected: announced.Value, ExpectedMethod: announced.Method, Found: found.Value, FoundMethod: found.Method,
-		Tolerance: tolerance.text, Difference: subtraction(f, a, diff, unit),
+		Expected: gateway.Term(announced.Value), ExpectedMethod: announced.Method,
+		Found: gateway.Term(found.Value), FoundMethod: found.Method,
+		Tolerance: tolerance.text, Difference: gateway.Term(subtraction(f, a, diff, unit)),
 	}
 	if diff.Sign() < 0 {
 		c.absent(d)
@@ -257,34 +264,34 @@ func (c *comparer) times(announced []Record, arrival Record) {
 	if arrival.At.IsZero() {
 		return
 	}
-	info := func(code gateway.Code, subject string, expected, found time.Time, by time.Duration) {
+	info := func(code gateway.Code, subject gateway.Place, expected, found time.Time, by time.Duration) {
 		c.differ(Discrepancy{
 			Code: code, Severity: gateway.Info, Subject: subject,
-			Expected: document.FormatInstant(expected), Found: document.FormatInstant(found),
-			Difference: strings.TrimSuffix(by.Round(time.Minute).String(), "0s"), Place: Place{Message: arrival.Message},
+			Expected: gateway.Term(document.FormatInstant(expected)), Found: gateway.Term(document.FormatInstant(found)),
+			Difference: gateway.Term(strings.TrimSuffix(by.Round(time.Minute).String(), "0s")), Place: Place{Message: arrival.Message},
 		})
 	}
 	var expected time.Time
-	first := announced[0].Received
+	first, kind := announced[0].Received, announced[0].Kind
 	for _, r := range announced {
 		if expected.IsZero() {
 			expected = r.Expected
 		}
 		if r.Received.Before(first) {
-			first = r.Received
+			first, kind = r.Received, r.Kind
 		}
 	}
 	if by := first.Sub(arrival.At); by > 0 {
-		info(gateway.CmpNoticeLate, "announcement", arrival.At, first, by)
+		info(gateway.CmpNoticeLate, field("Document."+strings.ToLower(kind[:1])+kind[1:]), arrival.At, first, by)
 	}
 	if expected.IsZero() || c.tol.timeSource == "" {
 		return
 	}
 	switch by := arrival.At.Sub(expected); {
 	case by < -c.tol.early:
-		info(gateway.CmpEarly, "time of arrival", expected, arrival.At, by)
+		info(gateway.CmpEarly, field("ArrivalReport.at"), expected, arrival.At, by)
 	case by > c.tol.late:
-		info(gateway.CmpLate, "time of arrival", expected, arrival.At, by)
+		info(gateway.CmpLate, field("ArrivalReport.at"), expected, arrival.At, by)
 	default:
 		c.out.Agreed++
 	}

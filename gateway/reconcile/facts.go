@@ -16,20 +16,20 @@ import (
 // Facts is what one document, or several together, say of a movement. A list that is
 // given is taken as complete; a list that is absent says nothing.
 type Facts struct {
-	Batch       string        `json:"batch,omitempty"`
-	Carnet      string        `json:"carnet,omitempty"`
-	Entry       OfficeFact    `json:"entry,omitzero"`       // where it is to enter
-	Destination OfficeFact    `json:"destination,omitzero"` // where its transit is to end
-	Office      OfficeFact    `json:"office,omitzero"`      // where it was seen
-	Route       []RouteOffice `json:"route,omitempty"`      // every office that has to do with it
-	Empty       bool          `json:"empty,omitempty"`      // said to carry no goods
-	Partial     bool          `json:"partial,omitempty"`
-	GrossMass   Quantity      `json:"grossMass,omitzero"`   // of the goods
-	VehicleMass Quantity      `json:"vehicleMass,omitzero"` // of the vehicle with its load
-	Packages    Quantity      `json:"packages,omitzero"`
-	Vehicles    []VehicleFact `json:"vehicles,omitempty"`
-	Units       []UnitFact    `json:"units,omitempty"`
-	Waybills    []WaybillFact `json:"waybills,omitempty"`
+	Batch        string        `json:"batch,omitempty"`
+	Carnet       string        `json:"carnet,omitempty"`
+	Entry        OfficeFact    `json:"entry,omitzero"`         // where it is to enter
+	Destinations []OfficeFact  `json:"destinations,omitempty"` // where its transits are to end, each office once
+	Office       OfficeFact    `json:"office,omitzero"`        // where it was seen
+	Route        []RouteOffice `json:"route,omitempty"`        // every office that has to do with it, each part in it once
+	Empty        bool          `json:"empty,omitempty"`        // said to carry no goods
+	Partial      bool          `json:"partial,omitempty"`
+	GrossMass    Quantity      `json:"grossMass,omitzero"`   // of the goods
+	VehicleMass  Quantity      `json:"vehicleMass,omitzero"` // of the vehicle with its load
+	Packages     Quantity      `json:"packages,omitzero"`
+	Vehicles     []VehicleFact `json:"vehicles,omitempty"`
+	Units        []UnitFact    `json:"units,omitempty"`
+	Waybills     []WaybillFact `json:"waybills,omitempty"`
 }
 
 // Place is where a fact stands: a message and an instance path in its document.
@@ -53,11 +53,22 @@ type OfficeFact struct {
 	Place
 }
 
+func (o OfficeFact) key() string { return o.Administration + " " + Fold("", o.Code) }
+
+func (o OfficeFact) office() gateway.Office {
+	return gateway.Office{Administration: gateway.Administration(o.Administration), Code: o.Code}
+}
+
 // RouteOffice is an office on a movement's route, and its part in it.
 type RouteOffice struct {
 	Role           string `json:"role"`
 	Administration string `json:"administration,omitempty"`
 	Code           string `json:"code"`
+}
+
+// Office is the office itself.
+func (o RouteOffice) Office() gateway.Office {
+	return gateway.Office{Administration: gateway.Administration(o.Administration), Code: o.Code}
 }
 
 // The parts that offices have in a movement.
@@ -139,7 +150,7 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 	}
 	f.Route = route(body)
 	if b, ok := body.(interface{ GetTransit() *customsv1.Transit }); ok {
-		f.Destination = office(b.GetTransit().GetDestination(), at("transit.destination.code"))
+		f.destination(b.GetTransit(), at("transit.destination.code"))
 		f.Carnet = b.GetTransit().GetTir().GetCarnet()
 	}
 	if b, ok := body.(interface{ GetTir() *customsv1.Tir }); ok {
@@ -179,6 +190,7 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 	goods := make([]WaybillFact, len(consignments))
 	for i, c := range consignments {
 		goods[i] = waybill(c, message, fmt.Sprintf("consignments[%d]", i))
+		f.destination(c.GetTransit(), at("consignments[%d].transit.destination.code", i))
 		for j, id := range c.GetLoadUnits() {
 			f.Units = append(f.Units, UnitFact{ID: id, Place: at("consignments[%d].loadUnits[%d]", i, j)})
 		}
@@ -209,10 +221,22 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 	}
 	f.Vehicles = joinVehicles(f.Vehicles)
 	f.Units = joinUnits(f.Units)
+	f.Destinations = joinOffices(f.Destinations)
+	for _, o := range f.Destinations {
+		f.Route = append(f.Route, RouteOffice{DestinationOffice, o.Administration, o.Code})
+	}
 	return f
 }
 
-// route lists the offices that a document names.
+// destination adds where a transit is to end.
+func (f *Facts) destination(t *customsv1.Transit, at Place) {
+	if o := t.GetDestination(); o.GetCode() != "" {
+		f.Destinations = append(f.Destinations, office(o, at))
+	}
+}
+
+// route lists the offices that a document names for the whole of its goods but for those
+// where transits end.
 func route(body any) (offices []RouteOffice) {
 	add := func(role string, o *customsv1.Office) {
 		if o.GetCode() != "" {
@@ -233,9 +257,6 @@ func route(body any) (offices []RouteOffice) {
 	}
 	if b, ok := body.(interface{ GetDepartureOffice() *customsv1.Office }); ok {
 		add(DepartureOffice, b.GetDepartureOffice())
-	}
-	if b, ok := body.(interface{ GetTransit() *customsv1.Transit }); ok {
-		add(DestinationOffice, b.GetTransit().GetDestination())
 	}
 	return offices
 }

@@ -240,7 +240,7 @@ func (m Movement) FoundAs(text string) (out []Discrepancy) {
 		}
 		say := func(found string, codes ...gateway.Code) {
 			for _, code := range codes {
-				out = append(out, fold(code, id.Kind, id.Value, found, Place{}))
+				out = append(out, fold(code, thing(id.Kind, "", ""), id.Value, found, Place{}))
 			}
 		}
 		if id.Kind == Seal {
@@ -267,6 +267,10 @@ func (m Movement) FoundAs(text string) (out []Discrepancy) {
 		}
 	}
 	return out
+}
+
+func isDigits(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
 // sealNumber is a seal's number as it is compared, without the kind of seal that some

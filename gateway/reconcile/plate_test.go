@@ -70,7 +70,7 @@ func TestFoldings(t *testing.T) {
 			fmt.Fprintf(&out, "  same   %s = %s %s\n", d.Expected, d.Found, d.Code)
 		}
 		for _, d := range c.Discrepancies {
-			fmt.Fprintf(&out, "  differ %s - %s %s\n", d.Expected, gateway.Clip(d.Found), d.Code)
+			fmt.Fprintf(&out, "  differ %s - %s %s\n", d.Expected, gateway.Clip(d.Found.String()), d.Code)
 		}
 	}
 	m := attach(t, Movement{ID: "m"}, tol, message{"m1", notice(t, vehicles("蒙E12345", "蒙F1234挂")+","+seals("CN17001"))})
@@ -156,13 +156,13 @@ func TestFoldingJoinsNoTwoVehicles(t *testing.T) {
 		}
 		as, of := map[string]string{}, map[string]string{}
 		for _, d := range c.Folded {
-			if was, ok := as[d.Expected]; ok && was != d.Found {
-				rt.Errorf("%s is %s and %s", d.Expected, was, d.Found)
+			if was, ok := as[d.Expected.String()]; ok && was != d.Found.String() {
+				rt.Errorf("%s is %s and %s", d.Expected.String(), was, d.Found.String())
 			}
-			if was, ok := of[d.Found]; ok && was != d.Expected {
-				rt.Errorf("%s is %s and %s", d.Found, was, d.Expected)
+			if was, ok := of[d.Found.String()]; ok && was != d.Expected.String() {
+				rt.Errorf("%s is %s and %s", d.Found.String(), was, d.Expected.String())
 			}
-			as[d.Expected], of[d.Found] = d.Found, d.Expected
+			as[d.Expected.String()], of[d.Found.String()] = d.Found.String(), d.Expected.String()
 		}
 	})
 }

@@ -158,9 +158,11 @@ func (m *Movement) lists() []*[]Record {
 
 // Route returns every office that has to do with m, each part in it once.
 func (m Movement) Route() (offices []RouteOffice) {
+	seen := make(map[RouteOffice]bool)
 	for _, r := range m.records() {
 		for _, o := range r.Facts.Route {
-			if !slices.Contains(offices, o) {
+			if !seen[o] {
+				seen[o] = true
 				offices = append(offices, o)
 			}
 		}

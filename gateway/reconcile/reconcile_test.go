@@ -129,6 +129,10 @@ func TestCompare(t *testing.T) {
 		{"seen where the transit ends", `"entryOffice":{"code":"39899001"},"transit":{"destination":{"code":"39850502"}}`, `"office":{"administration":"KZ","code":"50502"}`, Agrees, nil},
 		{"seen where nothing of the transit is", `"entryOffice":{"code":"39899001"},"transit":{"destination":{"code":"39850502"}}`, `"office":{"administration":"KZ","code":"50503"}`, Differs, []string{"CMP_OFFICE"}},
 		{"only the end of the transit is announced", `"transit":{"destination":{"code":"39850502"}}`, `"office":{"administration":"KZ","code":"39850503"}`, Differs, []string{"CMP_OFFICE"}},
+		{"rail: seen where one of its consignments goes", `"entryOffice":{"code":"39899001"},"consignments":[{"transit":{"destination":{"code":"39850502"}}},{"transit":{"destination":{"code":"39850503"}}}]`, `"office":{"administration":"KZ","code":"50503"}`, Agrees, nil},
+		{"rail: seen where none of its consignments goes", `"consignments":[{"transit":{"destination":{"code":"39850502"}}},{"transit":{"destination":{"code":"39850503"}}}]`, `"office":{"administration":"KZ","code":"50504"}`, Differs, []string{"CMP_OFFICE"}},
+		{"rail: its consignments go to another administration", `"consignments":[{"transit":{"destination":{"administration":"MN","code":"001"}}}]`, `"office":{"administration":"KZ","code":"50504"}`, NothingToCompare, nil},
+		{"five digits are no end of a Russian office's eight", `"entryOffice":{"code":"10719110"}`, `"office":{"administration":"RU","code":"19110"}`, Differs, []string{"CMP_OFFICE"}},
 		{"a day late is in time", `"expectedArrival":"2026-03-02T12:00:00Z"`, `"at":"2026-03-03T20:00:00+08:00"`, Agrees, nil},
 		{"a day and a second is late, which is information", `"expectedArrival":"2026-03-01T12:00:00Z"`, `"at":"2026-03-02T20:00:01+08:00"`, NothingToCompare, []string{"CMP_LATE"}},
 		{"early", `"expectedArrival":"2026-03-02T18:00:00Z"`, `"at":"2026-03-02T13:00:00Z"`, NothingToCompare, []string{"CMP_EARLY"}},
@@ -161,10 +165,10 @@ func TestDiscrepancyShowsItsSum(t *testing.T) {
 		notice(t, `"totals":{"grossMass":{"kilograms":"18250.5","method":"DECLARED"}}`),
 		arrival(t, `"totals":{"grossMass":{"kilograms":"18633.76","method":"WEIGHBRIDGE"}}`), tolerances(t), noon)
 	want := []Discrepancy{{
-		Code: gateway.CmpGrossMass, Severity: gateway.Error, Subject: "gross mass of the whole",
-		Expected: "18250.5", Found: "18633.76", ExpectedMethod: "DECLARED", FoundMethod: "WEIGHBRIDGE",
-		Tolerance:  "2.0 %, at least 50 kg (gross-mass.v1:T001)",
-		Difference: "18633.76 - 18250.5 = 383.26 kg (2.10 %)",
+		Code: gateway.CmpGrossMass, Severity: gateway.Error, Subject: field("Totals.grossMass"),
+		Expected: gateway.Term("18250.5"), Found: gateway.Term("18633.76"), ExpectedMethod: "DECLARED", FoundMethod: "WEIGHBRIDGE",
+		Tolerance:  gateway.Say(gateway.WordTolerance, "2.0", "50 kg", "gross-mass.v1:T001"),
+		Difference: gateway.Term("18633.76 - 18250.5 = 383.26 kg (2.10 %)"),
 		Place:      Place{"announced", "totals.grossMass.kilograms"},
 	}}
 	if diff := cmp.Diff(want, c.Discrepancies); diff != "" {
@@ -520,13 +524,13 @@ func TestPartialArrivalLeavesTheRestOutstanding(t *testing.T) {
 	type line struct{ subject, expected, found, difference string }
 	var got []line
 	for _, d := range c.Outstanding {
-		got = append(got, line{d.Subject, d.Expected, d.Found, d.Difference})
+		got = append(got, line{d.Subject.In("en"), d.Expected.String(), d.Found.String(), d.Difference.String()})
 	}
-	want := []line{{"load unit", "CSQU3054383", "", ""}, {"seal", "S1", "", ""}, {"packages of the whole", "100", "60", "60 - 100 = -40 (-40.00 %)"}}
+	want := []line{{"load unit", "CSQU3054383", "", ""}, {"seal", "S1", "", ""}, {"total packages", "100", "60", "60 - 100 = -40 (-40.00 %)"}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(line{})); diff != "" {
 		t.Errorf("outstanding (-want +got):\n%s", diff)
 	}
-	if len(c.Discrepancies) != 1 || c.Discrepancies[0].Expected != "S3" {
+	if len(c.Discrepancies) != 1 || c.Discrepancies[0].Expected.String() != "S3" {
 		t.Errorf("a seal of a unit that has come is missing: %+v", c.Discrepancies)
 	}
 }

@@ -25,18 +25,33 @@ func (s SealFact) condition() condition {
 	return intact
 }
 
+// said is what a seal's last event left of it, in words; a seal without one says nothing.
+func said(state string) gateway.Phrase {
+	switch state {
+	case "BROKEN":
+		return gateway.Say(gateway.WordSealBroken)
+	case "REMOVED":
+		return gateway.Say(gateway.WordSealRemoved)
+	case "REPLACED":
+		return gateway.Say(gateway.WordSealReplaced)
+	case "LOST":
+		return gateway.Say(gateway.WordSealLost)
+	}
+	return gateway.Phrase{}
+}
+
 // seals compares seals over the whole movement, so that one found on another load
 // unit is told from one that is missing. A change that an act records is explained;
 // a broken seal never is.
 func (c *comparer) seals() {
 	a, f := c.announced.seals, c.found.seals
-	if !c.both("seals", len(a) > 0, len(f) > 0) {
+	if !c.both(field("LoadUnit.seals"), len(a) > 0, len(f) > 0) {
 		return
 	}
 	matched, missing, extra := pairs(a, f)
 	for _, p := range matched {
 		if p[0].ID != p[1].ID {
-			c.folded("seal", p[0].ID, p[1].ID, p[0].Place, []gateway.Code{gateway.CmpWrittenOtherwise})
+			c.folded(thing("seal", "", ""), p[0].ID, p[1].ID, p[0].Place, []gateway.Code{gateway.CmpWrittenOtherwise})
 		}
 		c.seal(p[0], p[1])
 	}
@@ -54,7 +69,7 @@ func (c *comparer) seals() {
 }
 
 func (c *comparer) seal(a, f SealFact) {
-	d := Discrepancy{Severity: gateway.Error, Subject: "seal", Expected: a.ID, Found: f.ID, Place: a.Place}
+	d := Discrepancy{Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(a.ID), Found: gateway.Term(f.ID), Place: a.Place}
 	unit, other := Fold(LoadUnit, a.Unit), Fold(LoadUnit, f.Unit)
 	switch {
 	case a.condition() == gone && f.condition() != gone:
@@ -62,10 +77,10 @@ func (c *comparer) seal(a, f SealFact) {
 	case a.condition() == intact && f.condition() == gone:
 		c.sealMissing(a, f.State)
 	case a.condition() == intact && f.condition() == broken:
-		d.Code, d.Found = gateway.CmpSealBroken, f.State
+		d.Code, d.Found = gateway.CmpSealBroken, said(f.State)
 		c.differ(d)
 	case unit != "" && other != "" && unit != other && a.condition() != gone:
-		d.Code, d.Subject, d.Expected, d.Found = gateway.CmpSealMoved, "seal "+a.ID, a.Unit, f.Unit
+		d.Code, d.Subject, d.Expected, d.Found = gateway.CmpSealMoved, thing("seal", a.ID, ""), gateway.Term(a.Unit), gateway.Term(f.Unit)
 		c.differ(d)
 	default:
 		c.out.Agreed++
@@ -96,7 +111,7 @@ func (c *comparer) sealsByNumber(missing, extra []SealFact) (_, _ []SealFact) {
 			return false
 		}
 		paired[i] = true
-		c.folded("seal", s.ID, extra[i].ID, s.Place, []gateway.Code{gateway.CmpSealKind})
+		c.folded(thing("seal", "", ""), s.ID, extra[i].ID, s.Place, []gateway.Code{gateway.CmpSealKind})
 		c.seal(s, extra[i])
 		return true
 	})
@@ -112,9 +127,9 @@ func (c *comparer) sealsByNumber(missing, extra []SealFact) (_, _ []SealFact) {
 // sealMissing judges a seal that was announced intact and is not there. Of a load
 // unit that may still come it is outstanding.
 func (c *comparer) sealMissing(s SealFact, state string) {
-	d := Discrepancy{Code: gateway.CmpSealMissing, Severity: gateway.Error, Subject: "seal", Expected: s.ID, Found: state, Place: s.Place}
+	d := Discrepancy{Code: gateway.CmpSealMissing, Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(s.ID), Found: said(state), Place: s.Place}
 	if act := c.acts[s.key()]; act != "" && state != "LOST" {
-		d.Code, d.Severity, d.Found = gateway.CmpSealReplaced, gateway.Info, "act "+act
+		d.Code, d.Severity, d.Found = gateway.CmpSealReplaced, gateway.Info, gateway.Say(gateway.WordAct, act)
 		c.differ(d)
 		return
 	}
@@ -126,9 +141,9 @@ func (c *comparer) sealMissing(s SealFact, state string) {
 }
 
 func (c *comparer) sealExtra(s SealFact) {
-	d := Discrepancy{Code: gateway.CmpSealExtra, Severity: gateway.Error, Subject: "seal", Found: s.ID, Place: s.Place}
+	d := Discrepancy{Code: gateway.CmpSealExtra, Severity: gateway.Error, Subject: thing("seal", "", ""), Found: gateway.Term(s.ID), Place: s.Place}
 	if act := c.acts[s.key()]; act != "" {
-		d.Code, d.Severity, d.Difference = gateway.CmpSealReplaced, gateway.Info, "act "+act
+		d.Code, d.Severity, d.Difference = gateway.CmpSealReplaced, gateway.Info, gateway.Say(gateway.WordAct, act)
 	}
 	c.differ(d)
 }
@@ -137,23 +152,23 @@ func (c *comparer) sealExtra(s SealFact) {
 // counted.
 func (c *comparer) waybills() {
 	a, f := c.announced.Waybills, c.found.Waybills
-	if !c.both("transport documents", len(a) > 0, len(f) > 0) {
+	if !c.both(field("ArrivalReport.transportDocuments"), len(a) > 0, len(f) > 0) {
 		return
 	}
 	matched, missing, extra := pairs(a, f)
 	for _, p := range matched {
 		c.out.Agreed++
 		if tally := p[1].GrossMass; tally.Value != "" {
-			c.quantity("gross mass under "+p[0].ID, grossMass, p[0].GrossMass, tally)
+			c.quantity(thing("waybill", p[0].ID, "Totals.grossMass"), grossMass, p[0].GrossMass, tally)
 		}
 		if tally := p[1].Packages; tally.Value != "" {
-			c.quantity("packages under "+p[0].ID, packageCount, p[0].Packages, tally)
+			c.quantity(thing("waybill", p[0].ID, "Totals.packages"), packageCount, p[0].Packages, tally)
 		}
 	}
 	for _, w := range missing {
-		c.absent(Discrepancy{Code: gateway.CmpWaybillMissing, Severity: gateway.Error, Subject: "transport document", Expected: w.ID, Place: w.Place})
+		c.absent(Discrepancy{Code: gateway.CmpWaybillMissing, Severity: gateway.Error, Subject: thing("waybill", "", ""), Expected: gateway.Term(w.ID), Place: w.Place})
 	}
 	for _, w := range extra {
-		c.differ(Discrepancy{Code: gateway.CmpWaybillExtra, Severity: gateway.Error, Subject: "transport document", Found: w.ID, Place: w.Place})
+		c.differ(Discrepancy{Code: gateway.CmpWaybillExtra, Severity: gateway.Error, Subject: thing("waybill", "", ""), Found: gateway.Term(w.ID), Place: w.Place})
 	}
 }

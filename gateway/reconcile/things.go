@@ -9,52 +9,53 @@ import (
 )
 
 // office compares where the goods were to enter with where they were seen: what enters
-// in transit may be seen where the transit is to end. Codes of two administrations are
-// not comparable; where one side names none, the codes alone are compared.
+// in transit may be seen where one of its transits is to end. Codes of two administrations
+// are not comparable; where one side names none, the codes alone are compared.
 func (c *comparer) office(found OfficeFact) {
-	subject, a, end := "entry office", c.announced.Entry, c.announced.Destination
-	if a.Code == "" {
-		subject, a = "office of destination", end
+	subject, expected := field("PreArrivalNotice.entryOffice"), []OfficeFact{c.announced.Entry}
+	if c.announced.Entry.Code == "" {
+		subject, expected = field("Transit.destination"), c.announced.Destinations
 	}
-	if !c.both(subject, a.Code != "", found.Code != "") {
+	if !c.both(subject, len(expected) > 0, found.Code != "") {
 		return
 	}
-	switch {
-	case a.is(found), end.is(found):
+	seen := func(o OfficeFact) bool { return o.office().Same(found.office()) }
+	if slices.ContainsFunc(expected, seen) || slices.ContainsFunc(c.announced.Destinations, seen) {
 		c.out.Agreed++
-	case a.Administration != "" && found.Administration != "" && a.Administration != found.Administration:
-		c.out.NotCompared = append(c.out.NotCompared, subject+": codes of two administrations")
-	default:
-		c.differ(Discrepancy{Code: gateway.CmpOffice, Severity: gateway.Warning, Subject: subject, Expected: a.Code, Found: found.Code, Place: a.Place})
+		return
 	}
+	expected = slices.DeleteFunc(slices.Clone(expected), func(o OfficeFact) bool {
+		return o.Administration != "" && found.Administration != "" && o.Administration != found.Administration
+	})
+	if len(expected) == 0 {
+		c.notCompared(subject, gateway.WordTwoAdministrations)
+		return
+	}
+	var codes gateway.Phrase
+	for _, o := range expected[:min(len(expected), maxOffices)] {
+		codes.Terms = append(codes.Terms, o.Code)
+	}
+	if len(expected) > maxOffices {
+		codes.Terms = append(codes.Terms, "…")
+	}
+	c.differ(Discrepancy{
+		Code: gateway.CmpOffice, Severity: gateway.Warning, Subject: subject,
+		Expected: codes, Found: gateway.Term(found.Code), Place: expected[0].Place,
+	})
 }
 
-// is reports whether two facts name one office. In the EAEU an office has five digits at
-// home and eight, with the three of its country before them, in the Union.
-func (o OfficeFact) is(other OfficeFact) bool {
-	if o.Code == "" || other.Code == "" || o.Administration != "" && other.Administration != "" && o.Administration != other.Administration {
-		return false
-	}
-	a, b := Fold("", o.Code), Fold("", other.Code)
-	if len(a) < len(b) {
-		a, b = b, a
-	}
-	const home, union = 5, 8
-	return a == b || len(b) == home && len(a) == union && isDigits(a) && isDigits(b) && a[union-home:] == b
-}
-
-func isDigits(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
-}
+// maxOffices is how many offices a discrepancy names; a train's goods may go to more.
+const maxOffices = 9
 
 func (c *comparer) empty() {
 	a, f := c.announced, c.found
-	d := Discrepancy{Code: gateway.CmpEmpty, Severity: gateway.Error, Subject: "goods on the vehicle"}
+	d := Discrepancy{Code: gateway.CmpEmpty, Severity: gateway.Error, Subject: field("Transport.empty")}
+	empty, withGoods := gateway.Say(gateway.WordEmpty), gateway.Say(gateway.WordWithGoods)
 	switch {
 	case a.Empty && !a.hasGoods() && f.hasGoods():
-		d.Expected, d.Found = emptyVehicle, withGoods
+		d.Expected, d.Found = empty, withGoods
 	case a.hasGoods() && f.Empty && !f.hasGoods():
-		d.Expected, d.Found = withGoods, emptyVehicle
+		d.Expected, d.Found = withGoods, empty
 	default:
 		return
 	}
@@ -66,7 +67,7 @@ func (c *comparer) empty() {
 // its taking over is recorded with a reason.
 func (c *comparer) vehicles() {
 	a, f := c.announced.Vehicles, c.found.Vehicles
-	if !c.both("vehicles", len(a) > 0, len(f) > 0) {
+	if !c.both(field("Transport.vehicles"), len(a) > 0, len(f) > 0) {
 		return
 	}
 	matched, missing, extra := pairs(a, f)
@@ -85,10 +86,10 @@ func (c *comparer) vehicles() {
 		if !c.partial && oneOfRole(missing, v.Role) && oneOfRole(extra, v.Role) {
 			other = slices.IndexFunc(extra, func(e VehicleFact) bool { return e.Role == v.Role })
 		}
-		d := Discrepancy{Severity: gateway.Warning, Subject: subjectOf(v), Expected: v.Registration, Place: v.Place}
+		d := Discrepancy{Severity: gateway.Warning, Subject: subjectOf(v), Expected: gateway.Term(v.Registration), Place: v.Place}
 		switch {
 		case other >= 0:
-			d.Found = extra[other].Registration
+			d.Found = gateway.Term(extra[other].Registration)
 			d.Code, d.Severity = c.changed(extra[other])
 			c.differ(d)
 			extra = slices.Delete(extra, other, other+1)
@@ -100,7 +101,7 @@ func (c *comparer) vehicles() {
 		}
 	}
 	for _, v := range extra {
-		d := Discrepancy{Code: gateway.CmpVehicleExtra, Severity: gateway.Warning, Subject: subjectOf(v), Found: v.Registration, Place: v.Place}
+		d := Discrepancy{Code: gateway.CmpVehicleExtra, Severity: gateway.Warning, Subject: subjectOf(v), Found: gateway.Term(v.Registration), Place: v.Place}
 		if c.carriers[v.key()] {
 			d.Code, d.Severity = gateway.CmpVehicleChanged, gateway.Info
 		}
@@ -121,14 +122,14 @@ func (c *comparer) sameVehicle(a, f VehicleFact, folds []gateway.Code) {
 }
 
 // folded says by what foldings two values are the same.
-func (c *comparer) folded(subject, announced, found string, at Place, folds []gateway.Code) {
+func (c *comparer) folded(subject gateway.Place, announced, found string, at Place, folds []gateway.Code) {
 	for _, code := range folds {
 		c.out.Folded = append(c.out.Folded, fold(code, subject, announced, found, at))
 	}
 }
 
-func fold(code gateway.Code, subject, announced, found string, at Place) Discrepancy {
-	return Discrepancy{Code: code, Severity: gateway.Info, Subject: subject, Expected: announced, Found: found, Place: at}
+func fold(code gateway.Code, subject gateway.Place, announced, found string, at Place) Discrepancy {
+	return Discrepancy{Code: code, Severity: gateway.Info, Subject: subject, Expected: gateway.Term(announced), Found: gateway.Term(found), Place: at}
 }
 
 // partOfPlate takes out of what is missing and what came instead the vehicles whose
@@ -184,8 +185,8 @@ func (c *comparer) changed(v VehicleFact) (gateway.Code, gateway.Severity) {
 	return gateway.CmpPlate, gateway.Warning
 }
 
-func subjectOf(v VehicleFact) string {
-	return strings.ToLower(cmp.Or(v.Role, "vehicle"))
+func subjectOf(v VehicleFact) gateway.Place {
+	return thing(strings.ToLower(cmp.Or(v.Role, "vehicle")), "", "")
 }
 
 func oneOfRole(vs []VehicleFact, role string) bool {
@@ -203,7 +204,7 @@ func (c *comparer) units() {
 		return slices.DeleteFunc(slices.Clone(us), func(u UnitFact) bool { return u.key() == "" })
 	}
 	a, f := named(c.announced.Units), named(c.found.Units)
-	if !c.both("load units", len(a) > 0, len(f) > 0) {
+	if !c.both(field("Manifest.loadUnits"), len(a) > 0, len(f) > 0) {
 		return
 	}
 	matched, missing, extra := pairs(a, f)
@@ -216,26 +217,26 @@ func (c *comparer) units() {
 			c.out.Agreed++
 			continue
 		}
-		c.absent(Discrepancy{Code: gateway.CmpUnitMissing, Severity: gateway.Error, Subject: "load unit", Expected: u.ID, Place: u.Place})
+		c.absent(Discrepancy{Code: gateway.CmpUnitMissing, Severity: gateway.Error, Subject: thing("loadUnit", "", ""), Expected: gateway.Term(u.ID), Place: u.Place})
 	}
 	for _, u := range extra {
 		if !announcedVehicles[u.key()] {
-			c.differ(Discrepancy{Code: gateway.CmpUnitExtra, Severity: gateway.Error, Subject: "load unit", Found: u.ID, Place: u.Place})
+			c.differ(Discrepancy{Code: gateway.CmpUnitExtra, Severity: gateway.Error, Subject: thing("loadUnit", "", ""), Found: gateway.Term(u.ID), Place: u.Place})
 		}
 	}
 }
 
 func (c *comparer) unit(a, f UnitFact) {
 	same := true
-	check := func(code gateway.Code, subject, expected, found string, differ bool) {
+	check := func(code gateway.Code, label, expected, found string, differ bool) {
 		if expected != "" && found != "" && differ {
 			same = false
-			c.differ(Discrepancy{Code: code, Severity: gateway.Warning, Subject: subject + a.ID, Expected: expected, Found: found, Place: a.Place})
+			c.differ(Discrepancy{Code: code, Severity: gateway.Warning, Subject: thing("loadUnit", a.ID, label), Expected: gateway.Term(expected), Found: gateway.Term(found), Place: a.Place})
 		}
 	}
-	check(gateway.CmpUnitType, "size and type of ", a.SizeType, f.SizeType, a.SizeType != f.SizeType)
+	check(gateway.CmpUnitType, "LoadUnit.sizeType", a.SizeType, f.SizeType, a.SizeType != f.SizeType)
 	const empty = "4" // UN/EDIFACT 8169
-	check(gateway.CmpUnitFullness, "fullness of ", a.Fullness, f.Fullness, (a.Fullness == empty) != (f.Fullness == empty))
+	check(gateway.CmpUnitFullness, "LoadUnit.fullness", a.Fullness, f.Fullness, (a.Fullness == empty) != (f.Fullness == empty))
 	if same {
 		c.out.Agreed++
 	}

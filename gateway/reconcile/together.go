@@ -44,9 +44,7 @@ func together(rs []Record) whole {
 			if w.Entry.Code == "" {
 				w.Entry = r.Facts.Entry
 			}
-			if w.Destination.Code == "" {
-				w.Destination = r.Facts.Destination
-			}
+			all.Destinations = append(all.Destinations, r.Facts.Destinations...)
 		}
 		sum := func(to *Quantity, of func(Record) Quantity) {
 			if to.Value == "" {
@@ -56,6 +54,9 @@ func together(rs []Record) whole {
 		sum(&w.GrossMass, func(r Record) Quantity { return r.Facts.GrossMass })
 		sum(&w.VehicleMass, func(r Record) Quantity { return r.Facts.VehicleMass })
 		sum(&w.Packages, func(r Record) Quantity { return r.Facts.Packages })
+		if w.Destinations == nil {
+			w.Destinations = joinOffices(all.Destinations)
+		}
 		if w.Vehicles == nil {
 			w.Vehicles = joinVehicles(all.Vehicles)
 		}
@@ -111,6 +112,10 @@ func join[T interface{ key() string }](list []T, merge func(into *T, from T)) []
 		out = append(out, e)
 	}
 	return out
+}
+
+func joinOffices(list []OfficeFact) []OfficeFact {
+	return join(list, func(*OfficeFact, OfficeFact) {})
 }
 
 func joinVehicles(list []VehicleFact) []VehicleFact {

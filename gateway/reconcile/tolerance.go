@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 )
@@ -31,7 +32,7 @@ type pair struct{ quantity, a, b string }
 
 type tolerance struct {
 	percent, least document.Number
-	text           string // as a comparison shows it, with its row
+	text           gateway.Phrase // as a comparison shows it, with its row
 }
 
 func pairOf(quantity, a, b string) pair { return pair{quantity, min(a, b), max(a, b)} }
@@ -43,7 +44,7 @@ func (t Tolerances) find(quantity, a, b string) tolerance {
 			return row
 		}
 	}
-	return tolerance{text: "none"}
+	return tolerance{text: gateway.Say(gateway.WordNoTolerance)}
 }
 
 // limit is the greatest difference from n that is tolerated: the percentage or the
@@ -169,7 +170,7 @@ func (l *toleranceLoader) file(name string, lines document.Lines, f toleranceFil
 			fail(at, "row %s: a row for %s and %s stands above", r.ID, r.Announced, r.Found)
 		}
 		ids[r.ID] = true
-		text := fmt.Sprintf("%s %%, at least %s (%s:%s)", r.Percent, strings.TrimSpace(r.Least+" "+f.Unit), id, r.ID)
+		text := gateway.Say(gateway.WordTolerance, r.Percent, strings.TrimSpace(r.Least+" "+f.Unit), id+":"+r.ID)
 		l.out.rows[key] = tolerance{percent, least, text}
 	}
 	if _, ok := l.out.rows[pair{quantity: f.Tolerances}]; !ok {

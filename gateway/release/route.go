@@ -151,17 +151,22 @@ const (
 )
 
 func (rt *Route) serves(office string) bool {
-	return slices.ContainsFunc(rt.Offices, func(o Office) bool { return o.Code == office })
+	return slices.ContainsFunc(rt.Offices, func(o Office) bool { return rt.is(o, office) })
 }
 
 func (rt *Route) takes(kind, table string) bool {
 	return slices.Contains(rt.takesAny, kind) && (table == "" || slices.Contains(rt.Sources, table))
 }
 
+// is reports whether one of the route's own offices is meant by a code.
+func (rt *Route) is(o Office, code string) bool {
+	return gateway.Office{Administration: rt.From, Code: o.Code}.Same(gateway.Office{Administration: rt.From, Code: code})
+}
+
 // Zone returns the time zone of an own office; UTC for an office it does not serve.
 func (rt *Route) Zone(office string) *time.Location {
 	for _, o := range rt.Offices {
-		if o.Code == office {
+		if rt.is(o, office) {
 			if zone, err := time.LoadLocation(o.Zone); err == nil {
 				return zone
 			}

@@ -61,6 +61,16 @@ type Caller struct {
 // office is the office that the caller submits for.
 func (c Caller) office() string { return c.Offices[0] }
 
+// officeAs is the caller's own name of an office, if the office is one of the caller's,
+// who is of an administration.
+func (c Caller) officeAs(own gateway.Administration, o gateway.Office) (string, bool) {
+	i := slices.IndexFunc(c.Offices, func(code string) bool { return o.Same(gateway.Office{Administration: own, Code: code}) })
+	if i < 0 {
+		return "", false
+	}
+	return c.Offices[i], true
+}
+
 func (c Caller) flow() flow.Caller {
 	fc := flow.Caller{URI: c.URI}
 	if len(c.Offices) > 0 {

@@ -29,7 +29,7 @@ func (s movements) Find(ctx context.Context, r *exchangev1.FindMovementsRequest)
 	}
 	out := &exchangev1.FindMovementsResponse{}
 	for _, m := range found {
-		if visible(callerOf(ctx), m) {
+		if s.visible(callerOf(ctx), m) {
 			shown := presentMovement(m, language(ctx))
 			shown.FoundAs = presentDiscrepancies(m.FoundAs(r.Text), language(ctx))
 			out.Movements = append(out.Movements, shown)
@@ -43,7 +43,7 @@ func (s movements) Find(ctx context.Context, r *exchangev1.FindMovementsRequest)
 
 func (s movements) Get(ctx context.Context, r *exchangev1.GetMovementRequest) (*exchangev1.Movement, error) {
 	m, err := s.flow.Movement(ctx, gateway.MovementID(r.MovementId))
-	if err == nil && !visible(callerOf(ctx), m) {
+	if err == nil && !s.visible(callerOf(ctx), m) {
 		err = store.ErrNotFound // foreign and unknown answer alike
 	}
 	if err != nil {
@@ -62,11 +62,14 @@ func (s movements) RecordArrival(ctx context.Context, r *exchangev1.RecordArriva
 
 // visible reports whether one of the caller's offices is on the movement's route. An
 // administration's own system sees all of its gateway's movements.
-func visible(c Caller, m flow.Movement) bool {
+func (s movements) visible(c Caller, m flow.Movement) bool {
 	if c.Role == System {
 		return true
 	}
-	return slices.ContainsFunc(m.Route(), func(o reconcile.RouteOffice) bool { return slices.Contains(c.Offices, o.Code) })
+	return slices.ContainsFunc(m.Route(), func(o reconcile.RouteOffice) bool {
+		_, ok := c.officeAs(s.flow.Own, o.Office())
+		return ok
+	})
 }
 
 // States of a movement, as shown.
@@ -120,6 +123,10 @@ func presentComparison(c reconcile.Comparison, lang string) *exchangev1.Comparis
 	out := &exchangev1.Comparison{ArrivalId: string(c.ArrivalID), At: stamp(c.At), Result: string(c.Result), Agreed: int32(c.Agreed)}
 	out.Discrepancies = presentDiscrepancies(c.Discrepancies, lang)
 	out.Folded = presentDiscrepancies(c.Folded, lang)
+	out.Outstanding = presentDiscrepancies(c.Outstanding, lang)
+	for _, n := range c.NotCompared {
+		out.NotCompared = append(out.NotCompared, &exchangev1.NotCompared{Subject: n.Subject.In(lang), Reason: n.Reason.In(lang)})
+	}
 	return out
 }
 
@@ -127,8 +134,8 @@ func presentDiscrepancies(ds []reconcile.Discrepancy, lang string) (out []*excha
 	for _, d := range ds {
 		f := d.Fault().Report(lang)
 		out = append(out, &exchangev1.Discrepancy{
-			Code: string(d.Code), Subject: d.Subject, Path: d.Path, Expected: f.Expected, Found: cmp.Or(f.Value, f.Found),
-			ExpectedMethod: d.ExpectedMethod, FoundMethod: d.FoundMethod, Tolerance: d.Tolerance, Difference: d.Difference,
+			Code: string(d.Code), Subject: d.Subject.In(lang), Path: d.Path, Expected: f.Expected, Found: cmp.Or(f.Value, f.Found),
+			ExpectedMethod: d.ExpectedMethod, FoundMethod: d.FoundMethod, Tolerance: d.Tolerance.In(lang), Difference: d.Difference.In(lang),
 			Severity: string(d.Severity), Message: f.Message,
 		})
 	}

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -75,11 +74,11 @@ func (s submissions) Withdraw(ctx context.Context, r *exchangev1.WithdrawRequest
 
 func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest) (*exchangev1.Submission, error) {
 	c := callerOf(ctx)
-	office := r.Office
-	if office == "" {
-		office = c.office()
+	office, ok := c.office(), true
+	if r.Office != "" {
+		office, ok = c.officeAs(s.flow.Own, gateway.Office{Code: r.Office})
 	}
-	if !slices.Contains(c.Offices, office) {
+	if !ok {
 		return nil, s.refusal(ctx, store.ErrNotFound) // foreign and unknown answer alike
 	}
 	sub, err := s.flow.Store.Read().Submission(ctx, office, r.SubmissionId)

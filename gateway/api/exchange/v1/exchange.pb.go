@@ -2706,7 +2706,11 @@ type Comparison struct {
 	Agreed int32 `protobuf:"varint,5,opt,name=agreed,proto3" json:"agreed,omitempty"`
 	// Plates and seals that are written otherwise on the two sides and were taken to be
 	// the same, and by what.
-	Folded        []*Discrepancy `protobuf:"bytes,6,rep,name=folded,proto3" json:"folded,omitempty"`
+	Folded []*Discrepancy `protobuf:"bytes,6,rep,name=folded,proto3" json:"folded,omitempty"`
+	// What was announced and is still to come, after a partial arrival.
+	Outstanding []*Discrepancy `protobuf:"bytes,7,rep,name=outstanding,proto3" json:"outstanding,omitempty"`
+	// What one side alone states, in the order of the comparison.
+	NotCompared   []*NotCompared `protobuf:"bytes,8,rep,name=not_compared,json=notCompared,proto3" json:"not_compared,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2783,16 +2787,87 @@ func (x *Comparison) GetFolded() []*Discrepancy {
 	return nil
 }
 
+func (x *Comparison) GetOutstanding() []*Discrepancy {
+	if x != nil {
+		return x.Outstanding
+	}
+	return nil
+}
+
+func (x *Comparison) GetNotCompared() []*NotCompared {
+	if x != nil {
+		return x.NotCompared
+	}
+	return nil
+}
+
+// NotCompared is what could not be compared, and why, in the language asked for.
+type NotCompared struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subject       string                 `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotCompared) Reset() {
+	*x = NotCompared{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotCompared) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotCompared) ProtoMessage() {}
+
+func (x *NotCompared) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
+func (*NotCompared) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *NotCompared) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *NotCompared) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Discrepancy is one difference. Subject, message, and what of the others is no value, are
+// in the language asked for.
 type Discrepancy struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Code           string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	Subject        string                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
-	Path           string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
-	Expected       string                 `protobuf:"bytes,4,opt,name=expected,proto3" json:"expected,omitempty"`
-	Found          string                 `protobuf:"bytes,5,opt,name=found,proto3" json:"found,omitempty"`
-	ExpectedMethod string                 `protobuf:"bytes,6,opt,name=expected_method,json=expectedMethod,proto3" json:"expected_method,omitempty"`
-	FoundMethod    string                 `protobuf:"bytes,7,opt,name=found_method,json=foundMethod,proto3" json:"found_method,omitempty"`
-	Tolerance      string                 `protobuf:"bytes,8,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Code     string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	Subject  string                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	Path     string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	Expected string                 `protobuf:"bytes,4,opt,name=expected,proto3" json:"expected,omitempty"`
+	Found    string                 `protobuf:"bytes,5,opt,name=found,proto3" json:"found,omitempty"`
+	// How a mass was found: names of customs.v1.WeightMethod.
+	ExpectedMethod string `protobuf:"bytes,6,opt,name=expected_method,json=expectedMethod,proto3" json:"expected_method,omitempty"`
+	FoundMethod    string `protobuf:"bytes,7,opt,name=found_method,json=foundMethod,proto3" json:"found_method,omitempty"`
+	// What may differ, and the row that says so.
+	Tolerance string `protobuf:"bytes,8,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
 	// The subtraction, written out.
 	Difference    string `protobuf:"bytes,9,opt,name=difference,proto3" json:"difference,omitempty"`
 	Severity      string `protobuf:"bytes,10,opt,name=severity,proto3" json:"severity,omitempty"`
@@ -2803,7 +2878,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2815,7 +2890,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2828,7 +2903,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -3159,7 +3234,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"Identifier\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xf9\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xf2\x02\n" +
 	"\n" +
 	"Comparison\x12\x1d\n" +
 	"\n" +
@@ -3168,7 +3243,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06result\x18\x03 \x01(\tR\x06result\x12>\n" +
 	"\rdiscrepancies\x18\x04 \x03(\v2\x18.exchange.v1.DiscrepancyR\rdiscrepancies\x12\x16\n" +
 	"\x06agreed\x18\x05 \x01(\x05R\x06agreed\x120\n" +
-	"\x06folded\x18\x06 \x03(\v2\x18.exchange.v1.DiscrepancyR\x06folded\"\xc1\x02\n" +
+	"\x06folded\x18\x06 \x03(\v2\x18.exchange.v1.DiscrepancyR\x06folded\x12:\n" +
+	"\voutstanding\x18\a \x03(\v2\x18.exchange.v1.DiscrepancyR\voutstanding\x12;\n" +
+	"\fnot_compared\x18\b \x03(\v2\x18.exchange.v1.NotComparedR\vnotCompared\"?\n" +
+	"\vNotCompared\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc1\x02\n" +
 	"\vDiscrepancy\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x12\n" +
@@ -3236,7 +3316,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
@@ -3274,87 +3354,90 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*Movement)(nil),                   // 33: exchange.v1.Movement
 	(*Identifier)(nil),                 // 34: exchange.v1.Identifier
 	(*Comparison)(nil),                 // 35: exchange.v1.Comparison
-	(*Discrepancy)(nil),                // 36: exchange.v1.Discrepancy
-	nil,                                // 37: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 38: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 39: google.protobuf.MethodOptions
+	(*NotCompared)(nil),                // 36: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 37: exchange.v1.Discrepancy
+	nil,                                // 38: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 39: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 40: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	18, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	38, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	39, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	14, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	14, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	13, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	38, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	38, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	39, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	39, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	15, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	18, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	15, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	16, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	38, // 11: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	38, // 12: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	38, // 13: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	39, // 11: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	39, // 12: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	39, // 13: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	17, // 14: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	16, // 15: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	38, // 16: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	37, // 17: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	39, // 16: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	38, // 17: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	26, // 18: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	1,  // 19: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	26, // 20: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	38, // 21: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	38, // 22: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	39, // 21: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	39, // 22: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	18, // 23: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	17, // 24: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
 	33, // 25: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	38, // 26: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	38, // 27: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	39, // 26: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	39, // 27: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
 	34, // 28: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
 	35, // 29: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	36, // 30: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	38, // 31: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	36, // 32: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	36, // 33: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	39, // 34: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 35: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 36: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 37: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 38: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 39: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 40: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 41: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 42: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	19, // 43: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	21, // 44: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 45: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	22, // 46: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	23, // 47: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	24, // 48: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	27, // 49: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	29, // 50: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	31, // 51: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	32, // 52: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 53: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 54: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 55: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 56: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 57: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 58: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 59: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	20, // 60: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	26, // 61: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	26, // 62: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	26, // 63: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	20, // 64: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListInboxResponse
-	25, // 65: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	28, // 66: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	30, // 67: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	33, // 68: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	33, // 69: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	53, // [53:70] is the sub-list for method output_type
-	36, // [36:53] is the sub-list for method input_type
-	35, // [35:36] is the sub-list for extension type_name
-	34, // [34:35] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	37, // 30: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	39, // 31: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	37, // 32: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	37, // 33: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	37, // 34: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	36, // 35: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	40, // 36: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 37: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 38: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 39: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 40: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 41: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	7,  // 42: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	9,  // 43: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	11, // 44: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	19, // 45: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	21, // 46: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	9,  // 47: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	22, // 48: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	23, // 49: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	24, // 50: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	27, // 51: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	29, // 52: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	31, // 53: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	32, // 54: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	14, // 55: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 56: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	14, // 57: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	14, // 58: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	8,  // 59: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	10, // 60: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	12, // 61: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	20, // 62: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	26, // 63: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	26, // 64: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	26, // 65: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	20, // 66: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListInboxResponse
+	25, // 67: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	28, // 68: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	30, // 69: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	33, // 70: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	33, // 71: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	55, // [55:72] is the sub-list for method output_type
+	38, // [38:55] is the sub-list for method input_type
+	37, // [37:38] is the sub-list for extension type_name
+	36, // [36:37] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -3368,7 +3451,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 1,
 			NumServices:   4,
 		},
