@@ -158,10 +158,15 @@ func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 		return j.told.refuse(std.out, faults)
 	}
 	t := c.Translate(plan, parts, gateway.MessageID(j.id(contents)), scope)
+	for i := range t.Faults {
+		if at := &t.Faults[i].Location; at.Document == "" && len(contents) > 1 {
+			at.Document = j.in[0]
+		}
+	}
 	if t.Faults.Refuse() {
 		return j.told.refuse(std.out, t.Faults)
 	}
-	warnings := append(faults, t.Faults...)
+	warnings := append(faults, flow.Unsaid(faults, t.Faults)...)
 	if len(t.Outputs) == 1 {
 		return j.write(std, t.Outputs[0].Encoded.Bytes(), t.Explain(), warnings)
 	}

@@ -41,6 +41,7 @@ type Reading struct {
 	Unread   []gateway.Location
 
 	locate func(path string) gateway.Location
+	wrote  func(path, value string) string // the sender's own text of a value at a path; nil: the value itself
 	trace  mapping.Trace
 	broken []string // paths whose values could not be read
 }
@@ -117,6 +118,7 @@ func (c *Chain) readBy(raw []byte, choose func(mapping.Unpacked) (*mapping.Table
 			return root.Location()
 		},
 	}
+	r.wrote = r.wroteXML
 	r.places()
 	return r
 }
@@ -199,7 +201,7 @@ func (c *Chain) Validate(r *Reading, s validate.Scope) (validate.Passed, gateway
 	passed, found := c.Rules.Check(r.Document, s)
 	found = slices.DeleteFunc(found, func(f gateway.Fault) bool { return r.spoilt(f.Path) })
 	found = document.Places(found, r.Document)
-	faults := merge(r.Faults, mapping.Locate(found, r.locate))
+	faults := merge(r.Faults, inOwnWords(mapping.Locate(found, r.locate), r.wrote))
 	if faults.Refuse() {
 		return validate.Passed{}, faults
 	}
@@ -224,12 +226,29 @@ func merge(earlier, later gateway.Faults) gateway.Faults {
 		}
 	}
 	out := slices.Clone(earlier)
-	for _, f := range later {
+	for _, f := range Unsaid(earlier, later) {
 		if s := spotOf(f); s.what == "" || !said[s] {
 			out = append(out, f)
 		}
 	}
 	return out
+}
+
+// Unsaid returns later without the warnings that earlier has too, of the very same place.
+// What a part warned of by itself is so not said again of the whole that it went into.
+func Unsaid(earlier, later gateway.Faults) gateway.Faults {
+	type saying struct {
+		code                             gateway.Code
+		document, place, value, expected string
+	}
+	sayingOf := func(f gateway.Fault) saying {
+		return saying{f.Code, f.Location.Document, f.Location.Expr, f.Value, f.Expected.String()}
+	}
+	said := make(map[saying]bool, len(earlier))
+	for _, f := range earlier {
+		said[sayingOf(f)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(later), func(f gateway.Fault) bool { return f.Severity != gateway.Error && said[sayingOf(f)] })
 }
 
 // lastName is the local name at the end of a list or path of what was expected.
@@ -401,7 +420,7 @@ func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate
 	for i, part := range splitting.Parts {
 		o := &Output{of: t, split: p.Split.ID(), part: i + 1, origin: func(path string) string { return splitting.Origin(i, path) }}
 		o.made = func(path string) bool { return leaf(part, path) != leaf(whole.Document, o.whole(path)) }
-		passed, faults := c.Validate(&Reading{Document: part, Kind: whole.Kind, locate: o.Locate}, s)
+		passed, faults := c.Validate(&Reading{Document: part, Kind: whole.Kind, locate: o.Locate, wrote: o.wrote}, s)
 		t.sayOfPart(o, faults, known)
 		if !passed.IsZero() && !refused {
 			t.output(c, p.Route, passed, o)
@@ -415,7 +434,7 @@ func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed
 	t.Outputs = append(t.Outputs, o)
 	released, faults := rt.Release(passed)
 	o.Released = released
-	t.say(o, o.mended(mapping.Locate(faults, o.Locate)))
+	t.say(o, o.mended(o.located(faults)))
 	if released.IsZero() {
 		return
 	}
@@ -427,7 +446,7 @@ func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed
 	}
 	encoded, trace, faults := table.Encode(released.Document(), true)
 	o.trace = trace
-	t.say(o, o.mended(mapping.Locate(faults, o.Locate)))
+	t.say(o, o.mended(o.located(faults)))
 	if encoded.IsZero() {
 		return
 	}
@@ -513,7 +532,7 @@ func (t *Translation) join(j *mapping.Join, id gateway.MessageID) *Reading {
 	}
 	joined := j.Run(docs, string(id))
 	t.joined, t.Disagreements = &joined, joined.Disagreements
-	return &Reading{Document: joined.Document, Kind: j.Kind(), Faults: document.Places(mapping.Locate(joined.Faults, t.Locate), joined.Document), locate: t.Locate}
+	return &Reading{Document: joined.Document, Kind: j.Kind(), Faults: document.Places(mapping.Locate(joined.Faults, t.Locate), joined.Document), locate: t.Locate, wrote: t.wrote}
 }
 
 // Locate finds the place in a sender's document that a canonical value came from.
@@ -542,6 +561,15 @@ func (t *Translation) partOf(path string) (Part, string, bool) {
 	return t.parts[i], link.PartPath, true
 }
 
+// wrote is the sender's own text of a value that the whole has at a path.
+func (t *Translation) wrote(path, value string) string {
+	part, partPath, ok := t.partOf(path)
+	if !ok || part.Reading.wrote == nil {
+		return value
+	}
+	return part.Reading.wrote(partPath, value)
+}
+
 // whole is the path in the whole of what the document has at a path.
 func (o *Output) whole(path string) string {
 	if o.origin == nil {
@@ -552,6 +580,14 @@ func (o *Output) whole(path string) string {
 
 // Locate finds the place in a sender's document that a canonical value came from.
 func (o *Output) Locate(path string) gateway.Location { return o.of.Locate(o.whole(path)) }
+
+// wrote is the sender's own text of a value that the document has at a path.
+func (o *Output) wrote(path, value string) string { return o.of.wrote(o.whole(path), value) }
+
+// located gives faults of the document their places and values in the senders' own.
+func (o *Output) located(faults gateway.Faults) gateway.Faults {
+	return inOwnWords(mapping.Locate(faults, o.Locate), o.wrote)
+}
 
 // sourceOf takes a place in the output back to the sender's document, and says who can
 // mend what stands there.

@@ -44,3 +44,29 @@ func ownName(expr string) string {
 	name, _, _ := strings.Cut(expr[strings.LastIndexByte(expr, '/')+1:], "[")
 	return name
 }
+
+// wroteXML is the text that stands in the XML for a value of the document; the value
+// itself where it is not what the document has at that path, or of no text of its own.
+func (r *Reading) wroteXML(path, value string) string {
+	text, ok := r.trace.Text(path)
+	if !ok {
+		return value
+	}
+	if has := leaf(r.Document, path); has != value && gateway.Clip(has) != value {
+		return value
+	}
+	return gateway.Clip(text)
+}
+
+// inOwnWords gives each fault the value that its sender wrote.
+func inOwnWords(faults gateway.Faults, wrote func(path, value string) string) gateway.Faults {
+	if wrote == nil {
+		return faults
+	}
+	for i := range faults {
+		if f := &faults[i]; f.Value != "" && f.Path != "" {
+			f.Value = wrote(f.Path, f.Value)
+		}
+	}
+	return faults
+}

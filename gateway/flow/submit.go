@@ -239,7 +239,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	s, rt := &j.submission, plan.Route
 	whole := gateway.MessageID(g.NewID())
 	t := g.Chain.Translate(plan, parts, whole, g.scope(rt.To))
-	s.Faults = merge(s.Faults, t.Faults)
+	s.Faults = merge(s.Faults, Unsaid(toldBefore(j.held), t.Faults))
 	conversation, relatesTo, faults, err := g.conversation(ctx, t)
 	if err != nil {
 		return err
@@ -271,6 +271,18 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	slices.Sort(j.subjects)
 	j.subjects = slices.Compact(j.subjects)
 	return nil
+}
+
+// toldBefore are the faults that held parts were told of when they came, as places in other
+// documents than the one judged.
+func toldBefore(held []store.Submission) (faults gateway.Faults) {
+	for _, h := range held {
+		for _, f := range h.Faults {
+			f.Location.Document = h.ID
+			faults = append(faults, f)
+		}
+	}
+	return faults
 }
 
 // message seals one message. Its order is its own: the parts of a whole do not wait for

@@ -34,6 +34,7 @@ type source struct {
 	records records
 	locate  func(r *record) gateway.Location
 	paths   func() map[string]int32
+	several func() map[string]bool  // paths whose values stand in places with unlike texts
 	within  func() map[string]int32 // by a path without link: the first link below it
 	places  func() map[string]int32
 
@@ -101,6 +102,18 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 		}
 		return index
 	})
+	s.several = sync.OnceValue(func() map[string]bool {
+		first, out := s.paths(), make(map[string]bool)
+		for i := range s.records.len() {
+			if r := s.records.at(i); r.context.m != nil && !r.group {
+				path := r.path()
+				if j, ok := first[path]; ok && s.records.at(int(j)).text != r.text {
+					out[path] = true
+				}
+			}
+		}
+		return out
+	})
 	s.within = sync.OnceValue(func() map[string]int32 {
 		index := make(map[string]int32)
 		for i := range s.records.len() {
@@ -161,6 +174,23 @@ func (t Trace) ByPath(path string) (Link, bool) {
 		}
 		path = ancestor(path)
 	}
+}
+
+// Text returns the text in the XML that the value at a canonical instance path was read
+// from. It has none for what was read from nothing or was put together of several texts.
+func (t Trace) Text(path string) (string, bool) {
+	if t.s == nil {
+		return "", false
+	}
+	i, ok := t.s.paths()[path]
+	if !ok || t.s.several()[path] {
+		return "", false
+	}
+	r := t.s.records.at(int(i))
+	if r.group || r.filled || r.text == "" || r.row.job == constJob || r.row.value.codec.many {
+		return "", false
+	}
+	return r.text, true
 }
 
 // ByPlace returns the link of an XPath as places are written, else of its nearest
