@@ -367,7 +367,7 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 // first one stays.
 func (d *decoder) differs(r *row, link record, before, value string) gateway.Faults {
 	written, _, fault := r.value.encode(nil, before, d.on)
-	if before == value || fault == nil && len(written) == 1 && written[0] == link.text {
+	if gateway.SameID(before, value) || fault == nil && len(written) == 1 && written[0] == link.text {
 		return nil
 	}
 	return gateway.Faults{{

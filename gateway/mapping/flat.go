@@ -150,7 +150,7 @@ func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c 
 		}
 		return c, ""
 	}
-	var key string
+	var key key
 	for _, k := range keys {
 		text := k.peek(e)
 		if text == "" {
@@ -160,7 +160,7 @@ func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c 
 		if fault != nil {
 			return c, ""
 		}
-		key += value + "\x00"
+		key.add(value)
 	}
 	in := at.message()
 	l := list{r, in}
@@ -169,48 +169,59 @@ func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c 
 		known = &keyed{at: map[string]int{}, taken: map[string]bool{}}
 		d.lists[l] = known
 	}
-	if known.taken[key] {
-		return c, strings.ReplaceAll(strings.TrimSuffix(key, "\x00"), "\x00", " ")
+	if known.taken[key.folded] {
+		return c, key.text
 	}
-	known.taken[key] = len(r.keys) > 0 // hops are read again and again
+	known.taken[key.folded] = len(r.keys) > 0 // hops are read again and again
 	elements := r.list(in)
 	if elements == nil {
 		return c, ""
 	}
 	for ; known.seen < elements.Len(); known.seen++ {
-		if has := keyOf(keys, elements.Get(known.seen).Message()); has != "" {
+		if has := keyOf(keys, elements.Get(known.seen).Message()).folded; has != "" {
 			if _, twice := known.at[has]; !twice {
 				known.at[has] = known.seen
 			}
 		}
 	}
-	if i, ok := known.at[key]; ok {
+	if i, ok := known.at[key.folded]; ok {
 		c.m, c.index = elements.Get(i).Message(), i
 	}
 	return c, ""
 }
 
-// keyOf returns the key of a canonical element, "" if part of it is missing.
-func keyOf(keys []*row, m protoreflect.Message) string {
-	var key string
+// key is the key of an element: as it is compared, UUIDs without regard to case, and as
+// people read it. The zero key is none.
+type key struct{ folded, text string }
+
+func (k *key) add(value string) {
+	if k.text != "" {
+		k.text += " "
+	}
+	k.text += value
+	k.folded += gateway.FoldID(value) + "\x00"
+}
+
+// keyOf returns the key of a canonical element, none if part of it is missing.
+func keyOf(keys []*row, m protoreflect.Message) (all key) {
 	for _, k := range keys {
 		text, _ := k.path.Get(m)
 		if blank(text) {
-			return ""
+			return key{}
 		}
-		key += text + "\x00"
+		all.add(text)
 	}
-	return key
+	return all
 }
 
 // unique refuses an element of a list whose key another one has: what is written
 // would mean both.
 func (e *encoder) unique(keys []*row, at *context, seen map[string]bool) {
 	key := keyOf(keys, at.m)
-	if seen[key] {
-		e.fault(&gateway.Fault{Code: gateway.MapKey, Value: gateway.Clip(strings.ReplaceAll(strings.TrimSuffix(key, "\x00"), "\x00", " "))}, keys[0], at, -1)
+	if seen[key.folded] {
+		e.fault(&gateway.Fault{Code: gateway.MapKey, Value: gateway.Clip(key.text)}, keys[0], at, -1)
 	}
-	seen[key] = key != ""
+	seen[key.folded] = key.folded != ""
 }
 
 // collect gives every message that is referred to a handle, equal ones the same.
@@ -257,7 +268,7 @@ type storedElement struct {
 func (d *decoder) store(r *row, e *xmltree.Element, at *context) {
 	i := slices.IndexFunc(r.rows, func(inner *row) bool { return inner.job == handleJob })
 	handle := r.rows[i].peek(e)
-	s := stored{r, handle}
+	s := stored{r, gateway.FoldID(handle)}
 	switch {
 	case handle == "":
 		fault := r.rows[i].missing()
@@ -274,7 +285,7 @@ func (d *decoder) store(r *row, e *xmltree.Element, at *context) {
 // refers to is unread.
 func (d *decoder) resolve() {
 	for _, ref := range d.refers {
-		s := d.stored[stored{ref.row.store, ref.text}]
+		s := d.stored[stored{ref.row.store, gateway.FoldID(ref.text)}]
 		if s == nil {
 			d.fault(gateway.Fault{Code: gateway.MapReference, Value: gateway.Clip(ref.text), Expected: ref.row.store.target()}, ref)
 			continue

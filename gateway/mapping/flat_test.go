@@ -179,6 +179,35 @@ func TestFlatListsInAnotherOrder(t *testing.T) {
 	}
 }
 
+// TestFlatListsTakeUUIDsInEitherCase: as keys, as references and as what is said twice, in
+// both directions; another id is another one in capitals.
+func TestFlatListsTakeUUIDsInEitherCase(t *testing.T) {
+	const small, capitals = "0f7e6a54-2b8c-4d55-9d3c-5b0f6a7c8d90", "0F7E6A54-2B8C-4D55-9D3C-5B0F6A7C8D90"
+	back := flatTable(t).Decode(read(t, `<CargoList no="B7">
+	<Goods><Package waybill="`+small+`" item="7" count="0012"/><Line waybill="`+capitals+`" item="7" text="Tea"/><Line waybill="w" item="1"/></Goods>
+	<Parties><Party id="`+small+`" name="One"/></Parties>
+	<Waybills><Waybill no="`+capitals+`" for="`+capitals+`"/><Waybill no="W" for="`+small+`"/></Waybills></CargoList>`))
+	want := marshal(parse(t, `{"manifest": {"batch": "B7", "consignments": [
+	{"transportDocument": {"id": "`+small+`"}, "consignee": {"name": [{"language": "en", "value": "One"}]}, "items": [{"sequence": 7, "description": [{"language": "en", "value": "Tea"}], "packages": [{"quantity": "12"}]}]},
+	{"transportDocument": {"id": "w"}, "items": [{"sequence": 1}]},
+	{"transportDocument": {"id": "W"}, "consignee": {"name": [{"language": "en", "value": "One"}]}}]}}`))
+	if diff := cmp.Diff(want, strings.ReplaceAll(marshal(back.Document), capitals, small)); diff != "" || len(back.Faults) > 0 {
+		t.Error(said(back.Faults), diff)
+	}
+	twice := flatTable(t).Decode(read(t, `<CargoList no="B7"><Waybills><Waybill no="`+small+`" for="p"/><Waybill no="`+capitals+`" for="p"/></Waybills>
+	<Parties><Party id="p" name="x"/></Parties></CargoList>`))
+	if diff := cmp.Diff([]string{"MAP_KEY consignments /CargoList[1]/Waybills[1]/Waybill[2] " + capitals + "|"}, said(twice.Faults)); diff != "" {
+		t.Error(diff)
+	}
+	d := parse(t, flatJSON)
+	d.GetManifest().Consignments[0].TransportDocument.Id = small
+	d.GetManifest().Consignments[1].TransportDocument.Id = capitals
+	_, _, faults := flatTable(t).Encode(d, false)
+	if got := said(faults); len(got) == 0 || got[0] != "MAP_KEY consignments[1].transportDocument.id  "+capitals+"|" {
+		t.Errorf("written twice: %v", got)
+	}
+}
+
 func TestFlatListsSayAllFaultsAtOnce(t *testing.T) {
 	got := flatTable(t).Decode(read(t, `<CargoList no="B7" boxed="X" office="1">
 	<Waybills><Waybill no="W1" list="B8" for="P1" kg="1.5"/><Waybill no="W1" for="P9"/></Waybills>
