@@ -151,6 +151,7 @@ const (
 	WordEncodedNotReleased          Wording = "encoded_not_released"
 	WordConformingNotEncoded        Wording = "conforming_not_encoded"
 	WordVerdictOneOf                Wording = "verdict_one_of"
+	WordPartOfParts                 Wording = "part_of_parts"
 	WordCanonicalWith               Wording = "canonical_with"
 	WordFaultsWith                  Wording = "faults_with"
 	WordNoStatement                 Wording = "no_statement"

@@ -417,6 +417,7 @@ func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate
 	for _, f := range t.Faults {
 		delete(known, findingOf(f))
 	}
+	s.Part = true
 	for i, part := range splitting.Parts {
 		o := &Output{of: t, split: p.Split.ID(), part: i + 1, origin: func(path string) string { return splitting.Origin(i, path) }}
 		o.made = func(path string) bool { return leaf(part, path) != leaf(whole.Document, o.whole(path)) }

@@ -88,6 +88,40 @@ func TestPartsWarnOfNothingThatTheWholeDoesNot(t *testing.T) {
 	}
 }
 
+// TestReceiverWarnsOfNothingThatOnlyAPartLacks: who gets a part is told by its header that
+// it is one, and warns of what the whole is wrong in alone.
+func TestReceiverWarnsOfNothingThatOnlyAPartLacks(t *testing.T) {
+	c := loadChain(t)
+	for _, split := range c.Tables.Splits() {
+		for _, size := range [][3]int{{1, 45, 1}, {3, 15, 1}, {20, 3, 4}, {2, 16, 3}, {1, 1, 5}} {
+			d := many(split.Kind(), size[0], size[1], size[2])
+			for _, own := range []gateway.Administration{"RU", "KZ", "MN"} {
+				s := validate.Scope{Own: own, Partner: "CN", At: time.Date(2026, 3, 1, 1, 0, 0, 0, time.UTC)}
+				_, whole := c.Rules.Check(d, s)
+				parts := split.Run(d, "0f7e6a54-2b8c-4d55-9d3c-5b0f6a7c8d90").Parts
+				s.Part = len(parts) > 1
+				for i, part := range parts {
+					_, faults := c.Rules.Check(part, s)
+					for _, f := range faults {
+						if !slices.ContainsFunc(whole, func(w gateway.Fault) bool { return w.Code == f.Code }) {
+							t.Errorf("part %d of %v by %s at %s: %s at %s", i+1, size, split.ID(), own, f.Code, f.Path)
+						}
+					}
+				}
+			}
+		}
+	}
+	// A whole is judged as one.
+	d := many("Manifest", 1, 2, 1)
+	d.GetManifest().Consignments[0].Totals.Packages = new(uint64(7))
+	for part, want := range map[bool]bool{false: true, true: false} {
+		_, faults := c.Rules.Check(d, validate.Scope{Own: "MN", Partner: "CN", Part: part, At: time.Date(2026, 3, 1, 1, 0, 0, 0, time.UTC)})
+		if told := slices.ContainsFunc(faults, func(f gateway.Fault) bool { return f.Code == "GEN-0303" }); told != want {
+			t.Errorf("as a part %v: told %v", part, told)
+		}
+	}
+}
+
 // TestWrongTotalOfTheWholeIsSaidOnce, at its place in the whole.
 func TestWrongTotalOfTheWholeIsSaidOnce(t *testing.T) {
 	c := loadChain(t)

@@ -149,7 +149,8 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inb
 // open verifies, reads and validates a message's payload into its inbox row, all as of
 // the day it was received. It returns the document if the message is accepted.
 func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
-	if _, err := g.Trust.Open(a.Header, a.Signature, a.Content, a.Received); err != nil {
+	opened, err := g.Trust.Open(a.Header, a.Signature, a.Content, a.Received)
+	if err != nil {
 		in.Faults = append(in.Faults, asFaults(err)...)
 		return nil
 	}
@@ -170,7 +171,7 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 		return nil
 	}
 	scope := g.scope(in.Sender)
-	scope.At = a.Received
+	scope.At, scope.Part = a.Received, opened.Header().Parts > 0
 	passed, faults := g.Chain.Validate(reading, scope)
 	in.Faults = append(in.Faults, faults...)
 	if passed.IsZero() {

@@ -475,13 +475,28 @@ func TestConvoyOutlivesARestart(t *testing.T) {
 	}
 }
 
-func TestHeadersOfPartsShareAConversation(t *testing.T) {
+func TestHeadersOfPartsSayWhichTheyAre(t *testing.T) {
 	w := newWorld(t)
-	ms := w.convoy(2)
-	for _, m := range ms {
-		var h struct{ Conversation, MessageID, DocumentID string }
-		if err := json.Unmarshal(m.Header, &h); err != nil || h.Conversation != string(ms[0].ID) || h.MessageID != string(m.ID) || h.DocumentID != m.DocumentID {
-			t.Errorf("a header says %+v, %v", h, err)
+	type header struct {
+		Conversation, MessageID, DocumentID string
+		Part, Parts                         int
+	}
+	headerOf := func(m store.Message) (h header) {
+		if err := json.Unmarshal(m.Header, &h); err != nil {
+			t.Fatal(err)
 		}
+		return h
+	}
+	ms := w.convoy(2)
+	for i, m := range ms {
+		if h, want := headerOf(m), (header{string(ms[0].ID), string(m.ID), m.DocumentID, i + 1, 2}); h != want {
+			t.Errorf("a header says %+v, want %+v", h, want)
+		}
+	}
+	alone := newWorld(t)
+	alone.notice()
+	alone.deliver()
+	if h := alone.out.sent[0].Header(); h.Part != 0 || h.Parts != 0 {
+		t.Errorf("a whole is part %d of %d", h.Part, h.Parts)
 	}
 }

@@ -259,6 +259,9 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 		if header.MessageID = whole; i > 0 {
 			header.MessageID = gateway.MessageID(g.NewID())
 		}
+		if header.Part, header.Parts = 0, 0; o.split != "" {
+			header.Part, header.Parts = o.part, len(t.Outputs)
+		}
 		m, err := g.message(rt, o, header)
 		if err != nil {
 			return err

@@ -25,6 +25,8 @@ type Header struct {
 	Kind            string                 `json:"kind"`
 	LateBy          int64                  `json:"lateBy"` // seconds; 0 is in time
 	MessageID       gateway.MessageID      `json:"messageId"`
+	Part            int                    `json:"part,omitempty"`  // from 1, of a whole that needs several messages
+	Parts           int                    `json:"parts,omitempty"` // how many; 0: the message is a whole
 	Payload         gateway.Digest         `json:"payload"`
 	Recipient       gateway.Administration `json:"recipient"`
 	RelatesTo       gateway.MessageID      `json:"relatesTo"`
@@ -66,6 +68,8 @@ func (h Header) flaw() gateway.Phrase {
 		return gateway.Say(gateway.WordFieldMissing, "payload")
 	case h.LateBy < 0:
 		return gateway.Say(gateway.WordNotNegative, "lateBy")
+	case h.Parts < 0 || h.Parts == 1 || h.Part < 0 || h.Part > h.Parts || h.Part == 0 && h.Parts > 0:
+		return gateway.Say(gateway.WordPartOfParts)
 	}
 	return gateway.Phrase{}
 }

@@ -168,6 +168,10 @@ func TestSignRefusesWhatSaysNothing(t *testing.T) {
 		"no recipient":              func(h *seal.Header, _ *seal.Receipt) { h.Recipient = "" },
 		"no id":                     func(h *seal.Header, _ *seal.Receipt) { h.MessageID = "" },
 		"early by a negative delay": func(h *seal.Header, _ *seal.Receipt) { h.LateBy = -1 },
+		"a part of nothing":         func(h *seal.Header, _ *seal.Receipt) { h.Part = 1 },
+		"no part of two":            func(h *seal.Header, _ *seal.Receipt) { h.Parts = 2 },
+		"the third of two":          func(h *seal.Header, _ *seal.Receipt) { h.Part, h.Parts = 3, 2 },
+		"the only part":             func(h *seal.Header, _ *seal.Receipt) { h.Part, h.Parts = 1, 1 },
 		"an id that is no text":     func(h *seal.Header, _ *seal.Receipt) { h.MessageID = "\xff" },
 		"no valid key":              func(h *seal.Header, _ *seal.Receipt) { h.Created = noon.AddDate(2, 0, 0) },
 	} {

@@ -28,6 +28,9 @@ type Rule struct {
 	// Travels: the rule holds where the document goes to another administration or has
 	// come from one, not of a document by itself.
 	Travels bool `yaml:"travels"`
+	// Whole: the rule compares what a document says of all its goods with the goods that it
+	// lists. It holds of a whole, not of one part of it.
+	Whole bool `yaml:"whole"`
 	// Each is the schema path of the context, from the kind's message; none is that
 	// message itself. Every names a message type instead: wherever it stands.
 	Each  string `yaml:"each"`
@@ -79,7 +82,7 @@ func (s Span) holds(on time.Time) bool {
 
 // Applies reports whether the rule is in force for a kind in a scope.
 func (r *Rule) Applies(kind string, s Scope) bool {
-	return r.compiled[kind] != nil && r.Valid.holds(s.At) && !(r.Travels && s.Alone) &&
+	return r.compiled[kind] != nil && r.Valid.holds(s.At) && !(r.Travels && s.Alone) && !(r.Whole && s.Part) &&
 		(len(r.Own) == 0 || slices.Contains(r.Own, s.Own)) &&
 		(len(r.Partner) == 0 || slices.Contains(r.Partner, s.Partner))
 }

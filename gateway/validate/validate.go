@@ -18,6 +18,8 @@ type Scope struct {
 	Own     gateway.Administration // whose gateway judges
 	Partner gateway.Administration // who gets the document, or sent it
 	At      time.Time
+	// Part: the document is one of several that say together what is to be said.
+	Part bool
 	// Alone: the document is judged by itself. It then makes no Passed.
 	Alone bool
 }
