@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"customs.example/gateway"
@@ -29,10 +28,10 @@ type value struct {
 }
 
 // encode appends the XML texts of a canonical text to into.
-func (v *value) encode(into []string, text string, on time.Time) (texts []string, listRow string, fault *gateway.Fault) {
+func (v *value) encode(into []string, text string, at moment) (texts []string, listRow string, fault *gateway.Fault) {
 	given := text
 	if v.list != "" {
-		r, err := v.lists.Translate(v.list, v.system, text, on, codelist.Encode)
+		r, err := v.lists.Translate(v.list, v.system, text, at.day, codelist.Encode)
 		if err != nil {
 			return nil, "", missed(err)
 		}
@@ -40,7 +39,7 @@ func (v *value) encode(into []string, text string, on time.Time) (texts []string
 	}
 	if v.time != nil {
 		var err error
-		if text, err = v.time.encode(v.field, text); err != nil {
+		if text, err = v.time.encode(v.field, text, at.zone); err != nil {
 			return nil, "", notConverted(err, given)
 		}
 	}
@@ -71,7 +70,7 @@ func (v *value) encode(into []string, text string, on time.Time) (texts []string
 
 // decode returns the canonical text of XML texts: several where the conversion
 // gathers, else one. Before is the canonical value so far.
-func (v *value) decode(texts []string, before string, on time.Time) (text, listRow string, fault *gateway.Fault) {
+func (v *value) decode(texts []string, before string, at moment) (text, listRow string, fault *gateway.Fault) {
 	text = texts[0]
 	given := text
 	if v.like != nil && !v.like.MatchString(text) {
@@ -91,12 +90,12 @@ func (v *value) decode(texts []string, before string, on time.Time) (text, listR
 	}
 	if v.time != nil {
 		var err error
-		if text, err = v.time.decode(v.field, text, before); err != nil {
+		if text, err = v.time.decode(v.field, text, before, at.zone); err != nil {
 			return "", "", notConverted(err, given)
 		}
 	}
 	if v.list != "" {
-		r, err := v.lists.Translate(v.list, v.system, text, on, codelist.Decode)
+		r, err := v.lists.Translate(v.list, v.system, text, at.day, codelist.Decode)
 		if err != nil {
 			return "", "", missed(err)
 		}
