@@ -53,7 +53,7 @@ generate:
 
 # Rewrites expected results; review them as a diff.
 published:
-	$(GO) test ./mappings ./gateway/api ./gateway/analysis ./cmd/gatewayctl -update
+	$(GO) test ./mappings ./gateway/document ./gateway/api ./gateway/analysis ./cmd/gatewayctl ./cmd/gatewayd -update
 
 bench: deps
 	$(GO) test -run '^$$' -bench . -benchmem ./gateway/... ./mappings

@@ -16,7 +16,8 @@ type Place struct {
 
 // PlaceStep is one thing on the way to a place.
 type PlaceStep struct {
-	// Word is the key of what it is called: place.WORD, or label.Message.field.
+	// Word is the key of what it is called: place.WORD, or label.Message.field. Without
+	// one the key is a name of its own.
 	Word string `json:"word"`
 	// Key is what identifies it: a number, a plate, a code.
 	Key string `json:"key,omitempty"`
@@ -63,12 +64,15 @@ func (p Place) LabelIn(lang string) string {
 }
 
 func (s PlaceStep) in(lang string) string {
+	if s.Word == "" {
+		return s.Key
+	}
 	word := textOf(s.Word, lang)
 	switch {
 	case s.Key != "":
 		return word + " " + s.Key
 	case s.Position > 0:
-		return word + " " + strconv.Itoa(s.Position)
+		return word + " #" + strconv.Itoa(s.Position)
 	}
 	return word
 }

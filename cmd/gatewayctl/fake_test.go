@@ -113,8 +113,9 @@ func faults(ctx context.Context) []*exchangev1.Fault {
 			Code: "XSD_LENGTH", Severity: "error", Message: "(" + md.Get("accept-language")[0] + ") longer than it may be",
 			Path: "consignments[0].items[0].description", Location: "/d:Manifest[1]/d:Note[2]", Line: 12,
 			Namespaces: map[string]string{"d": "urn:example:manifest"}, Value: "red\x1b[31m", Expected: "at most 35 characters",
+			Place: "waybill \x1b[2J1, goods item 2, goods description", Label: "goods description", Remedy: "sender",
 		},
-		{Code: "ROUTE_NONE", Severity: "error", Message: "no route", Path: "to", Document: "part-2"},
+		{Code: "ROUTE_NONE", Severity: "error", Message: "no route", Path: "to", Document: "part-2", Remedy: "route"},
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
 
@@ -25,6 +25,7 @@ import (
 type page struct {
 	w     *tabwriter.Writer
 	zone  *time.Location
+	lang  string // of the caller
 	begun bool
 }
 
@@ -33,7 +34,7 @@ func (s *session) show(m proto.Message, text func(*page)) error {
 	if s.json {
 		return printJSON(s.stdout, m)
 	}
-	p := &page{w: tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0), zone: s.zone}
+	p := &page{w: tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0), zone: s.zone, lang: s.lang}
 	text(p)
 	return p.w.Flush()
 }
@@ -245,23 +246,22 @@ func (p *page) refusal(st *status.Status) {
 }
 
 func (p *page) faults(faults []*exchangev1.Fault) {
-	for _, f := range faults {
-		p.heading("%s %s: %s", f.Severity, f.Code, f.Message)
-		place := f.Location
-		if place == "" {
-			place = f.Path
-		}
-		if f.Line > 0 {
-			p.field("  line", strconv.Itoa(int(f.Line)))
-		}
-		p.field("  place", place)
-		for _, prefix := range slices.Sorted(maps.Keys(f.Namespaces)) {
-			p.field("  where "+prefix, f.Namespaces[prefix])
-		}
-		p.field("  of submission", f.Document)
-		p.field("  value", f.Value)
-		p.field("  expected", f.Expected)
+	if len(faults) == 0 {
+		return
 	}
+	reports := make([]gateway.Report, len(faults))
+	for i, f := range faults {
+		reports[i] = gateway.Report{
+			Code: gateway.Code(f.Code), Severity: gateway.Severity(f.Severity), Message: f.Message, Place: f.Place, Label: f.Label,
+			Path: f.Path, Location: f.Location, Line: int(f.Line), Namespaces: f.Namespaces, Document: f.Document,
+			Value: f.Value, Found: f.Found, Expected: f.Expected, Remedy: gateway.Remedy(f.Remedy),
+		}
+	}
+	if p.begun {
+		fmt.Fprintln(p.w)
+	}
+	p.begun = true
+	gateway.PrintReports(p.w, reports, p.lang)
 }
 
 func (p *page) explanation(r *exchangev1.ExplainResponse) {
@@ -348,6 +348,11 @@ func (p *page) movements(ms []*exchangev1.Movement) {
 		p.line(m.MovementId, m.State, m.Batch, strings.Join(m.ExitOffices, " "), strings.Join(m.EntryOffices, " "),
 			p.time(m.ExpectedArrival), p.time(m.Arrived), result)
 	}
+	for _, m := range ms {
+		for _, d := range m.FoundAs {
+			p.heading("%s %s: %s", m.MovementId, d.Code, d.Message)
+		}
+	}
 }
 
 func (p *page) movement(m *exchangev1.Movement) {
@@ -364,7 +369,7 @@ func (p *page) movement(m *exchangev1.Movement) {
 	p.field("could also be", m.AmbiguousWith...)
 	for _, c := range m.Comparisons {
 		p.heading("arrival %s, %s: %s; %d agreed, %d differ", c.ArrivalId, p.time(c.At), c.Result, c.Agreed, len(c.Discrepancies))
-		for _, d := range c.Discrepancies {
+		for _, d := range append(c.Discrepancies, c.Folded...) {
 			p.discrepancy(d)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // offices' zones must not depend on the machine
 
@@ -96,9 +98,41 @@ func usage(w io.Writer) {
 	}
 }
 
-// printFaults prints faults as a JSON list and returns errFaulty if they refuse.
-func printFaults(w io.Writer, faults gateway.Faults, lang string) error {
-	if err := writeJSON(w, faults.Report(lang)); err != nil {
+// told is how faults are printed: in which language, and as text or JSON.
+type told struct {
+	lang string
+	form string
+}
+
+// inEnglish is how the tools of analysts print them.
+var inEnglish = told{"en", "text"}
+
+func (t *told) flags(flags *flag.FlagSet) {
+	flags.StringVar(&t.lang, "lang", "en", "`LANGUAGE` of the messages: "+strings.Join(gateway.Languages, ", "))
+	flags.StringVar(&t.form, "o", "text", "how faults are printed: text or json")
+}
+
+func (t *told) check() error {
+	if !slices.Contains(gateway.Languages, t.lang) {
+		return fmt.Errorf("-lang %q: want one of %s", t.lang, strings.Join(gateway.Languages, ", "))
+	}
+	if t.form != "text" && t.form != "json" {
+		return fmt.Errorf("-o %q: want text or json", t.form)
+	}
+	return nil
+}
+
+// print prints faults, none too.
+func (t *told) print(w io.Writer, faults gateway.Faults) error {
+	if t.form == "json" {
+		return writeJSON(w, faults.Report(t.lang))
+	}
+	return gateway.PrintReports(w, faults.Report(t.lang), t.lang)
+}
+
+// refuse prints faults and returns errFaulty if they refuse.
+func (t *told) refuse(w io.Writer, faults gateway.Faults) error {
+	if err := t.print(w, faults); err != nil {
 		return err
 	}
 	if faults.Refuse() {

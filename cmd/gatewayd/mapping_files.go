@@ -51,7 +51,7 @@ func loseDocument(b *bench, args []string) error {
 		}
 	}
 	if loss == nil {
-		return printFaults(b.std.out, faults, "en")
+		return inEnglish.refuse(b.std.out, faults)
 	}
 	return b.print(loss.Report(b.all), loss)
 }
@@ -60,11 +60,11 @@ func loseDocument(b *bench, args []string) error {
 func (b *bench) deal(s *mapping.Split, raw []byte) error {
 	p := document.Parse(raw)
 	if p.Faults.Refuse() {
-		return printFaults(b.std.out, p.Faults, "en")
+		return inEnglish.refuse(b.std.out, p.Faults)
 	}
 	loss, faults := analysis.Deal(s, p.Document, job{}.id([][]byte{raw}))
 	if loss == nil {
-		return printFaults(b.std.out, mapping.Locate(faults, p.Locate), "en")
+		return inEnglish.refuse(b.std.out, mapping.Locate(faults, p.Locate))
 	}
 	return b.print(loss.Report(b.all), loss)
 }
@@ -117,13 +117,13 @@ func diffTables(b *bench, args []string) error {
 		if flow.MediaType(raw) == flow.JSON {
 			p := document.Parse(raw)
 			if p.Faults.Refuse() {
-				return printFaults(b.std.out, p.Faults, "en")
+				return inEnglish.refuse(b.std.out, p.Faults)
 			}
 			o = analysis.Written(a.table, other.table, p.Document)
 		} else {
 			checked := chainA.Conform(a.table, raw)
 			if checked.Document == nil {
-				return printFaults(b.std.out, checked.Faults, "en")
+				return inEnglish.refuse(b.std.out, checked.Faults)
 			}
 			o = analysis.Understood(a.table, other.table, checked.Document)
 		}
@@ -188,7 +188,7 @@ func explainPlace(b *bench, args []string) error {
 		return err
 	}
 	if faults.Refuse() {
-		return printFaults(b.std.out, faults, "en")
+		return inEnglish.refuse(b.std.out, faults)
 	}
 	r := analysis.Report{Title: "origin of " + xpath, Sections: []analysis.Section{{
 		Columns: []string{"target", "value", "row", "canonical", "from", "source", "source value", "source row", "codes", "note"},

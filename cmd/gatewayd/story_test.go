@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -41,13 +42,16 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+var update = flag.Bool("update", false, "rewrite the stories' expected output")
+
 // TestStories plays testdata/stories: each begins with two gateways configured and
 // not running, a PKI, the documents of testdata/cases and the data directories of
 // testdata/administrations. $PUBLISHED holds mappings and xsd, for the next version of one.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:   "../../testdata/stories",
-		Setup: setUp,
+		Dir:           "../../testdata/stories",
+		Setup:         setUp,
+		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"as":    as,
 			"ready": ready,
@@ -56,7 +60,8 @@ func TestStories(t *testing.T) {
 			"long":  long,
 			"big":   big,
 
-			"capture": capture,
+			"capture":  capture,
+			"capitals": capitals,
 
 			"rest":           rest,
 			"submit-by-rest": submitByREST,
@@ -225,6 +230,14 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 	for i, m := range found {
 		ts.Setenv(args[i+1], m[1])
 	}
+}
+
+// capitals writes a variable in capitals: capitals NAME.
+func capitals(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: capitals NAME")
+	}
+	ts.Setenv(args[0], strings.ToUpper(ts.Getenv(args[0])))
 }
 
 // edit replaces one text of a file by another and writes it under a new name:

@@ -27,11 +27,12 @@ func (f *files) Set(s string) error { *f = append(*f, s); return nil }
 
 // job is one offline translation.
 type job struct {
-	in               files
-	out, trace, lang string
-	mapping, route   string
-	messageID        string
-	at               time.Time
+	told
+	in             files
+	out, trace     string
+	mapping, route string
+	messageID      string
+	at             time.Time
 }
 
 func translate(_ context.Context, flags *flag.FlagSet, args []string, std stdio) error {
@@ -42,11 +43,14 @@ func translate(_ context.Context, flags *flag.FlagSet, args []string, std stdio)
 	flags.Var(&j.in, "in", "file to read (- is standard input); with -route once for each part")
 	flags.StringVar(&j.out, "out", "-", "file to write; where the route's split makes several of NAME.xml they are NAME-1.xml, NAME-2.xml ...")
 	flags.StringVar(&j.trace, "trace", "", "file for the trace: where every value came from; of several one each, as -out")
-	flags.StringVar(&j.lang, "lang", "en", "language of faults")
+	j.told.flags(flags)
 	flags.StringVar(&j.messageID, "message-id", "", "id of the message, with -route (default: made of the inputs' digests)")
 	flags.StringVar(&at, "at", "", "instant to judge by, RFC 3339 (default now)")
 	flags.StringVar(&dir, "data", "", "directory with more mappings/ and xsd/")
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := j.told.check(); err != nil {
 		return err
 	}
 	switch {
@@ -89,26 +93,30 @@ func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
 	if flow.MediaType(raw) == flow.XML {
 		r := c.ReadAs(raw, table)
 		if r.Document == nil || r.Unreadable() {
-			return printFaults(std.out, r.Faults, j.lang)
+			return j.told.refuse(std.out, r.Faults)
 		}
 		return j.write(std, append(document.MarshalIndent(r.Document), '\n'), links(r.Trace()), r.Faults)
 	}
 	p := document.Parse(raw)
 	if p.Faults.Refuse() {
-		return printFaults(std.out, p.Faults, j.lang)
+		return j.told.refuse(std.out, document.Places(p.Faults, p.Document))
 	}
 	encoded, trace, faults := table.Encode(p.Document, true)
-	faults = mapping.Locate(faults, p.Locate)
+	faults = document.Places(mapping.Locate(faults, p.Locate), p.Document)
 	if !encoded.IsZero() {
 		for _, f := range c.Conform(table, encoded.Bytes()).Faults {
-			if link, ok := trace.ByPlace(f.Location.Expr); ok {
-				f.Path, f.Location = link.Path, p.Locate(link.Path)
+			link, ok := trace.ByPlace(f.Location.Expr)
+			if ok {
+				f.Path, f.Location, f.Place = link.Path, p.Locate(link.Path), document.PlaceOf(p.Document, link.Path)
+			}
+			if !ok || link.Const || link.Path == "" {
+				f.Remedy = gateway.ByTable
 			}
 			faults = append(faults, f)
 		}
 	}
 	if faults.Refuse() {
-		return printFaults(std.out, faults, j.lang)
+		return j.told.refuse(std.out, faults)
 	}
 	return j.write(std, encoded.Bytes(), links(trace), faults)
 }
@@ -147,11 +155,11 @@ func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 		}
 	}
 	if faults.Refuse() {
-		return printFaults(std.out, faults, j.lang)
+		return j.told.refuse(std.out, faults)
 	}
 	t := c.Translate(plan, parts, gateway.MessageID(j.id(contents)), scope)
 	if t.Faults.Refuse() {
-		return printFaults(std.out, t.Faults, j.lang)
+		return j.told.refuse(std.out, t.Faults)
 	}
 	warnings := append(faults, t.Faults...)
 	if len(t.Outputs) == 1 {
@@ -207,7 +215,7 @@ func (j job) write(std stdio, content []byte, trace any, warnings gateway.Faults
 		}
 	}
 	if len(warnings) > 0 {
-		return writeJSON(std.err, warnings.Report(j.lang))
+		return j.told.print(std.err, warnings)
 	}
 	return nil
 }

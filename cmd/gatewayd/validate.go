@@ -13,13 +13,17 @@ import (
 
 func validateFile(_ context.Context, flags *flag.FlagSet, args []string, std stdio) error {
 	as := flags.String("as", "", "table whose format the file must have (default: told by its root)")
-	lang := flags.String("lang", "en", "language of the messages: en, zh, ru, kk, mn")
+	var t told
+	t.flags(flags)
 	dir := flags.String("data", "", "directory with more mappings/ and xsd/")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() != 1 {
 		return errors.New("give one FILE (- is standard input)")
+	}
+	if err := t.check(); err != nil {
+		return err
 	}
 	chain, err := loadChain(*dir)
 	if err != nil {
@@ -33,8 +37,8 @@ func validateFile(_ context.Context, flags *flag.FlagSet, args []string, std std
 	if err != nil {
 		return err
 	}
-	_, faults := chain.Validate(r, validate.Scope{Own: own, At: time.Now()})
-	return printFaults(std.out, faults, gateway.Language(*lang))
+	_, faults := chain.Validate(r, validate.Scope{Own: own, At: time.Now(), Alone: true})
+	return t.refuse(std.out, faults)
 }
 
 // readAs reads a document as the table says, or by what it is. The administration

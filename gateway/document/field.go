@@ -61,7 +61,9 @@ type LexicalError struct {
 }
 
 // Error names the text and what was expected.
-func (e *LexicalError) Error() string { return strconv.Quote(e.Value) + ": want " + e.Expected.String() }
+func (e *LexicalError) Error() string {
+	return strconv.Quote(e.Value) + ": want " + e.Expected.String()
+}
 
 // Check reports whether text has the lexical form of a value of the field; if not,
 // the error is a *LexicalError.
@@ -87,7 +89,7 @@ func (f Field) Expected() gateway.Phrase {
 	case Bool:
 		return gateway.Say(gateway.WordTrueFalse)
 	case Uint:
-		return gateway.Say(gateway.WordUnsigned, f.most())
+		return gateway.Say(gateway.WordWholeFromZero)
 	case Decimal:
 		return gateway.Say(gateway.WordPlainDecimal, aDecimal)
 	case Instant:
@@ -121,6 +123,10 @@ func (f Field) most() string {
 func (f Field) wrong(text string) gateway.Phrase {
 	layout := ""
 	switch f.Type {
+	case Uint:
+		if digits(text) { // too many of them
+			return gateway.Say(gateway.WordUnsigned, f.most())
+		}
 	case Date:
 		layout = time.DateOnly
 	case Instant:

@@ -316,7 +316,7 @@ func jsonForm(f *Field) gateway.Phrase {
 	switch f.Type {
 	case Uint:
 		if f.wide {
-			return gateway.Say(gateway.WordQuotedUnsigned, f.most())
+			return gateway.Say(gateway.WordQuotedWhole)
 		}
 	case Enum:
 		return gateway.Say(gateway.WordQuotedOneOf, strings.Join(f.Enum, ", "))

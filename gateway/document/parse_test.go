@@ -30,6 +30,9 @@ func compareFaults(t *testing.T, faults gateway.Faults, want []found) {
 		if i < len(want) && strings.Contains(expected, want[i].Expected) {
 			expected = want[i].Expected
 		}
+		if !f.Found.IsZero() {
+			f.Value += "(" + f.Found.String() + ")"
+		}
 		got = append(got, found{f.Code, f.Path, f.Location.Expr, f.Location.Line, f.Value, expected})
 		if f.Severity != gateway.Error {
 			t.Errorf("%s is no error", f.Code)
@@ -69,23 +72,23 @@ func TestParseFindsEveryFault(t *testing.T) {
 }`
 	p := document.Parse([]byte(raw))
 	compareFaults(t, p.Faults, []found{
-		{gateway.JSONInstant, "envelope.issued", "/envelope/issued", 3, "2026-13-01T08:30:00+08:00", "offset from UTC"},
+		{gateway.JSONInstant, "envelope.issued", "/envelope/issued", 3, "2026-13-01T08:30:00+08:00", "a month from 01 to 12"},
 		{gateway.JSONEnum, "envelope.function", "/envelope/function", 4, "original", "ORIGINAL"},
-		{gateway.JSONType, "batch", "/preArrivalNotice/batch", 8, "17", "a JSON string"},
+		{gateway.JSONType, "batch", "/preArrivalNotice/batch", 8, "17", "a text in double quotes"},
 		{gateway.JSONUnknownField, "batsh", "/preArrivalNotice/batsh", 9, "batsh", "batch"},
 		{gateway.JSONType, "sameVehicles", "/preArrivalNotice/sameVehicles", 10, `"true"`, "true or false"},
-		{gateway.JSONType, "consignments[0].sequence", "/preArrivalNotice/consignments/0/sequence", 12, `"1"`, "a JSON number"},
+		{gateway.JSONType, "consignments[0].sequence", "/preArrivalNotice/consignments/0/sequence", 12, `"1"`, "a whole number, 0 or more"},
 		{gateway.JSONDate, "consignments[0].transportDocument.date", "/preArrivalNotice/consignments/0/transportDocument/date", 12, "01.03.2026", "YYYY-MM-DD"},
-		{gateway.JSONUnsigned, "consignments[1].sequence", "/preArrivalNotice/consignments/1/sequence", 13, "1.0", "unsigned"},
-		{gateway.JSONType, "consignments[1].items[0].grossMass.kilograms", "/preArrivalNotice/consignments/1/items/0/grossMass/kilograms", 15, "18250.5", "a JSON string: a decimal"},
-		{gateway.JSONDecimal, "consignments[1].items[1].grossMass.kilograms", "/preArrivalNotice/consignments/1/items/1/grossMass/kilograms", 16, "18 250,5", "plain notation"},
-		{gateway.JSONUnsigned, "consignments[1].items[1].packages[0].quantity", "/preArrivalNotice/consignments/1/items/1/packages/0/quantity", 16, "12a", "below 2^64"},
+		{gateway.JSONUnsigned, "consignments[1].sequence", "/preArrivalNotice/consignments/1/sequence", 13, "1.0", "a whole number, 0 or more"},
+		{gateway.JSONType, "consignments[1].items[0].grossMass.kilograms", "/preArrivalNotice/consignments/1/items/0/grossMass/kilograms", 15, "18250.5", "in double quotes, a decimal"},
+		{gateway.JSONDecimal, "consignments[1].items[1].grossMass.kilograms", "/preArrivalNotice/consignments/1/items/1/grossMass/kilograms", 16, "18 250,5", "without blanks or exponent"},
+		{gateway.JSONUnsigned, "consignments[1].items[1].packages[0].quantity", "/preArrivalNotice/consignments/1/items/1/packages/0/quantity", 16, "12a", "a whole number, 0 or more"},
 		{gateway.JSONNull, "consignments[1].items[2]", "/preArrivalNotice/consignments/1/items/2", 17, "null", "an object"},
-		{gateway.JSONType, "consignments[1].items[3].description", "/preArrivalNotice/consignments/1/items/3/description", 18, "an object", "an array"},
+		{gateway.JSONType, "consignments[1].items[3].description", "/preArrivalNotice/consignments/1/items/3/description", 18, "(an object)", "an array"},
 		{gateway.JSONDuplicateKey, "consignments[1].items[3].originCountry", "/preArrivalNotice/consignments/1/items/3/originCountry", 18, "originCountry", ""},
-		{gateway.JSONType, "purposes[1]", "/preArrivalNotice/purposes/1", 21, "2", "a JSON string"},
+		{gateway.JSONType, "purposes[1]", "/preArrivalNotice/purposes/1", 21, "2", "a text in double quotes"},
 		{gateway.JSONEmptyString, "purposes[2]", "/preArrivalNotice/purposes/2", 21, "", "not empty"},
-		{gateway.JSONType, "carrier", "/preArrivalNotice/carrier", 22, "an array", "an object"},
+		{gateway.JSONType, "carrier", "/preArrivalNotice/carrier", 22, "(an array)", "an object"},
 		{gateway.JSONNull, "agent", "/preArrivalNotice/agent", 23, "null", "an object"},
 		{gateway.JSONUnknownField, "a/b~c", "/preArrivalNotice/a~1b~0c", 24, "a/b~c", ""},
 	})
@@ -144,7 +147,7 @@ func TestParseOddDocuments(t *testing.T) {
 			[]found{{Code: gateway.JSONTrailing, Line: 1, Value: "{", Expected: "the end"}}},
 		{"a second kind", `{"manifest":{"batch":"1"},"preArrivalNotice":{"batch":2}}`, `{"manifest":{"batch":"1"}}`, []found{
 			{Code: gateway.JSONTwoKinds, Pointer: "/preArrivalNotice", Line: 1, Value: "preArrivalNotice", Expected: "manifest"},
-			{Code: gateway.JSONType, Path: "batch", Pointer: "/preArrivalNotice/batch", Line: 1, Value: "2", Expected: "a JSON string"},
+			{Code: gateway.JSONType, Path: "batch", Pointer: "/preArrivalNotice/batch", Line: 1, Value: "2", Expected: "a text in double quotes"},
 		}},
 		{"characters", "{\"manifest\":{\"batch\":\"a\tb\",\"carrier\":{\"country\":\"\xff\"},\"loadUnits\":[{\"id\":\"\\u0000\"},{\"id\":\"\\ud800x\"},{\"id\":\"\uffff\"},{\"id\":\"\\uffff\"}]}}",
 			`{"manifest":{"carrier":{},"loadUnits":[{},{},{},{}]}}`, []found{

@@ -81,11 +81,17 @@ func TestSetRefusesWrongForms(t *testing.T) {
 		{"batch", "a text", []string{"", "a\x00", "\xff", "a\uFFFE"}},
 		{"envelope.function", "one of CANCELLATION", []string{"", "original", "FUNCTION_CODE_UNSPECIFIED", "9"}},
 		{"declarantIsCarrier", "true or false", []string{"", "1", "True"}},
-		{"totals.packages", "below 2^64", []string{"", "-1", "1.0", "+1", "1e3", "18446744073709551616"}},
-		{"consignments.sequence", "below 2^32", []string{"", "4294967296", "x"}},
-		{"totals.grossMass.kilograms", "plain notation", []string{"", "1,5", ".5", "5.", "1e3", "+1", "--1", "0x1", "١"}},
-		{"envelope.issued", "offset from UTC", []string{"", "2026-03-01", "2026-03-01T08:30:00", "2026-02-30T08:30:00Z", "2026-03-01 08:30:00Z", "2026-03-01T8:30:00Z", "2026-03-01T08:30:00,5Z", "2026-03-01T08:30:00.Z"}},
-		{"registration.date", "YYYY-MM-DD", []string{"", "2026-02-29", "20260228", "2026-2-28", "2026-02-28Z"}},
+		{"totals.packages", "a whole number, 0 or more", []string{"", "-1", "1.0", "+1", "1e3"}},
+		{"totals.packages", "from 0 to 18446744073709551615", []string{"18446744073709551616"}},
+		{"consignments.sequence", "a whole number", []string{"", "x"}},
+		{"consignments.sequence", "from 0 to 4294967295", []string{"4294967296"}},
+		{"totals.grossMass.kilograms", "without blanks or exponent", []string{"", "1,5", ".5", "5.", "1e3", "+1", "--1", "0x1", "١"}},
+		{"envelope.issued", "offset from UTC", []string{"", "2026-03-01", "2026-03-01T08:30:00", "2026-03-01 08:30:00Z", "2026-03-01T8:30:00Z", "2026-03-01T08:30:00,5Z", "2026-03-01T08:30:00.Z"}},
+		{"envelope.issued", "a day that exists (2026-02 has 28 days)", []string{"2026-02-30T08:30:00Z", "2026-02-00T08:30:00Z"}},
+		{"envelope.issued", "a time that exists", []string{"2026-02-28T24:30:00Z", "2026-02-28T08:60:00Z"}},
+		{"registration.date", "(2026-02 has 28 days)", []string{"2026-02-29"}},
+		{"registration.date", "a month from 01", []string{"2026-00-01", "2026-13-01"}},
+		{"registration.date", "YYYY-MM-DD", []string{"", "20260228", "2026-2-28", "2026-02-28Z"}},
 	} {
 		p := compile(t, "PreArrivalNotice", c.path)
 		for _, text := range c.texts {

@@ -68,7 +68,7 @@ func (c *Chain) Read(raw []byte, mediaType string, sender gateway.Administration
 
 func readJSON(raw []byte) *Reading {
 	p := document.Parse(raw)
-	r := &Reading{Document: p.Document, Faults: p.Faults, locate: p.Locate, broken: brokenPaths(p.Faults)}
+	r := &Reading{Document: p.Document, Faults: document.Places(p.Faults, p.Document), locate: p.Locate, broken: brokenPaths(p.Faults)}
 	if p.Document != nil {
 		r.Kind = document.Kind(p.Document)
 	}
@@ -76,33 +76,37 @@ func readJSON(raw []byte) *Reading {
 }
 
 func (c *Chain) readXML(raw []byte, sender gateway.Administration, at time.Time, agreed []string) *Reading {
-	return c.readBy(raw, func(root *xmltree.Element) (*mapping.Table, gateway.Faults) {
-		if t, ok := c.Tables.Choose(root.Name, string(sender), at, agreed...); ok {
+	return c.readBy(raw, func(u mapping.Unpacked) (*mapping.Table, gateway.Faults) {
+		if t, ok := c.Tables.Choose(u.Root.Name, string(sender), at, agreed...); ok && !u.Empty {
 			return t, nil
 		}
-		return nil, gateway.Faults{c.noTable(root)}
+		return nil, gateway.Faults{c.noTable(u)}
 	})
 }
 
-// ReadAs reads XML by one table and its schema, whatever its root says.
+// ReadAs reads XML, or what is in a container, by one table and its schema, whatever its
+// root says.
 func (c *Chain) ReadAs(raw []byte, t *mapping.Table) *Reading {
-	return c.readBy(raw, func(*xmltree.Element) (*mapping.Table, gateway.Faults) { return t, nil })
+	return c.readBy(raw, func(mapping.Unpacked) (*mapping.Table, gateway.Faults) { return t, nil })
 }
 
-func (c *Chain) readBy(raw []byte, choose func(root *xmltree.Element) (*mapping.Table, gateway.Faults)) *Reading {
+func (c *Chain) readBy(raw []byte, choose func(mapping.Unpacked) (*mapping.Table, gateway.Faults)) *Reading {
 	var t *mapping.Table
-	checked := schema.CheckBy(raw, c.Limits, func(root *xmltree.Element) (sc *schema.Schema, faults gateway.Faults) {
-		if t, faults = choose(root); t == nil {
-			return nil, faults
+	checked := schema.CheckBy(raw, c.Limits, func(root *xmltree.Element) (*schema.Schema, *xmltree.Element, gateway.Faults) {
+		u := c.Tables.Unpack(root)
+		var faults gateway.Faults
+		if t, faults = choose(u); t == nil {
+			return nil, nil, faults
 		}
-		return c.schemaOf(t)
+		sc, faults := c.schemaOf(t)
+		return sc, u.Root, faults
 	})
 	if checked.Document == nil || t == nil || checked.Conforming.IsZero() && unjudged(checked.Faults) {
 		return refused(checked.Faults...)
 	}
 	decoded := t.Decode(checked.Document)
 	root := checked.Document.Root
-	return &Reading{
+	r := &Reading{
 		Document: decoded.Document, Kind: t.Kind(), Table: t, Unread: decoded.Unread, trace: decoded.Trace,
 		broken: brokenPaths(decoded.Faults),
 		Faults: merge(checked.Faults, decoded.Faults),
@@ -113,6 +117,8 @@ func (c *Chain) readBy(raw []byte, choose func(root *xmltree.Element) (*mapping.
 			return root.Location()
 		},
 	}
+	r.places()
+	return r
 }
 
 // schemaOf returns a table's schema, or the fault that it is not there.
@@ -131,11 +137,32 @@ func unjudged(faults gateway.Faults) bool {
 	})
 }
 
-func (c *Chain) noTable(root *xmltree.Element) gateway.Fault {
-	return gateway.Fault{
-		Code: gateway.FormatUnknown, Severity: gateway.Error, Location: root.Location(),
-		Value: root.Name.String(), Expected: gateway.Term(c.Tables.Nearest(root.Name)),
+// noTable is the fault of a document that no table reads: that a container holds none or
+// an unknown one, that its namespace is missing, or which format it is most like.
+func (c *Chain) noTable(u mapping.Unpacked) gateway.Fault {
+	f := gateway.Fault{
+		Code: gateway.FormatUnknown, Severity: gateway.Error, Location: u.Root.Location(), Value: u.Root.Name.String(),
+		Expected: gateway.Say(gateway.WordNoneLikeIt),
 	}
+	near, ok := c.Tables.Nearest(u.Root)
+	switch {
+	case u.Empty:
+		f.Code, f.Expected = gateway.FormatContainerEmpty, gateway.Term(u.Inside)
+		return f
+	case ok && u.Root.Name.Space == "" && near.Root().Space != "" && near.Root().Local == u.Root.Name.Local:
+		f.Code = gateway.FormatNamespace
+	}
+	if ok {
+		word := gateway.WordNearestFormat
+		if f.Code == gateway.FormatNamespace {
+			word = gateway.WordFormatWithRoot
+		}
+		f.Expected = gateway.Say(word, near.ID(), near.Root().String())
+	}
+	if n := len(u.Containers); n > 0 && f.Code == gateway.FormatUnknown {
+		f.Code, f.Value, f.Expected = gateway.FormatContainer, u.Containers[n-1].Name.Local, gateway.Term(u.Root.Name.String())
+	}
+	return f
 }
 
 // Unreadable reports whether the table could not convert all that it reads. A document
@@ -171,6 +198,7 @@ func (c *Chain) Validate(r *Reading, s validate.Scope) (validate.Passed, gateway
 	}
 	passed, found := c.Rules.Check(r.Document, s)
 	found = slices.DeleteFunc(found, func(f gateway.Fault) bool { return r.spoilt(f.Path) })
+	found = document.Places(found, r.Document)
 	faults := merge(r.Faults, mapping.Locate(found, r.locate))
 	if faults.Refuse() {
 		return validate.Passed{}, faults
@@ -206,7 +234,7 @@ func merge(earlier, later gateway.Faults) gateway.Faults {
 
 // lastName is the local name at the end of a list or path of what was expected.
 func lastName(expected string) string {
-	return expected[strings.LastIndexAny(expected, "/:@ ")+1:]
+	return expected[strings.LastIndexAny(expected, "/:@} ")+1:]
 }
 
 // Plan says which route takes a document, and as which part of its recipe.
@@ -314,6 +342,7 @@ type Translation struct {
 
 	parts  []Part
 	joined *mapping.Joined // nil without recipe
+	whole  *customsv1.Document
 }
 
 // Output is the document of one message.
@@ -337,13 +366,15 @@ type Output struct {
 // in others name their submission.
 //
 // A whole that the route's split divides is judged by our own rules, and each of its
-// parts by the partner's too: a part is what the partner gets.
+// parts by the partner's too: a part is what the partner gets. A part is judged as a
+// part: what warns only because the rest of the whole is elsewhere is not said.
 func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate.Scope) *Translation {
 	t := &Translation{parts: parts}
 	whole := parts[0].Reading
 	if p.Join != nil {
 		whole = t.join(p.Join, id)
 	}
+	t.whole = whole.Document
 	var splitting mapping.Splitting
 	if p.Split != nil && whole.Document != nil {
 		splitting = p.Split.Run(whole.Document, string(id))
@@ -357,13 +388,21 @@ func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate
 		return t
 	}
 	_, t.Faults = c.Validate(whole, validate.Scope{Own: s.Own, At: s.At})
-	t.Faults = append(t.Faults, mapping.Locate(splitting.Faults, t.Locate)...)
+	t.Faults = append(t.Faults, document.Places(mapping.Locate(splitting.Faults, t.Locate), t.whole)...)
 	refused := t.Faults.Refuse()
+	known := make(map[finding]gateway.Fault) // by the partner's rules too, and not said yet
+	_, all := c.Validate(whole, s)
+	for _, f := range all {
+		known[findingOf(f)] = f
+	}
+	for _, f := range t.Faults {
+		delete(known, findingOf(f))
+	}
 	for i, part := range splitting.Parts {
 		o := &Output{of: t, split: p.Split.ID(), part: i + 1, origin: func(path string) string { return splitting.Origin(i, path) }}
 		o.made = func(path string) bool { return leaf(part, path) != leaf(whole.Document, o.whole(path)) }
 		passed, faults := c.Validate(&Reading{Document: part, Kind: whole.Kind, locate: o.Locate}, s)
-		t.say(o, faults)
+		t.sayOfPart(o, faults, known)
 		if !passed.IsZero() && !refused {
 			t.output(c, p.Route, passed, o)
 		}
@@ -375,11 +414,11 @@ func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate
 func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed, o *Output) {
 	t.Outputs = append(t.Outputs, o)
 	released, faults := rt.Release(passed)
-	t.say(o, mapping.Locate(faults, o.Locate))
+	o.Released = released
+	t.say(o, o.mended(mapping.Locate(faults, o.Locate)))
 	if released.IsZero() {
 		return
 	}
-	o.Released = released
 	t.Faults = o.withoutSupplied(t.Faults)
 	table, ok := c.Tables.Table(rt.Table)
 	if !ok {
@@ -388,7 +427,7 @@ func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed
 	}
 	encoded, trace, faults := table.Encode(released.Document(), true)
 	o.trace = trace
-	t.say(o, mapping.Locate(faults, o.Locate))
+	t.say(o, o.mended(mapping.Locate(faults, o.Locate)))
 	if encoded.IsZero() {
 		return
 	}
@@ -400,7 +439,7 @@ func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed
 	}
 	checked := c.Conform(table, raw)
 	for i, f := range checked.Faults {
-		checked.Faults[i].Location, checked.Faults[i].Path = o.sourceOf(f.Location)
+		checked.Faults[i].Location, checked.Faults[i].Path, checked.Faults[i].Remedy = o.sourceOf(f.Location)
 	}
 	t.say(o, checked.Faults)
 	o.Conforming = checked.Conforming
@@ -410,9 +449,36 @@ func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed
 // its place in the whole.
 func (t *Translation) say(o *Output, faults gateway.Faults) {
 	for _, f := range faults {
-		f.Path = o.whole(f.Path)
+		if f.Path = o.whole(f.Path); f.Place.IsZero() {
+			f.Place = document.PlaceOf(t.whole, f.Path)
+		}
 		if o.split == "" || !slices.ContainsFunc(t.Faults, func(said gateway.Fault) bool { return sameFault(said, f) }) {
 			t.Faults = append(t.Faults, f)
+		}
+	}
+}
+
+// finding is what a rule found where, whatever the value.
+type finding struct {
+	code gateway.Code
+	path string
+}
+
+func findingOf(f gateway.Fault) finding { return finding{f.Code, f.Path} }
+
+// sayOfPart adds what rules find in a part of a whole. Known is what the same rules find
+// in the whole: a warning that the whole does not have is none of the sender's, one that
+// it has is said of the whole, once.
+func (t *Translation) sayOfPart(o *Output, faults gateway.Faults, known map[finding]gateway.Fault) {
+	for _, f := range faults {
+		if f.Severity == gateway.Error {
+			t.say(o, gateway.Faults{f})
+			continue
+		}
+		at := finding{f.Code, o.whole(f.Path)}
+		if whole, ok := known[at]; ok {
+			t.Faults = append(t.Faults, whole)
+			delete(known, at)
 		}
 	}
 }
@@ -433,7 +499,10 @@ func (o *Output) withoutSupplied(faults gateway.Faults) gateway.Faults {
 
 // Conform checks a table's output against its schema.
 func (c *Chain) Conform(t *mapping.Table, raw []byte) schema.Result {
-	return schema.CheckBy(raw, c.Limits, func(*xmltree.Element) (*schema.Schema, gateway.Faults) { return c.schemaOf(t) })
+	return schema.CheckBy(raw, c.Limits, func(root *xmltree.Element) (*schema.Schema, *xmltree.Element, gateway.Faults) {
+		sc, faults := c.schemaOf(t)
+		return sc, root, faults
+	})
 }
 
 // join makes the parts one document, whose places are found in the parts.
@@ -444,7 +513,7 @@ func (t *Translation) join(j *mapping.Join, id gateway.MessageID) *Reading {
 	}
 	joined := j.Run(docs, string(id))
 	t.joined, t.Disagreements = &joined, joined.Disagreements
-	return &Reading{Document: joined.Document, Kind: j.Kind(), Faults: mapping.Locate(joined.Faults, t.Locate), locate: t.Locate}
+	return &Reading{Document: joined.Document, Kind: j.Kind(), Faults: document.Places(mapping.Locate(joined.Faults, t.Locate), joined.Document), locate: t.Locate}
 }
 
 // Locate finds the place in a sender's document that a canonical value came from.
@@ -484,11 +553,13 @@ func (o *Output) whole(path string) string {
 // Locate finds the place in a sender's document that a canonical value came from.
 func (o *Output) Locate(path string) gateway.Location { return o.of.Locate(o.whole(path)) }
 
-// sourceOf takes a place in the output back to the sender's document.
-func (o *Output) sourceOf(place gateway.Location) (gateway.Location, string) {
+// sourceOf takes a place in the output back to the sender's document, and says who can
+// mend what stands there.
+func (o *Output) sourceOf(place gateway.Location) (gateway.Location, string, gateway.Remedy) {
 	link, ok := o.trace.ByPlace(place.Expr)
+	remedy := o.menderOf(link, ok)
 	if !ok {
-		return o.Locate(""), ""
+		return o.Locate(""), "", remedy
 	}
-	return o.Locate(link.Path), link.Path
+	return o.Locate(link.Path), link.Path, remedy
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
@@ -202,12 +203,27 @@ func (g *Gateway) relocate(ctx context.Context, m store.Message, reports []gatew
 		}
 	}
 	for i, r := range reports {
-		faults[i] = r.Fault()
-		if out != nil {
-			faults[i].Location, _ = out.sourceOf(faults[i].Location)
+		f := r.Fault()
+		f.Remedy = theirs(r)
+		if out != nil && r.Location != "" {
+			place, path, remedy := out.sourceOf(f.Location)
+			f.Location, f.Place = place, document.PlaceOf(out.of.whole, out.whole(path))
+			if r.Remedy == gateway.ByPartner {
+				f.Remedy = remedy
+			}
 		}
+		faults[i] = f
 	}
 	return faults
+}
+
+// theirs is who can mend what a partner reports, seen from here: what is the partner's to
+// it is ours, and the rest is the partner's own.
+func theirs(r gateway.Report) gateway.Remedy {
+	if r.Remedy == gateway.ByPartner || r.Remedy == "" {
+		return gateway.ByOperator
+	}
+	return gateway.ByPartner
 }
 
 // backoff is how long to wait after the n-th attempt.

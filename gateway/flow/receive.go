@@ -86,6 +86,7 @@ func (g *Gateway) weigh(a store.Arrival) (store.Inbound, *customsv1.Document, er
 		in.ExpectedArrival = *h.ExpectedArrival
 	}
 	doc := g.open(a, &in)
+	in.Faults = fromPartner(in.Faults)
 	verdict := seal.Receipt{MessageID: h.MessageID, Verdict: gateway.ERR, Received: a.Digest, Faults: in.Faults.Report("en"), At: g.Now()}
 	switch in.State {
 	case gateway.Accepted:
@@ -184,7 +185,7 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 // waitsForTable reports whether all that is wrong with a message is that a table or its
 // schema is not installed here, which is not its sender's fault.
 func waitsForTable(faults gateway.Faults) bool {
-	return len(faults) == 1 && (faults[0].Code == gateway.FormatUnknown || faults[0].Code == gateway.SchemaMissing)
+	return len(faults) == 1 && (slices.Contains([]gateway.Code{gateway.FormatUnknown, gateway.FormatContainer, gateway.SchemaMissing}, faults[0].Code))
 }
 
 // take does what follows from an accepted message: an answer goes to the message it
@@ -194,7 +195,7 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc
 		return g.attachAnswer(ctx, tx, in, answer)
 	}
 	movement, err := g.followed(ctx, tx, doc, reconcile.Origin{
-		Message: in.ID, Conversation: in.Conversation, Received: in.Received, Expected: in.ExpectedArrival,
+		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Received: in.Received, Expected: in.ExpectedArrival,
 	})
 	in.MovementID = movement
 	return err

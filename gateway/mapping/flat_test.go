@@ -186,13 +186,13 @@ func TestFlatListsSayAllFaultsAtOnce(t *testing.T) {
 	<Goods><Line item="1" grams="1,5"/><Line waybill="W1" item="2"/><Line waybill="W1" item="2"/></Goods></CargoList>`))
 	want := []string{
 		"MAP_TYPE transport.containerised /CargoList[1]/@boxed X|J or N",
-		"MAP_TYPE office.code /CargoList[1]/@office 1|8 digits, the first of them 398",
+		"MAP_TYPE office.code /CargoList[1]/@office 1|8 digits that begin with 398",
 		"MAP_DERIVED batch /CargoList[1]/Waybills[1]/Waybill[1]/@list B8|B7",
 		"MAP_TYPE consignments[0].totals.grossMass.kilograms /CargoList[1]/Waybills[1]/Waybill[1]/@kg 1.5|a number with a decimal comma, such as 1234,5",
 		"MAP_KEY consignments /CargoList[1]/Waybills[1]/Waybill[2] W1|",
 		"MAP_KEY  /CargoList[1]/Parties[1]/Party[2] P1|",
 		"MAP_REQUIRED  /CargoList[1]/Parties[1]/Party[4] |@id",
-		"MAP_TYPE consignments[2].items[0].grossMass.kilograms /CargoList[1]/Goods[1]/Line[1]/@grams 1,5|digits, the last 3 of them behind the point",
+		"MAP_TYPE consignments[2].items[0].grossMass.kilograms /CargoList[1]/Goods[1]/Line[1]/@grams 1,5|digits alone, the last 3 of them after the point",
 		"MAP_REQUIRED consignments[2].transportDocument.id /CargoList[1]/Goods[1]/Line[1] |@waybill",
 		"MAP_KEY consignments[0].items /CargoList[1]/Goods[1]/Line[3] 2|",
 		"MAP_REQUIRED consignments[0].consignee.name /CargoList[1]/Parties[1]/Party[1] |@name",
@@ -216,7 +216,7 @@ func TestFlatListsSayAllFaultsAtOnce(t *testing.T) {
 	want = []string{
 		"MAP_KEY consignments[1].transportDocument.id  W1|",
 		"MAP_REQUIRED consignments[1].consignee  |@for",
-		"MAP_TYPE consignments[0].items[0].grossMass.kilograms  0.2505|at most 3 digits behind the point",
+		"MAP_TYPE consignments[0].items[0].grossMass.kilograms  0.2505|at most 3 digits after the point",
 		"MAP_REQUIRED consignments[0].items[1].sequence  |@item",
 		"MAP_KEY consignments[1].transportDocument.id  W1|", // of the lines
 		"MAP_KEY consignments[1].transportDocument.id  W1|", // of the packages

@@ -51,6 +51,8 @@ type rowFile struct {
 	Set        string    `yaml:"set"`
 	Count      string    `yaml:"count"`
 	Sum        string    `yaml:"sum"`
+	Lone       bool      `yaml:"lone"`
+	Every      string    `yaml:"every"`
 	Ordinal    bool      `yaml:"ordinal"`
 	Each       string    `yaml:"each"`
 	With       string    `yaml:"with"`
@@ -127,7 +129,11 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Library{byID: map[string]*Table{}}
+	containers, err := loadContainers(fsys)
+	if err != nil {
+		return nil, err
+	}
+	l := &Library{byID: map[string]*Table{}, containers: containers}
 	load := &loader{l, env, lists, map[string]*base{}, map[string]*base{}}
 	l.load = load
 	var mistakes []error

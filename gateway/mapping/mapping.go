@@ -24,11 +24,12 @@ import (
 
 // Library is every table, join and split that was loaded. It is safe for concurrent use.
 type Library struct {
-	tables []*Table
-	byID   map[string]*Table
-	joins  []*Join
-	splits []*Split
-	load   *loader // for tables as they would be
+	tables     []*Table
+	byID       map[string]*Table
+	joins      []*Join
+	splits     []*Split
+	containers []Container
+	load       *loader // for tables as they would be
 }
 
 // Table is one version of the mapping of one format. It is safe for concurrent use.
@@ -154,20 +155,65 @@ func (t *Table) nearness(sender string) int {
 	return 3
 }
 
-// Nearest names the table whose root resembles a root element that fits none, and
-// that root; "" if there are no tables.
-func (l *Library) Nearest(root xmltree.Name) string {
-	best, most := "", -1
+// Nearest returns the table whose format a document that no table reads is most like:
+// by what stands in it that only this format says, then by the root's name. It is false
+// for a document that is like none.
+func (l *Library) Nearest(root *xmltree.Element) (*Table, bool) {
+	said := leaves(root)
+	var best *Table
+	most := 0
 	for _, t := range l.tables {
-		likeness := common(t.rootName.name.Space, root.Space)
-		if strings.EqualFold(t.rootName.name.Local, root.Local) {
+		likeness := common(t.rootName.name.Space, root.Name.Space) << 1
+		if strings.EqualFold(t.rootName.name.Local, root.Name.Local) {
 			likeness += 1 << 20
 		}
+		likeness += t.saidIn(said) << 24
+		if t.profile == "" {
+			likeness++ // of a table and its profiles, the table
+		}
 		if likeness > most {
-			best, most = fmt.Sprintf("%s, root %s", t.ID(), t.rootName.name), likeness
+			best, most = t, likeness
 		}
 	}
-	return best
+	return best, most>>1 > len("urn:customs") // a namespace begins alike
+}
+
+// leaves are the texts of a document that are short enough for a fixed value, with the
+// local names of what holds them.
+func leaves(root *xmltree.Element) map[[2]string]bool {
+	const most = 10_000 // elements
+	said := map[[2]string]bool{}
+	n := 0
+	for e := range root.Walk() {
+		if n++; n > most {
+			break
+		}
+		for _, a := range e.Attrs {
+			said[[2]string{a.Name.Local, a.Value}] = true
+		}
+		if len(e.Children) == 0 && len(e.Text) <= 64 {
+			said[[2]string{e.Name.Local, e.Text}] = true
+		}
+	}
+	return said
+}
+
+// saidIn counts the fixed values of the table that stand in a document and are long
+// enough to mean this format.
+func (t *Table) saidIn(said map[[2]string]bool) int {
+	n := 0
+	for _, r := range t.rows {
+		name := ""
+		if r.attr != nil {
+			name = r.attr.name.Local
+		} else if len(r.steps) > 0 {
+			name = r.steps[len(r.steps)-1].name.Local
+		}
+		if r.job == constJob && len(r.info.Const) >= 5 && said[[2]string{name, r.info.Const}] {
+			n++
+		}
+	}
+	return n
 }
 
 // Splits returns every split in order of id.

@@ -228,12 +228,12 @@ func TestDecodeSaysAllFaultsAtOnce(t *testing.T) {
 	want := []string{
 		"MAP_CONST  /d:Manifest[1]/@x:mode B|A1",
 		"MAP_CONST  /d:Manifest[1]/d:Head[1]/d:Type[1] MT1401|MT2401",
-		"MAP_TYPE envelope.issued /d:Manifest[1]/d:Head[1]/d:SendTime[1] 2026|a time as 20260301083000",
-		"MAP_REPEATED  /d:Manifest[1]/d:Head[2] |one Head",
+		"MAP_TYPE envelope.issued /d:Manifest[1]/d:Head[1]/d:SendTime[1] 2026|a time written as yyyyMMddHHmmssSSS, for example 20260301083000000",
+		"MAP_REPEATED  /d:Manifest[1]/d:Head[2] |Head only once",
 		"LIST_UNKNOWN transport.mode /d:Manifest[1]/d:Mode[1] ３|transport-mode, test",
 		"MAP_TYPE transport.containerised /d:Manifest[1]/d:Boxed[1] yes|1 or 0",
-		"MAP_REPEATED consignments[0].totals.grossMass.kilograms /d:Manifest[1]/d:Consignment[1]/d:Weight[2] |one Weight",
-		"MAP_TYPE consignments[1].totals.grossMass.kilograms /d:Manifest[1]/d:Consignment[2]/d:Weight[1] 1e3|a decimal number in plain notation, such as 18250.5",
+		"MAP_REPEATED consignments[0].totals.grossMass.kilograms /d:Manifest[1]/d:Consignment[1]/d:Weight[2] |Weight only once",
+		"MAP_TYPE consignments[1].totals.grossMass.kilograms /d:Manifest[1]/d:Consignment[2]/d:Weight[1] 1e3|a decimal number with a point and without blanks or exponent, such as 18250.5",
 		"MAP_CONST consignments[1] /d:Manifest[1]/d:Consignment[2]/d:Weight[1]/@unitCode LBR|KGM",
 		"MAP_REQUIRED consignments[1].consignee.name /d:Manifest[1]/d:Consignment[2]/d:Consignee[1]/d:Name[1] |Name",
 		"MAP_CONST consignments[1].consignee.communications[0] /d:Manifest[1]/d:Consignment[2]/d:Consignee[1]/d:Communication[1]/d:TypeID[1] FX|TE",
@@ -289,7 +289,14 @@ func TestRowsSayWhatTheyDo(t *testing.T) {
 	if got := l.Match(root); len(got) != 1 || got[0] != tab {
 		t.Error("Match does not find the table")
 	}
-	if got := l.Nearest(xmltree.Name{Space: "urn:n", Local: "manifest"}); got != "xx/test.v1, root {urn:m}Manifest" {
-		t.Error(got)
+	for doc, want := range map[string]bool{
+		`<manifest xmlns="urn:n"/>`:                                     true,  // the root's name
+		`<Sheet><Head><Type>MT2401</Type></Head></Sheet>`:               true,  // what only this format says
+		`<Sheet><Head><Type>MT9999</Type></Head></Sheet>`:               false, // another
+		`<Sheet xmlns="urn:n"><Head><Kind>MT2401</Kind></Head></Sheet>`: false,
+	} {
+		if got, ok := l.Nearest(read(t, doc).Root); ok != want || ok && got != tab {
+			t.Errorf("%s is like %v, %v", doc, got, ok)
+		}
 	}
 }

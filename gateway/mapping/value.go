@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"customs.example/gateway"
@@ -25,6 +26,7 @@ type value struct {
 	max       int
 	truncates bool
 	like      *regexp.Regexp // the whole text in XML; nil for any
+	lead      *value         // of a before and an after: the before
 }
 
 // encode appends the XML texts of a canonical text to into.
@@ -36,6 +38,9 @@ func (v *value) encode(into []string, text string, at moment) (texts []string, l
 			return nil, "", missed(err)
 		}
 		text, listRow = r.Code, r.Row
+		if v.lead != nil && !v.leads(text, at.day) {
+			return nil, "", missed(&codelist.Miss{Reason: gateway.ListUnknown, Value: given, Expected: v.list})
+		}
 	}
 	if v.time != nil {
 		var err error
@@ -76,7 +81,16 @@ func (v *value) decode(texts []string, before string, at moment) (text, listRow 
 	if v.like != nil && !v.like.MatchString(text) {
 		return "", "", notConverted(unlikely(v.like), given)
 	}
-	if v.converts && v.codec.decode != nil {
+	switch {
+	case v.lead != nil:
+		before, after := v.lead.parts(text, at.day)
+		if text = before; v.codec.after {
+			text = after
+		}
+		if text == "" {
+			return "", "", nil // its half of the text is not there
+		}
+	case v.converts && v.codec.decode != nil:
 		var err error
 		if text, err = v.codec.decode(texts); err != nil {
 			return "", "", notConverted(err, given)
@@ -113,6 +127,39 @@ func (v *value) decode(texts []string, before string, at moment) (text, listRow 
 		text = plainNumber(text)
 	}
 	return text, "", nil
+}
+
+// parts cuts a text into what a before and an after read of it. Where the before has a
+// code list, only a code of it is one, or what looks like one and is to be told so: other
+// texts have the mark in them.
+func (v *value) parts(text string, day time.Time) (before, after string) {
+	before, after, cut := strings.Cut(text, v.codec.mark)
+	before, after = strings.TrimSpace(before), strings.TrimSpace(after)
+	if !cut || before != "" && !v.leads(before, day) {
+		return "", text
+	}
+	return before, after
+}
+
+// whole is what an after reads of a text that no before was written into.
+func (v *value) whole(text string, day time.Time) string {
+	_, after := v.lead.parts(text, day)
+	return after
+}
+
+// leads reports whether a text stands before the mark rather than being part of what is
+// after it.
+func (v *value) leads(text string, day time.Time) bool {
+	if v.list == "" {
+		return true
+	}
+	r, err := v.lists.Translate(v.list, v.system, text, day, codelist.Decode)
+	if err != nil {
+		var miss *codelist.Miss
+		return errors.As(err, &miss) && miss.Reason != gateway.ListUnknown
+	}
+	miss := v.lists.Check(v.list, r.Code, day)
+	return miss == nil || miss.Reason != gateway.ListOpen
 }
 
 // unlikely is the error of a text that is not like an expression.

@@ -298,7 +298,7 @@ func TestLoadNamesEveryMistakeAndItsLine(t *testing.T) {
 		"selector":           {[2]string{"  - declarant\n", "  - declarant.ids[scheme=INN]\n"}, []string{"released whole, without selector", "declarant.ids.value is supplied but not released"}},
 		"twice":              {[2]string{"  - batch\n", "  - batch\n  - declarant.country\n"}, []string{"declarant is released twice"}},
 		"not released":       {[2]string{"  - language\n", ""}, []string{":26: language is supplied but not released"}},
-		"supply's value":     {[2]string{`to: entryOffice.code, value: "10719110"`, `to: departed, value: soon`}, []string{"departed is supplied but not released", "want an instant"}},
+		"supply's value":     {[2]string{`to: entryOffice.code, value: "10719110"`, `to: departed, value: soon`}, []string{"departed is supplied but not released", "want a date and time"}},
 		"supply's path":      {[2]string{"to: entryOffice.code", "to: entryOffice.cod"}, []string{`:22: path`, `has no field "cod"`}},
 		"supply is a group":  {[2]string{"to: entryOffice.code", "to: entryOffice"}, []string{"entryOffice is no single value"}},
 		"supply's id":        {[2]string{"id: S2", "id: S1"}, []string{":23: there is another supply S1"}},

@@ -40,6 +40,7 @@ const (
 	elementContent   = 1871
 	fixedUse         = 1874 // cvc-au
 	identity         = 1877
+	undeclared       = 1845 // cvc-elt.1
 	wildcard         = 1878 // cvc-wildcard: an element that is declared nowhere
 	attrUnknown3     = 1867
 	notNillable      = 1847 // cvc-elt.3.1: xsi:nil on an element that cannot be nil
@@ -49,6 +50,8 @@ const (
 	typeUnknown      = 1851
 	typeUnrelated    = 1852
 )
+
+const instanceSpace = "http://www.w3.org/2001/XMLSchema-instance"
 
 // explain turns what libxml2 found into faults in document order: one for each
 // element or attribute, the most specific.
@@ -151,6 +154,9 @@ func explainOne(f finding, e *xmltree.Element, attr *xmltree.Attr) gateway.Fault
 		say(gateway.XSDEnumeration, gateway.WordOneOf, clip(strings.ReplaceAll(f.detail, "'", "")))
 	case datatype1, datatype1 + 1, datatype3:
 		fault.Code, fault.Expected = gateway.XSDType, typeName(f.message)
+		if attr != nil && attr.Name == (xmltree.Name{Space: instanceSpace, Local: "type"}) {
+			fault.Code, fault.Value, fault.Expected = gateway.XSDTypeAttribute, "", gateway.Phrase{}
+		}
 	case elementContent:
 		return misplaced(fault, f.message, e)
 	case typeChildren, complexSimple:
@@ -158,10 +164,15 @@ func explainOne(f finding, e *xmltree.Element, attr *xmltree.Attr) gateway.Fault
 		if len(e.Children) > 0 {
 			fault.Location, fault.Value = e.Children[0].Location(), clip(e.Children[0].QName())
 		}
-	case wildcard:
+	case wildcard, undeclared:
 		say(gateway.XSDUnexpectedElement, gateway.WordNoFurtherElement)
 		fault.Value = clip(e.QName())
 	case complexEmpty, complexText:
+		if f.code == complexEmpty && len(e.Children) > 0 {
+			say(gateway.XSDUnexpectedElement, gateway.WordNoFurtherElement)
+			fault.Location, fault.Value = e.Children[0].Location(), clip(e.Children[0].QName())
+			break
+		}
 		fault.Code, fault.Value = gateway.XSDUnexpectedText, clip(strings.TrimSpace(e.Text))
 	case attrMissing:
 		name := quoted(f.message)
@@ -202,13 +213,13 @@ func ofValue(c gateway.Code) bool {
 func misplaced(fault gateway.Fault, message string, e *xmltree.Element) gateway.Fault {
 	expected := expectedNames(message, e)
 	if strings.LastIndex(message, "Missing child element(s)") > strings.LastIndex(message, "This element is not expected") {
-		fault.Code, fault.Value, fault.Expected = gateway.XSDMissingElement, "", gateway.Term(expected)
+		fault.Code, fault.Value, fault.Expected = gateway.XSDMissingElement, "", expected
 		return fault
 	}
 	fault.Code, fault.Value = gateway.XSDUnexpectedElement, clip(e.QName())
 	if before := inSuccession(e); before > 0 {
 		fault.Code, fault.Expected = gateway.XSDTooOften, gateway.Say(gateway.WordAtMostTimes, strconv.Itoa(before))
-	} else if fault.Expected = gateway.Term(expected); expected == "" {
+	} else if fault.Expected = expected; expected.IsZero() {
 		fault.Expected = gateway.Say(gateway.WordNoFurtherElement)
 	}
 	return fault
@@ -264,18 +275,21 @@ func quoted(message string) string {
 }
 
 // expectedNames reads "Expected is one of ( {ns}a, {ns}b )." into the document's own names.
-func expectedNames(message string, e *xmltree.Element) string {
+func expectedNames(message string, e *xmltree.Element) gateway.Phrase {
 	const word = "Expected is "
 	i := strings.LastIndex(message, word)
 	if i < 0 {
-		return ""
+		return gateway.Phrase{}
 	}
 	list := strings.Trim(strings.TrimPrefix(message[i+len(word):], "one of "), "(). \n")
 	names := strings.Split(list, ", ")
 	for i, n := range names {
 		names[i] = inScope(n, e)
 	}
-	return strings.Join(names, ", ")
+	if strings.Contains(list, "##") { // a wildcard
+		return gateway.Say(gateway.WordOtherElement)
+	}
+	return gateway.Term(strings.Join(names, ", "))
 }
 
 // inScope writes {ns}local with the prefix that e's document has for ns there.

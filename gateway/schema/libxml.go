@@ -115,12 +115,13 @@ type finding struct {
 	message, detail string
 }
 
-// validate judges a flattened document and returns what libxml2 found, and whether
-// it found more than that. An error means that it could not judge.
-func validate(compiled uintptr, doc types.Document) (found []finding, more bool, err error) {
+// validate judges a flattened document, or one element of it by its place in document
+// order from 1, and returns what libxml2 found, and whether it found more than that. An
+// error means that it could not judge.
+func validate(compiled uintptr, doc types.Document, element int) (found []finding, more bool, err error) {
 	errs := C.flat_errors{cap: MaxFaults}
 	defer func() { C.shim_free_errors(&errs) }()
-	ret := C.shim_validate(C.uintptr_t(compiled), C.uintptr_t(doc.Pointer()), &errs)
+	ret := C.shim_validate(C.uintptr_t(compiled), C.uintptr_t(doc.Pointer()), C.uint32_t(element), &errs)
 	if ret < 0 || ret > 0 && errs.n == 0 {
 		return nil, false, errors.New("libxml2 could not validate the document")
 	}

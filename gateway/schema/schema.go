@@ -198,22 +198,28 @@ func (sc *Schema) Digest() gateway.Digest { return sc.digest }
 // Parse reads a document without judging it by any schema. The document is nil when
 // there are faults.
 func Parse(raw []byte, lim Limits) (*xmltree.Document, gateway.Faults) {
-	r := read(raw, lim, func(*xmltree.Element) (*Schema, gateway.Faults) { return nil, nil })
+	r := read(raw, lim, func(root *xmltree.Element) (*Schema, *xmltree.Element, gateway.Faults) { return nil, root, nil })
 	return r.Document, r.Faults
 }
 
 // Check reads a document and judges it by the schema.
 func (sc *Schema) Check(raw []byte, lim Limits) Result {
-	return read(raw, lim, func(*xmltree.Element) (*Schema, gateway.Faults) { return sc, nil })
+	return read(raw, lim, func(root *xmltree.Element) (*Schema, *xmltree.Element, gateway.Faults) { return sc, root, nil })
 }
 
-// CheckBy reads a document and judges it by the schema that choose finds for its root.
-// Where choose finds none, its faults are the result's.
-func CheckBy(raw []byte, lim Limits, choose func(root *xmltree.Element) (*Schema, gateway.Faults)) Result {
+// Choice is the schema that a document is judged by, and the element that it is: the
+// root, or one inside a container. Without schema the faults say why.
+type Choice func(root *xmltree.Element) (sc *Schema, at *xmltree.Element, faults gateway.Faults)
+
+// CheckBy reads a document and judges it by the schema that choose finds for it. Where
+// choose finds none, its faults are the result's. A document inside a container is judged
+// where it stands, so that its places are the container's; nothing proves that it
+// conforms, because its bytes are not what was read.
+func CheckBy(raw []byte, lim Limits, choose Choice) Result {
 	return read(raw, lim, choose)
 }
 
-func read(raw []byte, lim Limits, choose func(*xmltree.Element) (*Schema, gateway.Faults)) Result {
+func read(raw []byte, lim Limits, choose Choice) Result {
 	count, faults := passes(raw, lim)
 	if faults != nil {
 		return Result{Faults: faults}
@@ -228,11 +234,13 @@ func read(raw []byte, lim Limits, choose func(*xmltree.Element) (*Schema, gatewa
 		return malformed()
 	}
 	r := Result{Document: f.tree(count.lines)}
-	sc, faults := choose(r.Document.Root)
+	outer := r.Document
+	sc, at, faults := choose(outer.Root)
 	if sc == nil {
 		r.Faults = faults
 		return r
 	}
+	r.Document = &xmltree.Document{Root: at}
 	sc.mu.RLock()
 	defer sc.mu.RUnlock()
 	if sc.compiled == 0 {
@@ -242,19 +250,34 @@ func read(raw []byte, lim Limits, choose func(*xmltree.Element) (*Schema, gatewa
 		r.Faults = gateway.Faults{sc.wrongRoot(root)}
 		return r
 	}
-	found, more, err := validate(sc.compiled, doc)
+	inside := 0
+	if at != outer.Root {
+		inside = orderOf(outer.Root, at)
+	}
+	found, more, err := validate(sc.compiled, doc, inside)
 	if err != nil {
 		r.Faults = gateway.Faults{{
 			Code: gateway.Internal, Severity: gateway.Error, Location: r.Document.Root.Location(),
 		}}
 		return r
 	}
-	if r.Faults = explain(r.Document, found, more); r.Faults != nil {
+	if r.Faults = explain(outer, found, more); r.Faults != nil {
 		sc.nameTypes(r.Faults)
-	} else {
+	} else if inside == 0 {
 		r.Conforming = Conforming{document: gateway.DigestOf(raw), schema: sc.name, schemaDigest: sc.digest}
 	}
 	return r
+}
+
+// orderOf is the place of an element in document order, from 1.
+func orderOf(root, e *xmltree.Element) int {
+	n := 0
+	for other := range root.Walk() {
+		if n++; other == e {
+			return n
+		}
+	}
+	panic("schema: an element of another document")
 }
 
 func malformed() Result {

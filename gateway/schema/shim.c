@@ -230,11 +230,29 @@ static void collect(void *ctx, xmlErrorPtr err) {
 	snprintf(e->detail, sizeof e->detail, "%s", err->str2 ? err->str2 : "");
 }
 
-int shim_validate(uintptr_t schema, uintptr_t doc, flat_errors *errors) {
+// numbered returns the element that shim_flatten gave a number.
+static xmlNodePtr numbered(xmlDocPtr doc, uint32_t element) {
+	xmlNodePtr root = xmlDocGetRootElement(doc), n = root;
+	while (n && (uint32_t)(uintptr_t)n->_private != element) {
+		xmlNodePtr next = n->children;
+		for (;;) {
+			while (next && next->type != XML_ELEMENT_NODE) next = next->next;
+			if (next || n == root) break;
+			next = n->next;
+			n = n->parent;
+		}
+		n = next;
+	}
+	return n;
+}
+
+int shim_validate(uintptr_t schema, uintptr_t doc, uint32_t element, flat_errors *errors) {
+	xmlNodePtr at = element ? numbered((xmlDocPtr)doc, element) : NULL;
+	if (element && !at) return -1;
 	xmlSchemaValidCtxtPtr ctxt = xmlSchemaNewValidCtxt((xmlSchemaPtr)schema);
 	if (!ctxt) return -1;
 	xmlSchemaSetValidStructuredErrors(ctxt, collect, errors);
-	int ret = xmlSchemaValidateDoc(ctxt, (xmlDocPtr)doc);
+	int ret = at ? xmlSchemaValidateOneElement(ctxt, at) : xmlSchemaValidateDoc(ctxt, (xmlDocPtr)doc);
 	xmlSchemaFreeValidCtxt(ctxt);
 	xmlResetLastError(); // it points into the document
 	return errors->broken ? -1 : ret;

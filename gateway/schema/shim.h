@@ -39,8 +39,9 @@ void shim_free_schema(uintptr_t schema);
 int64_t shim_flatten(uintptr_t doc, flat_element *elements, size_t n_elements, flat_attr *attrs, size_t n_attrs,
 	flat_namespace *namespaces, size_t n_namespaces, unsigned char *blob, size_t blob_size);
 
-// shim_validate judges a flattened document. It answers 0, libxml2's code, or -1.
-int shim_validate(uintptr_t schema, uintptr_t doc, flat_errors *errors);
+// shim_validate judges a flattened document, or its element of that number, from 1; 0 is
+// all of it. It answers 0, libxml2's code, or -1.
+int shim_validate(uintptr_t schema, uintptr_t doc, uint32_t element, flat_errors *errors);
 void shim_free_errors(flat_errors *errors);
 
 #endif

@@ -84,6 +84,7 @@ func presentFaults(faults gateway.Faults, lang string) []*exchangev1.Fault {
 		out[i] = &exchangev1.Fault{
 			Code: string(r.Code), Severity: string(r.Severity), Path: r.Path, Location: r.Location, Value: r.Value,
 			Expected: r.Expected, Message: r.Message, Line: int32(r.Line), Namespaces: r.Namespaces, Document: r.Document,
+			Place: r.Place, Label: r.Label, Remedy: string(r.Remedy), Found: r.Found,
 		}
 	}
 	return out

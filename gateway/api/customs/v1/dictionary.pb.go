@@ -151,7 +151,89 @@ func (x *Rule) GetLanguages() bool {
 	return false
 }
 
+// Thing says how people call and tell apart what a message describes, for the place of a
+// fault in words.
+type Thing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is called: key of a text place.WORD.
+	Word string `protobuf:"bytes,1,opt,name=word,proto3" json:"word,omitempty"`
+	// Path of the field that identifies it among its like; without one, its position does.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// What it is called where the key identifies it, if that is another word.
+	Keyed string `protobuf:"bytes,3,opt,name=keyed,proto3" json:"keyed,omitempty"`
+	// Enum field whose value is a more exact word, if it has one.
+	Kind          string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Thing) Reset() {
+	*x = Thing{}
+	mi := &file_customs_v1_dictionary_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Thing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Thing) ProtoMessage() {}
+
+func (x *Thing) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_dictionary_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Thing.ProtoReflect.Descriptor instead.
+func (*Thing) Descriptor() ([]byte, []int) {
+	return file_customs_v1_dictionary_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Thing) GetWord() string {
+	if x != nil {
+		return x.Word
+	}
+	return ""
+}
+
+func (x *Thing) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Thing) GetKeyed() string {
+	if x != nil {
+		return x.Keyed
+	}
+	return ""
+}
+
+func (x *Thing) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 var file_customs_v1_dictionary_proto_extTypes = []protoimpl.ExtensionInfo{
+	{
+		ExtendedType:  (*descriptorpb.MessageOptions)(nil),
+		ExtensionType: (*Thing)(nil),
+		Field:         50101,
+		Name:          "customs.v1.thing",
+		Tag:           "bytes,50101,opt,name=thing",
+		Filename:      "customs/v1/dictionary.proto",
+	},
 	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
 		ExtensionType: (*Rule)(nil),
@@ -162,10 +244,16 @@ var file_customs_v1_dictionary_proto_extTypes = []protoimpl.ExtensionInfo{
 	},
 }
 
+// Extension fields to descriptorpb.MessageOptions.
+var (
+	// optional customs.v1.Thing thing = 50101;
+	E_Thing = &file_customs_v1_dictionary_proto_extTypes[0]
+)
+
 // Extension fields to descriptorpb.FieldOptions.
 var (
 	// optional customs.v1.Rule rule = 50100;
-	E_Rule = &file_customs_v1_dictionary_proto_extTypes[0]
+	E_Rule = &file_customs_v1_dictionary_proto_extTypes[1]
 )
 
 var File_customs_v1_dictionary_proto protoreflect.FileDescriptor
@@ -185,7 +273,13 @@ const file_customs_v1_dictionary_proto_rawDesc = "" +
 	"\bpersonal\x18\b \x01(\bR\bpersonal\x12\x14\n" +
 	"\x05price\x18\t \x01(\bR\x05price\x12\x1c\n" +
 	"\tlanguages\x18\n" +
-	" \x01(\bR\tlanguages:E\n" +
+	" \x01(\bR\tlanguages\"W\n" +
+	"\x05Thing\x12\x12\n" +
+	"\x04word\x18\x01 \x01(\tR\x04word\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +
+	"\x05keyed\x18\x03 \x01(\tR\x05keyed\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind:J\n" +
+	"\x05thing\x12\x1f.google.protobuf.MessageOptions\x18\xb5\x87\x03 \x01(\v2\x11.customs.v1.ThingR\x05thing:E\n" +
 	"\x04rule\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\v2\x10.customs.v1.RuleR\x04ruleB2Z0customs.example/gateway/api/customs/v1;customsv1b\x06proto3"
 
 var (
@@ -200,18 +294,22 @@ func file_customs_v1_dictionary_proto_rawDescGZIP() []byte {
 	return file_customs_v1_dictionary_proto_rawDescData
 }
 
-var file_customs_v1_dictionary_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_customs_v1_dictionary_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_customs_v1_dictionary_proto_goTypes = []any{
-	(*Rule)(nil),                      // 0: customs.v1.Rule
-	(*descriptorpb.FieldOptions)(nil), // 1: google.protobuf.FieldOptions
+	(*Rule)(nil),                        // 0: customs.v1.Rule
+	(*Thing)(nil),                       // 1: customs.v1.Thing
+	(*descriptorpb.MessageOptions)(nil), // 2: google.protobuf.MessageOptions
+	(*descriptorpb.FieldOptions)(nil),   // 3: google.protobuf.FieldOptions
 }
 var file_customs_v1_dictionary_proto_depIdxs = []int32{
-	1, // 0: customs.v1.rule:extendee -> google.protobuf.FieldOptions
-	0, // 1: customs.v1.rule:type_name -> customs.v1.Rule
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	1, // [1:2] is the sub-list for extension type_name
-	0, // [0:1] is the sub-list for extension extendee
+	2, // 0: customs.v1.thing:extendee -> google.protobuf.MessageOptions
+	3, // 1: customs.v1.rule:extendee -> google.protobuf.FieldOptions
+	1, // 2: customs.v1.thing:type_name -> customs.v1.Thing
+	0, // 3: customs.v1.rule:type_name -> customs.v1.Rule
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	2, // [2:4] is the sub-list for extension type_name
+	0, // [0:2] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
 }
 
@@ -226,8 +324,8 @@ func file_customs_v1_dictionary_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_customs_v1_dictionary_proto_rawDesc), len(file_customs_v1_dictionary_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
-			NumExtensions: 1,
+			NumMessages:   2,
+			NumExtensions: 2,
 			NumServices:   0,
 		},
 		GoTypes:           file_customs_v1_dictionary_proto_goTypes,

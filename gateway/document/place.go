@@ -1,0 +1,132 @@
+package document
+
+import (
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+)
+
+// PlaceOf says where an instance path stands, as people say it: the things on the way by
+// what identifies them, as the dictionary has it, and the field's label. Of what the
+// document lacks it says the position. A path of no field, and no document, has no place.
+func PlaceOf(d *customsv1.Document, path string) gateway.Place {
+	body := Body(d)
+	if body == nil || path == "" {
+		return gateway.Place{}
+	}
+	m, s := body, schemaOf(body.Descriptor())
+	var out gateway.Place
+	if path == "envelope" || strings.HasPrefix(path, "envelope.") {
+		m, s = d.ProtoReflect(), schemaOf(rootDescriptor)
+	}
+	for step := range strings.SplitSeq(path, ".") {
+		name, index := cutIndex(step)
+		f := s.byName[name]
+		if f == nil {
+			break
+		}
+		out.Label = LabelOf(*f)
+		if f.Type != Message || f.sub.desc.Name() == "Text" { // a text in a language is its field's value
+			if index >= 0 && f.Type != Message {
+				out.Steps, out.Label = append(out.Steps, gateway.PlaceStep{Word: "label." + out.Label, Position: index + 1}), ""
+			}
+			break
+		}
+		s = f.sub
+		m = within(m, f, index)
+		switch {
+		case !f.Repeated:
+			out.Steps = append(out.Steps, gateway.PlaceStep{Word: "label." + out.Label})
+		case index >= 0:
+			out.Steps = append(out.Steps, thing(f, m, index))
+		default:
+			continue // the list as a whole is a field
+		}
+		out.Label = ""
+	}
+	return out
+}
+
+// Places gives each fault that has a canonical path, and no place yet, its place.
+func Places(faults gateway.Faults, d *customsv1.Document) gateway.Faults {
+	for i := range faults {
+		if faults[i].Place.IsZero() {
+			faults[i].Place = PlaceOf(d, faults[i].Path)
+		}
+	}
+	return faults
+}
+
+// cutIndex parts name[3] into its name and index, -1 if it has none.
+func cutIndex(step string) (string, int) {
+	name, rest, ok := strings.Cut(step, "[")
+	if index, err := strconv.Atoi(strings.TrimSuffix(rest, "]")); ok && err == nil {
+		return name, index
+	}
+	return name, -1
+}
+
+// within returns the message in a field of m, nil if there is none.
+func within(m protoreflect.Message, f *Field, index int) protoreflect.Message {
+	switch {
+	case m == nil:
+		return nil
+	case !f.Repeated:
+		if !m.Has(f.desc) {
+			return nil
+		}
+		return m.Get(f.desc).Message()
+	}
+	if l := m.Get(f.desc).List(); index >= 0 && index < l.Len() {
+		return l.Get(index).Message()
+	}
+	return nil
+}
+
+// thing names an element of a list by its word and by what identifies it.
+func thing(f *Field, m protoreflect.Message, index int) gateway.PlaceStep {
+	said := proto.GetExtension(f.sub.desc.Options(), customsv1.E_Thing).(*customsv1.Thing)
+	step := gateway.PlaceStep{Word: "place." + said.GetWord(), Position: index + 1}
+	if said.GetWord() == "" {
+		step.Word = "label." + LabelOf(*f)
+	}
+	if m == nil {
+		return step
+	}
+	if kind := f.sub.byName[said.GetKind()]; kind != nil && m.Get(kind.desc).Enum() != 0 {
+		if word := "place." + camel(kind.text(m.Get(kind.desc))); gateway.HasText(word) {
+			step.Word = word
+		}
+	}
+	if said.GetKey() == "" {
+		return step
+	}
+	key, err := Compile(f.sub.desc, said.GetKey())
+	if err != nil {
+		return step // a test compiles each
+	}
+	if value, ok := key.Get(m); ok {
+		step.Key, step.Position = gateway.Clip(value), 0
+		if said.GetKeyed() != "" {
+			step.Word = "place." + said.GetKeyed()
+		}
+	}
+	return step
+}
+
+// camel writes TRAILER_BODY as trailerBody.
+func camel(name string) string {
+	var b strings.Builder
+	for i, part := range strings.Split(strings.ToLower(name), "_") {
+		if i > 0 && part != "" {
+			part = strings.ToUpper(part[:1]) + part[1:]
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}

@@ -1,0 +1,64 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+	"customs.example/gateway/xmltree"
+)
+
+// Reads returns the key of the label of the canonical field that the rows read at a place
+// in XML, whatever stands there; false if none does, or they read it into several.
+func (t *Table) Reads(place gateway.Location) (label string, ok bool) {
+	names := namesOf(place)
+	for _, r := range t.rows {
+		if r.job == groupJob || r.info.From == "" || !r.at(names) {
+			continue
+		}
+		p, err := document.CompileFor(t.kind, r.info.From)
+		if err != nil || !p.Leaf() && p.Descriptor().Name() != "Text" { // a row of a language reads a text
+			continue
+		}
+		is := document.LabelOf(p.Field())
+		if label != "" && label != is {
+			return "", false
+		}
+		label = is
+	}
+	return label, label != ""
+}
+
+// at reports whether the row's element or attribute is the one that names lead to, from
+// the root.
+func (r *row) at(names []xmltree.Name) bool {
+	if r.attr != nil {
+		last := len(names) - 1
+		if last < 0 || names[last] != attrName(r.attr.name) {
+			return false
+		}
+		names = names[:last]
+	}
+	return len(names) > 0 && slices.EqualFunc(r.route(), names[1:], func(s *step, n xmltree.Name) bool { return s.name == n })
+}
+
+func attrName(n xmltree.Name) xmltree.Name { return xmltree.Name{Space: n.Space, Local: "@" + n.Local} }
+
+// namesOf reads the expanded names of a place's steps; an attribute's begins with @.
+func namesOf(place gateway.Location) []xmltree.Name {
+	var out []xmltree.Name
+	for step := range strings.SplitSeq(strings.TrimPrefix(place.Expr, "/"), "/") {
+		step, _, _ = strings.Cut(step, "[")
+		local, isAttr := strings.CutPrefix(step, "@")
+		name := xmltree.Name{Local: local}
+		if prefix, rest, ok := strings.Cut(local, ":"); ok {
+			name = xmltree.Name{Space: place.Namespaces[prefix], Local: rest}
+		}
+		if isAttr {
+			name = attrName(name)
+		}
+		out = append(out, name)
+	}
+	return out
+}

@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// width is how many columns a sentence takes before it goes on in the next line.
+const width = 96
+
+// PrintReports prints faults as a person reads them on a terminal, in a language of the
+// catalogue: the severity and the code, the sentence, where it is and what stands there,
+// and who can mend it. A binding of a prefix is printed where it is first needed.
+func PrintReports(w io.Writer, reports []Report, lang string) error {
+	var b strings.Builder
+	if len(reports) == 0 {
+		b.WriteString(textOf("word.noFault", lang) + "\n")
+	}
+	bound := map[string]string{}
+	for i, r := range reports {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		r.print(&b, lang, bound)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r Report) print(b *strings.Builder, lang string, bound map[string]string) {
+	indented := func(text string) {
+		for _, line := range wrap(clean(text), width) {
+			b.WriteString("  " + line + "\n")
+		}
+	}
+	named := func(word, text string) {
+		if text != "" {
+			indented(textOf("word."+word, lang) + colon(lang) + text)
+		}
+	}
+	b.WriteString(clean(textOf("severity."+string(r.Severity), lang)+"  "+string(r.Code)) + "\n")
+	indented(r.Message)
+	if r.Remedy != "" {
+		indented(r.Remedy.In(lang))
+	}
+	named("place", r.Place)
+	where := r.Location
+	if where == "" {
+		where = r.Path
+	}
+	if r.Line > 0 {
+		where = strings.TrimSpace(where + "  (" + textOf("word.line", lang) + " " + strconv.Itoa(r.Line) + ")")
+	}
+	if where != "" {
+		b.WriteString("  " + clean(where) + "\n") // unbroken, to be copied
+	}
+	for _, prefix := range slices.Sorted(maps.Keys(r.Namespaces)) {
+		if space := r.Namespaces[prefix]; bound[prefix] != space {
+			bound[prefix] = space
+			b.WriteString("  " + clean(prefix+" = "+space) + "\n")
+		}
+	}
+	named("document", r.Document)
+	if !strings.Contains(r.Message, r.Value) {
+		named("value", r.Value)
+	}
+	if !strings.Contains(r.Message, r.Expected) {
+		named("expected", r.Expected)
+	}
+}
+
+func colon(lang string) string {
+	if lang == "zh" {
+		return "："
+	}
+	return ": "
+}
+
+// clean keeps what was received from steering the terminal it is printed on.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+// wrap cuts a text into lines of at most so many columns: at blanks, and between
+// characters that take two columns and are written without blanks, but not before a
+// closing mark. A word that is longer stays whole.
+func wrap(text string, most int) []string {
+	var lines []string
+	line, columns := []rune{}, 0
+	cut, at := 0, 0 // where the line may be cut last, and the columns up to there
+	for _, r := range text {
+		wide := isWide(r)
+		if wide && !unicode.IsPunct(r) {
+			cut, at = len(line), columns
+		}
+		line, columns = append(line, r), columns+1
+		if wide {
+			columns++
+		}
+		if columns > most && cut > 0 {
+			lines = append(lines, strings.TrimRight(string(line[:cut]), " "))
+			line, columns, cut = append([]rune{}, line[cut:]...), columns-at, 0
+		}
+		if r == ' ' || wide && unicode.IsPunct(r) {
+			cut, at = len(line), columns
+		}
+	}
+	if len(line) > 0 {
+		lines = append(lines, strings.TrimRight(string(line), " "))
+	}
+	return lines
+}
+
+// isWide reports whether a character takes two columns: Han and its marks.
+func isWide(r rune) bool {
+	return unicode.Is(unicode.Han, r) || r >= 0x3000 && r <= 0x303F || r >= 0xFF01 && r <= 0xFF60
+}
