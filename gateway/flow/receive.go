@@ -86,7 +86,7 @@ func (g *Gateway) weigh(a store.Arrival) (store.Inbound, *customsv1.Document, er
 		in.ExpectedArrival = *h.ExpectedArrival
 	}
 	doc := g.open(a, &in)
-	in.Faults = fromPartner(in.Faults)
+	in.Faults = fromPartner(in.Faults, in.State)
 	verdict := seal.Receipt{MessageID: h.MessageID, Verdict: gateway.ERR, Received: a.Digest, Faults: in.Faults.Report("en"), At: g.Now()}
 	switch in.State {
 	case gateway.Accepted:
