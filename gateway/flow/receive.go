@@ -185,7 +185,7 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 // waitsForTable reports whether all that is wrong with a message is that a table or its
 // schema is not installed here, which is not its sender's fault.
 func waitsForTable(faults gateway.Faults) bool {
-	return len(faults) == 1 && (slices.Contains([]gateway.Code{gateway.FormatUnknown, gateway.FormatContainer, gateway.SchemaMissing}, faults[0].Code))
+	return len(faults) == 1 && slices.Contains([]gateway.Code{gateway.FormatUnknown, gateway.FormatContainer, gateway.SchemaMissing}, faults[0].Code)
 }
 
 // take does what follows from an accepted message: an answer goes to the message it
