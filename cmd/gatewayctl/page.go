@@ -348,6 +348,11 @@ func (p *page) movements(ms []*exchangev1.Movement) {
 		p.line(m.MovementId, m.State, m.Batch, strings.Join(m.ExitOffices, " "), strings.Join(m.EntryOffices, " "),
 			p.time(m.ExpectedArrival), p.time(m.Arrived), result)
 	}
+	for _, m := range ms {
+		for _, d := range m.FoundAs {
+			p.heading("%s %s: %s", m.MovementId, d.Code, d.Message)
+		}
+	}
 }
 
 func (p *page) movement(m *exchangev1.Movement) {
@@ -364,7 +369,7 @@ func (p *page) movement(m *exchangev1.Movement) {
 	p.field("could also be", m.AmbiguousWith...)
 	for _, c := range m.Comparisons {
 		p.heading("arrival %s, %s: %s; %d agreed, %d differ", c.ArrivalId, p.time(c.At), c.Result, c.Agreed, len(c.Discrepancies))
-		for _, d := range c.Discrepancies {
+		for _, d := range append(c.Discrepancies, c.Folded...) {
 			p.discrepancy(d)
 		}
 	}

@@ -60,7 +60,8 @@ func TestStories(t *testing.T) {
 			"long":  long,
 			"big":   big,
 
-			"capture": capture,
+			"capture":  capture,
+			"capitals": capitals,
 
 			"rest":           rest,
 			"submit-by-rest": submitByREST,
@@ -229,6 +230,14 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 	for i, m := range found {
 		ts.Setenv(args[i+1], m[1])
 	}
+}
+
+// capitals writes a variable in capitals: capitals NAME.
+func capitals(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: capitals NAME")
+	}
+	ts.Setenv(args[0], strings.ToUpper(ts.Getenv(args[0])))
 }
 
 // edit replaces one text of a file by another and writes it under a new name:

@@ -37,7 +37,7 @@ func validateFile(_ context.Context, flags *flag.FlagSet, args []string, std std
 	if err != nil {
 		return err
 	}
-	_, faults := chain.Validate(r, validate.Scope{Own: own, At: time.Now()})
+	_, faults := chain.Validate(r, validate.Scope{Own: own, At: time.Now(), Alone: true})
 	return t.refuse(std.out, faults)
 }
 

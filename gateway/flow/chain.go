@@ -366,7 +366,8 @@ type Output struct {
 // in others name their submission.
 //
 // A whole that the route's split divides is judged by our own rules, and each of its
-// parts by the partner's too: a part is what the partner gets.
+// parts by the partner's too: a part is what the partner gets. A part is judged as a
+// part: what warns only because the rest of the whole is elsewhere is not said.
 func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate.Scope) *Translation {
 	t := &Translation{parts: parts}
 	whole := parts[0].Reading
@@ -389,11 +390,19 @@ func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate
 	_, t.Faults = c.Validate(whole, validate.Scope{Own: s.Own, At: s.At})
 	t.Faults = append(t.Faults, document.Places(mapping.Locate(splitting.Faults, t.Locate), t.whole)...)
 	refused := t.Faults.Refuse()
+	known := make(map[finding]gateway.Fault) // by the partner's rules too, and not said yet
+	_, all := c.Validate(whole, s)
+	for _, f := range all {
+		known[findingOf(f)] = f
+	}
+	for _, f := range t.Faults {
+		delete(known, findingOf(f))
+	}
 	for i, part := range splitting.Parts {
 		o := &Output{of: t, split: p.Split.ID(), part: i + 1, origin: func(path string) string { return splitting.Origin(i, path) }}
 		o.made = func(path string) bool { return leaf(part, path) != leaf(whole.Document, o.whole(path)) }
 		passed, faults := c.Validate(&Reading{Document: part, Kind: whole.Kind, locate: o.Locate}, s)
-		t.say(o, faults)
+		t.sayOfPart(o, faults, known)
 		if !passed.IsZero() && !refused {
 			t.output(c, p.Route, passed, o)
 		}
@@ -445,6 +454,31 @@ func (t *Translation) say(o *Output, faults gateway.Faults) {
 		}
 		if o.split == "" || !slices.ContainsFunc(t.Faults, func(said gateway.Fault) bool { return sameFault(said, f) }) {
 			t.Faults = append(t.Faults, f)
+		}
+	}
+}
+
+// finding is what a rule found where, whatever the value.
+type finding struct {
+	code gateway.Code
+	path string
+}
+
+func findingOf(f gateway.Fault) finding { return finding{f.Code, f.Path} }
+
+// sayOfPart adds what rules find in a part of a whole. Known is what the same rules find
+// in the whole: a warning that the whole does not have is none of the sender's, one that
+// it has is said of the whole, once.
+func (t *Translation) sayOfPart(o *Output, faults gateway.Faults, known map[finding]gateway.Fault) {
+	for _, f := range faults {
+		if f.Severity == gateway.Error {
+			t.say(o, gateway.Faults{f})
+			continue
+		}
+		at := finding{f.Code, o.whole(f.Path)}
+		if whole, ok := known[at]; ok {
+			t.Faults = append(t.Faults, whole)
+			delete(known, at)
 		}
 	}
 }

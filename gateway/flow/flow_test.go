@@ -126,7 +126,7 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 		Own: own, Chain: loadChain(w.t), Store: db, Keys: keys, Trust: trust, Tolerances: tolerances, Links: links,
 		Now: w.clock.Now, Jitter: func() float64 { return 0 },
 		NewID: func() string {
-			return fmt.Sprintf("00000000-0000-4000-8000-%012d", w.ids.Add(1))
+			return fmt.Sprintf("000000ab-0000-4000-8000-%012d", w.ids.Add(1))
 		},
 	})
 }
@@ -499,7 +499,7 @@ func TestExplainNamesTheSourceOfEveryValue(t *testing.T) {
 // signature is a header with the signature that a test has made for it.
 type signature struct{ header, signature []byte }
 
-// sign signs a header as China would, for payloads that no proof stands behind. The
+// sign signs a header as its sender would, for payloads that no proof stands behind. The
 // statement's own signing is of no use here: its kind is fixed.
 func (w *world) sign(h seal.Header, payload []byte) signature {
 	w.t.Helper()
@@ -508,7 +508,11 @@ func (w *world) sign(h seal.Header, payload []byte) signature {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	key, err := w.cn.Keys.Current(w.clock.Now())
+	signer := w.cn
+	if h.Sender == w.ru.Own {
+		signer = w.ru
+	}
+	key, err := signer.Keys.Current(w.clock.Now())
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Doc
 
 // candidates are the movements that share an identifier with a document.
 func (g *Gateway) candidates(ctx context.Context, tx *store.Tx, doc *customsv1.Document) ([]Movement, error) {
-	rows, err := tx.MovementsBy(ctx, index(reconcile.Identifiers(doc)), 0, MaxCandidates)
+	rows, err := tx.MovementsBy(ctx, index(reconcile.SoughtBy(doc)), 0, MaxCandidates)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (g *Gateway) keep(tx *store.Tx, m Movement) error {
 	if err != nil {
 		return fmt.Errorf("movement %s: %w", m.ID, err)
 	}
-	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), Body: body}, index(m.Identifiers())); err != nil {
+	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), Body: body}, index(reconcile.Keys(m.Identifiers()))); err != nil {
 		return err
 	}
 	return tx.Audit("gateway", "movement changed", string(m.ID), gateway.DigestOf(body))
@@ -131,13 +131,7 @@ func index(ids []reconcile.Identifier) []store.Identifier {
 
 // Find returns movements by anything read off a vehicle or its papers, newest first.
 func (g *Gateway) Find(ctx context.Context, text string, before gateway.Commit, limit int) ([]Movement, error) {
-	var ids []store.Identifier
-	for _, kind := range reconcile.Kinds {
-		if folded := reconcile.Fold(kind, text); folded != "" {
-			ids = append(ids, store.Identifier{Kind: kind, Folded: folded})
-		}
-	}
-	rows, err := g.Store.Read().MovementsBy(ctx, ids, before, limit)
+	rows, err := g.Store.Read().MovementsBy(ctx, index(reconcile.Sought(text)), before, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +192,7 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 		event := "arrival refused"
 		if !faults.Refuse() {
 			event = "arrival recorded"
-			from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID), Received: tx.Now()}
+			from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID), Sender: g.Own, Received: tx.Now()}
 			if id, err = g.followed(ctx, tx, passed.Document(), from); err != nil {
 				return err
 			}

@@ -195,7 +195,7 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc
 		return g.attachAnswer(ctx, tx, in, answer)
 	}
 	movement, err := g.followed(ctx, tx, doc, reconcile.Origin{
-		Message: in.ID, Conversation: in.Conversation, Received: in.Received, Expected: in.ExpectedArrival,
+		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Received: in.Received, Expected: in.ExpectedArrival,
 	})
 	in.MovementID = movement
 	return err

@@ -82,6 +82,9 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			return err
 		}
 		event, now := "arrived", a
+		if err == nil {
+			a.ID, now.ID = known.ID, known.ID // a UUID as it came first
+		}
 		switch {
 		case err != nil:
 		case known.Digest == a.Digest:
@@ -420,7 +423,7 @@ func subjects(d *customsv1.Document) []string {
 	}
 	out := make([]string, 0, len(waybills))
 	for _, w := range waybills {
-		out = append(out, batch+" / "+w)
+		out = append(out, gateway.FoldID(batch)+" / "+gateway.FoldID(w))
 	}
 	return out
 }

@@ -176,13 +176,14 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 	say(f.Set != "", "set", setJob)
 	say(f.Count != "", "count", countJob)
 	say(f.Sum != "", "sum", sumJob)
+	say(f.Every != "", "every", everyJob)
 	say(f.Ordinal, "ordinal", ordinalJob)
 	say(f.Handle != "", "handle", handleJob)
 	say(f.Refer != "", "refer", referJob)
 	say(len(f.Rows) > 0, "rows", groupJob)
 	switch {
 	case len(said) != 1:
-		wrong("has %v, expected exactly one of from, const, set, count, sum, ordinal, handle, refer, rows", said)
+		wrong("has %v, expected exactly one of from, const, set, count, sum, every, ordinal, handle, refer, rows", said)
 	case r.job == setJob && (f.To != "" || !f.Const.said || f.Direction != ""):
 		wrong("set %s, expected set and const, without to and direction", f.Set)
 	case r.job != setJob && f.To == "":
@@ -217,7 +218,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 	if f.Collect != nil {
 		return c.collect(r, f, p, wrong)
 	}
-	source := cmp.Or(f.Each, f.With, f.Set, f.Count, f.Sum, f.Refer, f.From)
+	source := cmp.Or(f.Each, f.With, f.Set, f.Count, f.Sum, f.Every, f.Refer, f.From)
 	if source == "" {
 		if r.job == handleJob && (p.parent.collect == nil || !writable(f.Handle)) {
 			wrong("handle %q, expected it among the rows of a group with collect", f.Handle)
@@ -261,7 +262,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 	field := path.Field()
 	r.value.field = field.Type
 	full := inner.full(source)
-	if path.Many() && r.job != countJob && r.job != sumJob && !(f.Each != "" && path.Repeated() || f.Language != nil) {
+	if path.Many() && r.job != countJob && r.job != sumJob && r.job != everyJob && !(f.Each != "" && path.Repeated() || f.Language != nil) {
 		wrong("%s is a list, expected each, or a selector such as [0]", source)
 	}
 	switch {
@@ -300,6 +301,12 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		if field.Type != document.Decimal && field.Type != document.Uint {
 			wrong("sum %s is a %s, expected a decimal", source, field.Type)
 		}
+		if f.Lone {
+			c.elements(r, inner, source, wrong)
+		}
+	case r.job == everyJob:
+		r.info.From = full
+		c.elements(r, inner, source, wrong)
 	case r.job == setJob:
 		r.info.Set = full
 		if away > 0 {
@@ -325,6 +332,29 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		return p
 	}
 	return inner.inside(r, source)
+}
+
+// elements compiles the list whose elements a value that stands once is read into, and
+// which of their values it is.
+func (c *compiler) elements(r *row, p place, source string, wrong func(string, ...any)) {
+	list, leaf, _ := cutLast(source)
+	var err error
+	if r.of, err = p.compile(c.table.kind, list); err == nil && r.of.Repeated() && r.of.Descriptor() != nil {
+		r.leaf, err = document.Compile(r.of.Descriptor(), leaf)
+	}
+	if r.lone = r.job == sumJob; err != nil || r.leaf == nil || !r.leaf.Leaf() || r.leaf.Many() || r.hops != nil || r.reach > 0 {
+		wrong("%s is no value of the elements of one list, where the row stands", source)
+		r.of = nil
+	}
+}
+
+// cutLast cuts a path before its last step.
+func cutLast(path string) (before, last string, ok bool) {
+	i := strings.LastIndexByte(path, '.')
+	if i < 0 {
+		return "", path, false
+	}
+	return path[:i], path[i+1:], true
 }
 
 // inside returns where the rows of an each or with stand.
@@ -439,7 +469,7 @@ func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...
 // options compiles list, time, use, max, and checks that keys fit the row.
 func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, ...any)) {
 	isValue := r.job == valueJob
-	isNumber := r.job == countJob || r.job == sumJob // a value that nothing is read into
+	isNumber := r.job == countJob || r.job == sumJob || r.job == everyJob // a value that stands for a list
 	for _, k := range []struct {
 		said bool
 		key  string
@@ -451,7 +481,7 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
 		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
 		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
-		{f.Zone != "", "zone", isValue}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
+		{f.Zone != "", "zone", isValue}, {f.Lone, "lone", r.job == sumJob && !r.noDecode}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
 	} {
 		if k.said && !k.fits {
 			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
@@ -517,7 +547,7 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 // keyFor says which rows a key is for.
 var keyFor = map[string]string{
 	"list": "a value row", "use": "a value, count or sum row", "default": "a value row without each", "language": "a value row without each, with at least one language",
-	"time": "a value row", "max": "a value, count or sum row, from 1", "like": "a value row", "there": "a group that is read", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
+	"time": "a value row", "max": "a value, count or sum row, from 1", "like": "a value row", "there": "a group that is read", "lone": "a sum that is read", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
 	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "zone": "a value row",
 	"key": "a required value row without each and language, not direction: encode",
 }
@@ -561,6 +591,7 @@ func (c *compiler) pairs(group *row) {
 			continue
 		}
 		before.second = after
+		before.value.lead, after.value.lead = &before.value, &before.value
 	}
 }
 

@@ -88,7 +88,8 @@ type decoder struct {
 	refers      []record
 }
 
-// derived is a count or sum to compare once everything is read.
+// derived is a count or sum to compare once everything is read, or a value that goes into
+// every element of a list.
 type derived struct {
 	record
 	text string
@@ -319,7 +320,12 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	}
 	if r.job != valueJob {
 		d.derived = append(d.derived, derived{link, text})
-		d.record(link)
+		if r.of == nil {
+			d.record(link)
+		}
+		if r.job == everyJob {
+			d.values++
+		}
 		return nil
 	}
 	d.one[0] = text
@@ -410,8 +416,50 @@ func gather(e *xmltree.Element, child int) []string {
 	return texts
 }
 
+// spread reads a value that stands once into the elements of its list: into every one, or
+// into the only one that lacks it. Where there is none it makes one. It reports whether it
+// did.
+func (d *decoder) spread(c derived) bool {
+	r, m := c.row, c.context.message()
+	elements := r.of.List(m)
+	if r.lone {
+		if len(elements) > 1 {
+			return false
+		}
+		if len(elements) == 1 {
+			if _, said := r.leaf.Get(elements[0]); said {
+				return false
+			}
+		}
+	}
+	if len(elements) == 0 {
+		elements = append(elements, r.of.Append(m))
+	}
+	value, listRow, fault := r.value.decode([]string{c.text}, "", d.on)
+	for i := range elements {
+		if fault == nil {
+			if err := r.leaf.Set(elements[i], value); err != nil {
+				fault = notConverted(err, c.text)
+			}
+		}
+		c.index, c.listRow = int32(i), listRow
+		if fault != nil {
+			d.fault(*fault, c.record)
+			return true
+		}
+		d.record(c.record)
+	}
+	return true
+}
+
 // check compares a count or sum with what was read.
 func (d *decoder) check(c derived) {
+	if c.row.of != nil {
+		if d.spread(c) {
+			return
+		}
+		d.record(c.record)
+	}
 	want := ""
 	if c.context.m != nil {
 		want = c.row.derive(c.context.m)

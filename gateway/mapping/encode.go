@@ -225,7 +225,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		return
 	}
 	text := ""
-	if r.job == countJob || r.job == sumJob {
+	if r.job == countJob || r.job == sumJob || r.job == everyJob {
 		// Where there is nothing to write the condition, which costs far more, is not asked.
 		if text = e.derived(r, at, from); text == "" && !r.info.Required {
 			return
@@ -246,7 +246,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		e.put(r, at, s, r.info.Const, record{index: -1}, r.counts(false))
 	case ordinalJob:
 		e.put(r, at, s, strconv.Itoa(at.position()), record{index: -1}, r.counts(false))
-	case countJob, sumJob:
+	case countJob, sumJob, everyJob:
 		if text != "" {
 			e.write(r, from, s, text, -1)
 		} else {
@@ -458,7 +458,7 @@ func (e *encoder) put(r *row, at *context, s *scope, text string, link record, f
 		}
 		e.trace(link)
 		return
-	case r.value.codec.after && strings.Contains(text, r.value.codec.mark):
+	case r.value.codec.after && r.value.whole(text, e.on) != text:
 		e.fault(notConverted(wantForm(gateway.WordWithout, r.value.codec.mark), text), r, at, int(link.index))
 		return
 	}
@@ -542,6 +542,9 @@ func (r *row) derive(m protoreflect.Message) string {
 	texts := r.path.Texts(m)
 	if len(texts) == 0 {
 		return ""
+	}
+	if r.job == everyJob {
+		return texts[0]
 	}
 	var sum document.Number
 	for _, text := range texts {

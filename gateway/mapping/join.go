@@ -107,6 +107,7 @@ func (j *Join) Key(part string, d *customsv1.Document) ([]string, bool) {
 		if out[i], ok = column[part].Get(d.ProtoReflect()); !ok {
 			return nil, false
 		}
+		out[i] = gateway.FoldID(out[i])
 	}
 	return out, true
 }
@@ -305,7 +306,8 @@ func same(a, b found, t document.FieldType) bool {
 		})
 }
 
-// sameText compares numbers as numbers and instants as instants.
+// sameText compares numbers as numbers, instants as instants and UUIDs without regard
+// to case.
 func sameText(a, b string, t document.FieldType) bool {
 	switch t {
 	case document.Decimal:
@@ -317,7 +319,7 @@ func sameText(a, b string, t document.FieldType) bool {
 		y, errY := document.ParseInstant(b)
 		return errX == nil && errY == nil && x.Equal(y)
 	}
-	return a == b
+	return gateway.SameID(a, b)
 }
 
 // put writes what a source has. Lists are appended to; elements that are there stay

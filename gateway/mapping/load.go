@@ -50,6 +50,8 @@ type rowFile struct {
 	Set        string    `yaml:"set"`
 	Count      string    `yaml:"count"`
 	Sum        string    `yaml:"sum"`
+	Lone       bool      `yaml:"lone"`
+	Every      string    `yaml:"every"`
 	Ordinal    bool      `yaml:"ordinal"`
 	Each       string    `yaml:"each"`
 	With       string    `yaml:"with"`

@@ -20,6 +20,7 @@ const (
 	setJob
 	countJob
 	sumJob
+	everyJob
 	ordinalJob
 	handleJob
 	referJob
@@ -65,6 +66,10 @@ type row struct {
 	sets []*row // set rows of a group
 	must []*row // rows that decode requires in a group
 	tell []*row // constants and likes that tell the group from others of its name
+
+	of   *document.Path // of every, and of a sum that reads what stands alone: the list
+	leaf *document.Path // and the value of its elements
+	lone bool           // of a sum: what an only element does not say is the whole of it
 
 	up    int    // of a group that is read only where another element is there: how far up that one's own
 	there []step // stands, and the way to it from there
@@ -164,7 +169,9 @@ func (r *row) instance(c *context, index int) string {
 		return c.instance()
 	case r.path == nil:
 		return c.instance()
-	case r.job == countJob || r.job == sumJob: // stands for all of a list
+	case r.of != nil && index >= 0: // read into an element of the list
+		return element(r.of.Instance(c.m, c.instance()), index) + "." + r.leaf.String()
+	case r.job == countJob || r.job == sumJob || r.job == everyJob: // stands for all of a list
 		at := c.instance()
 		for _, hop := range r.hops {
 			at += "." + hop.path.String()

@@ -53,6 +53,9 @@ func (f *timeForm) encode(field document.FieldType, text string) (string, error)
 		if err != nil {
 			return "", wantForm(gateway.WordDayAs, "YYYY-MM-DD", "2026-03-01")
 		}
+		if f.offset { // its first moment
+			return document.FormatInstant(time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, f.zone)), nil
+		}
 		return day.Format(f.layout), nil
 	}
 	at, err := document.ParseInstant(text)
@@ -76,7 +79,10 @@ func (f *timeForm) encode(field document.FieldType, text string) (string, error)
 // a time of day is put on.
 func (f *timeForm) decode(field document.FieldType, text, before string) (string, error) {
 	if f.offset {
-		if _, err := document.ParseInstant(text); err == nil {
+		if at, err := document.ParseInstant(text); err == nil {
+			if field == document.Date { // as it is written
+				return at.Format(time.DateOnly), nil
+			}
 			return text, nil
 		}
 		if f.zone == nil {
@@ -198,11 +204,12 @@ func (c *compiler) time(r *row, f *rowFile, node string, wrong func(string, ...a
 		return
 	}
 	instant := r.value.field == document.Instant
+	moment := !instant && t.offset && zone != nil && (f.Lossy != "" || r.noDecode) // of which the day alone is kept
 	switch {
 	case instant && zone == nil && !t.offset:
 		wrong("time %s of an instant without zone, expected zone on the row or the table", form)
-	case !instant && (t.clock || !t.date):
-		wrong("time %s of a date, expected a form of a day", form)
+	case !instant && !moment && (t.clock || !t.date):
+		wrong("time %s of a date, expected a form of a day, or instant with a zone and lossy", form)
 	}
 	r.value.time = t
 }

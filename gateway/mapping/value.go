@@ -26,6 +26,7 @@ type value struct {
 	max       int
 	truncates bool
 	like      *regexp.Regexp // the whole text in XML; nil for any
+	lead      *value         // of a before and an after: the before
 }
 
 // encode appends the XML texts of a canonical text to into.
@@ -37,6 +38,9 @@ func (v *value) encode(into []string, text string, on time.Time) (texts []string
 			return nil, "", missed(err)
 		}
 		text, listRow = r.Code, r.Row
+		if v.lead != nil && !v.leads(text, on) {
+			return nil, "", missed(&codelist.Miss{Reason: gateway.ListUnknown, Value: given, Expected: v.list})
+		}
 	}
 	if v.time != nil {
 		var err error
@@ -77,7 +81,16 @@ func (v *value) decode(texts []string, before string, on time.Time) (text, listR
 	if v.like != nil && !v.like.MatchString(text) {
 		return "", "", notConverted(unlikely(v.like), given)
 	}
-	if v.converts && v.codec.decode != nil {
+	switch {
+	case v.lead != nil:
+		before, after := v.lead.parts(text, on)
+		if text = before; v.codec.after {
+			text = after
+		}
+		if text == "" {
+			return "", "", nil // its half of the text is not there
+		}
+	case v.converts && v.codec.decode != nil:
 		var err error
 		if text, err = v.codec.decode(texts); err != nil {
 			return "", "", notConverted(err, given)
@@ -114,6 +127,39 @@ func (v *value) decode(texts []string, before string, on time.Time) (text, listR
 		text = plainNumber(text)
 	}
 	return text, "", nil
+}
+
+// parts cuts a text into what a before and an after read of it. Where the before has a
+// code list, only a code of it is one, or what looks like one and is to be told so: other
+// texts have the mark in them.
+func (v *value) parts(text string, on time.Time) (before, after string) {
+	before, after, cut := strings.Cut(text, v.codec.mark)
+	before, after = strings.TrimSpace(before), strings.TrimSpace(after)
+	if !cut || before != "" && !v.leads(before, on) {
+		return "", text
+	}
+	return before, after
+}
+
+// whole is what an after reads of a text that no before was written into.
+func (v *value) whole(text string, on time.Time) string {
+	_, after := v.lead.parts(text, on)
+	return after
+}
+
+// leads reports whether a text stands before the mark rather than being part of what is
+// after it.
+func (v *value) leads(text string, on time.Time) bool {
+	if v.list == "" {
+		return true
+	}
+	r, err := v.lists.Translate(v.list, v.system, text, on, codelist.Decode)
+	if err != nil {
+		var miss *codelist.Miss
+		return errors.As(err, &miss) && miss.Reason != gateway.ListUnknown
+	}
+	miss := v.lists.Check(v.list, r.Code, on)
+	return miss == nil || miss.Reason != gateway.ListOpen
 }
 
 // unlikely is the error of a text that is not like an expression.

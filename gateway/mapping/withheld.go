@@ -35,7 +35,7 @@ func (e *encoder) withhold(when, of *row, at *context) {
 		for _, inner := range of.rows {
 			e.withhold(when, inner, at)
 		}
-	case of == nil || of.path != nil && of.job != countJob && of.job != sumJob:
+	case of == nil || of.path != nil && of.job != countJob && of.job != sumJob && of.job != everyJob:
 		e.withheld = append(e.withheld, withheld{when, of, at})
 	}
 }

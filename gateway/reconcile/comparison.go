@@ -27,6 +27,7 @@ type Comparison struct {
 	Agreed        int               `json:"agreed"` // how many single comparisons agreed
 	Discrepancies []Discrepancy     `json:"discrepancies,omitempty"`
 	Outstanding   []Discrepancy     `json:"outstanding,omitempty"` // still to come, after a partial arrival
+	Folded        []Discrepancy     `json:"folded,omitempty"`      // written otherwise and the same, and by what folding
 	NotCompared   []string          `json:"notCompared,omitempty"` // what only one side states, and why
 }
 

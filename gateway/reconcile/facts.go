@@ -18,10 +18,11 @@ import (
 type Facts struct {
 	Batch       string        `json:"batch,omitempty"`
 	Carnet      string        `json:"carnet,omitempty"`
-	Entry       OfficeFact    `json:"entry,omitzero"`  // where it is to enter
-	Office      OfficeFact    `json:"office,omitzero"` // where it was seen
-	Route       []RouteOffice `json:"route,omitempty"` // every office that has to do with it
-	Empty       bool          `json:"empty,omitempty"` // said to carry no goods
+	Entry       OfficeFact    `json:"entry,omitzero"`       // where it is to enter
+	Destination OfficeFact    `json:"destination,omitzero"` // where its transit is to end
+	Office      OfficeFact    `json:"office,omitzero"`      // where it was seen
+	Route       []RouteOffice `json:"route,omitempty"`      // every office that has to do with it
+	Empty       bool          `json:"empty,omitempty"`      // said to carry no goods
 	Partial     bool          `json:"partial,omitempty"`
 	GrossMass   Quantity      `json:"grossMass,omitzero"`   // of the goods
 	VehicleMass Quantity      `json:"vehicleMass,omitzero"` // of the vehicle with its load
@@ -73,6 +74,7 @@ const (
 type VehicleFact struct {
 	Role         string `json:"role,omitempty"`
 	Registration string `json:"registration"`
+	Together     bool   `json:"together,omitempty"` // with others in one field
 	Place
 }
 
@@ -137,6 +139,7 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 	}
 	f.Route = route(body)
 	if b, ok := body.(interface{ GetTransit() *customsv1.Transit }); ok {
+		f.Destination = office(b.GetTransit().GetDestination(), at("transit.destination.code"))
 		f.Carnet = b.GetTransit().GetTir().GetCarnet()
 	}
 	if b, ok := body.(interface{ GetTir() *customsv1.Tir }); ok {
@@ -148,13 +151,13 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 		f.VehicleMass = mass(t.GetGrossMass(), at("transport.grossMass.kilograms"))
 		for i, v := range t.GetVehicles() {
 			if v.GetRegistration() != "" {
-				f.Vehicles = append(f.Vehicles, VehicleFact{name(v.GetRole()), v.GetRegistration(), at("transport.vehicles[%d].registration", i)})
+				f.Vehicles = append(f.Vehicles, vehicleFacts(name(v.GetRole()), v.GetRegistration(), at("transport.vehicles[%d].registration", i))...)
 			}
 		}
 	}
 	if b, ok := body.(interface{ GetVehicles() []string }); ok {
 		for i, plate := range b.GetVehicles() {
-			f.Vehicles = append(f.Vehicles, VehicleFact{Registration: plate, Place: at("vehicles[%d]", i)})
+			f.Vehicles = append(f.Vehicles, vehicleFacts("", plate, at("vehicles[%d]", i))...)
 		}
 	}
 	switch d.GetVehicleReport().GetKind() {
@@ -294,7 +297,7 @@ func unit(u *customsv1.LoadUnit, message gateway.MessageID, path string) UnitFac
 	}
 	for _, a := range u.GetAssignments() {
 		if len(a.GetReason()) > 0 {
-			f.Carriers = append(f.Carriers, a.GetVehicle())
+			f.Carriers = append(f.Carriers, plates(a.GetVehicle())...)
 		}
 	}
 	return f

@@ -101,15 +101,22 @@ func (ids *identifiers) one(kind, value string) {
 	ids.list = append(ids.list, id)
 }
 
+// plates adds every registration of a field that may hold several.
+func (ids *identifiers) plates(field string) {
+	for _, p := range plates(field) {
+		ids.one(Vehicle, p)
+	}
+}
+
 func (ids *identifiers) add(f Facts) {
 	ids.one(Batch, f.Batch)
 	for _, v := range f.Vehicles {
-		ids.one(Vehicle, v.Registration)
+		ids.plates(v.Registration)
 	}
 	for _, u := range f.Units {
 		ids.one(LoadUnit, u.ID)
 		if u.Kind == "TRAILER_BODY" {
-			ids.one(Vehicle, u.ID)
+			ids.plates(u.ID)
 		}
 		for _, s := range u.Seals {
 			ids.one(Seal, s.ID)

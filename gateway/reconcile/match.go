@@ -16,9 +16,11 @@ type Strength int
 
 // The strengths. A batch number names one crossing; a transport document opens a
 // movement, but a consignment may cross in parts; a plate, load unit, seal or carnet
-// comes again, and counts only inside the time window.
+// comes again, and counts only inside the time window; one that is written in full on
+// one side only counts least.
 const (
-	ByPlate Strength = 1 + iota
+	ByPartOfPlate Strength = 1 + iota
+	ByPlate
 	ByWaybill
 	ByBatch
 )
@@ -58,7 +60,7 @@ func (r Result) Movement() gateway.MovementID {
 // crossing: its arrival, expected arrival or receipt. Several movements of the same
 // strength are ambiguous, and so is a plate found under another batch number.
 func Match(d *customsv1.Document, at time.Time, candidates []Movement, window Window) Result {
-	own := Identifiers(d)
+	own := SoughtBy(d)
 	var best []Candidate
 	clash := false
 	for _, m := range candidates {
@@ -70,7 +72,7 @@ func Match(d *customsv1.Document, at time.Time, candidates []Movement, window Wi
 			best, clash = nil, false
 		}
 		best = append(best, c)
-		clash = clash || other && c.Strength == ByPlate
+		clash = clash || other && c.Strength <= ByPlate
 	}
 	switch {
 	case len(best) == 0:
@@ -87,7 +89,7 @@ func (m Movement) candidate(own []Identifier, at time.Time, window Window) (c Ca
 	type key struct{ kind, folded string }
 	known := make(map[key]bool)
 	batches := false
-	for _, id := range m.Identifiers() {
+	for _, id := range Keys(m.Identifiers()) {
 		known[key{id.Kind, id.Folded}] = true
 		batches = batches || id.Kind == Batch
 	}
@@ -104,10 +106,11 @@ func (m Movement) candidate(own []Identifier, at time.Time, window Window) (c Ca
 			strength = ByBatch
 		case Waybill:
 			strength = ByWaybill
-		default:
-			if !near {
-				continue
-			}
+		case plateKey, plateCoreKey:
+			strength = ByPartOfPlate
+		}
+		if strength <= ByPlate && !near {
+			continue
 		}
 		c.Strength = max(c.Strength, strength)
 		c.By = append(c.By, id)

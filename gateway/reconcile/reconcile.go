@@ -60,6 +60,9 @@ type Record struct {
 // Origin says how a document came.
 type Origin struct {
 	Message gateway.MessageID
+	// Sender is whose document it is: the office that a report names without an
+	// administration is one of the sender's. Empty: nobody knows.
+	Sender gateway.Administration
 	// Conversation is what the parts of one notice have in common; empty if nothing has.
 	Conversation string
 	Received     time.Time
@@ -71,7 +74,7 @@ type Origin struct {
 // place; the other stays on the record.
 func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Movement, error) {
 	r := record(d, from)
-	if slices.ContainsFunc(m.records(), func(o Record) bool { return o.Message == r.Message }) {
+	if slices.ContainsFunc(m.records(), func(o Record) bool { return gateway.SameID(o.Message, r.Message) }) {
 		return m, nil
 	}
 	switch {
@@ -90,14 +93,14 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 // Merge returns into with everything of from. It is a person's decision, or that of
 // a document which names both; the caller audits it.
 func Merge(into, from Movement, tol Tolerances) Movement {
-	known := make(map[gateway.MessageID]bool)
+	known := make(map[string]bool)
 	for _, r := range into.records() {
-		known[r.Message] = true
+		known[gateway.FoldID(string(r.Message))] = true
 	}
 	more := from.lists()
 	for i, list := range into.lists() {
 		for _, r := range *more[i] {
-			if !known[r.Message] {
+			if !known[gateway.FoldID(string(r.Message))] {
 				*list = insert(*list, r)
 			}
 		}
@@ -110,7 +113,7 @@ func Merge(into, from Movement, tol Tolerances) Movement {
 // Every message must be m's, and each of the two movements must keep one.
 func Split(m Movement, id gateway.MovementID, messages []gateway.MessageID, tol Tolerances) (rest, part Movement, err error) {
 	for _, name := range messages {
-		if !slices.ContainsFunc(m.records(), func(r Record) bool { return r.Message == name }) {
+		if !slices.ContainsFunc(m.records(), func(r Record) bool { return gateway.SameID(r.Message, name) }) {
 			return m, Movement{}, fmt.Errorf("split movement %s: message %s is not in it", m.ID, name)
 		}
 	}
@@ -121,7 +124,7 @@ func Split(m Movement, id gateway.MovementID, messages []gateway.MessageID, tol 
 		all := *list
 		*list = nil
 		for _, r := range all {
-			if slices.Contains(messages, r.Message) {
+			if slices.ContainsFunc(messages, func(id gateway.MessageID) bool { return gateway.SameID(id, r.Message) }) {
 				*to[i] = append(*to[i], r)
 			} else {
 				*list = append(*list, r)
@@ -146,7 +149,7 @@ func (m Movement) Identifiers() []Identifier {
 // In reports whether m has a document of a conversation: the parts of one notice belong
 // to one movement, whatever else they may match.
 func (m Movement) In(conversation string) bool {
-	return conversation != "" && slices.ContainsFunc(m.records(), func(r Record) bool { return r.Conversation == conversation })
+	return conversation != "" && slices.ContainsFunc(m.records(), func(r Record) bool { return gateway.SameID(r.Conversation, conversation) })
 }
 
 func (m *Movement) lists() []*[]Record {
@@ -180,13 +183,13 @@ func (m Movement) counting(rs []Record) []Record {
 // replacedBy reports whether o takes r's place: it names r's document, or it is a
 // later message of the same document.
 func (r Record) replacedBy(o Record) bool {
-	if r.DocumentID == "" || r.Message == o.Message {
+	if r.DocumentID == "" || gateway.SameID(r.Message, o.Message) {
 		return false
 	}
-	if r.DocumentID == o.DocumentID && (r.Kind == o.Kind || o.Withdraws) {
+	if gateway.SameID(r.DocumentID, o.DocumentID) && (r.Kind == o.Kind || o.Withdraws) {
 		return order(o, r) > 0
 	}
-	return slices.Contains(o.Replaces, r.DocumentID)
+	return slices.ContainsFunc(o.Replaces, func(id string) bool { return gateway.SameID(id, r.DocumentID) })
 }
 
 func order(a, b Record) int {
@@ -219,6 +222,9 @@ func record(d *customsv1.Document, from Origin) Record {
 	}
 	if slices.Contains(announcing, r.Kind) {
 		r.Facts.declared()
+	}
+	if seen := &r.Facts.Office; r.Kind == "ArrivalReport" && seen.Code != "" && seen.Administration == "" {
+		seen.Administration = string(from.Sender)
 	}
 	for _, ref := range e.GetReferences() {
 		if ref.GetKind() == customsv1.ReferenceKind_CHANGED {

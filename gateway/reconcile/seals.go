@@ -1,6 +1,10 @@
 package reconcile
 
-import "customs.example/gateway"
+import (
+	"slices"
+
+	"customs.example/gateway"
+)
 
 // condition is what a seal's last event leaves of it.
 type condition int
@@ -31,8 +35,12 @@ func (c *comparer) seals() {
 	}
 	matched, missing, extra := pairs(a, f)
 	for _, p := range matched {
+		if p[0].ID != p[1].ID {
+			c.folded("seal", p[0].ID, p[1].ID, p[0].Place, []gateway.Code{gateway.CmpWrittenOtherwise})
+		}
 		c.seal(p[0], p[1])
 	}
+	missing, extra = c.sealsByNumber(missing, extra)
 	for _, s := range missing {
 		if s.condition() == intact {
 			c.sealMissing(s, "")
@@ -62,6 +70,43 @@ func (c *comparer) seal(a, f SealFact) {
 	default:
 		c.out.Agreed++
 	}
+}
+
+// sealsByNumber takes out of what is missing and what is extra the seals that are the same
+// but for their kind, which one side writes before the number. It does so only where no
+// other seal of either side has the number.
+func (c *comparer) sealsByNumber(missing, extra []SealFact) (_, _ []SealFact) {
+	alone := func(all []SealFact) map[string]int {
+		n := make(map[string]int)
+		for _, s := range all {
+			n[sealNumber(s.ID)]++
+		}
+		return n
+	}
+	announced, found := alone(c.announced.seals), alone(c.found.seals)
+	at := make(map[string]int)
+	for i, e := range extra {
+		at[sealNumber(e.ID)] = i
+	}
+	paired := make(map[int]bool)
+	missing = slices.DeleteFunc(slices.Clone(missing), func(s SealFact) bool {
+		number := sealNumber(s.ID)
+		i, ok := at[number]
+		if !ok || announced[number] > 1 || found[number] > 1 || s.key() != number && extra[i].key() != number {
+			return false
+		}
+		paired[i] = true
+		c.folded("seal", s.ID, extra[i].ID, s.Place, []gateway.Code{gateway.CmpSealKind})
+		c.seal(s, extra[i])
+		return true
+	})
+	var rest []SealFact
+	for i, e := range extra {
+		if !paired[i] {
+			rest = append(rest, e)
+		}
+	}
+	return missing, rest
 }
 
 // sealMissing judges a seal that was announced intact and is not there. Of a load

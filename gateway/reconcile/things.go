@@ -8,18 +8,43 @@ import (
 	"customs.example/gateway"
 )
 
-// office compares where the goods were to enter with where they were seen. Codes of
-// two administrations are not comparable.
+// office compares where the goods were to enter with where they were seen: what enters
+// in transit may be seen where the transit is to end. Codes of two administrations are
+// not comparable; where one side names none, the codes alone are compared.
 func (c *comparer) office(found OfficeFact) {
-	a := c.announced.Entry
-	if a.Code == "" || found.Code == "" || a.Administration != found.Administration {
+	subject, a, end := "entry office", c.announced.Entry, c.announced.Destination
+	if a.Code == "" {
+		subject, a = "office of destination", end
+	}
+	if !c.both(subject, a.Code != "", found.Code != "") {
 		return
 	}
-	if a.Code == found.Code {
+	switch {
+	case a.is(found), end.is(found):
 		c.out.Agreed++
-		return
+	case a.Administration != "" && found.Administration != "" && a.Administration != found.Administration:
+		c.out.NotCompared = append(c.out.NotCompared, subject+": codes of two administrations")
+	default:
+		c.differ(Discrepancy{Code: gateway.CmpOffice, Severity: gateway.Warning, Subject: subject, Expected: a.Code, Found: found.Code, Place: a.Place})
 	}
-	c.differ(Discrepancy{Code: gateway.CmpOffice, Severity: gateway.Warning, Subject: "entry office", Expected: a.Code, Found: found.Code, Place: a.Place})
+}
+
+// is reports whether two facts name one office. In the EAEU an office has five digits at
+// home and eight, with the three of its country before them, in the Union.
+func (o OfficeFact) is(other OfficeFact) bool {
+	if o.Code == "" || other.Code == "" || o.Administration != "" && other.Administration != "" && o.Administration != other.Administration {
+		return false
+	}
+	a, b := Fold("", o.Code), Fold("", other.Code)
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	const home, union = 5, 8
+	return a == b || len(b) == home && len(a) == union && isDigits(a) && isDigits(b) && a[union-home:] == b
+}
+
+func isDigits(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
 func (c *comparer) empty() {
@@ -47,11 +72,12 @@ func (c *comparer) vehicles() {
 	matched, missing, extra := pairs(a, f)
 	for _, p := range matched {
 		if samePlate(p[0].Registration, p[1].Registration) {
-			c.out.Agreed++
+			c.sameVehicle(p[0], p[1], nil)
 			continue
 		}
 		missing, extra = append(missing, p[0]), append(extra, p[1])
 	}
+	missing, extra = c.partOfPlate(missing, extra)
 	announcedUnits, foundUnits := keys(c.announced.Units), keys(c.found.Units) // a trailer may stand in either list
 	extra = slices.DeleteFunc(extra, func(v VehicleFact) bool { return announcedUnits[v.key()] })
 	for _, v := range missing {
@@ -80,6 +106,70 @@ func (c *comparer) vehicles() {
 		}
 		c.differ(d)
 	}
+}
+
+// sameVehicle records that two vehicles are one, and what was folded to say so.
+func (c *comparer) sameVehicle(a, f VehicleFact, folds []gateway.Code) {
+	c.out.Agreed++
+	if folds == nil && a.Registration != f.Registration {
+		folds = []gateway.Code{gateway.CmpWrittenOtherwise}
+	}
+	if a.Together != f.Together {
+		folds = append(folds, gateway.CmpPlatesTogether)
+	}
+	c.folded(subjectOf(a), a.Registration, f.Registration, a.Place, folds)
+}
+
+// folded says by what foldings two values are the same.
+func (c *comparer) folded(subject, announced, found string, at Place, folds []gateway.Code) {
+	for _, code := range folds {
+		c.out.Folded = append(c.out.Folded, fold(code, subject, announced, found, at))
+	}
+}
+
+func fold(code gateway.Code, subject, announced, found string, at Place) Discrepancy {
+	return Discrepancy{Code: code, Severity: gateway.Info, Subject: subject, Expected: announced, Found: found, Place: at}
+}
+
+// partOfPlate takes out of what is missing and what came instead the vehicles whose
+// plates are the same but for what people leave out or add. It does so only where no
+// other vehicle of either side could be meant.
+func (c *comparer) partOfPlate(missing, extra []VehicleFact) (_, _ []VehicleFact) {
+	alone := func(all []VehicleFact) map[string]int {
+		n := make(map[string]int)
+		for _, v := range all {
+			n[plateOf(v.Registration).core]++
+		}
+		return n
+	}
+	announced, found := alone(c.announced.Vehicles), alone(c.found.Vehicles)
+	at := make(map[string]int)
+	for i, e := range extra {
+		at[plateOf(e.Registration).core] = i
+	}
+	paired := make(map[int]bool)
+	missing = slices.DeleteFunc(slices.Clone(missing), func(v VehicleFact) bool {
+		p := plateOf(v.Registration)
+		i, ok := at[p.core]
+		if !ok || announced[p.core] > 1 || found[p.core] > 1 {
+			return false
+		}
+		e := extra[i]
+		folds := p.like(plateOf(e.Registration))
+		if folds == nil || v.Role != "" && e.Role != "" && v.Role != e.Role {
+			return false
+		}
+		paired[i] = true
+		c.sameVehicle(v, e, folds)
+		return true
+	})
+	var rest []VehicleFact
+	for i, e := range extra {
+		if !paired[i] {
+			rest = append(rest, e)
+		}
+	}
+	return missing, rest
 }
 
 // changed says what it is that v came in place of another vehicle: recorded with a

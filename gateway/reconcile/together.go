@@ -1,6 +1,10 @@
 package reconcile
 
-import "slices"
+import (
+	"slices"
+
+	"customs.example/gateway"
+)
 
 // whole is what several records say together. Its seals may come from other records
 // than its load units: a vehicle report may list containers, a manifest their seals.
@@ -40,6 +44,9 @@ func together(rs []Record) whole {
 			if w.Entry.Code == "" {
 				w.Entry = r.Facts.Entry
 			}
+			if w.Destination.Code == "" {
+				w.Destination = r.Facts.Destination
+			}
 		}
 		sum := func(to *Quantity, of func(Record) Quantity) {
 			if to.Value == "" {
@@ -69,7 +76,7 @@ func together(rs []Record) whole {
 // repeats reports whether a record tells of the very goods that another of the same
 // conversation has told of: a notice that is split by its vehicles has them in each part.
 func (r Record) repeats(o Record) bool {
-	return r.Conversation != "" && r.Conversation == o.Conversation && !r.Goods.IsZero() && r.Goods == o.Goods
+	return r.Conversation != "" && gateway.SameID(r.Conversation, o.Conversation) && !r.Goods.IsZero() && r.Goods == o.Goods
 }
 
 // hasGoods reports whether f speaks of any goods.

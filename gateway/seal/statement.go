@@ -132,8 +132,8 @@ func (t *Trust) OpenReceipt(header, statement, signature []byte, of Header, at t
 		{h.Kind, KindReceipt},
 		{string(h.Sender), string(of.Recipient)},
 		{string(h.Recipient), string(of.Sender)},
-		{string(h.RelatesTo), string(of.MessageID)},
-		{string(r.MessageID), string(of.MessageID)},
+		{gateway.FoldID(string(h.RelatesTo)), gateway.FoldID(string(of.MessageID))},
+		{gateway.FoldID(string(r.MessageID)), gateway.FoldID(string(of.MessageID))},
 	} {
 		if c.got != c.want {
 			return Receipt{}, refuse(gateway.SealReceipt, c.got, gateway.Term(c.want))

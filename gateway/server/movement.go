@@ -30,7 +30,9 @@ func (s movements) Find(ctx context.Context, r *exchangev1.FindMovementsRequest)
 	out := &exchangev1.FindMovementsResponse{}
 	for _, m := range found {
 		if visible(callerOf(ctx), m) {
-			out.Movements = append(out.Movements, presentMovement(m, language(ctx)))
+			shown := presentMovement(m, language(ctx))
+			shown.FoundAs = presentDiscrepancies(m.FoundAs(r.Text), language(ctx))
+			out.Movements = append(out.Movements, shown)
 		}
 	}
 	if len(found) >= size {
@@ -116,9 +118,15 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 
 func presentComparison(c reconcile.Comparison, lang string) *exchangev1.Comparison {
 	out := &exchangev1.Comparison{ArrivalId: string(c.ArrivalID), At: stamp(c.At), Result: string(c.Result), Agreed: int32(c.Agreed)}
-	for _, d := range c.Discrepancies {
+	out.Discrepancies = presentDiscrepancies(c.Discrepancies, lang)
+	out.Folded = presentDiscrepancies(c.Folded, lang)
+	return out
+}
+
+func presentDiscrepancies(ds []reconcile.Discrepancy, lang string) (out []*exchangev1.Discrepancy) {
+	for _, d := range ds {
 		f := d.Fault().Report(lang)
-		out.Discrepancies = append(out.Discrepancies, &exchangev1.Discrepancy{
+		out = append(out, &exchangev1.Discrepancy{
 			Code: string(d.Code), Subject: d.Subject, Path: d.Path, Expected: f.Expected, Found: cmp.Or(f.Value, f.Found),
 			ExpectedMethod: d.ExpectedMethod, FoundMethod: d.FoundMethod, Tolerance: d.Tolerance, Difference: d.Difference,
 			Severity: string(d.Severity), Message: f.Message,

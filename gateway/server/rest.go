@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/seal"
@@ -123,7 +124,7 @@ func delivery(r *http.Request) (*exchangev1.DeliverRequest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", HeaderHeader, err)
 	}
-	if r.Header.Get(HeaderMessageID) != string(h.MessageID) || r.Header.Get(HeaderKind) != h.Kind {
+	if !gateway.SameID(r.Header.Get(HeaderMessageID), h.MessageID) || r.Header.Get(HeaderKind) != h.Kind {
 		return nil, fmt.Errorf("%s and %s must repeat what the signed header says", HeaderMessageID, HeaderKind)
 	}
 	payload, err := io.ReadAll(r.Body)

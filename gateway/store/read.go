@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -18,9 +19,18 @@ func (s *Store) Read() Reader { return Reader{reader{s.readers}} }
 // Reader reads what is committed.
 type Reader struct{ reader }
 
+// idIs is the condition that a column holds an id: a UUID in whatever case, as
+// [gateway.SameID] compares them. Whatever is a UUID but for its case is one.
+func idIs[ID ~string](column string, id ID) string {
+	if gateway.IsUUID(string(id)) {
+		return column + " = ? COLLATE NOCASE"
+	}
+	return column + " = ?"
+}
+
 // Arrival returns what arrived under an id.
 func (r reader) Arrival(ctx context.Context, door, party, id string) (Arrival, error) {
-	return one[Arrival](ctx, r.q, "arrival", "door = ? AND party = ? AND id = ?", door, party, id)
+	return one[Arrival](ctx, r.q, "arrival", "door = ? AND party = ? AND "+idIs("id", id), door, party, id)
 }
 
 // Unjudged returns arrivals without a judgement, oldest first.
@@ -30,7 +40,7 @@ func (r reader) Unjudged(ctx context.Context) ([]Arrival, error) {
 
 // Submission returns one submission of an office.
 func (r reader) Submission(ctx context.Context, office, id string) (Submission, error) {
-	return one[Submission](ctx, r.q, "submission", "office = ? AND id = ?", office, id)
+	return one[Submission](ctx, r.q, "submission", "office = ? AND "+idIs("id", id), office, id)
 }
 
 // Held returns the held parts of a route with a join key, oldest first.
@@ -75,7 +85,7 @@ func (r reader) Submissions(ctx context.Context, f SubmissionFilter) ([]Submissi
 		add("kind = ?", f.Kind)
 	}
 	if f.Batch != "" {
-		add("batch = ?", f.Batch)
+		add(idIs("batch", f.Batch), f.Batch)
 	}
 	if !f.Since.IsZero() {
 		add("received >= ?", formatTime(f.Since))
@@ -93,13 +103,13 @@ func (r reader) SubmissionsAfter(ctx context.Context, offices []string, after ga
 
 // Message returns one outgoing message.
 func (r reader) Message(ctx context.Context, id gateway.MessageID) (Message, error) {
-	return one[Message](ctx, r.q, "message", "id = ?", id)
+	return one[Message](ctx, r.q, "message", idIs("id", id), id)
 }
 
 // Messages returns the messages of a whole, of which there is at least one, in order of
 // their part.
 func (r reader) Messages(ctx context.Context, whole gateway.MessageID) ([]Message, error) {
-	ms, err := list[Message](ctx, r.q, "message", "whole = ? ORDER BY part", whole)
+	ms, err := list[Message](ctx, r.q, "message", idIs("whole", whole)+" ORDER BY part", whole)
 	if err == nil && len(ms) == 0 {
 		err = ErrNotFound
 	}
@@ -108,7 +118,7 @@ func (r reader) Messages(ctx context.Context, whole gateway.MessageID) ([]Messag
 
 // MessageByDocument returns the outgoing message that carried a document.
 func (r reader) MessageByDocument(ctx context.Context, documentID string, to gateway.Administration) (Message, error) {
-	return one[Message](ctx, r.q, "message", "document_id = ? AND recipient = ?", documentID, to)
+	return one[Message](ctx, r.q, "message", idIs("document_id", documentID)+" AND recipient = ?", documentID, to)
 }
 
 // headOfChain selects, of each chain of messages to a partner, only the oldest one that still
@@ -138,12 +148,12 @@ func (r reader) Announced(ctx context.Context, route, subject string) (gateway.M
 
 // Inbound returns one message from a partner.
 func (r reader) Inbound(ctx context.Context, id gateway.MessageID) (Inbound, error) {
-	return one[Inbound](ctx, r.q, "inbox", "id = ?", id)
+	return one[Inbound](ctx, r.q, "inbox", idIs("id", id), id)
 }
 
 // InboundByDocument returns the message from a partner that carried a document.
 func (r reader) InboundByDocument(ctx context.Context, documentID string) (Inbound, error) {
-	return one[Inbound](ctx, r.q, "inbox", "document_id = ? AND state = ?", documentID, gateway.Accepted)
+	return one[Inbound](ctx, r.q, "inbox", idIs("document_id", documentID)+" AND state = ?", documentID, gateway.Accepted)
 }
 
 // InboxFilter narrows a list; zero fields do not.
@@ -173,7 +183,7 @@ func (r reader) Parked(ctx context.Context, after gateway.Commit, limit int) ([]
 
 // Movement returns one movement.
 func (r reader) Movement(ctx context.Context, id gateway.MovementID) (Movement, error) {
-	return one[Movement](ctx, r.q, "movement", "id = ?", id)
+	return one[Movement](ctx, r.q, "movement", idIs("id", id), id)
 }
 
 // MovementsBy returns the movements that any of the identifiers finds, newest first.
@@ -182,16 +192,13 @@ func (r reader) MovementsBy(ctx context.Context, ids []Identifier, before gatewa
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	var conds []string
-	var args []any
-	for _, id := range ids {
-		if id.Kind == "" {
-			conds, args = append(conds, "folded = ?"), append(args, id.Folded)
-		} else {
-			conds, args = append(conds, "(folded = ? AND kind = ?)"), append(args, id.Folded, id.Kind)
-		}
+	sought, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
 	}
-	where := "id IN (SELECT movement_id FROM movement_identifier WHERE " + strings.Join(conds, " OR ") + ")"
+	// One argument, however many identifiers a document has.
+	where, args := `id IN (SELECT movement_id FROM json_each(?) AS sought JOIN movement_identifier
+		ON folded = json_extract(sought.value, '$.Folded') AND json_extract(sought.value, '$.Kind') IN (kind, ''))`, []any{string(sought)}
 	if before > 0 {
 		where, args = where+" AND commit_no < ?", append(args, before)
 	}

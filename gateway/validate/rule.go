@@ -25,6 +25,9 @@ type Rule struct {
 	// Own and Partner narrow the scope; none stands for every administration.
 	Own     []gateway.Administration `yaml:"own"`
 	Partner []gateway.Administration `yaml:"partner"`
+	// Travels: the rule holds where the document goes to another administration or has
+	// come from one, not of a document by itself.
+	Travels bool `yaml:"travels"`
 	// Each is the schema path of the context, from the kind's message; none is that
 	// message itself. Every names a message type instead: wherever it stands.
 	Each  string `yaml:"each"`
@@ -76,7 +79,7 @@ func (s Span) holds(on time.Time) bool {
 
 // Applies reports whether the rule is in force for a kind in a scope.
 func (r *Rule) Applies(kind string, s Scope) bool {
-	return r.compiled[kind] != nil && r.Valid.holds(s.At) &&
+	return r.compiled[kind] != nil && r.Valid.holds(s.At) && !(r.Travels && s.Alone) &&
 		(len(r.Own) == 0 || slices.Contains(r.Own, s.Own)) &&
 		(len(r.Partner) == 0 || slices.Contains(r.Partner, s.Partner))
 }

@@ -18,6 +18,8 @@ type Scope struct {
 	Own     gateway.Administration // whose gateway judges
 	Partner gateway.Administration // who gets the document, or sent it
 	At      time.Time
+	// Alone: the document is judged by itself. It then makes no Passed.
+	Alone bool
 }
 
 // Passed proves that a document passed. The zero Passed proves nothing; every taker
@@ -38,7 +40,8 @@ func (p Passed) IsZero() bool { return p.document == nil }
 
 // Check judges a document by the dictionary and by every rule in force for its kind,
 // in the scope. It returns all faults with their instance paths: the dictionary's in
-// the order of the document, then those of each rule. Passed is zero if any refuses.
+// the order of the document, then those of each rule. Passed is zero if any refuses, and
+// of a document that is judged alone.
 func (r *Rules) Check(d *customsv1.Document, s Scope) (Passed, gateway.Faults) {
 	if document.Kind(d) == "" {
 		return Passed{}, gateway.Faults{{Code: gateway.DocumentEmpty, Severity: gateway.Error}}
@@ -49,7 +52,7 @@ func (r *Rules) Check(d *customsv1.Document, s Scope) (Passed, gateway.Faults) {
 	}
 	c.message(d.ProtoReflect(), "")
 	c.run()
-	if c.faults.Refuse() {
+	if c.faults.Refuse() || s.Alone {
 		return Passed{}, c.faults
 	}
 	own := document.Clone(d)

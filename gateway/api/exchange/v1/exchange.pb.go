@@ -2513,6 +2513,9 @@ type Movement struct {
 	// Movements that a match could also mean; a person decides.
 	AmbiguousWith []string `protobuf:"bytes,11,rep,name=ambiguous_with,json=ambiguousWith,proto3" json:"ambiguous_with,omitempty"`
 	Commit        int64    `protobuf:"varint,12,opt,name=commit,proto3" json:"commit,omitempty"`
+	// In an answer of Find: the plates and seals that the text was taken to be, where they
+	// are written otherwise, and by what.
+	FoundAs       []*Discrepancy `protobuf:"bytes,13,rep,name=found_as,json=foundAs,proto3" json:"found_as,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2631,6 +2634,13 @@ func (x *Movement) GetCommit() int64 {
 	return 0
 }
 
+func (x *Movement) GetFoundAs() []*Discrepancy {
+	if x != nil {
+		return x.FoundAs
+	}
+	return nil
+}
+
 type Identifier struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// batch, vehicle, load-unit, seal, waybill, carnet.
@@ -2693,7 +2703,10 @@ type Comparison struct {
 	Result        string         `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
 	Discrepancies []*Discrepancy `protobuf:"bytes,4,rep,name=discrepancies,proto3" json:"discrepancies,omitempty"`
 	// How many things were compared and found equal within tolerance.
-	Agreed        int32 `protobuf:"varint,5,opt,name=agreed,proto3" json:"agreed,omitempty"`
+	Agreed int32 `protobuf:"varint,5,opt,name=agreed,proto3" json:"agreed,omitempty"`
+	// Plates and seals that are written otherwise on the two sides and were taken to be
+	// the same, and by what.
+	Folded        []*Discrepancy `protobuf:"bytes,6,rep,name=folded,proto3" json:"folded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2761,6 +2774,13 @@ func (x *Comparison) GetAgreed() int32 {
 		return x.Agreed
 	}
 	return 0
+}
+
+func (x *Comparison) GetFolded() []*Discrepancy {
+	if x != nil {
+		return x.Folded
+	}
+	return nil
 }
 
 type Discrepancy struct {
@@ -3119,7 +3139,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"movementId\"M\n" +
 	"\x14RecordArrivalRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\xed\x03\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xa2\x04\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -3134,11 +3154,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\vcomparisons\x18\n" +
 	" \x03(\v2\x17.exchange.v1.ComparisonR\vcomparisons\x12%\n" +
 	"\x0eambiguous_with\x18\v \x03(\tR\rambiguousWith\x12\x16\n" +
-	"\x06commit\x18\f \x01(\x03R\x06commit\"6\n" +
+	"\x06commit\x18\f \x01(\x03R\x06commit\x123\n" +
+	"\bfound_as\x18\r \x03(\v2\x18.exchange.v1.DiscrepancyR\afoundAs\"6\n" +
 	"\n" +
 	"Identifier\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xc7\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xf9\x01\n" +
 	"\n" +
 	"Comparison\x12\x1d\n" +
 	"\n" +
@@ -3146,7 +3167,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
 	"\x06result\x18\x03 \x01(\tR\x06result\x12>\n" +
 	"\rdiscrepancies\x18\x04 \x03(\v2\x18.exchange.v1.DiscrepancyR\rdiscrepancies\x12\x16\n" +
-	"\x06agreed\x18\x05 \x01(\x05R\x06agreed\"\xc1\x02\n" +
+	"\x06agreed\x18\x05 \x01(\x05R\x06agreed\x120\n" +
+	"\x06folded\x18\x06 \x03(\v2\x18.exchange.v1.DiscrepancyR\x06folded\"\xc1\x02\n" +
 	"\vDiscrepancy\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x12\n" +
@@ -3288,49 +3310,51 @@ var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	38, // 27: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
 	34, // 28: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
 	35, // 29: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	38, // 30: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	36, // 31: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	39, // 32: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 33: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 34: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 35: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 36: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 37: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 38: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 39: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 40: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	19, // 41: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	21, // 42: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 43: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	22, // 44: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	23, // 45: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	24, // 46: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	27, // 47: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	29, // 48: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	31, // 49: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	32, // 50: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 51: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 52: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 53: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 54: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 55: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 56: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 57: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	20, // 58: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	26, // 59: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	26, // 60: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	26, // 61: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	20, // 62: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListInboxResponse
-	25, // 63: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	28, // 64: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	30, // 65: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	33, // 66: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	33, // 67: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	51, // [51:68] is the sub-list for method output_type
-	34, // [34:51] is the sub-list for method input_type
-	33, // [33:34] is the sub-list for extension type_name
-	32, // [32:33] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	36, // 30: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	38, // 31: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	36, // 32: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	36, // 33: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	39, // 34: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 35: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 36: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 37: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 38: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 39: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	7,  // 40: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	9,  // 41: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	11, // 42: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	19, // 43: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	21, // 44: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	9,  // 45: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	22, // 46: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	23, // 47: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	24, // 48: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	27, // 49: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	29, // 50: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	31, // 51: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	32, // 52: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	14, // 53: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 54: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	14, // 55: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	14, // 56: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	8,  // 57: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	10, // 58: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	12, // 59: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	20, // 60: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	26, // 61: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	26, // 62: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	26, // 63: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	20, // 64: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListInboxResponse
+	25, // 65: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	28, // 66: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	30, // 67: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	33, // 68: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	33, // 69: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	53, // [53:70] is the sub-list for method output_type
+	36, // [36:53] is the sub-list for method input_type
+	35, // [35:36] is the sub-list for extension type_name
+	34, // [34:35] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }

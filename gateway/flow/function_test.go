@@ -1,0 +1,192 @@
+package flow_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// TestWhatIsNotNewIsNeverAnnounced goes through the doors of a sender: such a document is
+// refused at its function code, waits for no other part and completes none.
+func TestWhatIsNotNewIsNeverAnnounced(t *testing.T) {
+	const xmlPlace = "/d:%s[1]/d:Head[1]/d:FunctionCode[1]"
+	w := newWorld(t)
+	manifest, report := string(w.content("mt2401.xml")), string(w.content("mt4402.xml"))
+	function := func(text, old, new string) []byte {
+		if !strings.Contains(text, old) {
+			t.Fatalf("no %s", old)
+		}
+		return []byte(strings.Replace(text, old, new, 1))
+	}
+	asJSON := func(content string) string {
+		return string(document.Marshal(w.cn.Chain.Read([]byte(content), flow.XML, "CN", w.clock.Now()).Document))
+	}
+	for name, tt := range map[string]struct {
+		content []byte
+		media   string
+		first   string // the other part, which is there already
+		code    gateway.Code
+		place   string
+	}{
+		"a manifest that deletes":        {function(manifest, "<FunctionCode>9", "<FunctionCode>3"), flow.XML, "", "GEN-0108", strings.Replace(xmlPlace, "%s", "Manifest", 1)},
+		"a manifest that edits":          {function(manifest, "<FunctionCode>9", "<FunctionCode>5"), flow.XML, "", "GEN-0109", strings.Replace(xmlPlace, "%s", "Manifest", 1)},
+		"a report that deletes":          {function(report, "<FunctionCode>2", "<FunctionCode>3"), flow.XML, "", "GEN-0108", "FunctionCode[1]"},
+		"the second part deletes":        {function(report, "<FunctionCode>2", "<FunctionCode>3"), flow.XML, "mt2401.xml", "GEN-0108", "FunctionCode[1]"},
+		"the second part edits":          {function(manifest, "<FunctionCode>9", "<FunctionCode>5"), flow.XML, "mt4402.xml", "GEN-0109", "FunctionCode[1]"},
+		"a deletion in canonical JSON":   {function(asJSON(manifest), `"ORIGINAL"`, `"DELETION"`), flow.JSON, "", "GEN-0108", "/envelope/function"},
+		"a change in canonical JSON":     {function(asJSON(manifest), `"ORIGINAL"`, `"CHANGE"`), flow.JSON, "mt4402.xml", "GEN-0109", "/envelope/function"},
+		"a duplicate in canonical JSON":  {function(asJSON(manifest), `"ORIGINAL"`, `"DUPLICATE"`), flow.JSON, "", "GEN-0110", "/envelope/function"},
+		"a report that replaces, JSON":   {function(asJSON(report), `"ADDITION"`, `"REPLACE"`), flow.JSON, "mt2401.xml", "GEN-0109", "/envelope/function"},
+		"a report that cancels, JSON":    {function(asJSON(report), `"ADDITION"`, `"CANCELLATION"`), flow.JSON, "", "GEN-0108", "/envelope/function"},
+		"an addition to a manifest":      {function(asJSON(manifest), `"ORIGINAL"`, `"ADDITION"`), flow.JSON, "", "GEN-0110", "/envelope/function"},
+		"an original that names another": {function(asJSON(manifest), `"envelope":{`, `"envelope":{"references":[{"kind":"CHANGED","id":"M0"}],`), flow.JSON, "", "GEN-0115", "/envelope/references"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			ctx := context.Background()
+			if tt.first != "" {
+				if s := w.submit("FIRST", tt.first); s.State != gateway.Held {
+					t.Fatalf("the first part is %s: %v", s.State, s.Faults)
+				}
+			}
+			sub := flow.Submission{ID: "X", MediaType: tt.media, Content: tt.content}
+			checked, err := w.cn.Check(ctx, post, sub)
+			if err != nil || checked.State != gateway.Faulty {
+				t.Errorf("check says %s, %v", checked.State, err)
+			}
+			s, err := w.cn.Submit(ctx, post, sub)
+			if err != nil || s.State != gateway.Faulty || s.MessageID != "" {
+				t.Fatalf("it is %s, %v", s.State, err)
+			}
+			var refusing gateway.Faults
+			for _, f := range s.Faults {
+				if f.Severity == gateway.Error {
+					refusing = append(refusing, f)
+				}
+			}
+			if len(refusing) != 1 || refusing[0].Code != tt.code || !strings.HasSuffix(refusing[0].Location.Expr, tt.place) {
+				t.Errorf("refused by %v, want %s at %s", refusing.Report("en"), tt.code, tt.place)
+			}
+			if held, err := w.cn.Store.Read().HeldPast(ctx, w.clock.Now().Add(1000*time.Hour)); err != nil || len(held) != strings.Count(tt.first, ".xml") {
+				t.Errorf("%d parts wait, %v", len(held), err)
+			}
+			// The same crossing, said as new, is announced; what was refused stands in no way.
+			for id, name := range map[string]string{"M1": "mt2401.xml", "V1": "mt4402.xml"} {
+				if name != tt.first {
+					w.submit(id, name)
+				}
+			}
+			w.deliver()
+			if len(w.out.sent) != 1 {
+				t.Errorf("%d messages were sent", len(w.out.sent))
+			}
+		})
+	}
+}
+
+// TestWhatIsNotNewIsNotReceivedAsNew: a partner's amendment or deletion gets a signed
+// refusal and comes into no movement, also where it had waited for its table.
+func TestWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
+	w := newWorld(t)
+	w.notice()
+	w.out.trouble = func(int) error { return os.ErrDeadlineExceeded }
+	w.deliver()
+	sent := w.out.sent[0]
+	header := sent.Header()
+	table, _ := w.cn.Chain.Tables.Table("ru/auto-preliminary.v1")
+	amended := func(change func(*customsv1.Document)) string {
+		d := w.ru.Chain.Read(sent.Payload(), flow.XML, "CN", w.clock.Now()).Document
+		change(d)
+		encoded, _, faults := table.Encode(d, false)
+		if faults.Refuse() {
+			t.Fatal(faults)
+		}
+		return string(encoded.Bytes())
+	}
+	renumbered := amended(func(d *customsv1.Document) {
+		d.GetPreArrivalNotice().Changes = &customsv1.RegistrationNumber{Country: "RU", Date: &customsv1.Date{Value: "2026-02-27"}, Number: "000000123"}
+	})
+	referring := amended(func(d *customsv1.Document) {
+		d.Envelope.References = append(d.Envelope.References, &customsv1.Reference{Kind: customsv1.ReferenceKind_CHANGED, Id: "5f0c1d52-7b6e-4a6e-9d58-3f1f0a5e0c11"})
+	})
+	for i, tt := range []struct {
+		name, payload string
+		code          gateway.Code
+	}{
+		{"a registered notice changed", renumbered, "GEN-0116"},
+		{"an earlier document changed", referring, "GEN-0115"},
+	} {
+		h := header
+		h.MessageID = gateway.MessageID("00000000-0000-4000-8000-99999999000" + string(rune('0'+i)))
+		in := w.refusedBy(w.ru, h, tt.payload)
+		if in.MovementID != "" || in.Faults[0].Code != tt.code {
+			t.Errorf("%s: movement %q, %v", tt.name, in.MovementID, in.Faults.Report("en"))
+		}
+	}
+	if found, err := w.ru.Find(t.Context(), "蒙E12345", 0, 10); err != nil || len(found) != 0 {
+		t.Errorf("the truck is in %d movements, %v", len(found), err)
+	}
+
+	// The other way: China's import manifest has a function code.
+	manifest, err := os.ReadFile("../../mappings/testdata/goldens/cn/mt1401.v1/full.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code, digit := range map[gateway.Code]string{"GEN-0108": "3", "GEN-0109": "5"} {
+		h := header
+		h.MessageID, h.Sender, h.Recipient, h.Kind, h.KeyID = gateway.MessageID("00000000-0000-4000-8000-99999999001"+digit), "RU", "CN", "Manifest", "ru-1"
+		in := w.refusedBy(w.cn, h, functionCode.ReplaceAllString(string(manifest), "<FunctionCode>"+digit+"<"))
+		if !slices.ContainsFunc(in.Faults, func(f gateway.Fault) bool {
+			return f.Code == code && strings.HasSuffix(f.Location.Expr, "/d:Head[1]/d:FunctionCode[1]")
+		}) {
+			t.Errorf("function %s: %v", digit, in.Faults.Report("en"))
+		}
+	}
+
+	// What waited for its table is judged like what comes.
+	parked := header
+	parked.MessageID = "00000000-0000-4000-8000-999999990009"
+	payload := strings.Replace(renumbered, "AutoPreliminary:5.23.0", "AutoPreliminary:5.24.0", 1)
+	signed := w.sign(parked, []byte(payload))
+	if _, err := w.ru.Receive(t.Context(), "customs://CN/gateway/1", []gateway.Administration{"CN"}, signed.header, signed.signature, []byte(payload)); err != nil {
+		t.Fatal(err)
+	}
+	w.ru.Chain = next(t, "2026-01-01", true)
+	if got := w.decode(parked.MessageID); got[0].State != gateway.Refused || got[0].MovementID != "" || got[0].Faults[0].Code != "GEN-0116" {
+		t.Errorf("decoded, it is %s in movement %q: %v", got[0].State, got[0].MovementID, got[0].Faults.Report("en"))
+	}
+}
+
+var functionCode = regexp.MustCompile(`<FunctionCode>\d<`)
+
+// refusedBy receives a payload under a header that its sender signs and returns what is
+// held of it, which MUST be a refusal.
+func (w *world) refusedBy(g *flow.Gateway, h seal.Header, payload string) store.Inbound {
+	w.t.Helper()
+	signed := w.sign(h, []byte(payload))
+	receipt, err := g.Receive(w.t.Context(), "customs://"+string(h.Sender)+"/gateway/1", []gateway.Administration{h.Sender}, signed.header, signed.signature, []byte(payload))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var statement struct{ Verdict gateway.Verdict }
+	if err := json.Unmarshal(receipt.Statement, &statement); err != nil || statement.Verdict != gateway.ERR {
+		w.t.Errorf("the verdict is %s, %v", statement.Verdict, err)
+	}
+	in, err := g.Store.Read().Inbound(w.t.Context(), h.MessageID)
+	if err != nil || in.State != gateway.Refused || len(in.Faults) == 0 {
+		w.t.Fatalf("it is %s with %v, %v", in.State, in.Faults, err)
+	}
+	return in
+}
