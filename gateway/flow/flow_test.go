@@ -386,7 +386,7 @@ func TestUnknownFormatIsParkedAndReceipted(t *testing.T) {
 		t.Errorf("the receipt is %s", receipt.Statement)
 	}
 	in, err := w.ru.Store.Read().Inbound(ctx, h.MessageID)
-	if err != nil || in.State != gateway.Parked || len(in.Faults) != 1 || in.Faults[0].Code != gateway.FormatUnknown {
+	if err != nil || in.State != gateway.Parked || len(in.Faults) != 1 || in.Faults[0].Code != gateway.FormatUnknown || in.Faults[0].Mender() != gateway.ByOperator {
 		t.Errorf("Russia holds %+v, %v", in, err)
 	}
 }

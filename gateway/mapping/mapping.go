@@ -181,7 +181,7 @@ func (l *Library) Nearest(root *xmltree.Element) (*Table, bool) {
 // leaves are the texts of a document that are short enough for a fixed value, with the
 // local names of what holds them.
 func leaves(root *xmltree.Element) map[[2]string]bool {
-	const most = 10_000 // elements
+	const most, longest = 10_000, 64 // elements, bytes
 	said := map[[2]string]bool{}
 	n := 0
 	for e := range root.Walk() {
@@ -189,9 +189,11 @@ func leaves(root *xmltree.Element) map[[2]string]bool {
 			break
 		}
 		for _, a := range e.Attrs {
-			said[[2]string{a.Name.Local, a.Value}] = true
+			if len(a.Value) <= longest {
+				said[[2]string{a.Name.Local, a.Value}] = true
+			}
 		}
-		if len(e.Children) == 0 && len(e.Text) <= 64 {
+		if len(e.Children) == 0 && len(e.Text) <= longest {
 			said[[2]string{e.Name.Local, e.Text}] = true
 		}
 	}
