@@ -146,6 +146,8 @@ func (s *scenes) disturbances(table *mapping.Table, info mapping.RowInfo) []dist
 	add("ordinal", "always 1", `{ordinal: false, const: "1"}`)
 	add("count", "always 1", `{count: "", const: "1"}`)
 	add("sum", "always 1", `{sum: "", const: "1"}`)
+	add("lone", "not lone", `{lone: false}`)
+	add("every", "always 1", `{every: "", const: "1"}`)
 	switch each := r.text("each"); {
 	case r.text("from") == "." && each != "":
 		add("each", "the first alone", `{each: "", from: %q}`, each+"[0]")

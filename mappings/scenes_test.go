@@ -127,11 +127,13 @@ func (d *data) stage(t testing.TB, table *mapping.Table) *scenes {
 		}
 		one := &scene{name: g.table + "/" + g.name, doc: g.document(t, ".json")}
 		encoded, trace, faults := table.Encode(one.doc, true)
+		faults = timed(faults)
 		if len(faults) > 0 && g.table != table.ID() { // the profile asks for more, or otherwise
 			s.refused = append(s.refused, one.doc)
 			s.foreign = append(s.foreign, d.conforming(t, table, must(os.ReadFile(g.file(".xml")))(t)))
 			one.doc = adopted(one.doc, golden{table.ID(), "full"}.document(t, ".json"), faults)
 			encoded, trace, faults = table.Encode(one.doc, true)
+			faults = timed(faults)
 		}
 		if len(faults) > 0 {
 			t.Fatalf("%s: %v", one.name, lines(faults))

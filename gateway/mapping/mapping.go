@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/codelist"
 	"customs.example/gateway/xmltree"
 )
 
@@ -48,6 +49,8 @@ type Table struct {
 	nodes                                      int         // of the plan, which the decoder marks
 	stores                                     []*row      // groups that collect
 	issued                                     *row        // the row that reads the day code lists are judged on
+	offices                                    []localOffice
+	lists                                      *codelist.Lists
 	examples                                   []TableExample
 }
 
