@@ -87,7 +87,7 @@ var ending = regexp.MustCompile(`\[[0-9]+\](\.value)?$`)
 func missing(faults gateway.Faults, r mapping.RowInfo, path string) bool {
 	return slices.ContainsFunc(faults, func(f gateway.Fault) bool {
 		expected := prefix.ReplaceAllString(f.Expected.String(), "$1")
-		return f.Code == gateway.MapRequired && f.Path == path && (expected == "text" || strings.HasSuffix(prefix.ReplaceAllString(r.Target, "$1"), expected))
+		return f.Code == gateway.MapRequired && f.Path == path && (f.Expected.Wording == gateway.WordElementText || strings.HasSuffix(prefix.ReplaceAllString(r.Target, "$1"), expected))
 	})
 }
 
