@@ -246,8 +246,7 @@ func (s *scenes) examples(table *mapping.Table) []example {
 			s.whole = append(s.whole, taken(table, func() *xmltree.Document { return tree }))
 		}
 		for _, one := range s.all {
-			s.whole = append(s.whole, taken(table, func() *xmltree.Document { return one.tree }))
-			if one.doc != nil {
+			if s.whole = append(s.whole, one.reading); one.doc != nil {
 				docs = append(docs, one.doc)
 			}
 		}

@@ -87,7 +87,7 @@ func TestEveryRowIsNeeded(t *testing.T) {
 				if err != nil {
 					return // the table does not stand without the row
 				}
-				if !s.shows(table, shorter, rows[i].ID) && !e.differs(shorter, whole) {
+				if !s.shows(shorter, rows[i].ID) && !e.differs(shorter, whole) {
 					t.Errorf("%s:%d: row %s can go and no golden notices", table.ID(), rows[i].Line, rows[i].ID)
 				}
 			})
@@ -98,23 +98,18 @@ func TestEveryRowIsNeeded(t *testing.T) {
 
 // shows reports whether the smallest scenes that a row has a part in come out otherwise by
 // another table: they mostly do, and are quickly tried.
-func (s *scenes) shows(table, otherwise *mapping.Table, row string) bool {
+func (s *scenes) shows(otherwise *mapping.Table, row string) bool {
 	smallest := func(links []link) *scene {
 		if len(links) == 0 {
 			return nil
 		}
 		return slices.MinFunc(links, func(a, b link) int { return len(a.scene.read) - len(b.scene.read) }).scene
 	}
-	if one := smallest(s.written[row]); one != nil && one.doc != nil {
-		if e := written(table, func() *customsv1.Document { return one.doc }); e.say(table) != e.say(otherwise) {
-			return true
-		}
+	if one := smallest(s.written[row]); one != nil && one.doc != nil && one.writing.said() != one.writing.say(otherwise) {
+		return true
 	}
-	if one := smallest(s.read[row]); one != nil {
-		e := taken(table, func() *xmltree.Document { return one.tree })
-		return e.say(table) != e.say(otherwise)
-	}
-	return false
+	one := smallest(s.read[row])
+	return one != nil && one.reading.said() != one.reading.say(otherwise)
 }
 
 // examples are the goldens and inbound documents of a table.

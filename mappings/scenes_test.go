@@ -34,6 +34,8 @@ type scene struct {
 	places  map[string]*xmltree.Element
 	read    []mapping.Link
 	back    *customsv1.Document
+
+	writing, reading example // of the document, if it has one, and of the tree
 }
 
 // link is the value, element or list that a row wrote, or read, in a scene.
@@ -149,6 +151,8 @@ func (d *data) stage(t testing.TB, table *mapping.Table) *scenes {
 	for _, one := range s.all {
 		decoded := table.Decode(one.tree)
 		one.places = places(one.tree)
+		one.writing = written(table, func() *customsv1.Document { return one.doc })
+		one.reading = taken(table, func() *xmltree.Document { return one.tree })
 		one.read, one.back = decoded.Trace.Links(true), decoded.Document
 		for _, l := range one.written {
 			s.written[l.Row] = append(s.written[l.Row], link{l, one})
