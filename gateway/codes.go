@@ -182,4 +182,6 @@ const (
 	SplitRepeats          Code = "SPLIT_REPEATS"
 	SplitStart            Code = "SPLIT_START"
 	SplitWhole            Code = "SPLIT_WHOLE"
+	TimeZoneAssumed       Code = "TIME_ZONE_ASSUMED"
+	InstantImplausible    Code = "INSTANT_IMPLAUSIBLE"
 )

@@ -47,6 +47,8 @@ const (
 	WordExistingTime                Wording = "existing_time"
 	WordTimeAs                      Wording = "time_as"
 	WordDayAs                       Wording = "day_as"
+	WordMeantDate                   Wording = "meant_date"
+	WordNearIssue                   Wording = "near_issue"
 	WordInstant                     Wording = "instant"
 	WordDayBeforeTime               Wording = "day_before_time"
 	WordFirstContent                Wording = "first_content"

@@ -107,7 +107,7 @@ func TestRussianSamplesAreRead(t *testing.T) {
 			}
 			table := d.table(t, id)
 			decoded := d.read(t, table, raw)
-			if len(decoded.Faults) > 0 || len(decoded.Unread) > 0 {
+			if decoded.Faults = timed(decoded.Faults); len(decoded.Faults) > 0 || len(decoded.Unread) > 0 {
 				t.Fatalf("decode: %v unread %v", lines(decoded.Faults), decoded.Unread)
 			}
 			d.settles(t, table, raw)
@@ -153,6 +153,7 @@ func TestGeneratedDocumentsAreRead(t *testing.T) {
 	d := load(t)
 	for _, table := range d.library.Tables() {
 		t.Run(table.ID(), func(t *testing.T) {
+			t.Parallel()
 			d.generated(t, table, xsd.FS, table.Schema()+".xsd")
 		})
 	}
@@ -170,6 +171,7 @@ func TestOfficialDocumentsAreRead(t *testing.T) {
 				continue
 			}
 			t.Run(table.ID(), func(t *testing.T) {
+				t.Parallel()
 				d.generated(t, table, os.DirFS(filepath.Join(dir, officialAlbum)), file)
 			})
 		}
@@ -324,12 +326,15 @@ func TestEncodeRefusesOrWritesValidDocuments(t *testing.T) {
 				full = g.document(t, ".json")
 			}
 		}
-		t.Run(table.ID()+"/random", rapid.MakeCheck(func(rt *rapid.T) {
-			d.refusesOrWrites(rt, table, documenttest.Draw(rt, table.Kind(), documenttest.Options{List: d.codes, MaxItems: 2}))
-		}))
-		t.Run(table.ID()+"/altered", rapid.MakeCheck(func(rt *rapid.T) {
-			d.refusesOrWrites(rt, table, altered(rt, full))
-		}))
+		t.Run(table.ID(), func(t *testing.T) {
+			t.Parallel()
+			t.Run("random", rapid.MakeCheck(func(rt *rapid.T) {
+				d.refusesOrWrites(rt, table, documenttest.Draw(rt, table.Kind(), documenttest.Options{List: d.codes, MaxItems: 2}))
+			}))
+			t.Run("altered", rapid.MakeCheck(func(rt *rapid.T) {
+				d.refusesOrWrites(rt, table, altered(rt, full))
+			}))
+		})
 	}
 }
 
