@@ -182,4 +182,9 @@ const (
 	SplitRepeats          Code = "SPLIT_REPEATS"
 	SplitStart            Code = "SPLIT_START"
 	SplitWhole            Code = "SPLIT_WHOLE"
+	TextNothingVisible    Code = "TEXT_NOTHING_VISIBLE"
+	TextInvisible         Code = "TEXT_INVISIBLE"
+	TextDirection         Code = "TEXT_DIRECTION"
+	TextBroken            Code = "TEXT_BROKEN"
+	ReadOtherwise         Code = "READ_OTHERWISE"
 )

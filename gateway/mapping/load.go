@@ -28,6 +28,7 @@ type tableFile struct {
 	Default    string            `yaml:"default"`
 	System     string            `yaml:"system"`
 	Zone       string            `yaml:"zone"`
+	Space      string            `yaml:"space"`
 	Schema     string            `yaml:"schema"`
 	Status     string            `yaml:"status"`
 	Source     string            `yaml:"source"`
@@ -50,6 +51,7 @@ type rowFile struct {
 	Set        string    `yaml:"set"`
 	Count      string    `yaml:"count"`
 	Sum        string    `yaml:"sum"`
+	Once       bool      `yaml:"once"`
 	Lone       bool      `yaml:"lone"`
 	Every      string    `yaml:"every"`
 	Ordinal    bool      `yaml:"ordinal"`
@@ -69,6 +71,7 @@ type rowFile struct {
 	Language   []string  `yaml:"language"`
 	Time       string    `yaml:"time"`
 	Zone       string    `yaml:"zone"`
+	Space      string    `yaml:"space"`
 	Max        int       `yaml:"max"`
 	Like       string    `yaml:"like"`
 	There      string    `yaml:"there"`
@@ -285,6 +288,7 @@ func (l *loader) build(m *mistaken, f tableFile) *Table {
 	}
 	c := &compiler{mistaken: m, table: t, env: l.env, lists: l.lists, ids: map[string]bool{}, fields: map[string]*row{}, stores: map[string]*row{}}
 	c.zone = c.location("$.zone", "", f.Zone)
+	c.spaces = f.Space
 	c.compile(f)
 	if m.over == nil {
 		t.examples = c.documents(f.Examples)

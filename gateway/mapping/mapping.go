@@ -78,6 +78,7 @@ type RowInfo struct {
 	Default   string
 	Language  []string
 	Time      string
+	Preserves bool   // line breaks and blanks of a text people write are kept
 	Direction string // encode, decode, or "" for both
 	Lossy     string // what does not come back
 	Note      string
