@@ -18,10 +18,10 @@ const proseLength = 200
 // blanks of their own. Every other string is a token: a run of white space in it is one
 // blank.
 func (f Field) Prose() bool {
-	return f.Type == String && (f.Rule.GetList() == "" && f.Rule.GetLength() >= proseLength || f.desc.Parent().FullName() == textName)
+	return f.Type == String && (f.Rule.GetList() == "" && f.Rule.GetLength() >= proseLength || f.desc.FullName() == textValue)
 }
 
-var textName = (*customsv1.Text)(nil).ProtoReflect().Descriptor().FullName()
+var textValue = (*customsv1.Text)(nil).ProtoReflect().Descriptor().Fields().ByName("value").FullName()
 
 // Told is something of a written text that a person is to be told: a warning without
 // place.

@@ -569,7 +569,7 @@ func (c *compiler) space(r *row, f *rowFile, wrong func(string, ...any)) {
 	default:
 		wrong("space %q, expected preserve or collapse", cmp.Or(f.Space, c.spaces))
 	}
-	r.info.Preserves = r.value.preserves
+	r.info.Prose, r.info.Preserves = r.value.prose, r.value.preserves
 }
 
 // keyFor says which rows a key is for.

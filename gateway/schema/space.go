@@ -86,9 +86,11 @@ func (sc *Schema) Preserves(steps []xmltree.Name, attr *xmltree.Name) (preserves
 	return s == preserve, known
 }
 
-// grammar is the declarations of a schema's files. Redefinitions, substitution groups and
-// included files without a namespace of their own are not followed: no format has any.
+// grammar is the declarations of a schema's files. An included file without namespace has
+// that of the schema. Redefinitions and substitution groups are not followed: no format has
+// any.
 type grammar struct {
+	target  string // namespace of the schema
 	globals map[global]*xmltree.Element
 	made    map[*xmltree.Element]*content // of types
 }
@@ -98,11 +100,12 @@ type global struct {
 	name xmltree.Name
 }
 
-// contentsOf returns what the elements declared at the top of the files allow.
+// contentsOf returns what the elements declared at the top of the files allow, of which
+// the first is the schema's own.
 func contentsOf(files []*xmltree.Document) map[xmltree.Name]*content {
-	g := grammar{map[global]*xmltree.Element{}, map[*xmltree.Element]*content{}}
+	g := grammar{attr(files[0].Root, "targetNamespace"), map[global]*xmltree.Element{}, map[*xmltree.Element]*content{}}
 	for _, f := range files {
-		target := attr(f.Root, "targetNamespace")
+		target := g.targetOf(f.Root)
 		for _, d := range f.Root.Children {
 			if name := attr(d, "name"); name != "" && d.Name.Space == xsdSpace {
 				g.globals[global{kindOf(d), xmltree.Name{Space: target, Local: name}}] = d
@@ -116,6 +119,20 @@ func contentsOf(files []*xmltree.Document) map[xmltree.Name]*content {
 		}
 	}
 	return roots
+}
+
+func (g grammar) targetOf(root *xmltree.Element) string {
+	if own := attr(root, "targetNamespace"); own != "" {
+		return own
+	}
+	return g.target
+}
+
+func rootOf(d *xmltree.Element) *xmltree.Element {
+	for d.Parent != nil {
+		d = d.Parent
+	}
+	return d
 }
 
 func kindOf(d *xmltree.Element) string {
@@ -142,6 +159,9 @@ func (g grammar) named(d *xmltree.Element, kind, by string) (found *xmltree.Elem
 			name.Space = uri
 			break
 		}
+	}
+	if name.Space == "" {
+		name.Space = g.targetOf(rootOf(d))
 	}
 	return g.globals[global{kind, name}], name
 }
@@ -271,17 +291,14 @@ func (g grammar) collect(d *xmltree.Element, c *content) {
 
 // local is the name of an element or attribute that is declared inside a type.
 func (g grammar) local(d *xmltree.Element, byDefault string) xmltree.Name {
-	root := d
-	for root.Parent != nil {
-		root = root.Parent
-	}
+	root := rootOf(d)
 	form := attr(d, "form")
 	if form == "" {
 		form = attr(root, byDefault)
 	}
 	name := xmltree.Name{Local: attr(d, "name")}
 	if form == "qualified" {
-		name.Space = attr(root, "targetNamespace")
+		name.Space = g.targetOf(root)
 	}
 	return name
 }
