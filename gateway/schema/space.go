@@ -83,7 +83,7 @@ func (sc *Schema) Preserves(steps []xmltree.Name, attr *xmltree.Name) (preserves
 		return at.space == preserve, at.simple
 	}
 	s, known := at.attrs[*attr]
-	return s == preserve, known
+	return known && s == preserve, known
 }
 
 // grammar is the declarations of a schema's files. An included file without namespace has
