@@ -27,9 +27,6 @@ type Text struct {
 	Signed  string // the native reader and the day; empty: a machine's draft
 }
 
-// Drafted reports whether no native reader has signed the text yet.
-func (t Text) Drafted() bool { return t.Signed == "" }
-
 // catalogue is every text, by language and key, and the usual remedy of each fault.
 type catalogue struct {
 	texts    map[string]map[string]Text
@@ -86,16 +83,6 @@ func readTexts(lang string) (map[string]Text, error) {
 		out[cells[0]] = Text{cells[0], cells[1], cells[2], cells[3]}
 	}
 	return out, nil
-}
-
-// Texts returns every text of a language, in order of key.
-func Texts(lang string) []Text {
-	all := texts().texts[lang]
-	out := make([]Text, 0, len(all))
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		out = append(out, all[key])
-	}
-	return out
 }
 
 // Codes returns every fault code of the catalogue, sorted; those of rules are not

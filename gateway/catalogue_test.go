@@ -56,6 +56,15 @@ func TestCodesAndCatalogueAgree(t *testing.T) {
 	}
 }
 
+// allTexts returns every text of a language, in order of key.
+func allTexts(lang string) (out []Text) {
+	all := texts().texts[lang]
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, all[key])
+	}
+	return out
+}
+
 // agree holds the constants of a type and the texts of a family together.
 func agree(t *testing.T, family string, constants map[string]string, form *regexp.Regexp) {
 	t.Helper()
@@ -72,7 +81,7 @@ func agree(t *testing.T, family string, constants map[string]string, form *regex
 			t.Errorf("%s has no texts", value)
 		}
 	}
-	for _, text := range Texts("en") {
+	for _, text := range allTexts("en") {
 		if value, ok := strings.CutPrefix(text.Key, family); ok && names[value] == "" {
 			t.Errorf("%s has texts and no constant", text.Key)
 		}
@@ -127,12 +136,15 @@ func TestEveryTextStandsInFiveLanguages(t *testing.T) {
 			if lang == "en" {
 				continue
 			}
+			if row.Signed != "" && !regexp.MustCompile(`^\S.* \d{4}-\d{2}-\d{2}$`).MatchString(row.Signed) {
+				t.Errorf("%s.tsv: %s is signed %q: want a name and a day", lang, key, row.Signed)
+			}
 			if english, ok := TextOf(key, "en"); !ok || english.Text != row.English {
 				t.Errorf("%s.tsv: %s translates %q, and English is %q now: translate it again, unsigned", lang, key, row.English, english.Text)
 			}
 		}
 	}
-	for _, english := range Texts("en") {
+	for _, english := range allTexts("en") {
 		for _, lang := range Languages {
 			text, ok := TextOf(english.Key, lang)
 			if !ok {
@@ -198,7 +210,7 @@ func TestNoEnglishInAnotherLanguage(t *testing.T) {
 		phrases = append(phrases, Say(Wording(value), "7", "8"))
 	}
 	codes := Codes()
-	for _, text := range Texts("en") {
+	for _, text := range allTexts("en") {
 		if code, ok := strings.CutPrefix(text.Key, "rule."); ok && !strings.HasSuffix(code, ".expected") {
 			codes = append(codes, Code(code))
 		}

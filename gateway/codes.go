@@ -187,4 +187,6 @@ const (
 	TextDirection         Code = "TEXT_DIRECTION"
 	TextBroken            Code = "TEXT_BROKEN"
 	ReadOtherwise         Code = "READ_OTHERWISE"
+	TimeZoneAssumed       Code = "TIME_ZONE_ASSUMED"
+	InstantImplausible    Code = "INSTANT_IMPLAUSIBLE"
 )

@@ -48,6 +48,8 @@ const (
 	WordMisreadUTF8                 Wording = "misread_utf8"
 	WordTimeAs                      Wording = "time_as"
 	WordDayAs                       Wording = "day_as"
+	WordMeantDate                   Wording = "meant_date"
+	WordNearIssue                   Wording = "near_issue"
 	WordInstant                     Wording = "instant"
 	WordDayBeforeTime               Wording = "day_before_time"
 	WordFirstContent                Wording = "first_content"

@@ -34,6 +34,8 @@ type scene struct {
 	places  map[string]*xmltree.Element
 	read    []mapping.Link
 	back    *customsv1.Document
+
+	writing, reading example // of the document, if it has one, and of the tree
 }
 
 // link is the value, element or list that a row wrote, or read, in a scene.
@@ -127,11 +129,13 @@ func (d *data) stage(t testing.TB, table *mapping.Table) *scenes {
 		}
 		one := &scene{name: g.table + "/" + g.name, doc: g.document(t, ".json")}
 		encoded, trace, faults := table.Encode(one.doc, true)
+		faults = timed(faults)
 		if len(faults) > 0 && g.table != table.ID() { // the profile asks for more, or otherwise
 			s.refused = append(s.refused, one.doc)
 			s.foreign = append(s.foreign, d.conforming(t, table, must(os.ReadFile(g.file(".xml")))(t)))
 			one.doc = adopted(one.doc, golden{table.ID(), "full"}.document(t, ".json"), faults)
 			encoded, trace, faults = table.Encode(one.doc, true)
+			faults = timed(faults)
 		}
 		if len(faults) > 0 {
 			t.Fatalf("%s: %v", one.name, lines(faults))
@@ -147,6 +151,8 @@ func (d *data) stage(t testing.TB, table *mapping.Table) *scenes {
 	for _, one := range s.all {
 		decoded := table.Decode(one.tree)
 		one.places = places(one.tree)
+		one.writing = written(table, func() *customsv1.Document { return one.doc })
+		one.reading = taken(table, func() *xmltree.Document { return one.tree })
 		one.read, one.back = decoded.Trace.Links(true), decoded.Document
 		for _, l := range one.written {
 			s.written[l.Row] = append(s.written[l.Row], link{l, one})

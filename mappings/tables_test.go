@@ -153,11 +153,11 @@ func TestGoldensGoBothWays(t *testing.T) {
 			table := d.table(t, g.table)
 			canonical := g.document(t, ".json")
 			encoded, _, faults := table.Encode(canonical, false)
-			if len(faults) > 0 {
+			if faults = timed(faults); len(faults) > 0 {
 				t.Fatal(lines(faults))
 			}
 			decoded := d.read(t, table, encoded.Bytes())
-			if len(decoded.Faults) > 0 || len(decoded.Unread) > 0 {
+			if decoded.Faults = timed(decoded.Faults); len(decoded.Faults) > 0 || len(decoded.Unread) > 0 {
 				t.Errorf("decode: %v, unread %v", lines(decoded.Faults), decoded.Unread)
 			}
 			if *update {
@@ -243,6 +243,12 @@ func leaves(d *customsv1.Document) map[string][]string {
 }
 
 func text(d *customsv1.Document) string { return string(document.MarshalIndent(d)) }
+
+// timed leaves out the warnings that a local time stands for the table's own zone: the
+// smallest documents name no office.
+func timed(faults gateway.Faults) gateway.Faults {
+	return slices.DeleteFunc(slices.Clone(faults), func(f gateway.Fault) bool { return f.Code == gateway.TimeZoneAssumed })
+}
 
 func lines(faults gateway.Faults) string {
 	var b strings.Builder

@@ -2,6 +2,7 @@ package mappings_test
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -29,8 +30,14 @@ var layouts = map[string]string{
 	"yyyyMMddHHmmss": "20060102150405", "yyyyMMddHHmmssSSS": "20060102150405000",
 }
 
-// Near midnight every row writes the day and hour of its own zone, and what it writes is
-// read as the same instant.
+// offices are offices of several zones; the last one's is not known.
+var offices = []struct{ administration, code, zone string }{
+	{"RU", "10719110", "Asia/Chita"}, {"RU", "10702030", "Asia/Vladivostok"}, {"RU", "10803040", "Europe/Moscow"},
+	{"RU", "10012020", "Europe/Kaliningrad"}, {"KZ", "39850502", "Asia/Almaty"}, {"RU", "10508010", ""},
+}
+
+// Near midnight every row writes the day and hour of its own zone, be it the office's,
+// and what it writes is read as the same instant. That a zone is assumed is told.
 func TestNightsAreOfTheFormatsOwnZone(t *testing.T) {
 	d := load(t)
 	var rows []func()
@@ -44,8 +51,23 @@ func TestNightsAreOfTheFormatsOwnZone(t *testing.T) {
 			if len(at) > 0 {
 				smallest := slices.MinFunc(at, func(a, b link) int { return len(a.scene.written) - len(b.scene.written) })
 				rows = append(rows, func() {
-					for _, night := range nights {
-						d.night(t, table, smallest, night, s.said[r.ID], zone)
+					local := row(d.header(t, table)).texts("zone_of")
+					if local == nil || s.said[r.ID].text("zone") != "" {
+						for _, night := range nights {
+							d.night(t, table, smallest, night, s.said[r.ID], zone, false)
+						}
+						return
+					}
+					for _, o := range offices {
+						there := *smallest.scene
+						there.doc = changed(t, changed(t, there.doc, local[0]+".code", o.code), local[0]+".administration", o.administration)
+						of := zone
+						if o.zone != "" {
+							of = must(time.LoadLocation(o.zone))(t)
+						}
+						for _, night := range nights[:6] {
+							d.night(t, table, link{smallest.Link, &there}, night, s.said[r.ID], of, o.zone == "")
+						}
 					}
 				})
 			}
@@ -57,20 +79,27 @@ func TestNightsAreOfTheFormatsOwnZone(t *testing.T) {
 	parallel(rows, func(do func()) { do() })
 }
 
+// header is what a table's header says, and the profile over it.
+func (d *data) header(t *testing.T, table *mapping.Table) map[string]any {
+	t.Helper()
+	out := maps.Clone(file(t, table.Base()+".yaml"))
+	if table.Profile() != "" {
+		maps.Copy(out, file(t, profileFile(table)))
+	}
+	return out
+}
+
 // zone is the zone of a table's header, or of the profile over it; nil for none.
 func (d *data) zone(t *testing.T, table *mapping.Table) *time.Location {
 	t.Helper()
-	name := row(file(t, table.Base()+".yaml")).text("zone")
-	if table.Profile() != "" {
-		name = cmp.Or(row(file(t, profileFile(table))).text("zone"), name)
-	}
+	name := row(d.header(t, table)).text("zone")
 	if name == "" {
 		return nil
 	}
 	return must(time.LoadLocation(name))(t)
 }
 
-func (d *data) night(t *testing.T, table *mapping.Table, l link, at string, said row, zone *time.Location) {
+func (d *data) night(t *testing.T, table *mapping.Table, l link, at string, said row, zone *time.Location, assumed bool) {
 	t.Helper()
 	form := cmp.Or(said.text("time"), "instant")
 	layout, ok := layouts[form]
@@ -87,7 +116,8 @@ func (d *data) night(t *testing.T, table *mapping.Table, l link, at string, said
 		want = instant.In(zone).Format(layout)
 	}
 	encoded, trace, faults := table.Encode(changed(t, l.scene.doc, l.Path, at), true)
-	if len(faults) > 0 {
+	local := assumed && form != "instant" && form != "xs-time"
+	if told := len(faults) - len(timed(faults)); len(timed(faults)) > 0 || local && told == 0 || !assumed && told > 0 {
 		t.Errorf("%s %s: %s at %s: %v", table.ID(), l.Row, at, l.Path, lines(faults))
 		return
 	}
@@ -97,7 +127,11 @@ func (d *data) night(t *testing.T, table *mapping.Table, l link, at string, said
 		t.Errorf("%s %s: %s at %s is written %v, want %s", table.ID(), l.Row, at, l.Path, links[max(i, 0)].Value, want)
 		return
 	}
-	back := leaves(d.read(t, table, encoded.Bytes()).Document)[selector.ReplaceAllString(l.Path, "")]
+	decoded := d.read(t, table, encoded.Bytes())
+	if told := len(decoded.Faults) - len(timed(decoded.Faults)); local && told == 0 || !assumed && told > 0 {
+		t.Errorf("%s %s: %s is read as local time of an assumed zone %d times", table.ID(), l.Row, links[i].Value, told)
+	}
+	back := leaves(decoded.Document)[selector.ReplaceAllString(l.Path, "")]
 	if same := document.FormatInstant(instant.UTC()); !slices.Contains(back, same) && said.text("lossy") == "" {
 		t.Errorf("%s %s: %s at %s is written %s and read as %v, want %s", table.ID(), l.Row, at, l.Path, want, back, same)
 	}

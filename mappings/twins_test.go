@@ -29,6 +29,7 @@ func TestWithoutARequiredValueNothingIsWritten(t *testing.T) {
 			refused := slices.ContainsFunc(s.written[r.ID], func(l link) bool {
 				doc, want := s.without(t, r, l)
 				_, trace, faults := table.Encode(doc, true)
+				faults = timed(faults)
 				tried = append(tried, fmt.Sprintf("%s without %s: %v", l.scene.name, l.Path, lines(faults)))
 				return missing(faults, r, want) || l.Group && r.Each+r.With == "" && s.missingInside(table, faults, r) ||
 					len(faults) == 0 && s.unasked(r, l, trace)
@@ -86,7 +87,7 @@ var ending = regexp.MustCompile(`\[[0-9]+\](\.value)?$`)
 func missing(faults gateway.Faults, r mapping.RowInfo, path string) bool {
 	return slices.ContainsFunc(faults, func(f gateway.Fault) bool {
 		expected := prefix.ReplaceAllString(f.Expected.String(), "$1")
-		return f.Code == gateway.MapRequired && f.Path == path && (expected == "text" || strings.HasSuffix(prefix.ReplaceAllString(r.Target, "$1"), expected))
+		return f.Code == gateway.MapRequired && f.Path == path && (f.Expected.Wording == gateway.WordElementText || strings.HasSuffix(prefix.ReplaceAllString(r.Target, "$1"), expected))
 	})
 }
 
@@ -277,6 +278,7 @@ func (d *data) keeps(t tester, table *mapping.Table, s *scenes, l link, limit in
 		return "no value of that length"
 	}
 	encoded, trace, faults := table.Encode(longest, true)
+	faults = timed(faults)
 	if len(faults) > 0 {
 		return "the longest value: " + lines(faults)
 	}
@@ -293,6 +295,7 @@ func (d *data) keeps(t tester, table *mapping.Table, s *scenes, l link, limit in
 		return "the longest value does not come back"
 	}
 	cut, trace, faults := table.Encode(over, true)
+	faults = timed(faults)
 	switch said := s.said[l.Row]; {
 	case said.text("when") != "" && said.text("lossy") != "" && len(faults) == 0 && !wrote(trace, l):
 		// what the row says is lost

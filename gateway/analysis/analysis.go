@@ -159,8 +159,8 @@ func (s *Source) prefixes() map[string]string {
 
 // order is the order in which people read the keys; others follow by name.
 var order = []string{
-	"mapping", "join", "split", "profile", "version", "administration", "over", "document", "parts", "key", "limit", "root", "namespaces", "default", "system", "zone", "schema", "languages", "answers", "status", "source", "valid",
-	"to", "set", "from", "const", "count", "sum", "ordinal", "refer", "handle", "each", "with", "collect",
+	"mapping", "join", "split", "profile", "version", "administration", "over", "document", "parts", "key", "limit", "root", "namespaces", "default", "system", "zone", "zone_of", "schema", "languages", "answers", "status", "source", "valid",
+	"to", "set", "from", "const", "count", "sum", "lone", "every", "ordinal", "refer", "handle", "each", "with", "collect",
 	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "always", "direction", "lossy", "note", "examples",
 }
 
@@ -335,6 +335,8 @@ func (r Row) job() string {
 		return "number of " + r.Get("count")
 	case r.Get("sum") != "":
 		return "sum of " + r.Get("sum")
+	case r.Get("every") != "":
+		return "each of " + r.Get("every")
 	case r.Get("ordinal") != "":
 		return "position"
 	}
@@ -342,7 +344,7 @@ func (r Row) job() string {
 }
 
 // plain are the keys that have a column of their own.
-var plain = []string{"to", "from", "const", "set", "count", "sum", "ordinal", "refer", "handle", "each", "with", "collect", "when", "required", "key", "always", "direction", "lossy", "note", "source", "status", "profile", "examples"}
+var plain = []string{"to", "from", "const", "set", "count", "sum", "lone", "every", "ordinal", "refer", "handle", "each", "with", "collect", "when", "required", "key", "always", "direction", "lossy", "note", "source", "status", "profile", "examples"}
 
 // translation says how the value is written: every key without a column of its own.
 func (r Row) translation() string {
@@ -357,7 +359,7 @@ func (r Row) translation() string {
 
 func (r Row) duty() string {
 	var parts []string
-	for _, name := range []string{"required", "key", "always"} {
+	for _, name := range []string{"required", "key", "always", "lone"} {
 		if r.Get(name) == "true" {
 			parts = append(parts, name)
 		}

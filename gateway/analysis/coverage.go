@@ -215,7 +215,7 @@ func carried(t *mapping.Table, s *Source) (exact map[string]bool, whole []string
 	}
 	for _, row := range t.Rows() {
 		r := s.row(row.ID)
-		if r.Get("count") != "" || r.Get("sum") != "" {
+		if r.Get("count") != "" || r.Get("sum") != "" && r.Get("lone") != "true" {
 			continue // says nothing that does not stand elsewhere
 		}
 		for _, path := range []string{row.From, row.Set, row.With, row.Each} {

@@ -49,6 +49,7 @@ type System struct {
 	File     string `yaml:"-"` // where it stands, in the list's own or in one beside it
 
 	encode, decode map[string][]*Row
+	zones          map[string]*time.Location // of the list of offices' zones alone
 }
 
 // Row is one line of a crosswalk. An empty Is says that the code has no counterpart.

@@ -2,6 +2,7 @@ package codelist_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -106,7 +107,7 @@ func TestEveryRowComesBack(t *testing.T) {
 		l, _ := lists.List(name)
 		for system, s := range l.Systems {
 			for _, r := range s.Rows {
-				if r.Direction == codelist.Decode || r.Is == "" {
+				if r.Direction == codelist.Decode || r.Is == "" || name == "office-zone" { // a zone is many offices'
 					continue
 				}
 				out, err := lists.Translate(name, system, r.Code, time.Time{}, codelist.Encode)
@@ -210,5 +211,58 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	if _, err := codelist.Load(fstest.MapFS{}); err == nil {
 		t.Error("no lists at all: no error")
+	}
+}
+
+func TestZoneIsTheOffices(t *testing.T) {
+	lists := load(t)
+	for _, tt := range []struct {
+		administration gateway.Administration
+		office, want   string
+	}{
+		{"RU", "10719110", "Asia/Chita"},
+		{"RU", "10803040", "Europe/Moscow"},
+		{"RU", "10702030", "Asia/Vladivostok"}, // by its customs house
+		{"RU", "10799010", "Asia/Novosibirsk"},
+		{"CN", "0603", "Asia/Shanghai"}, // China keeps one time
+		{"KZ", "50502", "Asia/Almaty"},
+		{"KZ", "39850502", "Asia/Almaty"},
+		{"MN", "BU01", "Asia/Hovd"},
+		{"RU", "10508010", ""}, // of a country with eleven times nothing is guessed
+		{"RU", "107", ""},
+		{"RU", "10719", ""}, // the customs house itself is no office of the list
+		{"MN", "0705", ""},
+		{"KZ", "", ""}, // no office is named
+		{"", "10719110", ""},
+		{"US", "2704", ""},
+	} {
+		zone, known := lists.Zone(tt.administration, tt.office)
+		if known != (tt.want != "") || known && zone.String() != tt.want {
+			t.Errorf("%s %s: got %v, want %q", tt.administration, tt.office, zone, tt.want)
+		}
+	}
+}
+
+func TestZonesAreChecked(t *testing.T) {
+	const list = "list: office-zone\nversion: 1\nsource: x\nstatus: own\ncodes:\n  - {code: \"RU/1\", en: a}\nsystems:\n  iana:\n    source: x\n    status: own\n    rows:\n      - {code: \"RU/1\", %s}\n"
+	for row, ok := range map[string]bool{
+		"is: Asia/Chita, direction: encode":                       true,
+		"is: Asia/Chita":                                          false,
+		"is: Mars/Base, direction: encode":                        false,
+		"is: Local, direction: encode":                            false,
+		"direction: encode":                                       false,
+		"is: Asia/Chita, direction: encode, from: \"2024-03-01\"": false,
+	} {
+		_, err := codelist.Load(fstest.MapFS{"codelists/office-zone.yaml": {Data: fmt.Appendf(nil, list, row)}})
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "codelists/office-zone.yaml:12: ") {
+			t.Errorf("%s: %v", row, err)
+		}
+	}
+	lists, err := codelist.Load(fstest.MapFS{"codelists/x.yaml": {Data: []byte("list: x\nversion: 1\nsource: x\nstatus: own\ncodes:\n  - {code: a, en: a}\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, known := lists.Zone("RU", "10719110"); known {
+		t.Error("a zone without a list of zones")
 	}
 }

@@ -177,6 +177,9 @@ func (l *List) index(name string, wrong report) {
 			continue
 		}
 		s.index(l, "$.systems."+system, wrong)
+		if l.Name == zoneList && system == zoneColumn {
+			s.readZones("$.systems."+system, wrong)
+		}
 	}
 }
 

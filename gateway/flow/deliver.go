@@ -208,7 +208,7 @@ func (g *Gateway) relocate(ctx context.Context, m store.Message, reports []gatew
 		if out != nil && r.Location != "" {
 			place, path, remedy := out.sourceOf(f.Location)
 			f.Location, f.Place = place, document.PlaceOf(out.of.whole, out.whole(path))
-			if r.Remedy == gateway.ByPartner {
+			if f.Remedy == gateway.ByOperator {
 				f.Remedy = remedy
 			}
 		}

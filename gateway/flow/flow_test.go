@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -200,6 +202,27 @@ func TestNoticeIsAcceptedWithAVerifiedReceipt(t *testing.T) {
 	}
 }
 
+// A program's default date in the exit report is told to the post at its own element, and
+// no arrival is expected of it.
+func TestADefaultDateExpectsNoArrival(t *testing.T) {
+	for _, year := range []string{"00010101000000", "20991231000000", "99991231235959"} {
+		w := newWorld(t)
+		w.submit("M1", "mt2401.xml")
+		content := bytes.Replace(w.content("mt4402.xml"), []byte("20260301101000"), []byte(year), 1)
+		s, err := w.cn.Submit(context.Background(), post, flow.Submission{ID: "V1", MediaType: flow.XML, Content: content})
+		if err != nil || s.State != gateway.Joined {
+			t.Fatalf("%s: %s, %v, %v", year, s.State, s.Faults, err)
+		}
+		i := slices.IndexFunc(s.Faults, func(f gateway.Fault) bool { return f.Code == gateway.InstantImplausible })
+		if i < 0 || !strings.HasSuffix(s.Faults[i].Location.Expr, "ArrivalDateTime[1]") || s.Faults[i].Severity != gateway.Warning {
+			t.Errorf("%s: %v", year, s.Faults)
+		}
+		if m := w.message(s.MessageID); !m.ExpectedArrival.IsZero() || m.LateBy != 0 {
+			t.Errorf("%s: expected at %v, late by %v", year, m.ExpectedArrival, m.LateBy)
+		}
+	}
+}
+
 func TestLostReceiptIsGivenAgainByteForByte(t *testing.T) {
 	w := newWorld(t)
 	id := w.notice()
@@ -363,7 +386,7 @@ func TestUnknownFormatIsParkedAndReceipted(t *testing.T) {
 		t.Errorf("the receipt is %s", receipt.Statement)
 	}
 	in, err := w.ru.Store.Read().Inbound(ctx, h.MessageID)
-	if err != nil || in.State != gateway.Parked || len(in.Faults) != 1 || in.Faults[0].Code != gateway.FormatUnknown {
+	if err != nil || in.State != gateway.Parked || len(in.Faults) != 1 || in.Faults[0].Code != gateway.FormatUnknown || in.Faults[0].Mender() != gateway.ByOperator {
 		t.Errorf("Russia holds %+v, %v", in, err)
 	}
 }

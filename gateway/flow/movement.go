@@ -60,7 +60,7 @@ func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Doc
 	if !from.Expected.IsZero() {
 		at = from.Expected
 	}
-	if seen, err := document.ParseInstant(doc.GetArrivalReport().GetAt().GetValue()); err == nil {
+	if seen, ok := meant(doc, doc.GetArrivalReport().GetAt().GetValue()); ok {
 		at = seen
 	}
 	candidates, err := g.candidates(ctx, tx, doc)

@@ -39,8 +39,8 @@ func (r *Reading) places() {
 	}
 }
 
-// ownName is the last name of a place, without position.
+// ownName is the last name of a place, without prefix and position.
 func ownName(expr string) string {
-	name, _, _ := strings.Cut(expr[strings.LastIndexByte(expr, '/')+1:], "[")
+	name, _, _ := strings.Cut(expr[strings.LastIndexAny(expr, "/:@")+1:], "[")
 	return name
 }

@@ -86,7 +86,7 @@ func (g *Gateway) weigh(a store.Arrival) (store.Inbound, *customsv1.Document, er
 		in.ExpectedArrival = *h.ExpectedArrival
 	}
 	doc := g.open(a, &in)
-	in.Faults = fromPartner(in.Faults)
+	in.Faults = fromPartner(in.Faults, in.State)
 	verdict := seal.Receipt{MessageID: h.MessageID, Verdict: gateway.ERR, Received: a.Digest, Faults: in.Faults.Report("en"), At: g.Now()}
 	switch in.State {
 	case gateway.Accepted:
@@ -185,7 +185,7 @@ func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
 // waitsForTable reports whether all that is wrong with a message is that a table or its
 // schema is not installed here, which is not its sender's fault.
 func waitsForTable(faults gateway.Faults) bool {
-	return len(faults) == 1 && (slices.Contains([]gateway.Code{gateway.FormatUnknown, gateway.FormatContainer, gateway.SchemaMissing}, faults[0].Code))
+	return len(faults) == 1 && slices.Contains([]gateway.Code{gateway.FormatUnknown, gateway.FormatContainer, gateway.SchemaMissing}, faults[0].Code)
 }
 
 // take does what follows from an accepted message: an answer goes to the message it

@@ -42,10 +42,14 @@ func (o *Output) mended(faults gateway.Faults) gateway.Faults {
 }
 
 // fromPartner leaves to the partner what the sender of a document can mend: it has sent
-// the document.
-func fromPartner(faults gateway.Faults) gateway.Faults {
+// the document. What is parked waits for the operator to install its table.
+func fromPartner(faults gateway.Faults, state gateway.MessageState) gateway.Faults {
 	for i := range faults {
-		if faults[i].Mender() == gateway.BySender {
+		switch {
+		case faults[i].Mender() != gateway.BySender:
+		case state == gateway.Parked:
+			faults[i].Remedy = gateway.ByOperator
+		default:
 			faults[i].Remedy = gateway.ByPartner
 		}
 	}

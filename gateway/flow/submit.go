@@ -502,15 +502,23 @@ func notOwnOffice(r *Reading, office string) gateway.Faults {
 	return nil
 }
 
-// expectedArrival is the document's own, or its departure plus the route's crossing.
+// expectedArrival is the document's own, or its departure plus the route's crossing. A
+// time that nobody means is none.
 func expectedArrival(d *customsv1.Document, crossing time.Duration) time.Time {
-	if at, err := document.ParseInstant(leaf(d, "expectedArrival")); err == nil {
+	if at, ok := meant(d, leaf(d, "expectedArrival")); ok {
 		return at
 	}
-	if at, err := document.ParseInstant(leaf(d, "departed")); err == nil {
+	if at, ok := meant(d, leaf(d, "departed")); ok {
 		return at.Add(crossing)
 	}
 	return time.Time{}
+}
+
+// meant is an instant of a document, if somebody means it.
+func meant(d *customsv1.Document, text string) (time.Time, bool) {
+	at, err := document.ParseInstant(text)
+	issued, _ := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
+	return at, err == nil && document.Meant(at, issued)
 }
 
 // leaf is the value at a path that not every kind of document has.

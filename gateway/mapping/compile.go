@@ -17,13 +17,13 @@ import (
 // compiler turns the rows of one table into compiled rows.
 type compiler struct {
 	*mistaken
-	table *Table
-	env   *expr.Env
-	lists *codelist.Lists
-	zone  *time.Location
-
-	spaces string // of the table: what texts that people write do with white space
-	ids    map[string]bool
+	table   *Table
+	env     *expr.Env
+	lists   *codelist.Lists
+	zone    *time.Location
+	offices []string // whose local time the table writes
+	ids     map[string]bool
+	spaces  string // of the table: what texts that people write do with white space
 
 	fields map[string]*row // that read into a canonical path
 	stores map[string]*row // that collect a canonical path
@@ -100,6 +100,7 @@ func (c *compiler) compile(f tableFile) {
 	}
 	c.rows("$.rows", f.Rows, place{root: true, md: body.Descriptor(), target: t.top.info.Target, parent: t.top})
 	c.references()
+	c.local(f.ZoneOf)
 	c.plan(t.top)
 }
 

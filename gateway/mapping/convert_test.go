@@ -119,11 +119,11 @@ func TestLocalTimesComeBackToTheMillisecond(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.UnixMilli(rapid.Int64Range(1.6e12, 2.2e12).Draw(t, "at")).UTC()
-		text, err := form.encode(document.Instant, document.FormatInstant(at))
+		text, err := form.encode(document.Instant, document.FormatInstant(at), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := form.decode(document.Instant, text, "")
+		back, err := form.decode(document.Instant, text, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func TestTimesAreReadStrictly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := form.decode(tt.field, tt.text, ""); got != tt.want || (err == nil) != (tt.want != "") {
+		if got, err := form.decode(tt.field, tt.text, "", nil); got != tt.want || (err == nil) != (tt.want != "") {
 			t.Errorf("%s reads %s as %q, %v: want %q", tt.form, tt.text, got, err, tt.want)
 		}
 	}

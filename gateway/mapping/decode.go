@@ -35,7 +35,8 @@ func (t *Table) Decode(doc *xmltree.Document) Decoded {
 	if err != nil {
 		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.kind}}}
 	}
-	r := &decoder{rows: make([]int32, len(t.rows)), nodes: make([]int32, t.nodes), on: t.day(doc.Root)}
+	zone := t.zoneIn(doc.Root)
+	r := &decoder{rows: make([]int32, len(t.rows)), nodes: make([]int32, t.nodes), at: moment{t.day(doc.Root, zone), zone}}
 	at := &context{m: d.ProtoReflect()}
 	if t.stores != nil {
 		r.stored = map[stored]*storedElement{}
@@ -50,21 +51,15 @@ func (t *Table) Decode(doc *xmltree.Document) Decoded {
 }
 
 // day finds the day that the document's codes are judged on: when it was issued.
-func (t *Table) day(root *xmltree.Element) time.Time {
+func (t *Table) day(root *xmltree.Element, zone *time.Location) time.Time {
 	if t.issued == nil {
 		return time.Time{}
 	}
-	e := root
-	for _, s := range t.issued.route() {
-		if e = child(e, s); e == nil {
-			return time.Time{}
-		}
+	text, ok := t.issued.textIn(root)
+	if !ok {
+		return time.Time{}
 	}
-	text := strings.TrimSpace(e.Text)
-	if t.issued.attr != nil {
-		text, _ = e.Attr(t.issued.attr.name)
-	}
-	instant, _, fault := t.issued.value.decode([]string{text}, "", time.Time{})
+	instant, _, fault := t.issued.value.decode([]string{text}, "", moment{zone: zone})
 	if fault != nil {
 		return time.Time{}
 	}
@@ -75,7 +70,7 @@ func (t *Table) day(root *xmltree.Element) time.Time {
 type decoder struct {
 	rows, nodes []int32 // the group in which a row or node was last met
 	groups      int32   // met so far
-	on          time.Time
+	at          moment
 	values      int // read so far
 	faults      gateway.Faults
 	records     records
@@ -343,7 +338,7 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	if r.shared || r.half() > 0 {
 		before, _ = r.path.Get(at.message()) // what another row read
 	}
-	value, listRow, fault := r.value.decode(texts, before, d.on)
+	value, listRow, fault := r.value.decode(texts, before, d.at)
 	if fault != nil {
 		if fault.Value == gateway.Clip(text) {
 			fault.Value = gateway.Clip(written)
@@ -355,6 +350,10 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	}
 	if value == "" && r.value.codec.mark != "" {
 		return nil // its half of the text is not there
+	}
+	if assumed := r.assumed(texts[0], d.at); assumed != nil {
+		assumed.Path, assumed.Location = r.instance(at, -1), locateRead(&link)
+		d.faults = append(d.faults, *assumed)
 	}
 	if r.shared && before != "" {
 		value, d.faults = before, append(d.faults, d.differs(r, link, before, value)...)
@@ -377,7 +376,7 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 // differs warns when a field is read at two places that say different things; the
 // first one stays.
 func (d *decoder) differs(r *row, link record, before, value string) gateway.Faults {
-	written, _, fault := r.value.encode(nil, before, d.on)
+	written, _, fault := r.value.encode(nil, before, d.at)
 	if before == value || fault == nil && len(written) == 1 && written[0] == link.text {
 		return nil
 	}
@@ -446,7 +445,7 @@ func (d *decoder) spread(c derived) bool {
 	if len(elements) == 0 {
 		elements = append(elements, r.of.Append(m))
 	}
-	value, listRow, fault := r.value.decode([]string{c.text}, "", d.on)
+	value, listRow, fault := r.value.decode([]string{c.text}, "", d.at)
 	for i := range elements {
 		if fault == nil {
 			if err := r.leaf.Set(elements[i], value); err != nil {
@@ -478,11 +477,11 @@ func (d *decoder) check(c derived) {
 	if want == "" {
 		want = "0"
 	}
-	text, _, fault := c.row.value.decode([]string{c.text}, "", d.on)
+	text, _, fault := c.row.value.decode([]string{c.text}, "", d.at)
 	said, err := document.ParseNumber(text)
 	is, _ := document.ParseNumber(want)
 	if fault != nil || err != nil || said.Cmp(is) != 0 {
-		if written, _, fault := c.row.value.encode(nil, want, d.on); fault == nil {
+		if written, _, fault := c.row.value.encode(nil, want, d.at); fault == nil {
 			want = written[0]
 		}
 		d.faults = append(d.faults, gateway.Fault{

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/beevik/etree"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -47,8 +46,8 @@ type rootDocument struct {
 }
 
 // Encode writes a document as the table says. The faults are all there are, with
-// canonical paths; if there are any, they are errors and Encoded is zero. With trace, every value
-// written has a link.
+// canonical paths; Encoded is zero if any refuses. With trace, every value written has a
+// link.
 func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gateway.Faults) {
 	if kind := document.Kind(d); kind != t.kind {
 		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(t.kind)}}
@@ -60,7 +59,8 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 			e.collect(r, &context{m: e.root.m})
 		}
 	}
-	e.on, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
+	e.at.day, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
+	e.at.zone = t.zoneFor(e.root.m)
 	top := e.made.element(&t.rootName)
 	for _, n := range t.namespaces {
 		if n.prefix == t.fallback {
@@ -72,24 +72,26 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 	at := &context{m: e.root.m}
 	e.group(t.top, at, top)
 	e.neighbours(top)
-	if faults := e.say(); len(faults) > 0 {
-		return Encoded{}, Trace{}, faults
+	if len(e.faults) > 0 {
+		return Encoded{}, Trace{}, e.say()
 	}
+	assumed := e.warnings()
 	raw := write(top)
 	out := Encoded{raw: raw, digest: gateway.DigestOf(raw), input: document.Digest(d), table: t.digest, id: t.ID()}
 	if !trace {
-		return out, Trace{}, nil
+		return out, Trace{}, assumed
 	}
 	made := newTrace(t.ID(), e.records, t.locateWritten(top))
 	made.s.withheld = made.s.withholds(e.withheld)
-	return out, made, nil
+	return out, made, assumed
 }
 
 type encoder struct {
 	table   string // its id
 	root    rootDocument
-	on      time.Time // the day that code lists are judged on
+	at      moment
 	faults  []wrong
+	assumed []wrong // warnings
 	made    slabs
 	tracing bool
 	records records
@@ -431,7 +433,7 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 
 // write converts a canonical text and writes what comes of it.
 func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
-	texts, listRow, fault := r.value.encode(e.texts[:0], text, e.on)
+	texts, listRow, fault := r.value.encode(e.texts[:0], text, e.at)
 	if fault != nil {
 		e.fault(fault, r, at, index)
 		return
@@ -442,6 +444,9 @@ func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
 			e.fault(nil, r, at, index)
 		}
 		return
+	}
+	if assumed := r.assumed(texts[0], e.at); assumed != nil {
+		e.assumed = append(e.assumed, wrong{assumed, r, at, index})
 	}
 	for _, t := range texts {
 		e.put(r, at, s, t, record{index: int32(index), listRow: listRow}, true)
@@ -462,7 +467,7 @@ func (e *encoder) put(r *row, at *context, s *scope, text string, link record, f
 		}
 		e.trace(link)
 		return
-	case r.value.codec.after && r.value.whole(text, e.on) != text:
+	case r.value.codec.after && r.value.whole(text, e.at.day) != text:
 		e.fault(notConverted(wantForm(gateway.WordWithout, r.value.codec.mark), text), r, at, int(link.index))
 		return
 	}
@@ -582,6 +587,15 @@ func (e *encoder) say() gateway.Faults {
 			w.fault = &missing
 		}
 		w.fault.Severity, w.fault.Path = gateway.Error, w.row.instance(w.context, w.index)
+		out = append(out, *w.fault)
+	}
+	return out
+}
+
+// warnings are the local times that no office's zone was known for.
+func (e *encoder) warnings() (out gateway.Faults) {
+	for _, w := range e.assumed {
+		w.fault.Path = w.row.instance(w.context, w.index)
 		out = append(out, *w.fault)
 	}
 	return out

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
@@ -210,7 +209,7 @@ func (t *Table) Try() (out []Trial) {
 
 func (r *row) try(e RowExample) string {
 	if e.Direction != "decode" && !r.noEncode {
-		texts, _, fault := r.value.encode(nil, e.Canonical, time.Time{})
+		texts, _, fault := r.value.encode(nil, e.Canonical, moment{})
 		if wrong := compared("canonical", e.Canonical, "written", texts, e.XML, fault); wrong != "" {
 			return wrong
 		}
@@ -218,7 +217,7 @@ func (r *row) try(e RowExample) string {
 	if e.Direction == "encode" || r.noDecode || r.half() > 0 {
 		return ""
 	}
-	text, _, fault := r.value.decode(e.XML, "", time.Time{})
+	text, _, fault := r.value.decode(e.XML, "", moment{})
 	if fault == nil {
 		if err := r.field().Check(text); err != nil {
 			fault = notConverted(err, text)

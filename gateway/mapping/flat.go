@@ -156,7 +156,7 @@ func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c 
 		if text == "" {
 			return c, "" // said to be missing when it is read
 		}
-		value, _, fault := k.value.decode([]string{text}, "", d.on)
+		value, _, fault := k.value.decode([]string{text}, "", d.at)
 		if fault != nil {
 			return c, ""
 		}

@@ -29,6 +29,7 @@ type tableFile struct {
 	System     string            `yaml:"system"`
 	Zone       string            `yaml:"zone"`
 	Space      string            `yaml:"space"`
+	ZoneOf     []string          `yaml:"zone_of"`
 	Schema     string            `yaml:"schema"`
 	Status     string            `yaml:"status"`
 	Source     string            `yaml:"source"`
@@ -287,6 +288,10 @@ func (l *loader) build(m *mistaken, f tableFile) *Table {
 		m.at("$.system", "no code list has the system %q, expected one that some list has", f.System)
 	}
 	c := &compiler{mistaken: m, table: t, env: l.env, lists: l.lists, ids: map[string]bool{}, fields: map[string]*row{}, stores: map[string]*row{}}
+	t.lists = l.lists
+	if c.offices = f.ZoneOf; c.offices != nil && f.Zone == "" {
+		c.at("$.zone_of", "zone_of without zone, expected the zone that is assumed where the office's is not known")
+	}
 	c.zone = c.location("$.zone", "", f.Zone)
 	c.spaces = f.Space
 	c.compile(f)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/codelist"
 	"customs.example/gateway/xmltree"
 )
 
@@ -48,6 +49,8 @@ type Table struct {
 	nodes                                      int         // of the plan, which the decoder marks
 	stores                                     []*row      // groups that collect
 	issued                                     *row        // the row that reads the day code lists are judged on
+	offices                                    []localOffice
+	lists                                      *codelist.Lists
 	examples                                   []TableExample
 }
 
@@ -180,7 +183,7 @@ func (l *Library) Nearest(root *xmltree.Element) (*Table, bool) {
 // leaves are the texts of a document that are short enough for a fixed value, with the
 // local names of what holds them.
 func leaves(root *xmltree.Element) map[[2]string]bool {
-	const most = 10_000 // elements
+	const most, longest = 10_000, 64 // elements, bytes
 	said := map[[2]string]bool{}
 	n := 0
 	for e := range root.Walk() {
@@ -188,9 +191,11 @@ func leaves(root *xmltree.Element) map[[2]string]bool {
 			break
 		}
 		for _, a := range e.Attrs {
-			said[[2]string{a.Name.Local, a.Value}] = true
+			if len(a.Value) <= longest {
+				said[[2]string{a.Name.Local, a.Value}] = true
+			}
 		}
-		if len(e.Children) == 0 && len(e.Text) <= 64 {
+		if len(e.Children) == 0 && len(e.Text) <= longest {
 			said[[2]string{e.Name.Local, e.Text}] = true
 		}
 	}

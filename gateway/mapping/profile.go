@@ -20,6 +20,7 @@ type profileFile struct {
 	Over           []string              `yaml:"over"`
 	Namespaces     map[string]string     `yaml:"namespaces"`
 	Zone           string                `yaml:"zone"`
+	ZoneOf         []string              `yaml:"zone_of"`
 	System         string                `yaml:"system"`
 	Schema         string                `yaml:"schema"`
 	Languages      []languageChange      `yaml:"languages"`
@@ -290,6 +291,9 @@ func (p *profile) fits(files []tableFile) (several map[string]bool) {
 // change applies the profile to a table, but for rows that several tables have.
 func (p *profile) change(f *tableFile, several map[string]bool) {
 	f.Zone, f.System, f.Schema = cmp.Or(p.Zone, f.Zone), cmp.Or(p.System, f.System), cmp.Or(p.Schema, f.Schema)
+	if p.ZoneOf != nil {
+		f.ZoneOf = p.ZoneOf
+	}
 	f.Status, f.Source = cmp.Or(p.Status, f.Status), cmp.Or(p.Source, f.Source)
 	f.Valid.From = max(f.Valid.From, p.Valid.From)
 	if f.Valid.To == "" || p.Valid.To != "" && p.Valid.To < f.Valid.To {

@@ -54,7 +54,7 @@ type row struct {
 	second   *row // the after of a before: both stand in one text
 	when     *expr.Condition
 
-	once     bool             // of an each: only its first element is written
+	once bool // of an each: only its first element is written
 
 	always, noEncode, noDecode bool
 

@@ -14,6 +14,7 @@ import (
 type timeForm struct {
 	layout string // of package time
 	zone   *time.Location
+	office bool // of the office that the document names, where its zone is known; zone is assumed otherwise
 	offset bool // xs:dateTime with offset
 	millis bool // three digits of milliseconds behind the layout
 	xsd    bool // XML Schema's own form: fractions and an offset may follow
@@ -46,8 +47,17 @@ func newTimeForm(form string, zone *time.Location) (*timeForm, error) {
 	return f, nil
 }
 
+// in returns the zone of local times where an office's is known, or is not.
+func (f *timeForm) in(office *time.Location) *time.Location {
+	if f.office && office != nil {
+		return office
+	}
+	return f.zone
+}
+
 // encode writes a canonical Instant or Date.
-func (f *timeForm) encode(field document.FieldType, text string) (string, error) {
+func (f *timeForm) encode(field document.FieldType, text string, office *time.Location) (string, error) {
+	zone := f.in(office)
 	if field == document.Date {
 		day, err := document.ParseDate(text)
 		if err != nil {
@@ -63,12 +73,12 @@ func (f *timeForm) encode(field document.FieldType, text string) (string, error)
 		return "", wantForm(gateway.WordInstant, anInstant)
 	}
 	switch {
-	case f.offset && f.zone == nil:
+	case f.offset && zone == nil:
 		return text, nil
 	case f.offset:
-		return document.FormatInstant(at.In(f.zone)), nil
+		return document.FormatInstant(at.In(zone)), nil
 	}
-	at = at.In(f.zone)
+	at = at.In(zone)
 	if f.millis {
 		return fmt.Sprintf("%s%03d", at.Format(f.layout), at.Nanosecond()/1e6), nil
 	}
@@ -77,7 +87,8 @@ func (f *timeForm) encode(field document.FieldType, text string) (string, error)
 
 // decode reads a text of the format. Before is the canonical value so far, whose day
 // a time of day is put on.
-func (f *timeForm) decode(field document.FieldType, text, before string) (string, error) {
+func (f *timeForm) decode(field document.FieldType, text, before string, office *time.Location) (string, error) {
+	zone := f.in(office)
 	if f.offset {
 		if at, err := document.ParseInstant(text); err == nil {
 			if field == document.Date { // as it is written
@@ -85,11 +96,11 @@ func (f *timeForm) decode(field document.FieldType, text, before string) (string
 			}
 			return text, nil
 		}
-		if f.zone == nil {
+		if zone == nil {
 			return "", wantForm(gateway.WordInstant, anInstant)
 		}
 	}
-	at, err := f.parse(text)
+	at, err := f.parse(text, zone)
 	if err != nil {
 		return "", err
 	}
@@ -103,14 +114,13 @@ func (f *timeForm) decode(field document.FieldType, text, before string) (string
 	if err != nil {
 		return "", wantForm(gateway.WordDayBeforeTime)
 	}
-	day = day.In(f.zone)
-	return document.FormatInstant(time.Date(day.Year(), day.Month(), day.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), f.zone)), nil
+	day = day.In(zone)
+	return document.FormatInstant(time.Date(day.Year(), day.Month(), day.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), zone)), nil
 }
 
 // parse reads a local time strictly: what comes out is written as it came in.
-func (f *timeForm) parse(text string) (time.Time, error) {
+func (f *timeForm) parse(text string, zone *time.Location) (time.Time, error) {
 	wrong := f.wrong(text)
-	zone := f.zone
 	if zone == nil {
 		zone = time.UTC
 	}
@@ -203,6 +213,7 @@ func (c *compiler) time(r *row, f *rowFile, node string, wrong func(string, ...a
 		wrong("%v", err)
 		return
 	}
+	t.office = f.Zone == "" && len(c.offices) > 0
 	instant := r.value.field == document.Instant
 	moment := !instant && t.offset && zone != nil && (f.Lossy != "" || r.noDecode) // of which the day alone is kept
 	switch {

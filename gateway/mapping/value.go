@@ -33,7 +33,7 @@ type value struct {
 }
 
 // encode appends the XML texts of a canonical text to into.
-func (v *value) encode(into []string, text string, on time.Time) (texts []string, listRow string, fault *gateway.Fault) {
+func (v *value) encode(into []string, text string, at moment) (texts []string, listRow string, fault *gateway.Fault) {
 	given := text
 	switch {
 	case v.field == document.Decimal || v.field == document.Uint:
@@ -42,18 +42,18 @@ func (v *value) encode(into []string, text string, on time.Time) (texts []string
 		text = document.Collapse(text)
 	}
 	if v.list != "" {
-		r, err := v.lists.Translate(v.list, v.system, text, on, codelist.Encode)
+		r, err := v.lists.Translate(v.list, v.system, text, at.day, codelist.Encode)
 		if err != nil {
 			return nil, "", missed(err)
 		}
 		text, listRow = r.Code, r.Row
-		if v.lead != nil && !v.leads(text, on) {
+		if v.lead != nil && !v.leads(text, at.day) {
 			return nil, "", missed(&codelist.Miss{Reason: gateway.ListUnknown, Value: given, Expected: v.list})
 		}
 	}
 	if v.time != nil {
 		var err error
-		if text, err = v.time.encode(v.field, text); err != nil {
+		if text, err = v.time.encode(v.field, text, at.zone); err != nil {
 			return nil, "", notConverted(err, given)
 		}
 	}
@@ -84,7 +84,7 @@ func (v *value) encode(into []string, text string, on time.Time) (texts []string
 
 // decode returns the canonical text of XML texts: several where the conversion
 // gathers, else one. Before is the canonical value so far.
-func (v *value) decode(texts []string, before string, on time.Time) (text, listRow string, fault *gateway.Fault) {
+func (v *value) decode(texts []string, before string, at moment) (text, listRow string, fault *gateway.Fault) {
 	text = texts[0]
 	given := text
 	if !v.likely(text) {
@@ -92,7 +92,7 @@ func (v *value) decode(texts []string, before string, on time.Time) (text, listR
 	}
 	switch {
 	case v.lead != nil:
-		before, after := v.lead.parts(text, on)
+		before, after := v.lead.parts(text, at.day)
 		if text = before; v.codec.after {
 			text = after
 		}
@@ -113,12 +113,12 @@ func (v *value) decode(texts []string, before string, on time.Time) (text, listR
 	}
 	if v.time != nil {
 		var err error
-		if text, err = v.time.decode(v.field, text, before); err != nil {
+		if text, err = v.time.decode(v.field, text, before, at.zone); err != nil {
 			return "", "", notConverted(err, given)
 		}
 	}
 	if v.list != "" {
-		r, err := v.lists.Translate(v.list, v.system, text, on, codelist.Decode)
+		r, err := v.lists.Translate(v.list, v.system, text, at.day, codelist.Decode)
 		if err != nil {
 			return "", "", missed(err)
 		}
@@ -145,33 +145,33 @@ func (v *value) decode(texts []string, before string, on time.Time) (text, listR
 // parts cuts a text into what a before and an after read of it. Where the before has a
 // code list, only a code of it is one, or what looks like one and is to be told so: other
 // texts have the mark in them.
-func (v *value) parts(text string, on time.Time) (before, after string) {
+func (v *value) parts(text string, day time.Time) (before, after string) {
 	before, after, cut := strings.Cut(text, v.codec.mark)
 	before, after = strings.TrimSpace(before), strings.TrimSpace(after)
-	if !cut || before != "" && !v.leads(before, on) {
+	if !cut || before != "" && !v.leads(before, day) {
 		return "", text
 	}
 	return before, after
 }
 
 // whole is what an after reads of a text that no before was written into.
-func (v *value) whole(text string, on time.Time) string {
-	_, after := v.lead.parts(text, on)
+func (v *value) whole(text string, day time.Time) string {
+	_, after := v.lead.parts(text, day)
 	return after
 }
 
 // leads reports whether a text stands before the mark rather than being part of what is
 // after it.
-func (v *value) leads(text string, on time.Time) bool {
+func (v *value) leads(text string, day time.Time) bool {
 	if v.list == "" {
 		return true
 	}
-	r, err := v.lists.Translate(v.list, v.system, text, on, codelist.Decode)
+	r, err := v.lists.Translate(v.list, v.system, text, day, codelist.Decode)
 	if err != nil {
 		var miss *codelist.Miss
 		return errors.As(err, &miss) && miss.Reason != gateway.ListUnknown
 	}
-	miss := v.lists.Check(v.list, r.Code, on)
+	miss := v.lists.Check(v.list, r.Code, day)
 	return miss == nil || miss.Reason != gateway.ListOpen
 }
 

@@ -195,6 +195,9 @@ func explainOne(f finding, e *xmltree.Element, attr *xmltree.Attr) gateway.Fault
 	}
 	if attr == nil && e.Text == "" && len(e.Children) == 0 && ofValue(fault.Code) {
 		fault.Code, fault.Value = gateway.XSDEmpty, clip(e.QName())
+		if f.code == facetMinLength && f.detail == "1" {
+			fault.Expected = gateway.Say(gateway.WordPlainText)
+		}
 	}
 	return fault
 }

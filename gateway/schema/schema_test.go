@@ -161,7 +161,7 @@ func TestFaultsAgainstTheSchema(t *testing.T) {
 		{name: "too long", old: "<![CDATA[<cups>]]>", new: strings.Repeat("x", 400), code: gateway.XSDLength,
 			place: item + "/d:Text[1]", value: "tea & " + strings.Repeat("x", 194), expected: "at most 36 characters"},
 		{name: "too short", old: "<Mass", new: "</Item><Item><Text/><Mass", code: gateway.XSDEmpty,
-			place: "/d:Notice[1]/d:Item[2]/d:Text[1]", value: "Text", expected: "at least 1 characters"},
+			place: "/d:Notice[1]/d:Item[2]/d:Text[1]", value: "Text", expected: "a text that is not empty, of valid characters"},
 		{name: "wrong length", old: "AB1234", new: "AB12345", code: gateway.XSDLength,
 			place: "/d:Notice[1]/c:Truck[1]/c:Plate[1]", value: "AB12345", expected: "exactly 6 characters"},
 		{name: "pattern, with a value that speaks libxml2", old: "0603", new: "is not accepted by the pattern 'x'.", code: gateway.XSDPattern,

@@ -71,6 +71,26 @@ func (c *check) leaf(field document.Field, path, text string) {
 	if list := rule.GetList(); list != "" {
 		c.codelist(list, text, path)
 	}
+	c.time(field, path, text)
+}
+
+// time warns of an instant or a day that nobody means: a program's default, or far from
+// the document's issue.
+func (c *check) time(field document.Field, path, text string) {
+	meant, expected := true, gateway.Say(gateway.WordMeantDate)
+	switch field.Type {
+	case document.Instant:
+		at, _ := document.ParseInstant(text)
+		if meant = document.Meant(at, c.issued); !c.issued.IsZero() && !at.Equal(c.issued) {
+			expected = gateway.Say(gateway.WordNearIssue, strconv.Itoa(int(document.NearIssue.Hours())/24), document.FormatInstant(c.issued))
+		}
+	case document.Date:
+		day, _ := document.ParseDate(text)
+		meant = document.MeantDay(day)
+	}
+	if !meant {
+		c.faults = append(c.faults, gateway.Fault{Code: gateway.InstantImplausible, Severity: gateway.Warning, Path: path, Value: text, Expected: expected})
+	}
 }
 
 // fits reports whether a decimal has at most so many digits in all and behind the

@@ -47,8 +47,8 @@ func (r *Rules) Check(d *customsv1.Document, s Scope) (Passed, gateway.Faults) {
 		return Passed{}, gateway.Faults{{Code: gateway.DocumentEmpty, Severity: gateway.Error}}
 	}
 	c := check{rules: r, document: d, scope: s, day: s.At, byType: map[protoreflect.FullName][]place{}}
-	if issued, err := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue()); err == nil {
-		c.day = issued
+	if issued, err := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue()); err == nil && document.Meant(issued, issued) {
+		c.day, c.issued = issued, issued
 	}
 	c.message(d.ProtoReflect(), "")
 	c.run()
@@ -65,6 +65,7 @@ type check struct {
 	document *customsv1.Document
 	scope    Scope
 	day      time.Time // the calendar day that codes are judged by: the document's own
+	issued   time.Time // when the document was issued; zero if it does not say, or cannot mean it
 	byType   map[protoreflect.FullName][]place
 	faults   gateway.Faults
 }

@@ -469,3 +469,39 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+// A default date or a slip is told at the value, wherever an instant or a day stands, and
+// refuses nothing.
+func TestTimesThatNobodyMeansAreTold(t *testing.T) {
+	for _, tt := range []struct {
+		kind, path, value string
+		told              bool
+	}{
+		{"VehicleReport", "at", "0001-01-01T00:00:00Z", true},
+		{"VehicleReport", "at", "1900-01-01T00:00:00+08:05", true},
+		{"VehicleReport", "at", "2099-12-31T00:00:00+08:00", true},
+		{"VehicleReport", "at", "9999-12-31T23:59:59Z", true},
+		{"VehicleReport", "at", "2027-04-06T00:00:00Z", true}, // 401 days after 1 March 2026
+		{"VehicleReport", "at", "2027-04-04T00:00:00Z", false},
+		{"PreArrivalNotice", "expectedArrival", "2024-12-31T00:00:00Z", true},
+		{"PreArrivalNotice", "departed", "1970-01-01T00:00:00Z", true},
+		{"PreArrivalNotice", "departed", "2025-12-31T00:00:00Z", false},
+		{"ArrivalReport", "at", "2126-03-01T00:00:00Z", true},
+		{"Manifest", "loading.at", "0001-01-01T00:00:00Z", true},
+		{"Manifest", "consignments[0].transportDocument.date", "0001-01-01", true},
+		{"Manifest", "consignments[0].transportDocument.date", "1900-01-01", true},
+		{"TransitDeclaration", "consignments[0].transportDocument.date", "1999-05-01", false}, // papers may be old
+		{"Manifest", "envelope.issued", "0001-01-01T00:00:00Z", true},
+		{"Manifest", "envelope.issued", "2099-01-01T00:00:00Z", true},
+	} {
+		d := base(t, tt.kind)
+		edit(t, d, tt.path+" = "+tt.value)
+		_, faults := rules(t).Check(d, scope("RU"))
+		i := slices.IndexFunc(faults, func(f gateway.Fault) bool { return f.Code == gateway.InstantImplausible })
+		if (i >= 0) != tt.told || faults.Refuse() {
+			t.Errorf("%s %s = %s: %v", tt.kind, tt.path, tt.value, faults.Report("en"))
+		} else if tt.told && (faults[i].Path != tt.path || faults[i].Value != tt.value) {
+			t.Errorf("%s %s = %s is told at %s of %s", tt.kind, tt.path, tt.value, faults[i].Path, faults[i].Value)
+		}
+	}
+}
