@@ -28,15 +28,18 @@ func Invisible(r rune) bool {
 // CodePoint names a character: U+200B.
 func CodePoint(r rune) string { return fmt.Sprintf("U+%04X", r) }
 
+// hidden reports whether a character cannot be seen, or told from a blank.
+func hidden(r rune) bool { return Invisible(r) || r > 0x7f && unicode.Is(unicode.Zs, r) }
+
 // visible writes what nobody sees as its code point in brackets, so that a reader finds
 // it: ⟨U+200B⟩.
 func visible(s string) string {
-	if !strings.ContainsFunc(s, Invisible) {
+	if !strings.ContainsFunc(s, hidden) {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if Invisible(r) {
+		if hidden(r) {
 			b.WriteString("⟨" + CodePoint(r) + "⟩")
 		} else {
 			b.WriteRune(r)

@@ -91,11 +91,11 @@ func Legible(written string, prose bool) (legible string, told []Told) {
 	}
 	tell(gateway.TextInvisible, hidden)
 	tell(gateway.TextDirection, turning)
-	if wide != "" {
-		told = append(told, readOtherwise(wide, legible))
-	}
 	if why, ok := broken(legible, written); ok {
 		told = append(told, Told{Code: gateway.TextBroken, Severity: gateway.Warning, Value: gateway.Clip(written), Found: why})
+	}
+	if wide != "" {
+		told = append(told, readOtherwise(wide, legible))
 	}
 	return legible, told
 }
@@ -242,6 +242,16 @@ func (f Field) Read(written string) (value string, told []Told) {
 		return written, nil
 	}
 	return value, []Told{readOtherwise(written, value)}
+}
+
+// TellOnce joins what two steps of reading a text tell: of what both read otherwise only
+// how it was written and what it became.
+func TellOnce(told, more []Told) []Told {
+	if n := len(told) - 1; n >= 0 && len(more) == 1 && told[n].Code == gateway.ReadOtherwise && more[0].Code == gateway.ReadOtherwise {
+		more[0].Value = told[n].Value
+		told = told[:n]
+	}
+	return append(told, more...)
 }
 
 func readOtherwise(written, value string) Told {

@@ -323,7 +323,7 @@ func (r *reader) read(f *Field, at int, written string) string {
 		return text
 	}
 	text, more := f.Read(text)
-	for _, t := range append(told, more...) {
+	for _, t := range TellOnce(told, more) {
 		if len(r.told) < maxFaults {
 			place := r.located(t.Code, at, "", t.Expected)
 			t.Path, t.Location = place.Path, place.Location

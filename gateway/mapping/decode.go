@@ -363,7 +363,7 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	if err != nil {
 		return notConverted(err, text)
 	}
-	d.tell(append(told, more...), link)
+	d.tell(document.TellOnce(told, more), link)
 	if r.key {
 		inner.message() // an element that has nothing but its keys
 	}

@@ -275,7 +275,7 @@ func TestRowsSayWhatTheyDo(t *testing.T) {
 	tab, _ := l.Table("xx/test.v1")
 	for _, r := range tab.Rows() {
 		if r.ID == "R018" {
-			want := RowInfo{ID: "R018", Line: 57, Target: "/m:Manifest/m:Consignment/m:Item/m:Text", From: "consignments.items.description", Use: "split(10,4)", Language: []string{"zh", "en"}, Inside: "R016"}
+			want := RowInfo{ID: "R018", Line: 57, Target: "/m:Manifest/m:Consignment/m:Item/m:Text", From: "consignments.items.description", Use: "split(10,4)", Language: []string{"zh", "en"}, Prose: true, Inside: "R016"}
 			want.Line = r.Line
 			if diff := cmp.Diff(want, r); diff != "" {
 				t.Error(diff)
