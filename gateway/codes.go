@@ -182,6 +182,11 @@ const (
 	SplitRepeats          Code = "SPLIT_REPEATS"
 	SplitStart            Code = "SPLIT_START"
 	SplitWhole            Code = "SPLIT_WHOLE"
+	TextNothingVisible    Code = "TEXT_NOTHING_VISIBLE"
+	TextInvisible         Code = "TEXT_INVISIBLE"
+	TextDirection         Code = "TEXT_DIRECTION"
+	TextBroken            Code = "TEXT_BROKEN"
+	ReadOtherwise         Code = "READ_OTHERWISE"
 	TimeZoneAssumed       Code = "TIME_ZONE_ASSUMED"
 	InstantImplausible    Code = "INSTANT_IMPLAUSIBLE"
 )

@@ -69,8 +69,10 @@ func (f Fault) Text(lang string) string {
 	).Replace(text)
 }
 
-// Clip shortens a received value to MaxValue characters and marks the cut.
+// Clip shortens a received value to MaxValue characters and marks the cut. What nobody
+// sees in it is written as a code point.
 func Clip(s string) string {
+	s = visible(s)
 	if utf8.RuneCountInString(s) <= MaxValue {
 		return s
 	}

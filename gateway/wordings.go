@@ -45,6 +45,7 @@ const (
 	WordExistingDay                 Wording = "existing_day"
 	WordExistingMonth               Wording = "existing_month"
 	WordExistingTime                Wording = "existing_time"
+	WordMisreadUTF8                 Wording = "misread_utf8"
 	WordTimeAs                      Wording = "time_as"
 	WordDayAs                       Wording = "day_as"
 	WordMeantDate                   Wording = "meant_date"

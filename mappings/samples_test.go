@@ -402,8 +402,8 @@ func lost(table *mapping.Table, trace mapping.Trace, doc, back *customsv1.Docume
 }
 
 // plain is a value without what two texts of it may differ in: an instant's offset and
-// what its row's form has no digits for, zeros at the end of a fraction, and blank around
-// a text, which XML drops.
+// what its row's form has no digits for, zeros at the end of a fraction, and white space
+// of a text that its format does not keep.
 func plain(f document.Field, rows []mapping.RowInfo, schema, value string) string {
 	switch f.Type {
 	case document.Instant:
@@ -422,7 +422,12 @@ func plain(f document.Field, rows []mapping.RowInfo, schema, value string) strin
 			return n.String()
 		}
 	}
-	return strings.TrimSpace(value)
+	for _, r := range rows {
+		if r.Preserves && selector.ReplaceAllString(r.From, "") == strings.TrimSuffix(schema, ".value") {
+			return strings.TrimSpace(value)
+		}
+	}
+	return document.Collapse(value)
 }
 
 // precision is the smallest part of a time that a row's form has digits for.
@@ -468,7 +473,12 @@ func altered(t *rapid.T, full *customsv1.Document) *customsv1.Document {
 			path.Clear(doc.ProtoReflect())
 			continue
 		}
-		_ = path.Set(doc.ProtoReflect(), rapid.SampledFrom(awkward).Draw(t, "value")) // of another form: as it was
+		value := rapid.SampledFrom(awkward).Draw(t, "value")
+		if f := path.Field(); f.Type == document.String { // as a reader leaves it
+			value, _ = document.Legible(value, f.Prose())
+			value, _ = f.Read(value)
+		}
+		_ = path.Set(doc.ProtoReflect(), value) // of another form: as it was
 	}
 	return doc
 }

@@ -49,6 +49,8 @@ type Field struct {
 	bit  uint64 // of the field in a set of its message's fields
 	wide bool   // 64 bits
 	kind bool   // one of the kinds of document
+
+	code func(written string) (string, bool) // finds the code in a text, where people write it with more
 }
 
 // Descriptor returns the field's protobuf descriptor.
@@ -141,6 +143,9 @@ func (f Field) wrong(text string) gateway.Phrase {
 
 // value turns a text into a protobuf value of its own, shared with nobody.
 func (f *Field) value(text string) (protoreflect.Value, error) {
+	if f.Type == Decimal || f.Type == Uint {
+		text = settled(text)
+	}
 	switch f.Type {
 	case String:
 		if text != "" && badCharacter(text) < 0 {
@@ -253,6 +258,7 @@ func loadSchemas() map[protoreflect.FullName]*schema {
 			if f.Rule == nil {
 				f.Rule = &customsv1.Rule{}
 			}
+			f.code = codeOf[LabelOf(*f)]
 			switch f.Type {
 			case Message:
 				f.sub = load(fd.Message())

@@ -28,14 +28,15 @@ type Parsed struct {
 }
 
 // Parse reads canonical JSON, in any order of fields and with any white space, and
-// collects every fault. It keeps raw, which MUST NOT change while the result is used.
+// collects every fault; what is read otherwise than it is written is told by warnings, behind
+// the faults. It keeps raw, which MUST NOT change while the result is used.
 // Lengths, digits, lists, languages and what must be present are not judged here.
 func Parse(raw []byte) *Parsed {
 	p := &Parsed{raw: raw}
 	p.index = sync.OnceValue(func() map[string]int { return lines(raw) })
 	r := reader{scanner: scanner{raw: raw}, line: 1}
 	p.Document = r.document()
-	p.Faults = r.faults
+	p.Faults = append(r.faults, r.told...)
 	return p
 }
 
@@ -118,6 +119,7 @@ type reader struct {
 	scanner
 	frames []frame
 	faults gateway.Faults
+	told   gateway.Faults // warnings, as many as faults at most
 
 	lineAt, line int // a place and its line, to count on from
 }
@@ -291,9 +293,11 @@ func (r *reader) leaf(f *Field) (protoreflect.Value, bool) {
 			r.fault(code, start, strings.ToValidUTF8(string(raw[:min(len(raw), 4*gateway.MaxValue)]), "\uFFFD"), f.Expected())
 			return protoreflect.Value{}, false
 		}
-		text = string(raw)
+		if text = string(raw); f.Type == String {
+			text = r.read(f, start, text)
+		}
 		if text == "" && r.bad == nil {
-			r.fault(gateway.JSONEmptyString, start, "", f.Expected())
+			r.fault(gateway.JSONEmptyString, start, string(raw), f.Expected())
 			return protoreflect.Value{}, false
 		}
 	default:
@@ -309,6 +313,24 @@ func (r *reader) leaf(f *Field) (protoreflect.Value, bool) {
 		return v, false
 	}
 	return v, true
+}
+
+// read reads the text of a string as people see and mean it, and tells where that is
+// otherwise than it is written.
+func (r *reader) read(f *Field, at int, written string) string {
+	text, told := Legible(written, f.Prose())
+	if text == "" || r.bad != nil {
+		return text
+	}
+	text, more := f.Read(text)
+	for _, t := range TellOnce(told, more) {
+		if len(r.told) < maxFaults {
+			place := r.located(t.Code, at, "", t.Expected)
+			t.Path, t.Location = place.Path, place.Location
+			r.told = append(r.told, t)
+		}
+	}
+	return text
 }
 
 // jsonForm says which JSON type a leaf wants.

@@ -23,6 +23,7 @@ type compiler struct {
 	zone    *time.Location
 	offices []string // whose local time the table writes
 	ids     map[string]bool
+	spaces  string // of the table: what texts that people write do with white space
 
 	fields map[string]*row // that read into a canonical path
 	stores map[string]*row // that collect a canonical path
@@ -471,6 +472,8 @@ func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...
 // options compiles list, time, use, max, and checks that keys fit the row.
 func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, ...any)) {
 	isValue := r.job == valueJob
+	v := &r.value
+	c.space(r, f, wrong)
 	isNumber := r.job == countJob || r.job == sumJob || r.job == everyJob // a value that stands for a list
 	for _, k := range []struct {
 		said bool
@@ -483,19 +486,19 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
 		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
 		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
-		{f.Zone != "", "zone", isValue}, {f.Lone, "lone", r.job == sumJob && !r.noDecode}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
+		{f.Zone != "", "zone", isValue}, {f.Space != "", "space", isValue && v.prose && r.attr == nil}, {f.Once, "once", f.Each != "" && r.noDecode}, {f.Lone, "lone", r.job == sumJob && !r.noDecode}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
 	} {
 		if k.said && !k.fits {
 			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
 		}
 	}
+	r.once = f.Once
 	if f.There != "" {
 		c.there(r, f, node, wrong)
 	}
 	if !isValue && !isNumber || r.path == nil {
 		return
 	}
-	v := &r.value
 	if r.job == countJob {
 		v.field = document.Uint
 	}
@@ -524,6 +527,9 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 			wrong("conversion %s has no inverse, expected lossy or direction: encode", f.Use)
 		}
 	}
+	if v.codec.many && v.preserves {
+		v.codec = split(v.codec.n, v.codec.most, true)
+	}
 	switch f.OnOverflow {
 	case "", "reject":
 	case "truncate":
@@ -534,7 +540,7 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		if f.Use != "" || v.field != document.String {
 			wrong("on_overflow split, expected a string without use")
 		}
-		v.codec, v.converts, v.max = split(max(f.Max, 1), 0), true, 0
+		v.codec, v.converts, v.max = split(max(f.Max, 1), 0, v.preserves), true, 0
 	default:
 		wrong("on_overflow %q, expected reject, truncate or split", f.OnOverflow)
 	}
@@ -546,11 +552,32 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 	}
 }
 
+// space settles what a row does with white space: texts that people write keep it in an
+// element where the row, or else the table, says preserve.
+func (c *compiler) space(r *row, f *rowFile, wrong func(string, ...any)) {
+	if r.job != valueJob || r.path == nil {
+		return
+	}
+	field := r.path.Field()
+	if r.language != nil && r.text != nil {
+		field = r.text.Field()
+	}
+	r.value.leaf, r.value.prose = field, field.Prose()
+	switch cmp.Or(f.Space, c.spaces) {
+	case "", "collapse":
+	case "preserve":
+		r.value.preserves = r.value.prose && r.attr == nil
+	default:
+		wrong("space %q, expected preserve or collapse", cmp.Or(f.Space, c.spaces))
+	}
+	r.info.Prose, r.info.Preserves = r.value.prose, r.value.preserves
+}
+
 // keyFor says which rows a key is for.
 var keyFor = map[string]string{
 	"list": "a value row", "use": "a value, count or sum row", "default": "a value row without each", "language": "a value row without each, with at least one language",
 	"time": "a value row", "max": "a value, count or sum row, from 1", "like": "a value row", "there": "a group that is read", "lone": "a sum that is read", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
-	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "zone": "a value row",
+	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "zone": "a value row", "once": "an each that is only written", "space": "the value row of a text that people write, in an element",
 	"key": "a required value row without each and language, not direction: encode",
 }
 

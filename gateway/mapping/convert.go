@@ -33,6 +33,8 @@ type codec struct {
 	encode func(into []string, text string) ([]string, error)
 	decode func(texts []string) (string, error)
 	many   bool   // writes several texts, so decode gathers them
+	n      int    // of many: characters of a piece at most
+	most   int    // of many: pieces at most, 0 for any number
 	half   int    // 1 or 2 for the head or rest of a value that two rows carry
 	mark   string // between the values of a before and an after, which share one text
 	after  bool
@@ -197,24 +199,44 @@ func bindSplit(args []string) (codec, error) {
 	if err != nil {
 		return codec{}, err
 	}
-	return split(n, most), nil
+	return split(n, most, false), nil
 }
 
-// split cuts on character boundaries; most pieces at most, 0 for any number.
-func split(n, most int) codec {
+// split cuts on character boundaries, most pieces at most, 0 for any number. No piece
+// begins or ends with a blank, which a reader may not see: one that has fewer than n
+// characters stood before a blank. Between two full pieces a blank is lost. Where the
+// format preserves blanks, all pieces are full.
+func split(n, most int, preserves bool) codec {
 	return codec{
-		many: true,
+		many: true, n: n, most: most,
 		encode: func(into []string, text string) ([]string, error) {
 			for text != "" {
 				if most > 0 && len(into) == most {
 					return into, overflow(n * most)
 				}
 				end := cut(text, n)
-				into, text = append(into, text[:end]), text[end:]
+				if preserves {
+					into, text = append(into, text[:end]), text[end:]
+					continue
+				}
+				if blank := strings.LastIndexByte(text[:end], ' '); blank > 0 && end < len(text) && text[end] == ' ' &&
+					(most == 0 || utf8.RuneCountInString(text[blank+1:]) <= n*(most-len(into)-1)) {
+					end = blank // so that a shorter piece says where the blank was
+				}
+				into, text = append(into, strings.TrimSuffix(text[:end], " ")), strings.TrimPrefix(text[end:], " ")
 			}
 			return into, nil
 		},
-		decode: func(texts []string) (string, error) { return strings.Join(texts, ""), nil },
+		decode: func(texts []string) (string, error) {
+			var b strings.Builder
+			for i, t := range texts {
+				if i > 0 && utf8.RuneCountInString(texts[i-1]) < n {
+					b.WriteByte(' ') // beside another one it is read as one
+				}
+				b.WriteString(t)
+			}
+			return b.String(), nil
+		},
 	}
 }
 

@@ -1,8 +1,11 @@
 package mapping
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -55,11 +58,38 @@ func TestConversionsRefuse(t *testing.T) {
 	}
 }
 
+// A reader of tokens drops the blanks around a piece: none may be there, and the text comes
+// back with every blank, but for one between two full pieces.
+func TestPiecesSurviveTheirReader(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := document.Collapse(rapid.StringOfN(rapid.SampledFrom([]rune("ab 中 ")), 1, 60, -1).Draw(t, "text"))
+		n := rapid.IntRange(1, 9).Draw(t, "n")
+		c := split(n, 0, false)
+		pieces, err := c.encode(nil, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range pieces {
+			if p == "" || p != document.Collapse(p) || utf8.RuneCountInString(p) > n {
+				t.Fatalf("%q has the piece %q", text, p)
+			}
+		}
+		back, _ := c.decode(pieces)
+		if back == text {
+			return
+		}
+		long := slices.ContainsFunc(strings.Fields(text), func(word string) bool { return utf8.RuneCountInString(word) >= n })
+		if !long || strings.ReplaceAll(back, " ", "") != strings.ReplaceAll(text, " ", "") {
+			t.Fatalf("%q in pieces of %d came back as %q", text, n, back)
+		}
+	})
+}
+
 func TestSplitJoinsToWhatItWas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringN(1, 60, -1).Draw(t, "text")
 		n := rapid.IntRange(1, 9).Draw(t, "n")
-		c := split(n, 0)
+		c := split(n, 0, true)
 		pieces, err := c.encode(nil, text)
 		if err != nil {
 			t.Fatal(err)
@@ -72,7 +102,7 @@ func TestSplitJoinsToWhatItWas(t *testing.T) {
 		if back, _ := c.decode(pieces); back != text {
 			t.Fatalf("%q came back as %q", text, back)
 		}
-		if _, err := split(n, max(len(pieces)-1, 1)).encode(nil, text); (err == nil) != (len(pieces) == 1) {
+		if _, err := split(n, max(len(pieces)-1, 1), true).encode(nil, text); (err == nil) != (len(pieces) == 1) {
 			t.Fatalf("%d pieces where %d are allowed: %v", len(pieces), len(pieces)-1, err)
 		}
 	})

@@ -216,7 +216,7 @@ func (r *row) tells(e *xmltree.Element) int {
 				continue
 			}
 		}
-		if text = strings.TrimSpace(text); c.job == constJob && text != c.info.Const || c.value.like != nil && !c.value.like.MatchString(text) {
+		if text, _ = document.Legible(text, false); c.job == constJob && text != c.info.Const || !c.value.likely(text) {
 			return unlike
 		}
 	}
@@ -242,7 +242,6 @@ func (d *decoder) element(n *node, e *xmltree.Element, i int, at *context, group
 // text reads a text by the first row of its node that is free and takes it without
 // fault. Child is the element's place among its siblings, negative for an attribute.
 func (d *decoder) text(n *node, e *xmltree.Element, child int, text string, at *context, group int32) {
-	text = strings.TrimSpace(text)
 	var first *gateway.Fault
 	var failed *row
 	for _, r := range n.values {
@@ -285,6 +284,11 @@ func (d *decoder) text(n *node, e *xmltree.Element, child int, text string, at *
 // take reads a text by one row; nothing is changed if there is a fault.
 func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *context) *gateway.Fault {
 	inner, at := at, at.out(r.reach)
+	written := strings.TrimSpace(text)
+	text, told := document.Legible(text, r.value.prose)
+	if r.value.codec.after {
+		told = nil // the before that it follows has told it
+	}
 	link := record{row: r, context: at, index: -1, text: text, read: e}
 	switch r.job {
 	case ordinalJob, handleJob:
@@ -297,9 +301,10 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 		return nil
 	}
 	if text == "" && r.value.codec.many { // blanks that the value begins with may fill its first piece
-		text = strings.TrimSpace(strings.Join(gather(e, child), ""))
+		text, told = document.Legible(strings.Join(gather(e, child), ""), r.value.prose)
 	}
 	if text == "" {
+		d.tell(told, link)
 		if r.info.Required && r.when == nil {
 			fault := r.missing()
 			return &fault
@@ -309,6 +314,7 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	if r.job == referJob {
 		at.message() // so that the elements after it keep their positions
 		d.values++
+		d.tell(told, link)
 		d.refers = append(d.refers, link)
 		d.record(link)
 		return nil
@@ -334,10 +340,13 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	}
 	value, listRow, fault := r.value.decode(texts, before, d.at)
 	if fault != nil {
+		if fault.Value == gateway.Clip(text) {
+			fault.Value = gateway.Clip(written)
+		}
 		return fault
 	}
 	if r.value.codec.many {
-		value = strings.TrimSpace(value)
+		value, told = document.Legible(value, r.value.prose)
 	}
 	if value == "" && r.value.codec.mark != "" {
 		return nil // its half of the text is not there
@@ -349,10 +358,12 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	if r.shared && before != "" {
 		value, d.faults = before, append(d.faults, d.differs(r, link, before, value)...)
 	}
+	value, more := r.path.Field().Read(value)
 	index, err := r.put(at, value)
 	if err != nil {
 		return notConverted(err, text)
 	}
+	d.tell(document.TellOnce(told, more), link)
 	if r.key {
 		inner.message() // an element that has nothing but its keys
 	}
@@ -532,6 +543,14 @@ func (d *decoder) fault(f gateway.Fault, at record) {
 	f.Severity = gateway.Error
 	f.Path, f.Location = at.row.instance(at.context, int(at.index)), locateRead(&at)
 	d.faults = append(d.faults, f)
+}
+
+// tell warns of what was read otherwise than it is written.
+func (d *decoder) tell(told []document.Told, at record) {
+	for _, f := range told {
+		f.Path, f.Location = at.row.instance(at.context, int(at.index)), locateRead(&at)
+		d.faults = append(d.faults, f)
+	}
 }
 
 func (d *decoder) record(r record) { d.records.add(r) }

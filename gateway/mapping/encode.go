@@ -323,6 +323,10 @@ func (e *encoder) element(r *row, at *context, s *scope) {
 func (e *encoder) each(r *row, standing, at *context, s *scope) {
 	written := 0
 	one := func(inner *context) {
+		if r.once && written > 0 {
+			e.withhold(r, nil, inner)
+			return
+		}
 		if r.when != nil && !e.holds(r, inner.m, inner, standing) {
 			e.withhold(r, nil, inner)
 			return

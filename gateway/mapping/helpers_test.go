@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"google.golang.org/protobuf/encoding/protojson"
+
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/codelist"
@@ -167,6 +169,16 @@ func parse(t testing.TB, json string) *customsv1.Document {
 		t.Fatal(err)
 	}
 	return p.Document
+}
+
+// unread makes a document of values that no reader would leave so.
+func unread(t testing.TB, json string) *customsv1.Document {
+	t.Helper()
+	d := &customsv1.Document{}
+	if err := protojson.Unmarshal([]byte(json), d); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // said writes faults as "CODE path location value|expected".

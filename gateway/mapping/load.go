@@ -28,6 +28,7 @@ type tableFile struct {
 	Default    string            `yaml:"default"`
 	System     string            `yaml:"system"`
 	Zone       string            `yaml:"zone"`
+	Space      string            `yaml:"space"`
 	ZoneOf     []string          `yaml:"zone_of"`
 	Schema     string            `yaml:"schema"`
 	Status     string            `yaml:"status"`
@@ -51,6 +52,7 @@ type rowFile struct {
 	Set        string    `yaml:"set"`
 	Count      string    `yaml:"count"`
 	Sum        string    `yaml:"sum"`
+	Once       bool      `yaml:"once"`
 	Lone       bool      `yaml:"lone"`
 	Every      string    `yaml:"every"`
 	Ordinal    bool      `yaml:"ordinal"`
@@ -70,6 +72,7 @@ type rowFile struct {
 	Language   []string  `yaml:"language"`
 	Time       string    `yaml:"time"`
 	Zone       string    `yaml:"zone"`
+	Space      string    `yaml:"space"`
 	Max        int       `yaml:"max"`
 	Like       string    `yaml:"like"`
 	There      string    `yaml:"there"`
@@ -290,6 +293,7 @@ func (l *loader) build(m *mistaken, f tableFile) *Table {
 		c.at("$.zone_of", "zone_of without zone, expected the zone that is assumed where the office's is not known")
 	}
 	c.zone = c.location("$.zone", "", f.Zone)
+	c.spaces = f.Space
 	c.compile(f)
 	if m.over == nil {
 		t.examples = c.documents(f.Examples)

@@ -81,6 +81,8 @@ type RowInfo struct {
 	Default   string
 	Language  []string
 	Time      string
+	Prose     bool   // a text that people write
+	Preserves bool   // its line breaks and blanks are kept
 	Direction string // encode, decode, or "" for both
 	Lossy     string // what does not come back
 	Note      string

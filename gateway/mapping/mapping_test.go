@@ -181,12 +181,12 @@ func TestEncodeTakesATextOfBlanksForNone(t *testing.T) {
       - {id: R012, to: m:Unit, each: loadUnits, from: "."}
       - {id: R013, to: m:Number, ordinal: true}
 `)
-	d := parse(t, `{"envelope": {"documentId": "X"}, "manifest": {"office": {"code": " "}, "partnerOffice": {"code": "\u3000"}, "batch": "\t",
+	d := unread(t, `{"envelope": {"documentId": "X"}, "manifest": {"office": {"code": " "}, "partnerOffice": {"code": "\u3000"}, "batch": "\t",
 		"remarks": [{"language": "zh", "value": " "}, {"language": "ru", "value": "да"}],
 		"consignments": [{"ucr": "  x", "loadUnits": [" ", "A", "\u00a0"]}, {"ucr": "b", "loadUnits": [" "]}]}}`)
 	out, trace, faults := tab.Encode(d, true)
 	want := `<?xml version="1.0" encoding="UTF-8"?><Manifest xmlns="urn:m" xmlns:x="urn:x"><ID>X</ID><Batch>none</Batch><Remark>да</Remark><Count>1</Count>` +
-		`<Consignment><Unit>A</Unit><Number>1</Number></Consignment><Consignment><UCR>b</UCR><Number>2</Number></Consignment></Manifest>`
+		`<Consignment><UCR>x</UCR><Unit>A</Unit><Number>1</Number></Consignment><Consignment><UCR>b</UCR><Number>2</Number></Consignment></Manifest>`
 	if diff := cmp.Diff(want, strings.TrimSpace(indents.Replace(string(out.Bytes())))); diff != "" || len(faults) > 0 {
 		t.Error(diff, said(faults))
 	}
@@ -275,7 +275,7 @@ func TestRowsSayWhatTheyDo(t *testing.T) {
 	tab, _ := l.Table("xx/test.v1")
 	for _, r := range tab.Rows() {
 		if r.ID == "R018" {
-			want := RowInfo{ID: "R018", Line: 57, Target: "/m:Manifest/m:Consignment/m:Item/m:Text", From: "consignments.items.description", Use: "split(10,4)", Language: []string{"zh", "en"}, Inside: "R016"}
+			want := RowInfo{ID: "R018", Line: 57, Target: "/m:Manifest/m:Consignment/m:Item/m:Text", From: "consignments.items.description", Use: "split(10,4)", Language: []string{"zh", "en"}, Prose: true, Inside: "R016"}
 			want.Line = r.Line
 			if diff := cmp.Diff(want, r); diff != "" {
 				t.Error(diff)

@@ -51,6 +51,7 @@ type rowOverlay struct {
 	Zone       *string   `yaml:"zone"`
 	Max        *int      `yaml:"max"`
 	OnOverflow *string   `yaml:"on_overflow"`
+	Space      *string   `yaml:"space"`
 	Always     *bool     `yaml:"always"`
 	Lossy      *string   `yaml:"lossy"`
 	Note       *string   `yaml:"note"`
@@ -70,6 +71,7 @@ func (o *rowOverlay) apply(f *rowFile) {
 	replace(&f.Zone, o.Zone)
 	replace(&f.Max, o.Max)
 	replace(&f.OnOverflow, o.OnOverflow)
+	replace(&f.Space, o.Space)
 	replace(&f.Always, o.Always)
 	replace(&f.Lossy, o.Lossy)
 	replace(&f.Note, o.Note)

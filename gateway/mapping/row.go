@@ -54,6 +54,8 @@ type row struct {
 	second   *row // the after of a before: both stand in one text
 	when     *expr.Condition
 
+	once bool // of an each: only its first element is written
+
 	always, noEncode, noDecode bool
 
 	key     bool             // tells an element of a list from the others

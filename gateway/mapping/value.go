@@ -26,12 +26,21 @@ type value struct {
 	max       int
 	truncates bool
 	like      *regexp.Regexp // the whole text in XML; nil for any
+	leaf      document.Field // that the value goes into
+	prose     bool           // a text that people write
+	preserves bool           // such a text keeps its white space in XML
 	lead      *value         // of a before and an after: the before
 }
 
 // encode appends the XML texts of a canonical text to into.
 func (v *value) encode(into []string, text string, at moment) (texts []string, listRow string, fault *gateway.Fault) {
 	given := text
+	switch {
+	case v.field == document.Decimal || v.field == document.Uint:
+		text = plainNumber(text)
+	case v.field == document.String && !v.preserves:
+		text = document.Collapse(text)
+	}
 	if v.list != "" {
 		r, err := v.lists.Translate(v.list, v.system, text, at.day, codelist.Encode)
 		if err != nil {
@@ -78,7 +87,7 @@ func (v *value) encode(into []string, text string, at moment) (texts []string, l
 func (v *value) decode(texts []string, before string, at moment) (text, listRow string, fault *gateway.Fault) {
 	text = texts[0]
 	given := text
-	if v.like != nil && !v.like.MatchString(text) {
+	if !v.likely(text) {
 		return "", "", notConverted(unlikely(v.like), given)
 	}
 	switch {
@@ -123,8 +132,12 @@ func (v *value) decode(texts []string, before string, at moment) (text, listRow 
 		case "0":
 			text = "false"
 		}
-	case document.Decimal, document.Uint:
+	case document.Decimal:
 		text = plainNumber(text)
+	case document.Uint:
+		if text = plainNumber(text); strings.Contains(text, ".") {
+			text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+		}
 	}
 	return text, "", nil
 }
@@ -162,6 +175,16 @@ func (v *value) leads(text string, day time.Time) bool {
 	return miss == nil || miss.Reason != gateway.ListOpen
 }
 
+// likely reports whether a text is like the row's expression, as it stands there or as the
+// value that is read from it.
+func (v *value) likely(text string) bool {
+	if v.like == nil || v.like.MatchString(text) {
+		return true
+	}
+	read, told := v.leaf.Read(text)
+	return len(told) > 0 && v.like.MatchString(read)
+}
+
 // unlikely is the error of a text that is not like an expression.
 func unlikely(like *regexp.Regexp) error {
 	return wantForm(gateway.WordPattern, strings.TrimSuffix(strings.TrimPrefix(like.String(), wholly), ")$"))
@@ -171,12 +194,11 @@ func unlikely(like *regexp.Regexp) error {
 const wholly = "^(?:"
 
 // plainNumber takes from a number what XML Schema allows and plain notation does
-// not: a plus sign, zeros in front, a bare point.
+// not: a plus sign, zeros in front, a bare point, the sign of zero.
 func plainNumber(s string) string {
-	t := strings.TrimPrefix(s, "+")
-	minus := ""
-	if len(t) == len(s) && strings.HasPrefix(t, "-") {
-		minus, t = "-", t[1:]
+	sign, t := "", s
+	if strings.HasPrefix(s, "+") || strings.HasPrefix(s, "-") {
+		sign, t = s[:1], s[1:]
 	}
 	if t == "" || t == "." {
 		return s
@@ -187,7 +209,11 @@ func plainNumber(s string) string {
 	if t[0] == '.' {
 		t = "0" + t
 	}
-	return minus + strings.TrimSuffix(t, ".")
+	t = strings.TrimSuffix(t, ".")
+	if sign != "" && strings.Trim(t, "0.") == "" {
+		return "0"
+	}
+	return strings.TrimPrefix(sign, "+") + t
 }
 
 // writable reports whether XML 1.0 can carry every character of s.

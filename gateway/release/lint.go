@@ -226,13 +226,14 @@ func (l *linter) text(rt *Route, lang string, texts headings) {
 		}
 		if policy.Policy == Heading {
 			t.headings = texts
-			for _, scheme := range []string{"HS", "TNVED", "CN"} {
-				code, err := document.Compile(md, "classifications[scheme="+scheme+"].code")
-				if err != nil {
-					l.addf(key, "%s stands beside no classification", field)
-					break
-				}
-				t.codes = append(t.codes, code)
+			if t.goods, err = document.Compile(md, "classifications"); err == nil {
+				of := t.goods.Descriptor()
+				t.scheme, _ = document.Compile(of, "scheme")
+				t.code, err = document.Compile(of, "code")
+			}
+			if err != nil {
+				l.addf(key, "%s stands beside no classification", field)
+				continue
 			}
 		}
 		rt.texts = append(rt.texts, t)

@@ -176,7 +176,9 @@ type texter struct {
 
 	parent   *document.Path
 	text     *document.Path
-	codes    []*document.Path
+	goods    *document.Path // classifications, and the scheme and code of each
+	scheme   *document.Path
+	code     *document.Path
 	headings headings
 }
 
@@ -205,12 +207,26 @@ func (t texter) apply(d *customsv1.Document) (supplied []Supply, faults gateway.
 	return supplied, faults
 }
 
-// heading returns the HS heading of the goods, the first four digits of their code.
+// headed are the nomenclatures whose first four digits are a heading of the Harmonized
+// System, the surest first.
+var headed = []string{"HS", "TNVED", "CN"}
+
+// heading returns the HS heading of the goods: the first four digits of a code that is
+// certainly one of a nomenclature. Four digits alone may be a UN number, and are none.
 func (t texter) heading(m protoreflect.Message) string {
-	for _, code := range t.codes {
-		if text, ok := code.Get(m); ok && len(text) >= 4 {
-			return text[:4]
+	classifications := t.goods.List(m)
+	for _, scheme := range headed {
+		for _, c := range classifications {
+			if of, _ := t.scheme.Get(c); of != scheme {
+				continue
+			}
+			if code, _ := t.code.Get(c); tariffCode.MatchString(code) {
+				return code[:4]
+			}
 		}
 	}
 	return ""
 }
+
+// tariffCode is a subheading or more of it.
+var tariffCode = regexp.MustCompile(`^[0-9]{6,}$`)

@@ -32,6 +32,8 @@ type Schema struct {
 	roots  []xmltree.Name
 	types  map[string]string // named types and what each is derived from
 
+	contents map[xmltree.Name]*content // of every element that stands alone
+
 	mu       sync.RWMutex // held for reading while C uses compiled
 	compiled uintptr
 }
@@ -71,7 +73,7 @@ var target = regexp.MustCompile(`^[a-z0-9-]+\.v[0-9]+\.xsd$`)
 // imported only. A file that is missing, faulty or declares no root is an error.
 func Load(fsys fs.FS) (*Set, error) {
 	lib := new(library)
-	sources := make(map[string][]byte)
+	sources := make(map[string]source)
 	var targets []string
 	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || path.Ext(p) != ".xsd" {
@@ -82,7 +84,7 @@ func Load(fsys fs.FS) (*Set, error) {
 			return err
 		}
 		lib.add(p, data)
-		sources[p] = data
+		sources[p] = sourceOf(data)
 		if target.MatchString(path.Base(p)) && path.Base(path.Dir(p)) != "common" {
 			targets = append(targets, p)
 		}
@@ -119,8 +121,22 @@ func Load(fsys fs.FS) (*Set, error) {
 	return set, nil
 }
 
-func compile(lib *library, sources map[string][]byte, p string) (*Schema, error) {
-	roots, err := rootsOf(sources[p])
+// source is a schema file: its bytes and its tree, or what is wrong with it.
+type source struct {
+	raw    []byte
+	tree   *xmltree.Document
+	faults gateway.Faults
+}
+
+func sourceOf(raw []byte) source {
+	lim := DefaultLimits
+	lim.Attributes, lim.AttributeLen = 1<<10, 1<<20 // our own file: long patterns are fine
+	tree, faults := Parse(raw, lim)
+	return source{raw, tree, faults}
+}
+
+func compile(lib *library, sources map[string]source, p string) (*Schema, error) {
+	roots, err := sources[p].roots()
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", p, err)
 	}
@@ -129,35 +145,38 @@ func compile(lib *library, sources map[string][]byte, p string) (*Schema, error)
 		return nil, fmt.Errorf("schema %s: %w", p, err)
 	}
 	types := make(map[string]string)
-	for _, part := range append(parts, p) {
-		typesOf(sources[part], types)
+	trees := []*xmltree.Document{sources[p].tree}
+	for _, part := range parts {
+		if part != p && sources[part].tree != nil {
+			trees = append(trees, sources[part].tree)
+		}
+	}
+	for _, tree := range trees {
+		typesOf(tree, types)
 	}
 	h := sha256.New()
 	slices.Sort(parts)
 	fmt.Fprintln(h, p)
 	for _, part := range parts {
-		fmt.Fprintln(h, part, gateway.DigestOf(sources[part]))
+		fmt.Fprintln(h, part, gateway.DigestOf(sources[part].raw))
 	}
 	return &Schema{
 		name: strings.TrimSuffix(p, ".xsd"), digest: gateway.Digest(h.Sum(nil)),
-		roots: roots, types: types, compiled: ptr,
+		roots: roots, types: types, contents: contentsOf(trees), compiled: ptr,
 	}, nil
 }
 
 const xsdSpace = "http://www.w3.org/2001/XMLSchema"
 
-// rootsOf returns the elements that a schema file itself declares at its top. libxml2
+// roots returns the elements that a schema file itself declares at its top. libxml2
 // would take as root any global element of an imported file as well.
-func rootsOf(source []byte) ([]xmltree.Name, error) {
-	lim := DefaultLimits
-	lim.Attributes, lim.AttributeLen = 1<<10, 1<<20 // our own file: long patterns are fine
-	doc, faults := Parse(source, lim)
-	if doc == nil {
-		return nil, faults
+func (src source) roots() ([]xmltree.Name, error) {
+	if src.tree == nil {
+		return nil, src.faults
 	}
-	space, _ := doc.Root.Attr(xmltree.Name{Local: "targetNamespace"})
+	space, _ := src.tree.Root.Attr(xmltree.Name{Local: "targetNamespace"})
 	var roots []xmltree.Name
-	for _, e := range doc.Root.Children {
+	for _, e := range src.tree.Root.Children {
 		if name, ok := e.Attr(xmltree.Name{Local: "name"}); ok && e.Name == (xmltree.Name{Space: xsdSpace, Local: "element"}) {
 			roots = append(roots, xmltree.Name{Space: space, Local: name})
 		}
@@ -250,6 +269,7 @@ func read(raw []byte, lim Limits, choose Choice) Result {
 		r.Faults = gateway.Faults{sc.wrongRoot(root)}
 		return r
 	}
+	sc.contents[at.Name].settle(at)
 	inside := 0
 	if at != outer.Root {
 		inside = orderOf(outer.Root, at)

@@ -24,13 +24,7 @@ var typeLayouts = map[gateway.Wording]string{
 
 // typesOf adds the named types of a schema file with what each is derived from, both
 // by their local names.
-func typesOf(source []byte, types map[string]string) {
-	lim := DefaultLimits
-	lim.Attributes, lim.AttributeLen = 1<<10, 1<<20
-	doc, _ := Parse(source, lim)
-	if doc == nil {
-		return
-	}
+func typesOf(doc *xmltree.Document, types map[string]string) {
 	for _, e := range doc.Root.Children {
 		name, ok := e.Attr(xmltree.Name{Local: "name"})
 		if !ok || e.Name.Space != xsdSpace {

@@ -67,23 +67,36 @@ func fill(m protoreflect.Message, s source) {
 		case f.Rule.Languages:
 			for _, language := range s.languages(s.items(f.Rule)) {
 				text := path.Append(m).Interface().(*customsv1.Text)
-				text.Language, text.Value = language, s.leaf(textValue)
+				text.Language, text.Value = language, legible(textValue, s.leaf(textValue))
 			}
 		case f.Repeated:
 			for range s.items(f.Rule) {
 				if path.Leaf() {
-					must(path.AppendText(m, s.leaf(f)))
+					must(path.AppendText(m, legible(f, s.leaf(f))))
 				} else {
 					fill(path.Append(m), s)
 				}
 			}
 		case !s.present():
 		case path.Leaf():
-			must(path.Set(m, s.leaf(f)))
+			must(path.Set(m, legible(f, s.leaf(f))))
 		default:
 			fill(path.Message(m, true), s)
 		}
 	}
+}
+
+// legible is a text as a reader of it leaves it.
+func legible(f document.Field, text string) string {
+	if f.Type != document.String {
+		return text
+	}
+	text, _ = document.Legible(text, f.Prose())
+	if text == "" {
+		return "x"
+	}
+	text, _ = f.Read(text)
+	return text
 }
 
 // textValue is the entry of Text.value.
