@@ -164,7 +164,7 @@ func TestWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.ru.Chain = next(t, "2026-01-01", true)
-	if got := w.decode(parked.MessageID); got[0].State != gateway.Refused || got[0].MovementID != "" || got[0].Faults[0].Code != "GEN-0116" {
+	if got := w.decode(string(parked.MessageID)); got[0].State != gateway.Refused || got[0].MovementID != "" || got[0].Faults[0].Code != "GEN-0116" {
 		t.Errorf("decoded, it is %s in movement %q: %v", got[0].State, got[0].MovementID, got[0].Faults.Report("en"))
 	}
 }

@@ -51,10 +51,12 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 		}
 		return *in.Receipt, nil
 	}
-	in, err := g.judgeInbound(ctx, known)
-	if err != nil {
-		g.Log.Error("judge message", "message", h.MessageID, "error", err)
+	if stuck(known, g.Now()) != nil {
 		return *known.Receipt, nil // it is stored; the verdict follows
+	}
+	in, err := judged(ctx, g, known, g.judgeInbound)
+	if err != nil {
+		return *known.Receipt, nil // likewise
 	}
 	return *in.Receipt, nil
 }
@@ -120,8 +122,7 @@ func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbo
 			}
 			return tx.Audit(a.Caller, "judged already", string(in.ID), a.Digest)
 		}
-		arrival.Judged = true
-		if err := tx.PutArrival(arrival); err != nil {
+		if err := settle(tx, arrival); err != nil {
 			return err
 		}
 		if err := g.recordVerdict(ctx, tx, &in, doc); err != nil {
@@ -269,11 +270,12 @@ func (g *Gateway) OneAnswer(ctx context.Context, messages []store.Message) (*sto
 	return &one, answered, nil
 }
 
-// answered lists the documents that a document answers.
+// answered lists the documents that a document answers, each once.
 func answered(d *customsv1.Document) []string {
-	out := []string{}
+	out, seen := []string{}, make(map[string]bool)
 	for _, r := range d.GetEnvelope().GetReferences() {
-		if r.GetKind() == customsv1.ReferenceKind_ANSWERED {
+		if id := gateway.FoldID(r.GetId()); r.GetKind() == customsv1.ReferenceKind_ANSWERED && !seen[id] {
+			seen[id] = true
 			out = append(out, r.GetId())
 		}
 	}

@@ -47,7 +47,10 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if known.Judged {
 		return g.Store.Read().Submission(ctx, c.Office, string(s.ID))
 	}
-	return g.judgeSubmission(ctx, known)
+	if wait := stuck(known, g.Now()); wait != nil {
+		return store.Submission{}, wait
+	}
+	return judged(ctx, g, known, g.judgeSubmission)
 }
 
 // ownID is the document's own id, or, where none can be read, one made of its digest,
@@ -347,8 +350,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			s.State, s.MessageID, s.Faults, messages = gateway.Faulty, "", append(s.Faults, *f), nil
 		}
 	}
-	arrival.Judged = true
-	if err := tx.PutArrival(arrival); err != nil {
+	if err := settle(tx, arrival); err != nil {
 		return false, err
 	}
 	if err := tx.PutSubmission(s); err != nil {
@@ -381,12 +383,13 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 // already has. A whole has announced it as long as one of its messages may be acted on.
 func (g *Gateway) announce(ctx context.Context, tx *store.Tx, j *judgement) (*gateway.Fault, error) {
 	route, whole := j.messages[0].Route, j.messages[0].Whole
+	void := make(map[gateway.MessageID]bool) // wholes that nobody may act on any more
 	for _, subject := range j.subjects {
 		id, err := tx.Announced(ctx, route, subject)
 		if store.IgnoreNotFound(err) != nil {
 			return nil, err
 		}
-		if err != nil {
+		if err != nil || void[id] {
 			continue
 		}
 		earlier, err := tx.Messages(ctx, id)
@@ -397,6 +400,7 @@ func (g *Gateway) announce(ctx context.Context, tx *store.Tx, j *judgement) (*ga
 			f := fault(gateway.AlreadyAnnounced, subject, string(id))
 			return &f, nil
 		}
+		void[id] = true
 	}
 	for _, subject := range j.subjects { // all or none: what is refused announces nothing
 		if err := tx.PutAnnounced(route, subject, whole); err != nil {
