@@ -341,10 +341,10 @@ func TestADocumentOfAnySizeIsJudged(t *testing.T) {
 	sealed.out.trouble = func(int) error { return errors.New("kept") }
 	sealed.deliver()
 	h, notice := sealed.out.sent[0].Header(), sealed.out.sent[0].Payload()
-	mark := regexp.MustCompile(`(?s)<(\S+:CustomsIdentificationMeansIdDetails)>.*?CNSEAL0000017.*?</\S+:CustomsIdentificationMeansIdDetails>\s*`)
+	mark := regexp.MustCompile(`(?s)<\S+:ContainerDetails>.*?</\S+:ContainerDetails>\s*`)
 	one := mark.Find(notice)
 	if one == nil {
-		t.Fatalf("no seal in\n%s", notice)
+		t.Fatalf("no container in\n%s", notice)
 	}
 	for _, n := range []int{1, 325, 326, 1_000, 20_000} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -365,16 +365,28 @@ func TestADocumentOfAnySizeIsJudged(t *testing.T) {
 				t.Fatalf("an arrival: %d identifiers, %v", len(m.Identifiers()), err)
 			}
 
-			var seals bytes.Buffer
-			for i := range n {
-				seals.Write(bytes.ReplaceAll(one, []byte("CNSEAL0000017"), fmt.Appendf(nil, "S%d", i)))
+			s, err := w.ru.Submit(t.Context(), russianPost, flow.Submission{ID: "big", MediaType: flow.JSON, Content: longManifest(n)})
+			if err != nil || s.State != gateway.Sent {
+				t.Fatalf("a manifest is %s, %v, %v", s.State, s.Faults.Report("en"), err)
 			}
-			payload := bytes.Replace(notice, one, seals.Bytes(), 1)
+
+			number := regexp.MustCompile(`>[^<]+</(\S+:ContainerNumber)>`)
+			var containers bytes.Buffer
+			for i := range n {
+				containers.Write(number.ReplaceAll(one, fmt.Appendf(nil, ">ABCU%07d</$1>", i)))
+			}
+			payload := bytes.Replace(notice, one, containers.Bytes(), 1)
 			signed := w.sign(h, payload)
 			if _, err := w.ru.Receive(t.Context(), "customs://CN/gateway/1", []gateway.Administration{"CN"}, signed.header, signed.signature, payload); err != nil {
 				t.Fatal(err)
 			}
 			in, err := w.ru.Store.Read().Inbound(t.Context(), h.MessageID)
+			if n > 9999 { // a final verdict too: the dictionary has room for as many
+				if err != nil || in.State != gateway.Refused || in.Faults[0].Code != gateway.DictionaryItems {
+					t.Errorf("a notice is %s, %v, %v", in.State, in.Faults.Report("en"), err)
+				}
+				return
+			}
 			if err != nil || in.State != gateway.Accepted {
 				t.Fatalf("a notice is %s, %v, %v", in.State, in.Faults.Report("en"), err)
 			}
@@ -383,4 +395,26 @@ func TestADocumentOfAnySizeIsJudged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// longManifest is a manifest of a Russian post with a number of load units.
+func longManifest(n int) []byte {
+	var consignments []string
+	for first := 0; first < n; first += 9000 {
+		var units []string
+		for i := first; i < min(n, first+9000); i++ {
+			units = append(units, fmt.Sprintf(`"ABCU%07d"`, i))
+		}
+		consignments = append(consignments, fmt.Sprintf(`{"sequence": %d, "transportDocument": {"id": "RUCN9000%04d"}, "dispatchCountry": "RU", "destinationCountry": "CN",
+			"totals": {"packages": "12", "packageType": "PK", "grossMass": {"kilograms": "1500.5", "method": "DECLARED"}, "value": {"amount": "1000.50", "currency": "RUB"}},
+			"consignor": {"name": [{"language": "ru", "value": "ООО Образец-Отправитель"}], "country": "RU"},
+			"consignee": {"name": [{"language": "en", "value": "SAMPLE CONSIGNEE CO LTD"}], "country": "CN"}, "loadUnits": [%s],
+			"items": [{"sequence": 1, "description": [{"language": "ru", "value": "Доски сосновые"}], "classifications": [{"scheme": "TNVED", "code": "4407119300"}],
+				"grossMass": {"kilograms": "1500.5", "method": "DECLARED"}, "packages": [{"type": "PK", "quantity": "12"}]}]}`,
+			len(consignments)+1, len(consignments), strings.Join(units, ", ")))
+	}
+	return []byte(`{"envelope": {"documentId": "big", "issued": "2026-03-01T02:00:00Z", "function": "ORIGINAL"}, "manifest": {"batch": "107192603010001",
+		"direction": "EXPORT", "office": {"administration": "RU", "code": "10719110"}, "transport": {"mode": "3"}, "departed": "2026-03-01T02:00:00Z",
+		"carrier": {"name": [{"language": "ru", "value": "ООО Образец-Перевозчик"}], "ids": [{"scheme": "CUSTOMS", "value": "RUEX000001"}], "country": "RU"},
+		"consignments": [` + strings.Join(consignments, ", ") + `]}}`)
 }
