@@ -103,6 +103,7 @@ const (
 	RouteSeveral          Code = "ROUTE_SEVERAL"
 	IDReuse               Code = "ID_REUSE"
 	IDMissing             Code = "ID_MISSING"
+	IDOfSeveral           Code = "ID_OF_SEVERAL"
 	AlreadyAnnounced      Code = "ALREADY_ANNOUNCED"
 	JoinKeyMissing        Code = "JOIN_KEY_MISSING"
 	PartAgain             Code = "PART_AGAIN"

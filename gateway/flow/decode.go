@@ -84,7 +84,7 @@ func (g *Gateway) retry(ctx context.Context, c Caller, t store.Troubled, out *De
 		return err
 	}
 	if a.Judged && a.Door == store.DoorPeer {
-		in, err := g.Store.Read().Inbound(ctx, gateway.MessageID(k.ID))
+		in, err := g.Store.Read().Inbound(ctx, gateway.Administration(k.Party), gateway.MessageID(k.ID))
 		if err == nil {
 			out.Messages = append(out.Messages, in)
 		}
@@ -126,17 +126,19 @@ func (g *Gateway) parked(ctx context.Context, sender string, ids []string) (mess
 		}
 		troubled = slices.DeleteFunc(troubled, func(t store.Troubled) bool { return sender != "" && t.Party != sender })
 		arrivals = append(arrivals, troubled...)
-		in, err := read.Inbound(ctx, gateway.MessageID(id))
-		switch {
-		case store.IgnoreNotFound(err) != nil:
+		named, err := read.InboundsByID(ctx, gateway.MessageID(id))
+		if err != nil {
 			return nil, nil, err
-		case err == nil && in.State == gateway.Parked:
-			messages = append(messages, in)
-		case len(troubled) > 0:
-		case err != nil:
+		}
+		named = slices.DeleteFunc(named, func(in store.Inbound) bool { return sender != "" && string(in.Sender) != sender })
+		waiting := slices.DeleteFunc(slices.Clone(named), func(in store.Inbound) bool { return in.State != gateway.Parked })
+		messages = append(messages, waiting...)
+		switch {
+		case len(waiting)+len(troubled) > 0:
+		case len(named) == 0:
 			faults = append(faults, fault(gateway.NotFound, id, ""))
 		default:
-			faults = append(faults, fault(gateway.NotParked, id, string(in.State)))
+			faults = append(faults, fault(gateway.NotParked, id, string(named[0].State)))
 		}
 	}
 	return messages, arrivals, faults.Err()
@@ -169,7 +171,7 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 		in.Receipt, event = parked.Receipt, "not decoded"
 	}
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
-		now, err := tx.Inbound(ctx, in.ID)
+		now, err := tx.Inbound(ctx, in.Sender, in.ID)
 		if err != nil {
 			return err
 		}

@@ -101,7 +101,7 @@ func TestParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	if m := w.message(id); m.State != gateway.Received {
 		t.Fatalf("the message of an unknown version is %s: %s", m.State, m.LastError)
 	}
-	first, err := w.ru.Store.Read().Inbound(t.Context(), id)
+	first, err := w.ru.Store.Read().Inbound(t.Context(), "CN", id)
 	if err != nil || first.State != gateway.Parked {
 		t.Fatalf("Russia holds %s, %v", first.State, err)
 	}
@@ -218,7 +218,7 @@ func TestDecodeGoesOnBehindAMessageThatFails(t *testing.T) {
 			t.Errorf("%s is %s, %v", m.ID, m.State, m.Faults)
 		}
 	}
-	if still, err := w.ru.Store.Read().Inbound(t.Context(), "first"); err != nil || len(still.Faults) > 0 {
+	if still, err := w.ru.Store.Read().Inbound(t.Context(), "CN", "first"); err != nil || len(still.Faults) > 0 {
 		t.Errorf("of the failure is recorded %v, %v", still.Faults, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

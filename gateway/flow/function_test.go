@@ -184,7 +184,7 @@ func (w *world) refusedBy(g *flow.Gateway, h seal.Header, payload string) store.
 	if err := json.Unmarshal(receipt.Statement, &statement); err != nil || statement.Verdict != gateway.ERR {
 		w.t.Errorf("the verdict is %s, %v", statement.Verdict, err)
 	}
-	in, err := g.Store.Read().Inbound(w.t.Context(), h.MessageID)
+	in, err := g.Store.Read().Inbound(w.t.Context(), h.Sender, h.MessageID)
 	if err != nil || in.State != gateway.Refused || len(in.Faults) == 0 {
 		w.t.Fatalf("it is %s with %v, %v", in.State, in.Faults, err)
 	}

@@ -380,7 +380,7 @@ func TestADocumentOfAnySizeIsJudged(t *testing.T) {
 			if _, err := w.ru.Receive(t.Context(), "customs://CN/gateway/1", []gateway.Administration{"CN"}, signed.header, signed.signature, payload); err != nil {
 				t.Fatal(err)
 			}
-			in, err := w.ru.Store.Read().Inbound(t.Context(), h.MessageID)
+			in, err := w.ru.Store.Read().Inbound(t.Context(), "CN", h.MessageID)
 			if n > 9999 { // a final verdict too: the dictionary has room for as many
 				if err != nil || in.State != gateway.Refused || in.Faults[0].Code != gateway.DictionaryItems {
 					t.Errorf("a notice is %s, %v, %v", in.State, in.Faults.Report("en"), err)

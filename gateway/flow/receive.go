@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -17,7 +18,8 @@ import (
 
 // Receive takes one message from a partner and returns a signed receipt: PRS or ERR
 // when it could be judged, else RCV. A duplicate gets the same receipt bytes again.
-// An error that is gateway.Faults refuses the delivery itself; nothing was taken.
+// An error that is gateway.Faults refuses the delivery itself; nothing was taken, for
+// nobody has shown whose it is: what is stored under an id of a sender, that sender signed.
 func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Administration, header, signature, payload []byte) (store.Statement, error) {
 	h, err := seal.ParseHeader(header)
 	if err != nil {
@@ -32,6 +34,9 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 	if h.Recipient != g.Own {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
 	}
+	if _, err := g.Trust.Open(header, signature, payload, g.Now()); err != nil {
+		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
+	}
 	rcv, err := g.receipt(h, seal.Receipt{MessageID: h.MessageID, Verdict: gateway.RCV, Received: gateway.DigestOf(payload), At: g.Now()})
 	if err != nil {
 		return store.Statement{}, err
@@ -45,7 +50,7 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 		return store.Statement{}, err
 	}
 	if known.Judged {
-		in, err := g.Store.Read().Inbound(ctx, h.MessageID)
+		in, err := g.Store.Read().Inbound(ctx, h.Sender, h.MessageID)
 		if err != nil {
 			return store.Statement{}, err
 		}
@@ -117,7 +122,7 @@ func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbo
 			return err
 		}
 		if arrival.Judged { // a second delivery was faster: its receipt is the receipt
-			if in, err = tx.Inbound(ctx, in.ID); err != nil {
+			if in, err = tx.Inbound(ctx, in.Sender, in.ID); err != nil {
 				return err
 			}
 			return tx.Audit(a.Caller, "judged already", string(in.ID), a.Digest)
@@ -247,7 +252,7 @@ func (g *Gateway) OneAnswer(ctx context.Context, messages []store.Message) (*sto
 			continue
 		}
 		said := m.Answers[len(m.Answers)-1]
-		in, err := g.Store.Read().Inbound(ctx, said.MessageID)
+		in, err := g.Store.Read().Inbound(ctx, m.Recipient, said.MessageID)
 		if err != nil {
 			return nil, nil, fmt.Errorf("answer %s: %w", said.MessageID, err)
 		}
@@ -282,10 +287,32 @@ func answered(d *customsv1.Document) []string {
 	return out
 }
 
+// inbound returns a message from a partner. The sender may be left out where only one has
+// used the id.
+func (g *Gateway) inbound(ctx context.Context, sender gateway.Administration, id gateway.MessageID) (store.Inbound, error) {
+	if sender != "" {
+		return g.Store.Read().Inbound(ctx, sender, id)
+	}
+	all, err := g.Store.Read().InboundsByID(ctx, id)
+	switch {
+	case err != nil:
+		return store.Inbound{}, err
+	case len(all) == 0:
+		return store.Inbound{}, store.ErrNotFound
+	case len(all) > 1:
+		senders := make([]string, len(all))
+		for i, in := range all {
+			senders[i] = string(in.Sender)
+		}
+		return store.Inbound{}, gateway.Faults{fault(gateway.IDOfSeveral, string(id), strings.Join(senders, ", "))}
+	}
+	return all[0], nil
+}
+
 // Take returns an accepted message's content in a form: canonical JSON, the XML as it
 // came, or the administration's own XML.
-func (g *Gateway) Take(ctx context.Context, id gateway.MessageID, form Form) (store.Inbound, []byte, error) {
-	in, err := g.Store.Read().Inbound(ctx, id)
+func (g *Gateway) Take(ctx context.Context, sender gateway.Administration, id gateway.MessageID, form Form) (store.Inbound, []byte, error) {
+	in, err := g.inbound(ctx, sender, id)
 	if err != nil {
 		return in, nil, err
 	}
@@ -293,7 +320,7 @@ func (g *Gateway) Take(ctx context.Context, id gateway.MessageID, form Form) (st
 	case Canonical:
 		return in, in.Canonical, nil
 	case PartnerXML, NationalXML:
-		a, err := g.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(id))
+		a, err := g.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(in.ID))
 		if err != nil {
 			return in, nil, err
 		}
@@ -354,10 +381,13 @@ func (g *Gateway) ownTable(in store.Inbound) (best *mapping.Table) {
 
 // Acknowledge notes that the administration's system has taken a message. The first
 // one counts.
-func (g *Gateway) Acknowledge(ctx context.Context, c Caller, id gateway.MessageID) (store.Inbound, error) {
-	var in store.Inbound
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
-		if in, err = tx.Inbound(ctx, id); err != nil {
+func (g *Gateway) Acknowledge(ctx context.Context, c Caller, sender gateway.Administration, id gateway.MessageID) (store.Inbound, error) {
+	in, err := g.inbound(ctx, sender, id)
+	if err != nil {
+		return in, err
+	}
+	_, err = g.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		if in, err = tx.Inbound(ctx, in.Sender, in.ID); err != nil {
 			return err
 		}
 		if in.AcknowledgedBy == "" {

@@ -243,7 +243,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	whole := gateway.MessageID(g.NewID())
 	t := g.Chain.Translate(plan, parts, whole, g.scope(rt.To))
 	s.Faults = merge(s.Faults, t.Faults)
-	conversation, relatesTo, faults, err := g.conversation(ctx, t)
+	conversation, relatesTo, faults, err := g.conversation(ctx, rt.To, t)
 	if err != nil {
 		return err
 	}
@@ -301,14 +301,14 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 	}, nil
 }
 
-// conversation finds what an answer belongs to: the message that carried the document
-// it answers. The parts of a whole name the same.
-func (g *Gateway) conversation(ctx context.Context, t *Translation) (conversation string, relatesTo gateway.MessageID, faults gateway.Faults, err error) {
+// conversation finds what an answer to a partner belongs to: the message that carried
+// the document of the partner's that it answers. The parts of a whole name the same.
+func (g *Gateway) conversation(ctx context.Context, with gateway.Administration, t *Translation) (conversation string, relatesTo gateway.MessageID, faults gateway.Faults, err error) {
 	if len(t.Outputs) == 0 || t.Outputs[0].Released.IsZero() || t.Outputs[0].Released.Kind() != "Answer" {
 		return "", "", nil, nil
 	}
 	for _, id := range answered(t.Outputs[0].Released.Document()) {
-		in, err := g.Store.Read().InboundByDocument(ctx, id)
+		in, err := g.Store.Read().InboundByDocument(ctx, with, id)
 		if store.IgnoreNotFound(err) != nil {
 			return "", "", nil, err
 		}

@@ -23,16 +23,24 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.NotFound:         codes.NotFound,
 	gateway.IDReuse:          codes.AlreadyExists,
 	gateway.AlreadyAnnounced: codes.AlreadyExists,
+	gateway.IDOfSeveral:      codes.FailedPrecondition,
 	gateway.NotHeld:          codes.FailedPrecondition,
 	gateway.NotParked:        codes.FailedPrecondition,
 	gateway.TraceDiffers:     codes.FailedPrecondition,
 	gateway.TableMissing:     codes.FailedPrecondition,
 	gateway.NotOwnOffice:     codes.PermissionDenied,
 	gateway.SenderWrong:      codes.PermissionDenied,
-	gateway.Internal:         codes.Internal,
-	gateway.NotAvailable:     codes.Unavailable,
-	gateway.JudgementPending: codes.Unavailable,
-	gateway.JudgementParked:  codes.FailedPrecondition,
+	// The key may be on its way: nothing is decided about the message.
+	gateway.SealKeyUnknown:     codes.Unavailable,
+	gateway.SealKeyParty:       codes.PermissionDenied,
+	gateway.SealKeyExpired:     codes.PermissionDenied,
+	gateway.SealKeyCompromised: codes.PermissionDenied,
+	gateway.SealSignature:      codes.PermissionDenied,
+	gateway.SealPayload:        codes.PermissionDenied,
+	gateway.Internal:           codes.Internal,
+	gateway.NotAvailable:       codes.Unavailable,
+	gateway.JudgementPending:   codes.Unavailable,
+	gateway.JudgementParked:    codes.FailedPrecondition,
 }
 
 // refusal turns an error into a status whose details are every fault, in the caller's

@@ -156,14 +156,19 @@ func (r reader) Announced(ctx context.Context, route, subject string) (gateway.M
 	return a.MessageID, err
 }
 
-// Inbound returns one message from a partner.
-func (r reader) Inbound(ctx context.Context, id gateway.MessageID) (Inbound, error) {
-	return one[Inbound](ctx, r.q, "inbox", idIs("id", id), id)
+// Inbound returns one message from a partner. An id says nothing without its sender.
+func (r reader) Inbound(ctx context.Context, sender gateway.Administration, id gateway.MessageID) (Inbound, error) {
+	return one[Inbound](ctx, r.q, "inbox", "sender = ? AND "+idIs("id", id), sender, id)
 }
 
-// InboundByDocument returns the message from a partner that carried a document.
-func (r reader) InboundByDocument(ctx context.Context, documentID string) (Inbound, error) {
-	return one[Inbound](ctx, r.q, "inbox", idIs("document_id", documentID)+" AND state = ?", documentID, gateway.Accepted)
+// InboundsByID returns the messages of an id, of every sender that has used it.
+func (r reader) InboundsByID(ctx context.Context, id gateway.MessageID) ([]Inbound, error) {
+	return list[Inbound](ctx, r.q, "inbox", idIs("id", id)+" ORDER BY sender", id)
+}
+
+// InboundByDocument returns the message from a partner that carried a document of its.
+func (r reader) InboundByDocument(ctx context.Context, sender gateway.Administration, documentID string) (Inbound, error) {
+	return one[Inbound](ctx, r.q, "inbox", "sender = ? AND "+idIs("document_id", documentID)+" AND state = ?", sender, documentID, gateway.Accepted)
 }
 
 // InboxFilter narrows a list; zero fields do not.

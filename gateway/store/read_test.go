@@ -49,8 +49,8 @@ func TestNothingIsFoundInAnEmptyStore(t *testing.T) {
 		"messages":            second(r.Messages(ctx, "x")),
 		"message by document": second(r.MessageByDocument(ctx, "x", "RU")),
 		"announced":           second(r.Announced(ctx, "x", "x")),
-		"inbound":             second(r.Inbound(ctx, "x")),
-		"inbound by document": second(r.InboundByDocument(ctx, "x")),
+		"inbound":             second(r.Inbound(ctx, "RU", "x")),
+		"inbound by document": second(r.InboundByDocument(ctx, "RU", "x")),
 		"movement":            second(r.Movement(ctx, "x")),
 	} {
 		if !errors.Is(err, ErrNotFound) || IgnoreNotFound(err) != nil {
@@ -329,10 +329,10 @@ func TestInboxListsWhatWasAccepted(t *testing.T) {
 		tt.filter.Limit = 10
 		want(t, fmt.Sprintf("%+v", tt.filter), tt.want, inboundIDs(must(s.Read().Inbox(ctx, tt.filter))(t)))
 	}
-	if in, err := s.Read().InboundByDocument(ctx, "d"); err != nil || in.ID != "1" {
+	if in, err := s.Read().InboundByDocument(ctx, "", "d"); err != nil || in.ID != "1" {
 		t.Errorf("by document: %v, %v", in.ID, err)
 	}
-	if _, err := s.Read().InboundByDocument(ctx, "e"); !errors.Is(err, ErrNotFound) {
+	if _, err := s.Read().InboundByDocument(ctx, "", "e"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a refused document was found: %v", err)
 	}
 }
