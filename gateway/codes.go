@@ -119,6 +119,7 @@ const (
 	SenderWrong           Code = "SENDER_WRONG"
 	Internal              Code = "INTERNAL"
 	NotAvailable          Code = "NOT_AVAILABLE"
+	ClockAhead            Code = "CLOCK_AHEAD"
 	JudgementPending      Code = "JUDGEMENT_PENDING"
 	JudgementParked       Code = "JUDGEMENT_PARKED"
 	VersionParked         Code = "VERSION_PARKED"

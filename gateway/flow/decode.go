@@ -75,7 +75,7 @@ func (g *Gateway) retry(ctx context.Context, c Caller, t store.Troubled, out *De
 	if err != nil {
 		return err
 	}
-	state, failure := g.judgeAgain(ctx, k)
+	state, failure := g.judgeAgain(ctx, k, g.judgeMessage) // whatever the clocks say
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -121,9 +121,11 @@ func concernsAll(err error) bool {
 // notJudged notes that a judgement failed, and says so.
 func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) error {
 	pending := gateway.Faults{fault(gateway.JudgementPending, a.ID, "")}
+	var ahead *aheadError
 	switch {
 	case ctx.Err() != nil:
 		return cause // the caller has gone; it is judged without it
+	case errors.As(cause, &ahead):
 	case concernsAll(cause):
 		if g.desk.failed() {
 			g.Log.Error("nothing can be judged", "arrival", subject(a), "error", cause)
@@ -138,9 +140,17 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		if now.Judged { // somebody else could
 			return tx.Audit(a.Caller, "judged already", subject(a), a.Digest)
 		}
-		event := "not judged, again later"
-		now.Tries++
-		now.Trouble, now.NextTry = gateway.Clip(cause.Error()), g.Now().Add(JudgeInterval<<min(now.Tries-1, JudgeTries))
+		event, first := "not judged, again later", now.Trouble == ""
+		now.Trouble = gateway.Clip(cause.Error())
+		if ahead != nil { // it is nobody's document that fails: time mends it, or who mends a clock
+			now.NextTry = g.Now().Add(min(ahead.by-seal.Skew, MaxInterval))
+			if first {
+				event = "alarm: not judged, clocks differ"
+			}
+		} else {
+			now.Tries++
+			now.NextTry = g.Now().Add(JudgeInterval << min(now.Tries-1, JudgeTries))
+		}
 		if now.Tries >= JudgeTries || now.Parked {
 			event, now.Parked, now.NextTry = "alarm: not judged, parked", true, time.Time{}
 		}
@@ -242,15 +252,15 @@ func (g *Gateway) judgeDue(ctx context.Context) (int, error) {
 	due = due[:min(len(due), Parallel)]
 	var wg sync.WaitGroup
 	for _, k := range due {
-		wg.Go(func() { _, _ = g.judgeAgain(ctx, k) }) // what goes wrong is noted with the arrival
+		wg.Go(func() { _, _ = g.judgeAgain(ctx, k, g.judgeInbound) }) // what goes wrong is noted with the arrival
 	}
 	wg.Wait()
 	return len(due), nil
 }
 
-// judgeAgain judges an arrival that was left without a judgement, and returns the state
-// that it then has.
-func (g *Gateway) judgeAgain(ctx context.Context, k store.ArrivalKey) (state string, err error) {
+// judgeAgain judges an arrival that was left without a judgement, a message as given, and
+// returns the state that it then has.
+func (g *Gateway) judgeAgain(ctx context.Context, k store.ArrivalKey, message func(context.Context, store.Arrival) (store.Inbound, error)) (state string, err error) {
 	a, err := g.Store.Read().Arrival(ctx, k.Door, k.Party, k.ID)
 	if err != nil {
 		return "", err
@@ -260,7 +270,7 @@ func (g *Gateway) judgeAgain(ctx context.Context, k store.ArrivalKey) (state str
 		s, err := judged(ctx, g, a, g.judgeSubmission)
 		return string(s.State), err
 	case store.DoorPeer:
-		in, err := judged(ctx, g, a, g.judgeInbound)
+		in, err := judged(ctx, g, a, message)
 		return string(in.State), err
 	}
 	_, err = judged(ctx, g, a, g.judgeArrival)

@@ -37,14 +37,17 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 	if _, err := g.Trust.Open(header, signature, payload, g.Now()); err != nil {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
 	}
-	rcv, err := g.receipt(h, seal.Receipt{MessageID: h.MessageID, Verdict: gateway.RCV, Received: gateway.DigestOf(payload), At: g.Now()})
+	at := g.Now()
+	rcv, err := g.receipt(h, seal.Receipt{
+		MessageID: h.MessageID, Verdict: gateway.RCV, Received: gateway.DigestOf(payload), Faults: clockFaults(h.Created, at).Report("en"), At: at,
+	})
 	if err != nil {
 		return store.Statement{}, err
 	}
 	known, err := g.arrive(ctx, store.Arrival{
 		Door: store.DoorPeer, Party: string(h.Sender), ID: string(h.MessageID), Caller: caller, MediaType: XML,
 		Recipients: []string{string(h.Recipient)}, Header: header, Signature: signature, Content: payload,
-		Digest: gateway.DigestOf(payload), Received: g.Now(), Attempts: 1, Receipt: &rcv,
+		Digest: gateway.DigestOf(payload), Received: at, Attempts: 1, Receipt: &rcv,
 	})
 	if err != nil {
 		return store.Statement{}, err
@@ -92,7 +95,7 @@ func (g *Gateway) weigh(a store.Arrival) (store.Inbound, *customsv1.Document, er
 	if h.ExpectedArrival != nil {
 		in.ExpectedArrival = *h.ExpectedArrival
 	}
-	doc := g.open(a, &in)
+	doc := g.open(a, h.Created, &in)
 	in.Faults = fromPartner(in.Faults, in.State)
 	verdict := seal.Receipt{MessageID: h.MessageID, Verdict: gateway.ERR, Received: a.Digest, Faults: in.Faults.Report("en"), At: g.Now()}
 	switch in.State {
@@ -109,9 +112,41 @@ func (g *Gateway) weigh(a store.Arrival) (store.Inbound, *customsv1.Document, er
 	return in, doc, nil
 }
 
-// judgeInbound is the second unit of work: the verdict, its receipt, and what follows
-// from an accepted message.
+// clockFaults warns of a clock that is ahead of ours: what was received at an instant says
+// that it was created later.
+func clockFaults(created, at time.Time) gateway.Faults {
+	ahead := created.Sub(at)
+	if ahead < seal.NoticedSkew {
+		return nil
+	}
+	f := fault(gateway.ClockAhead, ahead.Round(time.Second).String(), at.UTC().Format(time.RFC3339))
+	f.Severity = gateway.Warning
+	return gateway.Faults{f}
+}
+
+// aheadError says that a message is not judged yet: its sender's clock or ours is too wrong
+// to say when it was created.
+type aheadError struct{ by time.Duration }
+
+func (e *aheadError) Error() string {
+	return "it says that it was created " + e.by.Round(time.Second).String() + " ahead of this gateway's clock"
+}
+
+// judgeInbound judges a message whose sender's clock allows it.
 func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbound, error) {
+	h, err := seal.ParseHeader(a.Header)
+	if err != nil {
+		return store.Inbound{}, err
+	}
+	if ahead := h.Ahead(g.Now()); ahead > seal.Skew {
+		return store.Inbound{}, &aheadError{ahead}
+	}
+	return g.judgeMessage(ctx, a)
+}
+
+// judgeMessage is the second unit of work: the verdict, its receipt, and what follows
+// from an accepted message.
+func (g *Gateway) judgeMessage(ctx context.Context, a store.Arrival) (store.Inbound, error) {
 	in, doc, err := g.weigh(a)
 	if err != nil {
 		return store.Inbound{}, err
@@ -154,18 +189,19 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inb
 
 // open verifies, reads and validates a message's payload into its inbox row, all as of
 // the day it was received. It returns the document if the message is accepted.
-func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
+func (g *Gateway) open(a store.Arrival, created time.Time, in *store.Inbound) *customsv1.Document {
 	if _, err := g.Trust.Open(a.Header, a.Signature, a.Content, a.Received); err != nil {
 		in.Faults = append(in.Faults, asFaults(err)...)
 		return nil
 	}
+	in.Faults = append(in.Faults, clockFaults(created, a.Received)...)
 	reading := g.Chain.Read(a.Content, a.MediaType, in.Sender, a.Received)
 	for _, u := range reading.Unread {
 		in.Unread = append(in.Unread, u.Expr)
 	}
 	if reading.Document == nil {
 		in.Faults = append(in.Faults, reading.Faults...)
-		if waitsForTable(in.Faults) {
+		if waitsForTable(reading.Faults) {
 			in.State = gateway.Parked
 		}
 		return nil
