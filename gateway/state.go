@@ -15,6 +15,7 @@ const (
 	Withdrawn SubmissionState = "withdrawn" // taken back while held
 	Expired   SubmissionState = "expired"   // held longer than its recipe allows
 	Sent      SubmissionState = "message"   // became a message by itself
+	SetAside  SubmissionState = "parked"    // could not be judged; waits for an operator
 )
 
 // MessageState is where a message between two gateways stands.
@@ -51,8 +52,9 @@ const (
 )
 
 var submissionNext = map[SubmissionState][]SubmissionState{
-	Arrived: {Faulty, Held, Joined, Sent},
-	Held:    {Joined, Withdrawn, Expired},
+	Arrived:  {Faulty, Held, Joined, Sent, SetAside},
+	SetAside: {Faulty, Held, Joined, Sent},
+	Held:     {Joined, Withdrawn, Expired},
 }
 
 var messageNext = map[MessageState][]MessageState{

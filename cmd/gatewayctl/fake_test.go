@@ -258,6 +258,13 @@ func (s fakeInbox) Acknowledge(_ context.Context, r *exchangev1.AcknowledgeReque
 	return &exchangev1.InboxMessage{MessageId: r.MessageId, Acknowledged: true, Commit: 8}, nil
 }
 
+func parkedArrival() *exchangev1.Arrival {
+	return &exchangev1.Arrival{
+		Door: "submit", Party: "0603", ArrivalId: "V1", State: "parked", Received: instant("2026-03-02T02:00:00Z"), Commit: 6,
+		Tries: 6, Trouble: "movement m-1: unexpected end of JSON input", Digest: "e3b0",
+	}
+}
+
 func parkedMessage() *exchangev1.InboxMessage {
 	return &exchangev1.InboxMessage{
 		MessageId: "m-5", Kind: "PreArrivalNotice", Sender: "CN", State: "parked", Received: instant("2026-03-02T02:00:00Z"), Commit: 5,
@@ -268,8 +275,10 @@ func parkedMessage() *exchangev1.InboxMessage {
 	}
 }
 
-func (s fakeInbox) Parked(context.Context, *exchangev1.ListParkedRequest) (*exchangev1.ListInboxResponse, error) {
-	return &exchangev1.ListInboxResponse{Messages: []*exchangev1.InboxMessage{parkedMessage()}}, nil
+func (s fakeInbox) Parked(context.Context, *exchangev1.ListParkedRequest) (*exchangev1.ListParkedResponse, error) {
+	return &exchangev1.ListParkedResponse{
+		Messages: []*exchangev1.InboxMessage{parkedMessage()}, Arrivals: []*exchangev1.Arrival{parkedArrival()},
+	}, nil
 }
 
 // Decode decodes all but m-5.
@@ -281,6 +290,10 @@ func (s fakeInbox) Decode(_ context.Context, r *exchangev1.DecodeRequest) (*exch
 			return nil, notFound()
 		case "m-5":
 			out.Messages = append(out.Messages, parkedMessage())
+		case "V1":
+			out.Arrivals = append(out.Arrivals, parkedArrival())
+		case "V2":
+			out.Arrivals = append(out.Arrivals, &exchangev1.Arrival{Door: "border", Party: r.Sender, ArrivalId: id, State: "recorded", Tries: 1, Trouble: "x", Commit: 9})
 		case "m-7": // the gateway could not judge it
 			out.Messages = append(out.Messages, &exchangev1.InboxMessage{MessageId: id, Kind: "PreArrivalNotice", Sender: "CN", State: "parked", Commit: 7,
 				Faults: []*exchangev1.Fault{{Code: "INTERNAL", Severity: "error", Message: "its log has the details"}}})

@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
 
@@ -36,6 +38,7 @@ var forms = map[string]exchangev1.Form{
 }
 
 func inboxGet(fs *flag.FlagSet) action {
+	from := fs.String("from", "", "the `ADMINISTRATION` that has sent it, where two have used the same id")
 	name := fs.String("form", "", "take the document as `FORM`: canonical (JSON), partner (XML as received) or national (XML)")
 	out := fs.String("out", "-", "`FILE` for the document; - is the standard output")
 	return func(ctx context.Context, s *session, operands []string) error {
@@ -43,7 +46,7 @@ func inboxGet(fs *flag.FlagSet) action {
 		if !ok {
 			return fmt.Errorf("-form %q: want canonical, partner or national", *name)
 		}
-		m, err := s.inbox.Get(ctx, &exchangev1.GetInboxRequest{MessageId: operands[0], Form: form})
+		m, err := s.inbox.Get(ctx, &exchangev1.GetInboxRequest{MessageId: operands[0], Form: form, Sender: *from})
 		if err != nil {
 			return err
 		}
@@ -64,10 +67,11 @@ func (s *session) inboxMessage(m *exchangev1.InboxMessage) error {
 	return s.show(m, func(p *page) { p.inboxMessage(m) })
 }
 
-func inboxAck(*flag.FlagSet) action {
+func inboxAck(fs *flag.FlagSet) action {
+	from := fs.String("from", "", "the `ADMINISTRATION` that has sent them, where two have used the same id")
 	return func(ctx context.Context, s *session, operands []string) error {
 		for _, id := range operands {
-			m, err := s.inbox.Acknowledge(ctx, &exchangev1.AcknowledgeRequest{MessageId: id})
+			m, err := s.inbox.Acknowledge(ctx, &exchangev1.AcknowledgeRequest{MessageId: id, Sender: *from})
 			if err != nil {
 				return err
 			}
@@ -104,31 +108,50 @@ func inboxWatch(fs *flag.FlagSet) action {
 func parked(fs *flag.FlagSet) action {
 	limit := fs.Int("limit", 50, "at most this `NUMBER`; 0 lists all")
 	return func(ctx context.Context, s *session, _ []string) error {
-		messages, err := pages(*limit, func(size int32, token string) ([]*exchangev1.InboxMessage, string, error) {
+		all, err := pages(*limit, func(size int32, token string) ([]proto.Message, string, error) {
 			answer, err := s.inbox.Parked(ctx, &exchangev1.ListParkedRequest{PageSize: size, PageToken: token})
-			return answer.GetMessages(), answer.GetNextPageToken(), err
+			return mixed(answer.GetMessages(), answer.GetArrivals()), answer.GetNextPageToken(), err
 		})
 		if err != nil {
 			return err
 		}
-		return showAll(s, messages, (*page).parked)
+		return showAll(s, all, (*page).parked)
 	}
+}
+
+// mixed puts messages before the arrivals that could not be judged.
+func mixed(messages []*exchangev1.InboxMessage, arrivals []*exchangev1.Arrival) []proto.Message {
+	all := make([]proto.Message, 0, len(messages)+len(arrivals))
+	for _, m := range messages {
+		all = append(all, m)
+	}
+	for _, a := range arrivals {
+		all = append(all, a)
+	}
+	return all
 }
 
 // decode is refused if a message stays parked, for want of a table or because the gateway
 // could not judge it: what was asked for was not done.
-func decode(*flag.FlagSet) action {
+func decode(fs *flag.FlagSet) action {
+	from := fs.String("from", "", "only what this `SENDER`, an administration or an office, has sent")
 	return func(ctx context.Context, s *session, operands []string) error {
-		answer, err := s.inbox.Decode(ctx, &exchangev1.DecodeRequest{MessageIds: operands})
+		answer, err := s.inbox.Decode(ctx, &exchangev1.DecodeRequest{MessageIds: operands, Sender: *from})
 		if err != nil {
 			return err
 		}
-		if err := showAll(s, answer.Messages, (*page).decoded); err != nil {
+		all := mixed(answer.Messages, answer.Arrivals)
+		if err := showAll(s, all, (*page).decoded); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(answer.Messages, func(m *exchangev1.InboxMessage) bool { return m.State == "parked" }) {
+		if slices.ContainsFunc(all, func(m proto.Message) bool { return slices.Contains([]string{"parked", "arrived"}, stateOf(m)) }) {
 			return errRefused
 		}
 		return nil
 	}
+}
+
+// stateOf is the state of what can be parked.
+func stateOf(m proto.Message) string {
+	return m.(interface{ GetState() string }).GetState()
 }

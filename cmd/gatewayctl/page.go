@@ -289,24 +289,53 @@ func (p *page) inboxMessages(ms []*exchangev1.InboxMessage) {
 	}
 }
 
-func (p *page) parked(ms []*exchangev1.InboxMessage) {
-	p.line("COMMIT", "RECEIVED", "MESSAGE", "FROM", "KIND", "WHY")
-	for _, m := range ms {
-		why := ""
-		for _, f := range m.Faults {
-			why = f.Message
+func (p *page) parked(all []proto.Message) {
+	p.line("COMMIT", "RECEIVED", "ID", "FROM", "STATE", "KIND", "WHY")
+	for _, m := range all {
+		switch m := m.(type) {
+		case *exchangev1.InboxMessage:
+			why := ""
+			for _, f := range m.Faults {
+				why = f.Message
+			}
+			p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, m.State, m.Kind, why)
+		case *exchangev1.Arrival:
+			p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.ArrivalId, m.Party, m.State, m.Door, failures(m)+": "+m.Trouble)
 		}
-		p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, m.Kind, why)
 	}
 }
 
-func (p *page) decoded(ms []*exchangev1.InboxMessage) {
-	if len(ms) == 0 {
+// failures says how often an arrival could not be judged.
+func failures(a *exchangev1.Arrival) string {
+	if a.Tries == 1 {
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", a.Tries)
+}
+
+func (p *page) decoded(all []proto.Message) {
+	if len(all) == 0 {
 		p.line("nothing is parked")
 	}
-	for _, m := range ms {
-		p.inboxMessage(m)
+	for _, m := range all {
+		switch m := m.(type) {
+		case *exchangev1.InboxMessage:
+			p.inboxMessage(m)
+		case *exchangev1.Arrival:
+			p.arrival(m)
+		}
 	}
+}
+
+func (p *page) arrival(a *exchangev1.Arrival) {
+	p.field("arrival", a.ArrivalId)
+	p.field("from", a.Party, a.Door)
+	p.field("state", a.State)
+	p.field("received", p.time(a.Received))
+	p.field("digest", a.Digest)
+	p.field("could not be judged", failures(a), a.Trouble, prefixed("next ", p.time(a.NextTry)))
+	p.field("commit", strconv.FormatInt(a.Commit, 10))
+	fmt.Fprintln(p.w)
 }
 
 func taken(m *exchangev1.InboxMessage) string {

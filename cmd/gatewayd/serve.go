@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -134,12 +135,10 @@ func (s *setup) listen(ctx context.Context, g *flow.Gateway, doors *server.Serve
 	fmt.Fprintf(std.out, "%s gateway: grpc %s, rest %s\n", s.Administration, grpcDoor.Addr(), restDoor.Addr())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ran := make(chan error, 1)
-	go func() {
-		defer cancel()
-		ran <- g.Run(ctx)
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { g.Run(ctx) })
 	err = doors.Serve(ctx, grpcDoor, restDoor)
 	cancel()
-	return errors.Join(err, <-ran)
+	running.Wait()
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/release"
+	"customs.example/gateway/seal"
 	"customs.example/mappings"
 	"customs.example/xsd"
 )
@@ -45,8 +46,14 @@ func TestLargeDocumentsAreTakenWhereThatIsAgreedOn(t *testing.T) {
 
 	s := w.submit("V1", "mt4402.xml")
 	m := w.message(s.MessageID)
+	header, err := seal.ParseHeader(m.Header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := append(m.Payload, filling...)
+	signed := w.sign(header, payload)
 	deliver := func(to *flow.Gateway) error {
-		_, err := to.Receive(t.Context(), "customs://CN/gateway/1", []gateway.Administration{"CN"}, m.Header, m.Signature, append(m.Payload, filling...))
+		_, err := to.Receive(t.Context(), "customs://CN/gateway/1", []gateway.Administration{"CN"}, signed.header, signed.signature, payload)
 		return err
 	}
 	if err := deliver(w.ru); !tooLarge(err) {

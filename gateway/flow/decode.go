@@ -10,65 +10,148 @@ import (
 	"customs.example/gateway/store"
 )
 
-// decodePage is how many parked messages are looked up at once.
+// decodePage is how many parked messages and arrivals are looked up at once.
 const decodePage = 100
 
-// Decode judges parked messages again, by the tables that are loaded now and valid on
-// the day each was received; without ids, all that are parked, oldest first. It returns
-// each as it then stands. One that still has no table stays parked, with its fault.
+// Retried is an arrival that could not be judged, after it was tried again.
+type Retried struct {
+	store.Troubled
+	State string // of what it is judged to be; arrived or parked if it still could not be judged
+}
+
+// Decoded is what judging again came to.
+type Decoded struct {
+	Messages []store.Inbound // from partners
+	Arrivals []Retried       // all others, and those that still could not be judged
+}
+
+// Decode judges again what is parked: messages without a table, by the tables that are
+// loaded now and valid on the day each was received, and whatever could not be judged
+// for a reason of ours. Without ids, all there is, oldest first; a sender, administration
+// or office, narrows the ids to its own. It returns each as it then stands. One that
+// still has no table stays parked, with its fault.
 //
 // One that could not be judged for a reason of ours keeps no other from being judged: it
-// is returned as it was, parked, with the fault INTERNAL behind its own, which is not
-// recorded, and the error names every such message. Without messages the error says why
-// nothing was judged; if it is gateway.Faults, it names the ids that are not parked. When
-// the context ends, the messages are those that were reached, and they stand.
-func (g *Gateway) Decode(ctx context.Context, c Caller, ids ...gateway.MessageID) ([]store.Inbound, error) {
-	parked, err := g.parked(ctx, ids)
+// is returned as it was, parked, a message with the fault INTERNAL behind its own, which
+// is not recorded, and the error names every such message. With nothing decoded the error
+// says why nothing was judged; if it is gateway.Faults, it names the ids that are not
+// parked. When the context ends, what is returned was reached, and stands.
+func (g *Gateway) Decode(ctx context.Context, c Caller, sender string, ids ...string) (Decoded, error) {
+	messages, arrivals, err := g.parked(ctx, sender, ids)
 	if err != nil {
-		return nil, err
+		return Decoded{}, err
 	}
-	out := make([]store.Inbound, 0, len(parked))
+	var out Decoded
 	var failed []error
-	for _, in := range parked {
+	for _, in := range messages {
 		decoded, err := g.decode(ctx, c, in)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("decode message %s: %w", in.ID, err))
 			if ctx.Err() != nil {
-				break // it would end every other too
+				return out, errors.Join(failed...) // it would end every other too
 			}
 			decoded = in
 			decoded.Faults = append(slices.Clone(in.Faults), fault(gateway.Internal, "", ""))
 		}
-		out = append(out, decoded)
+		out.Messages = append(out.Messages, decoded)
+	}
+	for _, a := range arrivals {
+		if err := g.retry(ctx, c, a, &out); err != nil {
+			failed = append(failed, fmt.Errorf("judge %s %s %s: %w", a.Door, a.Party, a.ID, err))
+			if ctx.Err() != nil {
+				break
+			}
+		}
 	}
 	return out, errors.Join(failed...)
 }
 
-// parked returns the named messages, or all that are parked.
-func (g *Gateway) parked(ctx context.Context, ids []gateway.MessageID) (all []store.Inbound, err error) {
+// retry judges an arrival again. What goes wrong with it is noted with it, as ever.
+func (g *Gateway) retry(ctx context.Context, c Caller, t store.Troubled, out *Decoded) error {
+	k := store.ArrivalKey{Door: t.Door, Party: t.Party, ID: t.ID}
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		return tx.Audit(c.URI, "judged again", t.Door+" "+t.Party+" "+t.ID, t.Digest)
+	})
+	if err != nil {
+		return err
+	}
+	state, failure := g.judgeAgain(ctx, k, g.judgeMessage) // whatever the clocks say
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	a, err := g.Store.Read().Arrival(ctx, k.Door, k.Party, k.ID)
+	if err != nil {
+		return err
+	}
+	if a.Judged && a.Door == store.DoorPeer {
+		in, err := g.Store.Read().Inbound(ctx, gateway.Administration(k.Party), gateway.MessageID(k.ID))
+		if err == nil {
+			out.Messages = append(out.Messages, in)
+		}
+		return err
+	}
+	switch {
+	case a.Parked:
+		state = string(gateway.SetAside)
+	case !a.Judged:
+		state = string(gateway.Arrived)
+	case failure != nil: // by faults: the arrival's own
+		state = string(gateway.Faulty)
+	}
+	t.Tries, t.NextTry, t.Trouble, t.Parked, t.Commit = a.Tries, a.NextTry, a.Trouble, a.Parked, a.Commit
+	out.Arrivals = append(out.Arrivals, Retried{t, state})
+	return nil
+}
+
+// parked returns what is named, or all that is parked.
+func (g *Gateway) parked(ctx context.Context, sender string, ids []string) (messages []store.Inbound, arrivals []store.Troubled, err error) {
 	read := g.Store.Read()
 	if len(ids) == 0 {
-		for after := gateway.Commit(0); ; after = all[len(all)-1].Commit {
-			page, err := read.Parked(ctx, after, decodePage)
-			if all = append(all, page...); err != nil || len(page) < decodePage {
-				return all, err
-			}
+		messages, err = allPages(func(after gateway.Commit) ([]store.Inbound, error) { return read.Parked(ctx, after, decodePage) },
+			func(in store.Inbound) gateway.Commit { return in.Commit })
+		if err != nil {
+			return nil, nil, err
 		}
+		arrivals, err = allPages(func(after gateway.Commit) ([]store.Troubled, error) { return read.Troubled(ctx, after, decodePage) },
+			func(t store.Troubled) gateway.Commit { return t.Commit })
+		messages = slices.DeleteFunc(messages, func(in store.Inbound) bool { return sender != "" && string(in.Sender) != sender })
+		arrivals = slices.DeleteFunc(arrivals, func(t store.Troubled) bool { return sender != "" && t.Party != sender })
+		return messages, arrivals, err
 	}
 	var faults gateway.Faults
 	for _, id := range ids {
-		in, err := read.Inbound(ctx, id)
-		switch {
-		case store.IgnoreNotFound(err) != nil:
-			return nil, err
-		case err != nil:
-			faults = append(faults, fault(gateway.NotFound, string(id), ""))
-		case in.State != gateway.Parked:
-			faults = append(faults, fault(gateway.NotParked, string(id), string(in.State)))
+		troubled, err := read.TroubledBy(ctx, id)
+		if err != nil {
+			return nil, nil, err
 		}
-		all = append(all, in)
+		troubled = slices.DeleteFunc(troubled, func(t store.Troubled) bool { return sender != "" && t.Party != sender })
+		arrivals = append(arrivals, troubled...)
+		named, err := read.InboundsByID(ctx, gateway.MessageID(id))
+		if err != nil {
+			return nil, nil, err
+		}
+		named = slices.DeleteFunc(named, func(in store.Inbound) bool { return sender != "" && string(in.Sender) != sender })
+		waiting := slices.DeleteFunc(slices.Clone(named), func(in store.Inbound) bool { return in.State != gateway.Parked })
+		messages = append(messages, waiting...)
+		switch {
+		case len(waiting)+len(troubled) > 0:
+		case len(named) == 0:
+			faults = append(faults, fault(gateway.NotFound, id, ""))
+		default:
+			faults = append(faults, fault(gateway.NotParked, id, string(named[0].State)))
+		}
 	}
-	return all, faults.Err()
+	return messages, arrivals, faults.Err()
+}
+
+// allPages reads a list to its end.
+func allPages[T any](read func(after gateway.Commit) ([]T, error), commit func(T) gateway.Commit) (all []T, err error) {
+	for after := gateway.Commit(0); ; after = commit(all[len(all)-1]) {
+		page, err := read(after)
+		if all = append(all, page...); err != nil || len(page) < decodePage {
+			return all, err
+		}
+	}
 }
 
 // decode is one unit of work: the new verdict with its receipt, which the sender gets
@@ -88,7 +171,7 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 		in.Receipt, event = parked.Receipt, "not decoded"
 	}
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
-		now, err := tx.Inbound(ctx, in.ID)
+		now, err := tx.Inbound(ctx, in.Sender, in.ID)
 		if err != nil {
 			return err
 		}

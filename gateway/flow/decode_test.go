@@ -70,13 +70,13 @@ func next(t *testing.T, from string, withSchema bool) *flow.Chain {
 
 var operator = flow.Caller{URI: "customs://RU/operator/1"}
 
-func (w *world) decode(ids ...gateway.MessageID) []store.Inbound {
+func (w *world) decode(ids ...string) []store.Inbound {
 	w.t.Helper()
-	got, err := w.ru.Decode(context.Background(), operator, ids...)
+	got, err := w.ru.Decode(context.Background(), operator, "", ids...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return got
+	return got.Messages
 }
 
 func (w *world) events(g *flow.Gateway) string {
@@ -101,7 +101,7 @@ func TestParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	if m := w.message(id); m.State != gateway.Received {
 		t.Fatalf("the message of an unknown version is %s: %s", m.State, m.LastError)
 	}
-	first, err := w.ru.Store.Read().Inbound(t.Context(), id)
+	first, err := w.ru.Store.Read().Inbound(t.Context(), "CN", id)
 	if err != nil || first.State != gateway.Parked {
 		t.Fatalf("Russia holds %s, %v", first.State, err)
 	}
@@ -117,17 +117,17 @@ func TestParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	// A table that begins after the day of receipt does not read it, nor one without schema.
 	w.ru.Chain = next(t, "2026-03-02", true)
 	w.clock.add(72 * time.Hour)
-	if got := w.decode(id); got[0].State != gateway.Parked {
+	if got := w.decode(string(id)); got[0].State != gateway.Parked {
 		t.Errorf("a table that is valid since yesterday: %s", got[0].State)
 	}
 	w.clock.add(-71 * time.Hour)
 	w.ru.Chain = next(t, "2026-01-01", false)
-	if got := w.decode(id); got[0].State != gateway.Parked || got[0].Faults[0].Code != gateway.SchemaMissing {
+	if got := w.decode(string(id)); got[0].State != gateway.Parked || got[0].Faults[0].Code != gateway.SchemaMissing {
 		t.Errorf("a table without schema: %s, %v", got[0].State, got[0].Faults)
 	}
 
 	w.ru.Chain = next(t, "2026-01-01", true)
-	got := w.decode(id)
+	got := w.decode(string(id))
 	if len(got) != 1 || got[0].State != gateway.Accepted || got[0].Mapping != "ru/auto-preliminary.v2" || got[0].MovementID == "" || !got[0].Received.Equal(first.Received) {
 		t.Fatalf("with its table: %+v", got)
 	}
@@ -177,7 +177,7 @@ func TestParkedMessageIsRefusedByItsTable(t *testing.T) {
 		t.Errorf("then the message is %s: %s", m.State, m.LastError)
 	}
 	// What was judged is not judged again, and nothing of such a request is done.
-	_, err = w.ru.Decode(t.Context(), operator, id, "nobody")
+	_, err = w.ru.Decode(t.Context(), operator, "", string(id), "nobody")
 	var faults gateway.Faults
 	if !errors.As(err, &faults) || len(faults) != 2 || faults[0].Code != gateway.NotParked || faults[1].Code != gateway.NotFound {
 		t.Errorf("decoding what is not parked: %v", err)
@@ -202,7 +202,8 @@ func TestDecodeGoesOnBehindAMessageThatFails(t *testing.T) {
 	lose("last")
 	w.ru.Chain = w.cn.Chain
 
-	got, err := w.ru.Decode(t.Context(), operator)
+	decoded, err := w.ru.Decode(t.Context(), operator, "")
+	got := decoded.Messages
 	if !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "message first: ") || !strings.Contains(err.Error(), "message last: ") || strings.Contains(err.Error(), string(id)) {
 		t.Errorf("the error is %v", err)
 	}
@@ -217,12 +218,12 @@ func TestDecodeGoesOnBehindAMessageThatFails(t *testing.T) {
 			t.Errorf("%s is %s, %v", m.ID, m.State, m.Faults)
 		}
 	}
-	if still, err := w.ru.Store.Read().Inbound(t.Context(), "first"); err != nil || len(still.Faults) > 0 {
+	if still, err := w.ru.Store.Read().Inbound(t.Context(), "CN", "first"); err != nil || len(still.Faults) > 0 {
 		t.Errorf("of the failure is recorded %v, %v", still.Faults, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, err := w.ru.Decode(ctx, operator, "first", "last"); len(got) > 0 || !errors.Is(err, context.Canceled) {
+	if got, err := w.ru.Decode(ctx, operator, "", "first", "last"); len(got.Messages) > 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("without a caller: %v, %v", got, err)
 	}
 }
@@ -252,7 +253,7 @@ func TestDecodedAnswerGoesToItsMessage(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
-			if _, err := w.cn.Decode(context.Background(), operator); err != nil {
+			if _, err := w.cn.Decode(context.Background(), operator, ""); err != nil {
 				t.Error(err)
 			}
 		})

@@ -122,6 +122,24 @@ func (g *Gateway) attempt(ctx context.Context, m store.Message) error {
 	if err != nil {
 		return g.conclude(ctx, m, nil, func(m *store.Message) { m.LastError = "receipt: " + err.Error() })
 	}
+	// The partner tells when our clock is ahead of its; its receipt, when its is ahead of ours.
+	clocks := clockFaults(receipt.At, g.Now())
+	if len(clocks) > 0 {
+		clocks[0].Remedy = gateway.ByPartner
+	}
+	for _, r := range receipt.Faults {
+		if r.Code == gateway.ClockAhead {
+			f := r.Fault()
+			f.Remedy = theirs(r)
+			clocks = append(clocks, f)
+		}
+	}
+	if len(clocks) > 0 {
+		g.Log.Warn("clocks differ", "recipient", m.Recipient, "message", m.ID, "by", clocks[0].Value)
+		if err := g.warnSources(ctx, m, clocks); err != nil {
+			return err
+		}
+	}
 	return g.conclude(ctx, m, &receipt, func(m *store.Message) {
 		m.LastError = ""
 		m.Receipt = (*store.Statement)(&signed)
@@ -162,6 +180,28 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 		return fmt.Errorf("message %s: %w", m.ID, err)
 	}
 	return nil
+}
+
+// warnSources tells the submissions that a message was made from of clocks that differ,
+// each once.
+func (g *Gateway) warnSources(ctx context.Context, m store.Message, clocks gateway.Faults) error {
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		sources, err := tx.Joined(ctx, m.Whole)
+		if err != nil {
+			return err
+		}
+		for _, s := range sources {
+			if slices.ContainsFunc(s.Faults, func(f gateway.Fault) bool { return f.Code == gateway.ClockAhead }) {
+				continue
+			}
+			s.Faults = append(s.Faults, clocks...)
+			if err := tx.PutSubmission(s); err != nil {
+				return err
+			}
+		}
+		return tx.Audit("gateway", "clocks differ", string(m.ID), m.PayloadDigest)
+	})
+	return err
 }
 
 // refuseSources gives the submissions that a message was made from the faults of its

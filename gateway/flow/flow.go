@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"customs.example/gateway"
@@ -44,6 +45,7 @@ type Options struct {
 type Gateway struct {
 	Options
 	wake map[gateway.Administration]chan struct{} // tells a courier that a message is due
+	desk desk
 }
 
 // New returns a gateway. Run starts its couriers.
@@ -70,46 +72,16 @@ type Caller struct {
 	Office string // the office it submits for
 }
 
-// Run judges what arrived before a stop and was not judged, then delivers and expires
-// until the context ends.
-func (g *Gateway) Run(ctx context.Context) error {
-	if err := g.recover(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
-	done := make(chan struct{})
+// Run judges what has no judgement, delivers and expires until the context ends. Each
+// does so beside the others.
+func (g *Gateway) Run(ctx context.Context) {
+	var wg sync.WaitGroup
 	for a := range g.Links {
-		go func() {
-			g.courier(ctx, a)
-			done <- struct{}{}
-		}()
+		wg.Go(func() { g.courier(ctx, a) })
 	}
-	g.sweep(ctx)
-	for range g.Links {
-		<-done
-	}
-	return nil
-}
-
-// recover judges arrivals that have no judgement.
-func (g *Gateway) recover(ctx context.Context) error {
-	arrivals, err := g.Store.Read().Unjudged(ctx)
-	if err != nil {
-		return err
-	}
-	for _, a := range arrivals {
-		switch a.Door {
-		case store.DoorSubmit:
-			_, err = g.judgeSubmission(ctx, a)
-		case store.DoorPeer:
-			_, err = g.judgeInbound(ctx, a)
-		case store.DoorBorder:
-			_, err = g.judgeArrival(ctx, a)
-		}
-		if err != nil && !errors.As(err, new(gateway.Faults)) {
-			return err
-		}
-	}
-	return nil
+	wg.Go(func() { g.judging(ctx) })
+	wg.Go(func() { g.sweep(ctx) })
+	wg.Wait()
 }
 
 // SweepEvery is how often held parts are looked through for those whose time is over.

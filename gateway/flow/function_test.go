@@ -164,7 +164,7 @@ func TestWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.ru.Chain = next(t, "2026-01-01", true)
-	if got := w.decode(parked.MessageID); got[0].State != gateway.Refused || got[0].MovementID != "" || got[0].Faults[0].Code != "GEN-0116" {
+	if got := w.decode(string(parked.MessageID)); got[0].State != gateway.Refused || got[0].MovementID != "" || got[0].Faults[0].Code != "GEN-0116" {
 		t.Errorf("decoded, it is %s in movement %q: %v", got[0].State, got[0].MovementID, got[0].Faults.Report("en"))
 	}
 }
@@ -184,7 +184,7 @@ func (w *world) refusedBy(g *flow.Gateway, h seal.Header, payload string) store.
 	if err := json.Unmarshal(receipt.Statement, &statement); err != nil || statement.Verdict != gateway.ERR {
 		w.t.Errorf("the verdict is %s, %v", statement.Verdict, err)
 	}
-	in, err := g.Store.Read().Inbound(w.t.Context(), h.MessageID)
+	in, err := g.Store.Read().Inbound(w.t.Context(), h.Sender, h.MessageID)
 	if err != nil || in.State != gateway.Refused || len(in.Faults) == 0 {
 		w.t.Fatalf("it is %s with %v, %v", in.State, in.Faults, err)
 	}

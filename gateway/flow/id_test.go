@@ -31,7 +31,7 @@ func TestAnswerUnderTheIDInCapitals(t *testing.T) {
 	if m = w.message(id); len(m.Answers) != 1 {
 		t.Fatalf("the notice has %d answers", len(m.Answers))
 	}
-	in, err := w.cn.Store.Read().Inbound(t.Context(), m.Answers[0].MessageID)
+	in, err := w.cn.Store.Read().Inbound(t.Context(), "RU", m.Answers[0].MessageID)
 	if err != nil || len(in.Answers) != 1 || in.Answers[0] != strings.ToUpper(m.DocumentID) {
 		t.Errorf("China holds an answer to %v, %v", in.Answers, err)
 	}
@@ -85,7 +85,7 @@ func TestIDsAreFoundInEitherCase(t *testing.T) {
 	w.deliver()
 	sent := w.out.sent[0]
 	h := sent.Header()
-	before, err := w.ru.Store.Read().Inbound(ctx, h.MessageID)
+	before, err := w.ru.Store.Read().Inbound(ctx, "CN", h.MessageID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,14 +105,14 @@ func TestIDsAreFoundInEitherCase(t *testing.T) {
 	if two := receive(); string(two.Statement) != string(one.Statement) {
 		t.Errorf("a second receipt: %s, first %s", two.Statement, one.Statement)
 	}
-	in, err := w.ru.Store.Read().Inbound(ctx, lower)
+	in, err := w.ru.Store.Read().Inbound(ctx, "CN", lower)
 	if err != nil || in.ID != capitals {
 		t.Errorf("Russia holds %q, %v", in.ID, err)
 	}
 	if m, err := w.ru.Movement(ctx, gateway.MovementID(strings.ToUpper(string(before.MovementID)))); err != nil || m.ID != before.MovementID {
 		t.Errorf("movement %q, %v", m.ID, err)
 	}
-	if in, err := w.ru.Acknowledge(ctx, operator, lower); err != nil || in.AcknowledgedBy == "" {
+	if in, err := w.ru.Acknowledge(ctx, operator, "", lower); err != nil || in.AcknowledgedBy == "" {
 		t.Errorf("acknowledged by %q, %v", in.AcknowledgedBy, err)
 	}
 }

@@ -170,7 +170,10 @@ func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, conten
 	if err != nil {
 		return Movement{}, err
 	}
-	return g.judgeArrival(ctx, known)
+	if wait := stuck(known, g.Now()); wait != nil {
+		return Movement{}, wait
+	}
+	return judged(ctx, g, known, g.judgeArrival)
 }
 
 // judgeArrival is the second unit of work. Judging a recorded arrival again finds it
@@ -185,8 +188,7 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 	}
 	var id gateway.MovementID
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
-		a.Judged = true
-		if err := tx.PutArrival(a); err != nil {
+		if err := settle(tx, a); err != nil {
 			return err
 		}
 		event := "arrival refused"

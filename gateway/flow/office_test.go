@@ -40,7 +40,7 @@ func TestArrivalAtAnotherPostThanTheUnionsNoticeSays(t *testing.T) {
 				if _, err := w.ru.Receive(t.Context(), "customs://CN/gateway/1", []gateway.Administration{"CN"}, signed.header, signed.signature, encoded.Bytes()); err != nil {
 					t.Fatal(err)
 				}
-				if in, err := w.ru.Store.Read().Inbound(t.Context(), h.MessageID); err != nil || in.State != gateway.Accepted {
+				if in, err := w.ru.Store.Read().Inbound(t.Context(), "CN", h.MessageID); err != nil || in.State != gateway.Accepted {
 					t.Fatalf("the notice is %s: %v, %v", in.State, in.Faults.Report("en"), err)
 				}
 				m, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/1", Office: code}, "A1", []byte(`{
@@ -115,7 +115,7 @@ func TestArrivalOfEveryNoticeOfTheUnion(t *testing.T) {
 				if _, err := g.Receive(t.Context(), "customs://CN/gateway/1", []gateway.Administration{"CN"}, signed.header, signed.signature, raw); err != nil {
 					t.Fatal(err)
 				}
-				if in, err := g.Store.Read().Inbound(t.Context(), h.MessageID); err != nil || in.State != gateway.Accepted {
+				if in, err := g.Store.Read().Inbound(t.Context(), h.Sender, h.MessageID); err != nil || in.State != gateway.Accepted {
 					t.Fatalf("the notice is %s: %v, %v", in.State, in.Faults, err)
 				}
 				m, err := g.RecordArrival(t.Context(), flow.Caller{URI: "customs://KZ/office/1", Office: code}, "A1", []byte(`{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -17,7 +18,8 @@ import (
 
 // Receive takes one message from a partner and returns a signed receipt: PRS or ERR
 // when it could be judged, else RCV. A duplicate gets the same receipt bytes again.
-// An error that is gateway.Faults refuses the delivery itself; nothing was taken.
+// An error that is gateway.Faults refuses the delivery itself; nothing was taken, for
+// nobody has shown whose it is: what is stored under an id of a sender, that sender signed.
 func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Administration, header, signature, payload []byte) (store.Statement, error) {
 	h, err := seal.ParseHeader(header)
 	if err != nil {
@@ -32,29 +34,37 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 	if h.Recipient != g.Own {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
 	}
-	rcv, err := g.receipt(h, seal.Receipt{MessageID: h.MessageID, Verdict: gateway.RCV, Received: gateway.DigestOf(payload), At: g.Now()})
+	if _, err := g.Trust.Open(header, signature, payload, g.Now()); err != nil {
+		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
+	}
+	at := g.Now()
+	rcv, err := g.receipt(h, seal.Receipt{
+		MessageID: h.MessageID, Verdict: gateway.RCV, Received: gateway.DigestOf(payload), Faults: clockFaults(h.Created, at).Report("en"), At: at,
+	})
 	if err != nil {
 		return store.Statement{}, err
 	}
 	known, err := g.arrive(ctx, store.Arrival{
 		Door: store.DoorPeer, Party: string(h.Sender), ID: string(h.MessageID), Caller: caller, MediaType: XML,
 		Recipients: []string{string(h.Recipient)}, Header: header, Signature: signature, Content: payload,
-		Digest: gateway.DigestOf(payload), Received: g.Now(), Attempts: 1, Receipt: &rcv,
+		Digest: gateway.DigestOf(payload), Received: at, Attempts: 1, Receipt: &rcv,
 	})
 	if err != nil {
 		return store.Statement{}, err
 	}
 	if known.Judged {
-		in, err := g.Store.Read().Inbound(ctx, h.MessageID)
+		in, err := g.Store.Read().Inbound(ctx, h.Sender, h.MessageID)
 		if err != nil {
 			return store.Statement{}, err
 		}
 		return *in.Receipt, nil
 	}
-	in, err := g.judgeInbound(ctx, known)
-	if err != nil {
-		g.Log.Error("judge message", "message", h.MessageID, "error", err)
+	if stuck(known, g.Now()) != nil {
 		return *known.Receipt, nil // it is stored; the verdict follows
+	}
+	in, err := judged(ctx, g, known, g.judgeInbound)
+	if err != nil {
+		return *known.Receipt, nil // likewise
 	}
 	return *in.Receipt, nil
 }
@@ -85,7 +95,7 @@ func (g *Gateway) weigh(a store.Arrival) (store.Inbound, *customsv1.Document, er
 	if h.ExpectedArrival != nil {
 		in.ExpectedArrival = *h.ExpectedArrival
 	}
-	doc := g.open(a, &in)
+	doc := g.open(a, h.Created, &in)
 	in.Faults = fromPartner(in.Faults, in.State)
 	verdict := seal.Receipt{MessageID: h.MessageID, Verdict: gateway.ERR, Received: a.Digest, Faults: in.Faults.Report("en"), At: g.Now()}
 	switch in.State {
@@ -102,9 +112,41 @@ func (g *Gateway) weigh(a store.Arrival) (store.Inbound, *customsv1.Document, er
 	return in, doc, nil
 }
 
-// judgeInbound is the second unit of work: the verdict, its receipt, and what follows
-// from an accepted message.
+// clockFaults warns of a clock that is ahead of ours: what was received at an instant says
+// that it was created later.
+func clockFaults(created, at time.Time) gateway.Faults {
+	ahead := created.Sub(at)
+	if ahead < seal.NoticedSkew {
+		return nil
+	}
+	f := fault(gateway.ClockAhead, ahead.Round(time.Second).String(), at.UTC().Format(time.RFC3339))
+	f.Severity = gateway.Warning
+	return gateway.Faults{f}
+}
+
+// aheadError says that a message is not judged yet: its sender's clock or ours is too wrong
+// to say when it was created.
+type aheadError struct{ by time.Duration }
+
+func (e *aheadError) Error() string {
+	return "it says that it was created " + e.by.Round(time.Second).String() + " ahead of this gateway's clock"
+}
+
+// judgeInbound judges a message whose sender's clock allows it.
 func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbound, error) {
+	h, err := seal.ParseHeader(a.Header)
+	if err != nil {
+		return store.Inbound{}, err
+	}
+	if ahead := h.Ahead(g.Now()); ahead > seal.Skew {
+		return store.Inbound{}, &aheadError{ahead}
+	}
+	return g.judgeMessage(ctx, a)
+}
+
+// judgeMessage is the second unit of work: the verdict, its receipt, and what follows
+// from an accepted message.
+func (g *Gateway) judgeMessage(ctx context.Context, a store.Arrival) (store.Inbound, error) {
 	in, doc, err := g.weigh(a)
 	if err != nil {
 		return store.Inbound{}, err
@@ -115,13 +157,12 @@ func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbo
 			return err
 		}
 		if arrival.Judged { // a second delivery was faster: its receipt is the receipt
-			if in, err = tx.Inbound(ctx, in.ID); err != nil {
+			if in, err = tx.Inbound(ctx, in.Sender, in.ID); err != nil {
 				return err
 			}
 			return tx.Audit(a.Caller, "judged already", string(in.ID), a.Digest)
 		}
-		arrival.Judged = true
-		if err := tx.PutArrival(arrival); err != nil {
+		if err := settle(tx, arrival); err != nil {
 			return err
 		}
 		if err := g.recordVerdict(ctx, tx, &in, doc); err != nil {
@@ -148,19 +189,20 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inb
 
 // open verifies, reads and validates a message's payload into its inbox row, all as of
 // the day it was received. It returns the document if the message is accepted.
-func (g *Gateway) open(a store.Arrival, in *store.Inbound) *customsv1.Document {
+func (g *Gateway) open(a store.Arrival, created time.Time, in *store.Inbound) *customsv1.Document {
 	opened, err := g.Trust.Open(a.Header, a.Signature, a.Content, a.Received)
 	if err != nil {
 		in.Faults = append(in.Faults, asFaults(err)...)
 		return nil
 	}
+	in.Faults = append(in.Faults, clockFaults(created, a.Received)...)
 	reading := g.Chain.Read(a.Content, a.MediaType, in.Sender, a.Received)
 	for _, u := range reading.Unread {
 		in.Unread = append(in.Unread, u.Expr)
 	}
 	if reading.Document == nil {
 		in.Faults = append(in.Faults, reading.Faults...)
-		if waitsForTable(in.Faults) {
+		if waitsForTable(reading.Faults) {
 			in.State = gateway.Parked
 		}
 		return nil
@@ -247,7 +289,7 @@ func (g *Gateway) OneAnswer(ctx context.Context, messages []store.Message) (*sto
 			continue
 		}
 		said := m.Answers[len(m.Answers)-1]
-		in, err := g.Store.Read().Inbound(ctx, said.MessageID)
+		in, err := g.Store.Read().Inbound(ctx, m.Recipient, said.MessageID)
 		if err != nil {
 			return nil, nil, fmt.Errorf("answer %s: %w", said.MessageID, err)
 		}
@@ -270,21 +312,44 @@ func (g *Gateway) OneAnswer(ctx context.Context, messages []store.Message) (*sto
 	return &one, answered, nil
 }
 
-// answered lists the documents that a document answers.
+// answered lists the documents that a document answers, each once.
 func answered(d *customsv1.Document) []string {
-	out := []string{}
+	out, seen := []string{}, make(map[string]bool)
 	for _, r := range d.GetEnvelope().GetReferences() {
-		if r.GetKind() == customsv1.ReferenceKind_ANSWERED {
+		if id := gateway.FoldID(r.GetId()); r.GetKind() == customsv1.ReferenceKind_ANSWERED && !seen[id] {
+			seen[id] = true
 			out = append(out, r.GetId())
 		}
 	}
 	return out
 }
 
+// inbound returns a message from a partner. The sender may be left out where only one has
+// used the id.
+func (g *Gateway) inbound(ctx context.Context, sender gateway.Administration, id gateway.MessageID) (store.Inbound, error) {
+	if sender != "" {
+		return g.Store.Read().Inbound(ctx, sender, id)
+	}
+	all, err := g.Store.Read().InboundsByID(ctx, id)
+	switch {
+	case err != nil:
+		return store.Inbound{}, err
+	case len(all) == 0:
+		return store.Inbound{}, store.ErrNotFound
+	case len(all) > 1:
+		senders := make([]string, len(all))
+		for i, in := range all {
+			senders[i] = string(in.Sender)
+		}
+		return store.Inbound{}, gateway.Faults{fault(gateway.IDOfSeveral, string(id), strings.Join(senders, ", "))}
+	}
+	return all[0], nil
+}
+
 // Take returns an accepted message's content in a form: canonical JSON, the XML as it
 // came, or the administration's own XML.
-func (g *Gateway) Take(ctx context.Context, id gateway.MessageID, form Form) (store.Inbound, []byte, error) {
-	in, err := g.Store.Read().Inbound(ctx, id)
+func (g *Gateway) Take(ctx context.Context, sender gateway.Administration, id gateway.MessageID, form Form) (store.Inbound, []byte, error) {
+	in, err := g.inbound(ctx, sender, id)
 	if err != nil {
 		return in, nil, err
 	}
@@ -292,7 +357,7 @@ func (g *Gateway) Take(ctx context.Context, id gateway.MessageID, form Form) (st
 	case Canonical:
 		return in, in.Canonical, nil
 	case PartnerXML, NationalXML:
-		a, err := g.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(id))
+		a, err := g.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(in.ID))
 		if err != nil {
 			return in, nil, err
 		}
@@ -353,10 +418,13 @@ func (g *Gateway) ownTable(in store.Inbound) (best *mapping.Table) {
 
 // Acknowledge notes that the administration's system has taken a message. The first
 // one counts.
-func (g *Gateway) Acknowledge(ctx context.Context, c Caller, id gateway.MessageID) (store.Inbound, error) {
-	var in store.Inbound
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
-		if in, err = tx.Inbound(ctx, id); err != nil {
+func (g *Gateway) Acknowledge(ctx context.Context, c Caller, sender gateway.Administration, id gateway.MessageID) (store.Inbound, error) {
+	in, err := g.inbound(ctx, sender, id)
+	if err != nil {
+		return in, err
+	}
+	_, err = g.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		if in, err = tx.Inbound(ctx, in.Sender, in.ID); err != nil {
 			return err
 		}
 		if in.AcknowledgedBy == "" {

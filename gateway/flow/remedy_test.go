@@ -82,7 +82,7 @@ func TestPartnersFaultIsThePartnersToMendAndThenOurs(t *testing.T) {
 	if err := json.Unmarshal(receipt.Statement, &statement); err != nil {
 		t.Fatal(err)
 	}
-	in, err := w.ru.Store.Read().Inbound(t.Context(), h.MessageID)
+	in, err := w.ru.Store.Read().Inbound(t.Context(), "CN", h.MessageID)
 	if err != nil || len(in.Faults) == 0 {
 		t.Fatalf("%+v, %v", in, err)
 	}

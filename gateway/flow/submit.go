@@ -47,7 +47,10 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if known.Judged {
 		return g.Store.Read().Submission(ctx, c.Office, string(s.ID))
 	}
-	return g.judgeSubmission(ctx, known)
+	if wait := stuck(known, g.Now()); wait != nil {
+		return store.Submission{}, wait
+	}
+	return judged(ctx, g, known, g.judgeSubmission)
 }
 
 // ownID is the document's own id, or, where none can be read, one made of its digest,
@@ -240,7 +243,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	whole := gateway.MessageID(g.NewID())
 	t := g.Chain.Translate(plan, parts, whole, g.scope(rt.To))
 	s.Faults = merge(s.Faults, Unsaid(toldBefore(j.held), t.Faults))
-	conversation, relatesTo, faults, err := g.conversation(ctx, t)
+	conversation, relatesTo, faults, err := g.conversation(ctx, rt.To, t)
 	if err != nil {
 		return err
 	}
@@ -313,14 +316,14 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 	}, nil
 }
 
-// conversation finds what an answer belongs to: the message that carried the document
-// it answers. The parts of a whole name the same.
-func (g *Gateway) conversation(ctx context.Context, t *Translation) (conversation string, relatesTo gateway.MessageID, faults gateway.Faults, err error) {
+// conversation finds what an answer to a partner belongs to: the message that carried
+// the document of the partner's that it answers. The parts of a whole name the same.
+func (g *Gateway) conversation(ctx context.Context, with gateway.Administration, t *Translation) (conversation string, relatesTo gateway.MessageID, faults gateway.Faults, err error) {
 	if len(t.Outputs) == 0 || t.Outputs[0].Released.IsZero() || t.Outputs[0].Released.Kind() != "Answer" {
 		return "", "", nil, nil
 	}
 	for _, id := range answered(t.Outputs[0].Released.Document()) {
-		in, err := g.Store.Read().InboundByDocument(ctx, id)
+		in, err := g.Store.Read().InboundByDocument(ctx, with, id)
 		if store.IgnoreNotFound(err) != nil {
 			return "", "", nil, err
 		}
@@ -362,8 +365,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			s.State, s.MessageID, s.Faults, messages = gateway.Faulty, "", append(s.Faults, *f), nil
 		}
 	}
-	arrival.Judged = true
-	if err := tx.PutArrival(arrival); err != nil {
+	if err := settle(tx, arrival); err != nil {
 		return false, err
 	}
 	if err := tx.PutSubmission(s); err != nil {
@@ -396,12 +398,13 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 // already has. A whole has announced it as long as one of its messages may be acted on.
 func (g *Gateway) announce(ctx context.Context, tx *store.Tx, j *judgement) (*gateway.Fault, error) {
 	route, whole := j.messages[0].Route, j.messages[0].Whole
+	void := make(map[gateway.MessageID]bool) // wholes that nobody may act on any more
 	for _, subject := range j.subjects {
 		id, err := tx.Announced(ctx, route, subject)
 		if store.IgnoreNotFound(err) != nil {
 			return nil, err
 		}
-		if err != nil {
+		if err != nil || void[id] {
 			continue
 		}
 		earlier, err := tx.Messages(ctx, id)
@@ -412,6 +415,7 @@ func (g *Gateway) announce(ctx context.Context, tx *store.Tx, j *judgement) (*ga
 			f := fault(gateway.AlreadyAnnounced, subject, string(id))
 			return &f, nil
 		}
+		void[id] = true
 	}
 	for _, subject := range j.subjects { // all or none: what is refused announces nothing
 		if err := tx.PutAnnounced(route, subject, whole); err != nil {

@@ -41,15 +41,16 @@ type Movement struct {
 
 // Record is one document of a movement, reduced to what is matched and compared.
 type Record struct {
-	Message    gateway.MessageID `json:"message"`
-	Kind       string            `json:"kind"`
-	DocumentID string            `json:"documentId,omitempty"`
-	Replaces   []string          `json:"replaces,omitempty"`  // ids of the documents that it changes or takes back
-	Withdraws  bool              `json:"withdraws,omitempty"` // it only takes back
-	Issued     time.Time         `json:"issued,omitzero"`
-	Received   time.Time         `json:"received"`
-	Expected   time.Time         `json:"expected,omitzero"` // when arrival is expected
-	At         time.Time         `json:"at,omitzero"`       // when it arrived, or was inspected
+	Message    gateway.MessageID      `json:"message"`
+	Sender     gateway.Administration `json:"sender,omitempty"` // whose message id it is; empty: our own
+	Kind       string                 `json:"kind"`
+	DocumentID string                 `json:"documentId,omitempty"`
+	Replaces   []string               `json:"replaces,omitempty"`  // ids of the documents that it changes or takes back
+	Withdraws  bool                   `json:"withdraws,omitempty"` // it only takes back
+	Issued     time.Time              `json:"issued,omitzero"`
+	Received   time.Time              `json:"received"`
+	Expected   time.Time              `json:"expected,omitzero"` // when arrival is expected
+	At         time.Time              `json:"at,omitzero"`       // when it arrived, or was inspected
 	// Conversation and Goods, the digest of the consignments, tell a part of a notice
 	// that repeats all its goods.
 	Conversation string         `json:"conversation,omitempty"`
@@ -74,7 +75,7 @@ type Origin struct {
 // place; the other stays on the record.
 func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Movement, error) {
 	r := record(d, from)
-	if slices.ContainsFunc(m.records(), func(o Record) bool { return gateway.SameID(o.Message, r.Message) }) {
+	if slices.ContainsFunc(m.records(), r.sameMessage) {
 		return m, nil
 	}
 	switch {
@@ -93,14 +94,19 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 // Merge returns into with everything of from. It is a person's decision, or that of
 // a document which names both; the caller audits it.
 func Merge(into, from Movement, tol Tolerances) Movement {
-	known := make(map[string]bool)
+	type key struct {
+		sender  gateway.Administration
+		message string
+	}
+	of := func(r Record) key { return key{r.Sender, gateway.FoldID(string(r.Message))} }
+	known := make(map[key]bool)
 	for _, r := range into.records() {
-		known[gateway.FoldID(string(r.Message))] = true
+		known[of(r)] = true
 	}
 	more := from.lists()
 	for i, list := range into.lists() {
 		for _, r := range *more[i] {
-			if !known[gateway.FoldID(string(r.Message))] {
+			if !known[of(r)] {
 				*list = insert(*list, r)
 			}
 		}
@@ -185,7 +191,7 @@ func (m Movement) counting(rs []Record) []Record {
 // replacedBy reports whether o takes r's place: it names r's document, or it is a
 // later message of the same document.
 func (r Record) replacedBy(o Record) bool {
-	if r.DocumentID == "" || gateway.SameID(r.Message, o.Message) {
+	if r.DocumentID == "" || r.sameMessage(o) {
 		return false
 	}
 	if gateway.SameID(r.DocumentID, o.DocumentID) && (r.Kind == o.Kind || o.Withdraws) {
@@ -194,8 +200,13 @@ func (r Record) replacedBy(o Record) bool {
 	return slices.ContainsFunc(o.Replaces, func(id string) bool { return gateway.SameID(id, r.DocumentID) })
 }
 
+// sameMessage reports whether both came in one message: its id is its sender's.
+func (r Record) sameMessage(o Record) bool {
+	return r.Sender == o.Sender && gateway.SameID(r.Message, o.Message)
+}
+
 func order(a, b Record) int {
-	return cmp.Or(a.when().Compare(b.when()), cmp.Compare(a.Message, b.Message))
+	return cmp.Or(a.when().Compare(b.when()), cmp.Compare(a.Message, b.Message), cmp.Compare(a.Sender, b.Sender))
 }
 
 func (r Record) when() time.Time {
@@ -215,7 +226,7 @@ func insert(rs []Record, r Record) []Record {
 func record(d *customsv1.Document, from Origin) Record {
 	e := d.GetEnvelope()
 	r := Record{
-		Message: from.Message, Kind: document.Kind(d), DocumentID: e.GetDocumentId(),
+		Message: from.Message, Sender: from.Sender, Kind: document.Kind(d), DocumentID: e.GetDocumentId(),
 		Issued: instant(e.GetIssued()), Received: from.Received.UTC(), Expected: from.Expected.UTC(),
 		Conversation: from.Conversation, Facts: read(d, from.Message),
 	}

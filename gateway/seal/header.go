@@ -33,6 +33,9 @@ type Header struct {
 	Sender          gateway.Administration `json:"sender"`
 }
 
+// Ahead is how long after an instant the header says that it was created.
+func (h Header) Ahead(at time.Time) time.Duration { return max(h.Created.Sub(at), 0) }
+
 // encode returns the header's only byte form.
 func (h Header) encode() ([]byte, error) {
 	if want := h.flaw(); !want.IsZero() {

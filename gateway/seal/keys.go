@@ -70,6 +70,10 @@ type KeyFile struct {
 	Validity `yaml:",inline"`
 }
 
+// ErrOwnKey says that nothing can be signed, whatever it is: no key is valid, or the
+// device that holds it fails.
+var ErrOwnKey = errors.New("own signing key")
+
 // Keyring is an administration's own signing keys.
 type Keyring struct {
 	owner   gateway.Administration
@@ -131,7 +135,7 @@ func (k *Keyring) Current(at time.Time) (Signer, error) {
 		}
 	}
 	if best.Key == nil {
-		return Signer{}, fmt.Errorf("no signing key of %s is valid at %s", k.owner, at.UTC().Format(time.RFC3339))
+		return Signer{}, fmt.Errorf("%w: no key of %s is valid at %s", ErrOwnKey, k.owner, at.UTC().Format(time.RFC3339))
 	}
 	return best, nil
 }
@@ -153,7 +157,7 @@ func (k *Keyring) sign(h Header, payload []byte) (Header, []byte, []byte, error)
 	digest := sha256.Sum256(raw)
 	signature, err := key.Key.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
-		return Header{}, nil, nil, fmt.Errorf("sign with key %s: %w", key.ID, err)
+		return Header{}, nil, nil, fmt.Errorf("%w: key %s: %w", ErrOwnKey, key.ID, err)
 	}
 	h, err = ParseHeader(raw)
 	return h, raw, signature, err

@@ -96,7 +96,8 @@ type Opened struct {
 
 // Open verifies a message received at an instant. The key is the one that the
 // header names, of the sender, valid when the header was created. Every refusal is
-// a gateway.Fault with a code of its own.
+// a gateway.Fault with a code of its own. Whether the header was created ahead of the
+// instant is for the caller to look at.
 func (t *Trust) Open(header, signature, payload []byte, at time.Time) (Opened, error) {
 	h, err := t.verify(header, signature, payload, at)
 	if err != nil {

@@ -108,11 +108,15 @@ func (s Signed) IsZero() bool { return s.raw == nil }
 
 // OpenReceipt verifies a receipt received at an instant and returns it. It MUST
 // come from the recipient of the message whose header is of, name that message,
-// and, unless it refuses it, say the digest of what was sent.
+// and, unless it refuses it, say the digest of what was sent. One that was created
+// further ahead than Skew is no good yet.
 func (t *Trust) OpenReceipt(header, statement, signature []byte, of Header, at time.Time) (Receipt, error) {
 	h, err := t.verify(header, signature, statement, at)
 	if err != nil {
 		return Receipt{}, err
+	}
+	if h.Ahead(at) > Skew {
+		return Receipt{}, refuse(gateway.SealCreated, h.Created.Format(time.RFC3339), gateway.Term(at.UTC().Format(time.RFC3339)))
 	}
 	var r Receipt
 	if err := strict(statement, &r); err != nil {

@@ -153,6 +153,31 @@ func TestReceiptRefused(t *testing.T) {
 	}
 }
 
+// TestClocksMayDiffer: a receipt that was created up to Skew ahead is good, and so, for its
+// signature, is a message however far ahead.
+func TestClocksMayDiffer(t *testing.T) {
+	ru := newSide(t, "RU", year)
+	trust := trustOf(t, ru.trust...)
+	for _, ahead := range []time.Duration{-time.Hour, 0, 10 * time.Minute, seal.Skew, seal.Skew + time.Second, 24 * time.Hour} {
+		h, r := answer(noon.Add(ahead))
+		signed, err := ru.keys.Sign(h, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := gateway.Code("")
+		if ahead > seal.Skew {
+			want = gateway.SealCreated
+		}
+		if _, err := trust.OpenReceipt(signed.HeaderBytes(), signed.Statement(), signed.Signature(), announced, noon); code(err) != want {
+			t.Errorf("%v ahead, the receipt: %v", ahead, err)
+		}
+		opened, err := trust.Open(signed.HeaderBytes(), signed.Signature(), signed.Statement(), noon)
+		if err != nil || opened.Header().Ahead(noon) != max(ahead, 0) {
+			t.Errorf("%v ahead: it is %v, %v", ahead, opened.Header().Ahead(noon), err)
+		}
+	}
+}
+
 func TestSignRefusesWhatSaysNothing(t *testing.T) {
 	ru := newSide(t, "RU", year)
 	for name, change := range map[string]func(h *seal.Header, r *seal.Receipt){

@@ -3,8 +3,11 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -20,13 +23,24 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.NotFound:         codes.NotFound,
 	gateway.IDReuse:          codes.AlreadyExists,
 	gateway.AlreadyAnnounced: codes.AlreadyExists,
+	gateway.IDOfSeveral:      codes.FailedPrecondition,
 	gateway.NotHeld:          codes.FailedPrecondition,
 	gateway.NotParked:        codes.FailedPrecondition,
 	gateway.TraceDiffers:     codes.FailedPrecondition,
 	gateway.TableMissing:     codes.FailedPrecondition,
 	gateway.NotOwnOffice:     codes.PermissionDenied,
 	gateway.SenderWrong:      codes.PermissionDenied,
-	gateway.Internal:         codes.Internal,
+	// The key may be on its way: nothing is decided about the message.
+	gateway.SealKeyUnknown:     codes.Unavailable,
+	gateway.SealKeyParty:       codes.PermissionDenied,
+	gateway.SealKeyExpired:     codes.PermissionDenied,
+	gateway.SealKeyCompromised: codes.PermissionDenied,
+	gateway.SealSignature:      codes.PermissionDenied,
+	gateway.SealPayload:        codes.PermissionDenied,
+	gateway.Internal:           codes.Internal,
+	gateway.NotAvailable:       codes.Unavailable,
+	gateway.JudgementPending:   codes.Unavailable,
+	gateway.JudgementParked:    codes.FailedPrecondition,
 }
 
 // refusal turns an error into a status whose details are every fault, in the caller's
@@ -46,6 +60,9 @@ func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.M
 	case errors.As(err, &faults):
 	case errors.As(err, &one):
 		faults = gateway.Faults{one}
+	case store.Unavailable(err):
+		s.log.Error("the store is not available", slog.Any("error", err))
+		faults = gateway.Faults{{Code: gateway.NotAvailable, Severity: gateway.Error}}
 	default:
 		s.log.Error("internal error", slog.Any("error", err))
 		faults = gateway.Faults{{Code: gateway.Internal, Severity: gateway.Error}}
@@ -65,6 +82,32 @@ func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.M
 		return st.Err()
 	}
 	return withDetails.Err()
+}
+
+// unary and stream keep a call that breaks off in the middle of the code from ending the
+// process, and with it all other calls.
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			answer, err = nil, s.broken(ctx, info.FullMethod, p)
+		}
+	}()
+	return handler(ctx, req)
+}
+
+func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.broken(ss.Context(), info.FullMethod, p)
+		}
+	}()
+	return handler(srv, ss)
+}
+
+// broken logs what a call broke off with. It may quote a document: only its kind is logged.
+func (s *Server) broken(ctx context.Context, method string, p any) error {
+	s.log.Error("panic in a call", "method", method, "kind", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	return s.refusal(ctx, gateway.Fault{Code: gateway.Internal, Severity: gateway.Error})
 }
 
 // language is the catalogue's language for the call's accept-language.

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -60,7 +61,7 @@ func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchang
 	if !ok {
 		return nil, s.refusal(ctx, gateway.Fault{Code: gateway.FormUnknown, Severity: gateway.Error, Path: "form", Value: r.Form.String()})
 	}
-	in, content, err := s.flow.Take(ctx, gateway.MessageID(r.MessageId), f.form)
+	in, content, err := s.flow.Take(ctx, gateway.Administration(r.Sender), gateway.MessageID(r.MessageId), f.form)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
@@ -90,14 +91,14 @@ func (s inbox) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServ
 }
 
 func (s inbox) Acknowledge(ctx context.Context, r *exchangev1.AcknowledgeRequest) (*exchangev1.InboxMessage, error) {
-	in, err := s.flow.Acknowledge(ctx, callerOf(ctx).flow(), gateway.MessageID(r.MessageId))
+	in, err := s.flow.Acknowledge(ctx, callerOf(ctx).flow(), gateway.Administration(r.Sender), gateway.MessageID(r.MessageId))
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
 	return presentInbound(ctx, in), nil
 }
 
-func (s inbox) Parked(ctx context.Context, r *exchangev1.ListParkedRequest) (*exchangev1.ListInboxResponse, error) {
+func (s inbox) Parked(ctx context.Context, r *exchangev1.ListParkedRequest) (*exchangev1.ListParkedResponse, error) {
 	size, after, err := page(r.PageSize, r.PageToken)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
@@ -106,30 +107,73 @@ func (s inbox) Parked(ctx context.Context, r *exchangev1.ListParkedRequest) (*ex
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return presentInbox(ctx, msgs, size), nil
+	arrivals, err := s.flow.Store.Read().Troubled(ctx, after, size)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return presentParked(ctx, msgs, arrivals, size), nil
+}
+
+// presentParked shows a page of what is parked. It ends where the shorter of the two
+// lists does, so that the next one begins behind both.
+func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.Troubled, size int) *exchangev1.ListParkedResponse {
+	last := gateway.Commit(math.MaxInt64)
+	if len(msgs) >= size {
+		last = msgs[len(msgs)-1].Commit
+	}
+	if len(arrivals) >= size {
+		last = min(last, arrivals[len(arrivals)-1].Commit)
+	}
+	out := &exchangev1.ListParkedResponse{}
+	for _, m := range msgs {
+		if m.Commit <= last {
+			out.Messages = append(out.Messages, presentInbound(ctx, m))
+		}
+	}
+	for _, a := range arrivals {
+		if a.Commit <= last {
+			out.Arrivals = append(out.Arrivals, presentArrival(a))
+		}
+	}
+	if last < math.MaxInt64 {
+		out.NextPageToken = strconv.FormatInt(int64(last), 10)
+	}
+	return out
+}
+
+func presentArrival(a store.Troubled) *exchangev1.Arrival {
+	state := gateway.Arrived
+	if a.Parked {
+		state = gateway.SetAside
+	}
+	return &exchangev1.Arrival{
+		Door: a.Door, Party: a.Party, ArrivalId: a.ID, State: string(state), Received: stamp(a.Received), Digest: a.Digest.String(),
+		Tries: int32(a.Tries), Trouble: a.Trouble, NextTry: stamp(a.NextTry), Commit: int64(a.Commit),
+	}
 }
 
 func (s inbox) Decode(ctx context.Context, r *exchangev1.DecodeRequest) (*exchangev1.DecodeResponse, error) {
-	ids := make([]gateway.MessageID, len(r.MessageIds))
-	for i, id := range r.MessageIds {
-		ids[i] = gateway.MessageID(id)
-	}
-	msgs, err := s.flow.Decode(ctx, callerOf(ctx).flow(), ids...)
-	return s.decoded(ctx, msgs, err)
+	got, err := s.flow.Decode(ctx, callerOf(ctx).flow(), r.Sender, r.MessageIds...)
+	return s.decoded(ctx, got, err)
 }
 
 // decoded answers with what was judged even if some messages could not be: those say so
 // themselves, by a fault, and their causes stay in the log.
-func (s inbox) decoded(ctx context.Context, msgs []store.Inbound, err error) (*exchangev1.DecodeResponse, error) {
-	if err != nil && (len(msgs) == 0 || ctx.Err() != nil) {
+func (s inbox) decoded(ctx context.Context, got flow.Decoded, err error) (*exchangev1.DecodeResponse, error) {
+	if err != nil && (len(got.Messages)+len(got.Arrivals) == 0 || ctx.Err() != nil) {
 		return nil, s.refusal(ctx, err)
 	}
 	if err != nil {
 		s.log.Error("decode", slog.Any("error", err))
 	}
 	out := &exchangev1.DecodeResponse{}
-	for _, m := range msgs {
+	for _, m := range got.Messages {
 		out.Messages = append(out.Messages, presentInbound(ctx, withoutPayload(m)))
+	}
+	for _, a := range got.Arrivals {
+		shown := presentArrival(a.Troubled)
+		shown.State = a.State
+		out.Arrivals = append(out.Arrivals, shown)
 	}
 	return out, nil
 }

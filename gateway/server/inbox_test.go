@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"customs.example/gateway"
+	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
 )
 
@@ -58,14 +59,14 @@ func TestDecodeAnswersWithWhatWasJudgedBesideWhatFailed(t *testing.T) {
 		{ID: "m-1", State: gateway.Parked, Faults: gateway.Faults{{Code: gateway.Internal, Severity: gateway.Error}}},
 		{ID: "m-2", State: gateway.Accepted},
 	}
-	got, err := s.decoded(t.Context(), msgs, errors.New("decode message m-1: disk I/O error"))
+	got, err := s.decoded(t.Context(), flow.Decoded{Messages: msgs}, errors.New("decode message m-1: disk I/O error"))
 	if err != nil || len(got.GetMessages()) != 2 || got.Messages[0].Faults[0].Code != string(gateway.Internal) || got.Messages[1].State != "accepted" {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if strings.Contains(got.String(), "disk") || !strings.Contains(log.String(), "m-1: disk I/O error") {
 		t.Errorf("the cause belongs into the log alone: %v, %s", got, log.String())
 	}
-	if got, err := s.decoded(t.Context(), nil, gateway.Faults{{Code: gateway.NotParked, Severity: gateway.Error}}); status.Code(err) != codes.FailedPrecondition {
+	if got, err := s.decoded(t.Context(), flow.Decoded{}, gateway.Faults{{Code: gateway.NotParked, Severity: gateway.Error}}); status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("nothing was judged, and the answer is %v, %v", got, err)
 	}
 }

@@ -83,7 +83,7 @@ func (s *Server) maxMessage() int { return s.flow.Cap() + Envelope }
 // services is a gRPC server with every service on it.
 func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	g := grpc.NewServer(append(more,
-		grpc.UnaryInterceptor(s.access.unary), grpc.StreamInterceptor(s.access.stream),
+		grpc.ChainUnaryInterceptor(s.unary, s.access.unary), grpc.ChainStreamInterceptor(s.stream, s.access.stream),
 		grpc.MaxRecvMsgSize(s.maxMessage()), grpc.MaxSendMsgSize(s.maxMessage()+Envelope),
 		grpc.MaxConcurrentStreams(MaxStreams), grpc.MaxHeaderListSize(MaxHeaders), grpc.ConnectionTimeout(5*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 30 * time.Second}),

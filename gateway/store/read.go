@@ -33,9 +33,19 @@ func (r reader) Arrival(ctx context.Context, door, party, id string) (Arrival, e
 	return one[Arrival](ctx, r.q, "arrival", "door = ? AND party = ? AND "+idIs("id", id), door, party, id)
 }
 
-// Unjudged returns arrivals without a judgement, oldest first.
-func (r reader) Unjudged(ctx context.Context) ([]Arrival, error) {
-	return list[Arrival](ctx, r.q, "arrival", "judged = 0 ORDER BY commit_no")
+// Unjudged names arrivals that are to be judged now, those that have waited longest first.
+func (r reader) Unjudged(ctx context.Context, at time.Time, limit int) ([]ArrivalKey, error) {
+	return list[ArrivalKey](ctx, r.q, "arrival", "judged = 0 AND parked = 0 AND next_try <= ? ORDER BY next_try, commit_no LIMIT ?", formatTime(at), limit)
+}
+
+// Troubled lists arrivals whose judgement failed and that have none yet, in order of commit.
+func (r reader) Troubled(ctx context.Context, after gateway.Commit, limit int) ([]Troubled, error) {
+	return page[Troubled](ctx, r.q, "arrival", "judged = 0 AND trouble <> '' AND commit_no > ?", []any{after}, oldestFirst, limit)
+}
+
+// TroubledBy lists those of an id, whoever sent it.
+func (r reader) TroubledBy(ctx context.Context, id string) ([]Troubled, error) {
+	return list[Troubled](ctx, r.q, "arrival", "judged = 0 AND trouble <> '' AND "+idIs("id", id)+" ORDER BY commit_no", id)
 }
 
 // Submission returns one submission of an office.
@@ -146,14 +156,19 @@ func (r reader) Announced(ctx context.Context, route, subject string) (gateway.M
 	return a.MessageID, err
 }
 
-// Inbound returns one message from a partner.
-func (r reader) Inbound(ctx context.Context, id gateway.MessageID) (Inbound, error) {
-	return one[Inbound](ctx, r.q, "inbox", idIs("id", id), id)
+// Inbound returns one message from a partner. An id says nothing without its sender.
+func (r reader) Inbound(ctx context.Context, sender gateway.Administration, id gateway.MessageID) (Inbound, error) {
+	return one[Inbound](ctx, r.q, "inbox", "sender = ? AND "+idIs("id", id), sender, id)
 }
 
-// InboundByDocument returns the message from a partner that carried a document.
-func (r reader) InboundByDocument(ctx context.Context, documentID string) (Inbound, error) {
-	return one[Inbound](ctx, r.q, "inbox", idIs("document_id", documentID)+" AND state = ?", documentID, gateway.Accepted)
+// InboundsByID returns the messages of an id, of every sender that has used it.
+func (r reader) InboundsByID(ctx context.Context, id gateway.MessageID) ([]Inbound, error) {
+	return list[Inbound](ctx, r.q, "inbox", idIs("id", id)+" ORDER BY sender", id)
+}
+
+// InboundByDocument returns the message from a partner that carried a document of its.
+func (r reader) InboundByDocument(ctx context.Context, sender gateway.Administration, documentID string) (Inbound, error) {
+	return one[Inbound](ctx, r.q, "inbox", "sender = ? AND "+idIs("document_id", documentID)+" AND state = ?", sender, documentID, gateway.Accepted)
 }
 
 // InboxFilter narrows a list; zero fields do not.

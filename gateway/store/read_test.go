@@ -49,8 +49,8 @@ func TestNothingIsFoundInAnEmptyStore(t *testing.T) {
 		"messages":            second(r.Messages(ctx, "x")),
 		"message by document": second(r.MessageByDocument(ctx, "x", "RU")),
 		"announced":           second(r.Announced(ctx, "x", "x")),
-		"inbound":             second(r.Inbound(ctx, "x")),
-		"inbound by document": second(r.InboundByDocument(ctx, "x")),
+		"inbound":             second(r.Inbound(ctx, "RU", "x")),
+		"inbound by document": second(r.InboundByDocument(ctx, "RU", "x")),
 		"movement":            second(r.Movement(ctx, "x")),
 	} {
 		if !errors.Is(err, ErrNotFound) || IgnoreNotFound(err) != nil {
@@ -71,12 +71,24 @@ func TestArrivalsWaitUntilTheyAreJudged(t *testing.T) {
 	s, ctx := open(t), t.Context()
 	for _, a := range []Arrival{
 		{Door: DoorSubmit, Party: "0603", ID: "one"}, {Door: DoorPeer, Party: "RU", ID: "one"},
-		{Door: DoorSubmit, Party: "0603", ID: "two", Judged: true}, {Door: DoorSubmit, Party: "9402", ID: "one"},
+		{Door: DoorSubmit, Party: "0603", ID: "two", Judged: true, Trouble: "once"}, {Door: DoorSubmit, Party: "9402", ID: "one"},
+		{Door: DoorBorder, Party: "0603", ID: "later", NextTry: now.Add(1), Tries: 2, Trouble: "x"},
+		{Door: DoorBorder, Party: "0603", ID: "now", NextTry: now, Tries: 1, Trouble: "y"},
+		{Door: DoorPeer, Party: "KZ", ID: "parked", Parked: true, Tries: 6, Trouble: "z"},
 	} {
 		do(t, s, func(tx *Tx) error { return tx.PutArrival(a) })
 	}
-	got := ids(must(s.Read().Unjudged(ctx))(t), func(a Arrival) string { return a.Door + " " + a.Party + " " + a.ID })
-	want(t, "unjudged", []string{"submit 0603 one", "peer RU one", "submit 9402 one"}, got)
+	name := func(a ArrivalKey) string { return a.Door + " " + a.Party + " " + a.ID }
+	got := ids(must(s.Read().Unjudged(ctx, now, 9))(t), name)
+	want(t, "unjudged", []string{"submit 0603 one", "peer RU one", "submit 9402 one", "border 0603 now"}, got)
+	want(t, "the first", []string{"submit 0603 one", "peer RU one"}, ids(must(s.Read().Unjudged(ctx, now, 2))(t), name))
+
+	trouble := func(a Troubled) string { return a.ID + " " + a.Trouble }
+	all := must(s.Read().Troubled(ctx, 0, 9))(t)
+	want(t, "troubled", []string{"later x", "now y", "parked z"}, ids(all, trouble))
+	want(t, "the next page", []string{"now y", "parked z"}, ids(must(s.Read().Troubled(ctx, all[0].Commit, 9))(t), trouble))
+	want(t, "by id", []string{"parked z"}, ids(must(s.Read().TroubledBy(ctx, "parked"))(t), trouble))
+	want(t, "judged by id", []string{}, ids(must(s.Read().TroubledBy(ctx, "two"))(t), trouble))
 }
 
 func TestHeldPartsAreFoundByTheirKeyAndTime(t *testing.T) {
@@ -317,10 +329,10 @@ func TestInboxListsWhatWasAccepted(t *testing.T) {
 		tt.filter.Limit = 10
 		want(t, fmt.Sprintf("%+v", tt.filter), tt.want, inboundIDs(must(s.Read().Inbox(ctx, tt.filter))(t)))
 	}
-	if in, err := s.Read().InboundByDocument(ctx, "d"); err != nil || in.ID != "1" {
+	if in, err := s.Read().InboundByDocument(ctx, "", "d"); err != nil || in.ID != "1" {
 		t.Errorf("by document: %v, %v", in.ID, err)
 	}
-	if _, err := s.Read().InboundByDocument(ctx, "e"); !errors.Is(err, ErrNotFound) {
+	if _, err := s.Read().InboundByDocument(ctx, "", "e"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a refused document was found: %v", err)
 	}
 }

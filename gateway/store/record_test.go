@@ -95,7 +95,7 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 		}
 	})
 	roundTrip(t, (*Tx).PutInbound, func(r Reader, in Inbound) (Inbound, error) {
-		return r.Inbound(ctx, in.ID)
+		return r.Inbound(ctx, in.Sender, in.ID)
 	}, func(in *Inbound, no gateway.Commit) { in.Commit = no })
 	roundTrip(t, func(tx *Tx, m Movement) error { return tx.PutMovement(m, nil) }, func(r Reader, m Movement) (Movement, error) {
 		return r.Movement(ctx, m.ID)

@@ -28,8 +28,36 @@ type Arrival struct {
 	Received   time.Time      `db:"received"`
 	Attempts   int            `db:"attempts"`
 	Judged     bool           `db:"judged"`
-	Receipt    *Statement     `db:"receipt"` // the signed RCV given for it
+	Tries      int            `db:"tries"`    // judgements that failed for a reason of its own
+	NextTry    time.Time      `db:"next_try"` // not judged by itself before; zero is at once
+	Trouble    string         `db:"trouble"`  // why the last judgement failed
+	Parked     bool           `db:"parked"`   // not judged again until an operator says so
+	Receipt    *Statement     `db:"receipt"`  // the signed RCV given for it
 	Commit     gateway.Commit `db:"commit_no"`
+}
+
+// ArrivalKey names an arrival.
+type ArrivalKey struct {
+	Door  string `db:"door"`
+	Party string `db:"party"`
+	ID    string `db:"id"`
+}
+
+// Key names the arrival.
+func (a Arrival) Key() ArrivalKey { return ArrivalKey{a.Door, a.Party, a.ID} }
+
+// Troubled is an arrival whose judgement failed, without its content.
+type Troubled struct {
+	Door     string         `db:"door"`
+	Party    string         `db:"party"`
+	ID       string         `db:"id"`
+	Digest   gateway.Digest `db:"digest"`
+	Received time.Time      `db:"received"`
+	Tries    int            `db:"tries"`
+	NextTry  time.Time      `db:"next_try"`
+	Trouble  string         `db:"trouble"`
+	Parked   bool           `db:"parked"`
+	Commit   gateway.Commit `db:"commit_no"`
 }
 
 // Statement is a signed statement: header, statement and signature, exact bytes.

@@ -7,6 +7,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -14,11 +15,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the embedded database's driver
+	"modernc.org/sqlite" // the embedded database's driver
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"customs.example/gateway"
 )
@@ -28,6 +31,29 @@ var migrations embed.FS
 
 // ErrNotFound says that there is no such row.
 var ErrNotFound = errors.New("not found")
+
+// errClosed says that the store is closed, or was before it came to a unit of work.
+var errClosed = errors.New("store is closed")
+
+// Unavailable reports whether an error is the store's own state (closed, locked, full,
+// unreadable), which whatever else is asked of it would meet too, and not the doing of
+// what it was asked for.
+func Unavailable(err error) bool {
+	if errors.Is(err, errClosed) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) {
+		return true
+	}
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err != nil && strings.Contains(err.Error(), "sql: database is closed") // it has no name
+	}
+	switch e.Code() & 0xff { // the rest says more of the same
+	case sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
+		sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}
 
 // MaxGroup is how many units of work one transaction commits together at most.
 const MaxGroup = 64
@@ -121,7 +147,7 @@ func (s *Store) Do(ctx context.Context, work func(tx *Tx) error) (gateway.Commit
 	select {
 	case s.units <- u:
 	case <-s.done:
-		return 0, errors.New("store is closed")
+		return 0, errClosed
 	case <-ctx.Done():
 		return 0, fmt.Errorf("unit of work not started: %w", context.Cause(ctx))
 	}
@@ -131,7 +157,7 @@ func (s *Store) Do(ctx context.Context, work func(tx *Tx) error) (gateway.Commit
 		select {
 		case <-u.done: // it was in the last group
 		default:
-			return 0, errors.New("store closed before the unit of work was run")
+			return 0, fmt.Errorf("unit of work not run: %w", errClosed)
 		}
 	}
 	if u.panic != nil {

@@ -377,7 +377,7 @@ func TestDatabaseOfAnEarlierVersionIsBroughtUpToDate(t *testing.T) {
 	if len(ms) != 1 || ms[0].ID != "m-1" || ms[0].Whole != "m-1" || ms[0].Part != 1 || ms[0].Split != "" || ms[0].State != gateway.Sending {
 		t.Errorf("the messages of m-1 are %+v", ms)
 	}
-	if in := must(s.Read().Inbound(ctx, "m-2"))(t); in.State != gateway.Accepted || in.Conversation != "" {
+	if in := must(s.Read().Inbound(ctx, "RU", "m-2"))(t); in.State != gateway.Accepted || in.Conversation != "" {
 		t.Errorf("the inbox holds %+v", in)
 	}
 }

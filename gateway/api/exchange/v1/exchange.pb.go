@@ -953,7 +953,7 @@ type Submission struct {
 	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
 	Office       string                 `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
 	Kind         string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	// arrived, faulty, held, joined, withdrawn, expired, message.
+	// arrived, faulty, held, joined, withdrawn, expired, parked, message.
 	State       string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
 	StateReason string                 `protobuf:"bytes,5,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
 	Received    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received,proto3" json:"received,omitempty"`
@@ -1749,9 +1749,11 @@ func (x *ListInboxResponse) GetNextPageToken() string {
 }
 
 type GetInboxRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
-	Form          Form                   `protobuf:"varint,2,opt,name=form,proto3,enum=exchange.v1.Form" json:"form,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Form      Form                   `protobuf:"varint,2,opt,name=form,proto3,enum=exchange.v1.Form" json:"form,omitempty"`
+	// Whose message; needed only where two administrations have used the same id.
+	Sender        string `protobuf:"bytes,3,opt,name=sender,proto3" json:"sender,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1800,9 +1802,18 @@ func (x *GetInboxRequest) GetForm() Form {
 	return Form_FORM_UNSPECIFIED
 }
 
+func (x *GetInboxRequest) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
 type AcknowledgeRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// As in GetInboxRequest.
+	Sender        string `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1840,6 +1851,13 @@ func (*AcknowledgeRequest) Descriptor() ([]byte, []int) {
 func (x *AcknowledgeRequest) GetMessageId() string {
 	if x != nil {
 		return x.MessageId
+	}
+	return ""
+}
+
+func (x *AcknowledgeRequest) GetSender() string {
+	if x != nil {
+		return x.Sender
 	}
 	return ""
 }
@@ -1896,17 +1914,200 @@ func (x *ListParkedRequest) GetPageToken() string {
 	return ""
 }
 
+type ListParkedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Messages      []*InboxMessage        `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	Arrivals      []*Arrival             `protobuf:"bytes,3,rep,name=arrivals,proto3" json:"arrivals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListParkedResponse) Reset() {
+	*x = ListParkedResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListParkedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListParkedResponse) ProtoMessage() {}
+
+func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
+func (*ListParkedResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListParkedResponse) GetMessages() []*InboxMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *ListParkedResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListParkedResponse) GetArrivals() []*Arrival {
+	if x != nil {
+		return x.Arrivals
+	}
+	return nil
+}
+
+// Arrival is what came in and could not be judged for a reason of the gateway's own.
+type Arrival struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// submit, peer or border.
+	Door string `protobuf:"bytes,1,opt,name=door,proto3" json:"door,omitempty"`
+	// Whose it is: the office or administration that sent it, and its id for it.
+	Party     string `protobuf:"bytes,2,opt,name=party,proto3" json:"party,omitempty"`
+	ArrivalId string `protobuf:"bytes,3,opt,name=arrival_id,json=arrivalId,proto3" json:"arrival_id,omitempty"`
+	// parked; arrived while it is tried again by itself; else what it was judged to be.
+	State    string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	Received *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=received,proto3" json:"received,omitempty"`
+	Digest   string                 `protobuf:"bytes,6,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Judgements that failed, why the last did, and when the next is made.
+	Tries         int32                  `protobuf:"varint,7,opt,name=tries,proto3" json:"tries,omitempty"`
+	Trouble       string                 `protobuf:"bytes,8,opt,name=trouble,proto3" json:"trouble,omitempty"`
+	NextTry       *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=next_try,json=nextTry,proto3" json:"next_try,omitempty"`
+	Commit        int64                  `protobuf:"varint,10,opt,name=commit,proto3" json:"commit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Arrival) Reset() {
+	*x = Arrival{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Arrival) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Arrival) ProtoMessage() {}
+
+func (x *Arrival) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Arrival.ProtoReflect.Descriptor instead.
+func (*Arrival) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Arrival) GetDoor() string {
+	if x != nil {
+		return x.Door
+	}
+	return ""
+}
+
+func (x *Arrival) GetParty() string {
+	if x != nil {
+		return x.Party
+	}
+	return ""
+}
+
+func (x *Arrival) GetArrivalId() string {
+	if x != nil {
+		return x.ArrivalId
+	}
+	return ""
+}
+
+func (x *Arrival) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Arrival) GetReceived() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
+func (x *Arrival) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Arrival) GetTries() int32 {
+	if x != nil {
+		return x.Tries
+	}
+	return 0
+}
+
+func (x *Arrival) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
+	}
+	return ""
+}
+
+func (x *Arrival) GetNextTry() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextTry
+	}
+	return nil
+}
+
+func (x *Arrival) GetCommit() int64 {
+	if x != nil {
+		return x.Commit
+	}
+	return 0
+}
+
 type DecodeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Ids of parked messages; none: all that are parked.
-	MessageIds    []string `protobuf:"bytes,1,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
+	// Ids of what is parked; none: all that is.
+	MessageIds []string `protobuf:"bytes,1,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
+	// Only what this administration or office has sent.
+	Sender        string `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +2119,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2132,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DecodeRequest) GetMessageIds() []string {
@@ -1941,18 +2142,27 @@ func (x *DecodeRequest) GetMessageIds() []string {
 	return nil
 }
 
+func (x *DecodeRequest) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
 type DecodeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Each message as it now stands: accepted, refused, or parked still. Values of
 	// documents are left out of the faults.
-	Messages      []*InboxMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	Messages []*InboxMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	// All else that was judged again, and what still could not be judged.
+	Arrivals      []*Arrival `protobuf:"bytes,2,rep,name=arrivals,proto3" json:"arrivals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1964,7 +2174,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1977,12 +2187,19 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DecodeResponse) GetMessages() []*InboxMessage {
 	if x != nil {
 		return x.Messages
+	}
+	return nil
+}
+
+func (x *DecodeResponse) GetArrivals() []*Arrival {
+	if x != nil {
+		return x.Arrivals
 	}
 	return nil
 }
@@ -2018,7 +2235,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2247,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2260,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -2191,7 +2408,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2420,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2433,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -2249,7 +2466,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2261,7 +2478,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2274,7 +2491,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -2296,7 +2513,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2308,7 +2525,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2321,7 +2538,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -2355,7 +2572,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2367,7 +2584,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2380,7 +2597,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -2406,7 +2623,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2418,7 +2635,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2431,7 +2648,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -2453,7 +2670,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2465,7 +2682,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2478,7 +2695,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -2522,7 +2739,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2534,7 +2751,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2547,7 +2764,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -2652,7 +2869,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2664,7 +2881,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2677,7 +2894,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Identifier) GetKind() string {
@@ -2717,7 +2934,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2729,7 +2946,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2742,7 +2959,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -2812,7 +3029,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +3041,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +3054,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -2878,7 +3095,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2890,7 +3107,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2903,7 +3120,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -3153,23 +3370,44 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"page_token\x18\x04 \x01(\tR\tpageToken\"r\n" +
 	"\x11ListInboxResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"W\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"o\n" +
 	"\x0fGetInboxRequest\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12%\n" +
-	"\x04form\x18\x02 \x01(\x0e2\x11.exchange.v1.FormR\x04form\"3\n" +
+	"\x04form\x18\x02 \x01(\x0e2\x11.exchange.v1.FormR\x04form\x12\x16\n" +
+	"\x06sender\x18\x03 \x01(\tR\x06sender\"K\n" +
 	"\x12AcknowledgeRequest\x12\x1d\n" +
 	"\n" +
-	"message_id\x18\x01 \x01(\tR\tmessageId\"O\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\"O\n" +
 	"\x11ListParkedRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"0\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\xa5\x01\n" +
+	"\x12ListParkedResponse\x125\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x120\n" +
+	"\barrivals\x18\x03 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\"\xb7\x02\n" +
+	"\aArrival\x12\x12\n" +
+	"\x04door\x18\x01 \x01(\tR\x04door\x12\x14\n" +
+	"\x05party\x18\x02 \x01(\tR\x05party\x12\x1d\n" +
+	"\n" +
+	"arrival_id\x18\x03 \x01(\tR\tarrivalId\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x126\n" +
+	"\breceived\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\breceived\x12\x16\n" +
+	"\x06digest\x18\x06 \x01(\tR\x06digest\x12\x14\n" +
+	"\x05tries\x18\a \x01(\x05R\x05tries\x12\x18\n" +
+	"\atrouble\x18\b \x01(\tR\atrouble\x125\n" +
+	"\bnext_try\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\anextTry\x12\x16\n" +
+	"\x06commit\x18\n" +
+	" \x01(\x03R\x06commit\"H\n" +
 	"\rDecodeRequest\x12\x1f\n" +
 	"\vmessage_ids\x18\x01 \x03(\tR\n" +
-	"messageIds\"G\n" +
+	"messageIds\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\"y\n" +
 	"\x0eDecodeResponse\x125\n" +
-	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\"\x88\x05\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x120\n" +
+	"\barrivals\x18\x02 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\"\x88\x05\n" +
 	"\fInboxMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -3287,13 +3525,13 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x03Get\x12!.exchange.v1.GetSubmissionRequest\x1a\x17.exchange.v1.Submission\"+\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/v1/submissions/{submission_id}\x12n\n" +
 	"\x04List\x12#.exchange.v1.ListSubmissionsRequest\x1a$.exchange.v1.ListSubmissionsResponse\"\x1b\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/submissions\x12e\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1c.exchange.v1.SubmissionEvent\"!\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/submissions:watch0\x01\x12}\n" +
-	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation2\xf8\x04\n" +
+	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation2\xf9\x04\n" +
 	"\fInboxService\x12\\\n" +
 	"\x04List\x12\x1d.exchange.v1.ListInboxRequest\x1a\x1e.exchange.v1.ListInboxResponse\"\x15\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\v\x12\t/v1/inbox\x12b\n" +
 	"\x03Get\x12\x1c.exchange.v1.GetInboxRequest\x1a\x19.exchange.v1.InboxMessage\"\"\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/inbox/{message_id}\x12\\\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x19.exchange.v1.InboxMessage\"\x1b\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/inbox:watch0\x01\x12|\n" +
-	"\vAcknowledge\x12\x1f.exchange.v1.AcknowledgeRequest\x1a\x19.exchange.v1.InboxMessage\"1\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/inbox/{message_id}:acknowledge\x12f\n" +
-	"\x06Parked\x12\x1e.exchange.v1.ListParkedRequest\x1a\x1e.exchange.v1.ListInboxResponse\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/inbox:parked\x12b\n" +
+	"\vAcknowledge\x12\x1f.exchange.v1.AcknowledgeRequest\x1a\x19.exchange.v1.InboxMessage\"1\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/inbox/{message_id}:acknowledge\x12g\n" +
+	"\x06Parked\x12\x1e.exchange.v1.ListParkedRequest\x1a\x1f.exchange.v1.ListParkedResponse\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/inbox:parked\x12b\n" +
 	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2Y\n" +
 	"\vPeerService\x12J\n" +
 	"\aDeliver\x12\x1b.exchange.v1.DeliverRequest\x1a\x1c.exchange.v1.DeliverResponse\"\x04\xf0\xbb\x18\x042\xcb\x02\n" +
@@ -3316,7 +3554,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
@@ -3342,102 +3580,109 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*GetInboxRequest)(nil),            // 21: exchange.v1.GetInboxRequest
 	(*AcknowledgeRequest)(nil),         // 22: exchange.v1.AcknowledgeRequest
 	(*ListParkedRequest)(nil),          // 23: exchange.v1.ListParkedRequest
-	(*DecodeRequest)(nil),              // 24: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 25: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 26: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 27: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 28: exchange.v1.DeliverResponse
-	(*FindMovementsRequest)(nil),       // 29: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 30: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 31: exchange.v1.GetMovementRequest
-	(*RecordArrivalRequest)(nil),       // 32: exchange.v1.RecordArrivalRequest
-	(*Movement)(nil),                   // 33: exchange.v1.Movement
-	(*Identifier)(nil),                 // 34: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 35: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 36: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 37: exchange.v1.Discrepancy
-	nil,                                // 38: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 39: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 40: google.protobuf.MethodOptions
+	(*ListParkedResponse)(nil),         // 24: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 25: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 26: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 27: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 28: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 29: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 30: exchange.v1.DeliverResponse
+	(*FindMovementsRequest)(nil),       // 31: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 32: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 33: exchange.v1.GetMovementRequest
+	(*RecordArrivalRequest)(nil),       // 34: exchange.v1.RecordArrivalRequest
+	(*Movement)(nil),                   // 35: exchange.v1.Movement
+	(*Identifier)(nil),                 // 36: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 37: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 38: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 39: exchange.v1.Discrepancy
+	nil,                                // 40: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 41: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 42: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	18, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	39, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	41, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	14, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	14, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	13, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	39, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	39, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	41, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	41, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	15, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	18, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	15, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	16, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	39, // 11: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	39, // 12: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	39, // 13: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	41, // 11: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	41, // 12: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	41, // 13: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	17, // 14: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	16, // 15: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	39, // 16: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	38, // 17: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	26, // 18: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	41, // 16: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	40, // 17: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	28, // 18: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	1,  // 19: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	26, // 20: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	39, // 21: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	39, // 22: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	18, // 23: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	17, // 24: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	33, // 25: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	39, // 26: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	39, // 27: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	34, // 28: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	35, // 29: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	37, // 30: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	39, // 31: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	37, // 32: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	37, // 33: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	37, // 34: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	36, // 35: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	40, // 36: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 37: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 38: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 39: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 40: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 41: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 42: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 43: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 44: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	19, // 45: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	21, // 46: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 47: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	22, // 48: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	23, // 49: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	24, // 50: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	27, // 51: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	29, // 52: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	31, // 53: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	32, // 54: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 55: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 56: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 57: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 58: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 59: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 60: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 61: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	20, // 62: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	26, // 63: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	26, // 64: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	26, // 65: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	20, // 66: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListInboxResponse
-	25, // 67: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	28, // 68: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	30, // 69: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	33, // 70: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	33, // 71: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	55, // [55:72] is the sub-list for method output_type
-	38, // [38:55] is the sub-list for method input_type
-	37, // [37:38] is the sub-list for extension type_name
-	36, // [36:37] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	28, // 20: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	25, // 21: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	41, // 22: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	41, // 23: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	28, // 24: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	25, // 25: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	41, // 26: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	41, // 27: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	18, // 28: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	17, // 29: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	35, // 30: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	41, // 31: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	41, // 32: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	36, // 33: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	37, // 34: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	39, // 35: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	41, // 36: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	39, // 37: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	39, // 38: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	39, // 39: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	38, // 40: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	42, // 41: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 42: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 43: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 44: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 45: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 46: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	7,  // 47: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	9,  // 48: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	11, // 49: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	19, // 50: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	21, // 51: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	9,  // 52: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	22, // 53: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	23, // 54: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	26, // 55: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	29, // 56: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	31, // 57: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	33, // 58: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	34, // 59: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	14, // 60: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 61: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	14, // 62: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	14, // 63: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	8,  // 64: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	10, // 65: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	12, // 66: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	20, // 67: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	28, // 68: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	28, // 69: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	28, // 70: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	24, // 71: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	27, // 72: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	30, // 73: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	32, // 74: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	35, // 75: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	35, // 76: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	60, // [60:77] is the sub-list for method output_type
+	43, // [43:60] is the sub-list for method input_type
+	42, // [42:43] is the sub-list for extension type_name
+	41, // [41:42] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -3451,7 +3696,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   37,
+			NumMessages:   39,
 			NumExtensions: 1,
 			NumServices:   4,
 		},

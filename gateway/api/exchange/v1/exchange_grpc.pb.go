@@ -396,11 +396,12 @@ type InboxServiceClient interface {
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[InboxMessage], error)
 	// Acknowledge notes that the administration's system has taken a message.
 	Acknowledge(ctx context.Context, in *AcknowledgeRequest, opts ...grpc.CallOption) (*InboxMessage, error)
-	// Parked lists the messages that no table can read, oldest first, each with the
-	// fault that says why.
-	Parked(ctx context.Context, in *ListParkedRequest, opts ...grpc.CallOption) (*ListInboxResponse, error)
-	// Decode judges parked messages again, by the tables that are loaded now and valid on
-	// the day each was received. Their senders get the new verdict when they ask again.
+	// Parked lists the messages that no table can read, each with the fault that says
+	// why, and all that arrived and could not be judged for a reason of the gateway's own,
+	// oldest first.
+	Parked(ctx context.Context, in *ListParkedRequest, opts ...grpc.CallOption) (*ListParkedResponse, error)
+	// Decode judges again what is parked, by the tables that are loaded now and valid on
+	// the day each was received. The senders get the new verdict when they ask again.
 	Decode(ctx context.Context, in *DecodeRequest, opts ...grpc.CallOption) (*DecodeResponse, error)
 }
 
@@ -461,9 +462,9 @@ func (c *inboxServiceClient) Acknowledge(ctx context.Context, in *AcknowledgeReq
 	return out, nil
 }
 
-func (c *inboxServiceClient) Parked(ctx context.Context, in *ListParkedRequest, opts ...grpc.CallOption) (*ListInboxResponse, error) {
+func (c *inboxServiceClient) Parked(ctx context.Context, in *ListParkedRequest, opts ...grpc.CallOption) (*ListParkedResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(ListInboxResponse)
+	out := new(ListParkedResponse)
 	err := c.cc.Invoke(ctx, InboxService_Parked_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -493,11 +494,12 @@ type InboxServiceServer interface {
 	Watch(*WatchRequest, grpc.ServerStreamingServer[InboxMessage]) error
 	// Acknowledge notes that the administration's system has taken a message.
 	Acknowledge(context.Context, *AcknowledgeRequest) (*InboxMessage, error)
-	// Parked lists the messages that no table can read, oldest first, each with the
-	// fault that says why.
-	Parked(context.Context, *ListParkedRequest) (*ListInboxResponse, error)
-	// Decode judges parked messages again, by the tables that are loaded now and valid on
-	// the day each was received. Their senders get the new verdict when they ask again.
+	// Parked lists the messages that no table can read, each with the fault that says
+	// why, and all that arrived and could not be judged for a reason of the gateway's own,
+	// oldest first.
+	Parked(context.Context, *ListParkedRequest) (*ListParkedResponse, error)
+	// Decode judges again what is parked, by the tables that are loaded now and valid on
+	// the day each was received. The senders get the new verdict when they ask again.
 	Decode(context.Context, *DecodeRequest) (*DecodeResponse, error)
 	mustEmbedUnimplementedInboxServiceServer()
 }
@@ -521,7 +523,7 @@ func (UnimplementedInboxServiceServer) Watch(*WatchRequest, grpc.ServerStreaming
 func (UnimplementedInboxServiceServer) Acknowledge(context.Context, *AcknowledgeRequest) (*InboxMessage, error) {
 	return nil, status.Error(codes.Unimplemented, "method Acknowledge not implemented")
 }
-func (UnimplementedInboxServiceServer) Parked(context.Context, *ListParkedRequest) (*ListInboxResponse, error) {
+func (UnimplementedInboxServiceServer) Parked(context.Context, *ListParkedRequest) (*ListParkedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Parked not implemented")
 }
 func (UnimplementedInboxServiceServer) Decode(context.Context, *DecodeRequest) (*DecodeResponse, error) {

@@ -1,0 +1,278 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// Judgements of what arrived. One that fails for a reason of ours is tried again, beside
+// all others; one that fails for what this document does to us ends as parked after some
+// tries. What would fail for every document (the store, our own key) and what was left in
+// the middle (a caller that went, a stop) counts for none: judging goes on by itself.
+const (
+	JudgeTries       = 6
+	JudgeInterval    = time.Second // after the first failure; it doubles
+	JudgeMaxInterval = time.Minute // between looks at what waits, while nothing can be judged
+	// JudgeEvery is how often it is looked for arrivals that wait for a judgement.
+	JudgeEvery = time.Second
+)
+
+// desk is what is being judged now, and whether anything can be.
+type desk struct {
+	mu     sync.Mutex
+	atWork map[store.ArrivalKey]int
+	outage int // judgements that failed for a reason of all since the last that did not
+}
+
+func (d *desk) take(k store.ArrivalKey) (done func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.atWork == nil {
+		d.atWork = make(map[store.ArrivalKey]int)
+	}
+	d.atWork[k]++
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.atWork[k]--; d.atWork[k] == 0 {
+			delete(d.atWork, k)
+		}
+	}
+}
+
+// taken reports how many arrivals are being judged, and whether this one is.
+func (d *desk) taken(k store.ArrivalKey) (n int, this bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.atWork), d.atWork[k] > 0
+}
+
+// failed counts a failure that concerns all, and reports whether it is the first.
+func (d *desk) failed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.outage++
+	return d.outage == 1
+}
+
+// down reports whether nothing can be judged.
+func (d *desk) down() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.outage > 0
+}
+
+// resumed ends an outage and returns how many judgements it cost.
+func (d *desk) resumed() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := d.outage
+	d.outage = 0
+	return n
+}
+
+// panicked is a judgement that broke off in the middle of the code. What the code said
+// may quote the document, so only the runtime's own words are kept.
+type panicked struct{ what string }
+
+func (p *panicked) Error() string { return "panic: " + p.what }
+
+// judged makes a judgement of an arrival and notes what goes wrong with it. The error is
+// gateway.Faults that tells the sender what becomes of it, if it is not the caller's own
+// leaving.
+func judged[T any](ctx context.Context, g *Gateway, a store.Arrival, judge func(context.Context, store.Arrival) (T, error)) (out T, err error) {
+	defer g.desk.take(a.Key())()
+	defer func() {
+		if p := recover(); p != nil {
+			what := fmt.Sprintf("%T", p)
+			if e, ok := p.(runtime.Error); ok {
+				what = e.Error()
+			}
+			g.Log.Error("panic in a judgement", "arrival", subject(a), "panic", what, "stack", string(debug.Stack()))
+			var none T
+			out, err = none, g.notJudged(ctx, a, &panicked{what})
+		}
+	}()
+	out, err = judge(ctx, a)
+	if err == nil || errors.As(err, new(gateway.Faults)) {
+		if n := g.desk.resumed(); n > 0 {
+			g.Log.Info("judging goes on", "failed meanwhile", n)
+		}
+		return out, err
+	}
+	return out, g.notJudged(ctx, a, err)
+}
+
+// concernsAll reports whether a failure would meet every other document too.
+func concernsAll(err error) bool {
+	return store.Unavailable(err) || errors.Is(err, seal.ErrOwnKey)
+}
+
+// notJudged notes that a judgement failed, and says so.
+func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) error {
+	pending := gateway.Faults{fault(gateway.JudgementPending, a.ID, "")}
+	var ahead *aheadError
+	switch {
+	case ctx.Err() != nil:
+		return cause // the caller has gone; it is judged without it
+	case errors.As(cause, &ahead):
+	case concernsAll(cause):
+		if g.desk.failed() {
+			g.Log.Error("nothing can be judged", "arrival", subject(a), "error", cause)
+		}
+		return pending
+	}
+	var now store.Arrival
+	_, err := g.Store.Do(context.WithoutCancel(ctx), func(tx *store.Tx) (err error) {
+		if now, err = tx.Arrival(ctx, a.Door, a.Party, a.ID); err != nil {
+			return err
+		}
+		if now.Judged { // somebody else could
+			return tx.Audit(a.Caller, "judged already", subject(a), a.Digest)
+		}
+		event, first := "not judged, again later", now.Trouble == ""
+		now.Trouble = gateway.Clip(cause.Error())
+		if ahead != nil { // it is nobody's document that fails: time mends it, or who mends a clock
+			now.NextTry = g.Now().Add(min(ahead.by-seal.Skew, MaxInterval))
+			if first {
+				event = "alarm: not judged, clocks differ"
+			}
+		} else {
+			now.Tries++
+			now.NextTry = g.Now().Add(JudgeInterval << min(now.Tries-1, JudgeTries))
+		}
+		if now.Tries >= JudgeTries || now.Parked {
+			event, now.Parked, now.NextTry = "alarm: not judged, parked", true, time.Time{}
+		}
+		if err := tx.PutArrival(now); err != nil {
+			return err
+		}
+		if err := putUnjudged(tx, now); err != nil {
+			return err
+		}
+		return tx.Audit("gateway", event, subject(a), a.Digest)
+	})
+	if err != nil {
+		g.Log.Error("note a failed judgement", "arrival", subject(a), "error", err)
+		return pending
+	}
+	g.Log.Error("not judged", "arrival", subject(a), "error", cause, "try", now.Tries, "parked", now.Parked)
+	if now.Parked {
+		return stuck(now, g.Now())
+	}
+	return pending
+}
+
+// putUnjudged shows an office the state of what it has submitted.
+func putUnjudged(tx *store.Tx, a store.Arrival) error {
+	if a.Door != store.DoorSubmit {
+		return nil
+	}
+	s := store.Submission{
+		Office: a.Party, ID: a.ID, State: gateway.Arrived, Received: a.Received, Digest: a.Digest, WaitsFor: []string{},
+		Reason: "it could not be judged and is tried again", Faults: gateway.Faults{fault(gateway.JudgementPending, a.ID, "")},
+	}
+	if a.Parked {
+		s.State, s.Reason, s.Faults = gateway.SetAside, "it could not be judged", gateway.Faults{fault(gateway.JudgementParked, a.ID, "")}
+	}
+	return tx.PutSubmission(s)
+}
+
+// stuck says what becomes of an arrival whose judgement failed before and is not due
+// at an instant; nothing if it may be judged.
+func stuck(a store.Arrival, at time.Time) gateway.Faults {
+	switch {
+	case a.Judged:
+	case a.Parked:
+		return gateway.Faults{fault(gateway.JudgementParked, a.ID, "")}
+	case at.Before(a.NextTry):
+		return gateway.Faults{fault(gateway.JudgementPending, a.ID, "")}
+	}
+	return nil
+}
+
+// settle notes that an arrival is judged.
+func settle(tx *store.Tx, a store.Arrival) error {
+	a.Judged, a.Parked, a.NextTry = true, false, time.Time{}
+	return tx.PutArrival(a)
+}
+
+// judging judges what waits for it until the context ends: what a stop or a caller left
+// in the middle, and what failed before.
+func (g *Gateway) judging(ctx context.Context) {
+	wait := JudgeEvery
+	for ctx.Err() == nil {
+		n, err := g.judgeDue(ctx)
+		if err != nil && ctx.Err() == nil && g.desk.failed() {
+			g.Log.Error("look for what is to be judged", "error", err)
+		}
+		switch {
+		case g.desk.down():
+			wait = min(2*wait, JudgeMaxInterval)
+		case n > 0:
+			wait = JudgeEvery
+			continue
+		default:
+			wait = JudgeEvery
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// JudgeDue judges some of what is due to be judged now.
+func (g *Gateway) JudgeDue(ctx context.Context) error {
+	_, err := g.judgeDue(ctx)
+	return err
+}
+
+func (g *Gateway) judgeDue(ctx context.Context) (int, error) {
+	// What callers are having judged is left to them, and hides nothing behind it.
+	busy, _ := g.desk.taken(store.ArrivalKey{})
+	due, err := g.Store.Read().Unjudged(ctx, g.Now(), Parallel+busy)
+	if err != nil {
+		return 0, err
+	}
+	due = slices.DeleteFunc(due, func(k store.ArrivalKey) bool {
+		_, this := g.desk.taken(k)
+		return this
+	})
+	due = due[:min(len(due), Parallel)]
+	var wg sync.WaitGroup
+	for _, k := range due {
+		wg.Go(func() { _, _ = g.judgeAgain(ctx, k, g.judgeInbound) }) // what goes wrong is noted with the arrival
+	}
+	wg.Wait()
+	return len(due), nil
+}
+
+// judgeAgain judges an arrival that was left without a judgement, a message as given, and
+// returns the state that it then has.
+func (g *Gateway) judgeAgain(ctx context.Context, k store.ArrivalKey, message func(context.Context, store.Arrival) (store.Inbound, error)) (state string, err error) {
+	a, err := g.Store.Read().Arrival(ctx, k.Door, k.Party, k.ID)
+	if err != nil {
+		return "", err
+	}
+	switch k.Door {
+	case store.DoorSubmit:
+		s, err := judged(ctx, g, a, g.judgeSubmission)
+		return string(s.State), err
+	case store.DoorPeer:
+		in, err := judged(ctx, g, a, message)
+		return string(in.State), err
+	}
+	_, err = judged(ctx, g, a, g.judgeArrival)
+	return "recorded", err
+}

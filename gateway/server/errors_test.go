@@ -1,0 +1,57 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"customs.example/gateway"
+)
+
+// TestTheStatusSaysWhatTheCallerCanDo: try again, or not.
+func TestTheStatusSaysWhatTheCallerCanDo(t *testing.T) {
+	s := &Server{log: slog.New(slog.DiscardHandler)}
+	for code, want := range map[gateway.Code]codes.Code{
+		gateway.JudgementPending: codes.Unavailable,
+		gateway.JudgementParked:  codes.FailedPrecondition,
+		gateway.NotAvailable:     codes.Unavailable,
+		gateway.SealKeyUnknown:   codes.Unavailable,
+		gateway.SealSignature:    codes.PermissionDenied,
+		gateway.SealPayload:      codes.PermissionDenied,
+		gateway.IDReuse:          codes.AlreadyExists,
+		gateway.IDOfSeveral:      codes.FailedPrecondition,
+		gateway.XMLMalformed:     codes.InvalidArgument,
+	} {
+		err := s.refusal(t.Context(), gateway.Faults{{Code: code, Severity: gateway.Error, Value: "v"}})
+		if status.Code(err) != want || !strings.HasPrefix(status.Convert(err).Message(), string(code)+": ") {
+			t.Errorf("%s is %v, want %v", code, err, want)
+		}
+	}
+	if err := s.refusal(t.Context(), errors.New("anything")); status.Code(err) != codes.Internal {
+		t.Errorf("what is not known is %v", err)
+	}
+}
+
+// TestACallThatPanicsEndsNoOther: the caller gets INTERNAL, and the log no text of a
+// document.
+func TestACallThatPanicsEndsNoOther(t *testing.T) {
+	var log strings.Builder
+	s := &Server{log: slog.New(slog.NewTextHandler(&log, nil))}
+	_, err := s.unary(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: "/x/Y"}, func(context.Context, any) (any, error) { panic("Иванов") })
+	if status.Code(err) != codes.Internal {
+		t.Errorf("a call is answered %v", err)
+	}
+	err = s.stream(nil, admitted{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: "/x/Z"}, func(any, grpc.ServerStream) error { panic(errors.New("Иванов")) })
+	if status.Code(err) != codes.Internal {
+		t.Errorf("a stream is answered %v", err)
+	}
+	if said := log.String(); strings.Contains(said, "Иванов") || strings.Count(said, "panic in a call") != 2 || !strings.Contains(said, "/x/Y") {
+		t.Errorf("the log says %s", said)
+	}
+}
