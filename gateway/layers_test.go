@@ -71,6 +71,8 @@ var owners = []struct {
 	{"github.com/goccy/go-yaml", []string{"gateway/document", "cmd/"}},
 	// peer, server and the commands hand on configurations that mtls has made.
 	{"crypto/tls", []string{"gateway/mtls", "gateway/peer", "gateway/server", "cmd/"}},
+	// document bounds the digits that anything is reckoned with.
+	{"math/big", []string{"gateway/document", "gateway/mtls"}},
 	// seal reads the keys of signatures, which are no TLS keys.
 	{"crypto/x509", []string{"gateway/mtls", "gateway/seal", "cmd/"}},
 	{"net/http", []string{"gateway/server", "gateway/api/exchange/v1", "cmd/"}},

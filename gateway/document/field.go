@@ -125,6 +125,10 @@ func (f Field) most() string {
 func (f Field) wrong(text string) gateway.Phrase {
 	layout := ""
 	switch f.Type {
+	case Decimal:
+		if isPlain(text) { // too many of them
+			return gateway.Say(gateway.WordDigitsAndDecimals, strconv.Itoa(int(f.Rule.GetDigits())), strconv.Itoa(int(f.Rule.GetFraction())))
+		}
 	case Uint:
 		if digits(text) { // too many of them
 			return gateway.Say(gateway.WordUnsigned, f.most())

@@ -4,20 +4,39 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+
+	"customs.example/gateway"
 )
 
-// Number is a decimal number of any size and precision. The zero Number is 0.
+// MaxDigits is how many digits a decimal may have, needless zeros apart: several times
+// what any field has room for, and few enough that arithmetic costs next to nothing.
+const MaxDigits = 100
+
+// Number is a decimal number of at most MaxDigits digits, or what was reckoned of such. The zero Number is 0.
 // Numbers are values: no operation changes its operands.
 type Number struct {
 	unscaled *big.Int // nil is 0
 	scale    int      // digits behind the point
 }
 
-// IsNumber reports whether s is a decimal in plain notation: -?digits[.digits].
+// IsNumber reports whether s is a decimal in plain notation, -?digits[.digits], of at
+// most MaxDigits digits.
 func IsNumber(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	whole, fraction, point := strings.Cut(s, ".")
+	whole, fraction := significant(s)
+	return isPlain(s) && len(whole)+len(fraction) <= MaxDigits
+}
+
+// isPlain reports whether s is in plain notation, whatever the number of its digits.
+func isPlain(s string) bool {
+	whole, fraction, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
 	return digits(whole) && (!point || digits(fraction))
+}
+
+// significant cuts a decimal into its digits before and behind the point, without needless
+// zeros.
+func significant(s string) (whole, fraction string) {
+	whole, fraction, _ = strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	return strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
 }
 
 func digits(s string) bool {
@@ -29,13 +48,17 @@ func digits(s string) bool {
 	return s != ""
 }
 
-// ParseNumber reads a decimal in plain notation: -?digits[.digits].
+// ParseNumber reads a decimal that IsNumber is true of. Nothing else makes a number of a
+// text, so that no text, however long, is reckoned with.
 func ParseNumber(s string) (Number, error) {
 	if !IsNumber(s) {
-		return Number{}, fmt.Errorf("%q is no decimal number in plain notation", s)
+		return Number{}, fmt.Errorf("%q is no decimal number in plain notation of at most %d digits", gateway.Clip(s), MaxDigits)
 	}
-	whole, fraction, _ := strings.Cut(s, ".")
-	n, _ := new(big.Int).SetString(whole+fraction, 10)
+	whole, fraction := significant(s)
+	n, _ := new(big.Int).SetString("0"+whole+fraction, 10)
+	if strings.HasPrefix(s, "-") {
+		n.Neg(n)
+	}
 	return Number{n, len(fraction)}, nil
 }
 
@@ -64,6 +87,12 @@ func (n Number) MulPercent(p Number) Number {
 	r := n.Mul(p)
 	r.scale += 2
 	return r
+}
+
+// PercentOf returns how many percent of o, which is not 0, n is, rounded to two decimals.
+func (n Number) PercentOf(o Number) string {
+	a, b, _ := align(n, o)
+	return new(big.Rat).SetFrac(new(big.Int).Mul(a, big.NewInt(100)), b).FloatString(2)
 }
 
 // Abs returns n without its sign.

@@ -180,6 +180,9 @@ func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, conten
 // attached already and changes nothing.
 func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, error) {
 	reading := g.Chain.Read(a.Content, a.MediaType, g.Own, a.Received)
+	if err := ctx.Err(); err != nil {
+		return Movement{}, err // nobody waits for it any more
+	}
 	passed, faults := g.Chain.Validate(reading, g.scope(""))
 	if reading.Document != nil && reading.Kind != "ArrivalReport" {
 		faults = append(faults, fault(gateway.KindUnexpected, reading.Kind, "ArrivalReport"))

@@ -175,6 +175,9 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error
 	if reading.Table != nil {
 		s.Mapping = reading.Table.ID()
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // nobody waits for it any more
+	}
 	passed, faults := g.Chain.Validate(reading, g.scope(""))
 	s.Faults = append(s.Faults, faults...)
 	if reading.Document == nil {
@@ -240,6 +243,9 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 // the partner has no room for everything in one.
 func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []Part) error {
 	s, rt := &j.submission, plan.Route
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	whole := gateway.MessageID(g.NewID())
 	t := g.Chain.Translate(plan, parts, whole, g.scope(rt.To))
 	s.Faults = merge(s.Faults, Unsaid(toldBefore(j.held), t.Faults))
@@ -259,6 +265,9 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 		Kind: rt.Kind, Sender: g.Own, Recipient: rt.To, Conversation: cmp.Or(conversation, string(whole)), RelatesTo: relatesTo, Created: g.Now(),
 	}
 	for i, o := range t.Outputs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if header.MessageID = whole; i > 0 {
 			header.MessageID = gateway.MessageID(g.NewID())
 		}

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"fmt"
-	"math/big"
 	"strings"
 	"time"
 
@@ -226,13 +225,7 @@ func subtraction(found, announced, diff document.Number, unit string) string {
 	if announced.Sign() == 0 {
 		return s
 	}
-	share := new(big.Rat).Quo(rational(diff), rational(announced))
-	return fmt.Sprintf("%s (%s %%)", s, share.Mul(share, big.NewRat(100, 1)).FloatString(2))
-}
-
-func rational(n document.Number) *big.Rat {
-	r, _ := new(big.Rat).SetString(n.String())
-	return r
+	return fmt.Sprintf("%s (%s %%)", s, diff.PercentOf(announced))
 }
 
 // pairs matches two lists by key, in the order of the lists.
