@@ -1,0 +1,41 @@
+package gateway
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite expected results")
+
+// TestDoorsSayWhatASenderCanDo holds what a sender reads when its document waits, in every
+// language, to a file.
+func TestDoorsSayWhatASenderCanDo(t *testing.T) {
+	var b strings.Builder
+	for _, f := range []Fault{
+		{Code: NotAvailable},
+		{Code: JudgementPending, Value: "M1"},
+		{Code: JudgementParked, Value: "M1"},
+		{Code: ClockAhead, Value: "10m0s", Expected: Term("2026-03-01T02:15:00Z")},
+		{Code: IDOfSeveral, Value: "m-1", Expected: Term("CN, KZ")},
+	} {
+		for _, lang := range []string{"en", "zh", "ru", "kk", "mn"} {
+			fmt.Fprintf(&b, "%s %s\n  %s\n  %s\n", f.Code, lang, f.Text(lang), f.Mender().In(lang))
+		}
+	}
+	const file = "testdata/doors.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("%s says otherwise than\n%s", file, &b)
+	}
+}
