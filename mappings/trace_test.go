@@ -1,8 +1,10 @@
 package mappings_test
 
 import (
+	"slices"
 	"testing"
 
+	"customs.example/gateway"
 	"customs.example/gateway/document"
 )
 
@@ -32,7 +34,8 @@ func TestTracesOfReadingNameTheRightElement(t *testing.T) {
 				}
 				value, ok := path.Get(decoded.Document.ProtoReflect())
 				plain := path.Field().Type == document.String && l.Use == "" && l.ListRow == ""
-				if l.Value != "" && !ok || plain && value != l.Value {
+				told := slices.ContainsFunc(decoded.Faults, func(f gateway.Fault) bool { return f.Code == gateway.ReadOtherwise && f.Path == l.Path })
+				if l.Value != "" && !ok || plain && value != l.Value && !told {
 					t.Errorf("%s: row %s read %q at %s to %s, which is %q", table.ID(), l.Row, l.Value, l.Place.Expr, l.Path, value)
 				}
 				checked++
