@@ -1,6 +1,6 @@
 package gateway
 
-// The permanent fault codes. Each has its five texts in texts; a test holds
+// The permanent fault codes. Each has its five texts in texts/; a test holds
 // the two together. A code is never reused for another meaning.
 const (
 	XMLEmpty              Code = "XML_EMPTY"
