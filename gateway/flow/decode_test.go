@@ -93,6 +93,7 @@ func (w *world) events(g *flow.Gateway) string {
 }
 
 func TestParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
+	long(t)
 	w := newWorld(t)
 	known := w.ru.Chain
 	w.cn.Chain = next(t, "2026-01-01", true)
@@ -151,6 +152,7 @@ func TestParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 }
 
 func TestParkedMessageIsRefusedByItsTable(t *testing.T) {
+	long(t)
 	w := newWorld(t)
 	w.cn.Chain = next(t, "2026-01-01", true)
 	id := w.notice()

@@ -29,6 +29,7 @@ func steps(t *testing.T, call func()) uint64 {
 // TestDigitsCostNoSteps doubles the digits of every decimal of a document, in JSON and in
 // XML, at each door that reads one: more digits are refused, and cost nothing but to read.
 func TestDigitsCostNoSteps(t *testing.T) {
+	long(t)
 	_, notice := sealedNotice(t)
 	w := newWorld(t)
 	manifest := func(digits string) []byte {

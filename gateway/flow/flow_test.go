@@ -183,6 +183,15 @@ func (w *world) message(id gateway.MessageID) store.Message {
 	return m
 }
 
+// long leaves a test out with -short: it runs in one goroutine, where the race detector
+// finds nothing and takes eight times as long. The Makefile runs it without.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("runs without the race detector")
+	}
+}
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestNoticeIsAcceptedWithAVerifiedReceipt(t *testing.T) {

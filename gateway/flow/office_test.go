@@ -70,6 +70,7 @@ func codesOf(c reconcile.Comparison) (codes []gateway.Code) {
 // is the same by its five digits as by its eight, goods in transit may be seen where any of
 // them is to go, and elsewhere is told.
 func TestArrivalOfEveryNoticeOfTheUnion(t *testing.T) {
+	long(t)
 	for _, tt := range []struct {
 		own   gateway.Administration
 		table string

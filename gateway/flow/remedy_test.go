@@ -18,6 +18,7 @@ import (
 // TestOwnOutputSaysWhoseValueIsWrong makes the partner's form wrong by each of those who
 // can have made it so.
 func TestOwnOutputSaysWhoseValueIsWrong(t *testing.T) {
+	long(t)
 	const route, table = "routes/cn-ru-pre-arrival-notice.yaml", "ru/auto-preliminary.v1.yaml"
 	w := newWorld(t)
 	for _, tt := range []struct {

@@ -234,6 +234,7 @@ func TestConvoySubmittedAtOnceIsSplitOnce(t *testing.T) {
 }
 
 func TestSplitMessageIsExplained(t *testing.T) {
+	long(t)
 	w := newWorld(t)
 	ms := w.convoy(2)
 	whole, origins, err := w.cn.Explain(t.Context(), "0603", "V1")
@@ -266,6 +267,7 @@ func TestSplitMessageIsExplained(t *testing.T) {
 // TestWholeNoticeIsSplitWithoutARecipe: a notice that is submitted as one is split like one
 // that was joined; what the split wrote into its parts is not the sender's.
 func TestWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
+	long(t)
 	notice := string(newWorld(t).convoy(1)[0].Canonical)
 	const vehicles = `"vehicles":[`
 	if !strings.Contains(notice, vehicles) {
