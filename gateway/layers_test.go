@@ -68,7 +68,7 @@ var owners = []struct {
 	{"database/sql", []string{"gateway/store"}},
 	{"modernc.org/sqlite", []string{"gateway/store"}},
 	{"github.com/pressly/goose", []string{"gateway/store"}},
-	{"github.com/goccy/go-yaml", []string{"gateway/document", "cmd/"}},
+	{"go.yaml.in/yaml/v4", []string{"gateway/document", "cmd/"}},
 	// peer, server and the commands hand on configurations that mtls has made.
 	{"crypto/tls", []string{"gateway/mtls", "gateway/peer", "gateway/server", "cmd/"}},
 	// document bounds the digits that anything is reckoned with.

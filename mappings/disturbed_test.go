@@ -55,7 +55,7 @@ func (d *data) same(t *testing.T, rows []disturbed) []string {
 	t.Helper()
 	var mu sync.Mutex
 	var same []string
-	var hints sync.Map // of what is disturbed to the position of the example that last showed it
+	hints := &hints{}
 	parallel(rows, func(r disturbed) {
 		s := d.scenes(t, r.table)
 		made := s.made(t, r.table, r.row)
@@ -66,7 +66,9 @@ func (d *data) same(t *testing.T, rows []disturbed) []string {
 			switch {
 			case err != nil && !located.MatchString(err.Error()):
 				t.Errorf("%s: the loader does not say where: %v", name, err)
-			case err == nil && !shows(&hints, one.what, made, differs) && !slices.ContainsFunc(s.examples(r.table), differs):
+			case err == nil &&
+				!hints.some(made, differs, one.what, one.what+r.table.ID()) &&
+				!hints.some(s.examples(r.table), differs, r.table.ID()+one.what, r.table.ID()+one.what+s.said[r.row.ID].text("when")):
 				mu.Lock()
 				same = append(same, name)
 				mu.Unlock()
@@ -76,18 +78,26 @@ func (d *data) same(t *testing.T, rows []disturbed) []string {
 	return same
 }
 
-// shows reports whether some example differs. The one at the position that last showed
-// the same of another row is tried first: examples of a kind stand in the same order.
-func shows(hints *sync.Map, what string, all []example, differs func(example) bool) bool {
-	first := -1
-	if at, ok := hints.Load(what); ok && at.(int) < len(all) {
-		if first = at.(int); differs(all[first]) {
-			return true
+// hints are the positions of the examples that last showed what is like this one:
+// examples of a kind stand in the same order.
+type hints struct{ sync.Map }
+
+// some reports whether some example differs. Those that differed for what is alike are
+// tried first.
+func (h *hints) some(all []example, differs func(example) bool, alike ...string) bool {
+	var tried []int
+	for _, key := range slices.Backward(alike) {
+		if at, ok := h.Load(key); ok && at.(int) < len(all) && !slices.Contains(tried, at.(int)) {
+			if tried = append(tried, at.(int)); differs(all[at.(int)]) {
+				return true
+			}
 		}
 	}
 	for i, e := range all {
-		if i != first && differs(e) {
-			hints.Store(what, i)
+		if !slices.Contains(tried, i) && differs(e) {
+			for _, key := range alike {
+				h.Store(key, i)
+			}
 			return true
 		}
 	}

@@ -133,7 +133,7 @@ func quoted(said, over any) string {
 	switch over.(type) {
 	case bool:
 		return "false"
-	case uint64:
+	case int:
 		return "0"
 	}
 	return `""`

@@ -103,8 +103,8 @@ func (r row) texts(key string) []string {
 }
 
 func (r row) number(key string) int {
-	n, _ := r[key].(uint64)
-	return int(n)
+	n, _ := r[key].(int)
+	return n
 }
 
 var staged sync.Map // of table to func() *scenes

@@ -102,16 +102,17 @@ func Legible(written string, prose bool) (legible string, told []Told) {
 
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// plain reports whether a text is what it looks like at first sight: ASCII, without white
-// space but single blanks inside, and no run of question marks.
+// plain reports whether a text is what it looks like at first sight: ASCII and common
+// Chinese characters, without white space but single blanks inside, no run of question
+// marks, and nothing of what a broken conversion leaves behind.
 func plain(s string) bool {
-	last := byte(' ')
-	for i := range len(s) {
-		c := s[i]
-		if c < ' ' || c >= 0x7f || c == ' ' && last == ' ' || c == '?' && last == '?' {
+	last := ' '
+	for _, r := range s {
+		han := r >= '\u4e00' && r <= '\u9fff' && r != '锟'
+		if !han && (r < ' ' || r >= 0x7f || r == ' ' && last == ' ' || r == '?' && last == '?') {
 			return false
 		}
-		last = c
+		last = r
 	}
 	return s != "" && last != ' '
 }
@@ -177,7 +178,7 @@ func broken(s, written string) (gateway.Phrase, bool) {
 	case strings.Contains(s, "锟斤拷"):
 		return gateway.Term("锟斤拷"), true
 	}
-	for _, page := range []string{windows1252, windows1251} {
+	for _, page := range []map[rune]byte{windows1252, windows1251} {
 		if meant, ok := misread(written, page); ok {
 			return gateway.Say(gateway.WordMisreadUTF8, gateway.Clip(meant)), true
 		}
@@ -185,49 +186,57 @@ func broken(s, written string) (gateway.Phrase, bool) {
 	return gateway.Phrase{}, false
 }
 
-// The characters of the bytes 0x80 to 0xFF in two code pages; U+FFFD is none.
-const (
-	windows1252 = "€\uFFFD‚ƒ„…†‡ˆ‰Š‹Œ\uFFFDŽ\uFFFD\uFFFD‘’“”•–—˜™š›œ\uFFFDžŸ" + latin1
-	latin1      = "\u00a0¡¢£¤¥¦§¨©ª«¬\u00ad®¯°±²³´µ¶·¸¹º»¼½¾¿ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖ×ØÙÚÛÜÝÞßàáâãäåæçèéêëìíîïðñòóôõö÷øùúûüýþÿ"
-	windows1251 = "ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\uFFFD™љ›њќћџ\u00a0ЎўЈ¤Ґ¦§Ё©Є«¬\u00ad®Ї°±Ііґµ¶·ё№є»јЅѕїАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯабвгдежзийклмнопрстуфхцчшщъыьэюя"
+// Two code pages: the bytes from 0x80 on by the characters that they stand for.
+var (
+	windows1252 = codePage("€\uFFFD‚ƒ„…†‡ˆ‰Š‹Œ\uFFFDŽ\uFFFD\uFFFD‘’“”•–—˜™š›œ\uFFFDžŸ" +
+		"\u00a0¡¢£¤¥¦§¨©ª«¬\u00ad®¯°±²³´µ¶·¸¹º»¼½¾¿ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖ×ØÙÚÛÜÝÞßàáâãäåæçèéêëìíîïðñòóôõö÷øùúûüýþÿ")
+	windows1251 = codePage("ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\uFFFD™љ›њќћџ" +
+		"\u00a0ЎўЈ¤Ґ¦§Ё©Є«¬\u00ad®Ї°±Ііґµ¶·ё№є»јЅѕїАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯабвгдежзийклмнопрстуфхцчшщъыьэюя")
 )
+
+// codePage reads the characters of the bytes 0x80 to 0xFF; U+FFFD is none.
+func codePage(characters string) map[rune]byte {
+	page := map[rune]byte{}
+	b := 0x80
+	for _, r := range characters {
+		if r != utf8.RuneError {
+			page[r] = byte(b)
+		}
+		b++
+	}
+	return page
+}
 
 // misread reports whether a text is UTF-8 that was read as a code page, and what was
 // meant. It is certain where all its bytes make UTF-8 again, with at least two
 // characters beyond ASCII, all of them letters or punctuation: chance does not do that.
-func misread(s, page string) (meant string, ok bool) {
-	bytes := make([]byte, 0, len(s))
-	for _, r := range s {
-		if r < 0xa0 { // what a code page lacks, programs read as a control character
-			bytes = append(bytes, byte(r))
-			continue
-		}
-		at, n := -1, 0
-		for _, p := range page {
-			if p == r && r != utf8.RuneError {
-				at = n
-				break
-			}
-			n++
-		}
-		if at < 0 {
-			return "", false
-		}
-		bytes = append(bytes, byte(0x80+at))
-	}
-	if !utf8.Valid(bytes) {
-		return "", false
-	}
+func misread(s string, page map[rune]byte) (meant string, ok bool) {
+	var char []byte // of the character that is not whole yet
+	var out strings.Builder
 	beyond := 0
-	for _, r := range string(bytes) {
-		if r < utf8.RuneSelf {
+	for _, r := range s {
+		b := byte(r)
+		if r >= 0xa0 { // below that is what a code page lacks: programs read it as a control character
+			if b, ok = page[r]; !ok {
+				return "", false
+			}
+		}
+		if char = append(char, b); !utf8.FullRune(char) {
 			continue
 		}
-		if beyond++; !unicode.IsLetter(r) && !unicode.IsPunct(r) {
+		is, n := utf8.DecodeRune(char)
+		if n != len(char) || is == utf8.RuneError && n == 1 {
 			return "", false
 		}
+		if is >= utf8.RuneSelf {
+			if beyond++; !unicode.IsLetter(is) && !unicode.IsPunct(is) {
+				return "", false
+			}
+		}
+		out.WriteRune(is)
+		char = char[:0]
 	}
-	return string(bytes), beyond >= 2
+	return out.String(), len(char) == 0 && beyond >= 2
 }
 
 // Read reads a text as a value of the field is written by people: the code in it, where the

@@ -1,111 +1,145 @@
 package document
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v4"
 )
 
 // DecodeYAML reads one YAML document into a struct. Unknown keys, keys that stand
-// twice, values of a wrong type and second documents are errors, each as
-// "name:line: message"; all unknown keys and the first of the other errors are joined.
+// twice, values of a wrong type, aliases and second documents are errors, each as
+// "name:line: message", all of them joined.
 func DecodeYAML(name string, raw []byte, into any) error {
-	file, err := parser.ParseBytes(raw, 0)
+	body, err := bodyOf(name, raw)
 	if err != nil {
-		return locateYAML(name, err)
+		return err
 	}
-	return decodeYAML(name, file, into)
+	return decodeYAML(name, body, into)
 }
 
 // ReadYAML is DecodeYAML for those who also want the lines of the text's nodes: none if
 // it is no YAML.
 func ReadYAML(name string, raw []byte, into any) (Lines, error) {
-	file, err := parser.ParseBytes(raw, 0)
+	body, err := bodyOf(name, raw)
 	if err != nil {
-		return Lines{}, locateYAML(name, err)
+		return Lines{}, err
 	}
-	return linesOf(file), decodeYAML(name, file, into)
+	return linesOf(body), decodeYAML(name, body, into)
 }
 
-func decodeYAML(name string, file *ast.File, into any) error {
-	file.Docs = slices.DeleteFunc(file.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil }) // nothing, or comments alone
-	if len(file.Docs) > 1 {
-		return fmt.Errorf("%s:%d: more than one YAML document", name, file.Docs[1].Body.GetToken().Position.Line)
+// bodyOf parses one YAML document; nil is nothing, or comments alone.
+func bodyOf(name string, raw []byte) (*yaml.Node, error) {
+	loader, err := yaml.NewLoader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	var body *yaml.Node
+	for {
+		var doc yaml.Node
+		switch err := loader.Load(&doc); {
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return nil, locateYAML(name, err)
+		}
+		switch said := slices.IndexFunc(doc.Content, func(n *yaml.Node) bool { return !nothing(n) }); {
+		case said >= 0 && body != nil:
+			return nil, fmt.Errorf("%s:%d: more than one YAML document", name, doc.Content[said].Line)
+		case said >= 0:
+			body = doc.Content[said]
+		}
+	}
+}
+
+// nothing reports whether a document is empty, or comments alone.
+func nothing(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 }
+
+func decodeYAML(name string, body *yaml.Node, into any) error {
+	if body == nil {
+		return nil
 	}
 	var errs []error
-	for _, doc := range file.Docs {
-		unknownKeys(doc.Body, reflect.TypeOf(into), func(key ast.Node, names []string) {
-			text := key.GetToken().Value
-			errs = append(errs, fmt.Errorf("%s:%d: unknown key %q: nearest is %s", name, key.GetToken().Position.Line, text, nearest(text, names)))
-		})
-	}
-	for _, doc := range file.Docs {
-		if err := yaml.NewDecoder(strings.NewReader("")).DecodeFromNode(doc.Body, into); err != nil {
-			errs = append(errs, locateYAML(name, err))
-		}
+	unreadable(body, reflect.TypeOf(into), func(at *yaml.Node, text string) {
+		errs = append(errs, fmt.Errorf("%s:%d: %s", name, at.Line, text))
+	})
+	if err := body.Load(into); err != nil {
+		errs = append(errs, locateYAML(name, err))
 	}
 	return errors.Join(errs...)
 }
 
 func locateYAML(name string, err error) error {
-	var located yaml.Error
-	if errors.As(err, &located) && located.GetToken() != nil {
-		return fmt.Errorf("%s:%d: %s", name, located.GetToken().Position.Line, located.GetMessage())
+	var all *yaml.LoadErrors
+	var one *yaml.LoadError
+	switch {
+	case errors.As(err, &all):
+		var errs []error
+		for _, e := range all.Errors {
+			errs = append(errs, locateYAML(name, e))
+		}
+		return errors.Join(errs...)
+	case errors.As(err, &one) && one.ContextMsg != "":
+		return fmt.Errorf("%s:%d: %s: %s", name, one.ContextMark.Line, one.ContextMsg, one.Message)
+	case errors.As(err, &one):
+		return fmt.Errorf("%s:%d: %s", name, one.Mark.Line, one.Message)
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// unknownKeys reports the keys of n that a value of type t has no field for. The
-// YAML library stops at the first; people who write tables want to see them all.
-func unknownKeys(n ast.Node, t reflect.Type, report func(key ast.Node, names []string)) {
+// unreadable reports the keys of n that a value of type t has no field for, which the
+// library does not name together with what else is wrong, and aliases: a file that people
+// review says what it means where it means it.
+func unreadable(n *yaml.Node, t reflect.Type, report func(at *yaml.Node, text string)) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if decodesItself(t) {
-		return
+	if n.Tag == "!!timestamp" && t != reflect.TypeFor[time.Time]() {
+		n.Tag = "!!str" // YAML 1.2 knows no days, and the library would write one otherwise than it stands
 	}
-	switch node := n.(type) {
-	case *ast.AnchorNode:
-		unknownKeys(node.Value, t, report)
-	case *ast.TagNode:
-		unknownKeys(node.Value, t, report)
-	case *ast.SequenceNode:
-		if t.Kind() == reflect.Slice || t.Kind() == reflect.Array {
-			for _, v := range node.Values {
-				unknownKeys(v, t.Elem(), report)
-			}
+	switch {
+	case n.Kind == yaml.AliasNode:
+		report(n, fmt.Sprintf("alias *%s, expected what it stands for", n.Value))
+	case decodesItself(t):
+	case n.Kind == yaml.SequenceNode:
+		if t.Kind() == reflect.Slice {
+			t = t.Elem()
 		}
-	case ast.MapNode:
+		for _, v := range n.Content {
+			unreadable(v, t, report)
+		}
+	case n.Kind == yaml.MappingNode:
 		fields, names := yamlFields(t)
-		for i := node.MapRange(); i.Next(); {
-			if t.Kind() == reflect.Map {
-				unknownKeys(i.Value(), t.Elem(), report)
-			}
-			if t.Kind() != reflect.Struct {
-				continue
-			}
-			if ft, ok := fields[i.Key().GetToken().Value]; ok {
-				unknownKeys(i.Value(), ft, report)
-			} else {
-				report(i.Key(), names)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := n.Content[i], n.Content[i+1]
+			switch ft, ok := fields[key.Value]; {
+			case t.Kind() == reflect.Map:
+				unreadable(value, t.Elem(), report)
+			case t.Kind() == reflect.Interface:
+				unreadable(value, t, report)
+			case ok:
+				unreadable(value, ft, report)
+			case t.Kind() == reflect.Struct:
+				report(key, fmt.Sprintf("unknown key %q: nearest is %s", key.Value, nearest(key.Value, names)))
 			}
 		}
 	}
 }
 
+// reads is what decodes itself: the reader of a type of ours.
+type reads interface{ UnmarshalYAML(func(any) error) error }
+
 // decodesItself reports whether values of t have a YAML reader of their own.
 func decodesItself(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	return p.Implements(reflect.TypeFor[yaml.BytesUnmarshaler]()) ||
-		p.Implements(reflect.TypeFor[yaml.InterfaceUnmarshaler]()) ||
-		p.Implements(reflect.TypeFor[yaml.NodeUnmarshaler]())
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[reads]())
 }
 
 // keyed is the types of a struct's fields by key, and the keys as declared.
@@ -172,42 +206,35 @@ func (l Lines) Line(path string) int {
 
 // YAMLLines returns the lines of raw's nodes; none if raw is no YAML.
 func YAMLLines(raw []byte) Lines {
-	file, err := parser.ParseBytes(raw, 0)
+	body, err := bodyOf("", raw)
 	if err != nil {
 		return Lines{}
 	}
-	return linesOf(file)
+	return linesOf(body)
 }
 
-func linesOf(file *ast.File) Lines {
+func linesOf(body *yaml.Node) Lines {
 	lines := Lines{}
-	for _, doc := range file.Docs {
-		lines.add("$", doc.Body)
+	if body != nil {
+		lines.add("$", body)
 	}
 	return lines
 }
 
-func (l Lines) add(path string, n ast.Node) {
-	if n == nil {
-		return
-	}
+func (l Lines) add(path string, n *yaml.Node) {
 	if _, ok := l[path]; !ok {
-		l[path] = n.GetToken().Position.Line
+		l[path] = n.Line
 	}
-	switch node := n.(type) {
-	case *ast.AnchorNode:
-		l.add(path, node.Value)
-	case *ast.TagNode:
-		l.add(path, node.Value)
-	case *ast.SequenceNode:
-		for i, v := range node.Values {
-			l.add(fmt.Sprintf("%s[%d]", path, i), v)
+	switch n.Kind {
+	case yaml.SequenceNode:
+		for i, v := range n.Content {
+			l.add(path+"["+strconv.Itoa(i)+"]", v)
 		}
-	case ast.MapNode:
-		for i := node.MapRange(); i.Next(); {
-			at := path + "." + i.Key().GetToken().Value
-			l[at] = i.Key().GetToken().Position.Line
-			l.add(at, i.Value())
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			at := path + "." + n.Content[i].Value
+			l[at] = n.Content[i].Line
+			l.add(at, n.Content[i+1])
 		}
 	}
 }

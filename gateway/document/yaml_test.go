@@ -61,6 +61,7 @@ func TestDecodeYAMLRefuses(t *testing.T) {
 		"a wrong type beside an unknown key": {"version: one\nnots: x\n", []string{`t.yaml:2: unknown key "nots": nearest is note`, `t.yaml:1: `}},
 		"duplicate key":                      {"name: a\nversion: 1\nname: b\n", []string{`t.yaml:3: `}},
 		"duplicate key below":                {"rows:\n  - id: a\n    id: b\n", []string{`t.yaml:3: `}},
+		"alias":                              {"name: a\nnote: &n x\nnames: {x: *n}\n", []string{`t.yaml:3: alias *n, expected what it stands for`}},
 		"merged keys":                        {"rows:\n  - id: a\n    <<: {idd: b}\n", []string{`t.yaml:3: unknown key "<<"`}},
 		"not YAML":                           {"name: [a\n", []string{`t.yaml:1: `}},
 		"two documents":                      {"name: a\n---\nname: b\n", []string{`more than one YAML document`}},
@@ -81,6 +82,18 @@ func TestDecodeYAMLRefuses(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, got[i], w)
 			}
 		}
+	}
+}
+
+// A day without quotes is the text that stands there.
+func TestDayIsText(t *testing.T) {
+	var got table
+	if err := document.DecodeYAML("t.yaml", []byte("name: 2026-01-01\nnote: 2026-01-01T08:15:00Z\nnames: {x: 0603, y: 1.50}\n"), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := table{Name: "2026-01-01", Names: map[string]string{"x": "0603", "y": "1.50"}, Extra: Extra{"2026-01-01T08:15:00Z"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
