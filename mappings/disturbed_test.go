@@ -55,20 +55,24 @@ func (d *data) same(t *testing.T, rows []disturbed) []string {
 	t.Helper()
 	var mu sync.Mutex
 	var same []string
-	hints := &hints{}
+	var known hints
 	parallel(rows, func(r disturbed) {
 		s := d.scenes(t, r.table)
-		made := s.made(t, r.table, r.row)
+		quick := s.madeOf(t, r.table, r.row, small(s.written[r.row.ID]), small(s.read[r.row.ID]))
+		pools := []func() []example{
+			func() []example { return quick },
+			sync.OnceValue(func() []example { return s.made(t, r.table, r.row) }),
+			func() []example { return s.examples(r.table) },
+		}
 		for _, one := range r.ways {
 			name := r.table.ID() + " " + r.row.ID + " " + one.what
 			otherwise, err := d.library.With(r.table.ID(), r.row.ID, one.keys)
 			differs := func(e example) bool { return e.said() != e.say(otherwise) }
+			like := []string{one.what, one.what + r.table.ID(), one.what + r.table.ID() + s.said[r.row.ID].text("when")}
 			switch {
 			case err != nil && !located.MatchString(err.Error()):
 				t.Errorf("%s: the loader does not say where: %v", name, err)
-			case err == nil &&
-				!hints.some(made, differs, one.what, one.what+r.table.ID()) &&
-				!hints.some(s.examples(r.table), differs, r.table.ID()+one.what, r.table.ID()+one.what+s.said[r.row.ID].text("when")):
+			case err == nil && !known.some(pools, differs, like):
 				mu.Lock()
 				same = append(same, name)
 				mu.Unlock()
@@ -78,27 +82,43 @@ func (d *data) same(t *testing.T, rows []disturbed) []string {
 	return same
 }
 
-// hints are the positions of the examples that last showed what is like this one:
-// examples of a kind stand in the same order.
-type hints struct{ sync.Map }
+// hints are where the examples stand that last showed what is like this one: examples of
+// a kind stand in the same order.
+type hints struct{ sync.Map } // of text to []hint, the last first
 
-// some reports whether some example differs. Those that differed for what is alike are
-// tried first.
-func (h *hints) some(all []example, differs func(example) bool, alike ...string) bool {
-	var tried []int
-	for _, key := range slices.Backward(alike) {
-		if at, ok := h.Load(key); ok && at.(int) < len(all) && !slices.Contains(tried, at.(int)) {
-			if tried = append(tried, at.(int)); differs(all[at.(int)]) {
-				return true
-			}
+type hint struct{ pool, at int }
+
+// some reports whether some example of the pools differs. Those that differed for what is
+// like this, the most like it last, are tried first.
+func (h *hints) some(pools []func() []example, differs func(example) bool, like []string) bool {
+	tried := map[hint]bool{}
+	shows := func(one hint) bool {
+		all := pools[one.pool]()
+		if tried[one] || one.at >= len(all) {
+			return false
+		}
+		tried[one] = true
+		if !differs(all[one.at]) {
+			return false
+		}
+		for _, key := range like {
+			last, _ := h.Load(key)
+			others, _ := last.([]hint)
+			others = slices.DeleteFunc(slices.Clone(others), func(o hint) bool { return o == one })
+			h.Store(key, append([]hint{one}, others[:min(len(others), 3)]...))
+		}
+		return true
+	}
+	for _, key := range slices.Backward(like) {
+		if last, ok := h.Load(key); ok && slices.ContainsFunc(last.([]hint), shows) {
+			return true
 		}
 	}
-	for i, e := range all {
-		if !slices.Contains(tried, i) && differs(e) {
-			for _, key := range alike {
-				h.Store(key, i)
+	for pool, all := range pools {
+		for at := range all() {
+			if shows(hint{pool, at}) {
+				return true
 			}
-			return true
 		}
 	}
 	return false
@@ -282,17 +302,22 @@ func (s *scenes) examples(table *mapping.Table) []example {
 // made are examples for one row, made from what it wrote and read.
 func (s *scenes) made(t tester, table *mapping.Table, r mapping.RowInfo) []example {
 	t.Helper()
-	var out []example
-	for _, l := range some(s.written[r.ID]) {
-		for _, doc := range s.variants(t, r, l) {
-			out = append(out, written(table, doc))
-		}
-	}
 	read := s.read[r.ID]
 	if read == nil {
 		read = s.written[r.ID]
 	}
-	for _, l := range some(read) {
+	return s.madeOf(t, table, r, some(s.written[r.ID]), some(read))
+}
+
+func (s *scenes) madeOf(t tester, table *mapping.Table, r mapping.RowInfo, writing, reading []link) []example {
+	t.Helper()
+	var out []example
+	for _, l := range writing {
+		for _, doc := range s.variants(t, r, l) {
+			out = append(out, written(table, doc))
+		}
+	}
+	for _, l := range reading {
 		out = append(out, taken(table, func() *xmltree.Document {
 			tree, _, _ := s.lacking(r, l)
 			return tree
@@ -306,7 +331,7 @@ func (s *scenes) made(t tester, table *mapping.Table, r mapping.RowInfo) []examp
 			}
 		}
 	}
-	for _, l := range some(s.written[r.ID]) {
+	for _, l := range writing {
 		for _, doc := range s.neighbours(t, l) {
 			out = append(out, written(table, doc))
 		}
