@@ -62,14 +62,9 @@ func report(decoded mapping.Decoded) string {
 	return b.String()
 }
 
-// A row that can go without any golden noticing is untested or superfluous. With
-// -short only every tenth row is tried: each costs a reading of its table.
+// A row that can go without any golden noticing is untested or superfluous.
 func TestEveryRowIsNeeded(t *testing.T) {
 	d := load(t)
-	step := 1
-	if testing.Short() {
-		step = 10
-	}
 	var tries sync.WaitGroup
 	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for _, table := range d.library.Tables() {
@@ -79,7 +74,7 @@ func TestEveryRowIsNeeded(t *testing.T) {
 		e, s := d.examples(t, table), d.scenes(t, table)
 		whole := slices.Collect(e.say(table))
 		rows := table.Rows()
-		for i := 0; i < len(rows); i += step {
+		for i := range rows {
 			turn <- struct{}{}
 			tries.Go(func() {
 				defer func() { <-turn }()

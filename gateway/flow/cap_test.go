@@ -15,8 +15,7 @@ import (
 
 // A document larger than gateways take anyway is taken where it is agreed on: a route says
 // so of an office's, the partner's entry in the configuration of what comes from there.
-func TestLargeDocumentsAreTakenWhereThatIsAgreedOn(t *testing.T) {
-	long(t)
+func TestLongDocumentsAreTakenWhereThatIsAgreedOn(t *testing.T) {
 	w := newWorld(t)
 	filling := []byte("\n" + strings.Repeat("<!--"+strings.Repeat(" ", 1<<20-7)+"-->", 9))
 	large := append(w.content("mt2401.xml"), filling...)
@@ -68,8 +67,7 @@ func TestLargeDocumentsAreTakenWhereThatIsAgreedOn(t *testing.T) {
 }
 
 // Two versions of one format live at once: an office's routes say which it writes.
-func TestOfficeWritesTheVersionOfItsRoutes(t *testing.T) {
-	long(t)
+func TestLongOfficeWritesTheVersionOfItsRoutes(t *testing.T) {
 	const first, second, route = "cn/mt2401.v1", "cn/mt2401.v2", "routes/cn-ru-pre-arrival-notice.yaml"
 	for _, version := range []string{first, second} {
 		w := newWorld(t)

@@ -92,8 +92,7 @@ func (w *world) events(g *flow.Gateway) string {
 	return b.String()
 }
 
-func TestParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
-	long(t)
+func TestLongParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	w := newWorld(t)
 	known := w.ru.Chain
 	w.cn.Chain = next(t, "2026-01-01", true)
@@ -151,8 +150,7 @@ func TestParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	}
 }
 
-func TestParkedMessageIsRefusedByItsTable(t *testing.T) {
-	long(t)
+func TestLongParkedMessageIsRefusedByItsTable(t *testing.T) {
 	w := newWorld(t)
 	w.cn.Chain = next(t, "2026-01-01", true)
 	id := w.notice()
@@ -230,7 +228,7 @@ func TestDecodeGoesOnBehindAMessageThatFails(t *testing.T) {
 	}
 }
 
-func TestDecodedAnswerGoesToItsMessage(t *testing.T) {
+func TestLongDecodedAnswerGoesToItsMessage(t *testing.T) {
 	w := newWorld(t)
 	id := w.notice()
 	w.deliver()

@@ -115,12 +115,20 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	db, err := store.Open(context.Background(), filepath.Join(w.t.TempDir(), "gateway.db"), w.clock.Now)
+	file := filepath.Join(w.t.TempDir(), "gateway.db")
+	empty, err := migrated()
+	if err == nil {
+		err = os.WriteFile(file, empty, 0o600)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	db, err := store.Open(context.Background(), file, w.clock.Now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { db.Close() })
-	tolerances, err := reconcile.LoadTolerances(mappings.FS)
+	tolerances, err := loadTolerances()
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -132,6 +140,24 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 		},
 	})
 }
+
+var loadTolerances = sync.OnceValues(func() (reconcile.Tolerances, error) { return reconcile.LoadTolerances(mappings.FS) })
+
+// migrated is an empty database with all migrations, made once: each test starts with a copy.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "migrated")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "gateway.db")
+	db, err := store.Open(context.Background(), file, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	db.Close()
+	return os.ReadFile(file)
+})
 
 var post = flow.Caller{URI: "customs://CN/office/0603/post/1", Office: "0603"}
 
@@ -181,15 +207,6 @@ func (w *world) message(id gateway.MessageID) store.Message {
 		w.t.Fatal(err)
 	}
 	return m
-}
-
-// long leaves a test out with -short: it runs in one goroutine, where the race detector
-// finds nothing and takes eight times as long. The Makefile runs it without.
-func long(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("runs without the race detector")
-	}
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

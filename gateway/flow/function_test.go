@@ -18,10 +18,9 @@ import (
 	"customs.example/gateway/store"
 )
 
-// TestWhatIsNotNewIsNeverAnnounced goes through the doors of a sender: such a document is
+// TestLongWhatIsNotNewIsNeverAnnounced goes through the doors of a sender: such a document is
 // refused at its function code, waits for no other part and completes none.
-func TestWhatIsNotNewIsNeverAnnounced(t *testing.T) {
-	long(t)
+func TestLongWhatIsNotNewIsNeverAnnounced(t *testing.T) {
 	const xmlPlace = "/d:%s[1]/d:Head[1]/d:FunctionCode[1]"
 	w := newWorld(t)
 	manifest, report := string(w.content("mt2401.xml")), string(w.content("mt4402.xml"))
@@ -97,10 +96,9 @@ func TestWhatIsNotNewIsNeverAnnounced(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotNewIsNotReceivedAsNew: a partner's amendment or deletion gets a signed
+// TestLongWhatIsNotNewIsNotReceivedAsNew: a partner's amendment or deletion gets a signed
 // refusal and comes into no movement, also where it had waited for its table.
-func TestWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
-	long(t)
+func TestLongWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 	w := newWorld(t)
 	w.notice()
 	w.out.trouble = func(int) error { return os.ErrDeadlineExceeded }

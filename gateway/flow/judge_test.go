@@ -333,10 +333,9 @@ func TestAJudgementThatPanicsIsParked(t *testing.T) {
 	}
 }
 
-// TestADocumentOfAnySizeIsJudged: an arrival of a post and a notice of a partner, with as
+// TestLongDocumentOfAnySizeIsJudged: an arrival of a post and a notice of a partner, with as
 // many load units and seals as a document has room for.
-func TestADocumentOfAnySizeIsJudged(t *testing.T) {
-	long(t)
+func TestLongDocumentOfAnySizeIsJudged(t *testing.T) {
 	sealed := newWorld(t)
 	sealed.notice()
 	sealed.out.trouble = func(int) error { return errors.New("kept") }

@@ -233,8 +233,7 @@ func TestConvoySubmittedAtOnceIsSplitOnce(t *testing.T) {
 	}
 }
 
-func TestSplitMessageIsExplained(t *testing.T) {
-	long(t)
+func TestLongSplitMessageIsExplained(t *testing.T) {
 	w := newWorld(t)
 	ms := w.convoy(2)
 	whole, origins, err := w.cn.Explain(t.Context(), "0603", "V1")
@@ -264,10 +263,9 @@ func TestSplitMessageIsExplained(t *testing.T) {
 	}
 }
 
-// TestWholeNoticeIsSplitWithoutARecipe: a notice that is submitted as one is split like one
+// TestLongWholeNoticeIsSplitWithoutARecipe: a notice that is submitted as one is split like one
 // that was joined; what the split wrote into its parts is not the sender's.
-func TestWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
-	long(t)
+func TestLongWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
 	notice := string(newWorld(t).convoy(1)[0].Canonical)
 	const vehicles = `"vehicles":[`
 	if !strings.Contains(notice, vehicles) {
@@ -335,9 +333,9 @@ func TestFaultOfAPartStandsInTheWhole(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfPartsStandTogether: Russia refuses both notices by a rule of its own; the
+// TestLongRefusalsOfPartsStandTogether: Russia refuses both notices by a rule of its own; the
 // post sees each fault at its place in its report.
-func TestRefusalsOfPartsStandTogether(t *testing.T) {
+func TestLongRefusalsOfPartsStandTogether(t *testing.T) {
 	rules := `rules: test
 version: 1
 rows:
@@ -386,7 +384,7 @@ rows:
 // status then.
 const refused = `"results": [{"code": "2", "descriptions": ["отказано"], "category": "ERROR"}]`
 
-func TestAnswersToTheNoticesBecomeOne(t *testing.T) {
+func TestLongAnswersToTheNoticesBecomeOne(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, second string
 		afterOne      string // what the one answer says

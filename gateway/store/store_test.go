@@ -28,7 +28,11 @@ func clock() time.Time { return now }
 
 func open(t testing.TB) *Store {
 	t.Helper()
-	s := openFile(t, filepath.Join(t.TempDir(), "gateway.db"))
+	file := filepath.Join(t.TempDir(), "gateway.db")
+	if err := os.WriteFile(file, must(migrated())(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := openFile(t, file)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -36,6 +40,24 @@ func open(t testing.TB) *Store {
 	})
 	return s
 }
+
+// migrated is an empty database with all migrations, made once: each test starts with a copy.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "migrated")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "gateway.db")
+	s, err := Open(context.Background(), file, clock)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
 
 func openFile(t testing.TB, file string) *Store {
 	t.Helper()
