@@ -374,6 +374,11 @@ func (d *data) refusesOrWrites(t *rapid.T, table *mapping.Table, doc *customsv1.
 // row says lossy; what none wrote may also have been left out by a condition.
 func lost(table *mapping.Table, trace mapping.Trace, doc, back *customsv1.Document) []string {
 	rows := table.Rows()
+	about := map[string][]mapping.RowInfo{} // by the schema path that they take
+	for _, r := range rows {
+		from := selector.ReplaceAllString(r.From, "")
+		about[from] = append(about[from], r)
+	}
 	written := map[string]bool{}
 	for _, l := range trace.Links(false) {
 		written[l.Path] = true
@@ -382,7 +387,7 @@ func lost(table *mapping.Table, trace mapping.Trace, doc, back *customsv1.Docume
 	each := func(d *customsv1.Document, do func(path, schema, value string)) {
 		document.Walk(d, func(path string, f document.Field, _ document.Marks, value string) {
 			schema := selector.ReplaceAllString(path, "")
-			do(path, schema, plain(f, rows, schema, value))
+			do(path, schema, plain(f, about, schema, value))
 		})
 	}
 	each(back, func(_, schema, value string) { left[schema+" = "+value]++ })
@@ -404,17 +409,15 @@ func lost(table *mapping.Table, trace mapping.Trace, doc, back *customsv1.Docume
 // plain is a value without what two texts of it may differ in: an instant's offset and
 // what its row's form has no digits for, zeros at the end of a fraction, and white space
 // of a text that its format does not keep.
-func plain(f document.Field, rows []mapping.RowInfo, schema, value string) string {
+func plain(f document.Field, about map[string][]mapping.RowInfo, schema, value string) string {
 	switch f.Type {
 	case document.Instant:
 		at, err := document.ParseInstant(value)
 		if err != nil {
 			return value
 		}
-		for _, r := range rows {
-			if selector.ReplaceAllString(r.From, "") == schema {
-				at = at.Truncate(precision(r.Time))
-			}
+		for _, r := range about[schema] {
+			at = at.Truncate(precision(r.Time))
 		}
 		return document.FormatInstant(at.UTC())
 	case document.Decimal:
@@ -422,10 +425,8 @@ func plain(f document.Field, rows []mapping.RowInfo, schema, value string) strin
 			return n.String()
 		}
 	}
-	for _, r := range rows {
-		if r.Preserves && selector.ReplaceAllString(r.From, "") == strings.TrimSuffix(schema, ".value") {
-			return strings.TrimSpace(value)
-		}
+	if slices.ContainsFunc(about[strings.TrimSuffix(schema, ".value")], func(r mapping.RowInfo) bool { return r.Preserves }) {
+		return strings.TrimSpace(value)
 	}
 	return document.Collapse(value)
 }
