@@ -68,7 +68,11 @@ func Inspect(file string) error {
 }
 
 func misplaced(code gateway.Code, file string) gateway.Fault {
-	return gateway.Fault{Code: code, Severity: gateway.Error, Value: file, Expected: gateway.Term(file + markerSuffix)}
+	f := gateway.Fault{Code: code, Severity: gateway.Error, Value: file}
+	if code != gateway.StoreDamaged { // is only to be restored
+		f.Expected = gateway.Term(file + markerSuffix)
+	}
+	return f
 }
 
 // place makes the database where none was, and its marker.
