@@ -114,7 +114,7 @@ func (s *site) write(name, content string, mode fs.FileMode) {
 	}
 }
 
-func (s *site) read(name string) string {
+func (s *site) text(name string) string {
 	s.t.Helper()
 	raw, err := os.ReadFile(s.file(name))
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *site) read(name string) string {
 // edit replaces a text of the configuration, which must be there.
 func (s *site) edit(text, by string) {
 	s.t.Helper()
-	config := s.read("cn.yaml")
+	config := s.text("cn.yaml")
 	if !strings.Contains(config, text) {
 		s.t.Fatalf("the configuration does not hold %q", text)
 	}
@@ -227,7 +227,7 @@ func (s *site) pin(name string) gateway.Digest {
 	return mtls.SPKIPin(certs[0])
 }
 
-func (s *site) copy(from, to string, mode fs.FileMode) { s.write(to, s.read(from), mode) }
+func (s *site) copy(from, to string, mode fs.FileMode) { s.write(to, s.text(from), mode) }
 
 func (s *site) check() gateway.Faults {
 	s.t.Helper()
@@ -314,7 +314,7 @@ administrators:`, strings.Repeat("ab", 32)))
 	}, []gateway.Code{gateway.TLSRevoked}},
 	{"another certificate's key", func(s *site) { s.copy("ru/gateway-key.pem", "cn/gateway-key.pem", 0o600) }, []gateway.Code{gateway.ConfigKeyPair}},
 	{"a certificate that is a key", func(s *site) { s.copy("cn/gateway-key.pem", "cn/gateway.pem", 0o600) }, []gateway.Code{gateway.ConfigFileForm}},
-	{"half a key", func(s *site) { s.write("cn/gateway-key.pem", s.read("cn/gateway-key.pem")[:100], 0o600) }, []gateway.Code{gateway.ConfigFileForm}},
+	{"half a key", func(s *site) { s.write("cn/gateway-key.pem", s.text("cn/gateway-key.pem")[:100], 0o600) }, []gateway.Code{gateway.ConfigFileForm}},
 	{"no certificate file", func(s *site) { os.Remove(s.file("cn/gateway.pem")) }, []gateway.Code{gateway.ConfigFileMissing}},
 	{"no key file", func(s *site) { os.Remove(s.file("cn/gateway-key.pem")) }, []gateway.Code{gateway.ConfigFileMissing}},
 	{"no certificate", edited("certificate: {cert: cn/gateway.pem, key: cn/gateway-key.pem}\n", "\n"), []gateway.Code{gateway.ConfigMissing}},
@@ -372,18 +372,18 @@ administrators:`, strings.Repeat("ab", 32)))
 		s.revoke(s.ru, "ru/crl.pem", noon, 90*day)
 	}, []gateway.Code{gateway.ConfigRootPeriod}},
 	{"one of two roots has ended", func(s *site) {
-		good := s.read("ru/ca.pem")
+		good := s.text("ru/ca.pem")
 		old := s.ca("ru/ca.pem", "RU old CA", func(c *x509.Certificate) { c.NotAfter = noon.Add(-day) })
-		lists := s.read("ru/crl.pem")
+		lists := s.text("ru/crl.pem")
 		s.revoke(old, "ru/crl.pem", noon, 90*day)
-		s.write("ru/ca.pem", good+s.read("ru/ca.pem"), 0o644)
-		s.write("ru/crl.pem", lists+s.read("ru/crl.pem"), 0o644)
+		s.write("ru/ca.pem", good+s.text("ru/ca.pem"), 0o644)
+		s.write("ru/crl.pem", lists+s.text("ru/crl.pem"), 0o644)
 	}, []gateway.Code{gateway.ConfigRootPeriod}},
 	{"a root that is no CA", func(s *site) { s.copy("ru/gateway.pem", "ru/ca.pem", 0o644) },
 		[]gateway.Code{gateway.TLSUsage, gateway.TLSCRLInvalid, gateway.ConfigCRLNone}},
 	{"a revocation list that has ended", func(s *site) { s.revoke(s.ru, "ru/crl.pem", noon.Add(-2*day), day) }, []gateway.Code{gateway.ConfigCRLEnded}},
 	{"another's revocation list", func(s *site) { s.copy("cn/crl.pem", "ru/crl.pem", 0o644) }, []gateway.Code{gateway.TLSCRLInvalid, gateway.ConfigCRLNone}},
-	{"half a revocation list", func(s *site) { s.write("ru/crl.pem", s.read("ru/crl.pem")[:80], 0o644) }, []gateway.Code{gateway.ConfigFileForm}},
+	{"half a revocation list", func(s *site) { s.write("ru/crl.pem", s.text("ru/crl.pem")[:80], 0o644) }, []gateway.Code{gateway.ConfigFileForm}},
 	{"a revocation list that ends tomorrow", func(s *site) { s.revoke(s.ru, "ru/crl.pem", noon, day) }, []gateway.Code{gateway.ConfigEndsSoon}},
 
 	{"a missing directory of the database", edited("database: cn.db", "database: nowhere/cn.db"), []gateway.Code{gateway.ConfigDirectory}},

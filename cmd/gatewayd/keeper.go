@@ -62,16 +62,16 @@ func newKeeper(s *setup, log *slog.Logger, now func() time.Time) (*keeper, error
 		anchors = proposed(s.parties, s.administrators)
 	}
 	var err error
-	if k.parties, err = under(anchors, s.parties); err != nil {
+	if k.parties, err = under(anchors, s.parties, nil); err != nil {
 		return nil, err
 	}
 	k.registry, err = mtls.NewRegistry(now, k.parties)
 	return k, err
 }
 
-// under returns the parties with the roots and pins that are in force. A party that has
-// none in force yet is nobody.
-func under(anchors mtls.Anchors, files []mtls.Party) (out []mtls.Party, err error) {
+// under returns the parties with the roots and pins that are in force, and with the lists of
+// these roots that the files no longer hold. A party that has no root in force is nobody.
+func under(anchors mtls.Anchors, files, before []mtls.Party) (out []mtls.Party, err error) {
 	for _, p := range files {
 		anchor, ok := anchors.Parties[p.URI]
 		if !ok {
@@ -79,6 +79,9 @@ func under(anchors mtls.Anchors, files []mtls.Party) (out []mtls.Party, err erro
 		}
 		if p, err = p.Under(anchor); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.URI, err)
+		}
+		if i := slices.IndexFunc(before, func(b mtls.Party) bool { return b.URI == p.URI }); i >= 0 {
+			p = p.Keeping(before[i])
 		}
 		out = append(out, p)
 	}
@@ -145,7 +148,7 @@ func (k *keeper) read(ctx context.Context) {
 	k.readOwn(config, trouble)
 	k.readParties(config, trouble)
 	k.judgeChange(ctx, trouble)
-	if parties, err := under(k.setup.anchors, k.files); err != nil {
+	if parties, err := under(k.setup.anchors, k.files, k.parties); err != nil {
 		trouble["trust"] = err.Error()
 	} else if !slices.EqualFunc(parties, k.parties, sameParty) {
 		if err := k.registry.Replace(parties); err != nil {

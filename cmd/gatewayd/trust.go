@@ -163,6 +163,10 @@ const trustUsage = `usage:
 // trust shows what the gateway believes others by, and confirms a change of it. It needs no
 // running gateway; one that runs takes the change within a minute of the second confirmation.
 func trust(_ context.Context, flags *flag.FlagSet, args []string, std stdio) error {
+	return changeTrust(flags, args, std, time.Now())
+}
+
+func changeTrust(flags *flag.FlagSet, args []string, std stdio, now time.Time) error {
 	flags.Usage = func() { fmt.Fprintln(std.err, trustUsage); flags.PrintDefaults() }
 	file := flags.String("config", "", "configuration file")
 	who := flags.String("as", "", "who confirms: id of an administrator")
@@ -177,7 +181,7 @@ func trust(_ context.Context, flags *flag.FlagSet, args []string, std stdio) err
 	if *file == "" {
 		return errors.New("give -config FILE")
 	}
-	s, err := pendingTrust(*file, time.Now())
+	s, err := pendingTrust(*file, now)
 	if err != nil {
 		return err
 	}
@@ -190,7 +194,7 @@ func trust(_ context.Context, flags *flag.FlagSet, args []string, std stdio) err
 	if *who == "" || *keyFile == "" || flags.NArg() != 1 {
 		return errors.New("give -as ADMINISTRATOR -key FILE DIGEST")
 	}
-	return s.confirmTrust(std.out, *who, *keyFile, flags.Arg(0), time.Now())
+	return s.confirmTrust(std.out, *who, *keyFile, flags.Arg(0), now)
 }
 
 // pendingTrust reads as much of a configuration as decides what is believed.
@@ -202,7 +206,8 @@ func pendingTrust(file string, now time.Time) (*setup, error) {
 	s := &setup{Config: config, file: file}
 	f := &findings{lines: lines}
 	for _, v := range s.vouched() {
-		s.parties = append(s.parties, v.vouch.read(f, v.key, v.uri, v.partner, now))
+		v.vouch.CRLs = "" // lists decide nothing here
+		s.parties = append(s.parties, v.vouch.read(f, v.key, v.uri, false, now))
 	}
 	s.readAdministrators(f, publicKeys{})
 	s.checkTrust(f)

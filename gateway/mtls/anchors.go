@@ -192,6 +192,20 @@ func (p Party) Under(a Anchor) (Party, error) {
 	return p, nil
 }
 
+// Keeping returns the party with the revocation lists that it had before of those of its
+// roots that it has none of now: as long as a root is in force, so is its list.
+func (p Party) Keeping(was Party) Party {
+	now, _ := p.load()
+	for _, list := range was.CRLs {
+		if issuer, _ := crlIssuer(list, p.Roots); issuer != nil {
+			if _, has := now.crls[SPKIPin(issuer)]; !has {
+				p.CRLs = append(slices.Clone(p.CRLs), list)
+			}
+		}
+	}
+	return p
+}
+
 // Setback is a fault if the party's revocation lists fall behind those of was: a list of a
 // root of both that is gone, older, or has ended where the one before has not.
 func (p Party) Setback(was Party, now time.Time) (gateway.Fault, bool) {
