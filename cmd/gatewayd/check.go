@@ -177,9 +177,9 @@ func (s *setup) checkDatabase(f *findings) {
 	case err != nil:
 		f.refuse("database", gateway.ConfigUnreadable, s.Database)
 	default:
-		for _, name := range []string{s.Database, anchorsFile(s.Database), confirmationsFile(s.Database)} {
-			f.mode("database", name, secret)
-		}
+		f.mode("database", s.Database, secret)
+		f.mode("database", anchorsFile(s.Database), public)
+		f.mode("database", confirmationsFile(s.Database), public)
 		if file, err := os.OpenFile(s.Database, os.O_RDWR, 0); err == nil {
 			file.Close()
 		} else if !errors.Is(err, os.ErrNotExist) {

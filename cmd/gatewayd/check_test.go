@@ -395,6 +395,15 @@ administrators:`, strings.Repeat("ab", 32)))
 	{"a database that is none", func(s *site) { s.write("cn.db", "none", 0o600) }, []gateway.Code{gateway.StoreDamaged}},
 	{"what is in force is not what a gateway wrote", func(s *site) { s.write("cn.db.trust", "{}", 0o600) }, []gateway.Code{gateway.ConfigFileForm}},
 
+	{"what is in force is gone", func(s *site) {
+		s.start().db.Close()
+		os.Remove(s.file("cn.db.trust"))
+	}, []gateway.Code{gateway.ConfigFileMissing}},
+	{"a database that others read", func(s *site) {
+		s.start().db.Close()
+		os.Chmod(s.file("cn.db"), 0o640)
+	}, []gateway.Code{gateway.ConfigFileMode}},
+
 	{"a key that others read", func(s *site) { os.Chmod(s.file("cn/gateway-key.pem"), 0o640) }, []gateway.Code{gateway.ConfigFileMode}},
 	{"a signing key that others read", func(s *site) { os.Chmod(s.file("cn/signing.pem"), 0o604) }, []gateway.Code{gateway.ConfigFileMode}},
 	{"a signing key that others write", func(s *site) { os.Chmod(s.file("cn/signing.pem"), 0o620) }, []gateway.Code{gateway.ConfigFileMode}},
@@ -408,15 +417,8 @@ administrators:`, strings.Repeat("ab", 32)))
 	{"an administrator with a signing key", edited("boris.pub.pem", "cn/signing.pub.pem"), []gateway.Code{gateway.ConfigKeyShared, gateway.ConfigAdministrators}},
 	{"an administrator without key file", func(s *site) { os.Remove(s.file("boris.pub.pem")) }, []gateway.Code{gateway.ConfigFileMissing, gateway.ConfigAdministrators}},
 	{"roots that wait for two people", func(s *site) {
-		_, _, err := prepare(s.file("cn.yaml"), noon, loadOnce)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		first := proposed([]mtls.Party{}, map[string][]byte{})
-		first.Since, first.Number = noon, 1
-		if err := writeAnchors(s.file("cn.db.trust"), first); err != nil {
-			s.t.Fatal(err)
-		}
+		s.start().db.Close()
+		changes["a root more"](s)
 	}, []gateway.Code{gateway.ConfigTrustPending}},
 }
 

@@ -45,10 +45,10 @@ type keeper struct {
 	certificate tls.Certificate // our own, in force
 }
 
-// ending is something that ends, whoever depends on it.
+// ending is something that ends. A root or list is the same for all who depend on it.
 type ending struct {
-	kind, subject string
-	end           time.Time
+	party, kind, subject string
+	end                  time.Time
 }
 
 // newKeeper puts the keys of a configuration in force, in a registry of its own.
@@ -363,9 +363,12 @@ func (k *keeper) warn() {
 	now := k.now()
 	seen := map[ending]bool{}
 	for _, e := range k.Ends() {
-		what := ending{e.Kind, e.Subject, e.End}
+		what := ending{e.Party, e.Kind, e.Subject, e.End}
+		if e.Kind == mtls.ExpiryRoot || e.Kind == mtls.ExpiryCRL {
+			what.party = ""
+		}
 		if seen[what] {
-			continue // a root of several parties
+			continue
 		}
 		seen[what] = true
 		threshold, left := mtls.ExpiresWithin(e.End, now)

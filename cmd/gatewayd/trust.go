@@ -21,6 +21,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
 )
 
 // Beside the database lie the roots, pins and administrators that are in force, and the
@@ -55,6 +56,13 @@ func (s *setup) checkTrust(f *findings) {
 	if s.confirmations, err = readConfirmations(confirmationsFile(s.Database)); err != nil {
 		f.file("database", confirmationsFile(s.Database), err, gateway.WordFormAnchors)
 		return
+	}
+	if s.anchors.Number == 0 && !files.Development() {
+		if _, err := os.Stat(s.Database); err == nil && store.Inspect(s.Database) == nil {
+			// Only a gateway's first start takes what it finds: else removing one file would do
+			// what takes two people.
+			f.refuse("database", gateway.ConfigFileMissing, anchorsFile(s.Database))
+		}
 	}
 	if s.anchors.Number == 0 || f.faults.Refuse() || s.anchors.Same(files) {
 		return
@@ -148,7 +156,7 @@ func appendConfirmation(file string, c mtls.Confirmation) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, public) // signatures are no secret, and the gateway has to read them
 	if err != nil {
 		return err
 	}

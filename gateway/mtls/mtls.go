@@ -14,7 +14,10 @@ import (
 	"customs.example/gateway"
 )
 
-// The two ends of a connection, as the usage that the peer's certificate must allow.
+// Usage is what a peer acts as: the extended usage that its certificate must allow.
+type Usage = x509.ExtKeyUsage
+
+// The two ends of a connection.
 const (
 	AsClient = x509.ExtKeyUsageClientAuth
 	AsServer = x509.ExtKeyUsageServerAuth

@@ -3,7 +3,6 @@ package mtls
 import (
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"maps"
 	"slices"
@@ -14,14 +13,14 @@ import (
 type watched struct {
 	conn  io.Closer
 	state tls.ConnectionState
-	usage x509.ExtKeyUsage
+	usage Usage
 }
 
 // Watch keeps an eye on an open connection: Rejudge closes it once its peer would no
 // longer be admitted. It is judged at once too, for what has changed since its handshake;
 // then the error is the fault and the connection is closed. The caller MUST call stop when
 // the connection ends. usage is what the peer acts as.
-func (r *Registry) Watch(conn io.Closer, state tls.ConnectionState, usage x509.ExtKeyUsage) (stop func(), err error) {
+func (r *Registry) Watch(conn io.Closer, state tls.ConnectionState, usage Usage) (stop func(), err error) {
 	w := &watched{conn, state, usage}
 	r.mu.Lock()
 	if r.open == nil {

@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 
@@ -39,7 +38,7 @@ func (w watched) ClientHandshake(ctx context.Context, authority string, raw net.
 	return w.watch(conn, info, err, mtls.AsServer)
 }
 
-func (w watched) watch(conn net.Conn, info credentials.AuthInfo, err error, usage x509.ExtKeyUsage) (net.Conn, credentials.AuthInfo, error) {
+func (w watched) watch(conn net.Conn, info credentials.AuthInfo, err error, usage mtls.Usage) (net.Conn, credentials.AuthInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
