@@ -158,46 +158,46 @@ func (v Vouch) read(f *findings, key, uri string, partner bool, now time.Time) m
 }
 
 // judgeParty says why nobody would get in as a party: for its own faults, and because a
-// root or revocation list is not valid now. What leaves another root usable only warns.
+// root or a revocation list is not valid now. What leaves another root usable only warns.
 func judgeParty(f *findings, key string, p mtls.Party, now time.Time) {
 	at := map[gateway.Code]string{gateway.TLSCRLInvalid: ".crls", gateway.TLSUsage: ".roots", gateway.TLSKeyWeak: ".roots"}
 	for _, fault := range p.Faults() {
 		f.add(key+at[fault.Code], fault)
 	}
-	listed := p.CRLRequired || len(p.CRLs) > 0
-	var unfit findings
-	unfit.lines = f.lines
+	standings := p.Standings()
+	unfit := findings{lines: f.lines}
+	listed := map[string]bool{} // the roots, in DER, with a current list
+	for _, s := range standings {
+		name := s.Root.Subject.String()
+		switch {
+		case !p.CRLRequired && len(p.CRLs) == 0:
+			listed[string(s.Root.Raw)] = true
+		case s.ListEnd.IsZero():
+			unfit.refuse(key+".crls", gateway.ConfigCRLNone, name)
+		case now.After(s.ListEnd):
+			unfit.refuse(key+".crls", gateway.ConfigCRLEnded, name, instant(s.ListEnd))
+		default:
+			listed[string(s.Root.Raw)] = true
+			f.ends(key+".crls", mtls.Expiry{Subject: name, End: s.ListEnd}, now)
+		}
+	}
 	usable := false
-	for _, root := range p.Roots {
-		fit := true
-		if now.Before(root.NotBefore) || now.After(root.NotAfter) {
-			fit = false
+	for _, s := range standings {
+		if now.Before(s.Root.NotBefore) || now.After(s.Root.NotAfter) {
 			unfit.add(key+".roots", gateway.Fault{
-				Code: gateway.ConfigRootPeriod, Value: root.Subject.String(),
-				Expected: gateway.Say(gateway.WordValidSpan, instant(root.NotBefore), instant(root.NotAfter)),
+				Code: gateway.ConfigRootPeriod, Value: s.Root.Subject.String(),
+				Expected: gateway.Say(gateway.WordValidSpan, instant(s.Root.NotBefore), instant(s.Root.NotAfter)),
 			})
+			continue
 		}
-		if listed {
-			list := slices.IndexFunc(p.Expiries(), func(e mtls.Expiry) bool { return e.Kind == mtls.ExpiryCRL && e.Subject == root.Subject.String() })
-			switch {
-			case list < 0:
-				fit = false
-				unfit.refuse(key+".crls", gateway.ConfigCRLNone, root.Subject.String())
-			case now.After(p.Expiries()[list].End):
-				fit = false
-				unfit.refuse(key+".crls", gateway.ConfigCRLEnded, root.Subject.String(), instant(p.Expiries()[list].End))
-			}
-		}
-		usable = usable || fit
+		f.ends(key+".roots", mtls.Expiry{Subject: s.Root.Subject.String(), End: s.Root.NotAfter}, now)
+		usable = usable || listed[string(s.Root.Raw)] && (s.Above == nil || listed[string(s.Above.Raw)])
 	}
 	for _, fault := range unfit.faults {
 		if usable {
 			fault.Severity = gateway.Warning
 		}
 		f.add(fault.Path, fault)
-	}
-	for _, e := range p.Expiries() {
-		f.ends(key+map[string]string{mtls.ExpiryRoot: ".roots", mtls.ExpiryCRL: ".crls"}[e.Kind], e, now)
 	}
 }
 

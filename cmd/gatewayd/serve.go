@@ -60,6 +60,9 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		}
 		return how.print(out, nil)
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	log := slog.New(slog.NewJSONHandler(std.err, nil))
 	keys, err := newKeeper(s, log, time.Now)
 	if err != nil {
@@ -90,7 +93,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		Links: links, Caps: s.caps(), Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Log: log})
-	return s.listen(ctx, g, doors, keys, std)
+	return s.listen(ctx, std, doors, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) })
 }
 
 // links prepares a link for every administration that a partner speaks for.
@@ -127,9 +130,8 @@ func (s *setup) caps() map[gateway.Administration]int {
 	return caps
 }
 
-// listen opens the doors, runs the couriers and keeps the keys until the context ends. A
-// hangup has the key files looked at at once.
-func (s *setup) listen(ctx context.Context, g *flow.Gateway, doors *server.Server, keys *keeper, std stdio) error {
+// listen opens the doors, and runs what runs beside them until the context ends.
+func (s *setup) listen(ctx context.Context, std stdio, doors *server.Server, beside ...func(context.Context)) error {
 	grpcDoor, err := net.Listen("tcp", s.Listen.GRPC)
 	if err != nil {
 		return fmt.Errorf("listen.grpc: %w", err)
@@ -143,11 +145,9 @@ func (s *setup) listen(ctx context.Context, g *flow.Gateway, doors *server.Serve
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var running sync.WaitGroup
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	running.Go(func() { g.Run(ctx) })
-	running.Go(func() { keys.run(ctx, hangup) })
+	for _, work := range beside {
+		running.Go(func() { work(ctx) })
+	}
 	err = doors.Serve(ctx, grpcDoor, restDoor)
 	cancel()
 	running.Wait()

@@ -52,18 +52,28 @@ const (
 // and warnings, in order of party. Those of the parties' own certificates are in Identity.
 func (r *Registry) Expiries() []Expiry { return slices.Clone(r.snapshot.Load().expiries) }
 
-// Expiries returns the end of every root of the party, and of its latest revocation list.
-func (p Party) Expiries() []Expiry {
-	loaded, _ := p.load()
-	return p.expiries(loaded)
-}
-
 func (p Party) expiries(loaded *party) (out []Expiry) {
 	for _, root := range p.Roots {
 		out = append(out, Expiry{p.URI, ExpiryRoot, root.Subject.String(), root.NotAfter})
 		if list, ok := loaded.crls[SPKIPin(root)]; ok {
 			out = append(out, Expiry{p.URI, ExpiryCRL, root.Subject.String(), list.nextUpdate})
 		}
+	}
+	return out
+}
+
+// Standing is a root of a party with what it depends on.
+type Standing struct {
+	Root    *x509.Certificate
+	ListEnd time.Time         // of its latest revocation list; zero: it has none
+	Above   *x509.Certificate // the listed CA that issued it, whose list counts too; nil: none
+}
+
+// Standings returns the roots of the party, in order.
+func (p Party) Standings() (out []Standing) {
+	loaded, _ := p.load()
+	for _, root := range p.Roots {
+		out = append(out, Standing{root, loaded.crls[SPKIPin(root)].nextUpdate, loaded.parents[gateway.DigestOf(root.Raw)]})
 	}
 	return out
 }
