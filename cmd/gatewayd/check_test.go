@@ -326,7 +326,6 @@ administrators:`, strings.Repeat("ab", 32)))
 	{"a signing key without days", edited(", from: 2026-01-01T00:00:00Z, until: 2027-01-01T00:00:00Z}\ntrust", "}\ntrust"), []gateway.Code{gateway.ConfigPeriod}},
 	{"a signing key that nobody trusts", edited("{id: cn-1, file", "{id: cn-2, file"), []gateway.Code{gateway.ConfigSigningUntrusted}},
 	{"a signing key that is not the trusted one", func(s *site) {
-		s.write("cn/other", "", 0o600)
 		os.Remove(s.file("cn/signing.pem"))
 		os.Rename(s.file("cn/signing.pub.pem"), s.file("kept.pem"))
 		if err := mtls.GenerateSigningKey(s.file("cn/signing.pem")); err != nil {

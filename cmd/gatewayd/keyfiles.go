@@ -217,8 +217,8 @@ func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // first.
 type publicKeys map[gateway.Digest]string
 
-// own says that a public key stands somewhere else already, if so, and where.
-func (p publicKeys) own(key string, digest gateway.Digest) (string, bool) {
+// claim says that a public key stands somewhere else already, if so, and where.
+func (p publicKeys) claim(key string, digest gateway.Digest) (string, bool) {
 	first, twice := p[digest]
 	if !twice {
 		p[digest] = key
@@ -239,11 +239,11 @@ func spki(key any) gateway.Digest {
 func (s *setup) tlsKeys() publicKeys {
 	keys := publicKeys{}
 	if s.certificate.Leaf != nil {
-		keys.own("certificate", mtls.SPKIPin(s.certificate.Leaf))
+		keys.claim("certificate", mtls.SPKIPin(s.certificate.Leaf))
 	}
 	for _, v := range s.vouched() {
 		for _, pin := range v.vouch.Pins {
-			keys.own(v.key+".pins", pin)
+			keys.claim(v.key+".pins", pin)
 		}
 	}
 	return keys
@@ -267,7 +267,7 @@ func (s *setup) readSigning(f *findings, now time.Time) {
 			f.file(key+".file", k.File, err, gateway.WordFormSigningKey)
 			continue
 		}
-		if first, twice := keys.own(key, spki(signer.Key.Public())); twice {
+		if first, twice := keys.claim(key, spki(signer.Key.Public())); twice {
 			f.refuse(key, gateway.ConfigKeyShared, k.ID, first)
 		}
 		if where, ok := forTLS[spki(signer.Key.Public())]; ok {
@@ -292,7 +292,7 @@ func (s *setup) readSigning(f *findings, now time.Time) {
 			f.file(key+".file", k.File, err, gateway.WordFormPublicKey)
 			continue
 		}
-		if first, twice := keys.own(key, spki(verifier.Key)); twice {
+		if first, twice := keys.claim(key, spki(verifier.Key)); twice {
 			f.refuse(key, gateway.ConfigKeyShared, k.ID, first)
 		}
 		if where, ok := forTLS[spki(verifier.Key)]; ok && k.Administration != s.Administration { // our own has been told
@@ -413,7 +413,7 @@ func (s *setup) readAdministrators(f *findings, keys publicKeys) {
 			f.file(key+".file", a.File, err, gateway.WordFormPublicKey)
 			continue
 		}
-		if first, twice := keys.own(key, gateway.DigestOf(der)); twice {
+		if first, twice := keys.claim(key, gateway.DigestOf(der)); twice {
 			f.refuse(key, gateway.ConfigKeyShared, a.ID, first)
 			continue
 		}
