@@ -159,4 +159,11 @@ const (
 	WordFaultsWith                  Wording = "faults_with"
 	WordNoStatement                 Wording = "no_statement"
 	WordValidSpan                   Wording = "valid_span"
+	WordCRLOlder                    Wording = "crl_older"
+	WordFormCertificates            Wording = "form_certificates"
+	WordFormKey                     Wording = "form_key"
+	WordFormLists                   Wording = "form_lists"
+	WordFormSigningKey              Wording = "form_signing_key"
+	WordFormPublicKey               Wording = "form_public_key"
+	WordFormAnchors                 Wording = "form_anchors"
 )

@@ -39,7 +39,8 @@ type stdio struct {
 }
 
 var commands = []command{
-	{"serve", "run the gateway: -config FILE [-check]", serve},
+	{"serve", "run the gateway: -config FILE [-check [-lang LANG] [-o json]]", serve},
+	{"trust", "see which change of roots and pins waits, and confirm it: show | confirm", trust},
 	{"translate", "translate documents offline: (-mapping TABLE | -route ROUTE) -in FILE -out FILE [-trace FILE] [-data DIR]", translate},
 	{"validate", "judge a document: [-as TABLE] [-lang LANG] [-data DIR] FILE", validateFile},
 	{"mapping", "tools for tables: list, show, lint, test, coverage, loss, diff, explain, gaps", mappingTools},

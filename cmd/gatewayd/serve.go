@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,38 +20,55 @@ import (
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
-	"customs.example/gateway/reconcile"
 	"customs.example/gateway/server"
 	"customs.example/gateway/store"
 )
 
 func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) error {
 	file := flags.String("config", "", "configuration file")
-	check := flags.Bool("check", false, "check the configuration and all data, print every fault, and exit")
+	check := flags.Bool("check", false, "check the configuration and all that it names, print everything that is found, and exit; nothing is changed")
+	var how told
+	how.flags(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *file == "" || flags.NArg() > 0 {
 		return errors.New("give -config FILE")
 	}
-	s, chain, tolerances, err := prepare(*file)
-	if err != nil {
-		if *check {
-			fmt.Fprintln(std.out, err)
-			return errFaulty
-		}
+	if err := how.check(); err != nil {
 		return err
+	}
+	out := std.err
+	if *check {
+		out = std.out
+	}
+	s, found, err := prepare(*file, time.Now(), loadChain)
+	if len(found) > 0 {
+		if err := how.print(out, found); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if found.Refuse() {
+		return errors.New("this configuration will not work")
 	}
 	if *check {
-		fmt.Fprintln(std.out, "the configuration is in order")
-		return nil
+		if len(found) > 0 {
+			return nil
+		}
+		return how.print(out, nil)
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	log := slog.New(slog.NewJSONHandler(std.err, nil))
-	registry, err := mtls.NewRegistry(time.Now, s.parties)
+	keys, err := newKeeper(s, log, time.Now)
 	if err != nil {
 		return err
 	}
-	registry.Refused = func(certificate gateway.Digest, f gateway.Fault) {
+	keys.registry.Refused = func(certificate gateway.Digest, f gateway.Fault) {
 		log.Warn("certificate refused", "code", f.Code, "certificate", certificate)
 	}
 	db, err := store.Open(ctx, s.Database, time.Now)
@@ -56,35 +76,24 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		return err
 	}
 	defer db.Close()
-	links, closeLinks, err := s.links(registry)
+	keys.unit = func(ctx context.Context, work func(*store.Tx) error) error {
+		_, err := db.Do(ctx, work)
+		return err
+	}
+	if err := keys.begin(ctx); err != nil {
+		return err
+	}
+	links, closeLinks, err := s.links(keys.registry)
 	if err != nil {
 		return err
 	}
 	defer closeLinks()
 	g := flow.New(flow.Options{
-		Own: s.Administration, Chain: chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: tolerances,
+		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances,
 		Links: links, Caps: s.caps(), Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
-	doors := server.New(server.Options{Flow: g, Registry: registry, Certificate: s.certificate, Callers: s.callers, Log: log})
-	return s.listen(ctx, g, doors, std)
-}
-
-// prepare loads the configuration and all data; its error holds the faults of both.
-func prepare(file string) (*setup, *flow.Chain, reconcile.Tolerances, error) {
-	s, err := loadConfig(file)
-	if s == nil {
-		return nil, nil, reconcile.Tolerances{}, err
-	}
-	chain, chainErr := loadChain(s.Data)
-	tables, _, dataErr := data(s.Data)
-	if dataErr != nil {
-		return nil, nil, reconcile.Tolerances{}, errors.Join(err, dataErr)
-	}
-	tolerances, tolErr := reconcile.LoadTolerances(tables)
-	if chainErr == nil {
-		chain.Routes, chainErr = chain.Routes.Only(s.Routes)
-	}
-	return s, chain, tolerances, errors.Join(err, chainErr, tolErr)
+	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Log: log})
+	return s.listen(ctx, std, doors, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) })
 }
 
 // links prepares a link for every administration that a partner speaks for.
@@ -97,7 +106,7 @@ func (s *setup) links(registry *mtls.Registry) (map[gateway.Administration]flow.
 		}
 	}
 	for _, p := range s.partners {
-		link, err := peer.NewLink(p, registry.ClientConfig(s.certificate, p.URI))
+		link, err := peer.NewLink(p, registry, s.certificate)
 		if err != nil {
 			closeAll()
 			return nil, nil, err
@@ -121,8 +130,8 @@ func (s *setup) caps() map[gateway.Administration]int {
 	return caps
 }
 
-// listen opens the doors and runs the couriers until the context ends.
-func (s *setup) listen(ctx context.Context, g *flow.Gateway, doors *server.Server, std stdio) error {
+// listen opens the doors, and runs what runs beside them until the context ends.
+func (s *setup) listen(ctx context.Context, std stdio, doors *server.Server, beside ...func(context.Context)) error {
 	grpcDoor, err := net.Listen("tcp", s.Listen.GRPC)
 	if err != nil {
 		return fmt.Errorf("listen.grpc: %w", err)
@@ -136,7 +145,9 @@ func (s *setup) listen(ctx context.Context, g *flow.Gateway, doors *server.Serve
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var running sync.WaitGroup
-	running.Go(func() { g.Run(ctx) })
+	for _, work := range beside {
+		running.Go(func() { work(ctx) })
+	}
 	err = doors.Serve(ctx, grpcDoor, restDoor)
 	cancel()
 	running.Wait()

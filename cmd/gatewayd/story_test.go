@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -59,6 +60,9 @@ func TestStories(t *testing.T) {
 			"edit":  edit,
 			"long":  long,
 			"big":   big,
+
+			"revoke": revoke,
+			"hangup": hangup,
 
 			"capture":  capture,
 			"capitals": capitals,
@@ -238,6 +242,24 @@ func capitals(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: capitals NAME")
 	}
 	ts.Setenv(args[0], strings.ToUpper(ts.Getenv(args[0])))
+}
+
+// revoke puts certificates on the revocation list of the development PKI: revoke cn post.
+func revoke(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: revoke cn|ru NAME ...")
+	}
+	ts.Check(mtls.RevokeDev(ts.MkAbs(filepath.Join("pki", args[0])), time.Now(), args[1:]...))
+}
+
+// hangup has the gateways that run look at their key files, and gives them time to.
+func hangup(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		if filepath.Base(cmd.Path) == "gatewayd" {
+			ts.Check(cmd.Process.Signal(syscall.SIGHUP))
+		}
+	}
+	time.Sleep(500 * time.Millisecond)
 }
 
 // edit replaces one text of a file by another and writes it under a new name:

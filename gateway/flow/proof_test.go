@@ -49,7 +49,7 @@ var takers = map[string]func(t *testing.T) error{
 		if err != nil {
 			t.Fatal(err)
 		}
-		link, err := peer.NewLink(peer.Partner{URI: "customs://RU/gateway/1", Address: "127.0.0.1:1"}, registry.ClientConfig(certificate(t), "customs://RU/gateway/1"))
+		link, err := peer.NewLink(peer.Partner{URI: "customs://RU/gateway/1", Address: "127.0.0.1:1"}, registry, certificate(t))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,6 +27,14 @@ const (
 	devLeafLifetime = 90 * 24 * time.Hour
 	devSkew         = time.Hour // certificates begin this much before now
 )
+
+// developmentOnly is the organization that marks the CAs of a development PKI.
+const developmentOnly = "for development only"
+
+// IsDevelopment reports whether a CA says of itself that it is one of a development PKI.
+func IsDevelopment(ca *x509.Certificate) bool {
+	return slices.Contains(ca.Subject.Organization, developmentOnly)
+}
 
 // DevIdentity is a certificate of the development PKI.
 type DevIdentity struct {
@@ -95,7 +104,7 @@ func (a DevAuthority) generate(dir string, now time.Time) error {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          devSerial(),
-		Subject:               pkix.Name{CommonName: a.CommonName},
+		Subject:               pkix.Name{CommonName: a.CommonName, Organization: []string{developmentOnly}},
 		NotBefore:             now.Add(-devSkew),
 		NotAfter:              now.Add(devCALifetime),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,

@@ -1,10 +1,12 @@
 package mtls
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"time"
@@ -15,7 +17,15 @@ import (
 // LoadCertificate reads our own certificate and its key from PEM files. It refuses a
 // certificate that no partner could admit because it has not exactly one URI name.
 func LoadCertificate(certFile, keyFile string) (tls.Certificate, error) {
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	chain, err := readFile(certFile)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("load certificate: %w", err)
+	}
+	key, err := readFile(keyFile)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("load certificate: %w", err)
+	}
+	cert, err := tls.X509KeyPair(chain, key)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("load certificate %s: %w", certFile, err)
 	}
@@ -37,7 +47,7 @@ func LoadCRLs(file string) ([]*x509.RevocationList, error) {
 
 // loadPEM reads a file that holds one or more blocks of one type and nothing else.
 func loadPEM[T any](file, blockType string, parse func([]byte) (T, error)) ([]T, error) {
-	rest, err := os.ReadFile(file)
+	rest, err := readFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +70,37 @@ func loadPEM[T any](file, blockType string, parse func([]byte) (T, error)) ([]T,
 		return nil, fmt.Errorf("%s: no %s in it", file, blockType)
 	}
 	return out, nil
+}
+
+// MaxFile is how many bytes a file of keys, certificates or revocation lists may have.
+const MaxFile = 16 << 20
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if err == nil && len(raw) > MaxFile {
+		err = fmt.Errorf("%s: more than %d bytes", name, MaxFile)
+	}
+	return raw, err
+}
+
+// Fingerprint is the digest of what stands in files now, one after the other. A file that
+// cannot be read counts as one with the error in it, so that its coming back is a change.
+func Fingerprint(files ...string) gateway.Digest {
+	h := sha256.New()
+	for _, name := range files {
+		raw, err := readFile(name)
+		if err != nil {
+			raw = []byte(err.Error())
+		}
+		digest := gateway.DigestOf(raw)
+		h.Write(digest[:])
+	}
+	return gateway.Digest(h.Sum(nil))
 }
 
 // SPKIPin returns the pin of a certificate: the SHA-256 of its public key (SPKI),

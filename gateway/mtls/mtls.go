@@ -7,13 +7,17 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"customs.example/gateway"
 )
 
-// The two ends of a connection, as the usage that the peer's certificate must allow.
+// Usage is what a peer acts as: the extended usage that its certificate must allow.
+type Usage = x509.ExtKeyUsage
+
+// The two ends of a connection.
 const (
 	AsClient = x509.ExtKeyUsageClientAuth
 	AsServer = x509.ExtKeyUsageServerAuth
@@ -29,13 +33,17 @@ type Identity struct {
 // Registry is everyone who may be at the other end. It is safe for concurrent use.
 // A registry belongs to one gateway, which has one certificate of its own.
 type Registry struct {
-	// Refused, when set, is told of every certificate that a handshake refused.
+	// Refused, when set, is told of every certificate that a handshake refused, and of
+	// those whose open connection was closed.
 	// It MUST be set before the first configuration is used, and MUST NOT block.
 	Refused func(certificate gateway.Digest, fault gateway.Fault)
 
 	clock    func() time.Time
 	snapshot atomic.Pointer[snapshot]
 	renewed  atomic.Pointer[tls.Certificate]
+
+	mu   sync.Mutex
+	open map[*watched]struct{}
 }
 
 // NewRegistry returns a registry of these parties. Its errors are those of Replace.

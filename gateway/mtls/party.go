@@ -5,17 +5,22 @@ import (
 	"crypto/x509"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"customs.example/gateway"
 )
 
+// MaxRoots is how many CAs may vouch for one party.
+const MaxRoots = 16
+
 // Party is one known URI with everything that may vouch for it.
 type Party struct {
 	URI string
 	// Roots are the CAs that issue this party's certificates directly. An issuing CA
 	// below a national root is listed itself: intermediates sent by a peer are ignored.
+	// If the root is listed too, its revocation list can end the issuing CA.
 	Roots []*x509.Certificate
 	// Pins are SHA-256 digests of the public keys (SPKI) the party may use. Current and
 	// next together let it change keys without a gap. Empty: any key its roots vouch for.
@@ -30,14 +35,54 @@ type Party struct {
 // Expiry is the end of something that a party depends on.
 type Expiry struct {
 	Party   string // its URI
-	Kind    string // "root" or "crl"
-	Subject string // the CA's name
+	Kind    string // ExpiryRoot, ExpiryCRL, ExpiryCertificate or ExpirySigningKey
+	Subject string // the CA's or certificate's name, or the key's id
 	End     time.Time
 }
+
+// The kinds of what ends.
+const (
+	ExpiryRoot        = "root"
+	ExpiryCRL         = "crl"
+	ExpiryCertificate = "certificate"
+	ExpirySigningKey  = "signing key"
+)
 
 // Expiries returns the end of every root and revocation list in force, for metrics
 // and warnings, in order of party. Those of the parties' own certificates are in Identity.
 func (r *Registry) Expiries() []Expiry { return slices.Clone(r.snapshot.Load().expiries) }
+
+func (p Party) expiries(loaded *party) (out []Expiry) {
+	for _, root := range p.Roots {
+		out = append(out, Expiry{p.URI, ExpiryRoot, root.Subject.String(), root.NotAfter})
+		if list, ok := loaded.crls[SPKIPin(root)]; ok {
+			out = append(out, Expiry{p.URI, ExpiryCRL, root.Subject.String(), list.nextUpdate})
+		}
+	}
+	return out
+}
+
+// Standing is a root of a party with what it depends on.
+type Standing struct {
+	Root    *x509.Certificate
+	ListEnd time.Time         // of its latest revocation list; zero: it has none
+	Above   *x509.Certificate // the listed CA that issued it, whose list counts too; nil: none
+}
+
+// Standings returns the roots of the party, in order.
+func (p Party) Standings() (out []Standing) {
+	loaded, _ := p.load()
+	for _, root := range p.Roots {
+		out = append(out, Standing{root, loaded.crls[SPKIPin(root)].nextUpdate, loaded.parents[gateway.DigestOf(root.Raw)]})
+	}
+	return out
+}
+
+// Faults are those for which a registry would not take the party.
+func (p Party) Faults() gateway.Faults {
+	_, faults := p.load()
+	return faults
+}
 
 // snapshot is never changed once it is in force, but for the verdicts it remembers.
 type snapshot struct {
@@ -49,7 +94,8 @@ type snapshot struct {
 type party struct {
 	pool        *x509.CertPool
 	pins        []gateway.Digest
-	crls        map[gateway.Digest]crl // by the issuer's pin
+	crls        map[gateway.Digest]crl               // by the issuer's pin
+	parents     map[gateway.Digest]*x509.Certificate // the listed issuer of a listed CA, by the CA's digest
 	crlRequired bool
 }
 
@@ -71,12 +117,7 @@ func newSnapshot(parties []Party) (*snapshot, error) {
 			faults = append(faults, f)
 		}
 		s.parties[p.URI] = loaded
-		for _, root := range p.Roots {
-			s.expiries = append(s.expiries, Expiry{p.URI, "root", root.Subject.String(), root.NotAfter})
-			if list, ok := loaded.crls[SPKIPin(root)]; ok {
-				s.expiries = append(s.expiries, Expiry{p.URI, "crl", root.Subject.String(), list.nextUpdate})
-			}
-		}
+		s.expiries = append(s.expiries, p.expiries(loaded)...)
 	}
 	return s, faults.Err()
 }
@@ -93,6 +134,10 @@ func (p Party) load() (*party, gateway.Faults) {
 	if len(p.Roots) == 0 {
 		fault(gateway.WordPartyRoot)
 	}
+	if len(p.Roots) > MaxRoots {
+		fault(gateway.WordAtMost, strconv.Itoa(MaxRoots))
+		p.Roots = p.Roots[:MaxRoots]
+	}
 	if p.PinsRequired && len(p.Pins) == 0 {
 		fault(gateway.WordPartyPin)
 	}
@@ -102,6 +147,7 @@ func (p Party) load() (*party, gateway.Faults) {
 	out := &party{
 		pool: x509.NewCertPool(), pins: slices.Clone(p.Pins),
 		crls: make(map[gateway.Digest]crl), crlRequired: p.CRLRequired || len(p.CRLs) > 0,
+		parents: parents(p.Roots),
 	}
 	for _, root := range p.Roots {
 		if !root.BasicConstraintsValid || !root.IsCA || root.KeyUsage&x509.KeyUsageCertSign == 0 {
@@ -124,6 +170,20 @@ func (p Party) load() (*party, gateway.Faults) {
 		}
 	}
 	return out, faults
+}
+
+// parents finds the issuer of each CA that stands below another of the same list.
+func parents(cas []*x509.Certificate) map[gateway.Digest]*x509.Certificate {
+	out := make(map[gateway.Digest]*x509.Certificate)
+	for _, ca := range cas {
+		for _, above := range cas {
+			if SPKIPin(above) != SPKIPin(ca) && bytes.Equal(above.RawSubject, ca.RawIssuer) && ca.CheckSignatureFrom(above) == nil {
+				out[gateway.DigestOf(ca.Raw)] = above
+				break
+			}
+		}
+	}
+	return out
 }
 
 // crlIssuer returns the root that signed the list, or what is wrong with the list.

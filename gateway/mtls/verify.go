@@ -22,6 +22,10 @@ const (
 	MaxLifetime = 825 * 24 * time.Hour
 	// MinRSABits is the shortest RSA key of a party or its CA, about as strong as P-256.
 	MinRSABits = 3072
+	// MaxCertificate is how many bytes of DER a party's certificate may have, and MaxNames
+	// how many names of all kinds: what costs more to judge is refused unjudged.
+	MaxCertificate = 16 << 10
+	MaxNames       = 32
 )
 
 var strongKeys = gateway.Say(gateway.WordStrongKeys, strconv.Itoa(MinRSABits), "P-256, P-384, P-521, Ed25519")
@@ -49,6 +53,9 @@ func (r *Registry) Verify(cs tls.ConnectionState, usage x509.ExtKeyUsage) (Ident
 		return Identity{}, refusal(gateway.TLSNoCertificate, "", gateway.Phrase{})
 	}
 	cert, now, s := cs.PeerCertificates[0], r.clock(), r.snapshot.Load()
+	if n := len(cert.Raw); n > MaxCertificate {
+		return Identity{}, refusal(gateway.TLSCertificateSize, strconv.Itoa(n), gateway.Term(strconv.Itoa(MaxCertificate)))
+	}
 	key := verdictKey{gateway.DigestOf(cert.Raw), usage}
 	if v, ok := s.verdicts.Load(key); ok {
 		if v := v.(verdict); !now.Before(v.from) && !now.After(v.until) {
@@ -62,6 +69,17 @@ func (r *Registry) Verify(cs tls.ConnectionState, usage x509.ExtKeyUsage) (Ident
 	// Refusals are not remembered: strangers could fill the memory with them.
 	s.verdicts.Store(key, v)
 	return v.identity, nil
+}
+
+// Judge says whether the party may show a certificate, as a handshake would. A refusal
+// is a gateway.Fault, or the gateway.Faults of the party itself.
+func (p Party) Judge(cert *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) error {
+	s, err := newSnapshot([]Party{p})
+	if err != nil {
+		return err
+	}
+	_, err = s.judge(cert, usage, now)
+	return err
 }
 
 func (s *snapshot) judge(cert *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) (verdict, error) {
@@ -94,17 +112,21 @@ func (s *snapshot) judge(cert *x509.Certificate, usage x509.ExtKeyUsage, now tim
 	if issuer.NotAfter.Before(v.until) {
 		v.until = issuer.NotAfter
 	}
-	if p.crlRequired {
+	// An issuing CA is listed itself, and may stand below another listed one, which can
+	// revoke it. Of CAs that issued each other each is asked once.
+	subject := cert
+	for steps := 0; p.crlRequired && issuer != nil && steps <= len(p.parents); steps++ {
 		list := p.crls[SPKIPin(issuer)]
 		if now.After(list.nextUpdate) { // also when there is none, or it names no end
 			return verdict{}, refusal(gateway.TLSCRLStale, issuer.Subject.String(), gateway.Phrase{})
 		}
-		if list.revoked[cert.SerialNumber.String()] {
-			return verdict{}, refusal(gateway.TLSRevoked, cert.SerialNumber.Text(16), gateway.Phrase{})
+		if list.revoked[subject.SerialNumber.String()] {
+			return verdict{}, refusal(gateway.TLSRevoked, subject.SerialNumber.Text(16), gateway.Phrase{})
 		}
 		if list.nextUpdate.Before(v.until) {
 			v.until = list.nextUpdate
 		}
+		subject, issuer = issuer, p.parents[gateway.DigestOf(issuer.Raw)]
 	}
 	if pin := SPKIPin(cert); len(p.pins) > 0 && !slices.Contains(p.pins, pin) {
 		return verdict{}, refusal(gateway.TLSPin, pin.String(), gateway.Phrase{})
@@ -196,6 +218,9 @@ func URI(cert *x509.Certificate) (string, error) {
 		var names []asn1.RawValue
 		if _, err := asn1.Unmarshal(ext.Value, &names); err != nil {
 			return "", unfit(gateway.TLSSAN, "", gateway.Say(gateway.WordFoundNoSAN), gateway.Phrase{})
+		}
+		if len(names) > MaxNames {
+			return "", refusal(gateway.TLSNames, strconv.Itoa(len(names)), gateway.Term(strconv.Itoa(MaxNames)))
 		}
 		for _, n := range names {
 			if n.Class == asn1.ClassContextSpecific && n.Tag == tagURI {

@@ -10,11 +10,11 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	grpcpeer "google.golang.org/grpc/peer"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/mtls"
 	"customs.example/gateway/seal"
 )
 
@@ -46,10 +46,11 @@ type Link struct {
 	conn    *grpc.ClientConn
 }
 
-// NewLink prepares a link that identifies both ends by config.
-func NewLink(p Partner, config *tls.Config) (*Link, error) {
+// NewLink prepares a link that shows our own certificate and speaks to the partner alone,
+// as the registry knows it. The registry watches its connections.
+func NewLink(p Partner, registry *mtls.Registry, own tls.Certificate) (*Link, error) {
 	conn, err := grpc.NewClient("passthrough:///"+p.Address,
-		grpc.WithTransportCredentials(credentials.NewTLS(config)),
+		grpc.WithTransportCredentials(clientCredentials(registry, own, p.URI)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxReceipt)))
 	if err != nil {
 		return nil, fmt.Errorf("link to %s: %w", p.URI, err)

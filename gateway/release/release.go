@@ -93,7 +93,7 @@ func (rs *Routes) Only(names []string) (*Routes, error) {
 func (rs *Routes) Serving(own gateway.Administration, office string, at time.Time) []*Route {
 	var found []*Route
 	for _, rt := range rs.routes {
-		if rt.From == own && rt.serves(office) && rt.Valid.contains(at) {
+		if rt.From == own && rt.Serves(office) && rt.Valid.Contains(at) {
 			found = append(found, rt)
 		}
 	}

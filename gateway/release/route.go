@@ -117,7 +117,8 @@ type Period struct {
 	To   time.Time `yaml:"to"`
 }
 
-func (p Period) contains(at time.Time) bool {
+// Contains reports whether an instant is on one of the days.
+func (p Period) Contains(at time.Time) bool {
 	return !at.Before(p.From) && (p.To.IsZero() || at.Before(p.To.AddDate(0, 0, 1)))
 }
 
@@ -150,7 +151,8 @@ const (
 	Heading  = "heading"
 )
 
-func (rt *Route) serves(office string) bool {
+// Serves reports whether the route serves an own office.
+func (rt *Route) Serves(office string) bool {
 	return slices.ContainsFunc(rt.Offices, func(o Office) bool { return rt.is(o, office) })
 }
 

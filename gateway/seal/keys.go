@@ -48,8 +48,11 @@ func (v Validity) String() string {
 	return "from " + v.From.UTC().Format(time.RFC3339) + " until " + v.Until.UTC().Format(time.RFC3339)
 }
 
+// IsSpan reports whether the validity has a beginning and a later end.
+func (v Validity) IsSpan() bool { return !v.From.IsZero() && v.From.Before(v.Until) }
+
 func (v Validity) check() error {
-	if v.From.IsZero() || !v.From.Before(v.Until) {
+	if !v.IsSpan() {
 		return errors.New("a key needs from and a later until")
 	}
 	return nil
@@ -105,21 +108,30 @@ func NewKeyring(owner gateway.Administration, signers ...Signer) (*Keyring, erro
 func LoadKeyring(owner gateway.Administration, files []KeyFile) (*Keyring, error) {
 	var signers []Signer
 	for _, f := range files {
-		der, err := readPEM(f.File, "PRIVATE KEY")
+		s, err := LoadSigner(f)
 		if err != nil {
-			return nil, fmt.Errorf("signing key %s: %w", f.ID, err)
+			return nil, err
 		}
-		key, err := x509.ParsePKCS8PrivateKey(der)
-		if err != nil {
-			return nil, fmt.Errorf("signing key %s: %w", f.ID, err)
-		}
-		signer, ok := key.(crypto.Signer)
-		if !ok {
-			return nil, fmt.Errorf("signing key %s: %T cannot sign", f.ID, key)
-		}
-		signers = append(signers, Signer{ID: f.ID, Validity: f.Validity, Key: signer})
+		signers = append(signers, s)
 	}
 	return NewKeyring(owner, signers...)
+}
+
+// LoadSigner reads one signing key from its file.
+func LoadSigner(f KeyFile) (Signer, error) {
+	der, err := readPEM(f.File, "PRIVATE KEY")
+	if err != nil {
+		return Signer{}, fmt.Errorf("signing key %s: %w", f.ID, err)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return Signer{}, fmt.Errorf("signing key %s: %w", f.ID, err)
+	}
+	signer, ok := key.(*ecdsa.PrivateKey)
+	if !ok || signer.Curve != elliptic.P256() {
+		return Signer{}, fmt.Errorf("signing key %s: want ECDSA P-256", f.ID)
+	}
+	return Signer{ID: f.ID, Validity: f.Validity, Key: signer}, nil
 }
 
 // Owner is the administration that the keyring signs for.

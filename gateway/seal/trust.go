@@ -70,21 +70,30 @@ func NewTrust(keys ...Verifier) (*Trust, error) {
 func LoadTrust(files []TrustFile) (*Trust, error) {
 	var keys []Verifier
 	for _, f := range files {
-		der, err := readPEM(f.File, "PUBLIC KEY")
+		v, err := LoadVerifier(f)
 		if err != nil {
-			return nil, fmt.Errorf("public key %s: %w", f.ID, err)
+			return nil, err
 		}
-		parsed, err := x509.ParsePKIXPublicKey(der)
-		if err != nil {
-			return nil, fmt.Errorf("public key %s: %w", f.ID, err)
-		}
-		key, ok := parsed.(*ecdsa.PublicKey)
-		if !ok {
-			return nil, fmt.Errorf("public key %s: want ECDSA P-256", f.ID)
-		}
-		keys = append(keys, Verifier{ID: f.ID, Administration: f.Administration, Validity: f.Validity, Compromised: f.Compromised, Key: key})
+		keys = append(keys, v)
 	}
 	return NewTrust(keys...)
+}
+
+// LoadVerifier reads one public key from its file.
+func LoadVerifier(f TrustFile) (Verifier, error) {
+	der, err := readPEM(f.File, "PUBLIC KEY")
+	if err != nil {
+		return Verifier{}, fmt.Errorf("public key %s: %w", f.ID, err)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return Verifier{}, fmt.Errorf("public key %s: %w", f.ID, err)
+	}
+	key, ok := parsed.(*ecdsa.PublicKey)
+	if !ok || key.Curve != elliptic.P256() {
+		return Verifier{}, fmt.Errorf("public key %s: want ECDSA P-256", f.ID)
+	}
+	return Verifier{ID: f.ID, Administration: f.Administration, Validity: f.Validity, Compromised: f.Compromised, Key: key}, nil
 }
 
 // verify reads a header whose signature and payload digest hold. The instant is

@@ -10,10 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -23,6 +23,7 @@ import (
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
+	"customs.example/gateway/peer"
 )
 
 // Limits of the doors; see each for why.
@@ -72,7 +73,7 @@ func New(o Options) *Server {
 		tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
 	}
 	s.stop, s.cancel = context.WithCancel(context.Background())
-	s.public = s.services(grpc.Creds(credentials.NewTLS(s.tls)))
+	s.public = s.services(grpc.Creds(peer.ServerCredentials(o.Registry, o.Certificate)))
 	s.memory = s.services()
 	return s
 }
@@ -99,6 +100,27 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	return g
 }
 
+// watchConnections hands those of the REST door to the registry, which closes them once
+// their peer would no longer be admitted: each after its handshake, until it ends.
+func (s *Server) watchConnections() func(net.Conn, http.ConnState) {
+	var watched sync.Map // net.Conn -> func()
+	return func(conn net.Conn, state http.ConnState) {
+		if state == http.StateClosed || state == http.StateHijacked {
+			if stop, ok := watched.LoadAndDelete(conn); ok {
+				stop.(func())()
+			}
+			return
+		}
+		secured, ok := conn.(*tls.Conn)
+		if _, known := watched.Load(conn); !ok || known || state != http.StateActive {
+			return
+		}
+		if stop, err := s.access.registry.Watch(conn, secured.ConnectionState(), mtls.AsClient); err == nil {
+			watched.Store(conn, stop)
+		}
+	}
+}
+
 // Serve answers on both listeners until the context ends, then lets calls under way
 // finish.
 func (s *Server) Serve(ctx context.Context, grpcListener, restListener net.Listener) error {
@@ -109,6 +131,7 @@ func (s *Server) Serve(ctx context.Context, grpcListener, restListener net.Liste
 	defer closeREST()
 	web := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		ConnState:      s.watchConnections(),
 		MaxHeaderBytes: MaxHeaders, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 3)

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -80,20 +79,14 @@ type unit struct {
 	done   chan struct{}
 }
 
-// Open opens or creates the database file, for its owner's eyes only, and brings its
-// tables up to date. The clock stamps audit rows.
+// Open opens the database file, or makes it where none was, for its owner's eyes only, and
+// brings its tables up to date. One that was there and is gone, empty or cut off is refused
+// with the gateway.Fault of Inspect. The clock stamps audit rows.
 func Open(ctx context.Context, file string, now func() time.Time) (*Store, error) {
-	// SQLite gives its journal the mode of the database.
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+	if err := place(ctx, file); err != nil {
+		return nil, err
 	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	const pragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)"
-	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + pragmas
-	writer, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
+	writer, err := sql.Open("sqlite", dsn(file)+"&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -102,7 +95,7 @@ func Open(ctx context.Context, file string, now func() time.Time) (*Store, error
 		writer.Close()
 		return nil, err
 	}
-	readers, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)")
+	readers, err := sql.Open("sqlite", dsn(file)+"&_pragma=query_only(1)")
 	if err != nil {
 		writer.Close()
 		return nil, fmt.Errorf("open database: %w", err)
@@ -115,6 +108,12 @@ func Open(ctx context.Context, file string, now func() time.Time) (*Store, error
 	}
 	go s.write(run)
 	return s, nil
+}
+
+// dsn names a database file and how it is used.
+func dsn(file string) string {
+	const pragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)"
+	return "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + pragmas
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {

@@ -1,0 +1,128 @@
+package peer
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
+
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/mtls"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const cnURI, ruURI = "customs://CN/gateway/1", "customs://RU/gateway/1"
+
+// waiting is a partner's gateway that answers only when its caller leaves.
+type waiting struct {
+	exchangev1.UnimplementedPeerServiceServer
+	called, left chan struct{}
+}
+
+func (w waiting) Deliver(ctx context.Context, _ *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
+	w.called <- struct{}{}
+	<-ctx.Done()
+	w.left <- struct{}{}
+	return nil, ctx.Err()
+}
+
+// TestRevocationClosesTheOpenConnection revokes one end of a link while a call is under
+// way, and has only the other end told.
+func TestRevocationClosesTheOpenConnection(t *testing.T) {
+	for _, revoked := range []string{"cn", "ru"} {
+		t.Run(revoked, func(t *testing.T) {
+			now := time.Now()
+			pki := t.TempDir()
+			if err := mtls.GenerateDevPKI(pki, now, mtls.DevAuthorities()[:2]); err != nil {
+				t.Fatal(err)
+			}
+			party := func(side, uri string) []mtls.Party {
+				roots, err := mtls.LoadRoots(filepath.Join(pki, side, "ca.pem"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				lists, err := mtls.LoadCRLs(filepath.Join(pki, side, "crl.pem"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return []mtls.Party{{URI: uri, Roots: roots, CRLs: lists, CRLRequired: true}}
+			}
+			certificate := func(side string) tls.Certificate {
+				c, err := mtls.LoadCertificate(filepath.Join(pki, side, "gateway.pem"), filepath.Join(pki, side, "gateway-key.pem"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return c
+			}
+			registry := func(side, uri string) *mtls.Registry {
+				r, err := mtls.NewRegistry(time.Now, party(side, uri))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return r
+			}
+			calling, serving := registry("ru", ruURI), registry("cn", cnURI)
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := waiting{called: make(chan struct{}, 1), left: make(chan struct{}, 1)}
+			server := grpc.NewServer(grpc.Creds(ServerCredentials(serving, certificate("ru"))))
+			exchangev1.RegisterPeerServiceServer(server, w)
+			go server.Serve(l)
+			defer server.Stop()
+			link, err := NewLink(Partner{URI: ruURI, Address: l.Addr().String()}, calling, certificate("cn"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer link.Close()
+
+			ended := make(chan error, 1)
+			go func() {
+				_, err := exchangev1.NewPeerServiceClient(link.conn).Deliver(t.Context(), &exchangev1.DeliverRequest{})
+				ended <- err
+			}()
+			<-w.called
+			judging, uri := serving, cnURI // who has to notice
+			if revoked == "ru" {
+				judging, uri = calling, ruURI
+			}
+			if n := judging.Rejudge(); n != 0 || link.conn.GetState() != connectivity.Ready {
+				t.Fatalf("%d closed while all was well", n)
+			}
+			if peers := judging.Peers(); len(peers) != 1 || peers[0].Party != uri {
+				t.Errorf("peers %v", peers)
+			}
+			if err := mtls.RevokeDev(filepath.Join(pki, revoked), now, "gateway"); err != nil {
+				t.Fatal(err)
+			}
+			if err := judging.Replace(party(revoked, uri)); err != nil {
+				t.Fatal(err)
+			}
+			if n := judging.Rejudge(); n != 1 {
+				t.Errorf("%d connections closed, want 1", n)
+			}
+			if err := <-ended; status.Code(err) != codes.Unavailable {
+				t.Errorf("the call ended with %v", err)
+			}
+			<-w.left // the server's work has ended too
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if _, err := exchangev1.NewPeerServiceClient(link.conn).Deliver(ctx, &exchangev1.DeliverRequest{}); status.Code(err) != codes.Unavailable {
+				t.Errorf("the next call ended with %v", err)
+			}
+			if n := len(judging.Peers()); n != 0 {
+				t.Errorf("%d connections are watched still", n)
+			}
+		})
+	}
+}

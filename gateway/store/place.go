@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"customs.example/gateway"
+)
+
+// Beside a database lies a marker from the moment it is whole: what was here and is not,
+// or is empty, was lost, and is never taken for the beginning of a new one. A database is
+// made under another name and gets its own when it is whole, so that none is ever found
+// empty for any other reason.
+const (
+	markerSuffix = ".kept"
+	makingSuffix = ".making"
+)
+
+const markerText = "A gateway keeps its database beside this file. Remove both to begin anew, and only then:\nwhat was acknowledged is nowhere else.\n"
+
+// Inspect says what is wrong with the place of a database, as a gateway.Fault, and changes
+// nothing: a database that was there and is gone, is empty, or is cut off. No database
+// where none was is right: Open makes it.
+func Inspect(file string) error {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(file + markerSuffix); err == nil {
+			return misplaced(gateway.StoreGone, file)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("open database: %w", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	if info.Size() == 0 {
+		return misplaced(gateway.StoreEmpty, file)
+	}
+	// The first 100 bytes tell the size: https://www.sqlite.org/fileformat.html, 1.3.
+	header := make([]byte, 100)
+	if _, err := io.ReadFull(f, header); err != nil || string(header[:16]) != "SQLite format 3\x00" {
+		return misplaced(gateway.StoreDamaged, file)
+	}
+	page := int64(binary.BigEndian.Uint16(header[16:]))
+	if page == 1 {
+		page = 1 << 16
+	}
+	pages := int64(binary.BigEndian.Uint32(header[28:]))
+	// While its journal is there the file may be short of what the journal still holds.
+	journal, err := os.Stat(file + "-wal")
+	if info.Size() < page*pages && (err != nil || journal.Size() == 0) {
+		return misplaced(gateway.StoreDamaged, file)
+	}
+	return nil
+}
+
+func misplaced(code gateway.Code, file string) gateway.Fault {
+	f := gateway.Fault{Code: code, Severity: gateway.Error, Value: file}
+	if code != gateway.StoreDamaged { // is only to be restored
+		f.Expected = gateway.Term(file + markerSuffix)
+	}
+	return f
+}
+
+// place makes the database where none was, and its marker.
+func place(ctx context.Context, file string) error {
+	if err := Inspect(file); err != nil {
+		return err
+	}
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		if err := makeAt(ctx, file); err != nil {
+			return err
+		}
+	}
+	marker, err := os.OpenFile(file+markerSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	_, err = marker.WriteString(markerText)
+	if err := errors.Join(err, marker.Sync(), marker.Close(), syncDirectory(filepath.Dir(file))); err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	return nil
+}
+
+// makeAt makes a database with all its tables under another name and gives it its own.
+func makeAt(ctx context.Context, file string) error {
+	making := file + makingSuffix
+	for _, left := range []string{making, making + "-wal", making + "-shm", making + "-journal"} { // by one that was killed
+		if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("make database: %w", err)
+		}
+	}
+	// SQLite gives its journal the mode of the database.
+	f, err := os.OpenFile(making, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("make database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("make database: %w", err)
+	}
+	db, err := sql.Open("sqlite", dsn(making))
+	if err != nil {
+		return fmt.Errorf("make database: %w", err)
+	}
+	db.SetMaxOpenConns(1)
+	if err := errors.Join(migrate(ctx, db), db.Close()); err != nil { // closing empties the journal
+		return err
+	}
+	if err := os.Rename(making, file); err != nil {
+		return fmt.Errorf("make database: %w", err)
+	}
+	return syncDirectory(filepath.Dir(file))
+}
+
+func syncDirectory(name string) error {
+	dir, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
