@@ -109,6 +109,7 @@ const (
 	PartAgain             Code = "PART_AGAIN"
 	AnswerUnknown         Code = "ANSWER_UNKNOWN"
 	NotOwnOffice          Code = "NOT_OWN_OFFICE"
+	ReasonUnfit           Code = "REASON_UNFIT"
 	NotHeld               Code = "NOT_HELD"
 	NotParked             Code = "NOT_PARKED"
 	NotFound              Code = "NOT_FOUND"

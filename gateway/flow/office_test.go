@@ -46,7 +46,7 @@ func TestArrivalAtAnotherPostThanTheUnionsNoticeSays(t *testing.T) {
 				m, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/1", Office: code}, "A1", []byte(`{
 					"envelope": {"documentId": "A1", "issued": "2026-03-01T12:05:00+09:00"},
 					"arrivalReport": {"office": {"code": "`+code+`"}, "at": "2026-03-01T12:00:00+09:00",
-						"transport": {"vehicles": [{"role": "TRACTOR", "registration": "MENGE12345"}]}}}`))
+						"transport": {"vehicles": [{"role": "TRACTOR", "registration": "MENGE12345"}]}}}`), "diverted for a closed lane")
 				if err != nil || len(m.Announced) != 1 || len(m.Comparisons) != 1 {
 					t.Fatalf("the arrival is of %d notices, %v", len(m.Announced), err)
 				}
@@ -121,7 +121,7 @@ func TestArrivalOfEveryNoticeOfTheUnion(t *testing.T) {
 				}
 				m, err := g.RecordArrival(t.Context(), flow.Caller{URI: "customs://KZ/office/1", Office: code}, "A1", []byte(`{
 					"envelope": {"documentId": "A1", "issued": "2026-03-01T02:05:00Z"},
-					"arrivalReport": {"office": {"code": "`+code+`"}, "at": "2026-03-01T02:00:00Z", "transport": {"vehicles": [{"registration": "`+plate+`"}]}}}`))
+					"arrivalReport": {"office": {"code": "`+code+`"}, "at": "2026-03-01T02:00:00Z", "transport": {"vehicles": [{"registration": "`+plate+`"}]}}}`), "diverted for a closed lane")
 				if err != nil || len(m.Announced) != 1 || len(m.Comparisons) != 1 {
 					t.Fatalf("the arrival of %s is of %d notices, %v", plate, len(m.Announced), err)
 				}

@@ -33,6 +33,7 @@ type Arrival struct {
 	Trouble    string         `db:"trouble"`  // why the last judgement failed
 	Parked     bool           `db:"parked"`   // not judged again until an operator says so
 	Receipt    *Statement     `db:"receipt"`  // the signed RCV given for it
+	Reason     string         `db:"reason"`   // stated for opening a movement of others
 	Commit     gateway.Commit `db:"commit_no"`
 }
 
