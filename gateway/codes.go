@@ -110,6 +110,8 @@ const (
 	AnswerUnknown         Code = "ANSWER_UNKNOWN"
 	NotOwnOffice          Code = "NOT_OWN_OFFICE"
 	ReasonUnfit           Code = "REASON_UNFIT"
+	CallerUnknown         Code = "CALLER_UNKNOWN"
+	RightMissing          Code = "RIGHT_MISSING"
 	NotHeld               Code = "NOT_HELD"
 	NotParked             Code = "NOT_PARKED"
 	NotFound              Code = "NOT_FOUND"

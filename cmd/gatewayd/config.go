@@ -5,7 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +28,7 @@ type Config struct {
 	Database       string                 `yaml:"database"`
 	Data           string                 `yaml:"data"` // directory over the embedded data; empty: none
 	Listen         Listen                 `yaml:"listen"`
+	Log            LogConfig              `yaml:"log"`
 	Certificate    KeyPair                `yaml:"certificate"`
 	Signing        []seal.KeyFile         `yaml:"signing"` // own keys: next, current, retired
 	Trust          []seal.TrustFile       `yaml:"trust"`   // everyone's public keys, our own too
@@ -37,6 +41,38 @@ type Config struct {
 type Listen struct {
 	GRPC string `yaml:"grpc"`
 	REST string `yaml:"rest"`
+	// Monitor is where /healthz, /readyz and /metrics are, by plain HTTP and for anybody who
+	// gets there: an address of this machine only. Empty: nowhere.
+	Monitor string `yaml:"monitor"`
+}
+
+// LogConfig is how events are written to the standard error.
+type LogConfig struct {
+	Format string `yaml:"format"` // json, which is the default, or text
+	Level  string `yaml:"level"`  // debug, info, which is the default, warn or error
+}
+
+// handler writes as the configuration says; the configuration is checked.
+func (c LogConfig) handler(w io.Writer) slog.Handler {
+	options := &slog.HandlerOptions{Level: logLevels[cmp.Or(c.Level, "info")]}
+	if c.Format == "text" {
+		return slog.NewTextHandler(w, options)
+	}
+	return slog.NewJSONHandler(w, options)
+}
+
+var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+
+// onThisMachine refuses an address that others can reach, or that leaves it open.
+func onThisMachine(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return fmt.Errorf("%q: want an address of this machine alone, as 127.0.0.1:9464", address)
+	}
+	return nil
 }
 
 // KeyPair names a certificate's and its key's file.
@@ -143,6 +179,15 @@ func (s *setup) required(l *faultList) {
 	for key, address := range map[string]string{"listen.grpc": s.Listen.GRPC, "listen.rest": s.Listen.REST} {
 		_, _, err := net.SplitHostPort(address)
 		l.add(key, err)
+	}
+	if s.Listen.Monitor != "" {
+		l.add("listen.monitor", onThisMachine(s.Listen.Monitor))
+	}
+	if f := s.Log.Format; f != "" && f != "json" && f != "text" {
+		l.add("log.format", fmt.Errorf("%q: want json or text", f))
+	}
+	if _, ok := logLevels[s.Log.Level]; !ok && s.Log.Level != "" {
+		l.add("log.level", fmt.Errorf("%q: want debug, info, warn or error", s.Log.Level))
 	}
 	if len(s.Signing) == 0 {
 		l.add("signing", errors.New("at least one key is required"))

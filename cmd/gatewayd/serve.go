@@ -8,13 +8,16 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/metrics"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/reconcile"
@@ -43,19 +46,21 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		fmt.Fprintln(std.out, "the configuration is in order")
 		return nil
 	}
-	log := slog.New(slog.NewJSONHandler(std.err, nil))
-	registry, err := mtls.NewRegistry(time.Now, s.parties)
-	if err != nil {
-		return err
-	}
-	registry.Refused = func(certificate gateway.Digest, f gateway.Fault) {
-		log.Warn("certificate refused", "code", f.Code, "certificate", certificate)
-	}
 	db, err := store.Open(ctx, s.Database, time.Now)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	figures := metrics.New(metrics.Sources{Now: time.Now, Queues: s.queues(db), Validities: s.validities})
+	log := event.NewLog(slog.New(s.Log.handler(std.err)), figures)
+	server.TakeLibraries(log)
+	registry, err := mtls.NewRegistry(time.Now, s.parties)
+	if err != nil {
+		return err
+	}
+	registry.Refused = func(certificate gateway.Digest, f gateway.Fault) {
+		log.Tell(event.Event{Name: event.CertificateRefused, Code: f.Code, Certificate: certificate})
+	}
 	links, closeLinks, err := s.links(registry)
 	if err != nil {
 		return err
@@ -66,7 +71,8 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		Links: links, Caps: s.caps(), Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	doors := server.New(server.Options{Flow: g, Registry: registry, Certificate: s.certificate, Callers: s.callers, Log: log})
-	return s.listen(ctx, g, doors, std)
+	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, chain)...)
+	return s.listen(ctx, g, doors, monitor, log, std)
 }
 
 // prepare loads the configuration and all data; its error holds the faults of both.
@@ -122,23 +128,49 @@ func (s *setup) caps() map[gateway.Administration]int {
 }
 
 // listen opens the doors and runs the couriers until the context ends.
-func (s *setup) listen(ctx context.Context, g *flow.Gateway, doors *server.Server, std stdio) error {
-	grpcDoor, err := net.Listen("tcp", s.Listen.GRPC)
-	if err != nil {
-		return fmt.Errorf("listen.grpc: %w", err)
+func (s *setup) listen(ctx context.Context, g *flow.Gateway, doors *server.Server, monitor *server.Monitor, log *event.Log, std stdio) error {
+	var open []net.Listener
+	listen := func(key, address string) (net.Listener, error) {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			for _, l := range open {
+				l.Close()
+			}
+			return nil, fmt.Errorf("listen.%s: %w", key, err)
+		}
+		open = append(open, l)
+		return l, nil
 	}
-	restDoor, err := net.Listen("tcp", s.Listen.REST)
+	grpcDoor, err := listen("grpc", s.Listen.GRPC)
 	if err != nil {
-		grpcDoor.Close()
-		return fmt.Errorf("listen.rest: %w", err)
+		return err
 	}
-	fmt.Fprintf(std.out, "%s gateway: grpc %s, rest %s\n", s.Administration, grpcDoor.Addr(), restDoor.Addr())
+	restDoor, err := listen("rest", s.Listen.REST)
+	if err != nil {
+		return err
+	}
+	addresses := []string{"grpc " + grpcDoor.Addr().String(), "rest " + restDoor.Addr().String()}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var running sync.WaitGroup
+	if s.Listen.Monitor != "" {
+		watched, err := listen("monitor", s.Listen.Monitor)
+		if err != nil {
+			return err
+		}
+		addresses = append(addresses, "monitor "+watched.Addr().String())
+		running.Go(func() {
+			if err := monitor.Serve(ctx, watched); err != nil {
+				log.Tell(event.Event{Name: event.MonitorFailed, Cause: err})
+			}
+		})
+	}
+	fmt.Fprintf(std.out, "%s gateway: %s\n", s.Administration, strings.Join(addresses, ", "))
+	log.Tell(event.Event{Name: event.GatewayStarted, Party: string(s.Administration), Address: addresses})
 	running.Go(func() { g.Run(ctx) })
 	err = doors.Serve(ctx, grpcDoor, restDoor)
 	cancel()
 	running.Wait()
+	log.Tell(event.Event{Name: event.GatewayStopped, Party: string(s.Administration)})
 	return err
 }

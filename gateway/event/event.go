@@ -66,6 +66,7 @@ const (
 	GatewayStopped     Name = "gateway stopped"
 	GatewayReady       Name = "gateway ready"
 	GatewayNotReady    Name = "gateway not ready"
+	MonitorFailed      Name = "monitor failed"
 	LibrarySaid        Name = "library said"
 )
 
@@ -115,6 +116,7 @@ var Kinds = []Kind{
 	{GatewayStarted, slog.LevelInfo, "The doors are open.", []string{"party", "address"}},
 	{GatewayReady, slog.LevelInfo, "All that a gateway needs is there.", []string{}},
 	{GatewayNotReady, slog.LevelError, "Something that a gateway needs is missing.", []string{"check", "cause"}},
+	{MonitorFailed, slog.LevelError, "The door of who watches over the gateway closed.", []string{"cause"}},
 	{GatewayStopped, slog.LevelInfo, "The doors are closed, and calls under way have ended.", []string{"party"}},
 	{LibrarySaid, slog.LevelDebug, "What a library would have written itself.", []string{"library", "cause"}},
 }

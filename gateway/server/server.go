@@ -5,22 +5,25 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 )
@@ -46,14 +49,15 @@ type Options struct {
 	Registry    *mtls.Registry
 	Certificate tls.Certificate
 	Callers     []Caller
-	Log         *slog.Logger
+	Log         *event.Log
 }
 
 // Server is both doors of one gateway.
 type Server struct {
 	flow   *flow.Gateway
 	access *access
-	log    *slog.Logger
+	log    *event.Log
+	pages  pages
 	tls    *tls.Config
 
 	public, memory *grpc.Server // the same services: over TLS, and behind REST
@@ -64,13 +68,9 @@ type Server struct {
 
 // New prepares the doors.
 func New(o Options) *Server {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	s := &Server{
-		flow: o.Flow, access: newAccess(o.Registry, o.Callers), log: o.Log,
-		tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
-	}
+	s := &Server{flow: o.Flow, log: o.Log, tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20)}
+	s.access = newAccess(o.Registry, o.Callers, s.refusal)
+	rand.Read(s.pages.key[:])
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	s.public = s.services(grpc.Creds(credentials.NewTLS(s.tls)))
 	s.memory = s.services()
@@ -83,6 +83,8 @@ func (s *Server) maxMessage() int { return s.flow.Cap() + Envelope }
 // services is a gRPC server with every service on it.
 func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	g := grpc.NewServer(append(more,
+		// What is not there is asked for by nobody who has no right to it.
+		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return status.Error(codes.Unimplemented, "no such call") }),
 		grpc.ChainUnaryInterceptor(s.unary, s.access.unary), grpc.ChainStreamInterceptor(s.stream, s.access.stream),
 		grpc.MaxRecvMsgSize(s.maxMessage()), grpc.MaxSendMsgSize(s.maxMessage()+Envelope),
 		grpc.MaxConcurrentStreams(MaxStreams), grpc.MaxHeaderListSize(MaxHeaders), grpc.ConnectionTimeout(5*time.Second),
@@ -90,10 +92,10 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: 5 * time.Minute, MaxConnectionAge: 30 * time.Minute, MaxConnectionAgeGrace: time.Minute,
 		}))...)
-	exchangev1.RegisterSubmissionServiceServer(g, submissions{Server: s})
-	exchangev1.RegisterInboxServiceServer(g, inbox{Server: s})
-	exchangev1.RegisterPeerServiceServer(g, peers{Server: s})
-	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
+	g.RegisterService(s.reading(&exchangev1.SubmissionService_ServiceDesc), submissions{Server: s})
+	g.RegisterService(s.reading(&exchangev1.InboxService_ServiceDesc), inbox{Server: s})
+	g.RegisterService(s.reading(&exchangev1.PeerService_ServiceDesc), peers{Server: s})
+	g.RegisterService(s.reading(&exchangev1.MovementService_ServiceDesc), movements{Server: s})
 	healthv1.RegisterHealthServer(g, health.NewServer())
 	reflection.Register(g)
 	return g
@@ -109,7 +111,7 @@ func (s *Server) Serve(ctx context.Context, grpcListener, restListener net.Liste
 	defer closeREST()
 	web := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: MaxHeaders, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: MaxHeaders, ErrorLog: s.log.Library("net/http"),
 	}
 	failed := make(chan error, 3)
 	go func() { failed <- s.public.Serve(grpcListener) }()

@@ -182,3 +182,12 @@ type AuditRow struct {
 	Subject string         `db:"subject"`
 	Digest  gateway.Digest `db:"digest"`
 }
+
+// Waiting is what has no verdict yet of one partner's messages, on one route and in one state.
+type Waiting struct {
+	Recipient gateway.Administration
+	Route     string
+	State     gateway.MessageState
+	Count     int
+	Oldest    time.Time // when the first of them was created
+}
