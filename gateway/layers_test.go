@@ -83,6 +83,9 @@ var owners = []struct {
 	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/server"}},
 	{"google.golang.org/protobuf", []string{"gateway/", "cmd/"}},
 	{"github.com/prometheus", []string{"gateway/metrics"}},
+	// Whoever has something to say says it as an event; the commands choose how it is written.
+	{"log/slog", []string{"gateway/event", "cmd/"}},
+	{"log", []string{"gateway/event", "gateway/metrics", "gateway/server", "cmd/"}},
 	{"github.com/google/uuid", []string{"cmd/"}},
 	{"pgregory.net/rapid", testOnly},
 	{"github.com/google/go-cmp", testOnly},

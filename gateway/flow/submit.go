@@ -160,8 +160,8 @@ func (g *Gateway) judgeSubmission(ctx context.Context, a store.Arrival) (store.S
 			return store.Submission{}, fmt.Errorf("judge submission: %w", err)
 		}
 		if !again {
-			g.notify(j.to)
 			g.tellJudgement(a, j)
+			g.notify(j.to)
 			return g.Store.Read().Submission(ctx, a.Party, a.ID)
 		}
 	}
