@@ -274,7 +274,7 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 		if !faults.Refuse() {
 			said = "arrival recorded"
 			from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID), Sender: g.Own, Received: tx.Now()}
-			if id, opened, err = g.follow(ctx, tx, g.seenAt(passed.Document(), a.Party), from, by); err != nil {
+			if id, opened, err = g.follow(ctx, tx, passed.Document(), from, by); err != nil {
 				return err
 			}
 		}
@@ -300,15 +300,4 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 		return Movement{}, event.Told(faults)
 	}
 	return g.Movement(ctx, id)
-}
-
-// seenAt is a report of an arrival with the office that records it, where it names none:
-// who sees a movement is decided by the offices on it.
-func (g *Gateway) seenAt(doc *customsv1.Document, office string) *customsv1.Document {
-	if doc.GetArrivalReport().GetOffice().GetCode() != "" {
-		return doc
-	}
-	doc = document.Clone(doc)
-	doc.GetArrivalReport().Office = &customsv1.Office{Administration: string(g.Own), Code: office}
-	return doc
 }
