@@ -9,6 +9,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"log/slog"
 	"os"
 	"reflect"
@@ -217,5 +218,17 @@ func TestTextsAreClippedAtAWholeCharacter(t *testing.T) {
 		if len(a) > maxText+4 || !utf8.ValidString(a) {
 			t.Errorf("an id of %d bytes is told in %d", len(id), len(a))
 		}
+	}
+}
+
+func BenchmarkTell(b *testing.B) {
+	l := NewLog(slog.New(slog.NewJSONHandler(io.Discard, nil)))
+	e := Event{
+		Name: ReceiptVerified, Message: "00000000-0000-4000-8000-000000000001", Partner: "RU", Route: "cn-ru-pre-arrival-notice", Verdict: "PRS",
+		State: "accepted", Attempt: 1, Took: 50 * time.Millisecond, Codes: []gateway.Code{"EAEU-0208"},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		l.Tell(e)
 	}
 }

@@ -85,14 +85,14 @@ func (w *wire) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 
 // world is two gateways on one clock.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	clock  *clock
 	cn, ru *flow.Gateway
 	out    *wire // from China to Russia
 	ids    atomic.Int64
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 2, 15, 0, 0, time.UTC)}, out: &wire{from: "CN"}}
 	dir := pki(t)

@@ -117,22 +117,31 @@ func (a *access) admit(ctx context.Context, method string) (context.Context, err
 	if err != nil {
 		return nil, err
 	}
+	c, err := a.allow(ctx, uri, method)
+	if err != nil {
+		return nil, err
+	}
+	return context.WithValue(ctx, callerKey{}, c), nil
+}
+
+// allow returns who has a verified URI, if it may call a method.
+func (a *access) allow(ctx context.Context, uri, method string) (Caller, error) {
 	if asked := callOf(ctx); asked != nil {
 		asked.caller = uri
 	}
 	c, ok := a.callers[uri]
 	if !ok {
-		return nil, a.refusal(ctx, gateway.Fault{Code: gateway.CallerUnknown, Severity: gateway.Error, Value: uri})
+		return Caller{}, a.refusal(ctx, gateway.Fault{Code: gateway.CallerUnknown, Severity: gateway.Error, Value: uri})
 	}
 	if slices.ContainsFunc(open, func(prefix string) bool { return strings.HasPrefix(method, prefix) }) {
-		return context.WithValue(ctx, callerKey{}, c), nil
+		return c, nil
 	}
 	if right := RightOf(method); right == exchangev1.Right_RIGHT_UNSPECIFIED || !slices.Contains(Roles[c.Role], right) {
-		return nil, a.refusal(ctx, gateway.Fault{
+		return Caller{}, a.refusal(ctx, gateway.Fault{
 			Code: gateway.RightMissing, Severity: gateway.Error, Value: string(c.Role), Expected: gateway.Term(method),
 		})
 	}
-	return context.WithValue(ctx, callerKey{}, c), nil
+	return c, nil
 }
 
 // identify returns the verified URI of the other end. A long-lived connection is

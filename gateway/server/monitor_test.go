@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,11 +24,20 @@ import (
 )
 
 // told collects the names of events.
-type told struct{ events []event.Event }
+type told struct {
+	mu     sync.Mutex
+	events []event.Event
+}
 
-func (t *told) Observe(e event.Event) { t.events = append(t.events, e) }
+func (t *told) Observe(e event.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.events = append(t.events, e)
+}
 
 func (t *told) names() (names []event.Name) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, e := range t.events {
 		names = append(names, e.Name)
 	}

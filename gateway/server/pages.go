@@ -63,9 +63,9 @@ func (p *pages) of(ctx context.Context, r asked) (page, error) {
 	if r.GetPageToken() == "" {
 		return out, nil
 	}
-	raw, err = base64.RawURLEncoding.DecodeString(r.GetPageToken())
-	if err == nil && len(raw) == 8+sha256.Size {
-		out.after = gateway.Commit(binary.BigEndian.Uint64(raw))
+	given, err := base64.RawURLEncoding.DecodeString(r.GetPageToken())
+	if err == nil && len(given) == 8+sha256.Size {
+		out.after = gateway.Commit(binary.BigEndian.Uint64(given))
 		if hmac.Equal([]byte(token(out.after)), []byte(r.GetPageToken())) {
 			return out, nil
 		}

@@ -6,64 +6,66 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/proto" // registers what the codec below reads by
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"customs.example/gateway"
 )
 
-// reading is a service whose requests are refused as what they are: the protocol would
-// call a request that cannot be read, as one of invalid UTF-8, an error of its own. Who
-// asks is judged before.
-func (s *Server) reading(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
-	out := *desc
-	out.Methods = make([]grpc.MethodDesc, len(desc.Methods))
-	for i, m := range desc.Methods {
-		out.Methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: func(
-			srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor,
-		) (any, error) {
-			var unread error
-			return m.Handler(srv, ctx, func(req any) error {
-				unread = decode(req)
-				return nil
-			}, func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-				return intercept(ctx, req, info, func(ctx context.Context, req any) (any, error) {
-					if unread != nil {
-						return nil, s.unreadable(ctx, unread)
-					}
-					return handler(ctx, req)
-				})
-			})
-		}}
-	}
-	out.Streams = make([]grpc.StreamDesc, len(desc.Streams))
-	for i, m := range desc.Streams {
-		out.Streams[i] = m
-		out.Streams[i].Handler = func(srv any, ss grpc.ServerStream) error { return m.Handler(srv, readable{ss, s}) }
-	}
-	return &out
-}
+// codec reads and writes as the protocol's own does, but for a request that cannot be read,
+// as one of invalid UTF-8: the protocol calls that an error of its own and answers before
+// anybody is asked. Here it becomes a request with a mark, which readable refuses as what it
+// is, after it was judged who asks.
+type codec struct{ encoding.CodecV2 }
 
-// readable is a stream whose request is refused in the same way.
-type readable struct {
-	grpc.ServerStream
-	server *Server
-}
-
-func (r readable) RecvMsg(m any) error {
-	err := r.ServerStream.RecvMsg(m)
-	if status.Code(err) == codes.Internal {
-		return r.server.unreadable(r.Context(), err)
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	err := c.CodecV2.Unmarshal(data, v)
+	if m, ok := v.(proto.Message); ok && err != nil {
+		proto.Reset(m)
+		m.ProtoReflect().SetUnknown(unread)
+		return nil
 	}
 	return err
 }
 
-// unreadable refuses a request that is no message of its kind. What the library says of it
-// may quote it, and is dropped.
-func (s *Server) unreadable(ctx context.Context, err error) error {
-	if status.Code(err) != codes.Internal {
-		return err
+// unread is the mark: a field that no message has. Whoever sends it is refused too.
+var unread = protowire.AppendVarint(protowire.AppendTag(nil, protowire.MaxValidNumber, protowire.VarintType), 1)
+
+func isUnread(req any) bool {
+	m, ok := req.(proto.Message)
+	return ok && string(m.ProtoReflect().GetUnknown()) == string(unread)
+}
+
+// readable refuses what could not be read. What a library says of it may quote it, and is
+// dropped.
+func (s *Server) readable(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if isUnread(req) {
+		return nil, s.unreadable(ctx)
 	}
+	return handler(ctx, req)
+}
+
+func (s *Server) readableStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return handler(srv, readableStream{ss, s})
+}
+
+type readableStream struct {
+	grpc.ServerStream
+	server *Server
+}
+
+func (r readableStream) RecvMsg(m any) error {
+	err := r.ServerStream.RecvMsg(m)
+	if err == nil && isUnread(m) {
+		return r.server.unreadable(r.Context())
+	}
+	return err
+}
+
+func (s *Server) unreadable(ctx context.Context) error {
 	return s.refusal(ctx, gateway.Fault{Code: gateway.JSONUTF8, Severity: gateway.Error, Path: "request"})
 }
 

@@ -161,16 +161,23 @@ func protocolOf(code int) codes.Code {
 	return codes.Unknown
 }
 
-// post is a delivery by plain HTTPS POST of the XML.
+// post is a delivery by plain HTTPS POST of the XML. Of who has no right to deliver nothing
+// is read.
 func (s *Server) post(w http.ResponseWriter, r *http.Request, conn *grpc.ClientConn) {
+	uri, _ := r.Context().Value(identityKey{}).(string)
+	ctx := restLanguage(r.Context(), r)
+	if _, err := s.access.allow(ctx, uri, exchangev1.PeerService_Deliver_FullMethodName); err != nil {
+		passOn(ctx)
+		s.tellRefused(ctx, err)
+		writeStatus(w, status.Convert(err))
+		return
+	}
 	req, err := delivery(r)
 	if err != nil {
 		writeStatus(w, status.New(codes.InvalidArgument, err.Error()))
 		return
 	}
-	uri, _ := r.Context().Value(identityKey{}).(string)
-	ctx := metadata.AppendToOutgoingContext(r.Context(), identityHeader, uri)
-	answer, err := exchangev1.NewPeerServiceClient(conn).Deliver(ctx, req)
+	answer, err := exchangev1.NewPeerServiceClient(conn).Deliver(metadata.AppendToOutgoingContext(r.Context(), identityHeader, uri), req)
 	if err != nil {
 		writeStatus(w, status.Convert(err))
 		return

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -85,17 +86,18 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	g := grpc.NewServer(append(more,
 		// What is not there is asked for by nobody who has no right to it.
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return status.Error(codes.Unimplemented, "no such call") }),
-		grpc.ChainUnaryInterceptor(s.unary, s.access.unary), grpc.ChainStreamInterceptor(s.stream, s.access.stream),
+		grpc.ChainUnaryInterceptor(s.unary, s.access.unary, s.readable), grpc.ChainStreamInterceptor(s.stream, s.access.stream, s.readableStream),
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2("proto")}),
 		grpc.MaxRecvMsgSize(s.maxMessage()), grpc.MaxSendMsgSize(s.maxMessage()+Envelope),
 		grpc.MaxConcurrentStreams(MaxStreams), grpc.MaxHeaderListSize(MaxHeaders), grpc.ConnectionTimeout(5*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 30 * time.Second}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: 5 * time.Minute, MaxConnectionAge: 30 * time.Minute, MaxConnectionAgeGrace: time.Minute,
 		}))...)
-	g.RegisterService(s.reading(&exchangev1.SubmissionService_ServiceDesc), submissions{Server: s})
-	g.RegisterService(s.reading(&exchangev1.InboxService_ServiceDesc), inbox{Server: s})
-	g.RegisterService(s.reading(&exchangev1.PeerService_ServiceDesc), peers{Server: s})
-	g.RegisterService(s.reading(&exchangev1.MovementService_ServiceDesc), movements{Server: s})
+	exchangev1.RegisterSubmissionServiceServer(g, submissions{Server: s})
+	exchangev1.RegisterInboxServiceServer(g, inbox{Server: s})
+	exchangev1.RegisterPeerServiceServer(g, peers{Server: s})
+	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
 	healthv1.RegisterHealthServer(g, health.NewServer())
 	reflection.Register(g)
 	return g
