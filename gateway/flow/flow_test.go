@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/reconcile"
@@ -126,7 +128,7 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 	}
 	return flow.New(flow.Options{
 		Own: own, Chain: loadChain(w.t), Store: db, Keys: keys, Trust: trust, Tolerances: tolerances, Links: links,
-		Now: w.clock.Now, Jitter: func() float64 { return 0 },
+		Now: w.clock.Now, Jitter: func() float64 { return 0 }, Log: event.NewLog(slog.New(catalogued{w.t})),
 		NewID: func() string {
 			return fmt.Sprintf("000000ab-0000-4000-8000-%012d", w.ids.Add(1))
 		},

@@ -65,7 +65,10 @@ func (g *Gateway) onRoute(m Movement, office string) bool {
 // one sees all of it, so nobody gets on it by telling of a vehicle. To its teller the others
 // are as if they were not there.
 func (g *Gateway) joinable(candidates []Movement, doc *customsv1.Document, by teller, conversation string) []Movement {
-	own := reconcile.Movement{Announced: []reconcile.Record{{Facts: reconcile.Facts{Route: reconcile.RouteOf(doc)}}}}
+	named := reconcile.RouteOf(doc)
+	if by.office != "" {
+		named = append(named, reconcile.RouteOffice{Administration: string(g.Own), Code: by.office})
+	}
 	out := slices.DeleteFunc(candidates, func(m Movement) bool {
 		switch {
 		case m.In(conversation):
@@ -75,8 +78,7 @@ func (g *Gateway) joinable(candidates []Movement, doc *customsv1.Document, by te
 		case len(m.Announced) == 0 && len(m.Openings) == 0:
 			// Seen before anything was announced: what is announced now must name one of the posts.
 			return !slices.ContainsFunc(m.Route(), func(seen reconcile.RouteOffice) bool {
-				return seen.Office().Same(gateway.Office{Administration: g.Own, Code: by.office}) ||
-					slices.ContainsFunc(own.Route(), func(o reconcile.RouteOffice) bool { return seen.Office().Same(o.Office()) })
+				return slices.ContainsFunc(named, func(o reconcile.RouteOffice) bool { return seen.Office().Same(o.Office()) })
 			})
 		case by.office != "":
 			return g.ofOthers(m) && !g.onRoute(m, by.office)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,7 @@ func TestLinesOfAnExchange(t *testing.T) {
 // and by how much the one is slower.
 func BenchmarkSeen(b *testing.B) {
 	plain, seen := newWorld(b), newWorld(b)
+	plain.cn.Log, plain.ru.Log = nil, nil
 	seen.cn.Log = event.NewLog(slog.New(slog.NewJSONHandler(io.Discard, nil)), metrics.New(metrics.Sources{Now: time.Now}))
 	seen.ru.Log = event.NewLog(slog.New(slog.NewJSONHandler(io.Discard, nil)), metrics.New(metrics.Sources{Now: time.Now}))
 	var took [2]time.Duration
@@ -77,4 +79,27 @@ func BenchmarkSeen(b *testing.B) {
 	b.ReportMetric(float64(took[0].Microseconds())/float64(n), "plain-us")
 	b.ReportMetric(float64(took[1].Microseconds())/float64(n), "seen-us")
 	b.ReportMetric(100*(float64(took[1])/float64(took[0])-1), "%-slower")
+}
+
+// catalogued holds every line to the catalogue of events: its name, its level, and what may
+// be said of it.
+type catalogued struct{ t testing.TB }
+
+func (catalogued) Enabled(context.Context, slog.Level) bool { return true }
+func (c catalogued) WithAttrs([]slog.Attr) slog.Handler     { return c }
+func (c catalogued) WithGroup(string) slog.Handler          { return c }
+
+func (c catalogued) Handle(_ context.Context, r slog.Record) error {
+	i := slices.IndexFunc(event.Kinds, func(k event.Kind) bool { return string(k.Name) == r.Message && k.Level == r.Level })
+	if i < 0 {
+		c.t.Errorf("%v %q is no event of the catalogue", r.Level, r.Message)
+		return nil
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		if !slices.Contains(event.Kinds[i].Says, a.Key) {
+			c.t.Errorf("%q does not say %s", r.Message, a.Key)
+		}
+		return true
+	})
+	return nil
 }

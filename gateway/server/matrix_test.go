@@ -131,7 +131,7 @@ func newHouse(t testing.TB) *house {
 	must(err)
 	c, err := chain()
 	must(err)
-	log := event.NewLog(slog.New(slog.DiscardHandler), h.told)
+	log := event.NewLog(slog.New(catalogued{t}), h.told)
 	h.flow = flow.New(flow.Options{
 		Own: "CN", Chain: c, Store: db, Keys: keys["cn"], Trust: trust, Tolerances: tolerances, Now: time.Now,
 		NewID: h.fresh, Jitter: func() float64 { return 0 }, Log: log,

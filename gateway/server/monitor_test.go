@@ -46,6 +46,29 @@ func (t *told) names() (names []event.Name) {
 
 func (t *told) log() *event.Log { return event.NewLog(slog.New(slog.DiscardHandler), t) }
 
+// catalogued holds every line to the catalogue of events: its name, its level, and what may
+// be said of it.
+type catalogued struct{ t testing.TB }
+
+func (catalogued) Enabled(context.Context, slog.Level) bool { return true }
+func (c catalogued) WithAttrs([]slog.Attr) slog.Handler     { return c }
+func (c catalogued) WithGroup(string) slog.Handler          { return c }
+
+func (c catalogued) Handle(_ context.Context, r slog.Record) error {
+	i := slices.IndexFunc(event.Kinds, func(k event.Kind) bool { return string(k.Name) == r.Message && k.Level == r.Level })
+	if i < 0 {
+		c.t.Errorf("%v %q is no event of the catalogue", r.Level, r.Message)
+		return nil
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		if !slices.Contains(event.Kinds[i].Says, a.Key) {
+			c.t.Errorf("%q does not say %s", r.Message, a.Key)
+		}
+		return true
+	})
+	return nil
+}
+
 // TestReadySaysWhatIsNotThere, and tells of it once, however often it is asked.
 func TestReadySaysWhatIsNotThere(t *testing.T) {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
