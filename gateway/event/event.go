@@ -107,7 +107,7 @@ var Kinds = []Kind{
 	{JudgingStopped, slog.LevelError, "Nothing can be judged: the store or the own key fails. Told once.", []string{"door", "party", "id", "cause"}},
 	{JudgingResumed, slog.LevelInfo, "It can again.", []string{"count"}},
 	{HeldNotExpired, slog.LevelError, "The held parts could not be looked through.", []string{"cause"}},
-	{DecodingFailed, slog.LevelError, "Some of what an operator had judged again could not be.", []string{"caller", "cause"}},
+	{DecodingFailed, slog.LevelError, "Some of what an operator had judged again could not be.", []string{"method", "caller", "cause"}},
 	{CallBroke, slog.LevelError, "The code broke off in a call.", []string{"method", "caller", "cause", "stack"}},
 	{InternalError, slog.LevelError, "A call failed for a reason of ours.", []string{"method", "caller", "cause"}},
 	{StoreUnavailable, slog.LevelError, "A call found the store closed, locked, full or unreadable.", []string{"method", "caller", "cause"}},
