@@ -33,7 +33,9 @@ test: deps
 		echo "the five slowest tests:" && cat $$out/*.json | $(GO) tool -modfile=gotestsum.mod gotestsum tool slowest --num 5
 
 # libxml2 and a C compiler; xmllint and xsltproc for the tests that compare with others.
-deps:
+# Of Prometheus only the tool that checks figures, taken out of Debian's package: to install
+# that would start a server.
+deps: bin/promtool
 	@missing=; \
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	command -v pkg-config >/dev/null || missing="$$missing pkg-config"; \
@@ -49,6 +51,16 @@ deps:
 			echo "install first: sudo apt-get install$$missing"; exit 1; \
 		fi; \
 	fi
+
+bin/promtool:
+	@mkdir -p bin; \
+	if tool=$$(command -v promtool); then ln -sf "$$tool" bin/promtool; \
+	elif command -v apt-get >/dev/null; then \
+		echo "fetching promtool"; out=$$(mktemp -d) && trap "rm -rf $$out" EXIT && chmod 755 $$out && \
+		(cd $$out && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; } >log 2>&1 \
+			&& dpkg-deb -x prometheus_*.deb . && test -x usr/bin/promtool || { cat log; exit 1; }) && \
+		install -m 755 $$out/usr/bin/promtool bin/promtool; \
+	else echo "install first: promtool, of Prometheus"; exit 1; fi
 
 # Go code from the protos, with the sums that a test compares.
 generate:

@@ -347,5 +347,9 @@ func (s fakeMovements) Get(_ context.Context, r *exchangev1.GetMovementRequest) 
 func (s fakeMovements) RecordArrival(_ context.Context, r *exchangev1.RecordArrivalRequest) (*exchangev1.Movement, error) {
 	m := s.f.movements[0]
 	m.Comparisons[0].ArrivalId = r.RecordId
+	m.Openings = nil
+	if r.Reason != "" {
+		m.Openings = []*exchangev1.Opening{{Office: "10716060", RecordId: r.RecordId, Reason: r.Reason, At: instant("2026-03-02T02:42:00Z")}}
+	}
 	return m, nil
 }

@@ -427,6 +427,9 @@ func (p *page) movement(m *exchangev1.Movement) {
 	}
 	p.field(p.text("messages"), m.Messages...)
 	p.field(p.text("couldAlsoBe"), m.AmbiguousWith...)
+	for _, o := range m.Openings {
+		p.field(p.text("openedBy"), o.Office, o.RecordId, p.time(o.At), o.Reason)
+	}
 	for _, c := range m.Comparisons {
 		p.comparison(c)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/store"
 )
@@ -51,7 +52,7 @@ func (d *desk) restart() {
 	if err != nil || found.Refuse() {
 		d.t.Fatal(err, found)
 	}
-	if d.keeper, err = newKeeper(loaded, slog.New(slog.NewJSONHandler(&d.log, nil)), clock); err != nil {
+	if d.keeper, err = newKeeper(loaded, event.NewLog(slog.New(slog.NewJSONHandler(&d.log, nil))), clock); err != nil {
 		d.t.Fatal(err)
 	}
 	if d.db, err = store.Open(d.t.Context(), loaded.Database, clock); err != nil {
@@ -439,7 +440,7 @@ func TestNewPartyWaitsToo(t *testing.T) {
 	d.edit("  - {id: boris,", "  - {id: carol, file: carol.pub.pem}\n  - {id: boris,")
 	d.logged()
 	d.look(t.Context())
-	same(t, "log", []string{"keys not taken; those before stay in force trouble=it differs in more than pins, which takes a restart"}, d.logged("trouble"))
+	same(t, "log", []string{"keys not taken; those before stay in force cause=it differs in more than pins, which takes a restart"}, d.logged("cause"))
 	d.restart()
 	cert := d.issue(d.cn, "cn/post2", post)
 	if got := d.admits(cert); got != gateway.TLSUnknownIdentity {

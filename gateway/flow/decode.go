@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/store"
 )
 
@@ -166,9 +167,9 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 	if err != nil {
 		return store.Inbound{}, err
 	}
-	event := "decoded " + string(in.State)
+	said, decoded := "decoded "+string(in.State), false
 	if in.State == gateway.Parked {
-		in.Receipt, event = parked.Receipt, "not decoded"
+		in.Receipt, said = parked.Receipt, "not decoded"
 	}
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
 		now, err := tx.Inbound(ctx, in.Sender, in.ID)
@@ -182,7 +183,11 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 		if err := g.recordVerdict(ctx, tx, &in, doc); err != nil {
 			return err
 		}
-		return tx.Audit(c.URI, event, string(in.ID), a.Digest)
+		decoded = true
+		return tx.Audit(c.URI, said, string(in.ID), a.Digest)
 	})
+	if err == nil && decoded {
+		g.tellVerdict(event.MessageDecoded, in, c.URI, 0)
+	}
 	return in, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/event"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
@@ -43,7 +44,7 @@ func (g *Gateway) courier(ctx context.Context, to gateway.Administration) {
 	for ctx.Err() == nil {
 		n, err := g.deliverDue(ctx, to)
 		if err != nil && ctx.Err() == nil {
-			g.Log.Error("deliver", "recipient", to, "error", err)
+			g.Log.Tell(event.Event{Name: event.CourierFailed, Partner: to, Cause: err})
 		}
 		if n > 0 && err == nil {
 			continue
@@ -84,14 +85,14 @@ func (g *Gateway) deliverDue(ctx context.Context, to gateway.Administration) (in
 func (g *Gateway) attempt(ctx context.Context, m store.Message) error {
 	now := g.Now()
 	if now.After(m.ValidUntil) {
-		return g.conclude(ctx, m, nil, func(m *store.Message) {
-			// A message goes back to queued when the link knows that nothing was handed over.
-			m.Reason = "expired: " + gateway.OutcomeUnknown
-			if m.State == gateway.Queued {
-				m.Reason = "expired: " + gateway.NeverHandedOver
-			}
-			m.State = gateway.Dead
-		})
+		// A message goes back to queued when the link knows that nothing was handed over.
+		outcome := gateway.OutcomeUnknown
+		if m.State == gateway.Queued {
+			outcome = gateway.NeverHandedOver
+		}
+		m.State, m.Reason = gateway.Dead, "expired: "+outcome
+		err := g.conclude(ctx, m, nil)
+		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
 	}
 	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
 	if err != nil {
@@ -104,26 +105,30 @@ func (g *Gateway) attempt(ctx context.Context, m store.Message) error {
 	if m.State == gateway.Queued {
 		m.State = gateway.Sending
 	}
-	if err := g.conclude(ctx, m, nil, func(*store.Message) {}); err != nil {
+	if err := g.conclude(ctx, m, nil); err != nil {
 		return err
 	}
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	signed, err := g.Links[m.Recipient].Deliver(bounded, sealed)
-	if err != nil {
-		return g.conclude(ctx, m, nil, func(m *store.Message) {
-			m.LastError = err.Error()
-			if errors.As(err, new(*peer.NotSentError)) {
-				m.State = before
-			}
-		})
+	signed, failure := g.Links[m.Recipient].Deliver(bounded, sealed)
+	if failure != nil {
+		m.LastError = failure.Error()
+		outcome := Unknown
+		if errors.As(failure, new(*peer.NotSentError)) {
+			m.State, outcome = before, NotSent
+		}
+		err := g.conclude(ctx, m, nil)
+		return g.tellOf(m, event.Event{Name: event.DeliveryFailed, Outcome: outcome, Cause: failure}, err)
 	}
-	receipt, err := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), g.Now())
-	if err != nil {
-		return g.conclude(ctx, m, nil, func(m *store.Message) { m.LastError = "receipt: " + err.Error() })
+	at := g.Now()
+	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), at)
+	if failure != nil {
+		m.LastError = "receipt: " + failure.Error()
+		err := g.conclude(ctx, m, nil)
+		return g.tellOf(m, event.Event{Name: event.ReceiptRefused, Codes: event.CodesOf(asFaults(failure)), Cause: failure}, err)
 	}
 	// The partner tells when our clock is ahead of its; its receipt, when its is ahead of ours.
-	clocks := clockFaults(receipt.At, g.Now())
+	clocks := clockFaults(receipt.At, at)
 	if len(clocks) > 0 {
 		clocks[0].Remedy = gateway.ByPartner
 	}
@@ -135,27 +140,68 @@ func (g *Gateway) attempt(ctx context.Context, m store.Message) error {
 		}
 	}
 	if len(clocks) > 0 {
-		g.Log.Warn("clocks differ", "recipient", m.Recipient, "message", m.ID, "by", clocks[0].Value)
+		g.Log.Tell(event.Event{Name: event.ClocksDiffer, Message: m.ID, Partner: m.Recipient, Skew: receipt.At.Sub(at)})
 		if err := g.warnSources(ctx, m, clocks); err != nil {
 			return err
 		}
 	}
-	return g.conclude(ctx, m, &receipt, func(m *store.Message) {
-		m.LastError = ""
-		m.Receipt = (*store.Statement)(&signed)
-		if next := receipt.Verdict.State(); m.State.CanBecome(next) {
-			m.State = next
-		}
-		if receipt.Verdict == gateway.RCV {
-			m.NextAttempt = g.Now().Add(VerdictInterval)
-		}
-	})
+	m.LastError, m.Receipt = "", (*store.Statement)(&signed)
+	if next := receipt.Verdict.State(); m.State.CanBecome(next) {
+		m.State = next
+	}
+	if receipt.Verdict == gateway.RCV {
+		m.NextAttempt = at.Add(VerdictInterval)
+	}
+	err = g.conclude(ctx, m, &receipt)
+	said := event.Event{
+		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),
+		Took: at.Sub(m.Created), Skew: skew(receipt.At, now, at, m.Attempts == 1),
+	}
+	return g.tellOf(m, said, err)
 }
 
-// conclude changes a message in one unit of work. The faults of a refusal go to the
+// Outcomes of an attempt that brought no receipt.
+const (
+	NotSent = "not sent"  // the partner cannot have the message
+	Unknown = "not known" // it may
+)
+
+// tellOf tells of a message as it now is, if that is on disk.
+func (g *Gateway) tellOf(m store.Message, e event.Event, err error) error {
+	if err != nil {
+		return err
+	}
+	e.Message, e.Route, e.Partner, e.State, e.Attempt = m.ID, m.Route, m.Recipient, string(m.State), m.Attempts
+	g.Log.Tell(e)
+	return nil
+}
+
+// skew is how much a partner's clock is ahead of ours, by a receipt that was made while we
+// waited for it: nothing that the waiting explains. A receipt may be one given before,
+// unless this is the first attempt.
+func skew(made, asked, got time.Time, first bool) time.Duration {
+	switch {
+	case made.After(got):
+		return made.Sub(got)
+	case made.Before(asked) && first:
+		return made.Sub(asked)
+	}
+	return 0
+}
+
+// codesOf are the codes of what a partner reports, each once.
+func codesOf(reports []gateway.Report) (codes []gateway.Code) {
+	for _, r := range reports {
+		if !slices.Contains(codes, r.Code) {
+			codes = append(codes, r.Code)
+		}
+	}
+	return codes
+}
+
+// conclude writes a changed message in one unit of work. The faults of a refusal go to the
 // submissions it was made from, at the places in their own documents.
-func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt, change func(*store.Message)) error {
-	change(&m)
+func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt) error {
 	var refusal gateway.Faults
 	if receipt != nil && receipt.Verdict == gateway.ERR {
 		refusal = g.relocate(ctx, m, receipt.Faults)

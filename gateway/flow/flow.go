@@ -6,11 +6,11 @@ package flow
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
@@ -38,7 +38,7 @@ type Options struct {
 	Now        func() time.Time
 	NewID      func() string  // a fresh UUID
 	Jitter     func() float64 // in [0, 1)
-	Log        *slog.Logger
+	Log        *event.Log
 }
 
 // Gateway runs both sentences for one administration.
@@ -50,9 +50,6 @@ type Gateway struct {
 
 // New returns a gateway. Run starts its couriers.
 func New(o Options) *Gateway {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	g := &Gateway{Options: o, wake: make(map[gateway.Administration]chan struct{})}
 	chain := *o.Chain
 	chain.Limits = chain.Limits.For(chain.Cap())
@@ -96,7 +93,7 @@ func (g *Gateway) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 			if err := g.ExpireHeld(ctx); err != nil && ctx.Err() == nil {
-				g.Log.Error("expire held parts", "error", err)
+				g.Log.Tell(event.Event{Name: event.HeldNotExpired, Cause: err})
 			}
 		}
 	}
@@ -108,6 +105,7 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 	if err != nil || len(past) == 0 {
 		return err
 	}
+	var expired int
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
 		for _, s := range past {
 			now, err := tx.Submission(ctx, s.Office, s.ID)
@@ -121,9 +119,13 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 			if err := tx.PutSubmission(now); err != nil {
 				return err
 			}
+			expired++
 		}
 		return tx.Audit("gateway", "held parts expired", past[0].Route, gateway.Digest{})
 	})
+	if err == nil && expired > 0 {
+		g.Log.Tell(event.Event{Name: event.PartsExpired, Count: expired})
+	}
 	return err
 }
 

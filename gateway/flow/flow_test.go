@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/reconcile"
@@ -85,14 +87,14 @@ func (w *wire) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 
 // world is two gateways on one clock.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	clock  *clock
 	cn, ru *flow.Gateway
 	out    *wire // from China to Russia
 	ids    atomic.Int64
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 2, 15, 0, 0, time.UTC)}, out: &wire{from: "CN"}}
 	dir := pki(t)
@@ -134,7 +136,7 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 	}
 	return flow.New(flow.Options{
 		Own: own, Chain: loadChain(w.t), Store: db, Keys: keys, Trust: trust, Tolerances: tolerances, Links: links,
-		Now: w.clock.Now, Jitter: func() float64 { return 0 },
+		Now: w.clock.Now, Jitter: func() float64 { return 0 }, Log: event.NewLog(slog.New(catalogued{w.t})),
 		NewID: func() string {
 			return fmt.Sprintf("000000ab-0000-4000-8000-%012d", w.ids.Add(1))
 		},

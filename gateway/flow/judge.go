@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
@@ -98,7 +99,7 @@ func judged[T any](ctx context.Context, g *Gateway, a store.Arrival, judge func(
 			if e, ok := p.(runtime.Error); ok {
 				what = e.Error()
 			}
-			g.Log.Error("panic in a judgement", "arrival", subject(a), "panic", what, "stack", string(debug.Stack()))
+			g.Log.Tell(of(a, event.Event{Name: event.JudgementBroke, Cause: &panicked{what}, Stack: string(debug.Stack())}))
 			var none T
 			out, err = none, g.notJudged(ctx, a, &panicked{what})
 		}
@@ -106,7 +107,7 @@ func judged[T any](ctx context.Context, g *Gateway, a store.Arrival, judge func(
 	out, err = judge(ctx, a)
 	if err == nil || errors.As(err, new(gateway.Faults)) {
 		if n := g.desk.resumed(); n > 0 {
-			g.Log.Info("judging goes on", "failed meanwhile", n)
+			g.Log.Tell(event.Event{Name: event.JudgingResumed, Count: n})
 		}
 		return out, err
 	}
@@ -128,7 +129,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 	case errors.As(cause, &ahead):
 	case concernsAll(cause):
 		if g.desk.failed() {
-			g.Log.Error("nothing can be judged", "arrival", subject(a), "error", cause)
+			g.Log.Tell(of(a, event.Event{Name: event.JudgingStopped, Cause: cause}))
 		}
 		return pending
 	}
@@ -163,14 +164,21 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		return tx.Audit("gateway", event, subject(a), a.Digest)
 	})
 	if err != nil {
-		g.Log.Error("note a failed judgement", "arrival", subject(a), "error", err)
+		g.Log.Tell(of(a, event.Event{Name: event.JudgementNoted, Cause: err}))
 		return pending
 	}
-	g.Log.Error("not judged", "arrival", subject(a), "error", cause, "try", now.Tries, "parked", now.Parked)
+	name := event.JudgementFailed
 	if now.Parked {
-		return stuck(now, g.Now())
+		name, pending = event.JudgementParked, stuck(now, g.Now())
 	}
-	return pending
+	g.Log.Tell(of(a, event.Event{Name: name, Attempt: now.Tries, Cause: cause}))
+	return event.Told(pending)
+}
+
+// of says whose arrival an event is about.
+func of(a store.Arrival, e event.Event) event.Event {
+	e.Door, e.Party, e.ID = a.Door, a.Party, a.ID
+	return e
 }
 
 // putUnjudged shows an office the state of what it has submitted.
@@ -214,7 +222,7 @@ func (g *Gateway) judging(ctx context.Context) {
 	for ctx.Err() == nil {
 		n, err := g.judgeDue(ctx)
 		if err != nil && ctx.Err() == nil && g.desk.failed() {
-			g.Log.Error("look for what is to be judged", "error", err)
+			g.Log.Tell(event.Event{Name: event.JudgingStopped, Cause: err})
 		}
 		switch {
 		case g.desk.down():

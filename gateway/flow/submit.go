@@ -11,6 +11,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/event"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
@@ -78,20 +79,22 @@ func (g *Gateway) refuse(ctx context.Context, c Caller, content []byte, faults .
 // it is refused and leaves an alarm, unless it corrects a submission that was refused:
 // then what came first stays on the record under an id of its own.
 func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, error) {
-	var reuse bool
+	var reuse, again bool
+	attempt := a
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 		known, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
 		if store.IgnoreNotFound(err) != nil {
 			return err
 		}
-		event, now := "arrived", a
+		said, now := "arrived", a
 		if err == nil {
 			a.ID, now.ID = known.ID, known.ID // a UUID as it came first
+			attempt.ID = known.ID
 		}
 		switch {
 		case err != nil:
-		case known.Digest == a.Digest:
-			event, now = "arrived again", known
+		case known.Digest == a.Digest && known.Reason == a.Reason:
+			again, said, now = true, "arrived again", known
 			now.Attempts++
 		default:
 			refused, err := wasRefused(ctx, tx, known)
@@ -105,19 +108,28 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			if err := tx.PutArrival(known); err != nil {
 				return err
 			}
-			event = "corrected"
+			said = "corrected"
 		}
 		if err := tx.PutArrival(now); err != nil {
 			return err
 		}
-		attempt := a
 		a = now
-		return tx.Audit(attempt.Caller, event, subject(attempt), attempt.Digest)
+		return tx.Audit(attempt.Caller, said, subject(attempt), attempt.Digest)
 	})
-	if err == nil && reuse {
-		err = gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)}
+	switch {
+	case err != nil:
+		return a, err
+	case reuse:
+		g.Log.Tell(of(attempt, event.Event{Name: event.IDReused, Caller: attempt.Caller, Code: gateway.IDReuse}))
+		return a, event.Told(gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)})
 	}
-	return a, err
+	g.Log.Tell(of(attempt, event.Event{Name: arrivals[attempt.Door], Caller: attempt.Caller, Bytes: len(attempt.Content), Again: again}))
+	return a, nil
+}
+
+// arrivals are what is told of an arrival, by its door.
+var arrivals = map[string]event.Name{
+	store.DoorSubmit: event.SubmissionArrived, store.DoorPeer: event.MessageArrived, store.DoorBorder: event.BorderArrived,
 }
 
 // subject names an arrival in the audit trail.
@@ -148,14 +160,34 @@ func (g *Gateway) judgeSubmission(ctx context.Context, a store.Arrival) (store.S
 			return store.Submission{}, fmt.Errorf("judge submission: %w", err)
 		}
 		if !again {
+			g.tellJudgement(a, j)
 			g.notify(j.to)
 			return g.Store.Read().Submission(ctx, a.Party, a.ID)
 		}
 	}
 }
 
+// tellJudgement tells what a submission came to, and of every message that it made.
+func (g *Gateway) tellJudgement(a store.Arrival, j *judgement) {
+	if !j.recorded {
+		return
+	}
+	s := j.submission
+	g.Log.Tell(of(a, event.Event{
+		Name: event.SubmissionJudged, Route: s.Route, State: string(s.State), Whole: s.MessageID, Codes: event.CodesOf(s.Faults), Took: g.Now().Sub(a.Received),
+	}))
+	for _, m := range j.messages {
+		said := event.Event{Name: event.MessageQueued, Message: m.ID, Route: m.Route, Kind: m.Kind, Partner: m.Recipient, State: string(m.State)}
+		if len(j.messages) > 1 {
+			said.Part = m.Part
+		}
+		g.Log.Tell(said)
+	}
+}
+
 // judgement is what a submission comes to, before it is on disk.
 type judgement struct {
+	recorded   bool // and after it
 	submission store.Submission
 	held       []store.Submission // the parts it was joined with
 	messages   []store.Message    // one, or the parts of a whole
@@ -353,7 +385,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	if err != nil {
 		return false, err
 	}
-	s := j.submission
+	s := &j.submission
 	if arrival.Judged { // a second caller with the same bytes was faster
 		return false, tx.Audit(a.Caller, "judged already", s.ID, a.Digest)
 	}
@@ -366,21 +398,20 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return true, tx.Audit("gateway", "judged again: other parts came", s.ID, a.Digest)
 		}
 	}
-	messages := j.messages
-	if len(messages) > 0 {
+	if len(j.messages) > 0 {
 		if f, err := g.announce(ctx, tx, j); err != nil {
 			return false, err
 		} else if f != nil {
-			s.State, s.MessageID, s.Faults, messages = gateway.Faulty, "", append(s.Faults, *f), nil
+			s.State, s.MessageID, s.Faults, j.messages = gateway.Faulty, "", append(s.Faults, *f), nil
 		}
 	}
 	if err := settle(tx, arrival); err != nil {
 		return false, err
 	}
-	if err := tx.PutSubmission(s); err != nil {
+	if err := tx.PutSubmission(*s); err != nil {
 		return false, err
 	}
-	if len(messages) > 0 {
+	if len(j.messages) > 0 {
 		for _, h := range j.held {
 			h.State, h.MessageID, h.WaitsFor = gateway.Joined, s.MessageID, []string{}
 			if err := tx.PutSubmission(h); err != nil {
@@ -388,18 +419,19 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			}
 		}
 	}
-	for i, m := range messages {
+	for i, m := range j.messages {
 		if err := tx.PutMessage(m); err != nil {
 			return false, err
 		}
 		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Received: tx.Now(), Expected: m.ExpectedArrival}
-		if err := g.follow(ctx, tx, j.notices[i], from); err != nil {
+		if _, _, err := g.follow(ctx, tx, j.notices[i], from, teller{office: s.Office}); err != nil {
 			return false, err
 		}
 		if err := tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest); err != nil {
 			return false, err
 		}
 	}
+	j.recorded = true
 	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.ID, a.Digest)
 }
 
@@ -504,6 +536,7 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 	if err != nil {
 		return store.Submission{}, err
 	}
+	g.Log.Tell(event.Event{Name: event.SubmissionWithdrawn, Door: store.DoorSubmit, Party: c.Office, ID: string(id), Caller: c.URI})
 	return g.Store.Read().Submission(ctx, c.Office, string(id))
 }
 

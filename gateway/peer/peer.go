@@ -8,9 +8,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/grpc"
 	grpcpeer "google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
@@ -36,6 +38,32 @@ func (e *NotSentError) Error() string { return "not sent: " + e.Cause.Error() }
 
 // Unwrap returns the cause.
 func (e *NotSentError) Unwrap() error { return e.Cause }
+
+// Discreetly is the same: it is all our own transport's word, for nobody has answered.
+func (e *NotSentError) Discreetly() string { return e.Error() }
+
+// answeredError is what came instead of a receipt.
+type answeredError struct{ cause error }
+
+func (e *answeredError) Error() string { return "deliver: " + e.cause.Error() }
+func (e *answeredError) Unwrap() error { return e.cause }
+
+// Discreetly leaves out the partner's sentences, which quote the document.
+func (e *answeredError) Discreetly() string {
+	st := status.Convert(e.cause)
+	said := "deliver: the partner answers " + st.Code().String()
+	for _, d := range st.Details() {
+		if f, ok := d.(*exchangev1.Fault); ok && plainCode(f.Code) {
+			said += " " + f.Code
+		}
+	}
+	return said
+}
+
+// plainCode reports whether what a partner gives for a code is one by its form.
+func plainCode(code string) bool {
+	return code != "" && len(code) <= 40 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
+}
 
 // Receipt is a partner's signed receipt as received, not verified.
 type Receipt struct{ Header, Statement, Signature []byte }
@@ -79,7 +107,7 @@ func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Receipt, error) {
 	case err != nil && reached.Addr == nil:
 		return Receipt{}, &NotSentError{err}
 	case err != nil:
-		return Receipt{}, fmt.Errorf("deliver: %w", err)
+		return Receipt{}, &answeredError{err}
 	}
 	r := answer.GetReceipt()
 	return Receipt{r.GetHeader(), r.GetStatement(), r.GetSignature()}, nil

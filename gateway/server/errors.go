@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
+	"strings"
+	"unicode"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -15,6 +16,7 @@ import (
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/event"
 	"customs.example/gateway/store"
 )
 
@@ -29,6 +31,8 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.TraceDiffers:     codes.FailedPrecondition,
 	gateway.TableMissing:     codes.FailedPrecondition,
 	gateway.NotOwnOffice:     codes.PermissionDenied,
+	gateway.CallerUnknown:    codes.PermissionDenied,
+	gateway.RightMissing:     codes.PermissionDenied,
 	gateway.SenderWrong:      codes.PermissionDenied,
 	// The key may be on its way: nothing is decided about the message.
 	gateway.SealKeyUnknown:     codes.Unavailable,
@@ -43,6 +47,16 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.JudgementParked:    codes.FailedPrecondition,
 }
 
+// refused is a status that a call ends with, and the codes of its faults for who tells of it.
+type refused struct {
+	*status.Status
+	codes []gateway.Code
+	told  bool // an event tells of it already
+}
+
+func (r *refused) Error() string              { return r.Err().Error() }
+func (r *refused) GRPCStatus() *status.Status { return r.Status }
+
 // refusal turns an error into a status whose details are every fault, in the caller's
 // language. What is not a fault is ours: its cause stays in the log.
 func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.MessageV1) error {
@@ -50,10 +64,15 @@ func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.M
 		return nil
 	}
 	if ctx.Err() != nil {
-		return status.FromContextError(ctx.Err()).Err()
+		return &refused{Status: status.FromContextError(ctx.Err()), told: true}
 	}
 	var faults gateway.Faults
 	var one gateway.Fault
+	told := event.WasTold(err)
+	ours := func(name event.Name, code gateway.Code) {
+		s.log.Tell(callOf(ctx).said(event.Event{Name: name, Cause: err}))
+		faults, told = gateway.Faults{{Code: code, Severity: gateway.Error}}, true
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		faults = gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error, Found: gateway.Say(gateway.WordThatID)}}
@@ -61,53 +80,110 @@ func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.M
 	case errors.As(err, &one):
 		faults = gateway.Faults{one}
 	case store.Unavailable(err):
-		s.log.Error("the store is not available", slog.Any("error", err))
-		faults = gateway.Faults{{Code: gateway.NotAvailable, Severity: gateway.Error}}
+		ours(event.StoreUnavailable, gateway.NotAvailable)
 	default:
-		s.log.Error("internal error", slog.Any("error", err))
-		faults = gateway.Faults{{Code: gateway.Internal, Severity: gateway.Error}}
+		ours(event.InternalError, gateway.Internal)
 	}
 	lang := language(ctx)
-	code, ok := statusCodes[faults[0].Code]
-	if !ok {
-		code = codes.InvalidArgument
-	}
-	st := status.New(code, string(faults[0].Code)+": "+faults[0].Text(lang))
+	st := status.New(statusCode(faults[0].Code), string(faults[0].Code)+": "+faults[0].Text(lang))
 	for _, f := range presentFaults(faults, lang) {
 		details = append(details, protoadapt.MessageV1Of(f))
 	}
-	withDetails, derr := st.WithDetails(details...)
-	if derr != nil {
-		s.log.Error("status details", slog.Any("error", derr))
-		return st.Err()
+	if full, derr := st.WithDetails(details...); derr == nil {
+		st = full
+	} else {
+		s.log.Tell(callOf(ctx).said(event.Event{Name: event.InternalError, Cause: derr}))
 	}
-	return withDetails.Err()
+	return &refused{st, event.CodesOf(faults), told}
 }
 
-// unary and stream keep a call that breaks off in the middle of the code from ending the
-// process, and with it all other calls.
+// statusCode is what a fault is to the protocol. Whoever shows a certificate that is not
+// good is nobody.
+func statusCode(code gateway.Code) codes.Code {
+	if c, ok := statusCodes[code]; ok {
+		return c
+	}
+	if strings.HasPrefix(string(code), "TLS_") {
+		return codes.Unauthenticated
+	}
+	return codes.InvalidArgument
+}
+
+// call is one call at a door. Its caller is known once it is admitted, or refused by name.
+type call struct{ method, caller string }
+
+func (c *call) said(e event.Event) event.Event {
+	if c != nil {
+		e.Method, e.Caller = c.method, c.caller
+	}
+	return e
+}
+
+type callKey struct{}
+
+// callOf returns the call that a context is of; nil if it is of none.
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// unary and stream tell of a call that is refused, and keep one that breaks off in the
+// middle of the code from ending the process, and with it all other calls.
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
+	ctx = context.WithValue(ctx, callKey{}, &call{method: info.FullMethod})
 	defer func() {
 		if p := recover(); p != nil {
-			answer, err = nil, s.broken(ctx, info.FullMethod, p)
+			answer, err = nil, s.broken(ctx, p)
 		}
+		s.tellRefused(ctx, err)
 	}()
 	return handler(ctx, req)
 }
 
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	ctx := context.WithValue(ss.Context(), callKey{}, &call{method: info.FullMethod})
 	defer func() {
 		if p := recover(); p != nil {
-			err = s.broken(ss.Context(), info.FullMethod, p)
+			err = s.broken(ctx, p)
 		}
+		s.tellRefused(ctx, err)
 	}()
-	return handler(srv, ss)
+	return handler(srv, admitted{ss, ctx})
 }
 
-// broken logs what a call broke off with. It may quote a document: only its kind is logged.
-func (s *Server) broken(ctx context.Context, method string, p any) error {
-	s.log.Error("panic in a call", "method", method, "kind", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-	return s.refusal(ctx, gateway.Fault{Code: gateway.Internal, Severity: gateway.Error})
+// tellRefused tells of a call that ended with a refusal that nothing else tells of. A
+// stream that its caller left is none.
+func (s *Server) tellRefused(ctx context.Context, err error) {
+	var r *refused
+	if err == nil || errors.As(err, &r) && r.told || ctx.Err() != nil {
+		return
+	}
+	said := event.Event{Name: event.CallRefused}
+	if r != nil && len(r.codes) > 0 {
+		said.Code, said.Codes = r.codes[0], r.codes[1:]
+	} else {
+		said.Code = protocolCode(status.Code(err))
+	}
+	s.log.Tell(callOf(ctx).said(said))
+}
+
+// protocolCode is the code of a refusal that has no fault of ours: the protocol's own name,
+// as UNIMPLEMENTED.
+func protocolCode(c codes.Code) gateway.Code {
+	var b strings.Builder
+	for i, r := range c.String() {
+		if i > 0 && unicode.IsUpper(r) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToUpper(r))
+	}
+	return gateway.Code(b.String())
+}
+
+// broken tells what a call broke off with. It may quote a document: only its kind is told.
+func (s *Server) broken(ctx context.Context, p any) error {
+	s.log.Tell(callOf(ctx).said(event.Event{Name: event.CallBroke, Cause: fmt.Errorf("%T", p), Stack: string(debug.Stack())}))
+	return s.refusal(ctx, event.Told(gateway.Fault{Code: gateway.Internal, Severity: gateway.Error}))
 }
 
 // language is the catalogue's language for the call's accept-language.

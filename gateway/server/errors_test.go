@@ -12,11 +12,12 @@ import (
 	"google.golang.org/grpc/status"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 )
 
 // TestTheStatusSaysWhatTheCallerCanDo: try again, or not.
 func TestTheStatusSaysWhatTheCallerCanDo(t *testing.T) {
-	s := &Server{log: slog.New(slog.DiscardHandler)}
+	s := &Server{}
 	for code, want := range map[gateway.Code]codes.Code{
 		gateway.JudgementPending: codes.Unavailable,
 		gateway.JudgementParked:  codes.FailedPrecondition,
@@ -42,7 +43,7 @@ func TestTheStatusSaysWhatTheCallerCanDo(t *testing.T) {
 // document.
 func TestACallThatPanicsEndsNoOther(t *testing.T) {
 	var log strings.Builder
-	s := &Server{log: slog.New(slog.NewTextHandler(&log, nil))}
+	s := &Server{log: event.NewLog(slog.New(slog.NewTextHandler(&log, nil)))}
 	_, err := s.unary(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: "/x/Y"}, func(context.Context, any) (any, error) { panic("Иванов") })
 	if status.Code(err) != codes.Internal {
 		t.Errorf("a call is answered %v", err)
@@ -51,7 +52,7 @@ func TestACallThatPanicsEndsNoOther(t *testing.T) {
 	if status.Code(err) != codes.Internal {
 		t.Errorf("a stream is answered %v", err)
 	}
-	if said := log.String(); strings.Contains(said, "Иванов") || strings.Count(said, "panic in a call") != 2 || !strings.Contains(said, "/x/Y") {
+	if said := log.String(); strings.Contains(said, "Иванов") || strings.Count(said, "call broke off") != 2 || !strings.Contains(said, "/x/Y") {
 		t.Errorf("the log says %s", said)
 	}
 }

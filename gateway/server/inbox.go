@@ -2,16 +2,15 @@ package server
 
 import (
 	"context"
-	"log/slog"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
 )
@@ -22,25 +21,25 @@ type inbox struct {
 }
 
 func (s inbox) List(ctx context.Context, r *exchangev1.ListInboxRequest) (*exchangev1.ListInboxResponse, error) {
-	size, after, err := page(r.PageSize, r.PageToken)
+	page, err := s.pages.of(ctx, r)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	msgs, err := s.flow.Store.Read().Inbox(ctx, store.InboxFilter{Kind: r.Kind, Unacknowledged: r.Unacknowledged, After: after, Limit: size})
+	msgs, err := s.flow.Store.Read().Inbox(ctx, store.InboxFilter{Kind: r.Kind, Unacknowledged: r.Unacknowledged, After: page.after, Limit: page.size})
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return presentInbox(ctx, msgs, size), nil
+	return presentInbox(ctx, msgs, page), nil
 }
 
 // presentInbox shows a page of messages, and where the next one begins.
-func presentInbox(ctx context.Context, msgs []store.Inbound, size int) *exchangev1.ListInboxResponse {
+func presentInbox(ctx context.Context, msgs []store.Inbound, page page) *exchangev1.ListInboxResponse {
 	out := &exchangev1.ListInboxResponse{}
 	for _, m := range msgs {
 		out.Messages = append(out.Messages, presentInbound(ctx, m))
 	}
-	if len(msgs) >= size {
-		out.NextPageToken = strconv.FormatInt(int64(msgs[len(msgs)-1].Commit), 10)
+	if len(msgs) >= page.size {
+		out.NextPageToken = page.token(msgs[len(msgs)-1].Commit)
 	}
 	return out
 }
@@ -64,9 +63,6 @@ func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchang
 	in, content, err := s.flow.Take(ctx, gateway.Administration(r.Sender), gateway.MessageID(r.MessageId), f.form)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
-	}
-	if in.State != gateway.Accepted {
-		return nil, s.refusal(ctx, store.ErrNotFound) // only what was accepted is handed out
 	}
 	out := presentInbound(ctx, in)
 	out.Content = content
@@ -99,29 +95,29 @@ func (s inbox) Acknowledge(ctx context.Context, r *exchangev1.AcknowledgeRequest
 }
 
 func (s inbox) Parked(ctx context.Context, r *exchangev1.ListParkedRequest) (*exchangev1.ListParkedResponse, error) {
-	size, after, err := page(r.PageSize, r.PageToken)
+	page, err := s.pages.of(ctx, r)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	msgs, err := s.flow.Store.Read().Parked(ctx, after, size)
+	msgs, err := s.flow.Store.Read().Parked(ctx, page.after, page.size)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	arrivals, err := s.flow.Store.Read().Troubled(ctx, after, size)
+	arrivals, err := s.flow.Store.Read().Troubled(ctx, page.after, page.size)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return presentParked(ctx, msgs, arrivals, size), nil
+	return presentParked(ctx, msgs, arrivals, page), nil
 }
 
 // presentParked shows a page of what is parked. It ends where the shorter of the two
 // lists does, so that the next one begins behind both.
-func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.Troubled, size int) *exchangev1.ListParkedResponse {
+func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.Troubled, page page) *exchangev1.ListParkedResponse {
 	last := gateway.Commit(math.MaxInt64)
-	if len(msgs) >= size {
+	if len(msgs) >= page.size {
 		last = msgs[len(msgs)-1].Commit
 	}
-	if len(arrivals) >= size {
+	if len(arrivals) >= page.size {
 		last = min(last, arrivals[len(arrivals)-1].Commit)
 	}
 	out := &exchangev1.ListParkedResponse{}
@@ -136,7 +132,7 @@ func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.T
 		}
 	}
 	if last < math.MaxInt64 {
-		out.NextPageToken = strconv.FormatInt(int64(last), 10)
+		out.NextPageToken = page.token(last)
 	}
 	return out
 }
@@ -164,7 +160,7 @@ func (s inbox) decoded(ctx context.Context, got flow.Decoded, err error) (*excha
 		return nil, s.refusal(ctx, err)
 	}
 	if err != nil {
-		s.log.Error("decode", slog.Any("error", err))
+		s.log.Tell(callOf(ctx).said(event.Event{Name: event.DecodingFailed, Cause: err}))
 	}
 	out := &exchangev1.DecodeResponse{}
 	for _, m := range got.Messages {

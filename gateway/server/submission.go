@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
@@ -12,14 +11,9 @@ import (
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
-)
-
-// Page sizes of lists.
-const (
-	DefaultPage = 50
-	MaxPage     = 500
 )
 
 type submissions struct {
@@ -41,7 +35,7 @@ func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*
 		// goes along.
 		faults := sub.Faults
 		shown.Faults = nil
-		return nil, s.refusal(ctx, faults, protoadapt.MessageV1Of(shown))
+		return nil, s.refusal(ctx, event.Told(faults), protoadapt.MessageV1Of(shown))
 	}
 	return shown, nil
 }
@@ -94,13 +88,13 @@ func (s submissions) answer(ctx context.Context, sub store.Submission, err error
 }
 
 func (s submissions) List(ctx context.Context, r *exchangev1.ListSubmissionsRequest) (*exchangev1.ListSubmissionsResponse, error) {
-	size, before, err := page(r.PageSize, r.PageToken)
+	page, err := s.pages.of(ctx, r)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
 	f := store.SubmissionFilter{
 		Offices: callerOf(ctx).Offices, State: gateway.SubmissionState(r.State), MessageState: gateway.MessageState(r.MessageState),
-		Kind: r.Kind, Batch: r.Batch, Before: before, Limit: size,
+		Kind: r.Kind, Batch: r.Batch, Before: page.after, Limit: page.size,
 	}
 	if r.Since != nil {
 		f.Since = r.Since.AsTime()
@@ -117,25 +111,10 @@ func (s submissions) List(ctx context.Context, r *exchangev1.ListSubmissionsRequ
 		}
 		out.Submissions = append(out.Submissions, shown)
 	}
-	if len(subs) >= size {
-		out.NextPageToken = strconv.FormatInt(int64(subs[len(subs)-1].Commit), 10)
+	if len(subs) >= page.size {
+		out.NextPageToken = page.token(subs[len(subs)-1].Commit)
 	}
 	return out, nil
-}
-
-// page reads a page's size and where it goes on.
-func page(size int32, token string) (int, gateway.Commit, error) {
-	if size <= 0 {
-		size = DefaultPage
-	}
-	if token == "" {
-		return int(min(size, MaxPage)), 0, nil
-	}
-	at, err := strconv.ParseInt(token, 10, 64)
-	if err != nil || at < 0 {
-		return 0, 0, gateway.Fault{Code: gateway.PageToken, Severity: gateway.Error, Path: "pageToken", Value: token}
-	}
-	return int(min(size, MaxPage)), gateway.Commit(at), nil
 }
 
 func (s submissions) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.SubmissionEvent]) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -148,6 +149,29 @@ func (r reader) Due(ctx context.Context, to gateway.Administration, at time.Time
 func (r reader) NextDue(ctx context.Context, to gateway.Administration) (time.Time, error) {
 	m, err := one[Message](ctx, r.q, "message", headOfChain+" ORDER BY next_attempt", to)
 	return m.NextAttempt, IgnoreNotFound(err)
+}
+
+// Waiting counts the messages that have no verdict yet. It costs what the queue is long.
+func (r reader) Waiting(ctx context.Context) ([]Waiting, error) {
+	rows, err := r.q.QueryContext(ctx, `SELECT recipient, route, state, count(*), min(created) FROM message
+		WHERE state IN ('queued', 'sent', 'received') GROUP BY recipient, route, state`)
+	if err != nil {
+		return nil, fmt.Errorf("count what waits: %w", err)
+	}
+	defer rows.Close()
+	var out []Waiting
+	for rows.Next() {
+		var w Waiting
+		var oldest string
+		if err := rows.Scan(&w.Recipient, &w.Route, &w.State, &w.Count, &oldest); err != nil {
+			return nil, fmt.Errorf("count what waits: %w", err)
+		}
+		if w.Oldest, err = parseTime(oldest); err != nil {
+			return nil, fmt.Errorf("count what waits: %w", err)
+		}
+		out = append(out, w)
+	}
+	return out, rows.Err()
 }
 
 // Announced returns the message that announced a subject on a route.

@@ -33,6 +33,7 @@ type Arrival struct {
 	Trouble    string         `db:"trouble"`  // why the last judgement failed
 	Parked     bool           `db:"parked"`   // not judged again until an operator says so
 	Receipt    *Statement     `db:"receipt"`  // the signed RCV given for it
+	Reason     string         `db:"reason"`   // stated for opening a movement of others
 	Commit     gateway.Commit `db:"commit_no"`
 }
 
@@ -180,4 +181,13 @@ type AuditRow struct {
 	Event   string         `db:"event"`
 	Subject string         `db:"subject"`
 	Digest  gateway.Digest `db:"digest"`
+}
+
+// Waiting is what has no verdict yet of one partner's messages, on one route and in one state.
+type Waiting struct {
+	Recipient gateway.Administration
+	Route     string
+	State     gateway.MessageState
+	Count     int
+	Oldest    time.Time // when the first of them was created
 }

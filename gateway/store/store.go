@@ -165,6 +165,25 @@ func (s *Store) Do(ctx context.Context, work func(tx *Tx) error) (gateway.Commit
 	return u.commit, u.err
 }
 
+// Writable writes a page of the database anew, as it is, and returns when it is on disk.
+func (s *Store) Writable(ctx context.Context) error {
+	written := make(chan error, 1)
+	go func() {
+		_, err := s.Do(ctx, func(tx *Tx) error {
+			tx.audited++ // nothing has changed
+			_, err := tx.tx.Exec(`PRAGMA user_version = 0`)
+			return err
+		})
+		written <- err
+	}()
+	select {
+	case err := <-written:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the store does not answer: %w", context.Cause(ctx))
+	}
+}
+
 // Changed returns a channel that is closed at the next commit.
 func (s *Store) Changed() <-chan struct{} {
 	s.mu.Lock()
