@@ -75,7 +75,8 @@ func TestEveryNameIsInTheCatalogueOnce(t *testing.T) {
 
 // full is an event with something in every field.
 func full() Event {
-	e := Event{Codes: []gateway.Code{gateway.XSDType}, Cause: errors.New("broken"), Address: []string{"grpc 127.0.0.1:1"}, Certificate: gateway.DigestOf(nil)}
+	e := Event{Codes: []gateway.Code{gateway.XSDType}, Cause: errors.New("broken"), Address: []string{"grpc 127.0.0.1:1"}, Certificate: gateway.DigestOf(nil),
+		Digest: gateway.DigestOf(nil), Confirmed: []string{"anna"}, Ends: time.Unix(1, 0)}
 	v := reflect.ValueOf(&e).Elem()
 	for i := range v.NumField() {
 		switch f := v.Field(i); f.Kind() {
