@@ -341,7 +341,7 @@ func (s *setup) checkRoutes(f *findings, now time.Time) {
 		}
 		for j, office := range c.Offices {
 			if !slices.ContainsFunc(only.All(), func(r *release.Route) bool { return r.From == s.Administration && r.Serves(office) }) {
-				f.refuse(fmt.Sprintf("callers[%d].offices[%d]", i, j), gateway.ConfigOffice, office)
+				f.warn(fmt.Sprintf("callers[%d].offices[%d]", i, j), gateway.ConfigOffice, office)
 			}
 		}
 	}

@@ -82,7 +82,7 @@ func events(ts *testscript.TestScript, _ bool, args []string) {
 		kinds[string(k.Name)] = k
 	}
 	own := []string{"time", "level", "msg"}
-	varies := map[string]bool{"took": true, "skew": true, "certificate": true, "address": true, "bytes": true}
+	varies := map[string]bool{"took": true, "skew": true, "certificate": true, "digest": true, "address": true, "bytes": true}
 	uuids := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	known, last := make(map[string]string), ""
 	for line := range strings.Lines(ts.ReadFile("stderr")) {

@@ -46,7 +46,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		out = std.out
 	}
 	s, found, err := prepare(*file, time.Now(), loadChain)
-	if len(found) > 0 {
+	if *check && len(found) > 0 || found.Refuse() {
 		if err := how.print(out, found); err != nil {
 			return err
 		}
@@ -75,6 +75,9 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	figures := metrics.New(metrics.Sources{Now: time.Now, Queues: s.queues(db), Validities: func() []metrics.Validity { return validities(keys) }})
 	log := event.NewLog(slog.New(s.Log.handler(std.err)), figures)
 	server.TakeLibraries(log)
+	for _, f := range found {
+		log.Tell(event.Event{Name: event.ConfigurationNoted, Code: f.Code, What: f.Path})
+	}
 	if keys, err = newKeeper(s, log, time.Now); err != nil {
 		return err
 	}

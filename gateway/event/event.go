@@ -63,6 +63,7 @@ const (
 const (
 	CallRefused        Name = "call refused"
 	CertificateRefused Name = "certificate refused"
+	ConfigurationNoted Name = "configuration noted"
 	GatewayStarted     Name = "gateway started"
 	GatewayStopped     Name = "gateway stopped"
 	GatewayReady       Name = "gateway ready"
@@ -128,6 +129,7 @@ var Kinds = []Kind{
 	{StoreUnavailable, slog.LevelError, "A call found the store closed, locked, full or unreadable.", []string{"method", "caller", "cause"}},
 	{CallRefused, slog.LevelWarn, "A call was refused at its door.", []string{"method", "caller", "code", "codes"}},
 	{CertificateRefused, slog.LevelWarn, "A handshake ended at a certificate.", []string{"code", "certificate"}},
+	{ConfigurationNoted, slog.LevelWarn, "Something of the configuration will work and should be looked at; serve -check says what to do.", []string{"code", "what"}},
 	{GatewayStarted, slog.LevelInfo, "The doors are open.", []string{"party", "address"}},
 	{GatewayReady, slog.LevelInfo, "All that a gateway needs is there.", []string{}},
 	{GatewayNotReady, slog.LevelError, "Something that a gateway needs is missing.", []string{"check", "cause"}},
