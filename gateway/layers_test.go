@@ -78,7 +78,7 @@ var owners = []struct {
 	{"net/http", []string{"gateway/server", "gateway/api/exchange/v1", "cmd/"}},
 	{"google.golang.org/grpc", []string{"gateway/peer", "gateway/server", "gateway/api/exchange/v1", "cmd/"}},
 	{"github.com/grpc-ecosystem/grpc-gateway", []string{"gateway/server", "gateway/api/exchange/v1"}},
-	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/server"}},
+	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/peer", "gateway/server"}},
 	{"google.golang.org/protobuf", []string{"gateway/", "cmd/"}},
 	{"github.com/prometheus", []string{"gateway/server", "cmd/"}},
 	{"github.com/google/uuid", []string{"cmd/"}},

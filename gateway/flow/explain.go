@@ -129,7 +129,7 @@ func (g *Gateway) Explain(ctx context.Context, office string, id gateway.Submiss
 // by the split that made them; the named submission is its first part.
 func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, first string) (*Translation, error) {
 	read, m := g.Store.Read(), messages[0]
-	sources, err := read.Joined(ctx, m.Whole)
+	sources, err := read.Sources(ctx, m.Whole)
 	if err != nil {
 		return nil, err
 	}

@@ -90,11 +90,12 @@ type world struct {
 	cn, ru *flow.Gateway
 	out    *wire // from China to Russia
 	ids    atomic.Int64
+	files  map[*store.Store]string // where each database is
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 2, 15, 0, 0, time.UTC)}, out: &wire{from: "CN"}}
+	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 2, 15, 0, 0, time.UTC)}, out: &wire{from: "CN"}, files: make(map[*store.Store]string)}
 	dir := pki(t)
 	trust, err := seal.LoadTrust([]seal.TrustFile{
 		{ID: "cn-1", Administration: "CN", File: filepath.Join(dir, "cn", "signing.pub.pem"), Validity: always},
@@ -115,10 +116,12 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	db, err := store.Open(context.Background(), filepath.Join(w.t.TempDir(), "gateway.db"), w.clock.Now)
+	file := filepath.Join(w.t.TempDir(), "gateway.db")
+	db, err := store.Open(context.Background(), file, w.clock.Now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.files[db] = file
 	w.t.Cleanup(func() { db.Close() })
 	tolerances, err := reconcile.LoadTolerances(mappings.FS)
 	if err != nil {

@@ -87,6 +87,13 @@ type panicked struct{ what string }
 
 func (p *panicked) Error() string { return "panic: " + p.what }
 
+func panicOf(recovered any) *panicked {
+	if e, ok := recovered.(runtime.Error); ok {
+		return &panicked{e.Error()}
+	}
+	return &panicked{fmt.Sprintf("%T", recovered)}
+}
+
 // judged makes a judgement of an arrival and notes what goes wrong with it. The error is
 // gateway.Faults that tells the sender what becomes of it, if it is not the caller's own
 // leaving.
@@ -94,13 +101,10 @@ func judged[T any](ctx context.Context, g *Gateway, a store.Arrival, judge func(
 	defer g.desk.take(a.Key())()
 	defer func() {
 		if p := recover(); p != nil {
-			what := fmt.Sprintf("%T", p)
-			if e, ok := p.(runtime.Error); ok {
-				what = e.Error()
-			}
-			g.Log.Error("panic in a judgement", "arrival", subject(a), "panic", what, "stack", string(debug.Stack()))
+			what := panicOf(p)
+			g.Log.Error("panic in a judgement", "arrival", subject(a), "panic", what.what, "stack", string(debug.Stack()))
 			var none T
-			out, err = none, g.notJudged(ctx, a, &panicked{what})
+			out, err = none, g.notJudged(ctx, a, what)
 		}
 	}()
 	out, err = judge(ctx, a)
@@ -149,12 +153,12 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 			}
 		} else {
 			now.Tries++
-			now.NextTry = g.Now().Add(JudgeInterval << min(now.Tries-1, JudgeTries))
+			now.NextTry = g.Now().Add(g.doubled(JudgeInterval, now.Tries, JudgeMaxInterval))
 		}
 		if now.Tries >= JudgeTries || now.Parked {
 			event, now.Parked, now.NextTry = "alarm: not judged, parked", true, time.Time{}
 		}
-		if err := tx.PutArrival(now); err != nil {
+		if err := tx.PutJudging(now); err != nil {
 			return err
 		}
 		if err := putUnjudged(tx, now); err != nil {
@@ -162,8 +166,10 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		}
 		return tx.Audit("gateway", event, subject(a), a.Digest)
 	})
-	if err != nil {
-		g.Log.Error("note a failed judgement", "arrival", subject(a), "error", err)
+	if err != nil { // it would be due again at once
+		if g.desk.failed() {
+			g.Log.Error("note a failed judgement", "arrival", subject(a), "error", err)
+		}
 		return pending
 	}
 	g.Log.Error("not judged", "arrival", subject(a), "error", cause, "try", now.Tries, "parked", now.Parked)
@@ -204,13 +210,13 @@ func stuck(a store.Arrival, at time.Time) gateway.Faults {
 // settle notes that an arrival is judged.
 func settle(tx *store.Tx, a store.Arrival) error {
 	a.Judged, a.Parked, a.NextTry = true, false, time.Time{}
-	return tx.PutArrival(a)
+	return tx.PutJudging(a)
 }
 
 // judging judges what waits for it until the context ends: what a stop or a caller left
 // in the middle, and what failed before.
 func (g *Gateway) judging(ctx context.Context) {
-	wait := JudgeEvery
+	wait, failures := JudgeEvery, 0
 	for ctx.Err() == nil {
 		n, err := g.judgeDue(ctx)
 		if err != nil && ctx.Err() == nil && g.desk.failed() {
@@ -218,12 +224,13 @@ func (g *Gateway) judging(ctx context.Context) {
 		}
 		switch {
 		case g.desk.down():
-			wait = min(2*wait, JudgeMaxInterval)
+			failures++
+			wait = g.doubled(JudgeEvery, failures, JudgeMaxInterval)
 		case n > 0:
-			wait = JudgeEvery
+			failures = 0
 			continue
 		default:
-			wait = JudgeEvery
+			wait, failures = JudgeEvery, 0
 		}
 		select {
 		case <-ctx.Done():

@@ -62,17 +62,6 @@ func (g *Gateway) ownID(c Caller, s Submission) gateway.SubmissionID {
 	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32])
 }
 
-// refuse records by digest only what is turned away at the door.
-func (g *Gateway) refuse(ctx context.Context, c Caller, content []byte, faults ...gateway.Fault) error {
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		return tx.Audit(c.URI, "refused at the door", string(faults[0].Code), gateway.DigestOf(content))
-	})
-	if err != nil {
-		return err
-	}
-	return gateway.Faults(faults)
-}
-
 // arrive is the first unit of work: what came in, as it came. An arrival under the
 // same id with the same digest is the one that is there already. With another digest
 // it is refused and leaves an alarm, unless it corrects a submission that was refused:
@@ -84,15 +73,20 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 		if store.IgnoreNotFound(err) != nil {
 			return err
 		}
-		event, now := "arrived", a
+		event := "arrived"
 		if err == nil {
-			a.ID, now.ID = known.ID, known.ID // a UUID as it came first
+			a.ID = known.ID // a UUID as it came first
 		}
 		switch {
 		case err != nil:
 		case known.Digest == a.Digest:
-			event, now = "arrived again", known
-			now.Attempts++
+			known.Attempts++
+			if err := tx.CountAttempt(known.Key()); err != nil {
+				return err
+			}
+			caller := a.Caller
+			a = known
+			return tx.Audit(caller, "arrived again", subject(a), a.Digest)
 		default:
 			refused, err := wasRefused(ctx, tx, known)
 			if err != nil {
@@ -107,12 +101,10 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			}
 			event = "corrected"
 		}
-		if err := tx.PutArrival(now); err != nil {
+		if err := tx.PutArrival(a); err != nil {
 			return err
 		}
-		attempt := a
-		a = now
-		return tx.Audit(attempt.Caller, event, subject(attempt), attempt.Digest)
+		return tx.Audit(a.Caller, event, subject(a), a.Digest)
 	})
 	if err == nil && reuse {
 		err = gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)}

@@ -111,18 +111,25 @@ func (s inbox) Parked(ctx context.Context, r *exchangev1.ListParkedRequest) (*ex
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return presentParked(ctx, msgs, arrivals, size), nil
+	outgoing, err := s.flow.Store.Read().ParkedMessages(ctx, after, size)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return presentParked(ctx, msgs, arrivals, outgoing, size), nil
 }
 
-// presentParked shows a page of what is parked. It ends where the shorter of the two
-// lists does, so that the next one begins behind both.
-func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.Troubled, size int) *exchangev1.ListParkedResponse {
+// presentParked shows a page of what is parked. It ends where the shortest of the lists
+// does, so that the next one begins behind all.
+func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.Troubled, outgoing []store.Message, size int) *exchangev1.ListParkedResponse {
 	last := gateway.Commit(math.MaxInt64)
 	if len(msgs) >= size {
 		last = msgs[len(msgs)-1].Commit
 	}
 	if len(arrivals) >= size {
 		last = min(last, arrivals[len(arrivals)-1].Commit)
+	}
+	if len(outgoing) >= size {
+		last = min(last, outgoing[len(outgoing)-1].Commit)
 	}
 	out := &exchangev1.ListParkedResponse{}
 	for _, m := range msgs {
@@ -135,9 +142,22 @@ func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.T
 			out.Arrivals = append(out.Arrivals, presentArrival(a))
 		}
 	}
+	for _, m := range outgoing {
+		if m.Commit <= last {
+			out.Outgoing = append(out.Outgoing, presentOutgoing(m))
+		}
+	}
 	if last < math.MaxInt64 {
 		out.NextPageToken = strconv.FormatInt(int64(last), 10)
 	}
+	return out
+}
+
+// presentOutgoing shows an operator a message of our own that could not be handed over:
+// it waits for what is wrong here.
+func presentOutgoing(m store.Message) *exchangev1.MessageStatus {
+	out := presentMessage(m, nil)
+	out.Waiting, out.Answers = m.LastError, nil
 	return out
 }
 
@@ -160,7 +180,7 @@ func (s inbox) Decode(ctx context.Context, r *exchangev1.DecodeRequest) (*exchan
 // decoded answers with what was judged even if some messages could not be: those say so
 // themselves, by a fault, and their causes stay in the log.
 func (s inbox) decoded(ctx context.Context, got flow.Decoded, err error) (*exchangev1.DecodeResponse, error) {
-	if err != nil && (len(got.Messages)+len(got.Arrivals) == 0 || ctx.Err() != nil) {
+	if err != nil && (len(got.Messages)+len(got.Arrivals)+len(got.Outgoing) == 0 || ctx.Err() != nil) {
 		return nil, s.refusal(ctx, err)
 	}
 	if err != nil {
@@ -174,6 +194,9 @@ func (s inbox) decoded(ctx context.Context, got flow.Decoded, err error) (*excha
 		shown := presentArrival(a.Troubled)
 		shown.State = a.State
 		out.Arrivals = append(out.Arrivals, shown)
+	}
+	for _, m := range got.Outgoing {
+		out.Outgoing = append(out.Outgoing, presentOutgoing(m))
 	}
 	return out, nil
 }

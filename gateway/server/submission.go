@@ -217,7 +217,7 @@ func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1
 	if err != nil {
 		return nil, err
 	}
-	parts, err := s.flow.Store.Read().Joined(ctx, sub.MessageID)
+	parts, err := s.flow.Store.Read().Sources(ctx, sub.MessageID)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +274,7 @@ func presentMessage(m store.Message, parts []store.Submission) *exchangev1.Messa
 	if m.Split != "" {
 		out.Part = int32(m.Part)
 	}
-	if !m.State.Final() {
+	if !m.State.Final() && !m.Parked {
 		out.NextAttempt = stamp(m.NextAttempt)
 	}
 	if m.Receipt != nil {
@@ -300,6 +300,8 @@ func waiting(m store.Message) string {
 	switch {
 	case m.State.Final():
 		return ""
+	case m.Reason != "":
+		return m.Reason
 	case m.State == gateway.Received:
 		return "the partner has the message and has not judged it yet"
 	case m.LastError != "":
