@@ -24,6 +24,7 @@ var order = []string{
 	"gateway",
 	"gateway/api/customs/v1",
 	"gateway/api/exchange/v1",
+	"gateway/budget",
 	"gateway/document",
 	"gateway/document/documenttest",
 	"gateway/mtls",

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
@@ -31,6 +32,7 @@ type Config struct {
 	Routes         []string               `yaml:"routes"`  // active routes
 	Callers        []CallerConfig         `yaml:"callers"`
 	Partners       []PartnerConfig        `yaml:"partners"`
+	Limits         LimitsConfig           `yaml:"limits"`
 }
 
 // Listen are the addresses of the doors.
@@ -78,6 +80,7 @@ type setup struct {
 	partners    []peer.Partner
 	keys        *seal.Keyring
 	trust       *seal.Trust
+	limits      budget.Limits
 }
 
 // loadConfig reads the file and everything it names. The error holds every fault at
@@ -94,6 +97,7 @@ func loadConfig(file string) (*setup, error) {
 	s.resolve(filepath.Dir(file))
 	var l faultList
 	s.required(&l)
+	s.limits = s.Limits.limits(&l)
 	s.load(&l)
 	return s, errors.Join(l...)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
@@ -61,9 +62,10 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		return err
 	}
 	defer closeLinks()
+	collectEarly(s.limits)
 	g := flow.New(flow.Options{
 		Own: s.Administration, Chain: chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: tolerances,
-		Links: links, Caps: s.caps(), Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
+		Links: links, Caps: s.caps(), Budget: budget.New(s.limits), Disk: diskOf(s.Database), Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	doors := server.New(server.Options{Flow: g, Registry: registry, Certificate: s.certificate, Callers: s.callers, Log: log})
 	return s.listen(ctx, g, doors, std)

@@ -137,7 +137,7 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 		default:
 			c.underway[t.ID] = true
 			c.wg.Go(func() {
-				err := c.g.attempt(ctx, t.ID)
+				err := c.g.attempt(ctx, c.to, t)
 				c.ended(ctx, t.ID, err)
 				if err != nil && tell != nil {
 					tell(err)

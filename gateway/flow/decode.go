@@ -126,7 +126,9 @@ func (g *Gateway) parked(ctx context.Context, sender string, ids []string) (mess
 			return nil, nil, nil, err
 		}
 		if ours {
-			outgoing, err = allPages(func(after gateway.Commit) ([]store.Message, error) { return read.ParkedMessages(ctx, after, decodePage) },
+			outgoing, err = allPages(func(after gateway.Commit) ([]store.Message, error) {
+				return read.ParkedMessages(ctx, after, decodePage)
+			},
 				func(m store.Message) gateway.Commit { return m.Commit })
 			if err != nil {
 				return nil, nil, nil, err
@@ -190,6 +192,11 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 	if err != nil {
 		return store.Inbound{}, err
 	}
+	room, err := g.ownRoom(ctx, len(a.Content))
+	if err != nil {
+		return store.Inbound{}, err
+	}
+	defer room.Release()
 	in, doc, err := g.weigh(a)
 	if err != nil {
 		return store.Inbound{}, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/seal"
@@ -53,11 +54,20 @@ func (g *Gateway) backoff(n int) time.Duration {
 	return g.doubled(2*QuickInterval, n-QuickTries, MaxInterval)
 }
 
+// deliveryFactor is how many bytes of memory one byte of a message takes on its way: as it
+// is stored, restored and on the wire.
+const deliveryFactor = 4
+
 // attempt tries to deliver one message and records what came of it. What goes wrong here
 // with this message alone is noted with it; the error concerns all of them, or says that
 // it could not be noted.
-func (g *Gateway) attempt(ctx context.Context, id gateway.MessageID) (err error) {
-	m, err := g.Store.Read().Message(ctx, id)
+func (g *Gateway) attempt(ctx context.Context, to gateway.Administration, t store.Turn) (err error) {
+	room, err := g.Budget.Deliveries.Await(ctx, string(to), deliveryFactor*int64(t.Size))
+	if err != nil {
+		return err
+	}
+	defer room.Release()
+	m, err := g.Store.Read().Message(ctx, t.ID)
 	if err != nil {
 		return err
 	}
@@ -93,6 +103,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	if err != nil {
 		return fmt.Errorf("restore message %s: %w", m.ID, err)
 	}
+	m.Payload, m.Canonical = nil, nil // the rest is about how far it has come
 	// On disk before a byte leaves: after a crash the outcome counts as unknown.
 	before := m.State
 	m.Attempts++
@@ -314,7 +325,9 @@ func (g *Gateway) relocate(ctx context.Context, m store.Message, reports []gatew
 	faults := make(gateway.Faults, len(reports))
 	var out *Output
 	if messages, err := g.Store.Read().Messages(ctx, m.Whole); err == nil {
-		if t, err := g.translateAgain(ctx, messages, ""); err == nil {
+		t, room, err := g.translateAgain(ctx, messages, "", func(size int) (*budget.Lease, error) { return g.ownRoom(ctx, size) })
+		if err == nil {
+			defer room.Release()
 			out = t.Outputs[m.Part-1]
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
@@ -25,7 +26,7 @@ type Link interface {
 	Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 }
 
-// Options make a Gateway. All are required but Links, Caps and Log.
+// Options make a Gateway. All are required but Links, Caps, Budget, Disk and Log.
 type Options struct {
 	Own        gateway.Administration
 	Chain      *Chain
@@ -33,8 +34,10 @@ type Options struct {
 	Keys       *seal.Keyring
 	Trust      *seal.Trust
 	Tolerances reconcile.Tolerances
-	Links      map[gateway.Administration]Link // who is asked to deliver for whom
-	Caps       map[gateway.Administration]int  // whose messages may have more bytes than others
+	Links      map[gateway.Administration]Link  // who is asked to deliver for whom
+	Caps       map[gateway.Administration]int   // whose messages may have more bytes than others
+	Budget     *budget.Process                  // what may be used at once; by default its Default
+	Disk       func() (used float64, err error) // which part of the database's disk is in use; nil: nobody looks
 	Now        func() time.Time
 	NewID      func() string  // a fresh UUID
 	Jitter     func() float64 // in [0, 1)
@@ -44,9 +47,11 @@ type Options struct {
 // Gateway runs both sentences for one administration.
 type Gateway struct {
 	Options
-	couriers map[gateway.Administration]*courier
-	desk     desk
-	refusals refusals
+	couriers    map[gateway.Administration]*courier
+	desk        desk
+	refusals    refusals
+	diskUnknown outage // looks at the disk that failed
+	diskFull    outage // what was not taken for want of room on it
 }
 
 // New returns a gateway. Run starts its couriers.
@@ -55,6 +60,9 @@ func New(o Options) *Gateway {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{Options: o, couriers: make(map[gateway.Administration]*courier)}
+	if o.Budget == nil {
+		g.Budget = budget.New(budget.Default)
+	}
 	chain := *o.Chain
 	chain.Limits = chain.Limits.For(chain.Cap())
 	for _, most := range o.Caps {

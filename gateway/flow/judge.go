@@ -31,7 +31,7 @@ const (
 type desk struct {
 	mu     sync.Mutex
 	atWork map[store.ArrivalKey]int
-	outage int // judgements that failed for a reason of all since the last that did not
+	outage outage // judgements that failed for a reason of all since the last that did not
 }
 
 func (d *desk) take(k store.ArrivalKey) (done func()) {
@@ -57,27 +57,33 @@ func (d *desk) taken(k store.ArrivalKey) (n int, this bool) {
 	return len(d.atWork), d.atWork[k] > 0
 }
 
-// failed counts a failure that concerns all, and reports whether it is the first.
-func (d *desk) failed() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.outage++
-	return d.outage == 1
+// outage counts what failed for one reason, so that it is logged once.
+type outage struct {
+	mu sync.Mutex
+	n  int
 }
 
-// down reports whether nothing can be judged.
-func (d *desk) down() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.outage > 0
+// failed counts a failure, and reports whether it is the first.
+func (o *outage) failed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.n++
+	return o.n == 1
 }
 
-// resumed ends an outage and returns how many judgements it cost.
-func (d *desk) resumed() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n := d.outage
-	d.outage = 0
+// lasts reports whether nothing has succeeded since a failure.
+func (o *outage) lasts() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.n > 0
+}
+
+// resumed ends an outage and returns how many failures there were.
+func (o *outage) resumed() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := o.n
+	o.n = 0
 	return n
 }
 
@@ -109,7 +115,7 @@ func judged[T any](ctx context.Context, g *Gateway, a store.Arrival, judge func(
 	}()
 	out, err = judge(ctx, a)
 	if err == nil || errors.As(err, new(gateway.Faults)) {
-		if n := g.desk.resumed(); n > 0 {
+		if n := g.desk.outage.resumed(); n > 0 {
 			g.Log.Info("judging goes on", "failed meanwhile", n)
 		}
 		return out, err
@@ -131,7 +137,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		return cause // the caller has gone; it is judged without it
 	case errors.As(cause, &ahead):
 	case concernsAll(cause):
-		if g.desk.failed() {
+		if g.desk.outage.failed() {
 			g.Log.Error("nothing can be judged", "arrival", subject(a), "error", cause)
 		}
 		return pending
@@ -167,7 +173,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		return tx.Audit("gateway", event, subject(a), a.Digest)
 	})
 	if err != nil { // it would be due again at once
-		if g.desk.failed() {
+		if g.desk.outage.failed() {
 			g.Log.Error("note a failed judgement", "arrival", subject(a), "error", err)
 		}
 		return pending
@@ -219,11 +225,11 @@ func (g *Gateway) judging(ctx context.Context) {
 	wait, failures := JudgeEvery, 0
 	for ctx.Err() == nil {
 		n, err := g.judgeDue(ctx)
-		if err != nil && ctx.Err() == nil && g.desk.failed() {
+		if err != nil && ctx.Err() == nil && g.desk.outage.failed() {
 			g.Log.Error("look for what is to be judged", "error", err)
 		}
 		switch {
-		case g.desk.down():
+		case g.desk.outage.lasts():
 			failures++
 			wait = g.doubled(JudgeEvery, failures, JudgeMaxInterval)
 		case n > 0:
@@ -272,6 +278,12 @@ func (g *Gateway) judgeAgain(ctx context.Context, k store.ArrivalKey, message fu
 	if err != nil {
 		return "", err
 	}
+	room, err := g.ownRoom(ctx, len(a.Content))
+	if err != nil {
+		return "", err
+	}
+	defer room.Release()
+	ctx = within(ctx, room)
 	switch k.Door {
 	case store.DoorSubmit:
 		s, err := judged(ctx, g, a, g.judgeSubmission)

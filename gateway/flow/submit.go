@@ -3,6 +3,7 @@ package flow
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,6 +33,12 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
 	}
+	room, err := g.room(ctx, c.Party(), len(s.Content))
+	if err != nil {
+		return store.Submission{}, err
+	}
+	defer room.Release()
+	ctx = within(ctx, room)
 	if s.ID == "" {
 		s.ID = g.ownID(c, s)
 	}
@@ -68,6 +75,7 @@ func (g *Gateway) ownID(c Caller, s Submission) gateway.SubmissionID {
 // then what came first stays on the record under an id of its own.
 func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, error) {
 	var reuse bool
+	short := g.short(a.Door)
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 		known, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
 		if store.IgnoreNotFound(err) != nil {
@@ -78,6 +86,8 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			a.ID = known.ID // a UUID as it came first
 		}
 		switch {
+		case err != nil && len(short) > 0:
+			return short
 		case err != nil:
 		case known.Digest == a.Digest:
 			known.Attempts++
@@ -95,6 +105,9 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			if reuse = !refused; reuse {
 				return tx.Audit(a.Caller, "alarm: id used again with another content", subject(a), a.Digest)
 			}
+			if len(short) > 0 {
+				return short
+			}
 			known.ID += "@" + known.Digest.String()[:16]
 			if err := tx.PutArrival(known); err != nil {
 				return err
@@ -106,6 +119,9 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 		}
 		return tx.Audit(a.Caller, event, subject(a), a.Digest)
 	})
+	if len(short) > 0 && errors.As(err, new(gateway.Faults)) {
+		return a, g.refuse(ctx, Caller{URI: a.Caller}, a.Content, short...)
+	}
 	if err == nil && reuse {
 		err = gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)}
 	}
@@ -225,6 +241,7 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 		if err != nil {
 			return err
 		}
+		moreRoom(ctx, len(arrival.Content))
 		j.held = append(j.held, h)
 		*parts = append(*parts, g.part(h, arrival))
 	}
@@ -461,7 +478,12 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return CheckResult{}, gateway.Faults{tooLarge(len(s.Content), most)}
 	}
-	j, err := g.judge(ctx, store.Arrival{
+	room, err := g.room(ctx, c.Party(), len(s.Content))
+	if err != nil {
+		return CheckResult{}, err
+	}
+	defer room.Release()
+	j, err := g.judge(within(ctx, room), store.Arrival{
 		Party: c.Office, ID: string(s.ID), MediaType: s.MediaType, Recipients: texts(s.To),
 		Content: s.Content, Digest: gateway.DigestOf(s.Content), Received: g.Now(),
 	})

@@ -6,15 +6,19 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/store"
 )
 
@@ -39,13 +43,23 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.SealPayload:        codes.PermissionDenied,
 	gateway.Internal:           codes.Internal,
 	gateway.NotAvailable:       codes.Unavailable,
+	gateway.GatewayBusy:        codes.ResourceExhausted,
+	gateway.StorageShort:       codes.ResourceExhausted,
+	gateway.BodySlow:           codes.DeadlineExceeded,
 	gateway.JudgementPending:   codes.Unavailable,
 	gateway.JudgementParked:    codes.FailedPrecondition,
 }
 
+// StorageRetry is when it makes sense to ask again whether there is room on the disk.
+const StorageRetry = time.Minute
+
 // refusal turns an error into a status whose details are every fault, in the caller's
 // language. What is not a fault is ours: its cause stays in the log.
 func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.MessageV1) error {
+	return s.refusalIn(ctx, language(ctx), err, details...)
+}
+
+func (s *Server) refusalIn(ctx context.Context, lang string, err error, details ...protoadapt.MessageV1) error {
 	if err == nil {
 		return nil
 	}
@@ -54,20 +68,26 @@ func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.M
 	}
 	var faults gateway.Faults
 	var one gateway.Fault
+	var full *budget.ExhaustedError
 	switch {
+	case errors.As(err, &full):
+		faults = gateway.Faults{{Code: gateway.GatewayBusy, Severity: gateway.Error, Value: full.After.String()}}
+		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(full.After)}))
 	case errors.Is(err, store.ErrNotFound):
 		faults = gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error, Found: gateway.Say(gateway.WordThatID)}}
 	case errors.As(err, &faults):
 	case errors.As(err, &one):
 		faults = gateway.Faults{one}
 	case store.Unavailable(err):
-		s.log.Error("the store is not available", slog.Any("error", err))
+		s.repeated.error(s.log, "the store is not available", err)
 		faults = gateway.Faults{{Code: gateway.NotAvailable, Severity: gateway.Error}}
 	default:
-		s.log.Error("internal error", slog.Any("error", err))
+		s.repeated.error(s.log, "internal error", err)
 		faults = gateway.Faults{{Code: gateway.Internal, Severity: gateway.Error}}
 	}
-	lang := language(ctx)
+	if faults[0].Code == gateway.StorageShort {
+		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(StorageRetry)}))
+	}
 	code, ok := statusCodes[faults[0].Code]
 	if !ok {
 		code = codes.InvalidArgument
@@ -84,17 +104,8 @@ func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.M
 	return withDetails.Err()
 }
 
-// unary and stream keep a call that breaks off in the middle of the code from ending the
-// process, and with it all other calls.
-func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			answer, err = nil, s.broken(ctx, info.FullMethod, p)
-		}
-	}()
-	return handler(ctx, req)
-}
-
+// stream keeps a call that breaks off in the middle of the code from ending the process,
+// and with it all other calls.
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -61,7 +61,7 @@ func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchang
 	if !ok {
 		return nil, s.refusal(ctx, gateway.Fault{Code: gateway.FormUnknown, Severity: gateway.Error, Path: "form", Value: r.Form.String()})
 	}
-	in, content, err := s.flow.Take(ctx, gateway.Administration(r.Sender), gateway.MessageID(r.MessageId), f.form)
+	in, content, err := s.flow.Take(ctx, callerOf(ctx).flow(), gateway.Administration(r.Sender), gateway.MessageID(r.MessageId), f.form)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}

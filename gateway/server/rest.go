@@ -45,6 +45,10 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		return nil, nil, fmt.Errorf("rest: %w", err)
 	}
 	mux := runtime.NewServeMux(
+		runtime.WithErrorHandler(func(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			retryAfter(w, status.Convert(err))
+			runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
+		}),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
 			MarshalOptions:   protojson.MarshalOptions{EmitUnpopulated: false},
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
@@ -72,7 +76,7 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(exchangev1.OpenAPI)
 	})
-	return s.identified(routes), func() { conn.Close() }, nil
+	return s.identified(s.admitREST(routes)), func() { conn.Close() }, nil
 }
 
 type identityKey struct{}
@@ -85,7 +89,7 @@ func (s *Server) identified(next http.Handler) http.Handler {
 			writeStatus(w, status.Convert(status.Error(codes.Unauthenticated, err.Error())))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, int64(s.maxMessage())*4/3) // content is base64 in JSON
+		r.Body = http.MaxBytesReader(w, r.Body, s.maxBody())
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id.URI)))
 	})
 }
@@ -138,6 +142,7 @@ func delivery(r *http.Request) (*exchangev1.DeliverRequest, error) {
 }
 
 func writeStatus(w http.ResponseWriter, st *status.Status) {
+	retryAfter(w, st)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(runtime.HTTPStatusFromCode(st.Code()))
 	body, err := protojson.Marshal(st.Proto())

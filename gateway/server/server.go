@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 )
@@ -55,6 +56,9 @@ type Server struct {
 	access *access
 	log    *slog.Logger
 	tls    *tls.Config
+	budget *budget.Process
+
+	repeated repeated
 
 	public, memory *grpc.Server // the same services: over TLS, and behind REST
 	pipe           *bufconn.Listener
@@ -70,6 +74,7 @@ func New(o Options) *Server {
 	s := &Server{
 		flow: o.Flow, access: newAccess(o.Registry, o.Callers), log: o.Log,
 		tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
+		budget: o.Flow.Budget, repeated: repeated{now: o.Flow.Now},
 	}
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	s.public = s.services(grpc.Creds(credentials.NewTLS(s.tls)))
@@ -80,10 +85,14 @@ func New(o Options) *Server {
 // maxMessage is the room for the greatest document and its envelope.
 func (s *Server) maxMessage() int { return s.flow.Cap() + Envelope }
 
+// maxBody is the room for it in a request's JSON, where it stands in base64.
+func (s *Server) maxBody() int64 { return int64(s.maxMessage()) * 4 / 3 }
+
 // services is a gRPC server with every service on it.
 func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
-	g := grpc.NewServer(append(more,
-		grpc.ChainUnaryInterceptor(s.unary, s.access.unary), grpc.ChainStreamInterceptor(s.stream, s.access.stream),
+	g := admitting{s: s}
+	g.Server = grpc.NewServer(append(more,
+		grpc.ChainStreamInterceptor(s.stream, s.access.stream, s.admit), grpc.InitialWindowSize(StreamWindow),
 		grpc.MaxRecvMsgSize(s.maxMessage()), grpc.MaxSendMsgSize(s.maxMessage()+Envelope),
 		grpc.MaxConcurrentStreams(MaxStreams), grpc.MaxHeaderListSize(MaxHeaders), grpc.ConnectionTimeout(5*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 30 * time.Second}),
@@ -96,7 +105,7 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
 	healthv1.RegisterHealthServer(g, health.NewServer())
 	reflection.Register(g)
-	return g
+	return g.Server
 }
 
 // Serve answers on both listeners until the context ends, then lets calls under way
@@ -108,7 +117,7 @@ func (s *Server) Serve(ctx context.Context, grpcListener, restListener net.Liste
 	}
 	defer closeREST()
 	web := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5*time.Second + s.budget.Limits.Body, IdleTimeout: time.Minute,
 		MaxHeaderBytes: MaxHeaders, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 3)

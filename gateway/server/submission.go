@@ -157,6 +157,9 @@ func (s submissions) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreami
 	})
 }
 
+// WatchInterval is the least time between two looks for what a watcher is to be told.
+const WatchInterval = 100 * time.Millisecond
+
 // watch calls send after every commit, from a commit number on, until the stream or
 // the server ends. send returns the last commit number it has sent.
 func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit) (gateway.Commit, error)) error {
@@ -171,6 +174,14 @@ func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit
 			after = next
 			continue
 		}
+		// However fast others commit, it is looked for news now and then only.
+		pause := time.NewTimer(WatchInterval)
+		select {
+		case <-ctx.Done():
+		case <-s.stop.Done():
+		case <-pause.C:
+		}
+		pause.Stop()
 		select {
 		case <-ctx.Done():
 			return nil

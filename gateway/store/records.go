@@ -133,6 +133,7 @@ type Message struct {
 type Turn struct {
 	ID          gateway.MessageID `db:"id"`
 	NextAttempt time.Time         `db:"next_attempt"`
+	Size        int               `db:"length(payload)"` // in bytes
 }
 
 // Answer is a partner administration's business answer to a message.
