@@ -22,8 +22,8 @@ const (
 	reserve = 8
 	// small is the part of a pool that is a small thing: a 64th.
 	small = 64
-	// MaxWaiting bounds who waits for one pool; the next is refused at once.
-	MaxWaiting = 256
+	// MaxWaiting bounds what of one caller waits for one pool; the next is refused at once.
+	MaxWaiting = 64
 )
 
 // ExhaustedError refuses what found no room in the time that it could wait: nothing was
@@ -135,7 +135,7 @@ func (p *Pool) take(ctx context.Context, party string, n int64, over <-chan time
 	n = min(max(n, 0), p.limit-p.limit/reserve)
 	w := &waiter{party, n, make(chan struct{})}
 	p.mu.Lock()
-	if over != nil && len(p.waiters) >= MaxWaiting {
+	if over != nil && p.waiting(party) >= MaxWaiting {
 		defer p.mu.Unlock()
 		return nil, p.exhausted()
 	}
@@ -168,6 +168,16 @@ func (p *Pool) take(ctx context.Context, party string, n int64, over <-chan time
 		err = p.exhausted()
 	}
 	return nil, err
+}
+
+// waiting is how much of a party waits.
+func (p *Pool) waiting(party string) (n int) {
+	for _, w := range p.waiters {
+		if w.party == party {
+			n++
+		}
+	}
+	return n
 }
 
 func (p *Pool) exhausted() error {

@@ -3,7 +3,6 @@ package budget
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -163,9 +162,9 @@ func TestTooManyWhoWaitAreRefusedAtOnce(t *testing.T) {
 	p := NewPool("memory", mega, time.Hour)
 	l := take(t, p, "a", mega)
 	var wg sync.WaitGroup
-	for i := range MaxWaiting {
+	for range MaxWaiting {
 		wg.Go(func() {
-			l, err := p.Take(t.Context(), fmt.Sprint(i), mega)
+			l, err := p.Take(t.Context(), "flood", mega)
 			if err != nil {
 				t.Error(err)
 				return
@@ -176,7 +175,18 @@ func TestTooManyWhoWaitAreRefusedAtOnce(t *testing.T) {
 	for p.Usage().Waiting < MaxWaiting {
 		time.Sleep(time.Millisecond)
 	}
-	refused(t, p, "one more", mega)
+	refused(t, p, "flood", mega)
+	wg.Go(func() { // another still may wait
+		l, err := p.Take(t.Context(), "other", mega)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		l.Release()
+	})
+	for p.Usage().Waiting <= MaxWaiting {
+		time.Sleep(time.Millisecond)
+	}
 	l.Release()
 	wg.Wait()
 }

@@ -107,8 +107,8 @@ func (r *Reading) Locate(path string) gateway.Location { return r.locate(path) }
 // Explain translates a submission's sources again and returns the whole that it became
 // and the origin of every value of its messages. It refuses if other bytes come out than
 // those that were sent.
-func (g *Gateway) Explain(ctx context.Context, office string, id gateway.SubmissionID) (gateway.MessageID, []Origin, error) {
-	s, err := g.Store.Read().Submission(ctx, office, string(id))
+func (g *Gateway) Explain(ctx context.Context, c Caller, id gateway.SubmissionID) (gateway.MessageID, []Origin, error) {
+	s, err := g.Store.Read().Submission(ctx, c.Office, string(id))
 	if err != nil {
 		return "", nil, err
 	}
@@ -120,7 +120,7 @@ func (g *Gateway) Explain(ctx context.Context, office string, id gateway.Submiss
 		return "", nil, err
 	}
 	t, room, err := g.translateAgain(ctx, messages, s.ID, func(size int) (*budget.Lease, error) {
-		return g.room(ctx, Caller{Office: office}.Party(), size)
+		return g.room(ctx, c.URI, size)
 	})
 	if err != nil {
 		return "", nil, err

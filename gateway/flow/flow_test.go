@@ -475,7 +475,7 @@ func TestRefusedNoticeAnnouncesNothing(t *testing.T) {
 func TestExplainNamesTheSourceOfEveryValue(t *testing.T) {
 	w := newWorld(t)
 	w.notice()
-	_, origins, err := w.cn.Explain(context.Background(), "0603", "V1")
+	_, origins, err := w.cn.Explain(context.Background(), post, "V1")
 	if err != nil {
 		t.Fatal(err)
 	}

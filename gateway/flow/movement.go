@@ -163,7 +163,7 @@ func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, conten
 	if id == "" {
 		return Movement{}, g.refuse(ctx, c, content, fault(gateway.IDMissing, "", ""))
 	}
-	room, err := g.room(ctx, c.Party(), len(content))
+	room, err := g.room(ctx, c.URI, len(content))
 	if err != nil {
 		return Movement{}, err
 	}

@@ -369,7 +369,7 @@ func (g *Gateway) Take(ctx context.Context, c Caller, sender gateway.Administrat
 		if form == PartnerXML {
 			return in, a.Content, nil
 		}
-		room, err := g.room(ctx, c.Party(), len(a.Content))
+		room, err := g.room(ctx, c.URI, len(a.Content))
 		if err != nil {
 			return in, nil, err
 		}

@@ -11,15 +11,6 @@ import (
 // own is the party of what the gateway does by itself.
 const own = "gateway"
 
-// Party is whose share of the budget a caller's work takes: its office's, however many
-// posts it has.
-func (c Caller) Party() string {
-	if c.Office != "" {
-		return "office " + c.Office
-	}
-	return c.URI
-}
-
 func workOf(size int) int64 { return budget.WorkBase + budget.WorkFactor*int64(size) }
 
 // room takes memory for the work on a document of a size, for whoever asks for it; it

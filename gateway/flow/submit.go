@@ -33,7 +33,7 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
 	}
-	room, err := g.room(ctx, c.Party(), len(s.Content))
+	room, err := g.room(ctx, c.URI, len(s.Content))
 	if err != nil {
 		return store.Submission{}, err
 	}
@@ -478,7 +478,7 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return CheckResult{}, gateway.Faults{tooLarge(len(s.Content), most)}
 	}
-	room, err := g.room(ctx, c.Party(), len(s.Content))
+	room, err := g.room(ctx, c.URI, len(s.Content))
 	if err != nil {
 		return CheckResult{}, err
 	}

@@ -64,7 +64,7 @@ func (s *Server) answer(srv any, ss grpc.ServerStream, m grpc.MethodDesc) error 
 		if err := s.receive(ctx, ss, request); err != nil {
 			return err
 		}
-		body, err = s.budget.Bodies.Take(ctx, callerOf(ctx).flow().Party(), int64(proto.Size(request.(proto.Message))))
+		body, err = s.budget.Bodies.Take(ctx, callerOf(ctx).URI, int64(proto.Size(request.(proto.Message))))
 		return s.refusal(ctx, err)
 	}, nil)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Server) admit(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	case behindREST(ctx):
 		return handler(srv, ss) // the REST door has
 	}
-	call, err := pool.Take(ctx, callerOf(ctx).flow().Party(), 1)
+	call, err := pool.Take(ctx, callerOf(ctx).URI, 1)
 	if err != nil {
 		return s.refusal(ctx, err)
 	}
@@ -121,7 +121,6 @@ const restFactor = 4
 func (s *Server) admitREST(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		uri, _ := r.Context().Value(identityKey{}).(string)
-		party := s.access.callers[uri].flow().Party()
 		size := r.ContentLength
 		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, ":watch") {
 			next.ServeHTTP(w, r) // it lasts, and is admitted behind
@@ -130,11 +129,11 @@ func (s *Server) admitREST(next http.Handler) http.Handler {
 		if size < 0 || size > s.maxBody() { // unknown counts as the greatest; what is more is cut off
 			size = s.maxBody()
 		}
-		call, err := s.budget.Calls.Take(r.Context(), party, 1)
+		call, err := s.budget.Calls.Take(r.Context(), uri, 1)
 		if err == nil {
 			defer call.Release()
 			var body *budget.Lease
-			if body, err = s.budget.Bodies.Take(r.Context(), party, restFactor*size); err == nil {
+			if body, err = s.budget.Bodies.Take(r.Context(), uri, restFactor*size); err == nil {
 				defer body.Release()
 			}
 		}

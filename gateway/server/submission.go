@@ -193,7 +193,7 @@ func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit
 }
 
 func (s submissions) Explain(ctx context.Context, r *exchangev1.ExplainRequest) (*exchangev1.ExplainResponse, error) {
-	id, origins, err := s.flow.Explain(ctx, callerOf(ctx).office(), gateway.SubmissionID(r.SubmissionId))
+	id, origins, err := s.flow.Explain(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId))
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
