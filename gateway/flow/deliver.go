@@ -307,8 +307,13 @@ func (g *Gateway) refuseSources(ctx context.Context, tx *store.Tx, m store.Messa
 		if !more {
 			s.Faults = nil
 		}
+		said := make(map[saying]bool, len(s.Faults)+len(refusal))
+		for _, f := range s.Faults {
+			said[sayingOf(f)] = true
+		}
 		for _, f := range refusal {
-			if !slices.ContainsFunc(s.Faults, func(said gateway.Fault) bool { return sameFault(said, f) }) {
+			if !said[sayingOf(f)] {
+				said[sayingOf(f)] = true
 				s.Faults = append(s.Faults, f)
 			}
 		}
