@@ -24,7 +24,7 @@ type LimitsConfig struct {
 	Disk   int           `yaml:"disk"`   // percent in use from which on nothing new is taken
 }
 
-// mebibytes is a number of bytes, written in MiB: 192MiB.
+// mebibytes is a number of bytes, written in MiB: 128MiB.
 type mebibytes int64
 
 // UnmarshalYAML reads a number of bytes.
@@ -36,7 +36,7 @@ func (m *mebibytes) UnmarshalYAML(decode func(any) error) error {
 	digits, ok := strings.CutSuffix(text, "MiB")
 	n, err := strconv.ParseInt(digits, 10, 32)
 	if !ok || err != nil || n < 1 {
-		return fmt.Errorf("size %q: want a number of MiB, such as 192MiB", text)
+		return fmt.Errorf("size %q: want a number of MiB, such as 128MiB", text)
 	}
 	*m = mebibytes(n << 20)
 	return nil
@@ -73,7 +73,7 @@ func (c LimitsConfig) limits(l *faultList) budget.Limits {
 }
 
 // ofItself is what a gateway takes beside documents: its tables, schemas and connections.
-const ofItself = 128 << 20
+const ofItself = 64 << 20
 
 // collectEarly has garbage collected before it is as much as what is in use, once all that
 // is in use comes near the limit. What the environment says (GOMEMLIMIT) goes before.
@@ -81,6 +81,7 @@ func collectEarly(l budget.Limits) {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(ofItself + l.Memory)
 	}
+	debug.FreeOSMemory() // what loading the tables took
 }
 
 // diskOf returns how to look which part of the disk of a file is in use.

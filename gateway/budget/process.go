@@ -12,7 +12,7 @@ type Limits struct {
 }
 
 // Default are the limits where nothing else is said.
-var Default = Limits{Memory: 192 << 20, Calls: 32, Wait: 2 * time.Second, Body: 30 * time.Second, Disk: 0.9}
+var Default = Limits{Memory: 128 << 20, Calls: 32, Wait: 2 * time.Second, Body: 30 * time.Second, Disk: 0.9}
 
 // WorkFactor is how many bytes of memory one byte of a document takes while it is judged
 // and translated, at most and C's included: measured, with the trace of every value.

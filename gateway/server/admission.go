@@ -57,13 +57,14 @@ func (s *Server) answer(srv any, ss grpc.ServerStream, m grpc.MethodDesc) error 
 	}
 	var body *budget.Lease
 	defer func() { body.Release() }()
-	answer, err := m.Handler(srv, ctx, func(request any) (err error) {
+	answer, err := m.Handler(srv, ctx, func(request any) error {
 		if behindREST(ctx) {
 			return ss.RecvMsg(request) // the REST door has read and counted it
 		}
 		if err := s.receive(ctx, ss, request); err != nil {
 			return err
 		}
+		var err error
 		body, err = s.budget.Bodies.Take(ctx, callerOf(ctx).URI, int64(proto.Size(request.(proto.Message))))
 		return s.refusal(ctx, err)
 	}, nil)
