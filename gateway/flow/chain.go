@@ -43,7 +43,7 @@ type Reading struct {
 	locate func(path string) gateway.Location
 	wrote  func(path, value string) string // the sender's own text of a value at a path; nil: the value itself
 	trace  mapping.Trace
-	broken map[string]bool // paths whose values could not be read
+	broken map[string]bool // paths at or below which a value could not be read
 }
 
 // MediaType tells canonical JSON from XML by the first byte that is no blank.
@@ -174,8 +174,12 @@ func (r *Reading) Unreadable() bool { return len(r.broken) > 0 }
 func brokenPaths(faults gateway.Faults) map[string]bool {
 	paths := make(map[string]bool)
 	for _, f := range faults {
-		if f.Severity == gateway.Error {
-			paths[f.Path] = true
+		if f.Severity != gateway.Error {
+			continue
+		}
+		paths[f.Path] = true
+		for i := strings.LastIndexAny(f.Path, ".["); i > 0; i = strings.LastIndexAny(f.Path[:i], ".[") {
+			paths[f.Path[:i]] = true
 		}
 	}
 	return paths
@@ -183,17 +187,7 @@ func brokenPaths(faults gateway.Faults) map[string]bool {
 
 // spoilt reports whether a value at or below a path could not be read. What a rule
 // says of it is not the sender's fault a second time.
-func (r *Reading) spoilt(path string) bool {
-	if len(r.broken) == 0 {
-		return false
-	}
-	for i := len(path); i > 0; i = strings.LastIndexAny(path[:i], ".[") {
-		if r.broken[path[:i]] {
-			return true
-		}
-	}
-	return false
-}
+func (r *Reading) spoilt(path string) bool { return path != "" && r.broken[path] }
 
 func refused(faults ...gateway.Fault) *Reading {
 	return &Reading{Faults: faults, locate: func(string) gateway.Location { return gateway.Location{} }}
