@@ -16,6 +16,9 @@ func TestDoorsSayWhatASenderCanDo(t *testing.T) {
 	var b strings.Builder
 	for _, f := range []Fault{
 		{Code: NotAvailable},
+		{Code: GatewayBusy, Value: "2s"},
+		{Code: StorageShort},
+		{Code: BodySlow, Expected: Term("30s")},
 		{Code: JudgementPending, Value: "M1"},
 		{Code: JudgementParked, Value: "M1"},
 		{Code: ClockAhead, Value: "10m0s", Expected: Term("2026-03-01T02:15:00Z")},

@@ -23,6 +23,7 @@ const module = "customs.example/"
 var order = []string{
 	"gateway",
 	"gateway/event",
+	"gateway/budget",
 	"gateway/metrics",
 	"gateway/api/customs/v1",
 	"gateway/api/exchange/v1",
@@ -80,7 +81,7 @@ var owners = []struct {
 	{"net/http", []string{"gateway/server", "gateway/metrics", "gateway/api/exchange/v1", "cmd/"}},
 	{"google.golang.org/grpc", []string{"gateway/peer", "gateway/server", "gateway/api/exchange/v1", "cmd/"}},
 	{"github.com/grpc-ecosystem/grpc-gateway", []string{"gateway/server", "gateway/api/exchange/v1"}},
-	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/server"}},
+	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/peer", "gateway/server"}},
 	{"google.golang.org/protobuf", []string{"gateway/", "cmd/"}},
 	{"github.com/prometheus", []string{"gateway/metrics"}},
 	// Whoever has something to say says it as an event; the commands choose how it is written.

@@ -36,6 +36,7 @@ func prepare(file string, now time.Time, load func(dir string) (*flow.Chain, err
 	f.need("administration", string(s.Administration))
 	s.checkListeners(f)
 	s.checkLog(f)
+	s.limits = s.Limits.limits(f)
 	s.checkDatabase(f)
 	s.checkParties(f)
 	s.certificate = s.readCertificate(f, now)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
@@ -34,6 +35,7 @@ type Config struct {
 	Partners       []PartnerConfig        `yaml:"partners"`
 	// Administrators confirm changes of roots and pins, two of them each change.
 	Administrators []AdministratorConfig `yaml:"administrators"`
+	Limits         LimitsConfig          `yaml:"limits"`
 }
 
 // Listen are the addresses of the doors.
@@ -114,6 +116,7 @@ type setup struct {
 	trust       *seal.Trust
 	chain       *flow.Chain
 	tolerances  reconcile.Tolerances
+	limits      budget.Limits
 
 	administrators map[string][]byte   // their public keys by name
 	anchors        mtls.Anchors        // in force; numbered 0 at the first start, which takes those of the files

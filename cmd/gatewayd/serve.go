@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/metrics"
@@ -72,7 +73,8 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	}
 	defer db.Close()
 	var keys *keeper
-	figures := metrics.New(metrics.Sources{Now: time.Now, Queues: s.queues(db), Validities: func() []metrics.Validity { return validities(keys) }})
+	room := budget.New(s.limits)
+	figures := metrics.New(metrics.Sources{Now: time.Now, Queues: s.queues(db), Budget: room.Usage, Validities: func() []metrics.Validity { return validities(keys) }})
 	log := event.NewLog(slog.New(s.Log.handler(std.err)), figures)
 	server.TakeLibraries(log)
 	for _, f := range found {
@@ -96,9 +98,11 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		return err
 	}
 	defer closeLinks()
+	collectEarly(s.limits)
 	g := flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances,
-		Links: links, Caps: s.caps(), Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
+		Links: links, Caps: s.caps(), Budget: room, Disk: diskOf(s.Database),
+		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Log: log})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)

@@ -29,7 +29,12 @@ const (
 	ReceiptRefused      Name = "receipt refused"
 	MessageExpired      Name = "message expired"
 	ClocksDiffer        Name = "clocks differ"
-	CourierFailed       Name = "courier failed"
+	DeliveryBroke       Name = "delivery broke off"
+	MessageStuck        Name = "not delivered"
+	MessageParked       Name = "message parked"
+	MessagePassedBy     Name = "message passed by"
+	CourierFailed       Name = "nothing can be delivered"
+	CourierResumed      Name = "delivering goes on"
 )
 
 // What happens to a message from a partner, and to what is seen at the border.
@@ -52,6 +57,9 @@ const (
 	JudgementNoted   Name = "failed judgement not noted"
 	JudgingStopped   Name = "nothing can be judged"
 	JudgingResumed   Name = "judging goes on"
+	DiskUnknown      Name = "disk not looked at"
+	DiskShort        Name = "disk nearly full"
+	DiskFree         Name = "room on the disk again"
 	HeldNotExpired   Name = "held parts not looked through"
 	DecodingFailed   Name = "decode failed"
 	CallBroke        Name = "call broke off"
@@ -62,6 +70,7 @@ const (
 // What happens at a door, and to the gateway as a whole.
 const (
 	CallRefused        Name = "call refused"
+	RefusalsNotCounted Name = "refusals not recorded"
 	CertificateRefused Name = "certificate refused"
 	ConfigurationNoted Name = "configuration noted"
 	GatewayStarted     Name = "gateway started"
@@ -107,7 +116,12 @@ var Kinds = []Kind{
 	{ReceiptRefused, slog.LevelError, "What came as a receipt does not verify.", []string{"message", "route", "partner", "state", "attempt", "codes", "cause"}},
 	{MessageExpired, slog.LevelError, "The validity of a message ended without a verdict.", []string{"message", "route", "partner", "state", "attempt", "outcome"}},
 	{ClocksDiffer, slog.LevelWarn, "The clocks of two gateways differ by more than is passed over.", []string{"message", "partner", "skew"}},
-	{CourierFailed, slog.LevelError, "The courier of a partner met an error of ours.", []string{"message", "partner", "cause"}},
+	{DeliveryBroke, slog.LevelError, "The code broke off in a delivery.", []string{"message", "route", "partner", "state", "attempt", "cause", "stack"}},
+	{MessageStuck, slog.LevelError, "A message could not be handed over for a reason of ours; it is tried again.", []string{"message", "route", "partner", "state", "attempt", "cause"}},
+	{MessageParked, slog.LevelError, "It failed too often, and waits for an operator.", []string{"message", "route", "partner", "state", "attempt", "cause"}},
+	{MessagePassedBy, slog.LevelError, "Its failure could not even be noted; the others of its partner go on.", []string{"message", "partner", "cause"}},
+	{CourierFailed, slog.LevelError, "Nothing can be delivered to a partner for a reason of ours. Told once.", []string{"message", "partner", "cause"}},
+	{CourierResumed, slog.LevelInfo, "It can again.", []string{"partner", "count"}},
 	{MessageArrived, slog.LevelInfo, "A verified message of a partner is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
 	{MessageJudged, slog.LevelInfo, "It is accepted, refused, or parked until a table can read it.", []string{"door", "party", "id", "kind", "state", "codes", "movement", "took"}},
 	{MessageDecoded, slog.LevelInfo, "An operator had a parked message judged again.", []string{"door", "party", "id", "caller", "kind", "state", "codes", "movement"}},
@@ -122,12 +136,16 @@ var Kinds = []Kind{
 	{JudgementNoted, slog.LevelError, "That a judgement failed could not be written down.", []string{"door", "party", "id", "cause"}},
 	{JudgingStopped, slog.LevelError, "Nothing can be judged: the store or the own key fails. Told once.", []string{"door", "party", "id", "cause"}},
 	{JudgingResumed, slog.LevelInfo, "It can again.", []string{"count"}},
+	{DiskUnknown, slog.LevelError, "How full the disk is cannot be told. Told once.", []string{"cause"}},
+	{DiskShort, slog.LevelError, "Nothing new is taken at this door while receipts still fit. Told once.", []string{"door", "percent"}},
+	{DiskFree, slog.LevelInfo, "New documents are taken again.", []string{"percent"}},
 	{HeldNotExpired, slog.LevelError, "The held parts could not be looked through.", []string{"cause"}},
 	{DecodingFailed, slog.LevelError, "Some of what an operator had judged again could not be.", []string{"method", "caller", "cause"}},
 	{CallBroke, slog.LevelError, "The code broke off in a call.", []string{"method", "caller", "cause", "stack"}},
-	{InternalError, slog.LevelError, "A call failed for a reason of ours.", []string{"method", "caller", "cause"}},
-	{StoreUnavailable, slog.LevelError, "A call found the store closed, locked, full or unreadable.", []string{"method", "caller", "cause"}},
-	{CallRefused, slog.LevelWarn, "A call was refused at its door.", []string{"method", "caller", "code", "codes"}},
+	{InternalError, slog.LevelError, "A call failed for a reason of ours. The same is told once a minute, with how often.", []string{"method", "caller", "cause", "repeated"}},
+	{StoreUnavailable, slog.LevelError, "A call found the store closed, locked, full or unreadable. Told once a minute, with how often.", []string{"method", "caller", "cause", "repeated"}},
+	{CallRefused, slog.LevelWarn, "A call was refused at its door; for want of room, told once a minute for each caller, with how often.", []string{"method", "caller", "code", "codes", "repeated"}},
+	{RefusalsNotCounted, slog.LevelError, "How many calls were refused could not be written to the audit trail.", []string{"cause"}},
 	{CertificateRefused, slog.LevelWarn, "A handshake ended at a certificate.", []string{"code", "certificate"}},
 	{ConfigurationNoted, slog.LevelWarn, "Something of the configuration will work and should be looked at; serve -check says what to do.", []string{"code", "what"}},
 	{GatewayStarted, slog.LevelInfo, "The doors are open.", []string{"party", "address"}},
@@ -182,6 +200,8 @@ type Event struct {
 	Attempt     int
 	Bytes       int
 	Count       int
+	Repeated    int           // the same since it was last told
+	Percent     int           // of the disk that is in use
 	Again       bool          // the same bytes came before
 	Took        time.Duration // since it arrived or was created
 	Skew        time.Duration // by which the other clock is ahead of ours
@@ -251,6 +271,8 @@ func (e Event) attributes() []slog.Attr {
 	number("attempt", e.Attempt)
 	number("bytes", e.Bytes)
 	number("count", e.Count)
+	number("percent", e.Percent)
+	number("repeated", e.Repeated)
 	if e.Again {
 		out = append(out, slog.Bool("again", true))
 	}

@@ -290,7 +290,7 @@ func TestAcknowledgeTakesWhatIsHandedOutAlone(t *testing.T) {
 			if _, err := w.ru.Acknowledge(t.Context(), national, sender, id); !errors.Is(err, want) {
 				t.Errorf("acknowledge %s of %q: %v", id, sender, err)
 			}
-			if _, _, err := w.ru.Take(t.Context(), sender, id, flow.None); !errors.Is(err, want) {
+			if _, _, err := w.ru.Take(t.Context(), national, sender, id, flow.None); !errors.Is(err, want) {
 				t.Errorf("take %s of %q: %v", id, sender, err)
 			}
 		}

@@ -92,11 +92,12 @@ type world struct {
 	cn, ru *flow.Gateway
 	out    *wire // from China to Russia
 	ids    atomic.Int64
+	files  map[*store.Store]string // where each database is
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 2, 15, 0, 0, time.UTC)}, out: &wire{from: "CN"}}
+	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 2, 15, 0, 0, time.UTC)}, out: &wire{from: "CN"}, files: make(map[*store.Store]string)}
 	dir := pki(t)
 	trust, err := seal.LoadTrust([]seal.TrustFile{
 		{ID: "cn-1", Administration: "CN", File: filepath.Join(dir, "cn", "signing.pub.pem"), Validity: always},
@@ -129,6 +130,7 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.files[db] = file
 	w.t.Cleanup(func() { db.Close() })
 	tolerances, err := loadTolerances()
 	if err != nil {
@@ -491,7 +493,7 @@ func TestRefusedNoticeAnnouncesNothing(t *testing.T) {
 func TestExplainNamesTheSourceOfEveryValue(t *testing.T) {
 	w := newWorld(t)
 	w.notice()
-	_, origins, err := w.cn.Explain(context.Background(), "0603", "V1")
+	_, origins, err := w.cn.Explain(context.Background(), post, "V1")
 	if err != nil {
 		t.Fatal(err)
 	}

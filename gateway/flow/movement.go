@@ -239,6 +239,11 @@ func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, conten
 		f.Path = "reason"
 		return Movement{}, g.refuse(ctx, c, content, f)
 	}
+	room, err := g.room(ctx, c.URI, len(content))
+	if err != nil {
+		return Movement{}, err
+	}
+	defer room.Release()
 	known, err := g.arrive(ctx, store.Arrival{
 		Door: store.DoorBorder, Party: c.Office, ID: id, Caller: c.URI, MediaType: JSON, Recipients: []string{},
 		Content: content, Digest: gateway.DigestOf(content), Received: g.Now(), Attempts: 1, Reason: reason,

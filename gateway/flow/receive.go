@@ -35,6 +35,11 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 	if h.Recipient != g.Own {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
 	}
+	room, err := g.room(ctx, caller, len(payload))
+	if err != nil {
+		return store.Statement{}, err
+	}
+	defer room.Release()
 	if _, err := g.Trust.Open(header, signature, payload, g.Now()); err != nil {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
 	}
@@ -362,7 +367,7 @@ func (g *Gateway) inbound(ctx context.Context, sender gateway.Administration, id
 
 // Take returns an accepted message's content in a form: canonical JSON, the XML as it
 // came, or the administration's own XML.
-func (g *Gateway) Take(ctx context.Context, sender gateway.Administration, id gateway.MessageID, form Form) (store.Inbound, []byte, error) {
+func (g *Gateway) Take(ctx context.Context, c Caller, sender gateway.Administration, id gateway.MessageID, form Form) (store.Inbound, []byte, error) {
 	in, err := g.inbound(ctx, sender, id)
 	if err != nil {
 		return in, nil, err
@@ -378,6 +383,11 @@ func (g *Gateway) Take(ctx context.Context, sender gateway.Administration, id ga
 		if form == PartnerXML {
 			return in, a.Content, nil
 		}
+		room, err := g.room(ctx, c.URI, len(a.Content))
+		if err != nil {
+			return in, nil, err
+		}
+		defer room.Release()
 		content, err := g.national(in, a.Content)
 		return in, content, err
 	}

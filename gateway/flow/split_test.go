@@ -58,6 +58,9 @@ func (w *world) messages(whole gateway.MessageID) []store.Message {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	for i, m := range messages {
+		messages[i] = w.message(m.ID) // with its documents
+	}
 	return messages
 }
 
@@ -236,7 +239,7 @@ func TestConvoySubmittedAtOnceIsSplitOnce(t *testing.T) {
 func TestLongSplitMessageIsExplained(t *testing.T) {
 	w := newWorld(t)
 	ms := w.convoy(2)
-	whole, origins, err := w.cn.Explain(t.Context(), "0603", "V1")
+	whole, origins, err := w.cn.Explain(t.Context(), post, "V1")
 	if err != nil || whole != ms[0].ID {
 		t.Fatal(whole, err)
 	}
@@ -258,7 +261,7 @@ func TestLongSplitMessageIsExplained(t *testing.T) {
 	}
 	// Of a table that writes otherwise now there is no explanation, for either message.
 	w.cn.Chain = next(t, "2026-01-01", true)
-	if _, _, err := w.cn.Explain(t.Context(), "0603", "V1"); err == nil || !strings.Contains(err.Error(), string(gateway.TraceDiffers)) {
+	if _, _, err := w.cn.Explain(t.Context(), post, "V1"); err == nil || !strings.Contains(err.Error(), string(gateway.TraceDiffers)) {
 		t.Errorf("with another table: %v", err)
 	}
 }
@@ -290,7 +293,7 @@ func TestLongWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
 			t.Errorf("message %d is %s", i, m.State)
 		}
 	}
-	_, origins, err := w.cn.Explain(t.Context(), "0603", "N1")
+	_, origins, err := w.cn.Explain(t.Context(), post, "N1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package flow
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,6 +34,12 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
 	}
+	room, err := g.room(ctx, c.URI, len(s.Content))
+	if err != nil {
+		return store.Submission{}, err
+	}
+	defer room.Release()
+	ctx = within(ctx, room)
 	if s.ID == "" {
 		s.ID = g.ownID(c, s)
 	}
@@ -63,39 +70,33 @@ func (g *Gateway) ownID(c Caller, s Submission) gateway.SubmissionID {
 	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32])
 }
 
-// refuse records by digest only what is turned away at the door.
-func (g *Gateway) refuse(ctx context.Context, c Caller, content []byte, faults ...gateway.Fault) error {
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		return tx.Audit(c.URI, "refused at the door", string(faults[0].Code), gateway.DigestOf(content))
-	})
-	if err != nil {
-		return err
-	}
-	return gateway.Faults(faults)
-}
-
 // arrive is the first unit of work: what came in, as it came. An arrival under the
 // same id with the same digest is the one that is there already. With another digest
 // it is refused and leaves an alarm, unless it corrects a submission that was refused:
 // then what came first stays on the record under an id of its own.
 func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, error) {
 	var reuse, again bool
-	attempt := a
+	attempt, short := a, g.short(a.Door)
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 		known, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
 		if store.IgnoreNotFound(err) != nil {
 			return err
 		}
-		said, now := "arrived", a
+		said := "arrived"
 		if err == nil {
-			a.ID, now.ID = known.ID, known.ID // a UUID as it came first
-			attempt.ID = known.ID
+			a.ID, attempt.ID = known.ID, known.ID // a UUID as it came first
 		}
 		switch {
+		case err != nil && len(short) > 0:
+			return short
 		case err != nil:
 		case known.Digest == a.Digest && known.Reason == a.Reason:
-			again, said, now = true, "arrived again", known
-			now.Attempts++
+			known.Attempts++
+			if err := tx.CountAttempt(known.Key()); err != nil {
+				return err
+			}
+			again, a = true, known
+			return tx.Audit(attempt.Caller, "arrived again", subject(a), a.Digest)
 		default:
 			refused, err := wasRefused(ctx, tx, known)
 			if err != nil {
@@ -104,19 +105,23 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			if reuse = !refused; reuse {
 				return tx.Audit(a.Caller, "alarm: id used again with another content", subject(a), a.Digest)
 			}
+			if len(short) > 0 {
+				return short
+			}
 			known.ID += "@" + known.Digest.String()[:16]
 			if err := tx.PutArrival(known); err != nil {
 				return err
 			}
 			said = "corrected"
 		}
-		if err := tx.PutArrival(now); err != nil {
+		if err := tx.PutArrival(a); err != nil {
 			return err
 		}
-		a = now
-		return tx.Audit(attempt.Caller, said, subject(attempt), attempt.Digest)
+		return tx.Audit(a.Caller, said, subject(a), a.Digest)
 	})
 	switch {
+	case len(short) > 0 && errors.As(err, new(gateway.Faults)):
+		return a, g.refuse(ctx, Caller{URI: a.Caller}, a.Content, short...)
 	case err != nil:
 		return a, err
 	case reuse:
@@ -265,6 +270,7 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 		if err != nil {
 			return err
 		}
+		moreRoom(ctx, len(arrival.Content))
 		j.held = append(j.held, h)
 		*parts = append(*parts, g.part(h, arrival))
 	}
@@ -501,7 +507,12 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return CheckResult{}, gateway.Faults{tooLarge(len(s.Content), most)}
 	}
-	j, err := g.judge(ctx, store.Arrival{
+	room, err := g.room(ctx, c.URI, len(s.Content))
+	if err != nil {
+		return CheckResult{}, err
+	}
+	defer room.Release()
+	j, err := g.judge(within(ctx, room), store.Arrival{
 		Party: c.Office, ID: string(s.ID), MediaType: s.MediaType, Recipients: texts(s.To),
 		Content: s.Content, Digest: gateway.DigestOf(s.Content), Received: g.Now(),
 	})

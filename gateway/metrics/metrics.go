@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/event"
 )
 
@@ -44,7 +45,7 @@ type Sources struct {
 	Now        func() time.Time
 	Queues     func(context.Context) ([]Queue, error)
 	Validities func() []Validity
-	Memory     func() (used, limit int64) // the budget for documents under way, in bytes
+	Budget     func() []budget.Usage // what callers use at once
 }
 
 // Metrics counts. It is an event.Observer, safe for concurrent use.
@@ -182,12 +183,14 @@ var (
 	depth    = describe("queue_messages", "Messages to a partner that have no verdict yet.", "partner")
 	oldest   = describe("queue_oldest_seconds", "Age of the oldest message to a partner that has no verdict yet.", "partner")
 	validity = describe("validity_remaining_seconds", "Time until a certificate, signing key or revocation list ends; a day has 86400.", "kind", "name")
-	used     = describe("memory_budget_used_bytes", "What documents under way take of the memory budget.")
-	limit    = describe("memory_budget_limit_bytes", "The memory budget for documents under way.")
+	used     = describe("budget_used", "What is in use of a budget: bytes of memory for bodies, work and deliveries, else calls.", "budget")
+	limit    = describe("budget_limit", "What all callers together may use of it.", "budget")
+	queued   = describe("budget_waiting", "Who waits for room in it.", "budget")
+	turned   = describe("budget_refused_total", "Who found no room in it.", "budget")
 )
 
 func (a asked) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{waiting, depth, oldest, validity, used, limit} {
+	for _, d := range []*prometheus.Desc{waiting, depth, oldest, validity, used, limit, queued, turned} {
 		out <- d
 	}
 }
@@ -228,9 +231,12 @@ func (a asked) Collect(out chan<- prometheus.Metric) {
 			gauge(validity, v.Until.Sub(s.Now()).Seconds(), v.Kind, v.Name)
 		}
 	}
-	if s.Memory != nil {
-		u, l := s.Memory()
-		gauge(used, float64(u))
-		gauge(limit, float64(l))
+	if s.Budget != nil {
+		for _, u := range s.Budget() {
+			gauge(used, float64(u.Used), u.Name)
+			gauge(limit, float64(u.Limit), u.Name)
+			gauge(queued, float64(u.Waiting), u.Name)
+			out <- prometheus.MustNewConstMetric(turned, prometheus.CounterValue, float64(u.Refused), u.Name)
+		}
 	}
 }

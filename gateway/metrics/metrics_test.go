@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/event"
 )
 
@@ -40,7 +41,9 @@ func full() *Metrics {
 			}, nil
 		},
 		Validities: func() []Validity { return []Validity{{"certificate", "own", now.Add(24 * time.Hour)}} },
-		Memory:     func() (int64, int64) { return 3, 400 },
+		Budget: func() []budget.Usage {
+			return []budget.Usage{{Name: "work", Used: 3, Limit: 400, Waiting: 2, Refused: 7}}
+		},
 	})
 }
 
@@ -65,8 +68,10 @@ func TestFigures(t *testing.T) {
 		`gateway_queue_oldest_seconds{partner="RU"} 3600`,
 		`gateway_queue_oldest_seconds{partner="KZ"} 0`,
 		`gateway_validity_remaining_seconds{kind="certificate",name="own"} 86400`,
-		`gateway_memory_budget_used_bytes 3`,
-		`gateway_memory_budget_limit_bytes 400`,
+		`gateway_budget_used{budget="work"} 3`,
+		`gateway_budget_limit{budget="work"} 400`,
+		`gateway_budget_waiting{budget="work"} 2`,
+		`gateway_budget_refused_total{budget="work"} 7`,
 		`gateway_messages_total{route="a",state="accepted"} 3`, // queued, expired, accepted; a receipt alone is no end
 		`gateway_delivery_attempts_total{outcome="RCV",partner="RU"} 1`,
 		`gateway_delivery_attempts_total{outcome="not sent",partner="RU"} 1`,
@@ -148,7 +153,7 @@ func TestWhatCannotBeAskedForIsCounted(t *testing.T) {
 	if got := read(t, m); !strings.Contains(got, "gateway_metrics_failures_total 1") && !strings.Contains(got, "gateway_metrics_failures_total 2") {
 		t.Errorf("got %s", got)
 	}
-	if got := read(t, New(Sources{Now: time.Now})); strings.Contains(got, "memory_budget") || strings.Contains(got, "validity") {
+	if got := read(t, New(Sources{Now: time.Now})); strings.Contains(got, "gateway_budget") || strings.Contains(got, "validity") {
 		t.Errorf("what nobody is asked for is shown: %s", got)
 	}
 }

@@ -182,19 +182,6 @@ func RightOf(method string) exchangev1.Right {
 // CallTimeout bounds a call that brings no deadline of its own.
 const CallTimeout = time.Minute
 
-func (a *access) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	ctx, err := a.admit(ctx, info.FullMethod)
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := ctx.Deadline(); !ok {
-		bounded, cancel := context.WithTimeout(ctx, CallTimeout)
-		defer cancel()
-		ctx = bounded
-	}
-	return handler(ctx, req)
-}
-
 func (a *access) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	ctx, err := a.admit(ss.Context(), info.FullMethod)
 	if err != nil {

@@ -6,16 +6,20 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"time"
 	"unicode"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/event"
 	"customs.example/gateway/store"
 )
@@ -43,9 +47,15 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.SealPayload:        codes.PermissionDenied,
 	gateway.Internal:           codes.Internal,
 	gateway.NotAvailable:       codes.Unavailable,
+	gateway.GatewayBusy:        codes.ResourceExhausted,
+	gateway.StorageShort:       codes.ResourceExhausted,
+	gateway.BodySlow:           codes.DeadlineExceeded,
 	gateway.JudgementPending:   codes.Unavailable,
 	gateway.JudgementParked:    codes.FailedPrecondition,
 }
+
+// StorageRetry is when it makes sense to ask again whether there is room on the disk.
+const StorageRetry = time.Minute
 
 // refused is a status that a call ends with, and the codes of its faults for who tells of it.
 type refused struct {
@@ -60,6 +70,10 @@ func (r *refused) GRPCStatus() *status.Status { return r.Status }
 // refusal turns an error into a status whose details are every fault, in the caller's
 // language. What is not a fault is ours: its cause stays in the log.
 func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.MessageV1) error {
+	return s.refusalIn(ctx, language(ctx), err, details...)
+}
+
+func (s *Server) refusalIn(ctx context.Context, lang string, err error, details ...protoadapt.MessageV1) error {
 	if err == nil {
 		return nil
 	}
@@ -68,12 +82,18 @@ func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.M
 	}
 	var faults gateway.Faults
 	var one gateway.Fault
+	var full *budget.ExhaustedError
 	told := event.WasTold(err)
 	ours := func(name event.Name, code gateway.Code) {
-		s.log.Tell(callOf(ctx).said(event.Event{Name: name, Cause: err}))
+		if n, tell := s.repeated.count(string(name) + gateway.Clip(err.Error())); tell {
+			s.log.Tell(callOf(ctx).said(event.Event{Name: name, Cause: err, Repeated: n}))
+		}
 		faults, told = gateway.Faults{{Code: code, Severity: gateway.Error}}, true
 	}
 	switch {
+	case errors.As(err, &full):
+		faults = gateway.Faults{{Code: gateway.GatewayBusy, Severity: gateway.Error, Value: full.After.String()}}
+		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(full.After)}))
 	case errors.Is(err, store.ErrNotFound):
 		faults = gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error, Found: gateway.Say(gateway.WordThatID)}}
 	case errors.As(err, &faults):
@@ -84,7 +104,9 @@ func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.M
 	default:
 		ours(event.InternalError, gateway.Internal)
 	}
-	lang := language(ctx)
+	if faults[0].Code == gateway.StorageShort {
+		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(StorageRetry)}))
+	}
 	st := status.New(statusCode(faults[0].Code), string(faults[0].Code)+": "+faults[0].Text(lang))
 	for _, f := range presentFaults(faults, lang) {
 		details = append(details, protoadapt.MessageV1Of(f))
@@ -127,19 +149,8 @@ func callOf(ctx context.Context) *call {
 	return c
 }
 
-// unary and stream tell of a call that is refused, and keep one that breaks off in the
-// middle of the code from ending the process, and with it all other calls.
-func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
-	ctx = context.WithValue(ctx, callKey{}, &call{method: info.FullMethod})
-	defer func() {
-		if p := recover(); p != nil {
-			answer, err = nil, s.broken(ctx, p)
-		}
-		s.tellRefused(ctx, err)
-	}()
-	return handler(ctx, req)
-}
-
+// stream tells of a call that is refused, and keeps one that breaks off in the middle of
+// the code from ending the process, and with it all other calls.
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	ctx := context.WithValue(ss.Context(), callKey{}, &call{method: info.FullMethod})
 	defer func() {
@@ -164,7 +175,15 @@ func (s *Server) tellRefused(ctx context.Context, err error) {
 	} else {
 		said.Code = protocolCode(status.Code(err))
 	}
-	s.log.Tell(callOf(ctx).said(said))
+	said = callOf(ctx).said(said)
+	if status.Code(err) == codes.ResourceExhausted { // whoever asks too much decides how often
+		n, tell := s.repeated.count(string(said.Name) + said.Caller + string(said.Code))
+		if !tell {
+			return
+		}
+		said.Repeated = n
+	}
+	s.log.Tell(said)
 }
 
 // protocolCode is the code of a refusal that has no fault of ours: the protocol's own name,

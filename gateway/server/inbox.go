@@ -60,7 +60,7 @@ func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchang
 	if !ok {
 		return nil, s.refusal(ctx, gateway.Fault{Code: gateway.FormUnknown, Severity: gateway.Error, Path: "form", Value: r.Form.String()})
 	}
-	in, content, err := s.flow.Take(ctx, gateway.Administration(r.Sender), gateway.MessageID(r.MessageId), f.form)
+	in, content, err := s.flow.Take(ctx, callerOf(ctx).flow(), gateway.Administration(r.Sender), gateway.MessageID(r.MessageId), f.form)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
@@ -107,18 +107,25 @@ func (s inbox) Parked(ctx context.Context, r *exchangev1.ListParkedRequest) (*ex
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return presentParked(ctx, msgs, arrivals, page), nil
+	outgoing, err := s.flow.Store.Read().ParkedMessages(ctx, page.after, page.size)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return presentParked(ctx, msgs, arrivals, outgoing, page), nil
 }
 
-// presentParked shows a page of what is parked. It ends where the shorter of the two
-// lists does, so that the next one begins behind both.
-func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.Troubled, page page) *exchangev1.ListParkedResponse {
+// presentParked shows a page of what is parked. It ends where the shortest of the lists
+// does, so that the next one begins behind all.
+func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.Troubled, outgoing []store.Message, page page) *exchangev1.ListParkedResponse {
 	last := gateway.Commit(math.MaxInt64)
 	if len(msgs) >= page.size {
 		last = msgs[len(msgs)-1].Commit
 	}
 	if len(arrivals) >= page.size {
 		last = min(last, arrivals[len(arrivals)-1].Commit)
+	}
+	if len(outgoing) >= page.size {
+		last = min(last, outgoing[len(outgoing)-1].Commit)
 	}
 	out := &exchangev1.ListParkedResponse{}
 	for _, m := range msgs {
@@ -131,9 +138,22 @@ func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.T
 			out.Arrivals = append(out.Arrivals, presentArrival(a))
 		}
 	}
+	for _, m := range outgoing {
+		if m.Commit <= last {
+			out.Outgoing = append(out.Outgoing, presentOutgoing(m))
+		}
+	}
 	if last < math.MaxInt64 {
 		out.NextPageToken = page.token(last)
 	}
+	return out
+}
+
+// presentOutgoing shows an operator a message of our own that could not be handed over:
+// it waits for what is wrong here.
+func presentOutgoing(m store.Message) *exchangev1.MessageStatus {
+	out := presentMessage(m, nil)
+	out.Waiting, out.Answers = m.LastError, nil
 	return out
 }
 
@@ -156,7 +176,7 @@ func (s inbox) Decode(ctx context.Context, r *exchangev1.DecodeRequest) (*exchan
 // decoded answers with what was judged even if some messages could not be: those say so
 // themselves, by a fault, and their causes stay in the log.
 func (s inbox) decoded(ctx context.Context, got flow.Decoded, err error) (*exchangev1.DecodeResponse, error) {
-	if err != nil && (len(got.Messages)+len(got.Arrivals) == 0 || ctx.Err() != nil) {
+	if err != nil && (len(got.Messages)+len(got.Arrivals)+len(got.Outgoing) == 0 || ctx.Err() != nil) {
 		return nil, s.refusal(ctx, err)
 	}
 	if err != nil {
@@ -170,6 +190,9 @@ func (s inbox) decoded(ctx context.Context, got flow.Decoded, err error) (*excha
 		shown := presentArrival(a.Troubled)
 		shown.State = a.State
 		out.Arrivals = append(out.Arrivals, shown)
+	}
+	for _, m := range got.Outgoing {
+		out.Outgoing = append(out.Outgoing, presentOutgoing(m))
 	}
 	return out, nil
 }

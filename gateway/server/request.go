@@ -41,14 +41,7 @@ func isUnread(req any) bool {
 
 // readable refuses what could not be read. What a library says of it may quote it, and is
 // dropped.
-func (s *Server) readable(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	if isUnread(req) {
-		return nil, s.unreadable(ctx)
-	}
-	return handler(ctx, req)
-}
-
-func (s *Server) readableStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (s *Server) readable(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	return handler(srv, readableStream{ss, s})
 }
 

@@ -46,6 +46,10 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		return nil, nil, fmt.Errorf("rest: %w", err)
 	}
 	mux := runtime.NewServeMux(
+		runtime.WithErrorHandler(func(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			retryAfter(w, status.Convert(err))
+			runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
+		}),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
 			MarshalOptions:   protojson.MarshalOptions{EmitUnpopulated: false},
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
@@ -73,7 +77,7 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(exchangev1.OpenAPI)
 	})
-	return s.identified(routes), func() { conn.Close() }, nil
+	return s.identified(s.admitREST(routes)), func() { conn.Close() }, nil
 }
 
 type identityKey struct{}
@@ -134,7 +138,7 @@ func (s *Server) identified(next http.Handler) http.Handler {
 			writeStatus(w, status.Convert(err))
 			return
 		}
-		r.Body = http.MaxBytesReader(asked, r.Body, int64(s.maxMessage())*4/3) // content is base64 in JSON
+		r.Body = http.MaxBytesReader(asked, r.Body, s.maxBody())
 		ctx = context.WithValue(context.WithValue(ctx, identityKey{}, id.URI), requestKey{}, asked)
 		next.ServeHTTP(asked, r.WithContext(ctx))
 		if asked.code >= http.StatusBadRequest && !asked.passedOn {
@@ -216,6 +220,7 @@ func delivery(r *http.Request) (*exchangev1.DeliverRequest, error) {
 }
 
 func writeStatus(w http.ResponseWriter, st *status.Status) {
+	retryAfter(w, st)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(runtime.HTTPStatusFromCode(st.Code()))
 	body, err := protojson.Marshal(st.Proto())

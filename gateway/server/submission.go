@@ -136,6 +136,9 @@ func (s submissions) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreami
 	})
 }
 
+// WatchInterval is the least time between two looks for what a watcher is to be told.
+const WatchInterval = 100 * time.Millisecond
+
 // watch calls send after every commit, from a commit number on, until the stream or
 // the server ends. send returns the last commit number it has sent.
 func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit) (gateway.Commit, error)) error {
@@ -150,6 +153,14 @@ func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit
 			after = next
 			continue
 		}
+		// However fast others commit, it is looked for news now and then only.
+		pause := time.NewTimer(WatchInterval)
+		select {
+		case <-ctx.Done():
+		case <-s.stop.Done():
+		case <-pause.C:
+		}
+		pause.Stop()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -161,7 +172,7 @@ func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit
 }
 
 func (s submissions) Explain(ctx context.Context, r *exchangev1.ExplainRequest) (*exchangev1.ExplainResponse, error) {
-	id, origins, err := s.flow.Explain(ctx, callerOf(ctx).office(), gateway.SubmissionID(r.SubmissionId))
+	id, origins, err := s.flow.Explain(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId))
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
@@ -196,7 +207,7 @@ func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1
 	if err != nil {
 		return nil, err
 	}
-	parts, err := s.flow.Store.Read().Joined(ctx, sub.MessageID)
+	parts, err := s.flow.Store.Read().Sources(ctx, sub.MessageID)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +264,7 @@ func presentMessage(m store.Message, parts []store.Submission) *exchangev1.Messa
 	if m.Split != "" {
 		out.Part = int32(m.Part)
 	}
-	if !m.State.Final() {
+	if !m.State.Final() && !m.Parked {
 		out.NextAttempt = stamp(m.NextAttempt)
 	}
 	if m.Receipt != nil {
@@ -279,6 +290,8 @@ func waiting(m store.Message) string {
 	switch {
 	case m.State.Final():
 		return ""
+	case m.Reason != "":
+		return m.Reason
 	case m.State == gateway.Received:
 		return "the partner has the message and has not judged it yet"
 	case m.LastError != "":

@@ -60,13 +60,18 @@ func (r reader) Held(ctx context.Context, route, key string) ([]Submission, erro
 }
 
 // HeldPast returns held parts whose time is over; without a time it never is.
-func (r reader) HeldPast(ctx context.Context, at time.Time) ([]Submission, error) {
-	return list[Submission](ctx, r.q, "submission", "state = ? AND expires <> '' AND expires <= ?", gateway.Held, formatTime(at))
+func (r reader) HeldPast(ctx context.Context, at time.Time, limit int) ([]Submission, error) {
+	return list[Submission](ctx, r.q, "submission", "state = ? AND expires <> '' AND expires <= ? ORDER BY expires LIMIT ?", gateway.Held, formatTime(at), limit)
 }
 
 // Joined returns the submissions that went into a whole, in order of their part.
 func (r reader) Joined(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
 	return list[Submission](ctx, r.q, "submission", "message_id = ? ORDER BY part, id", id)
+}
+
+// Sources returns them without their documents.
+func (r reader) Sources(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
+	return brief[Submission](ctx, r.q, "submission", "message_id = ? ORDER BY part, id", id)
 }
 
 // SubmissionFilter narrows a list; zero fields do not.
@@ -118,9 +123,9 @@ func (r reader) Message(ctx context.Context, id gateway.MessageID) (Message, err
 }
 
 // Messages returns the messages of a whole, of which there is at least one, in order of
-// their part.
+// their part, without their documents.
 func (r reader) Messages(ctx context.Context, whole gateway.MessageID) ([]Message, error) {
-	ms, err := list[Message](ctx, r.q, "message", idIs("whole", whole)+" ORDER BY part", whole)
+	ms, err := brief[Message](ctx, r.q, "message", idIs("whole", whole)+" ORDER BY part", whole)
 	if err == nil && len(ms) == 0 {
 		err = ErrNotFound
 	}
@@ -138,17 +143,15 @@ const headOfChain = `recipient = ? AND state IN ('queued', 'sent', 'received') A
 	SELECT 1 FROM message AS older WHERE older.chain = message.chain AND older.state IN ('queued', 'sent', 'received')
 		AND (older.sequence, older.id) < (message.sequence, message.id))`
 
-// Due returns messages to deliver to a partner now: of each chain only the oldest
-// unfinished one, the earliest due first.
-func (r reader) Due(ctx context.Context, to gateway.Administration, at time.Time, limit int) ([]Message, error) {
-	return list[Message](ctx, r.q, "message", headOfChain+" AND next_attempt <= ? ORDER BY next_attempt, sequence LIMIT ?", to, formatTime(at), limit)
+// Turns names the messages that wait for a partner, the earliest due first: of each chain
+// only the oldest unfinished one.
+func (r reader) Turns(ctx context.Context, to gateway.Administration, limit int) ([]Turn, error) {
+	return list[Turn](ctx, r.q, "message", headOfChain+" ORDER BY next_attempt, sequence LIMIT ?", to, limit)
 }
 
-// NextDue returns when the next delivery attempt to a partner is due; the zero time
-// if none is.
-func (r reader) NextDue(ctx context.Context, to gateway.Administration) (time.Time, error) {
-	m, err := one[Message](ctx, r.q, "message", headOfChain+" ORDER BY next_attempt", to)
-	return m.NextAttempt, IgnoreNotFound(err)
+// ParkedMessages lists outgoing messages that wait for an operator, in order of commit.
+func (r reader) ParkedMessages(ctx context.Context, after gateway.Commit, limit int) ([]Message, error) {
+	return page[Message](ctx, r.q, "message", "parked = 1 AND commit_no > ?", []any{after}, oldestFirst, limit)
 }
 
 // Waiting counts the messages that have no verdict yet. It costs what the queue is long.
@@ -257,11 +260,11 @@ var (
 	newestFirst = order{"commit_no DESC, id", ">="}
 )
 
-// page lists the records that fit, up to all those of the commit that reaches the limit.
+// page lists the records that fit, without what is large, up to all those of the commit that reaches the limit.
 func page[T any](ctx context.Context, q queryer, table, where string, args []any, o order, limit int) ([]T, error) {
 	last := "SELECT commit_no FROM " + table + " WHERE " + where + " ORDER BY " + o.by + " LIMIT 1 OFFSET ?"
 	args = slices.Concat(args, args, []any{limit - 1})
-	return list[T](ctx, q, table, where+" AND coalesce(commit_no "+o.within+" ("+last+"), true) ORDER BY "+o.by, args...)
+	return brief[T](ctx, q, table, where+" AND coalesce(commit_no "+o.within+" ("+last+"), true) ORDER BY "+o.by, args...)
 }
 
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

@@ -1,12 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,11 +21,13 @@ import (
 const instant = "2006-01-02T15:04:05.000000000Z"
 
 // A record is a struct whose fields carry their column in a `db` tag. Times are
-// stored as instants, digests as hexadecimal, slices and structs as JSON.
+// stored as instants, digests as hexadecimal, slices and structs as JSON. What is tagged
+// large is a document: a list of many records leaves it out.
 
 type column struct {
 	name  string
 	index int
+	large bool
 }
 
 var recordColumns sync.Map // reflect.Type -> []column
@@ -34,8 +38,8 @@ func columns(t reflect.Type) []column {
 	}
 	var cols []column
 	for i := range t.NumField() {
-		if name := t.Field(i).Tag.Get("db"); name != "" {
-			cols = append(cols, column{name, i})
+		if name, kind, _ := strings.Cut(t.Field(i).Tag.Get("db"), ","); name != "" {
+			cols = append(cols, column{name, i, kind == "large"})
 		}
 	}
 	recordColumns.Store(t, cols)
@@ -145,20 +149,45 @@ func add[T any](tx *sql.Tx, table string, rec *T) error {
 }
 
 func write[T any](tx *sql.Tx, verb, table string, rec *T) error {
+	cols, args, err := values(table, rec)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(verb+" INTO "+table+" ("+names(cols)+") VALUES ("+marks(len(cols))+")", args...); err != nil {
+		return fmt.Errorf("put %s: %w", table, err)
+	}
+	return nil
+}
+
+// set changes the columns of a record in the one row that fits; others stay.
+func set[T any](tx *sql.Tx, table string, rec *T, where string, key ...any) error {
+	cols, args, err := values(table, rec)
+	if err != nil {
+		return err
+	}
+	changed, err := tx.Exec("UPDATE "+table+" SET "+strings.ReplaceAll(names(cols), ",", " = ?,")+" = ? WHERE "+where, append(args, key...)...)
+	if err != nil {
+		return fmt.Errorf("set %s: %w", table, err)
+	}
+	if n, err := changed.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("set %s: %d rows: %w", table, n, cmp.Or(err, ErrNotFound))
+	}
+	return nil
+}
+
+// values are the columns of a record and what the driver stores in them.
+func values[T any](table string, rec *T) ([]column, []any, error) {
 	v := reflect.ValueOf(rec).Elem()
 	cols := columns(v.Type())
 	args := make([]any, len(cols))
 	for i, c := range cols {
 		a, err := toColumn(v.Field(c.index))
 		if err != nil {
-			return fmt.Errorf("%s.%s: %w", table, c.name, err)
+			return nil, nil, fmt.Errorf("%s.%s: %w", table, c.name, err)
 		}
 		args[i] = a
 	}
-	if _, err := tx.Exec(verb+" INTO "+table+" ("+names(cols)+") VALUES ("+marks(len(cols))+")", args...); err != nil {
-		return fmt.Errorf("put %s: %w", table, err)
-	}
-	return nil
+	return cols, args, nil
 }
 
 // queryer is a transaction or the pool of readers.
@@ -168,7 +197,16 @@ type queryer interface {
 
 // list reads the records of a table that fit a WHERE clause with what follows it.
 func list[T any](ctx context.Context, q queryer, table, where string, args ...any) ([]T, error) {
-	cols := columns(reflect.TypeFor[T]())
+	return read[T](ctx, q, columns(reflect.TypeFor[T]()), table, where, args...)
+}
+
+// brief reads as list does, without what is large. What it returns MUST NOT be put.
+func brief[T any](ctx context.Context, q queryer, table, where string, args ...any) ([]T, error) {
+	small := slices.DeleteFunc(slices.Clone(columns(reflect.TypeFor[T]())), func(c column) bool { return c.large })
+	return read[T](ctx, q, small, table, where, args...)
+}
+
+func read[T any](ctx context.Context, q queryer, cols []column, table, where string, args ...any) ([]T, error) {
 	rows, err := q.QueryContext(ctx, "SELECT "+names(cols)+" FROM "+table+" WHERE "+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", table, err)

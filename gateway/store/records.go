@@ -87,7 +87,7 @@ type Submission struct {
 	Expires    time.Time               `db:"expires"`
 	MessageID  gateway.MessageID       `db:"message_id"` // the whole that it became or was joined into
 	Faults     gateway.Faults          `db:"faults"`
-	Canonical  []byte                  `db:"canonical"`
+	Canonical  []byte                  `db:"canonical,large"`
 	Commit     gateway.Commit          `db:"commit_no"`
 }
 
@@ -109,14 +109,17 @@ type Message struct {
 	ValidUntil      time.Time              `db:"valid_until"`
 	Header          []byte                 `db:"header"`
 	Signature       []byte                 `db:"signature"`
-	Payload         []byte                 `db:"payload"`
+	Payload         []byte                 `db:"payload,large"`
 	PayloadDigest   gateway.Digest         `db:"payload_digest"`
-	Canonical       []byte                 `db:"canonical"`
+	Canonical       []byte                 `db:"canonical,large"`
 	CanonicalDigest gateway.Digest         `db:"canonical_digest"`
 	Mapping         string                 `db:"mapping"`
 	MappingDigest   gateway.Digest         `db:"mapping_digest"`
 	SchemaDigest    gateway.Digest         `db:"schema_digest"`
 	Attempts        int                    `db:"attempts"`
+	Tries           int                    `db:"tries"`    // attempts since it last got on; the next waits the longer
+	Troubles        int                    `db:"troubles"` // attempts that failed for a reason of its own here, one after the other
+	Parked          bool                   `db:"parked"`   // not tried again until an operator says so or it expires
 	NextAttempt     time.Time              `db:"next_attempt"`
 	LastError       string                 `db:"last_error"`
 	Receipt         *Statement             `db:"receipt"`
@@ -125,6 +128,13 @@ type Message struct {
 	Part            int                    `db:"part"`  // which of them it is, from 1
 	Split           string                 `db:"split"` // id of the split that made them several; empty if it is the only one
 	Commit          gateway.Commit         `db:"commit_no"`
+}
+
+// Turn is when a message is to be delivered next.
+type Turn struct {
+	ID          gateway.MessageID `db:"id"`
+	NextAttempt time.Time         `db:"next_attempt"`
+	Size        int               `db:"length(payload)"` // in bytes
 }
 
 // Answer is a partner administration's business answer to a message.
@@ -147,7 +157,7 @@ type Inbound struct {
 	ExpectedArrival time.Time              `db:"expected_arrival"`
 	LateBy          time.Duration          `db:"late_by"`
 	PayloadDigest   gateway.Digest         `db:"payload_digest"`
-	Canonical       []byte                 `db:"canonical"`
+	Canonical       []byte                 `db:"canonical,large"`
 	CanonicalDigest gateway.Digest         `db:"canonical_digest"`
 	Mapping         string                 `db:"mapping"`
 	Faults          gateway.Faults         `db:"faults"`

@@ -128,18 +128,24 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 		"message by document": second(r.MessageByDocument(ctx, uuid, "RU")),
 		"announced":           second(r.Announced(ctx, "r", "s")),
 		"joined":              second(r.Joined(ctx, uuid)),
+		"sources":             second(r.Sources(ctx, uuid)),
+		"turns":               second(r.Turns(ctx, "RU", 8)),
+		"parked messages":     second(r.ParkedMessages(ctx, 1, 8)),
 	} {
 		if IgnoreNotFound(err) != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if len(asked) < 13 {
+	if len(asked) < 16 {
 		t.Fatalf("%d queries were asked", len(asked))
 	}
 	for _, plan := range asked {
 		for line := range strings.Lines(plan) {
 			if strings.HasPrefix(line, "SCAN") && !strings.HasPrefix(line, "SCAN sought VIRTUAL TABLE") && !strings.HasPrefix(line, "SCAN CONSTANT ROW") {
 				t.Errorf("a whole table is read:\n%s", plan)
+			}
+			if strings.Contains(plan, "ORDER BY next_attempt") && strings.HasPrefix(line, "USE TEMP B-TREE") {
+				t.Errorf("all that waits is sorted:\n%s", plan)
 			}
 		}
 	}

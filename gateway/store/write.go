@@ -51,6 +51,59 @@ func (t *Tx) PutMessage(m Message) error {
 	if err := put(t.tx, "message", &m); err != nil {
 		return err
 	}
+	return t.touchSources(m)
+}
+
+// progress is what delivering changes of a message: not its documents, which are large.
+type progress struct {
+	State       gateway.MessageState `db:"state"`
+	Reason      string               `db:"reason"`
+	Attempts    int                  `db:"attempts"`
+	Tries       int                  `db:"tries"`
+	Troubles    int                  `db:"troubles"`
+	Parked      bool                 `db:"parked"`
+	NextAttempt time.Time            `db:"next_attempt"`
+	LastError   string               `db:"last_error"`
+	Receipt     *Statement           `db:"receipt"`
+	Commit      gateway.Commit       `db:"commit_no"`
+}
+
+// PutProgress stores how far the delivery of a message has come; the submissions it was
+// made from change with it. Its documents and answers stay what they are.
+func (t *Tx) PutProgress(m Message) error {
+	p := progress{m.State, m.Reason, m.Attempts, m.Tries, m.Troubles, m.Parked, m.NextAttempt, m.LastError, m.Receipt, t.Commit}
+	if err := set(t.tx, "message", &p, "id = ?", m.ID); err != nil {
+		return err
+	}
+	return t.touchSources(m)
+}
+
+// judging is what judgements change of an arrival: not what came in.
+type judging struct {
+	Judged  bool           `db:"judged"`
+	Tries   int            `db:"tries"`
+	NextTry time.Time      `db:"next_try"`
+	Trouble string         `db:"trouble"`
+	Parked  bool           `db:"parked"`
+	Commit  gateway.Commit `db:"commit_no"`
+}
+
+// PutJudging stores how far the judgement of an arrival has come.
+func (t *Tx) PutJudging(a Arrival) error {
+	j := judging{a.Judged, a.Tries, a.NextTry, a.Trouble, a.Parked, t.Commit}
+	return set(t.tx, "arrival", &j, "door = ? AND party = ? AND id = ?", a.Door, a.Party, a.ID)
+}
+
+// CountAttempt notes that what arrived came again.
+func (t *Tx) CountAttempt(k ArrivalKey) error {
+	_, err := t.tx.Exec(`UPDATE arrival SET attempts = attempts + 1, commit_no = ? WHERE door = ? AND party = ? AND id = ?`, t.Commit, k.Door, k.Party, k.ID)
+	if err != nil {
+		return fmt.Errorf("count attempt: %w", err)
+	}
+	return nil
+}
+
+func (t *Tx) touchSources(m Message) error {
 	if _, err := t.tx.Exec(`UPDATE submission SET commit_no = ? WHERE message_id = ?`, t.Commit, m.Whole); err != nil {
 		return fmt.Errorf("touch submissions: %w", err)
 	}

@@ -1921,6 +1921,9 @@ type ListParkedResponse struct {
 	Messages      []*InboxMessage        `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	Arrivals      []*Arrival             `protobuf:"bytes,3,rep,name=arrivals,proto3" json:"arrivals,omitempty"`
+	// Messages of our own that could not be handed over for a reason of the gateway's own;
+	// why, stands in waiting.
+	Outgoing      []*MessageStatus `protobuf:"bytes,4,rep,name=outgoing,proto3" json:"outgoing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1972,6 +1975,13 @@ func (x *ListParkedResponse) GetNextPageToken() string {
 func (x *ListParkedResponse) GetArrivals() []*Arrival {
 	if x != nil {
 		return x.Arrivals
+	}
+	return nil
+}
+
+func (x *ListParkedResponse) GetOutgoing() []*MessageStatus {
+	if x != nil {
+		return x.Outgoing
 	}
 	return nil
 }
@@ -2157,7 +2167,9 @@ type DecodeResponse struct {
 	// documents are left out of the faults.
 	Messages []*InboxMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	// All else that was judged again, and what still could not be judged.
-	Arrivals      []*Arrival `protobuf:"bytes,2,rep,name=arrivals,proto3" json:"arrivals,omitempty"`
+	Arrivals []*Arrival `protobuf:"bytes,2,rep,name=arrivals,proto3" json:"arrivals,omitempty"`
+	// Messages of our own that are tried again now.
+	Outgoing      []*MessageStatus `protobuf:"bytes,3,rep,name=outgoing,proto3" json:"outgoing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2202,6 +2214,13 @@ func (x *DecodeResponse) GetMessages() []*InboxMessage {
 func (x *DecodeResponse) GetArrivals() []*Arrival {
 	if x != nil {
 		return x.Arrivals
+	}
+	return nil
+}
+
+func (x *DecodeResponse) GetOutgoing() []*MessageStatus {
+	if x != nil {
+		return x.Outgoing
 	}
 	return nil
 }
@@ -3474,11 +3493,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x11ListParkedRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"\xa5\x01\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\xdd\x01\n" +
 	"\x12ListParkedResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x120\n" +
-	"\barrivals\x18\x03 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\"\xb7\x02\n" +
+	"\barrivals\x18\x03 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\x126\n" +
+	"\boutgoing\x18\x04 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\xb7\x02\n" +
 	"\aArrival\x12\x12\n" +
 	"\x04door\x18\x01 \x01(\tR\x04door\x12\x14\n" +
 	"\x05party\x18\x02 \x01(\tR\x05party\x12\x1d\n" +
@@ -3495,10 +3515,11 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\rDecodeRequest\x12\x1f\n" +
 	"\vmessage_ids\x18\x01 \x03(\tR\n" +
 	"messageIds\x12\x16\n" +
-	"\x06sender\x18\x02 \x01(\tR\x06sender\"y\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\"\xb1\x01\n" +
 	"\x0eDecodeResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x120\n" +
-	"\barrivals\x18\x02 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\"\x88\x05\n" +
+	"\barrivals\x18\x02 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\x126\n" +
+	"\boutgoing\x18\x03 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\x88\x05\n" +
 	"\fInboxMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -3722,68 +3743,70 @@ var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	1,  // 19: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	28, // 20: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	25, // 21: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	42, // 22: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	42, // 23: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	28, // 24: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	25, // 25: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	42, // 26: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	42, // 27: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	18, // 28: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	17, // 29: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	35, // 30: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	42, // 31: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	42, // 32: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	37, // 33: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	38, // 34: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	40, // 35: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	36, // 36: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	42, // 37: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	42, // 38: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	40, // 39: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	40, // 40: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	40, // 41: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	39, // 42: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	43, // 43: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 44: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 45: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 46: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 47: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 48: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 49: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 50: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 51: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	19, // 52: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	21, // 53: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 54: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	22, // 55: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	23, // 56: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	26, // 57: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	29, // 58: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	31, // 59: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	33, // 60: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	34, // 61: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 62: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 63: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 64: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 65: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 66: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 67: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 68: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	20, // 69: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	28, // 70: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	28, // 71: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	28, // 72: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	24, // 73: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	27, // 74: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	30, // 75: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	32, // 76: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	35, // 77: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	35, // 78: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	62, // [62:79] is the sub-list for method output_type
-	45, // [45:62] is the sub-list for method input_type
-	44, // [44:45] is the sub-list for extension type_name
-	43, // [43:44] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	15, // 22: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	42, // 23: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	42, // 24: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	28, // 25: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	25, // 26: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	15, // 27: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	42, // 28: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	42, // 29: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	18, // 30: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	17, // 31: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	35, // 32: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	42, // 33: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	42, // 34: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	37, // 35: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	38, // 36: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	40, // 37: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	36, // 38: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	42, // 39: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	42, // 40: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	40, // 41: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	40, // 42: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	40, // 43: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	39, // 44: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	43, // 45: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 46: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 47: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 48: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 49: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 50: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	7,  // 51: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	9,  // 52: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	11, // 53: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	19, // 54: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	21, // 55: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	9,  // 56: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	22, // 57: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	23, // 58: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	26, // 59: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	29, // 60: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	31, // 61: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	33, // 62: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	34, // 63: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	14, // 64: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 65: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	14, // 66: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	14, // 67: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	8,  // 68: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	10, // 69: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	12, // 70: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	20, // 71: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	28, // 72: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	28, // 73: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	28, // 74: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	24, // 75: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	27, // 76: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	30, // 77: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	32, // 78: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	35, // 79: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	35, // 80: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	64, // [64:81] is the sub-list for method output_type
+	47, // [47:64] is the sub-list for method input_type
+	46, // [46:47] is the sub-list for extension type_name
+	45, // [45:46] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
