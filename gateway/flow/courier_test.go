@@ -195,10 +195,9 @@ type stub func(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 
 func (s stub) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error) { return s(ctx, m) }
 
-// TestAVerdictIsAskedForEverLessOften: messages that the partner has parked are asked
+// TestLongAVerdictIsAskedForEverLessOften: messages that the partner has parked are asked
 // for less and less, and each at least every few minutes.
-func TestAVerdictIsAskedForEverLessOften(t *testing.T) {
-	long(t)
+func TestLongAVerdictIsAskedForEverLessOften(t *testing.T) {
 	w := newWorld(t)
 	id := w.notice()
 	w.deliver()

@@ -40,10 +40,9 @@ func times(text string, n int) string {
 	return b.String()
 }
 
-// TestWorkGrowsAsTheDocumentDoes: each dimension of a document is doubled, and no step of
+// TestLongWorkGrowsAsTheDocumentDoes: each dimension of a document is doubled, and no step of
 // its way allocates more than twice as much, but for a little.
-func TestWorkGrowsAsTheDocumentDoes(t *testing.T) {
-	long(t)
+func TestLongWorkGrowsAsTheDocumentDoes(t *testing.T) {
 	w := newWorld(t)
 	notice := string(w.message(w.notice()).Canonical)
 	manifest := string(w.content("mt2401.xml"))
