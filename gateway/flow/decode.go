@@ -198,7 +198,7 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 		return store.Inbound{}, err
 	}
 	defer room.Release()
-	in, doc, err := g.weigh(a)
+	in, doc, err := g.weigh(ctx, a)
 	if err != nil {
 		return store.Inbound{}, err
 	}

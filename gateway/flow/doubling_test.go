@@ -132,10 +132,10 @@ func TestLongWorkGrowsAsTheDocumentDoes(t *testing.T) {
 	steps := func(media string, raw []byte) map[string]uint64 {
 		out := map[string]uint64{}
 		var read *flow.Reading
-		out["read"] = bytesOf(func() { read = w.cn.Chain.Read(raw, media, "CN", w.clock.Now()) })
+		out["read"] = bytesOf(func() { read = patient{w.cn.Chain, t}.Read(raw, media, "CN", w.clock.Now()) })
 		var faults gateway.Faults
 		out["validate"] = bytesOf(func() { // places are looked up once for a reading
-			_, faults = w.cn.Chain.Validate(w.cn.Chain.Read(raw, media, "CN", w.clock.Now()), scope)
+			_, faults = patient{w.cn.Chain, t}.Validate(patient{w.cn.Chain, t}.Read(raw, media, "CN", w.clock.Now()), scope)
 		})
 		out["report"] = bytesOf(func() { faults.Report("ru") })
 		out["check"] = bytesOf(func() {
@@ -149,7 +149,7 @@ func TestLongWorkGrowsAsTheDocumentDoes(t *testing.T) {
 		out["encode"] = bytesOf(func() { table.Encode(read.Document, true) })
 		out["marshal"] = bytesOf(func() { document.Marshal(read.Document) })
 		out["translate"] = bytesOf(func() {
-			w.cn.Chain.Translate(flow.Plan{Route: route, Split: split}, []flow.Part{{Reading: read}}, "m", scope)
+			patient{w.cn.Chain, t}.Translate(flow.Plan{Route: route, Split: split}, []flow.Part{{Reading: read}}, "m", scope)
 		})
 		out["attach"] = bytesOf(func() {
 			m, err := reconcile.Attach(reconcile.Movement{}, read.Document, reconcile.Origin{Message: "m"}, w.cn.Tolerances)
