@@ -3,6 +3,7 @@ package mapping
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -37,6 +38,8 @@ type Joined struct {
 	Faults        gateway.Faults
 	Origins       []JoinLink
 	Disagreements []Disagreement
+
+	byPath func() map[string]int // of Origins; of several links to one path the last
 }
 
 // JoinLink says where a value or a whole message of the joined document comes from.
@@ -149,33 +152,37 @@ func (j *Join) run(steps *pace.Steps, parts map[string]*customsv1.Document, id s
 	for _, row := range j.rows {
 		r.row(row, d.ProtoReflect(), "")
 	}
+	origins := r.out.Origins
+	r.out.byPath = sync.OnceValue(func() map[string]int {
+		index := make(map[string]int, len(origins))
+		for i, l := range origins {
+			index[l.Path] = i
+		}
+		return index
+	})
 	return r.out
 }
 
 // Origin returns the link that covers a canonical instance path of the joined
 // document, with PartPath led on to that very path.
 func (j Joined) Origin(path string) (JoinLink, bool) {
-	best := -1
-	for i, l := range j.Origins {
-		if covers(l.Path, path) && (best < 0 || len(l.Path) >= len(j.Origins[best].Path)) {
-			best = i
-		}
-	}
-	if best < 0 {
+	if j.byPath == nil {
 		return JoinLink{}, false
 	}
-	l := j.Origins[best]
+	index := j.byPath()
+	i, ok := index[path]
+	for at := ancestor(path); !ok && at != ""; at = ancestor(at) {
+		i, ok = index[at]
+	}
+	if !ok {
+		return JoinLink{}, false
+	}
+	l := j.Origins[i]
 	if l.PartPath != "" {
 		l.PartPath += path[len(l.Path):]
 	}
 	l.Path = path
 	return l, true
-}
-
-// covers reports whether an instance path is path or an ancestor of it.
-func covers(ancestor, path string) bool {
-	rest, ok := strings.CutPrefix(path, ancestor)
-	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // joinFrom is what sources read from.
