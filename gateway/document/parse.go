@@ -205,7 +205,7 @@ func (r *reader) object(m protoreflect.Message, s *schema) {
 	r.members(func(key []byte, at int) {
 		f := s.byName[string(key)]
 		if f == nil {
-			name := gateway.Clip(strings.ToValidUTF8(string(key), "\uFFFD"))
+			name := gateway.Clip(strings.ToValidUTF8(string(key[:min(len(key), 4*gateway.MaxValue)]), "\uFFFD"))
 			r.at(&Field{Name: name}, func() {
 				r.fault(gateway.JSONUnknownField, at, name, gateway.Term(nearest(name, s.names())))
 			})
