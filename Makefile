@@ -32,7 +32,8 @@ test: deps
 		$(TESTS) --jsonfile $$out/pure.json -- $$pure && \
 		echo "the five slowest tests:" && cat $$out/*.json | $(GO) tool -modfile=gotestsum.mod gotestsum tool slowest --num 5
 
-# libxml2 and a C compiler; xmllint and xsltproc for the tests that compare with others.
+# libxml2 and a C compiler; xmllint and xsltproc for the tests that compare with others,
+# PostgreSQL for those of the store, which start one of their own.
 deps:
 	@missing=; \
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
@@ -40,6 +41,7 @@ deps:
 	pkg-config --exists libxml-2.0 2>/dev/null || missing="$$missing libxml2-dev"; \
 	command -v xmllint >/dev/null || missing="$$missing libxml2-utils"; \
 	command -v xsltproc >/dev/null || missing="$$missing xsltproc"; \
+	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "installing$$missing"; log=$$(mktemp); \
@@ -50,10 +52,12 @@ deps:
 		fi; \
 	fi
 
-# Go code from the protos, with the sums that a test compares.
+# Go code from the protos and from the store's SQL, with the sums that tests compare.
 generate:
 	cd gateway/api && $(BUF) generate
 	$(GO) test ./gateway/api -run TestSums -update
+	cd gateway/store && $(GO) tool -modfile=../../sqlc.mod sqlc generate
+	$(GO) test ./gateway/store -run TestSums -update
 
 # Rewrites expected results; review them as a diff.
 published:

@@ -25,7 +25,7 @@ const (
 
 const markerText = "A gateway keeps its database beside this file. Remove both to begin anew, and only then:\nwhat was acknowledged is nowhere else.\n"
 
-// Inspect says what is wrong with the place of a database, as a gateway.Fault, and changes
+// Inspect says what is wrong with the file of a database, as a gateway.Fault, and changes
 // nothing: a database that was there and is gone, is empty, or is cut off. No database
 // where none was is right: Open makes it.
 func Inspect(file string) error {
@@ -120,7 +120,7 @@ func makeAt(ctx context.Context, file string) error {
 		return fmt.Errorf("make database: %w", err)
 	}
 	db.SetMaxOpenConns(1)
-	if err := errors.Join(migrate(ctx, db), db.Close()); err != nil { // closing empties the journal
+	if err := errors.Join(sqliteEngine(making).migrate(ctx, db), db.Close()); err != nil { // closing empties the journal
 		return err
 	}
 	if err := os.Rename(making, file); err != nil {
