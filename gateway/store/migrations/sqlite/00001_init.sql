@@ -214,6 +214,18 @@ CREATE TABLE audit (
 );
 CREATE UNIQUE INDEX audit_commit ON audit (commit_no, ordinal);
 
+-- SQLite chooses between indexes by what it knows of a table, and without this by chance:
+-- rows of a table, then rows of one value of the first column, of the first two, and so on.
+ANALYZE sqlite_schema;
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('submission', 'sqlite_autoindex_submission_1', '1000000 10000 1'),
+    ('submission', 'submission_commit', '1000000 10000 1 1'),
+    ('submission', 'submission_state', '1000000 10000 1000 1 1'),
+    ('submission', 'submission_batch', '1000000 10000 10 1 1'),
+    ('inbox', 'inbox_state', '1000000 500000 1 1'),
+    ('inbox', 'inbox_kind', '1000000 500000 50000 1 1'),
+    ('inbox', 'inbox_waiting', '10000 10000 1 1');
+
 -- +goose Down
 DROP TABLE audit;
 DROP TABLE movement_identifier;
