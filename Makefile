@@ -34,7 +34,9 @@ test: deps
 
 # libxml2 and a C compiler; xmllint and xsltproc for the tests that compare with others,
 # PostgreSQL for those of the store, which start one of their own.
-deps:
+# Of Prometheus only the tool that checks figures, taken out of Debian's package: to install
+# that would start a server.
+deps: bin/promtool
 	@missing=; \
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	command -v pkg-config >/dev/null || missing="$$missing pkg-config"; \
@@ -51,6 +53,16 @@ deps:
 			echo "install first: sudo apt-get install$$missing"; exit 1; \
 		fi; \
 	fi
+
+bin/promtool:
+	@mkdir -p bin; \
+	if tool=$$(command -v promtool); then ln -sf "$$tool" bin/promtool; \
+	elif command -v apt-get >/dev/null; then \
+		echo "fetching promtool"; out=$$(mktemp -d) && trap "rm -rf $$out" EXIT && chmod 755 $$out && \
+		(cd $$out && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; } >log 2>&1 \
+			&& dpkg-deb -x prometheus_*.deb . && test -x usr/bin/promtool || { cat log; exit 1; }) && \
+		install -m 755 $$out/usr/bin/promtool bin/promtool; \
+	else echo "install first: promtool, of Prometheus"; exit 1; fi
 
 # Go code from the protos and from the store's SQL, with the sums that tests compare.
 generate:

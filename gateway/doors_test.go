@@ -16,10 +16,19 @@ func TestDoorsSayWhatASenderCanDo(t *testing.T) {
 	var b strings.Builder
 	for _, f := range []Fault{
 		{Code: NotAvailable},
+		{Code: GatewayBusy, Value: "2s"},
+		{Code: StorageShort},
+		{Code: BodySlow, Expected: Term("30s")},
 		{Code: JudgementPending, Value: "M1"},
 		{Code: JudgementParked, Value: "M1"},
 		{Code: ClockAhead, Value: "10m0s", Expected: Term("2026-03-01T02:15:00Z")},
 		{Code: IDOfSeveral, Value: "m-1", Expected: Term("CN, KZ")},
+		{Code: CallerUnknown, Value: "customs://CN/office/0603/post/9"},
+		{Code: RightMissing, Value: "analyst", Expected: Term("/exchange.v1.InboxService/Decode")},
+		{Code: ReasonUnfit, Value: "3", Expected: Term("5-500")},
+		{Code: PageToken},
+		{Code: JSONUTF8},
+		{Code: CmpUnannounced},
 	} {
 		for _, lang := range []string{"en", "zh", "ru", "kk", "mn"} {
 			fmt.Fprintf(&b, "%s %s\n  %s\n  %s\n", f.Code, lang, f.Text(lang), f.Mender().In(lang))

@@ -22,6 +22,9 @@ const module = "customs.example/"
 // commands come after all of these. When this fails, move the code, not the line.
 var order = []string{
 	"gateway",
+	"gateway/event",
+	"gateway/budget",
+	"gateway/metrics",
 	"gateway/api/customs/v1",
 	"gateway/api/exchange/v1",
 	"gateway/document",
@@ -78,12 +81,15 @@ var owners = []struct {
 	{"math/big", []string{"gateway/document", "gateway/mtls"}},
 	// seal reads the keys of signatures, which are no TLS keys.
 	{"crypto/x509", []string{"gateway/mtls", "gateway/seal", "cmd/"}},
-	{"net/http", []string{"gateway/server", "gateway/api/exchange/v1", "cmd/"}},
+	{"net/http", []string{"gateway/server", "gateway/metrics", "gateway/api/exchange/v1", "cmd/"}},
 	{"google.golang.org/grpc", []string{"gateway/peer", "gateway/server", "gateway/api/exchange/v1", "cmd/"}},
 	{"github.com/grpc-ecosystem/grpc-gateway", []string{"gateway/server", "gateway/api/exchange/v1"}},
-	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/server"}},
+	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/peer", "gateway/server"}},
 	{"google.golang.org/protobuf", []string{"gateway/", "cmd/"}},
-	{"github.com/prometheus", []string{"gateway/server", "cmd/"}},
+	{"github.com/prometheus", []string{"gateway/metrics"}},
+	// Whoever has something to say says it as an event; the commands choose how it is written.
+	{"log/slog", []string{"gateway/event", "cmd/"}},
+	{"log", []string{"gateway/event", "gateway/metrics", "gateway/server", "cmd/"}},
 	{"github.com/google/uuid", []string{"cmd/"}},
 	{"pgregory.net/rapid", testOnly},
 	{"github.com/google/go-cmp", testOnly},

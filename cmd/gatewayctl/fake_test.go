@@ -275,9 +275,17 @@ func parkedMessage() *exchangev1.InboxMessage {
 	}
 }
 
+func parkedOutgoing() *exchangev1.MessageStatus {
+	return &exchangev1.MessageStatus{
+		MessageId: "m-8", Kind: "PreArrivalNotice", Recipient: "RU", State: "queued", Created: instant("2026-03-02T01:00:00Z"),
+		StateReason: "this gateway could not hand it over and tries again when its operator says so", Waiting: "restore message m-8: SEAL_SIGNATURE",
+	}
+}
+
 func (s fakeInbox) Parked(context.Context, *exchangev1.ListParkedRequest) (*exchangev1.ListParkedResponse, error) {
 	return &exchangev1.ListParkedResponse{
 		Messages: []*exchangev1.InboxMessage{parkedMessage()}, Arrivals: []*exchangev1.Arrival{parkedArrival()},
+		Outgoing: []*exchangev1.MessageStatus{parkedOutgoing()},
 	}, nil
 }
 
@@ -290,6 +298,10 @@ func (s fakeInbox) Decode(_ context.Context, r *exchangev1.DecodeRequest) (*exch
 			return nil, notFound()
 		case "m-5":
 			out.Messages = append(out.Messages, parkedMessage())
+		case "m-8":
+			m := parkedOutgoing()
+			m.NextAttempt = instant("2026-03-02T03:00:00Z")
+			out.Outgoing = append(out.Outgoing, m)
 		case "V1":
 			out.Arrivals = append(out.Arrivals, parkedArrival())
 		case "V2":
@@ -347,5 +359,9 @@ func (s fakeMovements) Get(_ context.Context, r *exchangev1.GetMovementRequest) 
 func (s fakeMovements) RecordArrival(_ context.Context, r *exchangev1.RecordArrivalRequest) (*exchangev1.Movement, error) {
 	m := s.f.movements[0]
 	m.Comparisons[0].ArrivalId = r.RecordId
+	m.Openings = nil
+	if r.Reason != "" {
+		m.Openings = []*exchangev1.Opening{{Office: "10716060", RecordId: r.RecordId, Reason: r.Reason, At: instant("2026-03-02T02:42:00Z")}}
+	}
 	return m, nil
 }

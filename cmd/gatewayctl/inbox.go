@@ -110,7 +110,7 @@ func parked(fs *flag.FlagSet) action {
 	return func(ctx context.Context, s *session, _ []string) error {
 		all, err := pages(*limit, func(size int32, token string) ([]proto.Message, string, error) {
 			answer, err := s.inbox.Parked(ctx, &exchangev1.ListParkedRequest{PageSize: size, PageToken: token})
-			return mixed(answer.GetMessages(), answer.GetArrivals()), answer.GetNextPageToken(), err
+			return mixed(answer), answer.GetNextPageToken(), err
 		})
 		if err != nil {
 			return err
@@ -119,14 +119,24 @@ func parked(fs *flag.FlagSet) action {
 	}
 }
 
-// mixed puts messages before the arrivals that could not be judged.
-func mixed(messages []*exchangev1.InboxMessage, arrivals []*exchangev1.Arrival) []proto.Message {
-	all := make([]proto.Message, 0, len(messages)+len(arrivals))
-	for _, m := range messages {
+// stuck is what is parked, of all kinds.
+type stuck interface {
+	GetMessages() []*exchangev1.InboxMessage
+	GetArrivals() []*exchangev1.Arrival
+	GetOutgoing() []*exchangev1.MessageStatus
+}
+
+// mixed puts messages before the arrivals that could not be judged, and ours last.
+func mixed(s stuck) []proto.Message {
+	var all []proto.Message
+	for _, m := range s.GetMessages() {
 		all = append(all, m)
 	}
-	for _, a := range arrivals {
+	for _, a := range s.GetArrivals() {
 		all = append(all, a)
+	}
+	for _, m := range s.GetOutgoing() {
+		all = append(all, m)
 	}
 	return all
 }
@@ -140,7 +150,7 @@ func decode(fs *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		all := mixed(answer.Messages, answer.Arrivals)
+		all := mixed(answer)
 		if err := showAll(s, all, (*page).decoded); err != nil {
 			return err
 		}

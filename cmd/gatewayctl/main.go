@@ -56,7 +56,7 @@ var commands = []command{
 	{"inbox get", "MESSAGE", "show a message, or take its document", 1, 1, inboxGet},
 	{"inbox ack", "MESSAGE...", "note that messages were taken over", 1, 1000, inboxAck},
 	{"inbox watch", "", "follow what partners send", 0, 0, inboxWatch},
-	{"parked", "", "list what no table can read or could not be judged, and why (operator)", 0, 0, parked},
+	{"parked", "", "list what could not be read, judged or handed over, and why (operator)", 0, 0, parked},
 	{"decode", "[ID...]", "judge again what is parked, by the tables now loaded; without ids, all (operator)", 0, 1000, decode},
 	{"find", "TEXT", "find movements by a plate, container, seal, waybill, batch or carnet", 1, 1, find},
 	{"movement", "ID", "show a movement and how it compares with what arrived", 1, 1, movement},

@@ -31,6 +31,7 @@ func movement(*flag.FlagSet) action {
 
 func arrival(fs *flag.FlagSet) action {
 	id := fs.String("id", "", "`ID` of this record, unique per office; needed")
+	reason := fs.String("reason", "", "why your office opens a movement that is announced to others, a `TEXT`; it is audited and shown to them")
 	return func(ctx context.Context, s *session, operands []string) error {
 		if *id == "" {
 			return errors.New("-id is missing")
@@ -39,7 +40,7 @@ func arrival(fs *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		m, err := s.movements.RecordArrival(ctx, &exchangev1.RecordArrivalRequest{RecordId: *id, Content: content})
+		m, err := s.movements.RecordArrival(ctx, &exchangev1.RecordArrivalRequest{RecordId: *id, Content: content, Reason: *reason})
 		return s.movement(m, err)
 	}
 }

@@ -301,6 +301,8 @@ func (p *page) parked(all []proto.Message) {
 			p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, m.State, m.Kind, why)
 		case *exchangev1.Arrival:
 			p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.ArrivalId, m.Party, m.State, m.Door, failures(m)+": "+m.Trouble)
+		case *exchangev1.MessageStatus:
+			p.line("-", p.time(m.Created), m.MessageId, "to "+m.Recipient, m.State, m.Kind, m.Waiting)
 		}
 	}
 }
@@ -323,6 +325,10 @@ func (p *page) decoded(all []proto.Message) {
 			p.inboxMessage(m)
 		case *exchangev1.Arrival:
 			p.arrival(m)
+		case *exchangev1.MessageStatus:
+			p.field("message to", m.Recipient, m.MessageId)
+			p.field("state", m.State, m.StateReason)
+			p.field("next attempt", p.time(m.NextAttempt))
 		}
 	}
 }
@@ -427,6 +433,9 @@ func (p *page) movement(m *exchangev1.Movement) {
 	}
 	p.field(p.text("messages"), m.Messages...)
 	p.field(p.text("couldAlsoBe"), m.AmbiguousWith...)
+	for _, o := range m.Openings {
+		p.field(p.text("openedBy"), o.Office, o.RecordId, p.time(o.At), o.Reason)
+	}
 	for _, c := range m.Comparisons {
 		p.comparison(c)
 	}

@@ -35,6 +35,8 @@ func prepare(file string, now time.Time, load func(dir string) (*flow.Chain, err
 	f.mode("administration", file, public)
 	f.need("administration", string(s.Administration))
 	s.checkListeners(f)
+	s.checkLog(f)
+	s.limits = s.Limits.limits(f)
 	s.checkDatabase(f)
 	s.checkParties(f)
 	s.certificate = s.readCertificate(f, now)
@@ -107,7 +109,11 @@ func sameHost(a, b string) bool {
 type listener struct{ key, address string }
 
 func (c *Config) listeners() []listener {
-	return []listener{{"listen.grpc", c.Listen.GRPC}, {"listen.rest", c.Listen.REST}}
+	all := []listener{{"listen.grpc", c.Listen.GRPC}, {"listen.rest", c.Listen.REST}}
+	if c.Listen.Monitor != "" {
+		all = append(all, listener{"listen.monitor", c.Listen.Monitor})
+	}
+	return all
 }
 
 func (s *setup) checkListeners(f *findings) {
@@ -132,6 +138,8 @@ func (s *setup) checkListeners(f *findings) {
 		case !ok:
 			f.refuse(l.key, gateway.ConfigAddress, l.address, "127.0.0.1:8443")
 			continue
+		case l.key == "listen.monitor" && host != "localhost" && !net.ParseIP(host).IsLoopback():
+			f.refuse(l.key, gateway.ConfigAddressOpen, l.address, "127.0.0.1:9464")
 		case host != "" && net.ParseIP(host) != nil && !here(host):
 			f.refuse(l.key, gateway.ConfigAddressForeign, host)
 		}
@@ -151,6 +159,15 @@ func (s *setup) checkListeners(f *findings) {
 			continue
 		}
 		claim(key, host, port, p.Address)
+	}
+}
+
+func (s *setup) checkLog(f *findings) {
+	if l := s.Log.Format; l != "" && l != "json" && l != "text" {
+		f.refuse("log.format", gateway.ConfigChoice, l, "json", "text")
+	}
+	if _, ok := logLevels[s.Log.Level]; !ok && s.Log.Level != "" {
+		f.refuse("log.level", gateway.ConfigChoice, s.Log.Level, "debug", "info", "warn", "error")
 	}
 }
 
@@ -325,7 +342,7 @@ func (s *setup) checkRoutes(f *findings, now time.Time) {
 		}
 		for j, office := range c.Offices {
 			if !slices.ContainsFunc(only.All(), func(r *release.Route) bool { return r.From == s.Administration && r.Serves(office) }) {
-				f.refuse(fmt.Sprintf("callers[%d].offices[%d]", i, j), gateway.ConfigOffice, office)
+				f.warn(fmt.Sprintf("callers[%d].offices[%d]", i, j), gateway.ConfigOffice, office)
 			}
 		}
 	}

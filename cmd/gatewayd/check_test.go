@@ -281,6 +281,11 @@ administrators:`, strings.Repeat("ab", 32)))
 	{"no address", edited(`"127.0.0.1:18443"`, `""`), []gateway.Code{gateway.ConfigMissing}},
 	{"a host that is none", edited("127.0.0.1:18443", "127.0.0.256:18443"), []gateway.Code{gateway.ConfigAddress}},
 	{"another machine's address", edited("127.0.0.1:18443", "192.0.2.1:18443"), []gateway.Code{gateway.ConfigAddressForeign}},
+	{"a monitor for everybody", edited("listen: {", `listen: {monitor: "0.0.0.0:19464", `), []gateway.Code{gateway.ConfigAddressOpen}},
+	{"a monitor where a door is", edited("listen: {", `listen: {monitor: "127.0.0.1:18443", `), []gateway.Code{gateway.ConfigAddressTaken}},
+	{"a form and a level of the log that there are not", edited("listen: {", "log: {format: yaml, level: loud}\nlisten: {"), []gateway.Code{gateway.ConfigChoice, gateway.ConfigChoice}},
+	{"limits that cannot be", edited("listen: {", "limits: {memory: 1MiB, calls: 1, wait: 1h, body: 1ms, disk: 100}\nlisten: {"),
+		[]gateway.Code{gateway.ConfigLimit, gateway.ConfigLimit, gateway.ConfigLimit, gateway.ConfigLimit, gateway.ConfigLimit}},
 	{"one listener twice", edited("127.0.0.1:18444", "127.0.0.1:18443"), []gateway.Code{gateway.ConfigAddressTaken}},
 	{"a listener on all addresses beside one on one", edited("127.0.0.1:18444", ":18443"), []gateway.Code{gateway.ConfigAddressTaken}},
 	{"localhost beside 127.0.0.1", edited("127.0.0.1:18444", "localhost:18443"), []gateway.Code{gateway.ConfigAddressTaken}},
@@ -433,7 +438,7 @@ administrators:`, strings.Repeat("ab", 32)))
 }
 
 // onlyWarned are those with which a gateway starts.
-var onlyWarned = []string{
+var onlyWarned = []string{"an office that no route serves",
 	"nothing", "no route", "a certificate that ends in six days", "a signing key trusted for less", "the partner signs with its TLS key",
 	"one of two roots has ended", "a revocation list that ends tomorrow", "roots that wait for two people",
 }

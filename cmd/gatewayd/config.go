@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
@@ -22,6 +26,7 @@ type Config struct {
 	Database       string                 `yaml:"database"`
 	Data           string                 `yaml:"data"` // directory over the embedded data; empty: none
 	Listen         Listen                 `yaml:"listen"`
+	Log            LogConfig              `yaml:"log"`
 	Certificate    OwnCertificate         `yaml:"certificate"`
 	Signing        []seal.KeyFile         `yaml:"signing"` // own keys: next, current, retired
 	Trust          []seal.TrustFile       `yaml:"trust"`   // everyone's public keys, our own too
@@ -30,13 +35,34 @@ type Config struct {
 	Partners       []PartnerConfig        `yaml:"partners"`
 	// Administrators confirm changes of roots and pins, two of them each change.
 	Administrators []AdministratorConfig `yaml:"administrators"`
+	Limits         LimitsConfig          `yaml:"limits"`
 }
 
 // Listen are the addresses of the doors.
 type Listen struct {
 	GRPC string `yaml:"grpc"`
 	REST string `yaml:"rest"`
+	// Monitor is where /healthz, /readyz and /metrics are, by plain HTTP and for anybody who
+	// gets there: an address of this machine only. Empty: nowhere.
+	Monitor string `yaml:"monitor"`
 }
+
+// LogConfig is how events are written to the standard error.
+type LogConfig struct {
+	Format string `yaml:"format"` // json, which is the default, or text
+	Level  string `yaml:"level"`  // debug, info, which is the default, warn or error
+}
+
+// handler writes as the configuration says; the configuration is checked.
+func (c LogConfig) handler(w io.Writer) slog.Handler {
+	options := &slog.HandlerOptions{Level: logLevels[cmp.Or(c.Level, "info")]}
+	if c.Format == "text" {
+		return slog.NewTextHandler(w, options)
+	}
+	return slog.NewJSONHandler(w, options)
+}
+
+var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 
 // OwnCertificate names the files of the gateway's certificate and its key, and of the
 // roots and revocation lists that partners judge it by. Without roots those of the callers
@@ -90,6 +116,7 @@ type setup struct {
 	trust       *seal.Trust
 	chain       *flow.Chain
 	tolerances  reconcile.Tolerances
+	limits      budget.Limits
 
 	administrators map[string][]byte   // their public keys by name
 	anchors        mtls.Anchors        // in force; numbered 0 at the first start, which takes those of the files

@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"reflect"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
@@ -30,7 +31,7 @@ const LookEvery = 15 * time.Second
 type keeper struct {
 	setup    *setup
 	registry *mtls.Registry
-	log      *slog.Logger
+	log      *event.Log
 	now      func() time.Time
 	// unit runs a unit of work of the store.
 	unit func(context.Context, func(*store.Tx) error) error
@@ -52,7 +53,7 @@ type ending struct {
 }
 
 // newKeeper puts the keys of a configuration in force, in a registry of its own.
-func newKeeper(s *setup, log *slog.Logger, now func() time.Time) (*keeper, error) {
+func newKeeper(s *setup, log *event.Log, now func() time.Time) (*keeper, error) {
 	k := &keeper{
 		setup: s, log: log, now: now, told: map[string]string{}, warned: map[ending]int{},
 		files: s.parties, certificate: s.certificate,
@@ -125,7 +126,7 @@ func (k *keeper) look(ctx context.Context) {
 		k.read(ctx)
 	}
 	if closed := k.registry.Rejudge(); closed > 0 {
-		k.log.Warn("connections closed", "count", closed)
+		k.log.Tell(event.Event{Name: event.ConnectionsClosed, Count: closed})
 	}
 	k.warn()
 }
@@ -155,7 +156,7 @@ func (k *keeper) read(ctx context.Context) {
 			trouble["trust"] = err.Error()
 		} else {
 			k.parties = parties
-			k.log.Info("keys of others taken")
+			k.log.Tell(event.Event{Name: event.KeysTaken})
 		}
 	}
 	k.tell(trouble)
@@ -170,12 +171,12 @@ func sameParty(a, b mtls.Party) bool {
 func (k *keeper) tell(trouble map[string]string) {
 	for _, what := range slices.Sorted(maps.Keys(trouble)) {
 		if k.told[what] != trouble[what] {
-			k.log.Warn("keys not taken; those before stay in force", "what", what, "trouble", trouble[what])
+			k.log.Tell(event.Event{Name: event.KeysNotTaken, What: what, Cause: errors.New(trouble[what])})
 		}
 	}
 	for what := range k.told {
 		if _, lasts := trouble[what]; !lasts {
-			k.log.Info("keys in order again", "what", what)
+			k.log.Tell(event.Event{Name: event.KeysInOrder, What: what})
 		}
 	}
 	k.told = trouble
@@ -253,7 +254,7 @@ func (k *keeper) readOwn(config Config, trouble map[string]string) {
 	}
 	k.certificate = fresh
 	k.registry.Renew(fresh)
-	k.log.Info("own certificate taken", "certificate", gateway.DigestOf(fresh.Leaf.Raw), "ends", fresh.Leaf.NotAfter)
+	k.log.Tell(event.Event{Name: event.CertificateTaken, Certificate: gateway.DigestOf(fresh.Leaf.Raw), Ends: fresh.Leaf.NotAfter})
 }
 
 // readParties reads what others are trusted by. Of a party whose files will not do, those
@@ -310,12 +311,12 @@ func (k *keeper) judgeChange(ctx context.Context, trouble map[string]string) {
 // and puts it in force.
 func (k *keeper) take(ctx context.Context, next mtls.Anchors, confirmed []mtls.Confirmation) error {
 	digest, subject := next.Digest(), fmt.Sprintf("change %d", next.Number)
-	event := "trust changed"
+	name := event.TrustChanged
 	switch {
 	case next.Number == 1:
-		event = "trust taken at the first start"
+		name = event.TrustBegun
 	case len(confirmed) < mtls.NeededConfirmations:
-		event = "trust changed among development keys"
+		name = event.TrustDeveloped
 	}
 	var who []string
 	err := k.unit(ctx, func(tx *store.Tx) error {
@@ -324,7 +325,7 @@ func (k *keeper) take(ctx context.Context, next mtls.Anchors, confirmed []mtls.C
 				return err
 			}
 		}
-		return tx.Audit("gateway", event, subject, digest)
+		return tx.Audit("gateway", string(name), subject, digest)
 	})
 	if err != nil {
 		return err
@@ -336,17 +337,22 @@ func (k *keeper) take(ctx context.Context, next mtls.Anchors, confirmed []mtls.C
 		who = append(who, c.Administrator)
 	}
 	k.setup.anchors = next
-	k.log.Info(event, "change", next.Number, "digest", digest, "confirmed", strings.Join(who, ", "))
+	k.log.Tell(event.Event{Name: name, Change: next.Number, Digest: digest, Confirmed: who})
 	return nil
+}
+
+// own is our certificate in force.
+func (k *keeper) own() *x509.Certificate {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.certificate.Leaf
 }
 
 // Ends returns when each certificate, root, revocation list and signing key ends that the
 // gateway depends on now: its own first, then those of others. It is for warnings and
 // metrics, and safe for concurrent use.
 func (k *keeper) Ends() []mtls.Expiry {
-	k.mu.Lock()
-	own := k.certificate.Leaf
-	k.mu.Unlock()
+	own := k.own()
 	uri, _ := mtls.URI(own)
 	ends := []mtls.Expiry{{Party: uri, Kind: mtls.ExpiryCertificate, Subject: own.Subject.String(), End: own.NotAfter}}
 	now := k.now()
@@ -382,11 +388,11 @@ func (k *keeper) warn() {
 			continue
 		}
 		k.warned[what] = threshold
-		text := "ends soon"
+		name := event.EndsSoon
 		if left < 0 {
-			text = "has ended"
+			name = event.HasEnded
 		}
-		k.log.Warn(text, "kind", e.Kind, "subject", e.Subject, "party", e.Party, "end", e.End, "days", left)
+		k.log.Tell(event.Event{Name: name, Kind: e.Kind, What: e.Subject, Party: e.Party, Ends: e.End, Days: left})
 	}
 	maps.DeleteFunc(k.warned, func(e ending, _ int) bool { return !seen[e] })
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/store"
 )
@@ -51,7 +52,7 @@ func (d *desk) restart() {
 	if err != nil || found.Refuse() {
 		d.t.Fatal(err, found)
 	}
-	if d.keeper, err = newKeeper(loaded, slog.New(slog.NewJSONHandler(&d.log, nil)), clock); err != nil {
+	if d.keeper, err = newKeeper(loaded, event.NewLog(slog.New(slog.NewJSONHandler(&d.log, nil))), clock); err != nil {
 		d.t.Fatal(err)
 	}
 	if d.db, err = store.Open(d.t.Context(), loaded.Database, clock); err != nil {
@@ -439,7 +440,7 @@ func TestNewPartyWaitsToo(t *testing.T) {
 	d.edit("  - {id: boris,", "  - {id: carol, file: carol.pub.pem}\n  - {id: boris,")
 	d.logged()
 	d.look(t.Context())
-	same(t, "log", []string{"keys not taken; those before stay in force trouble=it differs in more than pins, which takes a restart"}, d.logged("trouble"))
+	same(t, "log", []string{"keys not taken; those before stay in force cause=it differs in more than pins, which takes a restart"}, d.logged("cause"))
 	d.restart()
 	cert := d.issue(d.cn, "cn/post2", post)
 	if got := d.admits(cert); got != gateway.TLSUnknownIdentity {
@@ -559,7 +560,7 @@ func TestEndsAreToldInTime(t *testing.T) {
 	}
 	same(t, "ends", []string{
 		"customs://CN/gateway/1 certificate CN=gateway 100", "CN signing key cn-1 304", "RU signing key ru-1 304",
-		"customs://CN/office/0603/post/1 root CN=CN CA 1000", "customs://RU/gateway/1 root CN=RU CA 1000", "customs://RU/gateway/1 crl CN=RU CA 90",
+		"customs://CN/office/0603/post/1 root CN=CN CA 1000", "customs://RU/gateway/1 root CN=RU CA 1000", "customs://RU/gateway/1 revocation list CN=RU CA 90",
 		"customs://RU/gateway/1 certificate CN=gateway 90",
 	}, ends)
 	d.logged()
@@ -574,13 +575,13 @@ func TestEndsAreToldInTime(t *testing.T) {
 		}
 	}
 	same(t, "told", []string{
-		"day 60: ends soon kind=crl days=30", "day 60: ends soon kind=certificate days=30",
+		"day 60: ends soon kind=revocation list days=30", "day 60: ends soon kind=certificate days=30",
 		"day 70: ends soon kind=certificate days=30",
-		"day 76: ends soon kind=crl days=14", "day 76: ends soon kind=certificate days=14",
-		"day 83: ends soon kind=crl days=7", "day 83: ends soon kind=certificate days=7",
+		"day 76: ends soon kind=revocation list days=14", "day 76: ends soon kind=certificate days=14",
+		"day 83: ends soon kind=revocation list days=7", "day 83: ends soon kind=certificate days=7",
 		"day 86: ends soon kind=certificate days=14",
-		"day 89: ends soon kind=crl days=1", "day 89: ends soon kind=certificate days=1",
-		"day 90: has ended kind=crl days=-1",
+		"day 89: ends soon kind=revocation list days=1", "day 89: ends soon kind=certificate days=1",
+		"day 90: has ended kind=revocation list days=-1",
 		"day 93: ends soon kind=certificate days=7", "day 99: ends soon kind=certificate days=1", "day 100: has ended kind=certificate days=-1",
 	}, told)
 }

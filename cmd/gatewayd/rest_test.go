@@ -78,12 +78,13 @@ func postMessage(ts *testscript.TestScript, _ bool, args []string) {
 	db, err := store.Open(ctx, ts.MkAbs(from+".db"), time.Now)
 	ts.Check(err)
 	defer db.Close()
-	due, err := db.Read().Due(ctx, gateway.Administration(to), time.Now().Add(time.Hour), 1)
+	turns, err := db.Read().Turns(ctx, gateway.Administration(to), 1)
 	ts.Check(err)
-	if len(due) != 1 {
-		ts.Fatalf("%s.db has %d messages to %s", from, len(due), to)
+	if len(turns) != 1 {
+		ts.Fatalf("%s.db has %d messages to %s", from, len(turns), to)
 	}
-	m := due[0]
+	m, err := db.Read().Message(ctx, turns[0].ID)
+	ts.Check(err)
 	header, err := seal.ParseHeader(m.Header)
 	ts.Check(err)
 	r, err := http.NewRequest(http.MethodPost, "https://"+ts.Getenv(to+"_REST")+"/v1/deliveries", bytes.NewReader(m.Payload))

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -17,7 +18,10 @@ import (
 	"github.com/google/uuid"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/metrics"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/server"
@@ -43,7 +47,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		out = std.out
 	}
 	s, found, err := prepare(*file, time.Now(), loadChain)
-	if len(found) > 0 {
+	if *check && len(found) > 0 || found.Refuse() {
 		if err := how.print(out, found); err != nil {
 			return err
 		}
@@ -63,19 +67,25 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	log := slog.New(slog.NewJSONHandler(std.err, nil))
-	keys, err := newKeeper(s, log, time.Now)
-	if err != nil {
-		return err
-	}
-	keys.registry.Refused = func(certificate gateway.Digest, f gateway.Fault) {
-		log.Warn("certificate refused", "code", f.Code, "certificate", certificate)
-	}
 	db, err := store.Open(ctx, s.Database, time.Now)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	var keys *keeper
+	room := budget.New(s.limits)
+	figures := metrics.New(metrics.Sources{Now: time.Now, Queues: s.queues(db), Budget: room.Usage, Validities: func() []metrics.Validity { return validities(keys) }})
+	log := event.NewLog(slog.New(s.Log.handler(std.err)), figures)
+	server.TakeLibraries(log)
+	for _, f := range found {
+		log.Tell(event.Event{Name: event.ConfigurationNoted, Code: f.Code, What: f.Path})
+	}
+	if keys, err = newKeeper(s, log, time.Now); err != nil {
+		return err
+	}
+	keys.registry.Refused = func(certificate gateway.Digest, f gateway.Fault) {
+		log.Tell(event.Event{Name: event.CertificateRefused, Code: f.Code, Certificate: certificate})
+	}
 	keys.unit = func(ctx context.Context, work func(*store.Tx) error) error {
 		_, err := db.Do(ctx, work)
 		return err
@@ -88,12 +98,15 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		return err
 	}
 	defer closeLinks()
+	collectEarly(s.limits)
 	g := flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances,
-		Links: links, Caps: s.caps(), Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
+		Links: links, Caps: s.caps(), Budget: room, Disk: diskOf(s.Database),
+		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Log: log})
-	return s.listen(ctx, std, doors, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) })
+	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
+	return s.listen(ctx, std, doors, monitor, log, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) })
 }
 
 // links prepares a link for every administration that a partner speaks for.
@@ -131,25 +144,51 @@ func (s *setup) caps() map[gateway.Administration]int {
 }
 
 // listen opens the doors, and runs what runs beside them until the context ends.
-func (s *setup) listen(ctx context.Context, std stdio, doors *server.Server, beside ...func(context.Context)) error {
-	grpcDoor, err := net.Listen("tcp", s.Listen.GRPC)
-	if err != nil {
-		return fmt.Errorf("listen.grpc: %w", err)
+func (s *setup) listen(ctx context.Context, std stdio, doors *server.Server, monitor *server.Monitor, log *event.Log, beside ...func(context.Context)) error {
+	var open []net.Listener
+	listen := func(key, address string) (net.Listener, error) {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			for _, l := range open {
+				l.Close()
+			}
+			return nil, fmt.Errorf("listen.%s: %w", key, err)
+		}
+		open = append(open, l)
+		return l, nil
 	}
-	restDoor, err := net.Listen("tcp", s.Listen.REST)
+	grpcDoor, err := listen("grpc", s.Listen.GRPC)
 	if err != nil {
-		grpcDoor.Close()
-		return fmt.Errorf("listen.rest: %w", err)
+		return err
 	}
-	fmt.Fprintf(std.out, "%s gateway: grpc %s, rest %s\n", s.Administration, grpcDoor.Addr(), restDoor.Addr())
+	restDoor, err := listen("rest", s.Listen.REST)
+	if err != nil {
+		return err
+	}
+	addresses := []string{"grpc " + grpcDoor.Addr().String(), "rest " + restDoor.Addr().String()}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var running sync.WaitGroup
+	if s.Listen.Monitor != "" {
+		watched, err := listen("monitor", s.Listen.Monitor)
+		if err != nil {
+			return err
+		}
+		addresses = append(addresses, "monitor "+watched.Addr().String())
+		running.Go(func() {
+			if err := monitor.Serve(ctx, watched); err != nil {
+				log.Tell(event.Event{Name: event.MonitorFailed, Cause: err})
+			}
+		})
+	}
+	fmt.Fprintf(std.out, "%s gateway: %s\n", s.Administration, strings.Join(addresses, ", "))
+	log.Tell(event.Event{Name: event.GatewayStarted, Party: string(s.Administration), Address: addresses})
 	for _, work := range beside {
 		running.Go(func() { work(ctx) })
 	}
 	err = doors.Serve(ctx, grpcDoor, restDoor)
 	cancel()
 	running.Wait()
+	log.Tell(event.Event{Name: event.GatewayStopped, Party: string(s.Administration)})
 	return err
 }

@@ -54,18 +54,24 @@ func TestStories(t *testing.T) {
 		Setup:         setUp,
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"as":    as,
-			"ready": ready,
-			"until": until,
-			"edit":  edit,
-			"long":  long,
-			"big":   big,
+			"as":     as,
+			"ready":  ready,
+			"until":  until,
+			"edit":   edit,
+			"append": appendLine,
+			"long":   long,
+			"big":    big,
 
 			"revoke": revoke,
 			"hangup": hangup,
 
 			"capture":  capture,
 			"capitals": capitals,
+
+			"get":      get,
+			"events":   events,
+			"promtool": promtool,
+			"noise":    noise,
 
 			"rest":           rest,
 			"submit-by-rest": submitByREST,
@@ -83,7 +89,7 @@ func setUp(env *testscript.Env) error {
 			return err
 		}
 	}
-	ports, err := freePorts(4)
+	ports, err := freePorts(6)
 	if err != nil {
 		return err
 	}
@@ -96,6 +102,8 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("CN_REST", ports[1])
 	env.Setenv("RU_GRPC", ports[2])
 	env.Setenv("RU_REST", ports[3])
+	env.Setenv("CN_MONITOR", ports[4])
+	env.Setenv("RU_MONITOR", ports[5])
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 	if err := writeConfig(env.WorkDir, "cn", "RU", ports[:2], ports[2], "0603", "cn-ru-pre-arrival-notice"); err != nil {
 		return err
@@ -276,6 +284,14 @@ func edit(ts *testscript.TestScript, neg bool, args []string) {
 		content = strings.ReplaceAll(content, args[i], args[i+1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(content), 0o644))
+}
+
+// appendLine writes a file with one more line under a new name: append OLD-FILE NEW-FILE LINE.
+func appendLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: append OLD-FILE NEW-FILE LINE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(ts.ReadFile(args[0])+args[2]+"\n"), 0o644))
 }
 
 // long replaces a text of a file by n times its first character: long OLD NEW TEXT N.

@@ -67,6 +67,9 @@ func (p *Parsed) pointer(path string) string {
 	return b.String()
 }
 
+// maxName is longer than the name of any field.
+const maxName = 100
+
 // lines maps the pointer of every value to its line.
 func lines(raw []byte) map[string]int {
 	index := map[string]int{}
@@ -88,6 +91,10 @@ func lines(raw []byte) map[string]int {
 		switch c {
 		case '{':
 			s.members(func(key []byte, _ int) {
+				if len(key) > maxName {
+					s.skip() // no field has such a name, and each value within would repeat it
+					return
+				}
 				pointer = append(append(pointer[:n], '/'), escapePointer(string(key))...)
 				value()
 			})

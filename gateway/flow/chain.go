@@ -43,7 +43,7 @@ type Reading struct {
 	locate func(path string) gateway.Location
 	wrote  func(path, value string) string // the sender's own text of a value at a path; nil: the value itself
 	trace  mapping.Trace
-	broken []string // paths whose values could not be read
+	broken map[string]bool // paths at or below which a value could not be read
 }
 
 // MediaType tells canonical JSON from XML by the first byte that is no blank.
@@ -171,10 +171,15 @@ func (c *Chain) noTable(u mapping.Unpacked) gateway.Fault {
 // that is only invalid is converted: to judge it is another step.
 func (r *Reading) Unreadable() bool { return len(r.broken) > 0 }
 
-func brokenPaths(faults gateway.Faults) (paths []string) {
+func brokenPaths(faults gateway.Faults) map[string]bool {
+	paths := make(map[string]bool)
 	for _, f := range faults {
-		if f.Severity == gateway.Error {
-			paths = append(paths, f.Path)
+		if f.Severity != gateway.Error {
+			continue
+		}
+		paths[f.Path] = true
+		for i := strings.LastIndexAny(f.Path, ".["); i > 0; i = strings.LastIndexAny(f.Path[:i], ".[") {
+			paths[f.Path[:i]] = true
 		}
 	}
 	return paths
@@ -182,11 +187,7 @@ func brokenPaths(faults gateway.Faults) (paths []string) {
 
 // spoilt reports whether a value at or below a path could not be read. What a rule
 // says of it is not the sender's fault a second time.
-func (r *Reading) spoilt(path string) bool {
-	return slices.ContainsFunc(r.broken, func(b string) bool {
-		return path != "" && (b == path || strings.HasPrefix(b, path+".") || strings.HasPrefix(b, path+"["))
-	})
-}
+func (r *Reading) spoilt(path string) bool { return path != "" && r.broken[path] }
 
 func refused(faults ...gateway.Fault) *Reading {
 	return &Reading{Faults: faults, locate: func(string) gateway.Location { return gateway.Location{} }}
@@ -234,16 +235,19 @@ func merge(earlier, later gateway.Faults) gateway.Faults {
 	return out
 }
 
+// saying is what a fault says of which place.
+type saying struct {
+	code                             gateway.Code
+	document, place, value, expected string
+}
+
+func sayingOf(f gateway.Fault) saying {
+	return saying{f.Code, f.Location.Document, f.Location.Expr, f.Value, f.Expected.String()}
+}
+
 // Unsaid returns later without the warnings that earlier has too, of the very same place.
 // What a part warned of by itself is so not said again of the whole that it went into.
 func Unsaid(earlier, later gateway.Faults) gateway.Faults {
-	type saying struct {
-		code                             gateway.Code
-		document, place, value, expected string
-	}
-	sayingOf := func(f gateway.Fault) saying {
-		return saying{f.Code, f.Location.Document, f.Location.Expr, f.Value, f.Expected.String()}
-	}
 	said := make(map[saying]bool, len(earlier))
 	for _, f := range earlier {
 		said[sayingOf(f)] = true
@@ -362,6 +366,7 @@ type Translation struct {
 	parts  []Part
 	joined *mapping.Joined // nil without recipe
 	whole  *customsv1.Document
+	said   map[saying]bool // what was said of messages of a whole
 }
 
 // Output is the document of one message.
@@ -439,7 +444,9 @@ func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed
 	if released.IsZero() {
 		return
 	}
-	t.Faults = o.withoutSupplied(t.Faults)
+	if left := o.withoutSupplied(t.Faults); len(left) < len(t.Faults) {
+		t.Faults, t.said = left, nil
+	}
 	table, ok := c.Tables.Table(rt.Table)
 	if !ok {
 		t.say(o, gateway.Faults{fault(gateway.TableMissing, rt.Table, rt.Name)})
@@ -472,9 +479,19 @@ func (t *Translation) say(o *Output, faults gateway.Faults) {
 		if f.Path = o.whole(f.Path); f.Place.IsZero() {
 			f.Place = document.PlaceOf(t.whole, f.Path)
 		}
-		if o.split == "" || !slices.ContainsFunc(t.Faults, func(said gateway.Fault) bool { return sameFault(said, f) }) {
-			t.Faults = append(t.Faults, f)
+		if o.split != "" {
+			if t.said == nil {
+				t.said = make(map[saying]bool)
+				for _, before := range t.Faults {
+					t.said[sayingOf(before)] = true
+				}
+			}
+			if t.said[sayingOf(f)] {
+				continue
+			}
+			t.said[sayingOf(f)] = true
 		}
+		t.Faults = append(t.Faults, f)
 	}
 }
 
@@ -498,23 +515,21 @@ func (t *Translation) sayOfPart(o *Output, faults gateway.Faults, known map[find
 		at := finding{f.Code, o.whole(f.Path)}
 		if whole, ok := known[at]; ok {
 			t.Faults = append(t.Faults, whole)
+			if t.said != nil {
+				t.said[sayingOf(whole)] = true
+			}
 			delete(known, at)
 		}
 	}
 }
 
-// sameFault reports whether two faults say the same of the same place.
-func sameFault(a, b gateway.Fault) bool {
-	return a.Code == b.Code && a.Location.Document == b.Location.Document && a.Location.Expr == b.Location.Expr &&
-		a.Value == b.Value && a.Expected.Equal(b.Expected)
-}
-
 // withoutSupplied leaves out warnings of what the route has supplied.
 func (o *Output) withoutSupplied(faults gateway.Faults) gateway.Faults {
-	supplied := o.Released.Supplied()
-	return slices.DeleteFunc(faults, func(f gateway.Fault) bool {
-		return f.Severity != gateway.Error && slices.ContainsFunc(supplied, func(s release.Supply) bool { return o.whole(s.Path) == f.Path })
-	})
+	supplied := make(map[string]bool)
+	for _, s := range o.Released.Supplied() {
+		supplied[o.whole(s.Path)] = true
+	}
+	return slices.DeleteFunc(faults, func(f gateway.Fault) bool { return f.Severity != gateway.Error && supplied[f.Path] })
 }
 
 // Conform checks a table's output against its schema.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/store"
 )
 
@@ -23,11 +24,12 @@ type Retried struct {
 type Decoded struct {
 	Messages []store.Inbound // from partners
 	Arrivals []Retried       // all others, and those that still could not be judged
+	Outgoing []store.Message // of our own, that are tried again now
 }
 
 // Decode judges again what is parked: messages without a table, by the tables that are
 // loaded now and valid on the day each was received, and whatever could not be judged
-// for a reason of ours. Without ids, all there is, oldest first; a sender, administration
+// for a reason of ours. Messages of our own that could not be handed over are due again. Without ids, all there is, oldest first; a sender, administration
 // or office, narrows the ids to its own. It returns each as it then stands. One that
 // still has no table stays parked, with its fault.
 //
@@ -37,12 +39,23 @@ type Decoded struct {
 // says why nothing was judged; if it is gateway.Faults, it names the ids that are not
 // parked. When the context ends, what is returned was reached, and stands.
 func (g *Gateway) Decode(ctx context.Context, c Caller, sender string, ids ...string) (Decoded, error) {
-	messages, arrivals, err := g.parked(ctx, sender, ids)
+	messages, arrivals, outgoing, err := g.parked(ctx, sender, ids)
 	if err != nil {
 		return Decoded{}, err
 	}
 	var out Decoded
 	var failed []error
+	for _, m := range outgoing {
+		again, err := g.resend(ctx, c, m.ID)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("send message %s: %w", m.ID, err))
+			if ctx.Err() != nil {
+				return out, errors.Join(failed...)
+			}
+			again = m
+		}
+		out.Outgoing = append(out.Outgoing, again)
+	}
 	for _, in := range messages {
 		decoded, err := g.decode(ctx, c, in)
 		if err != nil {
@@ -104,44 +117,62 @@ func (g *Gateway) retry(ctx context.Context, c Caller, t store.Troubled, out *De
 }
 
 // parked returns what is named, or all that is parked.
-func (g *Gateway) parked(ctx context.Context, sender string, ids []string) (messages []store.Inbound, arrivals []store.Troubled, err error) {
+func (g *Gateway) parked(ctx context.Context, sender string, ids []string) (messages []store.Inbound, arrivals []store.Troubled, outgoing []store.Message, err error) {
 	read := g.Store.Read()
+	ours := sender == "" || sender == string(g.Own)
 	if len(ids) == 0 {
 		messages, err = allPages(func(after gateway.Commit) ([]store.Inbound, error) { return read.Parked(ctx, after, decodePage) },
 			func(in store.Inbound) gateway.Commit { return in.Commit })
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
+		}
+		if ours {
+			outgoing, err = allPages(func(after gateway.Commit) ([]store.Message, error) {
+				return read.ParkedMessages(ctx, after, decodePage)
+			},
+				func(m store.Message) gateway.Commit { return m.Commit })
+			if err != nil {
+				return nil, nil, nil, err
+			}
 		}
 		arrivals, err = allPages(func(after gateway.Commit) ([]store.Troubled, error) { return read.Troubled(ctx, after, decodePage) },
 			func(t store.Troubled) gateway.Commit { return t.Commit })
 		messages = slices.DeleteFunc(messages, func(in store.Inbound) bool { return sender != "" && string(in.Sender) != sender })
 		arrivals = slices.DeleteFunc(arrivals, func(t store.Troubled) bool { return sender != "" && t.Party != sender })
-		return messages, arrivals, err
+		return messages, arrivals, outgoing, err
 	}
 	var faults gateway.Faults
 	for _, id := range ids {
 		troubled, err := read.TroubledBy(ctx, id)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		troubled = slices.DeleteFunc(troubled, func(t store.Troubled) bool { return sender != "" && t.Party != sender })
 		arrivals = append(arrivals, troubled...)
 		named, err := read.InboundsByID(ctx, gateway.MessageID(id))
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		named = slices.DeleteFunc(named, func(in store.Inbound) bool { return sender != "" && string(in.Sender) != sender })
 		waiting := slices.DeleteFunc(slices.Clone(named), func(in store.Inbound) bool { return in.State != gateway.Parked })
 		messages = append(messages, waiting...)
+		m, err := read.Message(ctx, gateway.MessageID(id))
+		if store.IgnoreNotFound(err) != nil {
+			return nil, nil, nil, err
+		}
+		stuck := err == nil && m.Parked && ours
+		if stuck {
+			outgoing = append(outgoing, m)
+		}
 		switch {
-		case len(waiting)+len(troubled) > 0:
+		case len(waiting)+len(troubled) > 0 || stuck:
 		case len(named) == 0:
 			faults = append(faults, fault(gateway.NotFound, id, ""))
 		default:
 			faults = append(faults, fault(gateway.NotParked, id, string(named[0].State)))
 		}
 	}
-	return messages, arrivals, faults.Err()
+	return messages, arrivals, outgoing, faults.Err()
 }
 
 // allPages reads a list to its end.
@@ -162,13 +193,18 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 	if err != nil {
 		return store.Inbound{}, err
 	}
+	room, err := g.ownRoom(ctx, len(a.Content))
+	if err != nil {
+		return store.Inbound{}, err
+	}
+	defer room.Release()
 	in, doc, err := g.weigh(a)
 	if err != nil {
 		return store.Inbound{}, err
 	}
-	event := "decoded " + string(in.State)
+	said, decoded := "decoded "+string(in.State), false
 	if in.State == gateway.Parked {
-		in.Receipt, event = parked.Receipt, "not decoded"
+		in.Receipt, said = parked.Receipt, "not decoded"
 	}
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
 		now, err := tx.Inbound(ctx, in.Sender, in.ID)
@@ -182,7 +218,11 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 		if err := g.recordVerdict(ctx, tx, &in, doc); err != nil {
 			return err
 		}
-		return tx.Audit(c.URI, event, string(in.ID), a.Digest)
+		decoded = true
+		return tx.Audit(c.URI, said, string(in.ID), a.Digest)
 	})
+	if err == nil && decoded {
+		g.tellVerdict(event.MessageDecoded, in, c.URI, 0)
+	}
 	return in, err
 }

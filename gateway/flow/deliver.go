@@ -1,15 +1,18 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
-	"sync"
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
+	"customs.example/gateway/event"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
@@ -21,109 +24,132 @@ const (
 	QuickTries    = 5
 	QuickInterval = 500 * time.Millisecond
 	MaxInterval   = 15 * time.Minute
-	// VerdictInterval is how long a verdict is waited for after an RCV.
-	VerdictInterval = 2 * time.Second
+	// VerdictInterval is how long a verdict is waited for after an RCV; it doubles with
+	// each time that there is none yet.
+	VerdictInterval    = 2 * time.Second
+	MaxVerdictInterval = 5 * time.Minute
 	// AttemptTimeout bounds one attempt.
 	AttemptTimeout = 30 * time.Second
 	// Parallel is how many messages travel to one partner at once.
 	Parallel = 8
+	// DeliverTries is after how many attempts that failed for a reason of its own here a
+	// message is parked.
+	DeliverTries = 6
 )
 
-// notify wakes the courier of an administration.
-func (g *Gateway) notify(to gateway.Administration) {
-	select {
-	case g.wake[to] <- struct{}{}:
-	default:
+// doubled is an interval after n failures, doubled with each up to a greatest one, less a
+// part of it by chance, so that what failed together does not come again together.
+func (g *Gateway) doubled(first time.Duration, n int, most time.Duration) time.Duration {
+	wait := most
+	if n--; n < 32 && first<<max(n, 0) < most {
+		wait = first << max(n, 0)
 	}
+	return wait - time.Duration(g.Jitter()*float64(wait)/4)
 }
 
-// courier delivers what is due to one administration until the context ends. Each has
-// its own, so that one partner's trouble never slows another.
-func (g *Gateway) courier(ctx context.Context, to gateway.Administration) {
-	for ctx.Err() == nil {
-		n, err := g.deliverDue(ctx, to)
-		if err != nil && ctx.Err() == nil {
-			g.Log.Error("deliver", "recipient", to, "error", err)
-		}
-		if n > 0 && err == nil {
-			continue
-		}
-		wait := time.Second
-		if next, err := g.Store.Read().NextDue(ctx, to); err == nil && !next.IsZero() {
-			wait = min(max(next.Sub(g.Now()), 10*time.Millisecond), wait)
-		}
-		select {
-		case <-ctx.Done():
-		case <-g.wake[to]:
-		case <-time.After(wait):
-		}
+// backoff is how long to wait after the n-th attempt.
+func (g *Gateway) backoff(n int) time.Duration {
+	if n <= QuickTries {
+		return QuickInterval
 	}
+	return g.doubled(2*QuickInterval, n-QuickTries, MaxInterval)
 }
 
-// DeliverDue makes one attempt at every message that is due to an administration now.
-func (g *Gateway) DeliverDue(ctx context.Context, to gateway.Administration) error {
-	_, err := g.deliverDue(ctx, to)
-	return err
-}
+// deliveryFactor is how many bytes of memory one byte of a message takes on its way: as it
+// is stored, restored and on the wire.
+const deliveryFactor = 4
 
-func (g *Gateway) deliverDue(ctx context.Context, to gateway.Administration) (int, error) {
-	due, err := g.Store.Read().Due(ctx, to, g.Now(), Parallel)
+// attempt tries to deliver one message and records what came of it. What goes wrong here
+// with this message alone is noted with it; the error concerns all of them, or says that
+// it could not be noted.
+func (g *Gateway) attempt(ctx context.Context, to gateway.Administration, t store.Turn) (err error) {
+	room, err := g.Budget.Deliveries.Await(ctx, string(to), deliveryFactor*int64(t.Size))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	errs := make([]error, len(due))
-	var wg sync.WaitGroup
-	for i, m := range due {
-		wg.Go(func() { errs[i] = g.attempt(ctx, m) })
+	defer room.Release()
+	m, err := g.Store.Read().Message(ctx, t.ID)
+	if err != nil {
+		return err
 	}
-	wg.Wait()
-	return len(due), errors.Join(errs...)
+	err = g.tryDelivery(ctx, m)
+	var busy *peer.BusyError
+	if err == nil || ctx.Err() != nil || concernsAll(err) || errors.As(err, &busy) {
+		return err
+	}
+	return g.notDelivered(ctx, m.ID, err)
 }
 
-// attempt tries to deliver one message and records what came of it.
-func (g *Gateway) attempt(ctx context.Context, m store.Message) error {
+// tryDelivery is one attempt.
+func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			what := panicOf(p)
+			_ = g.tellOf(m, event.Event{Name: event.DeliveryBroke, Cause: what, Stack: string(debug.Stack())}, nil)
+			err = what
+		}
+	}()
 	now := g.Now()
 	if now.After(m.ValidUntil) {
-		return g.conclude(ctx, m, nil, func(m *store.Message) {
-			// A message goes back to queued when the link knows that nothing was handed over.
-			m.Reason = "expired: " + gateway.OutcomeUnknown
-			if m.State == gateway.Queued {
-				m.Reason = "expired: " + gateway.NeverHandedOver
-			}
-			m.State = gateway.Dead
-		})
+		// A message goes back to queued when the link knows that nothing was handed over.
+		outcome := gateway.OutcomeUnknown
+		if m.State == gateway.Queued {
+			outcome = gateway.NeverHandedOver
+		}
+		m.State, m.Reason, m.Parked = gateway.Dead, "expired: "+outcome, false
+		err := g.conclude(ctx, m, nil)
+		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
 	}
 	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
 	if err != nil {
 		return fmt.Errorf("restore message %s: %w", m.ID, err)
 	}
+	m.Payload, m.Canonical = nil, nil // the rest is about how far it has come
 	// On disk before a byte leaves: after a crash the outcome counts as unknown.
 	before := m.State
 	m.Attempts++
-	m.NextAttempt = now.Add(g.backoff(m.Attempts))
+	m.Tries++
+	m.Troubles, m.Reason = 0, ""
+	m.NextAttempt = now.Add(g.backoff(m.Tries))
+	if m.State == gateway.Received {
+		m.NextAttempt = now.Add(g.doubled(VerdictInterval, m.Tries, MaxVerdictInterval))
+	}
 	if m.State == gateway.Queued {
 		m.State = gateway.Sending
 	}
-	if err := g.conclude(ctx, m, nil, func(*store.Message) {}); err != nil {
+	if err := g.conclude(ctx, m, nil); err != nil {
 		return err
 	}
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	signed, err := g.Links[m.Recipient].Deliver(bounded, sealed)
-	if err != nil {
-		return g.conclude(ctx, m, nil, func(m *store.Message) {
-			m.LastError = err.Error()
-			if errors.As(err, new(*peer.NotSentError)) {
-				m.State = before
-			}
-		})
+	signed, failure := g.Links[m.Recipient].Deliver(bounded, sealed)
+	if failure != nil {
+		m.LastError = failure.Error()
+		outcome := Unknown
+		if errors.As(failure, new(*peer.NotSentError)) {
+			m.State, outcome = before, NotSent
+		}
+		var busy *peer.BusyError
+		if errors.As(failure, &busy) {
+			m.NextAttempt = maxTime(m.NextAttempt, g.Now().Add(busy.After))
+			outcome = Busy
+		}
+		err := g.conclude(ctx, m, nil)
+		err = g.tellOf(m, event.Event{Name: event.DeliveryFailed, Outcome: outcome, Cause: failure}, err)
+		if busy != nil {
+			return cmp.Or[error](err, busy)
+		}
+		return err
 	}
-	receipt, err := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), g.Now())
-	if err != nil {
-		return g.conclude(ctx, m, nil, func(m *store.Message) { m.LastError = "receipt: " + err.Error() })
+	at := g.Now()
+	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), at)
+	if failure != nil {
+		m.LastError = "receipt: " + failure.Error()
+		err := g.conclude(ctx, m, nil)
+		return g.tellOf(m, event.Event{Name: event.ReceiptRefused, Codes: event.CodesOf(asFaults(failure)), Cause: failure}, err)
 	}
 	// The partner tells when our clock is ahead of its; its receipt, when its is ahead of ours.
-	clocks := clockFaults(receipt.At, g.Now())
+	clocks := clockFaults(receipt.At, at)
 	if len(clocks) > 0 {
 		clocks[0].Remedy = gateway.ByPartner
 	}
@@ -135,38 +161,86 @@ func (g *Gateway) attempt(ctx context.Context, m store.Message) error {
 		}
 	}
 	if len(clocks) > 0 {
-		g.Log.Warn("clocks differ", "recipient", m.Recipient, "message", m.ID, "by", clocks[0].Value)
+		g.Log.Tell(event.Event{Name: event.ClocksDiffer, Message: m.ID, Partner: m.Recipient, Skew: receipt.At.Sub(at)})
 		if err := g.warnSources(ctx, m, clocks); err != nil {
 			return err
 		}
 	}
-	return g.conclude(ctx, m, &receipt, func(m *store.Message) {
-		m.LastError = ""
-		m.Receipt = (*store.Statement)(&signed)
-		if next := receipt.Verdict.State(); m.State.CanBecome(next) {
-			m.State = next
+	m.LastError, m.Receipt = "", (*store.Statement)(&signed)
+	next := receipt.Verdict.State()
+	if next == gateway.Received {
+		if m.State != gateway.Received {
+			m.Tries = 1 // from now on it is its verdict that is waited for
 		}
-		if receipt.Verdict == gateway.RCV {
-			m.NextAttempt = g.Now().Add(VerdictInterval)
-		}
-	})
+		m.NextAttempt = at.Add(g.doubled(VerdictInterval, m.Tries, MaxVerdictInterval))
+	}
+	if m.State.CanBecome(next) {
+		m.State = next
+	}
+	err = g.conclude(ctx, m, &receipt)
+	said := event.Event{
+		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),
+		Took: at.Sub(m.Created), Skew: skew(receipt.At, now, at, m.Attempts == 1),
+	}
+	return g.tellOf(m, said, err)
 }
 
-// conclude changes a message in one unit of work. The faults of a refusal go to the
+// Outcomes of an attempt that brought no receipt.
+const (
+	NotSent = "not sent"  // the partner cannot have the message
+	Busy    = "busy"      // the partner took nothing and asks for time
+	Unknown = "not known" // it may have it
+)
+
+// tellOf tells of a message as it now is, if that is on disk.
+func (g *Gateway) tellOf(m store.Message, e event.Event, err error) error {
+	if err != nil {
+		return err
+	}
+	e.Message, e.Route, e.Partner, e.State, e.Attempt = m.ID, m.Route, m.Recipient, string(m.State), m.Attempts
+	g.Log.Tell(e)
+	return nil
+}
+
+// skew is how much a partner's clock is ahead of ours, by a receipt that was made while we
+// waited for it: nothing that the waiting explains. A receipt may be one given before,
+// unless this is the first attempt.
+func skew(made, asked, got time.Time, first bool) time.Duration {
+	switch {
+	case made.After(got):
+		return made.Sub(got)
+	case made.Before(asked) && first:
+		return made.Sub(asked)
+	}
+	return 0
+}
+
+// codesOf are the codes of what a partner reports, each once.
+func codesOf(reports []gateway.Report) (codes []gateway.Code) {
+	for _, r := range reports {
+		if !slices.Contains(codes, r.Code) {
+			codes = append(codes, r.Code)
+		}
+	}
+	return codes
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// conclude writes how far a message has come in one unit of work. The faults of a refusal go to the
 // submissions it was made from, at the places in their own documents.
-func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt, change func(*store.Message)) error {
-	change(&m)
+func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt) error {
 	var refusal gateway.Faults
 	if receipt != nil && receipt.Verdict == gateway.ERR {
 		refusal = g.relocate(ctx, m, receipt.Faults)
 	}
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		now, err := tx.Message(ctx, m.ID)
-		if err != nil {
-			return err
-		}
-		m.Answers = now.Answers // an answer may have come meanwhile
-		if err := tx.PutMessage(m); err != nil {
+		if err := tx.PutProgress(m); err != nil {
 			return err
 		}
 		if len(refusal) > 0 {
@@ -180,6 +254,70 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 		return fmt.Errorf("message %s: %w", m.ID, err)
 	}
 	return nil
+}
+
+// notDelivered notes that an attempt failed for a reason of ours that only this message
+// meets. After some tries it is parked, which leaves its state: the partner knows of it
+// what it knew before. An own key that is not known here is not counted: it may be on its
+// way, and every message that it signed waits for it.
+func (g *Gateway) notDelivered(ctx context.Context, id gateway.MessageID, cause error) error {
+	var m store.Message
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		if m, err = tx.Message(ctx, id); err != nil {
+			return err
+		}
+		what := "message not delivered, again later"
+		var f gateway.Fault
+		if !errors.As(cause, &f) || f.Code != gateway.SealKeyUnknown {
+			m.Troubles++
+		}
+		m.Tries++
+		m.LastError = gateway.Clip(cause.Error())
+		m.Reason, m.NextAttempt = notHandedOver, g.Now().Add(g.doubled(JudgeInterval, m.Tries, MaxInterval))
+		if m.Troubles >= DeliverTries {
+			what = "alarm: message not delivered, parked"
+			m.Reason, m.Parked, m.NextAttempt = notHandedOver+notHandedOverParked, true, m.ValidUntil.Add(1)
+		}
+		if err := tx.PutProgress(m); err != nil {
+			return err
+		}
+		return tx.Audit("gateway", what, string(m.ID), m.PayloadDigest)
+	})
+	if err != nil {
+		return fmt.Errorf("note a failed delivery: message %s: %w", id, err)
+	}
+	name := event.MessageStuck
+	if m.Parked {
+		name = event.MessageParked
+	}
+	return g.tellOf(m, event.Event{Name: name, Cause: cause}, nil)
+}
+
+// Why a message waits that could not be handed over for a reason of ours.
+const (
+	notHandedOver       = "this gateway could not hand it over and tries again"
+	notHandedOverParked = " when its operator says so"
+)
+
+// resend has a parked message delivered again.
+func (g *Gateway) resend(ctx context.Context, c Caller, id gateway.MessageID) (m store.Message, err error) {
+	_, err = g.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		if m, err = tx.Message(ctx, id); err != nil {
+			return err
+		}
+		if m.Parked {
+			m.Parked, m.Troubles, m.Tries, m.NextAttempt = false, DeliverTries-1, 0, tx.Now() // one more failure parks it again
+			m.Reason = notHandedOver
+			if err := tx.PutProgress(m); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(c.URI, "message sent again", string(m.ID), m.PayloadDigest)
+	})
+	if err == nil {
+		g.notify(m.Recipient)
+	}
+	return m, err
 }
 
 // warnSources tells the submissions that a message was made from of clocks that differ,
@@ -220,8 +358,13 @@ func (g *Gateway) refuseSources(ctx context.Context, tx *store.Tx, m store.Messa
 		if !more {
 			s.Faults = nil
 		}
+		said := make(map[saying]bool, len(s.Faults)+len(refusal))
+		for _, f := range s.Faults {
+			said[sayingOf(f)] = true
+		}
 		for _, f := range refusal {
-			if !slices.ContainsFunc(s.Faults, func(said gateway.Fault) bool { return sameFault(said, f) }) {
+			if !said[sayingOf(f)] {
+				said[sayingOf(f)] = true
 				s.Faults = append(s.Faults, f)
 			}
 		}
@@ -238,7 +381,9 @@ func (g *Gateway) relocate(ctx context.Context, m store.Message, reports []gatew
 	faults := make(gateway.Faults, len(reports))
 	var out *Output
 	if messages, err := g.Store.Read().Messages(ctx, m.Whole); err == nil {
-		if t, err := g.translateAgain(ctx, messages, ""); err == nil {
+		t, room, err := g.translateAgain(ctx, messages, "", func(size int) (*budget.Lease, error) { return g.ownRoom(ctx, size) })
+		if err == nil {
+			defer room.Release()
 			out = t.Outputs[m.Part-1]
 		}
 	}
@@ -264,16 +409,4 @@ func theirs(r gateway.Report) gateway.Remedy {
 		return gateway.ByOperator
 	}
 	return gateway.ByPartner
-}
-
-// backoff is how long to wait after the n-th attempt.
-func (g *Gateway) backoff(n int) time.Duration {
-	if n <= QuickTries {
-		return QuickInterval
-	}
-	wait := MaxInterval
-	if shift := n - QuickTries; shift < 12 {
-		wait = min(QuickInterval<<shift, MaxInterval)
-	}
-	return wait - time.Duration(g.Jitter()*float64(wait)/4)
 }

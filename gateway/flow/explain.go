@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/store"
 )
@@ -106,8 +107,8 @@ func (r *Reading) Locate(path string) gateway.Location { return r.locate(path) }
 // Explain translates a submission's sources again and returns the whole that it became
 // and the origin of every value of its messages. It refuses if other bytes come out than
 // those that were sent.
-func (g *Gateway) Explain(ctx context.Context, office string, id gateway.SubmissionID) (gateway.MessageID, []Origin, error) {
-	s, err := g.Store.Read().Submission(ctx, office, string(id))
+func (g *Gateway) Explain(ctx context.Context, c Caller, id gateway.SubmissionID) (gateway.MessageID, []Origin, error) {
+	s, err := g.Store.Read().Submission(ctx, c.Office, string(id))
 	if err != nil {
 		return "", nil, err
 	}
@@ -118,24 +119,28 @@ func (g *Gateway) Explain(ctx context.Context, office string, id gateway.Submiss
 	if err != nil {
 		return "", nil, err
 	}
-	t, err := g.translateAgain(ctx, messages, s.ID)
+	t, room, err := g.translateAgain(ctx, messages, s.ID, func(size int) (*budget.Lease, error) {
+		return g.room(ctx, c.URI, size)
+	})
 	if err != nil {
 		return "", nil, err
 	}
+	defer room.Release()
 	return s.MessageID, t.Explain(), nil
 }
 
 // translateAgain repeats the translation of a whole's messages from their stored sources,
-// by the split that made them; the named submission is its first part.
-func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, first string) (*Translation, error) {
+// by the split that made them; the named submission is its first part. It takes room for
+// that, which the caller gives back when it needs the translation no more.
+func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, first string, take func(size int) (*budget.Lease, error)) (*Translation, *budget.Lease, error) {
 	read, m := g.Store.Read(), messages[0]
-	sources, err := read.Joined(ctx, m.Whole)
+	sources, err := read.Sources(ctx, m.Whole)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rt, ok := g.Chain.Routes.Route(m.Route)
 	if !ok {
-		return nil, gateway.Faults{fault(gateway.RouteNone, m.Kind, m.Route)}
+		return nil, nil, gateway.Faults{fault(gateway.RouteNone, m.Kind, m.Route)}
 	}
 	plan := Plan{Route: rt}
 	if rt.Recipe != "" {
@@ -143,23 +148,31 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 	}
 	plan.Split, _ = g.Chain.Tables.Split(m.Split)
 	slices.SortStableFunc(sources, func(a, b store.Submission) int { return cmp.Compare(b2i(b.ID == first), b2i(a.ID == first)) })
-	var parts []Part
-	for _, s := range sources {
-		a, err := read.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
-		if err != nil {
-			return nil, err
+	size, arrivals := 0, make([]store.Arrival, len(sources))
+	for i, s := range sources {
+		if arrivals[i], err = read.Arrival(ctx, store.DoorSubmit, s.Office, s.ID); err != nil {
+			return nil, nil, err
 		}
-		parts = append(parts, g.part(s, a))
+		size += len(arrivals[i].Content)
+	}
+	room, err := take(size)
+	if err != nil {
+		return nil, nil, err
+	}
+	parts := make([]Part, len(sources))
+	for i, s := range sources {
+		parts[i] = g.part(s, arrivals[i])
 	}
 	scope := g.scope(rt.To)
 	scope.At = m.Created
 	t := g.Chain.Translate(plan, parts, m.Whole, scope)
 	for i, m := range messages {
 		if len(t.Outputs) != len(messages) || t.Outputs[i].Encoded.IsZero() || t.Outputs[i].Encoded.Digest() != m.PayloadDigest {
-			return nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
+			room.Release()
+			return nil, nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
 		}
 	}
-	return t, nil
+	return t, room, nil
 }
 
 func b2i(b bool) int {

@@ -6,11 +6,12 @@ package flow
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/budget"
+	"customs.example/gateway/event"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
@@ -25,7 +26,7 @@ type Link interface {
 	Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 }
 
-// Options make a Gateway. All are required but Links, Caps and Log.
+// Options make a Gateway. All are required but Links, Caps, Budget, Disk and Log.
 type Options struct {
 	Own        gateway.Administration
 	Chain      *Chain
@@ -33,27 +34,32 @@ type Options struct {
 	Keys       *seal.Keyring
 	Trust      *seal.Trust
 	Tolerances reconcile.Tolerances
-	Links      map[gateway.Administration]Link // who is asked to deliver for whom
-	Caps       map[gateway.Administration]int  // whose messages may have more bytes than others
+	Links      map[gateway.Administration]Link  // who is asked to deliver for whom
+	Caps       map[gateway.Administration]int   // whose messages may have more bytes than others
+	Budget     *budget.Process                  // what may be used at once; by default its Default
+	Disk       func() (used float64, err error) // which part of the database's disk is in use; nil: nobody looks
 	Now        func() time.Time
 	NewID      func() string  // a fresh UUID
 	Jitter     func() float64 // in [0, 1)
-	Log        *slog.Logger
+	Log        *event.Log
 }
 
 // Gateway runs both sentences for one administration.
 type Gateway struct {
 	Options
-	wake map[gateway.Administration]chan struct{} // tells a courier that a message is due
-	desk desk
+	couriers    map[gateway.Administration]*courier
+	desk        desk
+	refusals    refusals
+	diskUnknown outage // looks at the disk that failed
+	diskFull    outage // what was not taken for want of room on it
 }
 
 // New returns a gateway. Run starts its couriers.
 func New(o Options) *Gateway {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
+	g := &Gateway{Options: o, couriers: make(map[gateway.Administration]*courier)}
+	if o.Budget == nil {
+		g.Budget = budget.New(budget.Default)
 	}
-	g := &Gateway{Options: o, wake: make(map[gateway.Administration]chan struct{})}
 	chain := *o.Chain
 	chain.Limits = chain.Limits.For(chain.Cap())
 	for _, most := range o.Caps {
@@ -61,7 +67,7 @@ func New(o Options) *Gateway {
 	}
 	g.Chain = &chain
 	for a := range o.Links {
-		g.wake[a] = make(chan struct{}, 1)
+		g.couriers[a] = newCourier(g, a)
 	}
 	return g
 }
@@ -76,15 +82,16 @@ type Caller struct {
 // does so beside the others.
 func (g *Gateway) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	for a := range g.Links {
-		wg.Go(func() { g.courier(ctx, a) })
+	for _, c := range g.couriers {
+		wg.Go(func() { c.run(ctx) })
 	}
 	wg.Go(func() { g.judging(ctx) })
 	wg.Go(func() { g.sweep(ctx) })
 	wg.Wait()
 }
 
-// SweepEvery is how often held parts are looked through for those whose time is over.
+// SweepEvery is how often it is looked for held parts whose time is over, and for refusals
+// that are counted and not recorded.
 const SweepEvery = time.Minute
 
 func (g *Gateway) sweep(ctx context.Context) {
@@ -93,38 +100,57 @@ func (g *Gateway) sweep(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			if err := g.tellRefusals(context.WithoutCancel(ctx), time.Time{}); err != nil {
+				g.Log.Tell(event.Event{Name: event.RefusalsNotCounted, Cause: err})
+			}
 			return
 		case <-tick.C:
 			if err := g.ExpireHeld(ctx); err != nil && ctx.Err() == nil {
-				g.Log.Error("expire held parts", "error", err)
+				g.Log.Tell(event.Event{Name: event.HeldNotExpired, Cause: err})
+			}
+			if err := g.tellRefusals(ctx, g.Now()); err != nil && ctx.Err() == nil {
+				g.Log.Tell(event.Event{Name: event.RefusalsNotCounted, Cause: err})
 			}
 		}
 	}
 }
 
+// expireAtOnce is how many held parts end in one unit of work.
+const expireAtOnce = 200
+
 // ExpireHeld ends the held parts that have waited longer than their recipe allows.
 func (g *Gateway) ExpireHeld(ctx context.Context) error {
-	past, err := g.Store.Read().HeldPast(ctx, g.Now())
-	if err != nil || len(past) == 0 {
-		return err
-	}
-	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
-		for _, s := range past {
-			now, err := tx.Submission(ctx, s.Office, s.ID)
-			if err != nil {
-				return err
-			}
-			if now.State != gateway.Held {
-				continue
-			}
-			now.State, now.Reason = gateway.Expired, "the other parts did not come in time"
-			if err := tx.PutSubmission(now); err != nil {
-				return err
-			}
+	for {
+		past, err := g.Store.Read().HeldPast(ctx, g.Now(), expireAtOnce)
+		if err != nil || len(past) == 0 {
+			return err
 		}
-		return tx.Audit("gateway", "held parts expired", past[0].Route, gateway.Digest{})
-	})
-	return err
+		var expired int
+		_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
+			expired = 0
+			for _, s := range past {
+				now, err := tx.Submission(ctx, s.Office, s.ID)
+				if err != nil {
+					return err
+				}
+				if now.State != gateway.Held {
+					continue
+				}
+				now.State, now.Reason = gateway.Expired, "the other parts did not come in time"
+				if err := tx.PutSubmission(now); err != nil {
+					return err
+				}
+				expired++
+			}
+			return tx.Audit("gateway", "held parts expired", past[0].Route, gateway.Digest{})
+		})
+		if err == nil && expired > 0 {
+			g.Log.Tell(event.Event{Name: event.PartsExpired, Count: expired})
+		}
+		if err != nil || len(past) < expireAtOnce {
+			return err
+		}
+	}
 }
 
 func (g *Gateway) scope(partner gateway.Administration) validate.Scope {

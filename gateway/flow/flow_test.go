@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/reconcile"
@@ -85,16 +87,17 @@ func (w *wire) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 
 // world is two gateways on one clock.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	clock  *clock
 	cn, ru *flow.Gateway
 	out    *wire // from China to Russia
 	ids    atomic.Int64
+	files  map[*store.Store]string // where each database is
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 2, 15, 0, 0, time.UTC)}, out: &wire{from: "CN"}}
+	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 2, 15, 0, 0, time.UTC)}, out: &wire{from: "CN"}, files: make(map[*store.Store]string)}
 	dir := pki(t)
 	trust, err := seal.LoadTrust([]seal.TrustFile{
 		{ID: "cn-1", Administration: "CN", File: filepath.Join(dir, "cn", "signing.pub.pem"), Validity: always},
@@ -127,6 +130,7 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.files[db] = file
 	w.t.Cleanup(func() { db.Close() })
 	tolerances, err := loadTolerances()
 	if err != nil {
@@ -134,7 +138,7 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 	}
 	return flow.New(flow.Options{
 		Own: own, Chain: loadChain(w.t), Store: db, Keys: keys, Trust: trust, Tolerances: tolerances, Links: links,
-		Now: w.clock.Now, Jitter: func() float64 { return 0 },
+		Now: w.clock.Now, Jitter: func() float64 { return 0 }, Log: event.NewLog(slog.New(catalogued{w.t})),
 		NewID: func() string {
 			return fmt.Sprintf("000000ab-0000-4000-8000-%012d", w.ids.Add(1))
 		},
@@ -489,7 +493,7 @@ func TestRefusedNoticeAnnouncesNothing(t *testing.T) {
 func TestExplainNamesTheSourceOfEveryValue(t *testing.T) {
 	w := newWorld(t)
 	w.notice()
-	_, origins, err := w.cn.Explain(context.Background(), "0603", "V1")
+	_, origins, err := w.cn.Explain(context.Background(), post, "V1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func TestLongWhatIsNotNewIsNeverAnnounced(t *testing.T) {
 			if len(refusing) != 1 || refusing[0].Code != tt.code || !strings.HasSuffix(refusing[0].Location.Expr, tt.place) {
 				t.Errorf("refused by %v, want %s at %s", refusing.Report("en"), tt.code, tt.place)
 			}
-			if held, err := w.cn.Store.Read().HeldPast(ctx, w.clock.Now().Add(1000*time.Hour)); err != nil || len(held) != strings.Count(tt.first, ".xml") {
+			if held, err := w.cn.Store.Read().HeldPast(ctx, w.clock.Now().Add(1000*time.Hour), 10); err != nil || len(held) != strings.Count(tt.first, ".xml") {
 				t.Errorf("%d parts wait, %v", len(held), err)
 			}
 			// The same crossing, said as new, is announced; what was refused stands in no way.

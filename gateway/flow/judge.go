@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
@@ -31,7 +32,7 @@ const (
 type desk struct {
 	mu     sync.Mutex
 	atWork map[store.ArrivalKey]int
-	outage int // judgements that failed for a reason of all since the last that did not
+	outage outage // judgements that failed for a reason of all since the last that did not
 }
 
 func (d *desk) take(k store.ArrivalKey) (done func()) {
@@ -57,27 +58,33 @@ func (d *desk) taken(k store.ArrivalKey) (n int, this bool) {
 	return len(d.atWork), d.atWork[k] > 0
 }
 
-// failed counts a failure that concerns all, and reports whether it is the first.
-func (d *desk) failed() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.outage++
-	return d.outage == 1
+// outage counts what failed for one reason, so that it is logged once.
+type outage struct {
+	mu sync.Mutex
+	n  int
 }
 
-// down reports whether nothing can be judged.
-func (d *desk) down() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.outage > 0
+// failed counts a failure, and reports whether it is the first.
+func (o *outage) failed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.n++
+	return o.n == 1
 }
 
-// resumed ends an outage and returns how many judgements it cost.
-func (d *desk) resumed() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n := d.outage
-	d.outage = 0
+// lasts reports whether nothing has succeeded since a failure.
+func (o *outage) lasts() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.n > 0
+}
+
+// resumed ends an outage and returns how many failures there were.
+func (o *outage) resumed() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := o.n
+	o.n = 0
 	return n
 }
 
@@ -87,6 +94,13 @@ type panicked struct{ what string }
 
 func (p *panicked) Error() string { return "panic: " + p.what }
 
+func panicOf(recovered any) *panicked {
+	if e, ok := recovered.(runtime.Error); ok {
+		return &panicked{e.Error()}
+	}
+	return &panicked{fmt.Sprintf("%T", recovered)}
+}
+
 // judged makes a judgement of an arrival and notes what goes wrong with it. The error is
 // gateway.Faults that tells the sender what becomes of it, if it is not the caller's own
 // leaving.
@@ -94,19 +108,16 @@ func judged[T any](ctx context.Context, g *Gateway, a store.Arrival, judge func(
 	defer g.desk.take(a.Key())()
 	defer func() {
 		if p := recover(); p != nil {
-			what := fmt.Sprintf("%T", p)
-			if e, ok := p.(runtime.Error); ok {
-				what = e.Error()
-			}
-			g.Log.Error("panic in a judgement", "arrival", subject(a), "panic", what, "stack", string(debug.Stack()))
+			what := panicOf(p)
+			g.Log.Tell(of(a, event.Event{Name: event.JudgementBroke, Cause: what, Stack: string(debug.Stack())}))
 			var none T
-			out, err = none, g.notJudged(ctx, a, &panicked{what})
+			out, err = none, g.notJudged(ctx, a, what)
 		}
 	}()
 	out, err = judge(ctx, a)
 	if err == nil || errors.As(err, new(gateway.Faults)) {
-		if n := g.desk.resumed(); n > 0 {
-			g.Log.Info("judging goes on", "failed meanwhile", n)
+		if n := g.desk.outage.resumed(); n > 0 {
+			g.Log.Tell(event.Event{Name: event.JudgingResumed, Count: n})
 		}
 		return out, err
 	}
@@ -127,8 +138,8 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		return cause // the caller has gone; it is judged without it
 	case errors.As(cause, &ahead):
 	case concernsAll(cause):
-		if g.desk.failed() {
-			g.Log.Error("nothing can be judged", "arrival", subject(a), "error", cause)
+		if g.desk.outage.failed() {
+			g.Log.Tell(of(a, event.Event{Name: event.JudgingStopped, Cause: cause}))
 		}
 		return pending
 	}
@@ -149,12 +160,12 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 			}
 		} else {
 			now.Tries++
-			now.NextTry = g.Now().Add(JudgeInterval << min(now.Tries-1, JudgeTries))
+			now.NextTry = g.Now().Add(g.doubled(JudgeInterval, now.Tries, JudgeMaxInterval))
 		}
 		if now.Tries >= JudgeTries || now.Parked {
 			event, now.Parked, now.NextTry = "alarm: not judged, parked", true, time.Time{}
 		}
-		if err := tx.PutArrival(now); err != nil {
+		if err := tx.PutJudging(now); err != nil {
 			return err
 		}
 		if err := putUnjudged(tx, now); err != nil {
@@ -162,15 +173,24 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		}
 		return tx.Audit("gateway", event, subject(a), a.Digest)
 	})
-	if err != nil {
-		g.Log.Error("note a failed judgement", "arrival", subject(a), "error", err)
+	if err != nil { // it would be due again at once
+		if g.desk.outage.failed() {
+			g.Log.Tell(of(a, event.Event{Name: event.JudgementNoted, Cause: err}))
+		}
 		return pending
 	}
-	g.Log.Error("not judged", "arrival", subject(a), "error", cause, "try", now.Tries, "parked", now.Parked)
+	name := event.JudgementFailed
 	if now.Parked {
-		return stuck(now, g.Now())
+		name, pending = event.JudgementParked, stuck(now, g.Now())
 	}
-	return pending
+	g.Log.Tell(of(a, event.Event{Name: name, Attempt: now.Tries, Cause: cause}))
+	return event.Told(pending)
+}
+
+// of says whose arrival an event is about.
+func of(a store.Arrival, e event.Event) event.Event {
+	e.Door, e.Party, e.ID = a.Door, a.Party, a.ID
+	return e
 }
 
 // putUnjudged shows an office the state of what it has submitted.
@@ -204,26 +224,27 @@ func stuck(a store.Arrival, at time.Time) gateway.Faults {
 // settle notes that an arrival is judged.
 func settle(tx *store.Tx, a store.Arrival) error {
 	a.Judged, a.Parked, a.NextTry = true, false, time.Time{}
-	return tx.PutArrival(a)
+	return tx.PutJudging(a)
 }
 
 // judging judges what waits for it until the context ends: what a stop or a caller left
 // in the middle, and what failed before.
 func (g *Gateway) judging(ctx context.Context) {
-	wait := JudgeEvery
+	wait, failures := JudgeEvery, 0
 	for ctx.Err() == nil {
 		n, err := g.judgeDue(ctx)
-		if err != nil && ctx.Err() == nil && g.desk.failed() {
-			g.Log.Error("look for what is to be judged", "error", err)
+		if err != nil && ctx.Err() == nil && g.desk.outage.failed() {
+			g.Log.Tell(event.Event{Name: event.JudgingStopped, Cause: err})
 		}
 		switch {
-		case g.desk.down():
-			wait = min(2*wait, JudgeMaxInterval)
+		case g.desk.outage.lasts():
+			failures++
+			wait = g.doubled(JudgeEvery, failures, JudgeMaxInterval)
 		case n > 0:
-			wait = JudgeEvery
+			failures = 0
 			continue
 		default:
-			wait = JudgeEvery
+			wait, failures = JudgeEvery, 0
 		}
 		select {
 		case <-ctx.Done():
@@ -265,6 +286,12 @@ func (g *Gateway) judgeAgain(ctx context.Context, k store.ArrivalKey, message fu
 	if err != nil {
 		return "", err
 	}
+	room, err := g.ownRoom(ctx, len(a.Content))
+	if err != nil {
+		return "", err
+	}
+	defer room.Release()
+	ctx = within(ctx, room)
 	switch k.Door {
 	case store.DoorSubmit:
 		s, err := judged(ctx, g, a, g.judgeSubmission)

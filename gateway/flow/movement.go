@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/event"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/store"
@@ -19,6 +23,12 @@ import (
 // seals still speak for it: a truck may be back the next day with other goods.
 var Window = reconcile.Window{Before: 12 * time.Hour, After: 36 * time.Hour}
 
+// A reason has at least and at most these characters.
+const (
+	MinReason = 5
+	MaxReason = 500
+)
+
 // MaxCandidates bounds the movements that one document is matched with.
 const MaxCandidates = 100
 
@@ -27,7 +37,65 @@ const MaxCandidates = 100
 type Movement struct {
 	reconcile.Movement
 	AmbiguousWith []gateway.MovementID `json:"ambiguousWith,omitempty"`
+	Openings      []Opening            `json:"openings,omitempty"`
 	Commit        gateway.Commit       `json:"-"`
+}
+
+// Opening is a post's record of an arrival that need not be on the movement's route, and
+// why.
+type Opening struct {
+	Office string    `json:"office"`
+	Caller string    `json:"caller"`
+	Record string    `json:"record"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+// teller is the office that puts a document to its movement, and the reason that opens
+// to it one that it has nothing to do with. A partner's document has none.
+type teller struct{ office, caller, record, reason string }
+
+// onRoute reports whether an office of ours is on a movement's route.
+func (g *Gateway) onRoute(m Movement, office string) bool {
+	own := gateway.Office{Administration: g.Own, Code: office}
+	return slices.ContainsFunc(m.Route(), func(o reconcile.RouteOffice) bool { return own.Same(o.Office()) })
+}
+
+// joinable leaves of the candidates those that a document may join: whoever is on the route of
+// one sees all of it, so nobody gets on it by telling of a vehicle. To its teller the others
+// are as if they were not there.
+func (g *Gateway) joinable(candidates []Movement, doc *customsv1.Document, by teller, conversation string) []Movement {
+	named := reconcile.RouteOf(doc)
+	if by.office != "" {
+		named = append(named, reconcile.RouteOffice{Administration: string(g.Own), Code: by.office})
+	}
+	out := slices.DeleteFunc(candidates, func(m Movement) bool {
+		switch {
+		case m.In(conversation):
+			return false
+		case doc.GetArrivalReport() != nil && by.office != "":
+			return by.reason == "" && !g.onRoute(m, by.office)
+		case len(m.Announced) == 0 && len(m.Openings) == 0:
+			// Seen before anything was announced: what is announced now must name one of the posts.
+			return !slices.ContainsFunc(m.Route(), func(seen reconcile.RouteOffice) bool {
+				return slices.ContainsFunc(named, func(o reconcile.RouteOffice) bool { return seen.Office().Same(o.Office()) })
+			})
+		case by.office != "":
+			return g.ofOthers(m) && !g.onRoute(m, by.office)
+		}
+		return false
+	})
+	if by.reason == "" || !slices.ContainsFunc(out, Movement.announced) {
+		return out
+	}
+	return slices.DeleteFunc(out, func(m Movement) bool { return !m.announced() }) // what was seen alone is not what is looked for
+}
+
+func (m Movement) announced() bool { return len(m.Announced) > 0 }
+
+// ofOthers reports whether a movement names an office of this administration at all.
+func (g *Gateway) ofOthers(m Movement) bool {
+	return slices.ContainsFunc(m.Route(), func(o reconcile.RouteOffice) bool { return o.Administration == string(g.Own) })
 }
 
 func movementOf(row store.Movement) (Movement, error) {
@@ -39,22 +107,17 @@ func movementOf(row store.Movement) (Movement, error) {
 	return m, nil
 }
 
-// follow attaches an outgoing notice to its movement, if it tells of one.
-func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin) error {
-	_, err := g.followed(ctx, tx, doc, from)
-	return err
-}
-
 // telling are the kinds of document that tell of a movement.
 var telling = []string{
 	"PreArrivalNotice", "TransitDeclaration", "Manifest", "VehicleReport", "ArrivalReport", "InspectionResult", "Cancellation",
 }
 
-// followed attaches a document to the movement it belongs to, or opens one. A document
-// that tells nothing of a movement changes nothing.
-func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin) (gateway.MovementID, error) {
+// follow attaches a document to the movement it belongs to, or opens one. A document
+// that tells nothing of a movement changes nothing. It reports whether only a stated reason
+// let it join.
+func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, by teller) (id gateway.MovementID, opened bool, err error) {
 	if !slices.Contains(telling, document.Kind(doc)) {
-		return "", nil
+		return "", false, nil
 	}
 	at := from.Received
 	if !from.Expected.IsZero() {
@@ -65,8 +128,9 @@ func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Doc
 	}
 	candidates, err := g.candidates(ctx, tx, doc)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
+	candidates = g.joinable(candidates, doc, by, from.Conversation)
 	known := make([]reconcile.Movement, len(candidates))
 	for i, c := range candidates {
 		known[i] = c.Movement
@@ -81,18 +145,22 @@ func (g *Gateway) followed(ctx context.Context, tx *store.Tx, doc *customsv1.Doc
 		m = candidates[slices.IndexFunc(candidates, func(c Movement) bool { return c.ID == match.Movement() })]
 	default:
 		if match.Outcome == reconcile.NoMatch && !reconcile.Opens(doc) {
-			return "", nil
+			return "", false, nil
 		}
 		m.ID = gateway.MovementID(g.NewID())
 		for _, c := range match.Candidates {
 			m.AmbiguousWith = append(m.AmbiguousWith, c.Movement)
 		}
 	}
+	if by.reason != "" && !slices.ContainsFunc(m.Openings, func(o Opening) bool { return o.Office == by.office && o.Record == by.record }) {
+		opened = len(m.Announced) > 0 && !g.onRoute(m, by.office)
+		m.Openings = append(m.Openings, Opening{by.office, by.caller, by.record, by.reason, tx.Now()})
+	}
 	m.Movement, err = reconcile.Attach(m.Movement, doc, from, g.Tolerances)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	return m.ID, g.keep(tx, m)
+	return m.ID, opened, g.keep(tx, m)
 }
 
 // candidates are the movements that share an identifier with a document.
@@ -155,17 +223,30 @@ func (g *Gateway) Movement(ctx context.Context, id gateway.MovementID) (Movement
 
 // RecordArrival records what a post sees: an ArrivalReport in canonical JSON. It is
 // stored before it is judged, attached to the movement it belongs to, and compared
-// with what was announced. An arrival that nobody announced opens a movement.
-func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, content []byte) (Movement, error) {
+// with what was announced. An arrival that nobody announced opens a movement, and so does
+// one of a vehicle that is announced to others alone, unless a reason is stated: then it is
+// attached to theirs, and the reason stands in it.
+func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, content []byte, reason string) (Movement, error) {
 	if len(content) > schema.MaxBytes {
 		return Movement{}, g.refuse(ctx, c, content, tooLarge(len(content), schema.MaxBytes))
 	}
 	if id == "" {
 		return Movement{}, g.refuse(ctx, c, content, fault(gateway.IDMissing, "", ""))
 	}
+	reason = strings.Join(strings.Fields(reason), " ")
+	if n := utf8.RuneCountInString(reason); reason != "" && (n < MinReason || n > MaxReason || strings.ContainsFunc(reason, gateway.Invisible)) {
+		f := fault(gateway.ReasonUnfit, strconv.Itoa(n), fmt.Sprintf("%d-%d", MinReason, MaxReason))
+		f.Path = "reason"
+		return Movement{}, g.refuse(ctx, c, content, f)
+	}
+	room, err := g.room(ctx, c.URI, len(content))
+	if err != nil {
+		return Movement{}, err
+	}
+	defer room.Release()
 	known, err := g.arrive(ctx, store.Arrival{
 		Door: store.DoorBorder, Party: c.Office, ID: id, Caller: c.URI, MediaType: JSON, Recipients: []string{},
-		Content: content, Digest: gateway.DigestOf(content), Received: g.Now(), Attempts: 1,
+		Content: content, Digest: gateway.DigestOf(content), Received: g.Now(), Attempts: 1, Reason: reason,
 	})
 	if err != nil {
 		return Movement{}, err
@@ -189,26 +270,41 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 	} else if reading.Document != nil {
 		faults = append(faults, g.notOwnOffice(reading, a.Party)...)
 	}
+	by := teller{a.Party, a.Caller, a.ID, a.Reason}
 	var id gateway.MovementID
+	var opened bool
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
 		if err := settle(tx, a); err != nil {
 			return err
 		}
-		event := "arrival refused"
+		said := "arrival refused"
 		if !faults.Refuse() {
-			event = "arrival recorded"
+			said = "arrival recorded"
 			from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID), Sender: g.Own, Received: tx.Now()}
-			if id, err = g.followed(ctx, tx, passed.Document(), from); err != nil {
+			if id, opened, err = g.follow(ctx, tx, passed.Document(), from, by); err != nil {
 				return err
 			}
 		}
-		return tx.Audit(a.Caller, event, a.Party+" "+a.ID, a.Digest)
+		if a.Reason != "" && id != "" {
+			if err := tx.Audit(a.Caller, "reason stated", a.Party+" "+a.ID+" "+string(id), gateway.DigestOf([]byte(a.Reason))); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(a.Caller, said, a.Party+" "+a.ID, a.Digest)
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return Movement{}, fmt.Errorf("judge arrival: %w", err)
-	case faults.Refuse():
-		return Movement{}, faults
+	}
+	state := "recorded"
+	if faults.Refuse() {
+		state = string(gateway.Refused)
+	}
+	if opened {
+		g.Log.Tell(of(a, event.Event{Name: event.MovementOpened, Caller: a.Caller, Movement: id}))
+	}
+	g.Log.Tell(of(a, event.Event{Name: event.BorderJudged, State: state, Codes: event.CodesOf(faults), Movement: id, Took: g.Now().Sub(a.Received)}))
+	if faults.Refuse() {
+		return Movement{}, event.Told(faults)
 	}
 	return g.Movement(ctx, id)
 }

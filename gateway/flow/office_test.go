@@ -46,7 +46,7 @@ func TestArrivalAtAnotherPostThanTheUnionsNoticeSays(t *testing.T) {
 				m, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/1", Office: code}, "A1", []byte(`{
 					"envelope": {"documentId": "A1", "issued": "2026-03-01T12:05:00+09:00"},
 					"arrivalReport": {"office": {"code": "`+code+`"}, "at": "2026-03-01T12:00:00+09:00",
-						"transport": {"vehicles": [{"role": "TRACTOR", "registration": "MENGE12345"}]}}}`))
+						"transport": {"vehicles": [{"role": "TRACTOR", "registration": "MENGE12345"}]}}}`), diverted[want])
 				if err != nil || len(m.Announced) != 1 || len(m.Comparisons) != 1 {
 					t.Fatalf("the arrival is of %d notices, %v", len(m.Announced), err)
 				}
@@ -58,6 +58,9 @@ func TestArrivalAtAnotherPostThanTheUnionsNoticeSays(t *testing.T) {
 		}
 	}
 }
+
+// diverted is the reason that an office needs which is not on the route, and no other.
+var diverted = map[bool]string{true: "diverted: the lane is closed"}
 
 func codesOf(c reconcile.Comparison) (codes []gateway.Code) {
 	for _, d := range c.Discrepancies {
@@ -120,7 +123,7 @@ func TestLongArrivalOfEveryNoticeOfTheUnion(t *testing.T) {
 				}
 				m, err := g.RecordArrival(t.Context(), flow.Caller{URI: "customs://KZ/office/1", Office: code}, "A1", []byte(`{
 					"envelope": {"documentId": "A1", "issued": "2026-03-01T02:05:00Z"},
-					"arrivalReport": {"office": {"code": "`+code+`"}, "at": "2026-03-01T02:00:00Z", "transport": {"vehicles": [{"registration": "`+plate+`"}]}}}`))
+					"arrivalReport": {"office": {"code": "`+code+`"}, "at": "2026-03-01T02:00:00Z", "transport": {"vehicles": [{"registration": "`+plate+`"}]}}}`), diverted[want])
 				if err != nil || len(m.Announced) != 1 || len(m.Comparisons) != 1 {
 					t.Fatalf("the arrival of %s is of %d notices, %v", plate, len(m.Announced), err)
 				}

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -36,9 +37,9 @@ func TestOwnOfficeIsTheSameHoweverItIsWritten(t *testing.T) {
 		}
 		const envelope = `"envelope": {"documentId": "A", "issued": "2026-03-01T10:05:00+08:00"}`
 		_, err := w.ru.RecordArrival(t.Context(), caller, name, []byte(`{`+envelope+`, "arrivalReport": {`+office+`},
-			"at": "2026-03-01T10:00:00+08:00", "transport": {"vehicles": [{"role": "TRACTOR", "registration": "123ABC02"}]}}}`))
-		faults, _ := err.(gateway.Faults)
-		if err != nil && faults == nil {
+			"at": "2026-03-01T10:00:00+08:00", "transport": {"vehicles": [{"role": "TRACTOR", "registration": "123ABC02"}]}}}`), "")
+		var faults gateway.Faults
+		if err != nil && !errors.As(err, &faults) {
 			t.Fatal(err)
 		}
 		if refused(faults) == tt.own {

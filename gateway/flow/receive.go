@@ -10,6 +10,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/event"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
@@ -34,6 +35,11 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 	if h.Recipient != g.Own {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
 	}
+	room, err := g.room(ctx, caller, len(payload))
+	if err != nil {
+		return store.Statement{}, err
+	}
+	defer room.Release()
 	if _, err := g.Trust.Open(header, signature, payload, g.Now()); err != nil {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
 	}
@@ -151,12 +157,13 @@ func (g *Gateway) judgeMessage(ctx context.Context, a store.Arrival) (store.Inbo
 	if err != nil {
 		return store.Inbound{}, err
 	}
+	judged := false
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
 		arrival, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
 		if err != nil {
 			return err
 		}
-		if arrival.Judged { // a second delivery was faster: its receipt is the receipt
+		if judged = !arrival.Judged; !judged { // a second delivery was faster: its receipt is the receipt
 			if in, err = tx.Inbound(ctx, in.Sender, in.ID); err != nil {
 				return err
 			}
@@ -173,7 +180,18 @@ func (g *Gateway) judgeMessage(ctx context.Context, a store.Arrival) (store.Inbo
 	if err != nil {
 		return store.Inbound{}, fmt.Errorf("judge message: %w", err)
 	}
+	if judged {
+		g.tellVerdict(event.MessageJudged, in, "", g.Now().Sub(a.Received))
+	}
 	return in, nil
+}
+
+// tellVerdict tells what became of a message from a partner.
+func (g *Gateway) tellVerdict(name event.Name, in store.Inbound, caller string, took time.Duration) {
+	g.Log.Tell(event.Event{
+		Name: name, Door: store.DoorPeer, Party: string(in.Sender), ID: string(in.ID), Caller: caller, Kind: in.Kind, State: string(in.State),
+		Codes: event.CodesOf(in.Faults), Movement: in.MovementID, Took: took,
+	})
 }
 
 // recordVerdict records a verdict with what follows from it.
@@ -237,9 +255,9 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc
 	if answer := doc.GetAnswer(); answer != nil {
 		return g.attachAnswer(ctx, tx, in, answer)
 	}
-	movement, err := g.followed(ctx, tx, doc, reconcile.Origin{
+	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
 		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Received: in.Received, Expected: in.ExpectedArrival,
-	})
+	}, teller{})
 	in.MovementID = movement
 	return err
 }
@@ -324,31 +342,32 @@ func answered(d *customsv1.Document) []string {
 	return out
 }
 
-// inbound returns a message from a partner. The sender may be left out where only one has
-// used the id.
+// inbound returns an accepted message from a partner: to whom it is handed out, no other is
+// there. The sender may be left out where only one has used the id.
 func (g *Gateway) inbound(ctx context.Context, sender gateway.Administration, id gateway.MessageID) (store.Inbound, error) {
-	if sender != "" {
-		return g.Store.Read().Inbound(ctx, sender, id)
-	}
 	all, err := g.Store.Read().InboundsByID(ctx, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return store.Inbound{}, err
-	case len(all) == 0:
-		return store.Inbound{}, store.ErrNotFound
-	case len(all) > 1:
-		senders := make([]string, len(all))
-		for i, in := range all {
-			senders[i] = string(in.Sender)
-		}
-		return store.Inbound{}, gateway.Faults{fault(gateway.IDOfSeveral, string(id), strings.Join(senders, ", "))}
 	}
-	return all[0], nil
+	all = slices.DeleteFunc(all, func(in store.Inbound) bool {
+		return in.State != gateway.Accepted || sender != "" && in.Sender != sender
+	})
+	switch len(all) {
+	case 0:
+		return store.Inbound{}, store.ErrNotFound
+	case 1:
+		return all[0], nil
+	}
+	senders := make([]string, len(all))
+	for i, in := range all {
+		senders[i] = string(in.Sender)
+	}
+	return store.Inbound{}, gateway.Faults{fault(gateway.IDOfSeveral, string(id), strings.Join(senders, ", "))}
 }
 
 // Take returns an accepted message's content in a form: canonical JSON, the XML as it
 // came, or the administration's own XML.
-func (g *Gateway) Take(ctx context.Context, sender gateway.Administration, id gateway.MessageID, form Form) (store.Inbound, []byte, error) {
+func (g *Gateway) Take(ctx context.Context, c Caller, sender gateway.Administration, id gateway.MessageID, form Form) (store.Inbound, []byte, error) {
 	in, err := g.inbound(ctx, sender, id)
 	if err != nil {
 		return in, nil, err
@@ -364,6 +383,11 @@ func (g *Gateway) Take(ctx context.Context, sender gateway.Administration, id ga
 		if form == PartnerXML {
 			return in, a.Content, nil
 		}
+		room, err := g.room(ctx, c.URI, len(a.Content))
+		if err != nil {
+			return in, nil, err
+		}
+		defer room.Release()
 		content, err := g.national(in, a.Content)
 		return in, content, err
 	}
@@ -416,18 +440,19 @@ func (g *Gateway) ownTable(in store.Inbound) (best *mapping.Table) {
 	return best
 }
 
-// Acknowledge notes that the administration's system has taken a message. The first
-// one counts.
+// Acknowledge notes that the administration's system has taken a message that was accepted:
+// no other is handed out. The first one counts.
 func (g *Gateway) Acknowledge(ctx context.Context, c Caller, sender gateway.Administration, id gateway.MessageID) (store.Inbound, error) {
 	in, err := g.inbound(ctx, sender, id)
 	if err != nil {
 		return in, err
 	}
+	first := false
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) (err error) {
 		if in, err = tx.Inbound(ctx, in.Sender, in.ID); err != nil {
 			return err
 		}
-		if in.AcknowledgedBy == "" {
+		if first = in.AcknowledgedBy == ""; first {
 			in.AcknowledgedBy, in.AcknowledgedAt = c.URI, tx.Now()
 			if err := tx.PutInbound(in); err != nil {
 				return err
@@ -435,5 +460,8 @@ func (g *Gateway) Acknowledge(ctx context.Context, c Caller, sender gateway.Admi
 		}
 		return tx.Audit(c.URI, "message acknowledged", string(id), in.PayloadDigest)
 	})
+	if err == nil && first {
+		g.Log.Tell(event.Event{Name: event.MessageAcknowledged, Door: store.DoorPeer, Party: string(in.Sender), ID: string(in.ID), Caller: c.URI})
+	}
 	return in, err
 }

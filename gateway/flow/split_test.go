@@ -58,6 +58,9 @@ func (w *world) messages(whole gateway.MessageID) []store.Message {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	for i, m := range messages {
+		messages[i] = w.message(m.ID) // with its documents
+	}
 	return messages
 }
 
@@ -113,7 +116,7 @@ func TestConvoyIsOneMovementWhateverElseItsWaybillFinds(t *testing.T) {
 	for i, c := range []struct{ batch, waybill string }{{"B0", "CNRU26030001"}, {"B1", "X"}, {"B1", "CNRU26030001"}} {
 		body := fmt.Sprintf(`{"envelope": {"documentId": "A%d", "issued": "2026-03-01T02:14:00Z"}, "arrivalReport": {"at": "2026-03-01T02:14:00Z", "batch": "%s",
 			"office": {"administration": "RU", "code": "10719110"}, "consignments": [{"transportDocument": {"id": "%s"}}]}}`, i, c.batch, c.waybill)
-		if _, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/10719110/post/1", Office: "10719110"}, fmt.Sprint("A", i), []byte(body)); err != nil {
+		if _, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/10719110/post/1", Office: "10719110"}, fmt.Sprint("A", i), []byte(body), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -143,7 +146,7 @@ func TestConvoyIsComparedAsOne(t *testing.T) {
 		"envelope": {"documentId": "A1", "issued": "2026-03-01T02:14:00Z"},
 		"arrivalReport": {"at": "2026-03-01T02:14:00Z", "office": {"administration": "RU", "code": "10719110"}, "batch": "0603260301001",
 			"transport": {"mode": "3", "vehicles": [{"registration": "蒙E12341"}, {"registration": "蒙E12342"}, {"registration": "蒙E12343"}, {"registration": "蒙E12344"}]},
-			"consignments": [{"transportDocument": {"id": "CNRU26030001"}, "totals": {"packages": "420", "grossMass": {"kilograms": "18250.5"}}}]}}`))
+			"consignments": [{"transportDocument": {"id": "CNRU26030001"}, "totals": {"packages": "420", "grossMass": {"kilograms": "18250.5"}}}]}}`), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +239,7 @@ func TestConvoySubmittedAtOnceIsSplitOnce(t *testing.T) {
 func TestLongSplitMessageIsExplained(t *testing.T) {
 	w := newWorld(t)
 	ms := w.convoy(2)
-	whole, origins, err := w.cn.Explain(t.Context(), "0603", "V1")
+	whole, origins, err := w.cn.Explain(t.Context(), post, "V1")
 	if err != nil || whole != ms[0].ID {
 		t.Fatal(whole, err)
 	}
@@ -258,7 +261,7 @@ func TestLongSplitMessageIsExplained(t *testing.T) {
 	}
 	// Of a table that writes otherwise now there is no explanation, for either message.
 	w.cn.Chain = next(t, "2026-01-01", true)
-	if _, _, err := w.cn.Explain(t.Context(), "0603", "V1"); err == nil || !strings.Contains(err.Error(), string(gateway.TraceDiffers)) {
+	if _, _, err := w.cn.Explain(t.Context(), post, "V1"); err == nil || !strings.Contains(err.Error(), string(gateway.TraceDiffers)) {
 		t.Errorf("with another table: %v", err)
 	}
 }
@@ -290,7 +293,7 @@ func TestLongWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
 			t.Errorf("message %d is %s", i, m.State)
 		}
 	}
-	_, origins, err := w.cn.Explain(t.Context(), "0603", "N1")
+	_, origins, err := w.cn.Explain(t.Context(), post, "N1")
 	if err != nil {
 		t.Fatal(err)
 	}

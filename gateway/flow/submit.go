@@ -3,6 +3,7 @@ package flow
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/event"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
@@ -32,6 +34,12 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
 	}
+	room, err := g.room(ctx, c.URI, len(s.Content))
+	if err != nil {
+		return store.Submission{}, err
+	}
+	defer room.Release()
+	ctx = within(ctx, room)
 	if s.ID == "" {
 		s.ID = g.ownID(c, s)
 	}
@@ -62,37 +70,33 @@ func (g *Gateway) ownID(c Caller, s Submission) gateway.SubmissionID {
 	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32])
 }
 
-// refuse records by digest only what is turned away at the door.
-func (g *Gateway) refuse(ctx context.Context, c Caller, content []byte, faults ...gateway.Fault) error {
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		return tx.Audit(c.URI, "refused at the door", string(faults[0].Code), gateway.DigestOf(content))
-	})
-	if err != nil {
-		return err
-	}
-	return gateway.Faults(faults)
-}
-
 // arrive is the first unit of work: what came in, as it came. An arrival under the
 // same id with the same digest is the one that is there already. With another digest
 // it is refused and leaves an alarm, unless it corrects a submission that was refused:
 // then what came first stays on the record under an id of its own.
 func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, error) {
-	var reuse bool
+	var reuse, again bool
+	attempt, short := a, g.short(a.Door)
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 		known, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
 		if store.IgnoreNotFound(err) != nil {
 			return err
 		}
-		event, now := "arrived", a
+		said := "arrived"
 		if err == nil {
-			a.ID, now.ID = known.ID, known.ID // a UUID as it came first
+			a.ID, attempt.ID = known.ID, known.ID // a UUID as it came first
 		}
 		switch {
+		case err != nil && len(short) > 0:
+			return short
 		case err != nil:
-		case known.Digest == a.Digest:
-			event, now = "arrived again", known
-			now.Attempts++
+		case known.Digest == a.Digest && known.Reason == a.Reason:
+			known.Attempts++
+			if err := tx.CountAttempt(known.Key()); err != nil {
+				return err
+			}
+			again, a = true, known
+			return tx.Audit(attempt.Caller, "arrived again", subject(a), a.Digest)
 		default:
 			refused, err := wasRefused(ctx, tx, known)
 			if err != nil {
@@ -101,23 +105,36 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			if reuse = !refused; reuse {
 				return tx.Audit(a.Caller, "alarm: id used again with another content", subject(a), a.Digest)
 			}
+			if len(short) > 0 {
+				return short
+			}
 			known.ID += "@" + known.Digest.String()[:16]
 			if err := tx.PutArrival(known); err != nil {
 				return err
 			}
-			event = "corrected"
+			said = "corrected"
 		}
-		if err := tx.PutArrival(now); err != nil {
+		if err := tx.PutArrival(a); err != nil {
 			return err
 		}
-		attempt := a
-		a = now
-		return tx.Audit(attempt.Caller, event, subject(attempt), attempt.Digest)
+		return tx.Audit(a.Caller, said, subject(a), a.Digest)
 	})
-	if err == nil && reuse {
-		err = gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)}
+	switch {
+	case len(short) > 0 && errors.As(err, new(gateway.Faults)):
+		return a, g.refuse(ctx, Caller{URI: a.Caller}, a.Content, short...)
+	case err != nil:
+		return a, err
+	case reuse:
+		g.Log.Tell(of(attempt, event.Event{Name: event.IDReused, Caller: attempt.Caller, Code: gateway.IDReuse}))
+		return a, event.Told(gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)})
 	}
-	return a, err
+	g.Log.Tell(of(attempt, event.Event{Name: arrivals[attempt.Door], Caller: attempt.Caller, Bytes: len(attempt.Content), Again: again}))
+	return a, nil
+}
+
+// arrivals are what is told of an arrival, by its door.
+var arrivals = map[string]event.Name{
+	store.DoorSubmit: event.SubmissionArrived, store.DoorPeer: event.MessageArrived, store.DoorBorder: event.BorderArrived,
 }
 
 // subject names an arrival in the audit trail.
@@ -148,14 +165,34 @@ func (g *Gateway) judgeSubmission(ctx context.Context, a store.Arrival) (store.S
 			return store.Submission{}, fmt.Errorf("judge submission: %w", err)
 		}
 		if !again {
+			g.tellJudgement(a, j)
 			g.notify(j.to)
 			return g.Store.Read().Submission(ctx, a.Party, a.ID)
 		}
 	}
 }
 
+// tellJudgement tells what a submission came to, and of every message that it made.
+func (g *Gateway) tellJudgement(a store.Arrival, j *judgement) {
+	if !j.recorded {
+		return
+	}
+	s := j.submission
+	g.Log.Tell(of(a, event.Event{
+		Name: event.SubmissionJudged, Route: s.Route, State: string(s.State), Whole: s.MessageID, Codes: event.CodesOf(s.Faults), Took: g.Now().Sub(a.Received),
+	}))
+	for _, m := range j.messages {
+		said := event.Event{Name: event.MessageQueued, Message: m.ID, Route: m.Route, Kind: m.Kind, Partner: m.Recipient, State: string(m.State)}
+		if len(j.messages) > 1 {
+			said.Part = m.Part
+		}
+		g.Log.Tell(said)
+	}
+}
+
 // judgement is what a submission comes to, before it is on disk.
 type judgement struct {
+	recorded   bool // and after it
 	submission store.Submission
 	held       []store.Submission // the parts it was joined with
 	messages   []store.Message    // one, or the parts of a whole
@@ -233,6 +270,7 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 		if err != nil {
 			return err
 		}
+		moreRoom(ctx, len(arrival.Content))
 		j.held = append(j.held, h)
 		*parts = append(*parts, g.part(h, arrival))
 	}
@@ -353,7 +391,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	if err != nil {
 		return false, err
 	}
-	s := j.submission
+	s := &j.submission
 	if arrival.Judged { // a second caller with the same bytes was faster
 		return false, tx.Audit(a.Caller, "judged already", s.ID, a.Digest)
 	}
@@ -366,21 +404,20 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return true, tx.Audit("gateway", "judged again: other parts came", s.ID, a.Digest)
 		}
 	}
-	messages := j.messages
-	if len(messages) > 0 {
+	if len(j.messages) > 0 {
 		if f, err := g.announce(ctx, tx, j); err != nil {
 			return false, err
 		} else if f != nil {
-			s.State, s.MessageID, s.Faults, messages = gateway.Faulty, "", append(s.Faults, *f), nil
+			s.State, s.MessageID, s.Faults, j.messages = gateway.Faulty, "", append(s.Faults, *f), nil
 		}
 	}
 	if err := settle(tx, arrival); err != nil {
 		return false, err
 	}
-	if err := tx.PutSubmission(s); err != nil {
+	if err := tx.PutSubmission(*s); err != nil {
 		return false, err
 	}
-	if len(messages) > 0 {
+	if len(j.messages) > 0 {
 		for _, h := range j.held {
 			h.State, h.MessageID, h.WaitsFor = gateway.Joined, s.MessageID, []string{}
 			if err := tx.PutSubmission(h); err != nil {
@@ -388,18 +425,19 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			}
 		}
 	}
-	for i, m := range messages {
+	for i, m := range j.messages {
 		if err := tx.PutMessage(m); err != nil {
 			return false, err
 		}
 		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Received: tx.Now(), Expected: m.ExpectedArrival}
-		if err := g.follow(ctx, tx, j.notices[i], from); err != nil {
+		if _, _, err := g.follow(ctx, tx, j.notices[i], from, teller{office: s.Office}); err != nil {
 			return false, err
 		}
 		if err := tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest); err != nil {
 			return false, err
 		}
 	}
+	j.recorded = true
 	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.ID, a.Digest)
 }
 
@@ -469,7 +507,12 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return CheckResult{}, gateway.Faults{tooLarge(len(s.Content), most)}
 	}
-	j, err := g.judge(ctx, store.Arrival{
+	room, err := g.room(ctx, c.URI, len(s.Content))
+	if err != nil {
+		return CheckResult{}, err
+	}
+	defer room.Release()
+	j, err := g.judge(within(ctx, room), store.Arrival{
 		Party: c.Office, ID: string(s.ID), MediaType: s.MediaType, Recipients: texts(s.To),
 		Content: s.Content, Digest: gateway.DigestOf(s.Content), Received: g.Now(),
 	})
@@ -504,6 +547,7 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 	if err != nil {
 		return store.Submission{}, err
 	}
+	g.Log.Tell(event.Event{Name: event.SubmissionWithdrawn, Door: store.DoorSubmit, Party: c.Office, ID: string(id), Caller: c.URI})
 	return g.Store.Read().Submission(ctx, c.Office, string(id))
 }
 

@@ -43,7 +43,7 @@ type Expiry struct {
 // The kinds of what ends.
 const (
 	ExpiryRoot        = "root"
-	ExpiryCRL         = "crl"
+	ExpiryCRL         = "revocation list"
 	ExpiryCertificate = "certificate"
 	ExpirySigningKey  = "signing key"
 )

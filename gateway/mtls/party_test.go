@@ -97,7 +97,7 @@ func TestExpiriesNamesEveryRootAndList(t *testing.T) {
 	})
 	want := []Expiry{
 		{uriRU, "root", "CN=RU CA", now.Add(1000 * day)},
-		{uriRU, "crl", "CN=RU CA", now.Add(day)},
+		{uriRU, "revocation list", "CN=RU CA", now.Add(day)},
 		{uriRU, "root", "CN=RU next CA", now.Add(1000 * day)},
 	}
 	if diff := cmp.Diff(want, r.Expiries()); diff != "" {

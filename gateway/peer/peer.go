@@ -8,9 +8,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	grpcpeer "google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
@@ -36,6 +41,62 @@ func (e *NotSentError) Error() string { return "not sent: " + e.Cause.Error() }
 
 // Unwrap returns the cause.
 func (e *NotSentError) Unwrap() error { return e.Cause }
+
+// Discreetly is the same: it is all our own transport's word, for nobody has answered.
+func (e *NotSentError) Discreetly() string { return e.Error() }
+
+// answeredError is what came instead of a receipt.
+type answeredError struct{ cause error }
+
+func (e *answeredError) Error() string { return "deliver: " + e.cause.Error() }
+func (e *answeredError) Unwrap() error { return e.cause }
+
+// Discreetly leaves out the partner's sentences, which quote the document.
+func (e *answeredError) Discreetly() string {
+	st := status.Convert(e.cause)
+	said := "deliver: the partner answers " + st.Code().String()
+	for _, d := range st.Details() {
+		if f, ok := d.(*exchangev1.Fault); ok && plainCode(f.Code) {
+			said += " " + f.Code
+		}
+	}
+	return said
+}
+
+// plainCode reports whether what a partner gives for a code is one by its form.
+func plainCode(code string) bool {
+	return code != "" && len(code) <= 40 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
+}
+
+// BusyError says that the partner took nothing because it has too much to do: it asks for
+// time for every message, not for this one.
+type BusyError struct {
+	After time.Duration
+	Cause error
+}
+
+func (e *BusyError) Error() string { return "the partner is busy: " + e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *BusyError) Unwrap() error { return e.Cause }
+
+// MaxBusyInterval is how long a busy partner is left alone at most.
+const MaxBusyInterval = 5 * time.Minute
+
+// busy returns what a refusal for want of room asks for; nil if it is another error, such
+// as that of what is too large and stays so.
+func busy(err error) *BusyError {
+	st, ok := status.FromError(err)
+	if !ok || st.Code() != codes.ResourceExhausted {
+		return nil
+	}
+	for _, d := range st.Details() {
+		if info, ok := d.(*errdetails.RetryInfo); ok {
+			return &BusyError{min(max(info.GetRetryDelay().AsDuration(), time.Second), MaxBusyInterval), err}
+		}
+	}
+	return nil
+}
 
 // Receipt is a partner's signed receipt as received, not verified.
 type Receipt struct{ Header, Statement, Signature []byte }
@@ -65,7 +126,7 @@ func (l *Link) Partner() Partner { return l.partner }
 func (l *Link) Close() error { return l.conn.Close() }
 
 // Deliver hands over one message and returns the partner's receipt. An error that is no NotSentError leaves open whether the partner has
-// the message: repeat it with the same id and bytes.
+// the message: repeat it with the same id and bytes, after a BusyError not before its time.
 func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Receipt, error) {
 	if m.IsZero() {
 		return Receipt{}, &NotSentError{errors.New("message is not sealed")}
@@ -76,10 +137,12 @@ func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Receipt, error) {
 		Header: m.HeaderBytes(), Signature: m.Signature(), Payload: m.Payload(),
 	}, grpc.Peer(&reached))
 	switch {
+	case busy(err) != nil:
+		return Receipt{}, busy(err)
 	case err != nil && reached.Addr == nil:
 		return Receipt{}, &NotSentError{err}
 	case err != nil:
-		return Receipt{}, fmt.Errorf("deliver: %w", err)
+		return Receipt{}, &answeredError{err}
 	}
 	r := answer.GetReceipt()
 	return Receipt{r.GetHeader(), r.GetStatement(), r.GetSignature()}, nil

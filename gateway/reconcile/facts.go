@@ -235,6 +235,9 @@ func (f *Facts) destination(t *customsv1.Transit, at Place) {
 	}
 }
 
+// RouteOf returns every office that a document names as having to do with its goods.
+func RouteOf(d *customsv1.Document) []RouteOffice { return read(d, "").Route }
+
 // route lists the offices that a document names for the whole of its goods but for those
 // where transits end.
 func route(body any) (offices []RouteOffice) {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -98,10 +99,12 @@ var open = []string{"/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflec
 type access struct {
 	registry *mtls.Registry
 	callers  map[string]Caller
+	// refusal is how an error is answered.
+	refusal func(ctx context.Context, err error, details ...protoadapt.MessageV1) error
 }
 
-func newAccess(registry *mtls.Registry, callers []Caller) *access {
-	a := &access{registry, make(map[string]Caller, len(callers))}
+func newAccess(registry *mtls.Registry, callers []Caller, refusal func(context.Context, error, ...protoadapt.MessageV1) error) *access {
+	a := &access{registry, make(map[string]Caller, len(callers)), refusal}
 	for _, c := range callers {
 		a.callers[c.URI] = c
 	}
@@ -114,17 +117,31 @@ func (a *access) admit(ctx context.Context, method string) (context.Context, err
 	if err != nil {
 		return nil, err
 	}
-	c, ok := a.callers[uri]
-	if !ok {
-		return nil, status.Error(codes.PermissionDenied, "this certificate is bound to no role here")
-	}
-	if slices.ContainsFunc(open, func(prefix string) bool { return strings.HasPrefix(method, prefix) }) {
-		return context.WithValue(ctx, callerKey{}, c), nil
-	}
-	if right := RightOf(method); right == exchangev1.Right_RIGHT_UNSPECIFIED || !slices.Contains(Roles[c.Role], right) {
-		return nil, status.Errorf(codes.PermissionDenied, "the role %s has no right to call %s", c.Role, method)
+	c, err := a.allow(ctx, uri, method)
+	if err != nil {
+		return nil, err
 	}
 	return context.WithValue(ctx, callerKey{}, c), nil
+}
+
+// allow returns who has a verified URI, if it may call a method.
+func (a *access) allow(ctx context.Context, uri, method string) (Caller, error) {
+	if asked := callOf(ctx); asked != nil {
+		asked.caller = uri
+	}
+	c, ok := a.callers[uri]
+	if !ok {
+		return Caller{}, a.refusal(ctx, gateway.Fault{Code: gateway.CallerUnknown, Severity: gateway.Error, Value: uri})
+	}
+	if slices.ContainsFunc(open, func(prefix string) bool { return strings.HasPrefix(method, prefix) }) {
+		return c, nil
+	}
+	if right := RightOf(method); right == exchangev1.Right_RIGHT_UNSPECIFIED || !slices.Contains(Roles[c.Role], right) {
+		return Caller{}, a.refusal(ctx, gateway.Fault{
+			Code: gateway.RightMissing, Severity: gateway.Error, Value: string(c.Role), Expected: gateway.Term(method),
+		})
+	}
+	return c, nil
 }
 
 // identify returns the verified URI of the other end. A long-lived connection is
@@ -146,7 +163,7 @@ func (a *access) identify(ctx context.Context) (string, error) {
 	}
 	id, err := a.registry.Verify(tls.State, mtls.AsClient)
 	if err != nil {
-		return "", status.Error(codes.Unauthenticated, err.Error())
+		return "", a.refusal(ctx, err)
 	}
 	return id.URI, nil
 }
@@ -164,19 +181,6 @@ func RightOf(method string) exchangev1.Right {
 
 // CallTimeout bounds a call that brings no deadline of its own.
 const CallTimeout = time.Minute
-
-func (a *access) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	ctx, err := a.admit(ctx, info.FullMethod)
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := ctx.Deadline(); !ok {
-		bounded, cancel := context.WithTimeout(ctx, CallTimeout)
-		defer cancel()
-		ctx = bounded
-	}
-	return handler(ctx, req)
-}
 
 func (a *access) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	ctx, err := a.admit(ss.Context(), info.FullMethod)

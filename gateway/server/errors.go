@@ -4,17 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
+	"strings"
+	"time"
+	"unicode"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/budget"
+	"customs.example/gateway/event"
 	"customs.example/gateway/store"
 )
 
@@ -29,6 +35,8 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.TraceDiffers:     codes.FailedPrecondition,
 	gateway.TableMissing:     codes.FailedPrecondition,
 	gateway.NotOwnOffice:     codes.PermissionDenied,
+	gateway.CallerUnknown:    codes.PermissionDenied,
+	gateway.RightMissing:     codes.PermissionDenied,
 	gateway.SenderWrong:      codes.PermissionDenied,
 	// The key may be on its way: nothing is decided about the message.
 	gateway.SealKeyUnknown:     codes.Unavailable,
@@ -39,75 +47,162 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.SealPayload:        codes.PermissionDenied,
 	gateway.Internal:           codes.Internal,
 	gateway.NotAvailable:       codes.Unavailable,
+	gateway.GatewayBusy:        codes.ResourceExhausted,
+	gateway.StorageShort:       codes.ResourceExhausted,
+	gateway.BodySlow:           codes.DeadlineExceeded,
 	gateway.JudgementPending:   codes.Unavailable,
 	gateway.JudgementParked:    codes.FailedPrecondition,
 }
 
+// StorageRetry is when it makes sense to ask again whether there is room on the disk.
+const StorageRetry = time.Minute
+
+// refused is a status that a call ends with, and the codes of its faults for who tells of it.
+type refused struct {
+	*status.Status
+	codes []gateway.Code
+	told  bool // an event tells of it already
+}
+
+func (r *refused) Error() string              { return r.Err().Error() }
+func (r *refused) GRPCStatus() *status.Status { return r.Status }
+
 // refusal turns an error into a status whose details are every fault, in the caller's
 // language. What is not a fault is ours: its cause stays in the log.
 func (s *Server) refusal(ctx context.Context, err error, details ...protoadapt.MessageV1) error {
+	return s.refusalIn(ctx, language(ctx), err, details...)
+}
+
+func (s *Server) refusalIn(ctx context.Context, lang string, err error, details ...protoadapt.MessageV1) error {
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
-		return status.FromContextError(ctx.Err()).Err()
+		return &refused{Status: status.FromContextError(ctx.Err()), told: true}
 	}
 	var faults gateway.Faults
 	var one gateway.Fault
+	var full *budget.ExhaustedError
+	told := event.WasTold(err)
+	ours := func(name event.Name, code gateway.Code) {
+		if n, tell := s.repeated.count(string(name) + gateway.Clip(err.Error())); tell {
+			s.log.Tell(callOf(ctx).said(event.Event{Name: name, Cause: err, Repeated: n}))
+		}
+		faults, told = gateway.Faults{{Code: code, Severity: gateway.Error}}, true
+	}
 	switch {
+	case errors.As(err, &full):
+		faults = gateway.Faults{{Code: gateway.GatewayBusy, Severity: gateway.Error, Value: full.After.String()}}
+		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(full.After)}))
 	case errors.Is(err, store.ErrNotFound):
 		faults = gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error, Found: gateway.Say(gateway.WordThatID)}}
 	case errors.As(err, &faults):
 	case errors.As(err, &one):
 		faults = gateway.Faults{one}
 	case store.Unavailable(err):
-		s.log.Error("the store is not available", slog.Any("error", err))
-		faults = gateway.Faults{{Code: gateway.NotAvailable, Severity: gateway.Error}}
+		ours(event.StoreUnavailable, gateway.NotAvailable)
 	default:
-		s.log.Error("internal error", slog.Any("error", err))
-		faults = gateway.Faults{{Code: gateway.Internal, Severity: gateway.Error}}
+		ours(event.InternalError, gateway.Internal)
 	}
-	lang := language(ctx)
-	code, ok := statusCodes[faults[0].Code]
-	if !ok {
-		code = codes.InvalidArgument
+	if faults[0].Code == gateway.StorageShort {
+		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(StorageRetry)}))
 	}
-	st := status.New(code, string(faults[0].Code)+": "+faults[0].Text(lang))
+	st := status.New(statusCode(faults[0].Code), string(faults[0].Code)+": "+faults[0].Text(lang))
 	for _, f := range presentFaults(faults, lang) {
 		details = append(details, protoadapt.MessageV1Of(f))
 	}
-	withDetails, derr := st.WithDetails(details...)
-	if derr != nil {
-		s.log.Error("status details", slog.Any("error", derr))
-		return st.Err()
+	if full, derr := st.WithDetails(details...); derr == nil {
+		st = full
+	} else {
+		s.log.Tell(callOf(ctx).said(event.Event{Name: event.InternalError, Cause: derr}))
 	}
-	return withDetails.Err()
+	return &refused{st, event.CodesOf(faults), told}
 }
 
-// unary and stream keep a call that breaks off in the middle of the code from ending the
-// process, and with it all other calls.
-func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			answer, err = nil, s.broken(ctx, info.FullMethod, p)
-		}
-	}()
-	return handler(ctx, req)
+// statusCode is what a fault is to the protocol. Whoever shows a certificate that is not
+// good is nobody.
+func statusCode(code gateway.Code) codes.Code {
+	if c, ok := statusCodes[code]; ok {
+		return c
+	}
+	if strings.HasPrefix(string(code), "TLS_") {
+		return codes.Unauthenticated
+	}
+	return codes.InvalidArgument
 }
 
+// call is one call at a door. Its caller is known once it is admitted, or refused by name.
+type call struct{ method, caller string }
+
+func (c *call) said(e event.Event) event.Event {
+	if c != nil {
+		e.Method, e.Caller = c.method, c.caller
+	}
+	return e
+}
+
+type callKey struct{}
+
+// callOf returns the call that a context is of; nil if it is of none.
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// stream tells of a call that is refused, and keeps one that breaks off in the middle of
+// the code from ending the process, and with it all other calls.
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	ctx := context.WithValue(ss.Context(), callKey{}, &call{method: info.FullMethod})
 	defer func() {
 		if p := recover(); p != nil {
-			err = s.broken(ss.Context(), info.FullMethod, p)
+			err = s.broken(ctx, p)
 		}
+		s.tellRefused(ctx, err)
 	}()
-	return handler(srv, ss)
+	return handler(srv, admitted{ss, ctx})
 }
 
-// broken logs what a call broke off with. It may quote a document: only its kind is logged.
-func (s *Server) broken(ctx context.Context, method string, p any) error {
-	s.log.Error("panic in a call", "method", method, "kind", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-	return s.refusal(ctx, gateway.Fault{Code: gateway.Internal, Severity: gateway.Error})
+// tellRefused tells of a call that ended with a refusal that nothing else tells of. A
+// stream that its caller left is none.
+func (s *Server) tellRefused(ctx context.Context, err error) {
+	var r *refused
+	if err == nil || errors.As(err, &r) && r.told || ctx.Err() != nil {
+		return
+	}
+	said := event.Event{Name: event.CallRefused}
+	if r != nil && len(r.codes) > 0 {
+		said.Code, said.Codes = r.codes[0], r.codes[1:]
+	} else {
+		said.Code = protocolCode(status.Code(err))
+	}
+	said = callOf(ctx).said(said)
+	if status.Code(err) == codes.ResourceExhausted { // whoever asks too much decides how often
+		n, tell := s.repeated.count(string(said.Name) + said.Caller + string(said.Code))
+		if !tell {
+			return
+		}
+		said.Repeated = n
+	}
+	s.log.Tell(said)
+}
+
+// protocolCode is the code of a refusal that has no fault of ours: the protocol's own name,
+// as UNIMPLEMENTED.
+func protocolCode(c codes.Code) gateway.Code {
+	var b strings.Builder
+	for i, r := range c.String() {
+		if i > 0 && unicode.IsUpper(r) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToUpper(r))
+	}
+	return gateway.Code(b.String())
+}
+
+// broken tells what a call broke off with. It may quote a document: only its kind is told.
+func (s *Server) broken(ctx context.Context, p any) error {
+	s.log.Tell(callOf(ctx).said(event.Event{Name: event.CallBroke, Cause: fmt.Errorf("%T", p), Stack: string(debug.Stack())}))
+	return s.refusal(ctx, event.Told(gateway.Fault{Code: gateway.Internal, Severity: gateway.Error}))
 }
 
 // language is the catalogue's language for the call's accept-language.

@@ -1,22 +1,24 @@
 package server
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 )
 
 // TestTheStatusSaysWhatTheCallerCanDo: try again, or not.
 func TestTheStatusSaysWhatTheCallerCanDo(t *testing.T) {
-	s := &Server{log: slog.New(slog.DiscardHandler)}
+	s := &Server{repeated: repeated{now: time.Now}}
 	for code, want := range map[gateway.Code]codes.Code{
 		gateway.JudgementPending: codes.Unavailable,
 		gateway.JudgementParked:  codes.FailedPrecondition,
@@ -27,6 +29,8 @@ func TestTheStatusSaysWhatTheCallerCanDo(t *testing.T) {
 		gateway.IDReuse:          codes.AlreadyExists,
 		gateway.IDOfSeveral:      codes.FailedPrecondition,
 		gateway.XMLMalformed:     codes.InvalidArgument,
+		gateway.StorageShort:     codes.ResourceExhausted,
+		gateway.BodySlow:         codes.DeadlineExceeded,
 	} {
 		err := s.refusal(t.Context(), gateway.Faults{{Code: code, Severity: gateway.Error, Value: "v"}})
 		if status.Code(err) != want || !strings.HasPrefix(status.Convert(err).Message(), string(code)+": ") {
@@ -42,8 +46,8 @@ func TestTheStatusSaysWhatTheCallerCanDo(t *testing.T) {
 // document.
 func TestACallThatPanicsEndsNoOther(t *testing.T) {
 	var log strings.Builder
-	s := &Server{log: slog.New(slog.NewTextHandler(&log, nil))}
-	_, err := s.unary(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: "/x/Y"}, func(context.Context, any) (any, error) { panic("Иванов") })
+	s := &Server{log: event.NewLog(slog.New(slog.NewTextHandler(&log, nil))), repeated: repeated{now: time.Now}}
+	err := s.stream(nil, admitted{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: "/x/Y"}, func(any, grpc.ServerStream) error { panic("Иванов") })
 	if status.Code(err) != codes.Internal {
 		t.Errorf("a call is answered %v", err)
 	}
@@ -51,7 +55,28 @@ func TestACallThatPanicsEndsNoOther(t *testing.T) {
 	if status.Code(err) != codes.Internal {
 		t.Errorf("a stream is answered %v", err)
 	}
-	if said := log.String(); strings.Contains(said, "Иванов") || strings.Count(said, "panic in a call") != 2 || !strings.Contains(said, "/x/Y") {
+	if said := log.String(); strings.Contains(said, "Иванов") || strings.Count(said, "call broke off") != 2 || !strings.Contains(said, "/x/Y") {
 		t.Errorf("the log says %s", said)
+	}
+}
+
+// TestTheSameErrorIsLoggedOnceAndCounted: callers decide how often it happens.
+func TestTheSameErrorIsLoggedOnceAndCounted(t *testing.T) {
+	var log strings.Builder
+	at := time.Unix(0, 0)
+	s := &Server{log: event.NewLog(slog.New(slog.NewTextHandler(&log, nil))), repeated: repeated{now: func() time.Time { return at }}}
+	for range 5000 {
+		_ = s.refusal(t.Context(), errors.New("disk is full"))
+		at = at.Add(20 * time.Millisecond)
+	}
+	if said := log.String(); strings.Count(said, "internal error") != 2 || !strings.Contains(said, "repeated=3000") {
+		t.Errorf("in 100 seconds the log says\n%s", said)
+	}
+	log.Reset()
+	for i := range 5000 {
+		_ = s.refusal(t.Context(), fmt.Errorf("error %d", i))
+	}
+	if n := strings.Count(log.String(), "internal error"); n > maxRepeated+1 || len(s.repeated.seen) > maxRepeated+1 {
+		t.Errorf("5,000 different errors: %d lines", n)
 	}
 }

@@ -2,16 +2,15 @@ package server
 
 import (
 	"context"
-	"log/slog"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
 )
@@ -22,25 +21,25 @@ type inbox struct {
 }
 
 func (s inbox) List(ctx context.Context, r *exchangev1.ListInboxRequest) (*exchangev1.ListInboxResponse, error) {
-	size, after, err := page(r.PageSize, r.PageToken)
+	page, err := s.pages.of(ctx, r)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	msgs, err := s.flow.Store.Read().Inbox(ctx, store.InboxFilter{Kind: r.Kind, Unacknowledged: r.Unacknowledged, After: after, Limit: size})
+	msgs, err := s.flow.Store.Read().Inbox(ctx, store.InboxFilter{Kind: r.Kind, Unacknowledged: r.Unacknowledged, After: page.after, Limit: page.size})
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return presentInbox(ctx, msgs, size), nil
+	return presentInbox(ctx, msgs, page), nil
 }
 
 // presentInbox shows a page of messages, and where the next one begins.
-func presentInbox(ctx context.Context, msgs []store.Inbound, size int) *exchangev1.ListInboxResponse {
+func presentInbox(ctx context.Context, msgs []store.Inbound, page page) *exchangev1.ListInboxResponse {
 	out := &exchangev1.ListInboxResponse{}
 	for _, m := range msgs {
 		out.Messages = append(out.Messages, presentInbound(ctx, m))
 	}
-	if len(msgs) >= size {
-		out.NextPageToken = strconv.FormatInt(int64(msgs[len(msgs)-1].Commit), 10)
+	if len(msgs) >= page.size {
+		out.NextPageToken = page.token(msgs[len(msgs)-1].Commit)
 	}
 	return out
 }
@@ -61,12 +60,9 @@ func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchang
 	if !ok {
 		return nil, s.refusal(ctx, gateway.Fault{Code: gateway.FormUnknown, Severity: gateway.Error, Path: "form", Value: r.Form.String()})
 	}
-	in, content, err := s.flow.Take(ctx, gateway.Administration(r.Sender), gateway.MessageID(r.MessageId), f.form)
+	in, content, err := s.flow.Take(ctx, callerOf(ctx).flow(), gateway.Administration(r.Sender), gateway.MessageID(r.MessageId), f.form)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
-	}
-	if in.State != gateway.Accepted {
-		return nil, s.refusal(ctx, store.ErrNotFound) // only what was accepted is handed out
 	}
 	out := presentInbound(ctx, in)
 	out.Content = content
@@ -99,30 +95,37 @@ func (s inbox) Acknowledge(ctx context.Context, r *exchangev1.AcknowledgeRequest
 }
 
 func (s inbox) Parked(ctx context.Context, r *exchangev1.ListParkedRequest) (*exchangev1.ListParkedResponse, error) {
-	size, after, err := page(r.PageSize, r.PageToken)
+	page, err := s.pages.of(ctx, r)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	msgs, err := s.flow.Store.Read().Parked(ctx, after, size)
+	msgs, err := s.flow.Store.Read().Parked(ctx, page.after, page.size)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	arrivals, err := s.flow.Store.Read().Troubled(ctx, after, size)
+	arrivals, err := s.flow.Store.Read().Troubled(ctx, page.after, page.size)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return presentParked(ctx, msgs, arrivals, size), nil
+	outgoing, err := s.flow.Store.Read().ParkedMessages(ctx, page.after, page.size)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return presentParked(ctx, msgs, arrivals, outgoing, page), nil
 }
 
-// presentParked shows a page of what is parked. It ends where the shorter of the two
-// lists does, so that the next one begins behind both.
-func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.Troubled, size int) *exchangev1.ListParkedResponse {
+// presentParked shows a page of what is parked. It ends where the shortest of the lists
+// does, so that the next one begins behind all.
+func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.Troubled, outgoing []store.Message, page page) *exchangev1.ListParkedResponse {
 	last := gateway.Commit(math.MaxInt64)
-	if len(msgs) >= size {
+	if len(msgs) >= page.size {
 		last = msgs[len(msgs)-1].Commit
 	}
-	if len(arrivals) >= size {
+	if len(arrivals) >= page.size {
 		last = min(last, arrivals[len(arrivals)-1].Commit)
+	}
+	if len(outgoing) >= page.size {
+		last = min(last, outgoing[len(outgoing)-1].Commit)
 	}
 	out := &exchangev1.ListParkedResponse{}
 	for _, m := range msgs {
@@ -135,9 +138,22 @@ func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.T
 			out.Arrivals = append(out.Arrivals, presentArrival(a))
 		}
 	}
-	if last < math.MaxInt64 {
-		out.NextPageToken = strconv.FormatInt(int64(last), 10)
+	for _, m := range outgoing {
+		if m.Commit <= last {
+			out.Outgoing = append(out.Outgoing, presentOutgoing(m))
+		}
 	}
+	if last < math.MaxInt64 {
+		out.NextPageToken = page.token(last)
+	}
+	return out
+}
+
+// presentOutgoing shows an operator a message of our own that could not be handed over:
+// it waits for what is wrong here.
+func presentOutgoing(m store.Message) *exchangev1.MessageStatus {
+	out := presentMessage(m, nil)
+	out.Waiting, out.Answers = m.LastError, nil
 	return out
 }
 
@@ -160,11 +176,11 @@ func (s inbox) Decode(ctx context.Context, r *exchangev1.DecodeRequest) (*exchan
 // decoded answers with what was judged even if some messages could not be: those say so
 // themselves, by a fault, and their causes stay in the log.
 func (s inbox) decoded(ctx context.Context, got flow.Decoded, err error) (*exchangev1.DecodeResponse, error) {
-	if err != nil && (len(got.Messages)+len(got.Arrivals) == 0 || ctx.Err() != nil) {
+	if err != nil && (len(got.Messages)+len(got.Arrivals)+len(got.Outgoing) == 0 || ctx.Err() != nil) {
 		return nil, s.refusal(ctx, err)
 	}
 	if err != nil {
-		s.log.Error("decode", slog.Any("error", err))
+		s.log.Tell(callOf(ctx).said(event.Event{Name: event.DecodingFailed, Cause: err}))
 	}
 	out := &exchangev1.DecodeResponse{}
 	for _, m := range got.Messages {
@@ -174,6 +190,9 @@ func (s inbox) decoded(ctx context.Context, got flow.Decoded, err error) (*excha
 		shown := presentArrival(a.Troubled)
 		shown.State = a.State
 		out.Arrivals = append(out.Arrivals, shown)
+	}
+	for _, m := range got.Outgoing {
+		out.Outgoing = append(out.Outgoing, presentOutgoing(m))
 	}
 	return out, nil
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
 )
@@ -54,7 +55,7 @@ func TestOperatorSeesWhatWasExpectedOnlyWhereItIsNoValue(t *testing.T) {
 
 func TestDecodeAnswersWithWhatWasJudgedBesideWhatFailed(t *testing.T) {
 	var log strings.Builder
-	s := inbox{Server: &Server{log: slog.New(slog.NewTextHandler(&log, nil))}}
+	s := inbox{Server: &Server{log: event.NewLog(slog.New(slog.NewTextHandler(&log, nil)))}}
 	msgs := []store.Inbound{
 		{ID: "m-1", State: gateway.Parked, Faults: gateway.Faults{{Code: gateway.Internal, Severity: gateway.Error}}},
 		{ID: "m-2", State: gateway.Accepted},

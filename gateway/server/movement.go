@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strconv"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
@@ -18,25 +17,39 @@ type movements struct {
 	*Server
 }
 
+// Find pages through what the caller sees alone: what it does not see has no page, and
+// moves no page's end.
 func (s movements) Find(ctx context.Context, r *exchangev1.FindMovementsRequest) (*exchangev1.FindMovementsResponse, error) {
-	size, before, err := page(r.PageSize, r.PageToken)
-	if err != nil {
-		return nil, s.refusal(ctx, err)
-	}
-	found, err := s.flow.Find(ctx, r.Text, before, size)
+	page, err := s.pages.of(ctx, r)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
 	out := &exchangev1.FindMovementsResponse{}
-	for _, m := range found {
-		if s.visible(callerOf(ctx), m) {
-			shown := presentMovement(m, language(ctx))
+	var last gateway.Commit // that the caller has seen
+	for before, more := page.after, true; more; {
+		found, err := s.flow.Find(ctx, r.Text, before, MaxPage)
+		if err != nil {
+			return nil, s.refusal(ctx, err)
+		}
+		more = len(found) >= MaxPage
+		for _, m := range found {
+			before = m.Commit
+			if !s.visible(callerOf(ctx), m) {
+				continue
+			}
+			// A page does not part what one commit changed.
+			if len(out.Movements) >= page.size && m.Commit != last {
+				out.NextPageToken = page.token(last)
+				return out, nil
+			}
+			last = m.Commit
+			shown, err := s.present(ctx, m)
+			if err != nil {
+				return nil, s.refusal(ctx, err)
+			}
 			shown.FoundAs = presentDiscrepancies(m.FoundAs(r.Text), language(ctx))
 			out.Movements = append(out.Movements, shown)
 		}
-	}
-	if len(found) >= size {
-		out.NextPageToken = strconv.FormatInt(int64(found[len(found)-1].Commit), 10)
 	}
 	return out, nil
 }
@@ -46,18 +59,36 @@ func (s movements) Get(ctx context.Context, r *exchangev1.GetMovementRequest) (*
 	if err == nil && !s.visible(callerOf(ctx), m) {
 		err = store.ErrNotFound // foreign and unknown answer alike
 	}
-	if err != nil {
-		return nil, s.refusal(ctx, err)
-	}
-	return presentMovement(m, language(ctx)), nil
+	return s.answer(ctx, m, err)
 }
 
 func (s movements) RecordArrival(ctx context.Context, r *exchangev1.RecordArrivalRequest) (*exchangev1.Movement, error) {
-	m, err := s.flow.RecordArrival(ctx, callerOf(ctx).flow(), r.RecordId, r.Content)
+	m, err := s.flow.RecordArrival(ctx, callerOf(ctx).flow(), r.RecordId, r.Content, r.Reason)
+	return s.answer(ctx, m, err)
+}
+
+func (s movements) answer(ctx context.Context, m flow.Movement, err error) (*exchangev1.Movement, error) {
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return presentMovement(m, language(ctx)), nil
+	shown, err := s.present(ctx, m)
+	return shown, s.refusal(ctx, err)
+}
+
+// present shows a movement. Of those that one of its documents could also have belonged to
+// only the caller's are named.
+func (s movements) present(ctx context.Context, m flow.Movement) (*exchangev1.Movement, error) {
+	out := presentMovement(m, language(ctx))
+	for _, id := range m.AmbiguousWith {
+		other, err := s.flow.Movement(ctx, id)
+		if store.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err == nil && s.visible(callerOf(ctx), other) {
+			out.AmbiguousWith = append(out.AmbiguousWith, string(id))
+		}
+	}
+	return out, nil
 }
 
 // visible reports whether one of the caller's offices is on the movement's route. An
@@ -87,8 +118,8 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	case len(m.Arrivals) > 0:
 		out.State = arrived
 	}
-	for _, a := range m.AmbiguousWith {
-		out.AmbiguousWith = append(out.AmbiguousWith, string(a))
+	for _, o := range m.Openings {
+		out.Openings = append(out.Openings, &exchangev1.Opening{Office: o.Office, RecordId: o.Record, Reason: o.Reason, At: stamp(o.At)})
 	}
 	for _, r := range m.Announced {
 		out.Messages = append(out.Messages, string(r.Message))

@@ -40,11 +40,16 @@ func (s *Server) rest() (http.Handler, func(), error) {
 	conn, err := grpc.NewClient("passthrough:///"+inMemory,
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.pipe.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithUnaryInterceptor(passedOn), grpc.WithStreamInterceptor(passedOnStream),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(s.maxMessage()+Envelope)))
 	if err != nil {
 		return nil, nil, fmt.Errorf("rest: %w", err)
 	}
 	mux := runtime.NewServeMux(
+		runtime.WithErrorHandler(func(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			retryAfter(w, status.Convert(err))
+			runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
+		}),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
 			MarshalOptions:   protojson.MarshalOptions{EmitUnpopulated: false},
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
@@ -72,34 +77,111 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(exchangev1.OpenAPI)
 	})
-	return s.identified(routes), func() { conn.Close() }, nil
+	return s.identified(s.admitREST(routes)), func() { conn.Close() }, nil
 }
 
 type identityKey struct{}
 
-// identified verifies the client's certificate anew for every request.
+// request is one request at the REST door, and how it was answered.
+type request struct {
+	http.ResponseWriter
+	code     int
+	passedOn bool // the call behind it tells what becomes of it
+}
+
+func (r *request) WriteHeader(code int) {
+	r.code = code
+	r.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap is for http.ResponseController: streams are flushed.
+func (r *request) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// Flush is for the gateway's streams, which ask for nothing else.
+func (r *request) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flush() }
+
+type requestKey struct{}
+
+// passedOn and passedOnStream note that a request became a call, which the interceptors of
+// the services tell of.
+func passedOn(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	passOn(ctx)
+	return invoke(ctx, method, req, reply, conn, opts...)
+}
+
+func passedOnStream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	passOn(ctx)
+	return open(ctx, desc, conn, method, opts...)
+}
+
+func passOn(ctx context.Context) {
+	if r, ok := ctx.Value(requestKey{}).(*request); ok {
+		r.passedOn = true
+	}
+}
+
+// identified verifies the client's certificate anew for every request, and tells of one that
+// is refused before it is a call.
 func (s *Server) identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked := &request{ResponseWriter: w}
+		ctx := context.WithValue(r.Context(), callKey{}, &call{method: "rest"})
 		id, err := s.access.registry.Verify(*r.TLS, mtls.AsClient)
 		if err != nil {
-			writeStatus(w, status.Convert(status.Error(codes.Unauthenticated, err.Error())))
+			err = s.refusal(ctx, err)
+		} else if part := notText(r); part != "" {
+			err = s.refusal(restLanguage(ctx, r), gateway.Fault{Code: gateway.JSONUTF8, Severity: gateway.Error, Path: part})
+		}
+		callOf(ctx).caller = id.URI
+		if err != nil {
+			s.tellRefused(ctx, err)
+			writeStatus(w, status.Convert(err))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, int64(s.maxMessage())*4/3) // content is base64 in JSON
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id.URI)))
+		r.Body = http.MaxBytesReader(asked, r.Body, s.maxBody())
+		ctx = context.WithValue(context.WithValue(ctx, identityKey{}, id.URI), requestKey{}, asked)
+		next.ServeHTTP(asked, r.WithContext(ctx))
+		if asked.code >= http.StatusBadRequest && !asked.passedOn {
+			s.tellRefused(ctx, status.Error(protocolOf(asked.code), ""))
+		}
 	})
 }
 
-// post is a delivery by plain HTTPS POST of the XML.
+// restLanguage is a context with the language that a request asks for, as a call has it.
+func restLanguage(ctx context.Context, r *http.Request) context.Context {
+	return metadata.NewIncomingContext(ctx, metadata.Pairs("accept-language", r.Header.Get("Accept-Language")))
+}
+
+// protocolOf is what an answer that no call made is to the protocol.
+func protocolOf(code int) codes.Code {
+	switch code {
+	case http.StatusNotFound:
+		return codes.NotFound
+	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return codes.Unimplemented
+	case http.StatusBadRequest, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge:
+		return codes.InvalidArgument
+	}
+	return codes.Unknown
+}
+
+// post is a delivery by plain HTTPS POST of the XML. Of who has no right to deliver nothing
+// is read.
 func (s *Server) post(w http.ResponseWriter, r *http.Request, conn *grpc.ClientConn) {
+	uri, _ := r.Context().Value(identityKey{}).(string)
+	ctx := restLanguage(r.Context(), r)
+	if _, err := s.access.allow(ctx, uri, exchangev1.PeerService_Deliver_FullMethodName); err != nil {
+		passOn(ctx)
+		s.tellRefused(ctx, err)
+		writeStatus(w, status.Convert(err))
+		return
+	}
 	req, err := delivery(r)
 	if err != nil {
 		writeStatus(w, status.New(codes.InvalidArgument, err.Error()))
 		return
 	}
-	uri, _ := r.Context().Value(identityKey{}).(string)
-	ctx := metadata.AppendToOutgoingContext(r.Context(), identityHeader, uri)
-	answer, err := exchangev1.NewPeerServiceClient(conn).Deliver(ctx, req)
+	answer, err := exchangev1.NewPeerServiceClient(conn).Deliver(metadata.AppendToOutgoingContext(r.Context(), identityHeader, uri), req)
 	if err != nil {
 		writeStatus(w, status.Convert(err))
 		return
@@ -138,6 +220,7 @@ func delivery(r *http.Request) (*exchangev1.DeliverRequest, error) {
 }
 
 func writeStatus(w http.ResponseWriter, st *status.Status) {
+	retryAfter(w, st)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(runtime.HTTPStatusFromCode(st.Code()))
 	body, err := protojson.Marshal(st.Proto())

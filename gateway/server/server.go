@@ -5,22 +5,27 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/budget"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
@@ -47,15 +52,19 @@ type Options struct {
 	Registry    *mtls.Registry
 	Certificate tls.Certificate
 	Callers     []Caller
-	Log         *slog.Logger
+	Log         *event.Log
 }
 
 // Server is both doors of one gateway.
 type Server struct {
 	flow   *flow.Gateway
 	access *access
-	log    *slog.Logger
+	log    *event.Log
+	pages  pages
 	tls    *tls.Config
+	budget *budget.Process
+
+	repeated repeated
 
 	public, memory *grpc.Server // the same services: over TLS, and behind REST
 	pipe           *bufconn.Listener
@@ -65,13 +74,12 @@ type Server struct {
 
 // New prepares the doors.
 func New(o Options) *Server {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	s := &Server{
-		flow: o.Flow, access: newAccess(o.Registry, o.Callers), log: o.Log,
-		tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
+		flow: o.Flow, log: o.Log, tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
+		budget: o.Flow.Budget, repeated: repeated{now: o.Flow.Now},
 	}
+	s.access = newAccess(o.Registry, o.Callers, s.refusal)
+	rand.Read(s.pages.key[:])
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	s.public = s.services(grpc.Creds(peer.ServerCredentials(o.Registry, o.Certificate)))
 	s.memory = s.services()
@@ -81,10 +89,17 @@ func New(o Options) *Server {
 // maxMessage is the room for the greatest document and its envelope.
 func (s *Server) maxMessage() int { return s.flow.Cap() + Envelope }
 
+// maxBody is the room for it in a request's JSON, where it stands in base64.
+func (s *Server) maxBody() int64 { return int64(s.maxMessage()) * 4 / 3 }
+
 // services is a gRPC server with every service on it.
 func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
-	g := grpc.NewServer(append(more,
-		grpc.ChainUnaryInterceptor(s.unary, s.access.unary), grpc.ChainStreamInterceptor(s.stream, s.access.stream),
+	g := admitting{s: s}
+	g.Server = grpc.NewServer(append(more,
+		// What is not there is asked for by nobody who has no right to it.
+		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return status.Error(codes.Unimplemented, "no such call") }),
+		grpc.ChainStreamInterceptor(s.stream, s.access.stream, s.admit, s.readable), grpc.InitialWindowSize(StreamWindow),
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2("proto")}),
 		grpc.MaxRecvMsgSize(s.maxMessage()), grpc.MaxSendMsgSize(s.maxMessage()+Envelope),
 		grpc.MaxConcurrentStreams(MaxStreams), grpc.MaxHeaderListSize(MaxHeaders), grpc.ConnectionTimeout(5*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 30 * time.Second}),
@@ -97,7 +112,7 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
 	healthv1.RegisterHealthServer(g, health.NewServer())
 	reflection.Register(g)
-	return g
+	return g.Server
 }
 
 // watchConnections hands those of the REST door to the registry, which closes them once
@@ -130,9 +145,9 @@ func (s *Server) Serve(ctx context.Context, grpcListener, restListener net.Liste
 	}
 	defer closeREST()
 	web := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5*time.Second + s.budget.Limits.Body, IdleTimeout: time.Minute,
 		ConnState:      s.watchConnections(),
-		MaxHeaderBytes: MaxHeaders, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: MaxHeaders, ErrorLog: s.log.Library("net/http"),
 	}
 	failed := make(chan error, 3)
 	go func() { failed <- s.public.Serve(grpcListener) }()

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
@@ -12,14 +11,9 @@ import (
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
-)
-
-// Page sizes of lists.
-const (
-	DefaultPage = 50
-	MaxPage     = 500
 )
 
 type submissions struct {
@@ -41,7 +35,7 @@ func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*
 		// goes along.
 		faults := sub.Faults
 		shown.Faults = nil
-		return nil, s.refusal(ctx, faults, protoadapt.MessageV1Of(shown))
+		return nil, s.refusal(ctx, event.Told(faults), protoadapt.MessageV1Of(shown))
 	}
 	return shown, nil
 }
@@ -94,13 +88,13 @@ func (s submissions) answer(ctx context.Context, sub store.Submission, err error
 }
 
 func (s submissions) List(ctx context.Context, r *exchangev1.ListSubmissionsRequest) (*exchangev1.ListSubmissionsResponse, error) {
-	size, before, err := page(r.PageSize, r.PageToken)
+	page, err := s.pages.of(ctx, r)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
 	f := store.SubmissionFilter{
 		Offices: callerOf(ctx).Offices, State: gateway.SubmissionState(r.State), MessageState: gateway.MessageState(r.MessageState),
-		Kind: r.Kind, Batch: r.Batch, Before: before, Limit: size,
+		Kind: r.Kind, Batch: r.Batch, Before: page.after, Limit: page.size,
 	}
 	if r.Since != nil {
 		f.Since = r.Since.AsTime()
@@ -117,25 +111,10 @@ func (s submissions) List(ctx context.Context, r *exchangev1.ListSubmissionsRequ
 		}
 		out.Submissions = append(out.Submissions, shown)
 	}
-	if len(subs) >= size {
-		out.NextPageToken = strconv.FormatInt(int64(subs[len(subs)-1].Commit), 10)
+	if len(subs) >= page.size {
+		out.NextPageToken = page.token(subs[len(subs)-1].Commit)
 	}
 	return out, nil
-}
-
-// page reads a page's size and where it goes on.
-func page(size int32, token string) (int, gateway.Commit, error) {
-	if size <= 0 {
-		size = DefaultPage
-	}
-	if token == "" {
-		return int(min(size, MaxPage)), 0, nil
-	}
-	at, err := strconv.ParseInt(token, 10, 64)
-	if err != nil || at < 0 {
-		return 0, 0, gateway.Fault{Code: gateway.PageToken, Severity: gateway.Error, Path: "pageToken", Value: token}
-	}
-	return int(min(size, MaxPage)), gateway.Commit(at), nil
 }
 
 func (s submissions) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.SubmissionEvent]) error {
@@ -157,6 +136,9 @@ func (s submissions) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreami
 	})
 }
 
+// WatchInterval is the least time between two looks for what a watcher is to be told.
+const WatchInterval = 100 * time.Millisecond
+
 // watch calls send after every commit, from a commit number on, until the stream or
 // the server ends. send returns the last commit number it has sent.
 func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit) (gateway.Commit, error)) error {
@@ -171,6 +153,14 @@ func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit
 			after = next
 			continue
 		}
+		// However fast others commit, it is looked for news now and then only.
+		pause := time.NewTimer(WatchInterval)
+		select {
+		case <-ctx.Done():
+		case <-s.stop.Done():
+		case <-pause.C:
+		}
+		pause.Stop()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -182,7 +172,7 @@ func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit
 }
 
 func (s submissions) Explain(ctx context.Context, r *exchangev1.ExplainRequest) (*exchangev1.ExplainResponse, error) {
-	id, origins, err := s.flow.Explain(ctx, callerOf(ctx).office(), gateway.SubmissionID(r.SubmissionId))
+	id, origins, err := s.flow.Explain(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId))
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
@@ -217,7 +207,7 @@ func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1
 	if err != nil {
 		return nil, err
 	}
-	parts, err := s.flow.Store.Read().Joined(ctx, sub.MessageID)
+	parts, err := s.flow.Store.Read().Sources(ctx, sub.MessageID)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +264,7 @@ func presentMessage(m store.Message, parts []store.Submission) *exchangev1.Messa
 	if m.Split != "" {
 		out.Part = int32(m.Part)
 	}
-	if !m.State.Final() {
+	if !m.State.Final() && !m.Parked {
 		out.NextAttempt = stamp(m.NextAttempt)
 	}
 	if m.Receipt != nil {
@@ -300,6 +290,8 @@ func waiting(m store.Message) string {
 	switch {
 	case m.State.Final():
 		return ""
+	case m.Reason != "":
+		return m.Reason
 	case m.State == gateway.Received:
 		return "the partner has the message and has not judged it yet"
 	case m.LastError != "":

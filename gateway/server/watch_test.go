@@ -45,7 +45,7 @@ func TestRevocationClosesTheOpenRESTConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{access: newAccess(serving, nil)}
+	s := &Server{access: newAccess(serving, nil, nil)}
 	var conns []string
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -53,7 +53,7 @@ func TestPlans(t *testing.T) {
 					if !slices.Contains(plan[:i], line) {
 						fmt.Fprintf(&out, "    %s\n", line)
 					}
-					if wholeTable.MatchString(line) {
+					if wholeTable.MatchString(line) && line != queue {
 						t.Errorf("%s reads a whole table: %s", name, line)
 					}
 				}
@@ -62,6 +62,9 @@ func TestPlans(t *testing.T) {
 		})
 	}
 }
+
+// queue is all that waits for a verdict, which is counted: the index holds nothing else.
+const queue = "SCAN d USING INDEX delivery_turn"
 
 var (
 	// walk names one walk of a statement of many.

@@ -8,6 +8,9 @@ UPDATE numbers SET commit_no = commit_no WHERE one = 1 RETURNING commit_no, leaf
 -- name: SetNumbers :exec
 UPDATE numbers SET commit_no = $1, leaf = $2 WHERE one = 1;
 
+-- name: Try :exec
+UPDATE numbers SET trials = trials + 1 WHERE one = 1;
+
 -- name: Owner :one
 SELECT administration FROM owner WHERE one = 1;
 
@@ -18,11 +21,11 @@ INSERT INTO owner (one, administration) VALUES (1, $1);
 INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING;
 
 -- name: PutArrival :exec
-INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
-    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt;
+    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason;
 
 -- name: PutJudging :exec
 INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, commit_no)
@@ -97,6 +100,12 @@ FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN con
 WHERE s.message_id = $1 AND s.message_id <> ''
 ORDER BY s.part, s.id;
 
+-- name: Sources :many
+SELECT sqlc.embed(s), f.bytes AS faults
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
+WHERE s.message_id = $1 AND s.message_id <> ''
+ORDER BY s.part, s.id;
+
 -- name: SubmissionsAfter :many
 SELECT sqlc.embed(s), f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
@@ -134,27 +143,30 @@ ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 
 -- name: PutMessage :exec
 INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by, valid_until,
-    header, signature, payload, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
+    header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
     whole, whole_key, part, split)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
     document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, valid_until = excluded.valid_until,
-    header = excluded.header, signature = excluded.signature, payload = excluded.payload, payload_digest = excluded.payload_digest,
+    header = excluded.header, signature = excluded.signature, payload = excluded.payload, payload_size = excluded.payload_size, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
     whole_key = excluded.whole_key, part = excluded.part, split = excluded.split;
 
 -- name: PutDelivery :exec
-INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, next_attempt, last_error, receipt, answers, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
+    last_error, receipt, answers, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
-    state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, next_attempt = excluded.next_attempt,
+    state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
+    parked = excluded.parked, next_attempt = excluded.next_attempt,
     last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, commit_no = excluded.commit_no;
 
 -- name: SetDelivery :execrows
-UPDATE delivery SET state = $1, reason = $2, attempts = $3, next_attempt = $4, last_error = $5, receipt = $6, commit_no = $7
-WHERE id_key = $8;
+UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
+    receipt = $9, commit_no = $10
+WHERE id_key = $11;
 
 -- name: SetAnswers :execrows
 UPDATE delivery SET answers = $1, commit_no = $2 WHERE id_key = $3;
@@ -166,9 +178,7 @@ LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.diges
 WHERE m.id_key = $1;
 
 -- name: Messages :many
-SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical
-FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
+SELECT sqlc.embed(m), sqlc.embed(d) FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 WHERE m.whole_key = $1 ORDER BY m.part;
 
 -- name: MessageByDocument :one
@@ -178,23 +188,26 @@ LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.diges
 WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
 LIMIT 1;
 
--- name: Due :many
+-- name: Turns :many
 -- Of each chain only the oldest that still waits for its verdict.
-SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical
+SELECT m.id, d.next_attempt, m.payload_size
 FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
-LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
-WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND d.next_attempt <= $2
-    AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = d.chain AND older.state IN ('queued', 'sent', 'received')
-        AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
-ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $3;
-
--- name: NextDue :one
-SELECT d.next_attempt
-FROM delivery AS d
 WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received')
     AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = d.chain AND older.state IN ('queued', 'sent', 'received')
         AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
-ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT 1;
+ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $2;
+
+-- name: ParkedMessages :many
+SELECT sqlc.embed(m), sqlc.embed(d) FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.parked AND d.commit_no >= sqlc.arg(least) AND d.commit_no <= sqlc.arg(upto)
+ORDER BY d.commit_no, d.id_key LIMIT sqlc.arg(most);
+
+-- name: Waiting :many
+-- It costs what the queue is long.
+SELECT d.recipient, m.route, d.state, count(*) AS messages, CAST(min(m.created) AS TEXT) AS oldest
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.state IN ('queued', 'sent', 'received') GROUP BY d.recipient, m.route, d.state
+ORDER BY d.recipient, m.route, d.state;
 
 -- name: PutAnnounced :exec
 INSERT INTO announced (route, subject, message_id) VALUES ($1, $2, $3)
@@ -236,24 +249,24 @@ WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state
 LIMIT 1;
 
 -- name: InboxInState :many
-SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
-LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
+LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = sqlc.arg(state) AND i.commit_no >= sqlc.arg(least) AND i.commit_no <= sqlc.arg(upto)
 ORDER BY i.commit_no, i.id LIMIT sqlc.arg(most);
 
 -- name: InboxWaiting :many
-SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
-LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
+LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = sqlc.arg(state) AND i.acknowledged_by = '' AND i.commit_no >= sqlc.arg(least) AND i.commit_no <= sqlc.arg(upto)
     AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR i.kind = CAST(sqlc.arg(kind) AS TEXT))
 ORDER BY i.commit_no, i.id LIMIT sqlc.arg(most);
 
 -- name: InboxOfKind :many
-SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
-LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
+LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = sqlc.arg(state) AND i.kind = sqlc.arg(kind) AND i.commit_no >= sqlc.arg(least) AND i.commit_no <= sqlc.arg(upto)
 ORDER BY i.commit_no, i.id LIMIT sqlc.arg(most);
 

@@ -143,9 +143,9 @@ func (r reader) Held(ctx context.Context, route, key string) ([]Submission, erro
 }
 
 // HeldPast returns held parts whose time is over; without a time it never is.
-func (r reader) HeldPast(ctx context.Context, at time.Time) ([]Submission, error) {
+func (r reader) HeldPast(ctx context.Context, at time.Time, limit int) ([]Submission, error) {
 	found, err := ask(ctx, r, "held", func(ctx context.Context) ([]rows.HeldPastRow, error) {
-		return r.q.HeldPast(ctx, rows.HeldPastParams{Expires: formatTime(at), Limit: everything})
+		return r.q.HeldPast(ctx, rows.HeldPastParams{Expires: formatTime(at), Limit: int32(limit)})
 	})
 	return all(found, err, func(row rows.HeldPastRow) (Submission, error) {
 		return toSubmission(row.Submission, row.Faults, row.Canonical)
@@ -158,6 +158,12 @@ func (r reader) Joined(ctx context.Context, id gateway.MessageID) ([]Submission,
 	return all(found, err, func(row rows.JoinedRow) (Submission, error) {
 		return toSubmission(row.Submission, row.Faults, row.Canonical)
 	})
+}
+
+// Sources returns them without their documents.
+func (r reader) Sources(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
+	found, err := ask(ctx, r, "sources", func(ctx context.Context) ([]rows.SourcesRow, error) { return r.q.Sources(ctx, string(id)) })
+	return all(found, err, func(row rows.SourcesRow) (Submission, error) { return toSubmission(row.Submission, row.Faults, nil) })
 }
 
 // SubmissionFilter narrows a list; zero fields do not.
@@ -265,7 +271,7 @@ func (r reader) Message(ctx context.Context, id gateway.MessageID) (Message, err
 }
 
 // Messages returns the messages of a whole, of which there is at least one, in order of
-// their part.
+// their part, without their documents.
 func (r reader) Messages(ctx context.Context, whole gateway.MessageID) ([]Message, error) {
 	found, err := ask(ctx, r, "messages", func(ctx context.Context) ([]rows.MessagesRow, error) {
 		return r.q.Messages(ctx, gateway.FoldID(string(whole)))
@@ -273,9 +279,7 @@ func (r reader) Messages(ctx context.Context, whole gateway.MessageID) ([]Messag
 	if err == nil && len(found) == 0 {
 		err = ErrNotFound
 	}
-	return all(found, err, func(row rows.MessagesRow) (Message, error) {
-		return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical)
-	})
+	return all(found, err, func(row rows.MessagesRow) (Message, error) { return toMessage(row.Message, row.Delivery, nil, nil) })
 }
 
 // MessageByDocument returns the outgoing message that carried a document.
@@ -289,25 +293,38 @@ func (r reader) MessageByDocument(ctx context.Context, documentID string, to gat
 	return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical)
 }
 
-// Due returns messages to deliver to a partner now: of each chain only the oldest
-// unfinished one, the earliest due first.
-func (r reader) Due(ctx context.Context, to gateway.Administration, at time.Time, limit int) ([]Message, error) {
-	found, err := ask(ctx, r, "due", func(ctx context.Context) ([]rows.DueRow, error) {
-		return r.q.Due(ctx, rows.DueParams{Recipient: string(to), NextAttempt: formatTime(at), Limit: int32(limit)})
+// Turns names the messages that wait for a partner, the earliest due first: of each chain
+// only the oldest unfinished one.
+func (r reader) Turns(ctx context.Context, to gateway.Administration, limit int) ([]Turn, error) {
+	found, err := ask(ctx, r, "turns", func(ctx context.Context) ([]rows.TurnsRow, error) {
+		return r.q.Turns(ctx, rows.TurnsParams{Recipient: string(to), Limit: int32(limit)})
 	})
-	return all(found, err, func(row rows.DueRow) (Message, error) {
-		return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical)
+	return all(found, err, func(row rows.TurnsRow) (Turn, error) {
+		next, err := parseTime(row.NextAttempt)
+		return Turn{gateway.MessageID(row.ID), next, int(row.PayloadSize)}, err
 	})
 }
 
-// NextDue returns when the next delivery attempt to a partner is due; the zero time
-// if none is.
-func (r reader) NextDue(ctx context.Context, to gateway.Administration) (time.Time, error) {
-	at, err := ask(ctx, r, "due", func(ctx context.Context) (string, error) { return r.q.NextDue(ctx, string(to)) })
-	if err != nil {
-		return time.Time{}, IgnoreNotFound(err)
-	}
-	return parseTime(at)
+// ParkedMessages lists outgoing messages that wait for an operator, in order of commit,
+// without their documents.
+func (r reader) ParkedMessages(ctx context.Context, after gateway.Commit, limit int) ([]Message, error) {
+	return page(limit, after+1, latest, func(m Message) gateway.Commit { return m.Commit }, func(from, to gateway.Commit, limit int) ([]Message, error) {
+		found, err := ask(ctx, r, "parked", func(ctx context.Context) ([]rows.ParkedMessagesRow, error) {
+			return r.q.ParkedMessages(ctx, rows.ParkedMessagesParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
+		})
+		return all(found, err, func(row rows.ParkedMessagesRow) (Message, error) {
+			return toMessage(row.Message, row.Delivery, nil, nil)
+		})
+	})
+}
+
+// Waiting counts the messages that have no verdict yet. It costs what the queue is long.
+func (r reader) Waiting(ctx context.Context) ([]Waiting, error) {
+	found, err := ask(ctx, r, "waiting", r.q.Waiting)
+	return all(found, err, func(row rows.WaitingRow) (Waiting, error) {
+		oldest, err := parseTime(row.Oldest)
+		return Waiting{gateway.Administration(row.Recipient), row.Route, gateway.MessageState(row.State), int(row.Messages), oldest}, err
+	})
 }
 
 // Announced returns the message that announced a subject on a route.
@@ -358,7 +375,7 @@ type InboxFilter struct {
 	Limit          int
 }
 
-// Inbox lists accepted messages from partners in order of commit.
+// Inbox lists accepted messages from partners in order of commit, without their documents.
 func (r reader) Inbox(ctx context.Context, f InboxFilter) ([]Inbound, error) {
 	return page(f.Limit, f.After+1, latest, inboundCommit, func(from, to gateway.Commit, limit int) ([]Inbound, error) {
 		switch {
@@ -367,14 +384,14 @@ func (r reader) Inbox(ctx context.Context, f InboxFilter) ([]Inbound, error) {
 				return r.q.InboxWaiting(ctx, rows.InboxWaitingParams{State: string(gateway.Accepted), Kind: f.Kind, Least: int64(from), Upto: int64(to), Most: int32(limit)})
 			})
 			return all(found, err, func(row rows.InboxWaitingRow) (Inbound, error) {
-				return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
+				return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
 			})
 		case f.Kind != "":
 			found, err := ask(ctx, r, "inbox", func(ctx context.Context) ([]rows.InboxOfKindRow, error) {
 				return r.q.InboxOfKind(ctx, rows.InboxOfKindParams{State: string(gateway.Accepted), Kind: f.Kind, Least: int64(from), Upto: int64(to), Most: int32(limit)})
 			})
 			return all(found, err, func(row rows.InboxOfKindRow) (Inbound, error) {
-				return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
+				return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
 			})
 		}
 		return r.inState(ctx, gateway.Accepted, from, to, limit)
@@ -388,11 +405,12 @@ func (r reader) inState(ctx context.Context, state gateway.MessageState, from, t
 		return r.q.InboxInState(ctx, rows.InboxInStateParams{State: string(state), Least: int64(from), Upto: int64(to), Most: int32(limit)})
 	})
 	return all(found, err, func(row rows.InboxInStateRow) (Inbound, error) {
-		return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
+		return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
 	})
 }
 
-// Parked lists messages from partners that wait for a table, in order of commit.
+// Parked lists messages from partners that wait for a table, in order of commit, without
+// their documents.
 func (r reader) Parked(ctx context.Context, after gateway.Commit, limit int) ([]Inbound, error) {
 	return page(limit, after+1, latest, inboundCommit, func(from, to gateway.Commit, limit int) ([]Inbound, error) {
 		return r.inState(ctx, gateway.Parked, from, to, limit)

@@ -33,6 +33,7 @@ type Arrival struct {
 	Trouble    string     // why the last judgement failed
 	Parked     bool       // not judged again until an operator says so
 	Receipt    *Statement // the signed RCV given for it
+	Reason     string     // stated for opening a movement of others
 	Commit     gateway.Commit
 }
 
@@ -116,6 +117,9 @@ type Message struct {
 	MappingDigest   gateway.Digest
 	SchemaDigest    gateway.Digest
 	Attempts        int
+	Tries           int  // attempts since it last got on; the next waits the longer
+	Troubles        int  // attempts that failed for a reason of its own here, one after the other
+	Parked          bool // not tried again until an operator says so or it expires
 	NextAttempt     time.Time
 	LastError       string
 	Receipt         *Statement
@@ -124,6 +128,13 @@ type Message struct {
 	Part            int               // which of them it is, from 1
 	Split           string            // id of the split that made them several; empty if it is the only one
 	Commit          gateway.Commit
+}
+
+// Turn is when a message is to be delivered next.
+type Turn struct {
+	ID          gateway.MessageID
+	NextAttempt time.Time
+	Size        int // of its payload, in bytes
 }
 
 // Answer is a partner administration's business answer to a message.
@@ -185,4 +196,13 @@ type AuditRow struct {
 	Event   string
 	Subject string
 	Digest  gateway.Digest
+}
+
+// Waiting is what has no verdict yet of one partner's messages, on one route and in one state.
+type Waiting struct {
+	Recipient gateway.Administration
+	Route     string
+	State     gateway.MessageState
+	Count     int
+	Oldest    time.Time // when the first of them was created
 }

@@ -215,6 +215,24 @@ func (s *Store) Do(ctx context.Context, work func(tx *Tx) error) (gateway.Commit
 	return u.commit, u.err
 }
 
+// Writable writes something that says nothing, and returns when it is on disk.
+func (s *Store) Writable(ctx context.Context) error {
+	written := make(chan error, 1)
+	go func() {
+		_, err := s.Do(ctx, func(tx *Tx) error {
+			tx.silent = true
+			return tx.q.Try(within)
+		})
+		written <- err
+	}()
+	select {
+	case err := <-written:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the store does not answer: %w", context.Cause(ctx))
+	}
+}
+
 // Changed returns a channel that is closed at the next commit.
 func (s *Store) Changed() <-chan struct{} {
 	s.mu.Lock()
@@ -315,14 +333,14 @@ func (s *Store) runUnit(ctx context.Context, c *session, u *unit, last *rows.Las
 		defer func() { u.panic = recover() }()
 		u.err = u.work(t)
 	}()
-	if u.err == nil && u.panic == nil && t.audited == 0 {
+	if u.err == nil && u.panic == nil && t.audited == 0 && !t.silent {
 		u.err = errors.New("unit of work left no audit row")
 	}
 	if u.err != nil || u.panic != nil {
 		if err := c.exec(ctx, "ROLLBACK TO SAVEPOINT unit"); err != nil {
 			return fmt.Errorf("roll back unit: %w", err)
 		}
-	} else {
+	} else if !t.silent {
 		u.commit = t.Commit
 		*last = rows.LastNumbersRow{CommitNo: int64(t.Commit), Leaf: t.leaf}
 	}

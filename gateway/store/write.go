@@ -20,6 +20,7 @@ type Tx struct {
 	now     time.Time
 	audited int64
 	leaf    int64 // the next audit row's
+	silent  bool  // nothing has changed that anybody reads
 }
 
 // Now is the instant the unit runs at.
@@ -68,7 +69,7 @@ func (t *Tx) PutArrival(a Arrival) error {
 	return put("arrival", t.q.PutArrival(within, rows.PutArrivalParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), ID: a.ID, Caller: a.Caller, MediaType: a.MediaType,
 		Recipients: recipients, Header: a.Header, Signature: a.Signature, Content: content, Digest: toDigest(a.Digest),
-		Received: formatTime(a.Received), Receipt: receipt,
+		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason,
 	}), t.q.PutJudging(within, rows.PutJudgingParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), Attempts: int64(a.Attempts), Judged: a.Judged,
 		Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked, CommitNo: int64(t.Commit),
@@ -136,12 +137,13 @@ func (t *Tx) PutMessage(m Message) error {
 		IDKey: key, ID: string(m.ID), Route: m.Route, Kind: m.Kind, Conversation: m.Conversation,
 		DocumentID: m.DocumentID, DocumentKey: gateway.FoldID(m.DocumentID), Created: formatTime(m.Created),
 		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), ValidUntil: formatTime(m.ValidUntil),
-		Header: m.Header, Signature: m.Signature, Payload: payload, PayloadDigest: toDigest(m.PayloadDigest),
+		Header: m.Header, Signature: m.Signature, Payload: payload, PayloadSize: int64(len(m.Payload)), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, MappingDigest: toDigest(m.MappingDigest),
 		SchemaDigest: toDigest(m.SchemaDigest), Whole: string(m.Whole), WholeKey: gateway.FoldID(string(m.Whole)), Part: int64(m.Part), Split: m.Split,
 	}), t.q.PutDelivery(within, rows.PutDeliveryParams{
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
-		Reason: m.Reason, Attempts: int64(m.Attempts), NextAttempt: formatTime(m.NextAttempt), LastError: m.LastError,
+		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
+		NextAttempt: formatTime(m.NextAttempt), LastError: m.LastError,
 		Receipt: receipt, Answers: answers, CommitNo: int64(t.Commit),
 	}), t.touch(m.Whole))
 }
@@ -154,8 +156,9 @@ func (t *Tx) PutProgress(m Message) error {
 		return put("progress", err)
 	}
 	if err := changed("progress")(t.q.SetDelivery(within, rows.SetDeliveryParams{
-		State: string(m.State), Reason: m.Reason, Attempts: int64(m.Attempts), NextAttempt: formatTime(m.NextAttempt),
-		LastError: m.LastError, Receipt: receipt, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+		State: string(m.State), Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
+		NextAttempt: formatTime(m.NextAttempt),
+		LastError:   m.LastError, Receipt: receipt, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
 	})); err != nil {
 		return err
 	}

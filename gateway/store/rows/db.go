@@ -39,9 +39,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countAttemptStmt, err = db.PrepareContext(ctx, countAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAttempt: %w", err)
 	}
-	if q.dueStmt, err = db.PrepareContext(ctx, due); err != nil {
-		return nil, fmt.Errorf("error preparing query Due: %w", err)
-	}
 	if q.heldStmt, err = db.PrepareContext(ctx, held); err != nil {
 		return nil, fmt.Errorf("error preparing query Held: %w", err)
 	}
@@ -84,11 +81,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.movementStmt, err = db.PrepareContext(ctx, movement); err != nil {
 		return nil, fmt.Errorf("error preparing query Movement: %w", err)
 	}
-	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
-		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
-	}
 	if q.ownerStmt, err = db.PrepareContext(ctx, owner); err != nil {
 		return nil, fmt.Errorf("error preparing query Owner: %w", err)
+	}
+	if q.parkedMessagesStmt, err = db.PrepareContext(ctx, parkedMessages); err != nil {
+		return nil, fmt.Errorf("error preparing query ParkedMessages: %w", err)
 	}
 	if q.putAnnouncedStmt, err = db.PrepareContext(ctx, putAnnounced); err != nil {
 		return nil, fmt.Errorf("error preparing query PutAnnounced: %w", err)
@@ -135,6 +132,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setOwnerStmt, err = db.PrepareContext(ctx, setOwner); err != nil {
 		return nil, fmt.Errorf("error preparing query SetOwner: %w", err)
 	}
+	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
+		return nil, fmt.Errorf("error preparing query Sources: %w", err)
+	}
 	if q.submissionStmt, err = db.PrepareContext(ctx, submission); err != nil {
 		return nil, fmt.Errorf("error preparing query Submission: %w", err)
 	}
@@ -159,8 +159,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.troubledByStmt, err = db.PrepareContext(ctx, troubledBy); err != nil {
 		return nil, fmt.Errorf("error preparing query TroubledBy: %w", err)
 	}
+	if q.tryStmt, err = db.PrepareContext(ctx, try); err != nil {
+		return nil, fmt.Errorf("error preparing query Try: %w", err)
+	}
+	if q.turnsStmt, err = db.PrepareContext(ctx, turns); err != nil {
+		return nil, fmt.Errorf("error preparing query Turns: %w", err)
+	}
 	if q.unjudgedStmt, err = db.PrepareContext(ctx, unjudged); err != nil {
 		return nil, fmt.Errorf("error preparing query Unjudged: %w", err)
+	}
+	if q.waitingStmt, err = db.PrepareContext(ctx, waiting); err != nil {
+		return nil, fmt.Errorf("error preparing query Waiting: %w", err)
 	}
 	return &q, nil
 }
@@ -190,11 +199,6 @@ func (q *Queries) Close() error {
 	if q.countAttemptStmt != nil {
 		if cerr := q.countAttemptStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAttemptStmt: %w", cerr)
-		}
-	}
-	if q.dueStmt != nil {
-		if cerr := q.dueStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing dueStmt: %w", cerr)
 		}
 	}
 	if q.heldStmt != nil {
@@ -267,14 +271,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing movementStmt: %w", cerr)
 		}
 	}
-	if q.nextDueStmt != nil {
-		if cerr := q.nextDueStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
-		}
-	}
 	if q.ownerStmt != nil {
 		if cerr := q.ownerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing ownerStmt: %w", cerr)
+		}
+	}
+	if q.parkedMessagesStmt != nil {
+		if cerr := q.parkedMessagesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing parkedMessagesStmt: %w", cerr)
 		}
 	}
 	if q.putAnnouncedStmt != nil {
@@ -352,6 +356,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setOwnerStmt: %w", cerr)
 		}
 	}
+	if q.sourcesStmt != nil {
+		if cerr := q.sourcesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sourcesStmt: %w", cerr)
+		}
+	}
 	if q.submissionStmt != nil {
 		if cerr := q.submissionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing submissionStmt: %w", cerr)
@@ -392,9 +401,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing troubledByStmt: %w", cerr)
 		}
 	}
+	if q.tryStmt != nil {
+		if cerr := q.tryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing tryStmt: %w", cerr)
+		}
+	}
+	if q.turnsStmt != nil {
+		if cerr := q.turnsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing turnsStmt: %w", cerr)
+		}
+	}
 	if q.unjudgedStmt != nil {
 		if cerr := q.unjudgedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unjudgedStmt: %w", cerr)
+		}
+	}
+	if q.waitingStmt != nil {
+		if cerr := q.waitingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingStmt: %w", cerr)
 		}
 	}
 	return err
@@ -441,7 +465,6 @@ type Queries struct {
 	arrivalStmt               *sql.Stmt
 	auditStmt                 *sql.Stmt
 	countAttemptStmt          *sql.Stmt
-	dueStmt                   *sql.Stmt
 	heldStmt                  *sql.Stmt
 	heldPastStmt              *sql.Stmt
 	inboundStmt               *sql.Stmt
@@ -456,8 +479,8 @@ type Queries struct {
 	messageByDocumentStmt     *sql.Stmt
 	messagesStmt              *sql.Stmt
 	movementStmt              *sql.Stmt
-	nextDueStmt               *sql.Stmt
 	ownerStmt                 *sql.Stmt
+	parkedMessagesStmt        *sql.Stmt
 	putAnnouncedStmt          *sql.Stmt
 	putArrivalStmt            *sql.Stmt
 	putContentStmt            *sql.Stmt
@@ -473,6 +496,7 @@ type Queries struct {
 	setJudgingStmt            *sql.Stmt
 	setNumbersStmt            *sql.Stmt
 	setOwnerStmt              *sql.Stmt
+	sourcesStmt               *sql.Stmt
 	submissionStmt            *sql.Stmt
 	submissionsAfterStmt      *sql.Stmt
 	submissionsBeforeStmt     *sql.Stmt
@@ -481,7 +505,10 @@ type Queries struct {
 	touchSubmissionsStmt      *sql.Stmt
 	troubledStmt              *sql.Stmt
 	troubledByStmt            *sql.Stmt
+	tryStmt                   *sql.Stmt
+	turnsStmt                 *sql.Stmt
 	unjudgedStmt              *sql.Stmt
+	waitingStmt               *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -493,7 +520,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		arrivalStmt:               q.arrivalStmt,
 		auditStmt:                 q.auditStmt,
 		countAttemptStmt:          q.countAttemptStmt,
-		dueStmt:                   q.dueStmt,
 		heldStmt:                  q.heldStmt,
 		heldPastStmt:              q.heldPastStmt,
 		inboundStmt:               q.inboundStmt,
@@ -508,8 +534,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		messageByDocumentStmt:     q.messageByDocumentStmt,
 		messagesStmt:              q.messagesStmt,
 		movementStmt:              q.movementStmt,
-		nextDueStmt:               q.nextDueStmt,
 		ownerStmt:                 q.ownerStmt,
+		parkedMessagesStmt:        q.parkedMessagesStmt,
 		putAnnouncedStmt:          q.putAnnouncedStmt,
 		putArrivalStmt:            q.putArrivalStmt,
 		putContentStmt:            q.putContentStmt,
@@ -525,6 +551,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setJudgingStmt:            q.setJudgingStmt,
 		setNumbersStmt:            q.setNumbersStmt,
 		setOwnerStmt:              q.setOwnerStmt,
+		sourcesStmt:               q.sourcesStmt,
 		submissionStmt:            q.submissionStmt,
 		submissionsAfterStmt:      q.submissionsAfterStmt,
 		submissionsBeforeStmt:     q.submissionsBeforeStmt,
@@ -533,6 +560,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchSubmissionsStmt:      q.touchSubmissionsStmt,
 		troubledStmt:              q.troubledStmt,
 		troubledByStmt:            q.troubledByStmt,
+		tryStmt:                   q.tryStmt,
+		turnsStmt:                 q.turnsStmt,
 		unjudgedStmt:              q.unjudgedStmt,
+		waitingStmt:               q.waitingStmt,
 	}
 }

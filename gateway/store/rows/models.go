@@ -24,6 +24,7 @@ type Arrival struct {
 	Digest     []byte
 	Received   string
 	Receipt    []byte
+	Reason     string
 }
 
 type Audit struct {
@@ -50,6 +51,9 @@ type Delivery struct {
 	State       string
 	Reason      string
 	Attempts    int64
+	Tries       int64
+	Troubles    int64
+	Parked      bool
 	NextAttempt string
 	LastError   string
 	Receipt     []byte
@@ -111,6 +115,7 @@ type Message struct {
 	Header          []byte
 	Signature       []byte
 	Payload         []byte
+	PayloadSize     int64
 	PayloadDigest   []byte
 	Canonical       []byte
 	CanonicalDigest []byte
@@ -146,6 +151,7 @@ type Number struct {
 	One      int16
 	CommitNo int64
 	Leaf     int64
+	Trials   int64
 }
 
 type Owner struct {

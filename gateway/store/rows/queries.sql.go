@@ -55,7 +55,7 @@ func (q *Queries) Announced(ctx context.Context, arg AnnouncedParams) (string, e
 }
 
 const arrival = `-- name: Arrival :one
-SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.commit_no, c.bytes AS content
+SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.commit_no, c.bytes AS content
 FROM arrival AS a JOIN judging AS j ON j.door = a.door AND j.party = a.party AND j.id_key = a.id_key
 LEFT JOIN content AS c ON c.digest = a.content
 WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3
@@ -90,6 +90,7 @@ func (q *Queries) Arrival(ctx context.Context, arg ArrivalParams) (ArrivalRow, e
 		&i.Arrival.Digest,
 		&i.Arrival.Received,
 		&i.Arrival.Receipt,
+		&i.Arrival.Reason,
 		&i.Judging.Door,
 		&i.Judging.Party,
 		&i.Judging.IDKey,
@@ -170,92 +171,6 @@ func (q *Queries) CountAttempt(ctx context.Context, arg CountAttemptParams) (int
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const due = `-- name: Due :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.next_attempt, d.last_error, d.receipt, d.answers, d.commit_no, p.bytes AS payload, c.bytes AS canonical
-FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
-LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
-WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND d.next_attempt <= $2
-    AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = d.chain AND older.state IN ('queued', 'sent', 'received')
-        AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
-ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $3
-`
-
-type DueParams struct {
-	Recipient   string
-	NextAttempt string
-	Limit       int32
-}
-
-type DueRow struct {
-	Message   Message
-	Delivery  Delivery
-	Payload   []byte
-	Canonical []byte
-}
-
-// Of each chain only the oldest that still waits for its verdict.
-func (q *Queries) Due(ctx context.Context, arg DueParams) ([]DueRow, error) {
-	rows, err := q.query(ctx, q.dueStmt, due, arg.Recipient, arg.NextAttempt, arg.Limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []DueRow
-	for rows.Next() {
-		var i DueRow
-		if err := rows.Scan(
-			&i.Message.IDKey,
-			&i.Message.ID,
-			&i.Message.Route,
-			&i.Message.Kind,
-			&i.Message.Conversation,
-			&i.Message.DocumentID,
-			&i.Message.DocumentKey,
-			&i.Message.Created,
-			&i.Message.ExpectedArrival,
-			&i.Message.LateBy,
-			&i.Message.ValidUntil,
-			&i.Message.Header,
-			&i.Message.Signature,
-			&i.Message.Payload,
-			&i.Message.PayloadDigest,
-			&i.Message.Canonical,
-			&i.Message.CanonicalDigest,
-			&i.Message.Mapping,
-			&i.Message.MappingDigest,
-			&i.Message.SchemaDigest,
-			&i.Message.Whole,
-			&i.Message.WholeKey,
-			&i.Message.Part,
-			&i.Message.Split,
-			&i.Delivery.IDKey,
-			&i.Delivery.Recipient,
-			&i.Delivery.Chain,
-			&i.Delivery.Sequence,
-			&i.Delivery.State,
-			&i.Delivery.Reason,
-			&i.Delivery.Attempts,
-			&i.Delivery.NextAttempt,
-			&i.Delivery.LastError,
-			&i.Delivery.Receipt,
-			&i.Delivery.Answers,
-			&i.Delivery.CommitNo,
-			&i.Payload,
-			&i.Canonical,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const held = `-- name: Held :many
@@ -566,9 +481,9 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 }
 
 const inboxInState = `-- name: InboxInState :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
-LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
+LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.commit_no >= $2 AND i.commit_no <= $3
 ORDER BY i.commit_no, i.id LIMIT $4
 `
@@ -581,11 +496,10 @@ type InboxInStateParams struct {
 }
 
 type InboxInStateRow struct {
-	Inbox     Inbox
-	Faults    []byte
-	Unread    []byte
-	Receipt   []byte
-	Canonical []byte
+	Inbox   Inbox
+	Faults  []byte
+	Unread  []byte
+	Receipt []byte
 }
 
 func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]InboxInStateRow, error) {
@@ -629,7 +543,6 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
-			&i.Canonical,
 		); err != nil {
 			return nil, err
 		}
@@ -645,9 +558,9 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 }
 
 const inboxOfKind = `-- name: InboxOfKind :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
-LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
+LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.kind = $2 AND i.commit_no >= $3 AND i.commit_no <= $4
 ORDER BY i.commit_no, i.id LIMIT $5
 `
@@ -661,11 +574,10 @@ type InboxOfKindParams struct {
 }
 
 type InboxOfKindRow struct {
-	Inbox     Inbox
-	Faults    []byte
-	Unread    []byte
-	Receipt   []byte
-	Canonical []byte
+	Inbox   Inbox
+	Faults  []byte
+	Unread  []byte
+	Receipt []byte
 }
 
 func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]InboxOfKindRow, error) {
@@ -710,7 +622,6 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
-			&i.Canonical,
 		); err != nil {
 			return nil, err
 		}
@@ -726,9 +637,9 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 }
 
 const inboxWaiting = `-- name: InboxWaiting :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
-LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
+LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.acknowledged_by = '' AND i.commit_no >= $2 AND i.commit_no <= $3
     AND (CAST($4 AS TEXT) = '' OR i.kind = CAST($4 AS TEXT))
 ORDER BY i.commit_no, i.id LIMIT $5
@@ -743,11 +654,10 @@ type InboxWaitingParams struct {
 }
 
 type InboxWaitingRow struct {
-	Inbox     Inbox
-	Faults    []byte
-	Unread    []byte
-	Receipt   []byte
-	Canonical []byte
+	Inbox   Inbox
+	Faults  []byte
+	Unread  []byte
+	Receipt []byte
 }
 
 func (q *Queries) InboxWaiting(ctx context.Context, arg InboxWaitingParams) ([]InboxWaitingRow, error) {
@@ -792,7 +702,6 @@ func (q *Queries) InboxWaiting(ctx context.Context, arg InboxWaitingParams) ([]I
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
-			&i.Canonical,
 		); err != nil {
 			return nil, err
 		}
@@ -888,7 +797,7 @@ func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 }
 
 const message = `-- name: Message :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.next_attempt, d.last_error, d.receipt, d.answers, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.commit_no, p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.id_key = $1
@@ -919,6 +828,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Message.Header,
 		&i.Message.Signature,
 		&i.Message.Payload,
+		&i.Message.PayloadSize,
 		&i.Message.PayloadDigest,
 		&i.Message.Canonical,
 		&i.Message.CanonicalDigest,
@@ -936,6 +846,9 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Delivery.State,
 		&i.Delivery.Reason,
 		&i.Delivery.Attempts,
+		&i.Delivery.Tries,
+		&i.Delivery.Troubles,
+		&i.Delivery.Parked,
 		&i.Delivery.NextAttempt,
 		&i.Delivery.LastError,
 		&i.Delivery.Receipt,
@@ -948,7 +861,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 }
 
 const messageByDocument = `-- name: MessageByDocument :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.next_attempt, d.last_error, d.receipt, d.answers, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.commit_no, p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
@@ -985,6 +898,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Message.Header,
 		&i.Message.Signature,
 		&i.Message.Payload,
+		&i.Message.PayloadSize,
 		&i.Message.PayloadDigest,
 		&i.Message.Canonical,
 		&i.Message.CanonicalDigest,
@@ -1002,6 +916,9 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Delivery.State,
 		&i.Delivery.Reason,
 		&i.Delivery.Attempts,
+		&i.Delivery.Tries,
+		&i.Delivery.Troubles,
+		&i.Delivery.Parked,
 		&i.Delivery.NextAttempt,
 		&i.Delivery.LastError,
 		&i.Delivery.Receipt,
@@ -1014,17 +931,13 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 }
 
 const messages = `-- name: Messages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.next_attempt, d.last_error, d.receipt, d.answers, d.commit_no, p.bytes AS payload, c.bytes AS canonical
-FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.commit_no FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 WHERE m.whole_key = $1 ORDER BY m.part
 `
 
 type MessagesRow struct {
-	Message   Message
-	Delivery  Delivery
-	Payload   []byte
-	Canonical []byte
+	Message  Message
+	Delivery Delivery
 }
 
 func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow, error) {
@@ -1051,6 +964,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Message.Header,
 			&i.Message.Signature,
 			&i.Message.Payload,
+			&i.Message.PayloadSize,
 			&i.Message.PayloadDigest,
 			&i.Message.Canonical,
 			&i.Message.CanonicalDigest,
@@ -1068,13 +982,14 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Delivery.State,
 			&i.Delivery.Reason,
 			&i.Delivery.Attempts,
+			&i.Delivery.Tries,
+			&i.Delivery.Troubles,
+			&i.Delivery.Parked,
 			&i.Delivery.NextAttempt,
 			&i.Delivery.LastError,
 			&i.Delivery.Receipt,
 			&i.Delivery.Answers,
 			&i.Delivery.CommitNo,
-			&i.Payload,
-			&i.Canonical,
 		); err != nil {
 			return nil, err
 		}
@@ -1108,22 +1023,6 @@ func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) 
 	return i, err
 }
 
-const nextDue = `-- name: NextDue :one
-SELECT d.next_attempt
-FROM delivery AS d
-WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received')
-    AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = d.chain AND older.state IN ('queued', 'sent', 'received')
-        AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
-ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT 1
-`
-
-func (q *Queries) NextDue(ctx context.Context, recipient string) (string, error) {
-	row := q.queryRow(ctx, q.nextDueStmt, nextDue, recipient)
-	var next_attempt string
-	err := row.Scan(&next_attempt)
-	return next_attempt, err
-}
-
 const owner = `-- name: Owner :one
 SELECT administration FROM owner WHERE one = 1
 `
@@ -1133,6 +1032,87 @@ func (q *Queries) Owner(ctx context.Context) (string, error) {
 	var administration string
 	err := row.Scan(&administration)
 	return administration, err
+}
+
+const parkedMessages = `-- name: ParkedMessages :many
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.parked AND d.commit_no >= $1 AND d.commit_no <= $2
+ORDER BY d.commit_no, d.id_key LIMIT $3
+`
+
+type ParkedMessagesParams struct {
+	Least int64
+	Upto  int64
+	Most  int32
+}
+
+type ParkedMessagesRow struct {
+	Message  Message
+	Delivery Delivery
+}
+
+func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) ([]ParkedMessagesRow, error) {
+	rows, err := q.query(ctx, q.parkedMessagesStmt, parkedMessages, arg.Least, arg.Upto, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ParkedMessagesRow
+	for rows.Next() {
+		var i ParkedMessagesRow
+		if err := rows.Scan(
+			&i.Message.IDKey,
+			&i.Message.ID,
+			&i.Message.Route,
+			&i.Message.Kind,
+			&i.Message.Conversation,
+			&i.Message.DocumentID,
+			&i.Message.DocumentKey,
+			&i.Message.Created,
+			&i.Message.ExpectedArrival,
+			&i.Message.LateBy,
+			&i.Message.ValidUntil,
+			&i.Message.Header,
+			&i.Message.Signature,
+			&i.Message.Payload,
+			&i.Message.PayloadSize,
+			&i.Message.PayloadDigest,
+			&i.Message.Canonical,
+			&i.Message.CanonicalDigest,
+			&i.Message.Mapping,
+			&i.Message.MappingDigest,
+			&i.Message.SchemaDigest,
+			&i.Message.Whole,
+			&i.Message.WholeKey,
+			&i.Message.Part,
+			&i.Message.Split,
+			&i.Delivery.IDKey,
+			&i.Delivery.Recipient,
+			&i.Delivery.Chain,
+			&i.Delivery.Sequence,
+			&i.Delivery.State,
+			&i.Delivery.Reason,
+			&i.Delivery.Attempts,
+			&i.Delivery.Tries,
+			&i.Delivery.Troubles,
+			&i.Delivery.Parked,
+			&i.Delivery.NextAttempt,
+			&i.Delivery.LastError,
+			&i.Delivery.Receipt,
+			&i.Delivery.Answers,
+			&i.Delivery.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const putAnnounced = `-- name: PutAnnounced :exec
@@ -1152,11 +1132,11 @@ func (q *Queries) PutAnnounced(ctx context.Context, arg PutAnnouncedParams) erro
 }
 
 const putArrival = `-- name: PutArrival :exec
-INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
-    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt
+    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason
 `
 
 type PutArrivalParams struct {
@@ -1173,6 +1153,7 @@ type PutArrivalParams struct {
 	Digest     []byte
 	Received   string
 	Receipt    []byte
+	Reason     string
 }
 
 func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
@@ -1190,6 +1171,7 @@ func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
 		arg.Digest,
 		arg.Received,
 		arg.Receipt,
+		arg.Reason,
 	)
 	return err
 }
@@ -1209,10 +1191,12 @@ func (q *Queries) PutContent(ctx context.Context, arg PutContentParams) error {
 }
 
 const putDelivery = `-- name: PutDelivery :exec
-INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, next_attempt, last_error, receipt, answers, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
+    last_error, receipt, answers, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
-    state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, next_attempt = excluded.next_attempt,
+    state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
+    parked = excluded.parked, next_attempt = excluded.next_attempt,
     last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, commit_no = excluded.commit_no
 `
 
@@ -1224,6 +1208,9 @@ type PutDeliveryParams struct {
 	State       string
 	Reason      string
 	Attempts    int64
+	Tries       int64
+	Troubles    int64
+	Parked      bool
 	NextAttempt string
 	LastError   string
 	Receipt     []byte
@@ -1240,6 +1227,9 @@ func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error 
 		arg.State,
 		arg.Reason,
 		arg.Attempts,
+		arg.Tries,
+		arg.Troubles,
+		arg.Parked,
 		arg.NextAttempt,
 		arg.LastError,
 		arg.Receipt,
@@ -1356,13 +1346,13 @@ func (q *Queries) PutJudging(ctx context.Context, arg PutJudgingParams) error {
 
 const putMessage = `-- name: PutMessage :exec
 INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by, valid_until,
-    header, signature, payload, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
+    header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
     whole, whole_key, part, split)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
     document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, valid_until = excluded.valid_until,
-    header = excluded.header, signature = excluded.signature, payload = excluded.payload, payload_digest = excluded.payload_digest,
+    header = excluded.header, signature = excluded.signature, payload = excluded.payload, payload_size = excluded.payload_size, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
     whole_key = excluded.whole_key, part = excluded.part, split = excluded.split
@@ -1383,6 +1373,7 @@ type PutMessageParams struct {
 	Header          []byte
 	Signature       []byte
 	Payload         []byte
+	PayloadSize     int64
 	PayloadDigest   []byte
 	Canonical       []byte
 	CanonicalDigest []byte
@@ -1411,6 +1402,7 @@ func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
 		arg.Header,
 		arg.Signature,
 		arg.Payload,
+		arg.PayloadSize,
 		arg.PayloadDigest,
 		arg.Canonical,
 		arg.CanonicalDigest,
@@ -1560,14 +1552,18 @@ func (q *Queries) SetAnswers(ctx context.Context, arg SetAnswersParams) (int64, 
 }
 
 const setDelivery = `-- name: SetDelivery :execrows
-UPDATE delivery SET state = $1, reason = $2, attempts = $3, next_attempt = $4, last_error = $5, receipt = $6, commit_no = $7
-WHERE id_key = $8
+UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
+    receipt = $9, commit_no = $10
+WHERE id_key = $11
 `
 
 type SetDeliveryParams struct {
 	State       string
 	Reason      string
 	Attempts    int64
+	Tries       int64
+	Troubles    int64
+	Parked      bool
 	NextAttempt string
 	LastError   string
 	Receipt     []byte
@@ -1580,6 +1576,9 @@ func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) (int64
 		arg.State,
 		arg.Reason,
 		arg.Attempts,
+		arg.Tries,
+		arg.Troubles,
+		arg.Parked,
 		arg.NextAttempt,
 		arg.LastError,
 		arg.Receipt,
@@ -1648,6 +1647,64 @@ INSERT INTO owner (one, administration) VALUES (1, $1)
 func (q *Queries) SetOwner(ctx context.Context, administration string) error {
 	_, err := q.exec(ctx, q.setOwnerStmt, setOwner, administration)
 	return err
+}
+
+const sources = `-- name: Sources :many
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, f.bytes AS faults
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
+WHERE s.message_id = $1 AND s.message_id <> ''
+ORDER BY s.part, s.id
+`
+
+type SourcesRow struct {
+	Submission Submission
+	Faults     []byte
+}
+
+func (q *Queries) Sources(ctx context.Context, messageID string) ([]SourcesRow, error) {
+	rows, err := q.query(ctx, q.sourcesStmt, sources, messageID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SourcesRow
+	for rows.Next() {
+		var i SourcesRow
+		if err := rows.Scan(
+			&i.Submission.Office,
+			&i.Submission.IDKey,
+			&i.Submission.ID,
+			&i.Submission.Kind,
+			&i.Submission.State,
+			&i.Submission.Reason,
+			&i.Submission.Received,
+			&i.Submission.Digest,
+			&i.Submission.Batch,
+			&i.Submission.BatchKey,
+			&i.Submission.DocumentID,
+			&i.Submission.Mapping,
+			&i.Submission.Route,
+			&i.Submission.Part,
+			&i.Submission.JoinKey,
+			&i.Submission.WaitsFor,
+			&i.Submission.Expires,
+			&i.Submission.MessageID,
+			&i.Submission.Faults,
+			&i.Submission.Canonical,
+			&i.Submission.CommitNo,
+			&i.Faults,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const submission = `-- name: Submission :one
@@ -2135,6 +2192,59 @@ func (q *Queries) TroubledBy(ctx context.Context, idKey string) ([]TroubledByRow
 	return items, nil
 }
 
+const try = `-- name: Try :exec
+UPDATE numbers SET trials = trials + 1 WHERE one = 1
+`
+
+func (q *Queries) Try(ctx context.Context) error {
+	_, err := q.exec(ctx, q.tryStmt, try)
+	return err
+}
+
+const turns = `-- name: Turns :many
+SELECT m.id, d.next_attempt, m.payload_size
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received')
+    AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = d.chain AND older.state IN ('queued', 'sent', 'received')
+        AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
+ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $2
+`
+
+type TurnsParams struct {
+	Recipient string
+	Limit     int32
+}
+
+type TurnsRow struct {
+	ID          string
+	NextAttempt string
+	PayloadSize int64
+}
+
+// Of each chain only the oldest that still waits for its verdict.
+func (q *Queries) Turns(ctx context.Context, arg TurnsParams) ([]TurnsRow, error) {
+	rows, err := q.query(ctx, q.turnsStmt, turns, arg.Recipient, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TurnsRow
+	for rows.Next() {
+		var i TurnsRow
+		if err := rows.Scan(&i.ID, &i.NextAttempt, &i.PayloadSize); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const unjudged = `-- name: Unjudged :many
 SELECT a.door, a.party, a.id
 FROM judging AS j JOIN arrival AS a ON a.door = j.door AND a.party = j.party AND a.id_key = j.id_key
@@ -2163,6 +2273,51 @@ func (q *Queries) Unjudged(ctx context.Context, arg UnjudgedParams) ([]UnjudgedR
 	for rows.Next() {
 		var i UnjudgedRow
 		if err := rows.Scan(&i.Door, &i.Party, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const waiting = `-- name: Waiting :many
+SELECT d.recipient, m.route, d.state, count(*) AS messages, CAST(min(m.created) AS TEXT) AS oldest
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.state IN ('queued', 'sent', 'received') GROUP BY d.recipient, m.route, d.state
+ORDER BY d.recipient, m.route, d.state
+`
+
+type WaitingRow struct {
+	Recipient string
+	Route     string
+	State     string
+	Messages  int64
+	Oldest    string
+}
+
+// It costs what the queue is long.
+func (q *Queries) Waiting(ctx context.Context) ([]WaitingRow, error) {
+	rows, err := q.query(ctx, q.waitingStmt, waiting)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WaitingRow
+	for rows.Next() {
+		var i WaitingRow
+		if err := rows.Scan(
+			&i.Recipient,
+			&i.Route,
+			&i.State,
+			&i.Messages,
+			&i.Oldest,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

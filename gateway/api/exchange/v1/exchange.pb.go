@@ -467,7 +467,9 @@ type ListSubmissionsRequest struct {
 	Batch        string                 `protobuf:"bytes,4,opt,name=batch,proto3" json:"batch,omitempty"`
 	Since        *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
 	// At most 500; 0 means 50.
-	PageSize      int32  `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// As the page before gave it, to the same caller with the same filters. A gateway that
+	// is started anew knows none of the old.
 	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1919,6 +1921,9 @@ type ListParkedResponse struct {
 	Messages      []*InboxMessage        `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	Arrivals      []*Arrival             `protobuf:"bytes,3,rep,name=arrivals,proto3" json:"arrivals,omitempty"`
+	// Messages of our own that could not be handed over for a reason of the gateway's own;
+	// why, stands in waiting.
+	Outgoing      []*MessageStatus `protobuf:"bytes,4,rep,name=outgoing,proto3" json:"outgoing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1970,6 +1975,13 @@ func (x *ListParkedResponse) GetNextPageToken() string {
 func (x *ListParkedResponse) GetArrivals() []*Arrival {
 	if x != nil {
 		return x.Arrivals
+	}
+	return nil
+}
+
+func (x *ListParkedResponse) GetOutgoing() []*MessageStatus {
+	if x != nil {
+		return x.Outgoing
 	}
 	return nil
 }
@@ -2155,7 +2167,9 @@ type DecodeResponse struct {
 	// documents are left out of the faults.
 	Messages []*InboxMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	// All else that was judged again, and what still could not be judged.
-	Arrivals      []*Arrival `protobuf:"bytes,2,rep,name=arrivals,proto3" json:"arrivals,omitempty"`
+	Arrivals []*Arrival `protobuf:"bytes,2,rep,name=arrivals,proto3" json:"arrivals,omitempty"`
+	// Messages of our own that are tried again now.
+	Outgoing      []*MessageStatus `protobuf:"bytes,3,rep,name=outgoing,proto3" json:"outgoing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2200,6 +2214,13 @@ func (x *DecodeResponse) GetMessages() []*InboxMessage {
 func (x *DecodeResponse) GetArrivals() []*Arrival {
 	if x != nil {
 		return x.Arrivals
+	}
+	return nil
+}
+
+func (x *DecodeResponse) GetOutgoing() []*MessageStatus {
+	if x != nil {
+		return x.Outgoing
 	}
 	return nil
 }
@@ -2663,7 +2684,11 @@ type RecordArrivalRequest struct {
 	// The client's id of this record, unique per office.
 	RecordId string `protobuf:"bytes,1,opt,name=record_id,json=recordId,proto3" json:"record_id,omitempty"`
 	// The ArrivalReport as canonical JSON.
-	Content       []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	Content []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// Why one's office opens a movement on whose route it is not, as for a diverted truck: 5
+	// to 500 characters. It is audited, and shown to everyone on the route. A record that
+	// was made without one is made again under a new id.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2712,6 +2737,13 @@ func (x *RecordArrivalRequest) GetContent() []byte {
 	return nil
 }
 
+func (x *RecordArrivalRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Movement is one crossing: what was announced, what was seen, how they compare.
 type Movement struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -2732,7 +2764,9 @@ type Movement struct {
 	Commit        int64    `protobuf:"varint,12,opt,name=commit,proto3" json:"commit,omitempty"`
 	// In an answer of Find: the plates and seals that the text was taken to be, where they
 	// are written otherwise, and by what.
-	FoundAs       []*Discrepancy `protobuf:"bytes,13,rep,name=found_as,json=foundAs,proto3" json:"found_as,omitempty"`
+	FoundAs []*Discrepancy `protobuf:"bytes,13,rep,name=found_as,json=foundAs,proto3" json:"found_as,omitempty"`
+	// Who opened it for a stated reason.
+	Openings      []*Opening `protobuf:"bytes,14,rep,name=openings,proto3" json:"openings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2858,6 +2892,82 @@ func (x *Movement) GetFoundAs() []*Discrepancy {
 	return nil
 }
 
+func (x *Movement) GetOpenings() []*Opening {
+	if x != nil {
+		return x.Openings
+	}
+	return nil
+}
+
+// Opening is an arrival recorded for a stated reason.
+type Opening struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Office        string                 `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	RecordId      string                 `protobuf:"bytes,2,opt,name=record_id,json=recordId,proto3" json:"record_id,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Opening) Reset() {
+	*x = Opening{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Opening) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Opening) ProtoMessage() {}
+
+func (x *Opening) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Opening.ProtoReflect.Descriptor instead.
+func (*Opening) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Opening) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *Opening) GetRecordId() string {
+	if x != nil {
+		return x.RecordId
+	}
+	return ""
+}
+
+func (x *Opening) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Opening) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 type Identifier struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// batch, vehicle, load-unit, seal, waybill, carnet.
@@ -2869,7 +2979,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +2991,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +3004,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Identifier) GetKind() string {
@@ -2934,7 +3044,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2946,7 +3056,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2959,7 +3069,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -3029,7 +3139,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3041,7 +3151,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3054,7 +3164,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -3095,7 +3205,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3107,7 +3217,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3120,7 +3230,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -3383,11 +3493,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x11ListParkedRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"\xa5\x01\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\xdd\x01\n" +
 	"\x12ListParkedResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x120\n" +
-	"\barrivals\x18\x03 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\"\xb7\x02\n" +
+	"\barrivals\x18\x03 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\x126\n" +
+	"\boutgoing\x18\x04 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\xb7\x02\n" +
 	"\aArrival\x12\x12\n" +
 	"\x04door\x18\x01 \x01(\tR\x04door\x12\x14\n" +
 	"\x05party\x18\x02 \x01(\tR\x05party\x12\x1d\n" +
@@ -3404,10 +3515,11 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\rDecodeRequest\x12\x1f\n" +
 	"\vmessage_ids\x18\x01 \x03(\tR\n" +
 	"messageIds\x12\x16\n" +
-	"\x06sender\x18\x02 \x01(\tR\x06sender\"y\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\"\xb1\x01\n" +
 	"\x0eDecodeResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x120\n" +
-	"\barrivals\x18\x02 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\"\x88\x05\n" +
+	"\barrivals\x18\x02 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\x126\n" +
+	"\boutgoing\x18\x03 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\x88\x05\n" +
 	"\fInboxMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -3449,10 +3561,11 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"5\n" +
 	"\x12GetMovementRequest\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
-	"movementId\"M\n" +
+	"movementId\"e\n" +
 	"\x14RecordArrivalRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\xa2\x04\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xd4\x04\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -3468,7 +3581,13 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	" \x03(\v2\x17.exchange.v1.ComparisonR\vcomparisons\x12%\n" +
 	"\x0eambiguous_with\x18\v \x03(\tR\rambiguousWith\x12\x16\n" +
 	"\x06commit\x18\f \x01(\x03R\x06commit\x123\n" +
-	"\bfound_as\x18\r \x03(\v2\x18.exchange.v1.DiscrepancyR\afoundAs\"6\n" +
+	"\bfound_as\x18\r \x03(\v2\x18.exchange.v1.DiscrepancyR\afoundAs\x120\n" +
+	"\bopenings\x18\x0e \x03(\v2\x14.exchange.v1.OpeningR\bopenings\"\x82\x01\n" +
+	"\aOpening\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\x12\x1b\n" +
+	"\trecord_id\x18\x02 \x01(\tR\brecordId\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"6\n" +
 	"\n" +
 	"Identifier\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
@@ -3554,7 +3673,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
@@ -3592,97 +3711,102 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*GetMovementRequest)(nil),         // 33: exchange.v1.GetMovementRequest
 	(*RecordArrivalRequest)(nil),       // 34: exchange.v1.RecordArrivalRequest
 	(*Movement)(nil),                   // 35: exchange.v1.Movement
-	(*Identifier)(nil),                 // 36: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 37: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 38: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 39: exchange.v1.Discrepancy
-	nil,                                // 40: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 41: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 42: google.protobuf.MethodOptions
+	(*Opening)(nil),                    // 36: exchange.v1.Opening
+	(*Identifier)(nil),                 // 37: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 38: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 39: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 40: exchange.v1.Discrepancy
+	nil,                                // 41: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 42: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 43: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	18, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	41, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	42, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	14, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	14, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	13, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	41, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	41, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	42, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	42, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	15, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	18, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	15, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	16, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	41, // 11: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	41, // 12: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	41, // 13: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	42, // 11: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	42, // 12: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	42, // 13: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	17, // 14: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	16, // 15: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	41, // 16: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	40, // 17: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	42, // 16: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	41, // 17: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	28, // 18: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	1,  // 19: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	28, // 20: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	25, // 21: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	41, // 22: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	41, // 23: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	28, // 24: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	25, // 25: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	41, // 26: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	41, // 27: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	18, // 28: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	17, // 29: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	35, // 30: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	41, // 31: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	41, // 32: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	36, // 33: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	37, // 34: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	39, // 35: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	41, // 36: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	39, // 37: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	39, // 38: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	39, // 39: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	38, // 40: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	42, // 41: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 42: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 43: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 44: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 45: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 46: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 47: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 48: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 49: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	19, // 50: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	21, // 51: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 52: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	22, // 53: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	23, // 54: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	26, // 55: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	29, // 56: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	31, // 57: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	33, // 58: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	34, // 59: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 60: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 61: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 62: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 63: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 64: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 65: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 66: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	20, // 67: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	28, // 68: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	28, // 69: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	28, // 70: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	24, // 71: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	27, // 72: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	30, // 73: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	32, // 74: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	35, // 75: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	35, // 76: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	60, // [60:77] is the sub-list for method output_type
-	43, // [43:60] is the sub-list for method input_type
-	42, // [42:43] is the sub-list for extension type_name
-	41, // [41:42] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	15, // 22: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	42, // 23: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	42, // 24: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	28, // 25: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	25, // 26: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	15, // 27: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	42, // 28: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	42, // 29: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	18, // 30: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	17, // 31: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	35, // 32: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	42, // 33: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	42, // 34: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	37, // 35: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	38, // 36: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	40, // 37: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	36, // 38: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	42, // 39: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	42, // 40: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	40, // 41: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	40, // 42: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	40, // 43: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	39, // 44: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	43, // 45: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 46: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 47: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 48: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 49: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 50: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	7,  // 51: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	9,  // 52: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	11, // 53: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	19, // 54: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	21, // 55: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	9,  // 56: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	22, // 57: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	23, // 58: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	26, // 59: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	29, // 60: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	31, // 61: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	33, // 62: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	34, // 63: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	14, // 64: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 65: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	14, // 66: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	14, // 67: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	8,  // 68: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	10, // 69: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	12, // 70: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	20, // 71: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	28, // 72: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	28, // 73: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	28, // 74: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	24, // 75: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	27, // 76: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	30, // 77: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	32, // 78: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	35, // 79: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	35, // 80: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	64, // [64:81] is the sub-list for method output_type
+	47, // [47:64] is the sub-list for method input_type
+	46, // [46:47] is the sub-list for extension type_name
+	45, // [45:46] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -3696,7 +3820,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   39,
+			NumMessages:   40,
 			NumExtensions: 1,
 			NumServices:   4,
 		},

@@ -394,7 +394,8 @@ type InboxServiceClient interface {
 	Get(ctx context.Context, in *GetInboxRequest, opts ...grpc.CallOption) (*InboxMessage, error)
 	// Watch streams messages after a commit number, in order.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[InboxMessage], error)
-	// Acknowledge notes that the administration's system has taken a message.
+	// Acknowledge notes that the administration's system has taken a message, one of those
+	// that Get hands out.
 	Acknowledge(ctx context.Context, in *AcknowledgeRequest, opts ...grpc.CallOption) (*InboxMessage, error)
 	// Parked lists the messages that no table can read, each with the fault that says
 	// why, and all that arrived and could not be judged for a reason of the gateway's own,
@@ -492,7 +493,8 @@ type InboxServiceServer interface {
 	Get(context.Context, *GetInboxRequest) (*InboxMessage, error)
 	// Watch streams messages after a commit number, in order.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[InboxMessage]) error
-	// Acknowledge notes that the administration's system has taken a message.
+	// Acknowledge notes that the administration's system has taken a message, one of those
+	// that Get hands out.
 	Acknowledge(context.Context, *AcknowledgeRequest) (*InboxMessage, error)
 	// Parked lists the messages that no table can read, each with the fault that says
 	// why, and all that arrived and could not be judged for a reason of the gateway's own,
@@ -818,7 +820,9 @@ type MovementServiceClient interface {
 	Find(ctx context.Context, in *FindMovementsRequest, opts ...grpc.CallOption) (*FindMovementsResponse, error)
 	Get(ctx context.Context, in *GetMovementRequest, opts ...grpc.CallOption) (*Movement, error)
 	// RecordArrival records what is seen at the border: an ArrivalReport in canonical
-	// JSON. An arrival that nobody announced, or only part of one, is recorded too.
+	// JSON. An arrival that nobody announced, or only part of one, is recorded too. What was
+	// announced to other offices alone stays unseen, and the arrival is unannounced, unless a
+	// reason is stated.
 	RecordArrival(ctx context.Context, in *RecordArrivalRequest, opts ...grpc.CallOption) (*Movement, error)
 }
 
@@ -871,7 +875,9 @@ type MovementServiceServer interface {
 	Find(context.Context, *FindMovementsRequest) (*FindMovementsResponse, error)
 	Get(context.Context, *GetMovementRequest) (*Movement, error)
 	// RecordArrival records what is seen at the border: an ArrivalReport in canonical
-	// JSON. An arrival that nobody announced, or only part of one, is recorded too.
+	// JSON. An arrival that nobody announced, or only part of one, is recorded too. What was
+	// announced to other offices alone stays unseen, and the arrival is unannounced, unless a
+	// reason is stated.
 	RecordArrival(context.Context, *RecordArrivalRequest) (*Movement, error)
 	mustEmbedUnimplementedMovementServiceServer()
 }

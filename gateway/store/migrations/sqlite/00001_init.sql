@@ -6,9 +6,10 @@
 CREATE TABLE numbers (
     one       INTEGER PRIMARY KEY CHECK (one = 1),
     commit_no INTEGER NOT NULL,           -- the last
-    leaf      INTEGER NOT NULL            -- how many audit rows there are
+    leaf      INTEGER NOT NULL,           -- how many audit rows there are
+    trials    INTEGER NOT NULL            -- how often it was tried whether anything can be written
 );
-INSERT INTO numbers (one, commit_no, leaf) VALUES (1, 0, 0);
+INSERT INTO numbers (one, commit_no, leaf, trials) VALUES (1, 0, 0, 0);
 
 -- Whose database it is; one row once it is known.
 CREATE TABLE owner (
@@ -36,6 +37,7 @@ CREATE TABLE arrival (
     digest     BLOB,                    -- as its sender or the door says
     received   TEXT NOT NULL,
     receipt    BLOB,                    -- signed RCV, JSON
+    reason     TEXT NOT NULL,            -- stated for opening a movement of others
     PRIMARY KEY (door, party, id_key)
 );
 
@@ -104,6 +106,7 @@ CREATE TABLE message (
     header           BLOB,
     signature        BLOB,
     payload          BLOB,              -- digest
+    payload_size     INTEGER NOT NULL,    -- in bytes
     payload_digest   BLOB,              -- as it is signed
     canonical        BLOB,              -- digest of the released document that was encoded
     canonical_digest BLOB,              -- of its RFC 8785 form
@@ -127,6 +130,9 @@ CREATE TABLE delivery (
     state        TEXT NOT NULL,
     reason       TEXT NOT NULL,
     attempts     INTEGER NOT NULL,
+    tries        INTEGER NOT NULL,        -- attempts since the last receipt of another verdict
+    troubles     INTEGER NOT NULL,        -- attempts that failed for a reason of its own here, one after the other
+    parked       BOOLEAN NOT NULL,       -- it waits for an operator, until its validity is over
     next_attempt TEXT NOT NULL,
     last_error   TEXT NOT NULL,
     receipt      BLOB,                  -- signed statement, JSON
@@ -134,6 +140,7 @@ CREATE TABLE delivery (
     commit_no    INTEGER NOT NULL
 );
 CREATE INDEX delivery_turn ON delivery (recipient, next_attempt, sequence, id_key) WHERE state IN ('queued', 'sent', 'received');
+CREATE INDEX delivery_parked ON delivery (commit_no, id_key) WHERE parked;
 CREATE INDEX delivery_chain ON delivery (chain, sequence, id_key) WHERE state IN ('queued', 'sent', 'received');
 
 -- What has been announced: the same batch and waybill under a new id is told so.

@@ -1,0 +1,22 @@
+package event
+
+import (
+	"errors"
+	"log"
+	"strings"
+)
+
+// Library is a logger for a library that would otherwise write lines of its own.
+func (l *Log) Library(name string) *log.Logger {
+	return log.New(library{l, name}, "", 0)
+}
+
+type library struct {
+	log  *Log
+	name string
+}
+
+func (w library) Write(line []byte) (int, error) {
+	w.log.Tell(Event{Name: LibrarySaid, Library: w.name, Cause: errors.New(strings.TrimSpace(string(line)))})
+	return len(line), nil
+}
