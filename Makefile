@@ -20,7 +20,7 @@ build: deps
 # come with the detector are left out where C was translated to Go: SQLite.
 PURE = ./gateway ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist ./gateway/document/... ./gateway/expr ./gateway/mapping \
 	./gateway/reconcile ./gateway/release ./gateway/validate ./gateway/xmltree ./mappings ./xsd/...
-RACE = -race -gcflags='modernc.org/...=-d=checkptr=0' -skip '^TestLong'
+RACE = -race -gcflags='modernc.org/...=-d=checkptr=0' -skip '^TestLong' -timeout 20m
 TESTS = GOGC=400 $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg
 
 test: deps
@@ -28,8 +28,8 @@ test: deps
 	@$(GO) vet ./...
 	@out=$$(mktemp -d) && trap "rm -rf $$out" EXIT && pure=$$($(GO) list $(PURE)) && \
 		$(TESTS) --jsonfile $$out/race.json -- $(RACE) $$($(GO) list ./... | grep -vxF "$$pure") && \
-		$(TESTS) --jsonfile $$out/long.json -- -run '^TestLong' ./gateway/flow && \
-		$(TESTS) --jsonfile $$out/pure.json -- $$pure && \
+		$(TESTS) --jsonfile $$out/long.json -- -timeout 20m -run '^TestLong' ./gateway/flow && \
+		$(TESTS) --jsonfile $$out/pure.json -- -timeout 20m $$pure && \
 		echo "the five slowest tests:" && cat $$out/*.json | $(GO) tool -modfile=gotestsum.mod gotestsum tool slowest --num 5
 
 # libxml2 and a C compiler; xmllint and xsltproc for the tests that compare with others,
