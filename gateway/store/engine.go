@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -20,11 +21,34 @@ import (
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // the embedded database's driver
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"customs.example/gateway"
 )
+
+// trouble says what stands in the way of a database, with its cause.
+func trouble(code gateway.Code, place string, cause error) error {
+	return fmt.Errorf("%w: %w", gateway.Fault{Code: code, Severity: gateway.Error, Value: Redacted(place)}, cause)
+}
+
+// Redacted is a place without the password that a URL may hold.
+func Redacted(place string) string {
+	if !IsPostgres(place) {
+		return place
+	}
+	u, err := url.Parse(place)
+	if err != nil {
+		return "postgres://"
+	}
+	q := u.Query()
+	q.Del("password")
+	u.RawQuery = q.Encode()
+	return u.Redacted()
+}
 
 // engine is what a store asks of a database beyond the statements that all of them take:
 // numbered parameters, ON CONFLICT, RETURNING, partial indexes, savepoints.
 type engine struct {
+	place   string
 	dialect goose.Dialect
 	tables  string                               // directory of its migrations
 	begin   string                               // begins a transaction that will write
@@ -36,7 +60,7 @@ type engine struct {
 // sqliteEngine is a file of this machine, and SQLite within this process.
 func sqliteEngine(file string) engine {
 	return engine{
-		dialect: goose.DialectSQLite3, tables: "migrations/sqlite", begin: "BEGIN IMMEDIATE", readers: 4,
+		place: file, dialect: goose.DialectSQLite3, tables: "migrations/sqlite", begin: "BEGIN IMMEDIATE", readers: 4,
 		prepare: func(ctx context.Context) error { return place(ctx, file) },
 		connect: func(readOnly bool) (*sql.DB, error) {
 			if readOnly {
@@ -69,9 +93,9 @@ func IsPostgres(place string) bool {
 
 // postgresEngine is a PostgreSQL database, or one that understands it.
 func postgresEngine(place string) (engine, error) {
-	config, err := pgx.ParseConfig(place)
+	config, err := parseURL(place)
 	if err != nil {
-		return engine{}, errors.New("open database: it is no PostgreSQL URL") // err may hold its password
+		return engine{}, err
 	}
 	config.ConnectTimeout = connectWithin
 	for key, value := range map[string]string{
@@ -82,7 +106,7 @@ func postgresEngine(place string) (engine, error) {
 		config.RuntimeParams[key] = value
 	}
 	return engine{
-		dialect: goose.DialectPostgres, tables: "migrations/postgres", begin: "BEGIN", readers: 8,
+		place: place, dialect: goose.DialectPostgres, tables: "migrations/postgres", begin: "BEGIN", readers: stale,
 		prepare: func(context.Context) error { return nil },
 		connect: func(readOnly bool) (*sql.DB, error) {
 			c := config.Copy()
@@ -92,6 +116,33 @@ func postgresEngine(place string) (engine, error) {
 			return stdlib.OpenDB(*c), nil
 		},
 	}, nil
+}
+
+// parseURL reads a place. Where it does not say how the server is verified, one on another
+// machine is verified by its certificate: nothing is sent unless it is.
+func parseURL(place string) (*pgx.ConnConfig, error) {
+	u, err := url.Parse(place)
+	if err != nil {
+		return nil, errURL // err may hold the password
+	}
+	q := u.Query()
+	if host := cmp.Or(q.Get("host"), u.Hostname()); !q.Has("sslmode") && !local(host) {
+		q.Set("sslmode", "verify-full")
+		u.RawQuery = q.Encode()
+	}
+	config, err := pgx.ParseConfig(u.String())
+	if err != nil {
+		return nil, errURL
+	}
+	return config, nil
+}
+
+var errURL = errors.New("it is no PostgreSQL URL")
+
+// local reports whether a host is this machine.
+func local(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || strings.HasPrefix(host, "/") || host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
@@ -107,19 +158,20 @@ func (e engine) migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("migrations: %w", err)
 	}
 	current, last, err := p.GetVersions(ctx)
+	if err != nil && IsPostgres(e.place) && Unavailable(err) {
+		return trouble(gateway.StoreUnreachable, e.place, err)
+	}
 	if err != nil {
 		return fmt.Errorf("migrate database: %w", err)
 	}
 	if current > last {
-		return fmt.Errorf("migrate database: %w", errNewer)
+		return trouble(gateway.StoreNewer, e.place, versions(current, last))
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate database: %w", err)
 	}
 	return nil
 }
-
-var errNewer = errors.New("a later version of the gateway has changed its tables")
 
 // Unavailable reports whether an error is the store's own state (closed, locked, full,
 // unreadable, unreachable), which whatever else is asked of it would meet too, and not the
@@ -162,4 +214,14 @@ func Unavailable(err error) bool {
 		}
 	}
 	return false
+}
+
+// lost reports whether the server has ended the connection of a statement: what only reads
+// may be asked again on another.
+func lost(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "57P01" || pg.Code == "57P02" // ended by an administrator, by a crash
+	}
+	return err != nil && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || strings.Contains(err.Error(), "conn closed"))
 }

@@ -15,7 +15,7 @@ UPDATE numbers SET trials = trials + 1 WHERE one = 1;
 SELECT administration FROM owner WHERE one = 1;
 
 -- name: SetOwner :exec
-INSERT INTO owner (one, administration) VALUES (1, $1);
+INSERT INTO owner (one, administration) VALUES (1, $1) ON CONFLICT (one) DO NOTHING;
 
 -- name: PutContent :exec
 INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING;

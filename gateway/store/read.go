@@ -37,11 +37,18 @@ func ask[R any](ctx context.Context, r reader, what string, query func(ctx conte
 		ctx = context.WithoutCancel(ctx)
 	}
 	out, err := query(ctx)
+	for again := 0; !r.unit && again < stale && lost(err) && ctx.Err() == nil; again++ {
+		out, err = query(ctx)
+	}
 	if err = notFound(err); err != nil && !errors.Is(err, ErrNotFound) {
 		err = fmt.Errorf("read %s: %w", what, err)
 	}
 	return out, err
 }
+
+// stale is how many connections that a server has ended a read may meet, one after the
+// other: as many as are kept.
+const stale = 8
 
 // all turns rows into records.
 func all[R, T any](found []R, err error, record func(R) (T, error)) ([]T, error) {

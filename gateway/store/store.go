@@ -70,17 +70,17 @@ func Open(ctx context.Context, place string, now func() time.Time) (*Store, erro
 	}
 	e, err := postgresEngine(place)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return openOn(ctx, e, now)
 }
 
-func openOn(ctx context.Context, e engine, now func() time.Time) (s *Store, err error) {
+func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err error) {
 	if err := e.prepare(ctx); err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.Background())
-	s = &Store{
+	s := &Store{
 		engine: e, now: now, stop: stop,
 		units: make(chan *unit, MaxGroup), done: make(chan struct{}), changed: make(chan struct{}),
 	}
@@ -110,6 +110,26 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (s *Store, err 
 	}
 	go s.write(run)
 	return s, nil
+}
+
+// Own claims a database for an administration. Another's is refused with a gateway.Fault.
+func (s *Store) Own(ctx context.Context, own gateway.Administration) error {
+	for {
+		owner, err := s.read.Owner(ctx)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			if _, err := s.Do(ctx, func(tx *Tx) error {
+				tx.silent = true
+				return tx.q.SetOwner(within, string(own)) // or another gateway is faster
+			}); err != nil {
+				return fmt.Errorf("claim database: %w", err)
+			}
+		case err != nil:
+			return fmt.Errorf("claim database: %w", err)
+		default:
+			return owned(s.engine.place, owner, own)
+		}
+	}
 }
 
 // Close waits for the unit at work and closes the database.

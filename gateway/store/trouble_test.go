@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"customs.example/gateway"
+	"customs.example/gateway/store/rows"
 )
 
 // TestOnlyTheStoresOwnTroubleIsUnavailable: what a document did to its own query is not.
@@ -41,7 +42,7 @@ func TestOnlyTheStoresOwnTroubleIsUnavailable(t *testing.T) {
 		"expression too deep":  {second(s.readers.Query("SELECT 1 WHERE " + strings.Repeat("1 AND ", 2000) + "1")), false},
 		"no such table":        {second(s.readers.Query("SELECT 1 FROM nothing")), false},
 		"twice": {second(s.Do(ctx, func(tx *Tx) error {
-			return errors.Join(tx.q.SetOwner(ctx, "CN"), tx.q.SetOwner(ctx, "CN"))
+			return errors.Join(tx.Audit("", "", "", gateway.Digest{}), tx.q.AddAudit(ctx, rows.AddAuditParams{}))
 		})), false},
 		"not found":       {fmt.Errorf("x: %w", ErrNotFound), false},
 		"the caller left": {second(s.Read().Submission(canceled, "0603", "x")), false},

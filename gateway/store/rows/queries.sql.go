@@ -1641,7 +1641,7 @@ func (q *Queries) SetNumbers(ctx context.Context, arg SetNumbersParams) error {
 }
 
 const setOwner = `-- name: SetOwner :exec
-INSERT INTO owner (one, administration) VALUES (1, $1)
+INSERT INTO owner (one, administration) VALUES (1, $1) ON CONFLICT (one) DO NOTHING
 `
 
 func (q *Queries) SetOwner(ctx context.Context, administration string) error {

@@ -54,15 +54,21 @@ func (c *cluster) running() bool { return c.cmd != nil }
 // Postgres returns the URL of a new, empty database.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	server.once.Do(func() { server.err = server.start() })
-	if server.err != nil {
-		t.Fatalf("PostgreSQL, which make deps installs: %v", server.err)
-	}
-	name := fmt.Sprintf("gateway%d", server.made.Add(1))
-	if err := server.ask("CREATE DATABASE " + name); err != nil {
+	place, err := New()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return server.url(name)
+	return place
+}
+
+// New returns the URL of a new, empty database.
+func New() (string, error) {
+	server.once.Do(func() { server.err = server.start() })
+	if server.err != nil {
+		return "", fmt.Errorf("PostgreSQL, which make deps installs: %w", server.err)
+	}
+	name := fmt.Sprintf("gateway%d", server.made.Add(1))
+	return server.url(name), server.ask("CREATE DATABASE " + name)
 }
 
 // Copy returns the URL of a new database with all that another has, which nobody is
