@@ -160,7 +160,7 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 func toMovement(m rows.Movement) (Movement, error) {
 	var r reading
 	out := Movement{
-		ID: gateway.MovementID(m.ID), Opened: r.time(m.Opened), Begins: r.time(m.Begins), Ends: r.time(m.Ends), Body: m.Body,
+		ID: gateway.MovementID(m.ID), Opened: r.time(m.Opened), First: r.time(m.FirstTime), Last: r.time(m.LastTime), Body: m.Body,
 		Commit: gateway.Commit(m.CommitNo),
 	}
 	return out, r.err("movement")

@@ -271,12 +271,12 @@ WHERE i.state = sqlc.arg(state) AND i.kind = sqlc.arg(kind) AND i.commit_no >= s
 ORDER BY i.commit_no, i.id LIMIT sqlc.arg(most);
 
 -- name: PutMovement :exec
-INSERT INTO movement (id_key, id, opened, begins, ends, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, begins = excluded.begins, ends = excluded.ends, body = excluded.body, commit_no = excluded.commit_no;
+INSERT INTO movement (id_key, id, opened, first_time, last_time, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, body = excluded.body, commit_no = excluded.commit_no;
 
 -- name: PutMovementIdentifier :exec
-INSERT INTO movement_identifier (id_key, kind, folded, begins, ends, commit_no) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (id_key, kind, folded) DO UPDATE SET begins = excluded.begins, ends = excluded.ends, commit_no = excluded.commit_no;
+INSERT INTO movement_identifier (id_key, kind, folded, first_time, last_time, commit_no) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (id_key, kind, folded) DO UPDATE SET first_time = excluded.first_time, last_time = excluded.last_time, commit_no = excluded.commit_no;
 
 -- name: Movement :one
 SELECT * FROM movement WHERE id_key = $1;

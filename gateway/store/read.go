@@ -448,24 +448,35 @@ func (r reader) MovementsBy(ctx context.Context, ids []Identifier, before gatewa
 		if err != nil {
 			return nil, err
 		}
-		slices.SortFunc(hits, func(a, b hit) int { return cmp.Or(cmp.Compare(b.commit, a.commit), cmp.Compare(a.key, b.key)) })
+		slices.SortFunc(hits, newestHit)
 		return r.movements(ctx, hits, limit)
 	})
 }
 
-// MovementsNear returns the movements that any of the identifiers finds and whose times
-// reach into a span: at most limit, those that end first after its beginning.
-func (r reader) MovementsNear(ctx context.Context, ids []Identifier, from, to time.Time, limit int) ([]Movement, error) {
-	hits, err := ask(ctx, r, "movements", func(ctx context.Context) ([]hit, error) {
-		return r.seek.byEnd(ctx, ids, formatTime(from), limit)
+// MovementsNear returns the movements that any of the identifiers finds, newest first: those
+// whose times touch a span of time, and whatever their times those that any of lasting
+// finds. Of more than limit it takes, for each identifier, those whose last time comes
+// first after the beginning of the span, and of lasting those that changed last.
+func (r reader) MovementsNear(ctx context.Context, ids []Identifier, from, until time.Time, lasting []Identifier, limit int) ([]Movement, error) {
+	found, err := ask(ctx, r, "movements", func(ctx context.Context) ([]hit, error) {
+		near, err := r.seek.byLast(ctx, ids, formatTime(from), limit)
+		if err != nil {
+			return nil, err
+		}
+		end := formatTime(until)
+		near = slices.DeleteFunc(near, func(h hit) bool { return h.first > end })
+		always, err := r.seek.byCommit(ctx, lasting, 0, latest, limit)
+		return append(near, always...), err
 	})
 	if err != nil {
 		return nil, err
 	}
-	upto := formatTime(to)
-	hits = slices.DeleteFunc(hits, func(h hit) bool { return h.begins > upto })
-	slices.SortFunc(hits, func(a, b hit) int { return cmp.Or(cmp.Compare(a.ends, b.ends), cmp.Compare(a.key, b.key)) })
-	return r.movements(ctx, hits, limit)
+	slices.SortFunc(found, newestHit)
+	return r.movements(ctx, found, limit)
+}
+
+func newestHit(a, b hit) int {
+	return cmp.Or(cmp.Compare(b.commit, a.commit), cmp.Compare(a.key, b.key))
 }
 
 // movements reads those that were found, each once and in the order they were found in.

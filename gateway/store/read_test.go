@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -410,4 +411,122 @@ func testAnnouncedNamesTheLatestMessage(t *testing.T, open opener) {
 	if got := must(s.Read().Announced(t.Context(), "cn-ru", "batch 7"))(t); got != "n" {
 		t.Errorf("got %q", got)
 	}
+}
+
+func TestMovementsNearATime(t *testing.T) { onEach(t, testMovementsNearATime) }
+
+func testMovementsNearATime(t *testing.T, open opener) {
+	s, ctx := open(t), t.Context()
+	truck, batch := []Identifier{{"vehicle", "A1"}}, []Identifier{{"batch", "7"}}
+	put := func(id gateway.MovementID, first, last time.Duration, by ...Identifier) {
+		do(t, s, func(tx *Tx) error {
+			return tx.PutMovement(Movement{ID: id, First: now.Add(first), Last: now.Add(last)}, by)
+		})
+	}
+	put("last week", -170*time.Hour, -160*time.Hour, truck[0], batch[0])
+	put("yesterday", -30*time.Hour, -20*time.Hour, truck[0])
+	put("today", -2*time.Hour, 3*time.Hour, truck[0])
+	put("tomorrow", 20*time.Hour, 30*time.Hour, truck[0])
+	put("others", 0, 0, Identifier{"vehicle", "B2"})
+	for _, tt := range []struct {
+		from, until time.Duration
+		lasting     []Identifier
+		want        []string
+	}{
+		{-12 * time.Hour, 12 * time.Hour, nil, []string{"today"}},
+		{-20 * time.Hour, 20 * time.Hour, nil, []string{"tomorrow", "today", "yesterday"}},
+		{4 * time.Hour, 19 * time.Hour, nil, []string{}},
+		{0, time.Hour, nil, []string{"today"}}, // within its times
+		{-12 * time.Hour, 12 * time.Hour, batch, []string{"today", "last week"}},
+		{-200 * time.Hour, -100 * time.Hour, batch, []string{"last week"}}, // found twice
+	} {
+		got := must(s.Read().MovementsNear(ctx, truck, now.Add(tt.from), now.Add(tt.until), tt.lasting, 10))(t)
+		want(t, fmt.Sprint(tt), tt.want, movementIDs(got))
+	}
+}
+
+// The 2,000th crossing of a truck costs what the first did: a search reads as many rows.
+func TestAThousandCrossingsCostWhatOneDoes(t *testing.T) { onEach(t, testAThousandCrossings) }
+
+func testAThousandCrossings(t *testing.T, open opener) {
+	s, ctx := open(t), t.Context()
+	truck := []Identifier{{"vehicle", "A1"}, {"load-unit", "C1"}}
+	at := func(n int) time.Time { return now.Add(time.Duration(n) * 24 * time.Hour) }
+	counts := func(n int) string {
+		near := must(s.readSeek.byLast(ctx, truck, formatTime(at(n).Add(-36*time.Hour)), 100))(t)
+		page := must(s.readSeek.byCommit(ctx, truck, 0, latest, 10))(t)
+		return fmt.Sprint(len(near), " near, ", len(page), " of a page")
+	}
+	got := []string{}
+	for n := 1; n <= 2000; n++ {
+		do(t, s, func(tx *Tx) error {
+			return tx.PutMovement(Movement{ID: gateway.MovementID(fmt.Sprint("m", n)), First: at(n), Last: at(n)}, truck)
+		})
+		switch n {
+		case 10, 100, 1000, 2000:
+			got = append(got, counts(n))
+		}
+	}
+	want(t, "rows read at the 10th, 100th, 1,000th and 2,000th", slices.Repeat([]string{"4 near, 20 of a page"}, 4), got)
+}
+
+// A change of state writes little, however large the document is that it concerns.
+func TestAChangeOfStateWritesLittle(t *testing.T) { onEach(t, testAChangeOfStateWritesLittle) }
+
+func testAChangeOfStateWritesLittle(t *testing.T, open opener) {
+	s := open(t)
+	document := make([]byte, 4<<20)
+	a := Arrival{Door: DoorSubmit, Party: "0603", ID: "1", Content: document, Header: document[:1000]}
+	sub := Submission{Office: "0603", ID: "1", MessageID: "m", State: gateway.Sent, Canonical: document}
+	m := Message{ID: "m", Payload: document, Canonical: document[1:], State: gateway.Queued}
+	do(t, s, func(tx *Tx) error { return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutMessage(m)) })
+	m.State, m.Attempts, a.Judged = gateway.Sending, 1, true
+	for name, change := range map[string]func(tx *Tx) error{
+		"progress":   func(tx *Tx) error { return tx.PutProgress(m) },
+		"answers":    func(tx *Tx) error { return tx.PutAnswers(m) },
+		"judging":    func(tx *Tx) error { return tx.PutJudging(a) },
+		"attempt":    func(tx *Tx) error { return tx.CountAttempt(a.Key()) },
+		"submission": func(tx *Tx) error { return tx.PutSubmission(sub) },
+		"message":    func(tx *Tx) error { return tx.PutMessage(m) },
+	} {
+		do(t, s, change) // of PostgreSQL the first change of a page writes it whole
+		if n := written(t, s, change); n == 0 || n > 128<<10 {
+			t.Errorf("%s: %d bytes", name, n)
+		}
+	}
+	fresh := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{}).Read(fresh)
+	if n := written(t, s, func(tx *Tx) error { return tx.PutArrival(Arrival{ID: "2", Content: fresh}) }); n < 1<<20 {
+		t.Errorf("a new document: %d bytes", n)
+	}
+	got := must(s.Read().Message(t.Context(), "m"))(t)
+	if got.State != gateway.Sending || got.Attempts != 1 || len(got.Payload) != len(document) {
+		t.Errorf("%s after %d attempts, %d bytes", got.State, got.Attempts, len(got.Payload))
+	}
+}
+
+// written is how many bytes of its journal a unit of work takes.
+func written(t *testing.T, s *Store, work func(tx *Tx) error) (n int64) {
+	t.Helper()
+	if IsPostgres(s.engine.place) {
+		at := func() (n int64) {
+			if err := s.readers.QueryRow("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		before := at()
+		do(t, s, work)
+		return at() - before
+	}
+	frames := func() (n int64) {
+		var busy, moved int64
+		if err := s.readers.QueryRow("PRAGMA wal_checkpoint(RESTART)").Scan(&busy, &n, &moved); err != nil || busy != 0 {
+			t.Fatal(busy, err)
+		}
+		return n
+	}
+	frames() // the next begins anew
+	do(t, s, work)
+	return frames() * 4096
 }

@@ -171,13 +171,12 @@ type Inbound struct {
 	Commit          gateway.Commit
 }
 
-// Movement is a movement as its owner serialised it, with the first and the last of the
-// times that it speaks of.
+// Movement is a movement as its owner serialised it.
 type Movement struct {
 	ID     gateway.MovementID
 	Opened time.Time
-	Begins time.Time
-	Ends   time.Time
+	First  time.Time // the first and the last time that it speaks of
+	Last   time.Time
 	Body   []byte
 	Commit gateway.Commit
 }

@@ -17,13 +17,13 @@ const terms = 32
 
 // seeker finds movements by what they are known by. Its statements are written here and
 // not by sqlc, which would name sixty-four parameters.
-type seeker struct{ commits, ends *sql.Stmt }
+type seeker struct{ commits, last *sql.Stmt }
 
 // seekSQL joins the walks: of each the first rows in an order.
 func seekSQL(where, order string, first int) string {
 	walks := make([]string, terms)
 	for i := range walks {
-		walks[i] = fmt.Sprintf("SELECT * FROM (SELECT id_key, begins, ends, commit_no FROM movement_identifier WHERE folded = $%d AND kind = $%d AND %s ORDER BY %s LIMIT $1) AS t%d",
+		walks[i] = fmt.Sprintf("SELECT * FROM (SELECT id_key, first_time, last_time, commit_no FROM movement_identifier WHERE folded = $%d AND kind = $%d AND %s ORDER BY %s LIMIT $1) AS t%d",
 			first+2*i, first+2*i+1, where, order, i)
 	}
 	return strings.Join(walks, "\nUNION ALL ")
@@ -31,7 +31,7 @@ func seekSQL(where, order string, first int) string {
 
 var (
 	seekByCommit = seekSQL("commit_no BETWEEN $2 AND $3", "commit_no DESC", 4)
-	seekByEnd    = seekSQL("ends >= $2", "ends", 3)
+	seekByLast   = seekSQL("last_time >= $2", "last_time", 3)
 )
 
 // preparer is a connection or a pool of them.
@@ -41,19 +41,19 @@ type preparer interface {
 
 func newSeeker(ctx context.Context, db preparer) (*seeker, error) {
 	commits, err1 := db.PrepareContext(ctx, seekByCommit)
-	ends, err2 := db.PrepareContext(ctx, seekByEnd)
+	last, err2 := db.PrepareContext(ctx, seekByLast)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
-	return &seeker{commits, ends}, nil
+	return &seeker{commits, last}, nil
 }
 
-func (s *seeker) Close() error { return errors.Join(s.commits.Close(), s.ends.Close()) }
+func (s *seeker) Close() error { return errors.Join(s.commits.Close(), s.last.Close()) }
 
 // hit is a movement that an identifier finds, without what it says.
 type hit struct {
-	key, begins, ends string
-	commit            int64
+	key, first, last string
+	commit           int64
 }
 
 // byCommit finds movements that changed within commits, of each identifier the last.
@@ -61,9 +61,9 @@ func (s *seeker) byCommit(ctx context.Context, ids []Identifier, from, to gatewa
 	return seek(ctx, s.commits, ids, int64(limit), int64(from), int64(to))
 }
 
-// byEnd finds movements that end at an instant or later, of each identifier the first.
-func (s *seeker) byEnd(ctx context.Context, ids []Identifier, from string, limit int) ([]hit, error) {
-	return seek(ctx, s.ends, ids, int64(limit), from)
+// byLast finds movements whose last time is an instant or later, of each identifier the first.
+func (s *seeker) byLast(ctx context.Context, ids []Identifier, from string, limit int) ([]hit, error) {
+	return seek(ctx, s.last, ids, int64(limit), from)
 }
 
 func seek(ctx context.Context, s *sql.Stmt, ids []Identifier, bounds ...any) (out []hit, err error) {
@@ -93,7 +93,7 @@ func hits(ctx context.Context, out []hit, s *sql.Stmt, args []any) ([]hit, error
 	defer found.Close()
 	for found.Next() {
 		var h hit
-		if err := found.Scan(&h.key, &h.begins, &h.ends, &h.commit); err != nil {
+		if err := found.Scan(&h.key, &h.first, &h.last, &h.commit); err != nil {
 			return nil, err
 		}
 		out = append(out, h)

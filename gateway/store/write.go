@@ -215,14 +215,14 @@ func (t *Tx) PutInbound(m Inbound) error {
 func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 	key := gateway.FoldID(string(m.ID))
 	if err := t.q.PutMovement(within, rows.PutMovementParams{
-		IDKey: key, ID: string(m.ID), Opened: formatTime(m.Opened), Begins: formatTime(m.Begins), Ends: formatTime(m.Ends),
+		IDKey: key, ID: string(m.ID), Opened: formatTime(m.Opened), FirstTime: formatTime(m.First), LastTime: formatTime(m.Last),
 		Body: m.Body, CommitNo: int64(t.Commit),
 	}); err != nil {
 		return put("movement", err)
 	}
 	for _, id := range ids {
 		if err := t.q.PutMovementIdentifier(within, rows.PutMovementIdentifierParams{
-			IDKey: key, Kind: id.Kind, Folded: id.Folded, Begins: formatTime(m.Begins), Ends: formatTime(m.Ends), CommitNo: int64(t.Commit),
+			IDKey: key, Kind: id.Kind, Folded: id.Folded, FirstTime: formatTime(m.First), LastTime: formatTime(m.Last), CommitNo: int64(t.Commit),
 		}); err != nil {
 			return put("movement identifier", err)
 		}

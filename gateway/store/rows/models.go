@@ -129,22 +129,22 @@ type Message struct {
 }
 
 type Movement struct {
-	IDKey    string
-	ID       string
-	Opened   string
-	Begins   string
-	Ends     string
-	Body     []byte
-	CommitNo int64
+	IDKey     string
+	ID        string
+	Opened    string
+	FirstTime string
+	LastTime  string
+	Body      []byte
+	CommitNo  int64
 }
 
 type MovementIdentifier struct {
-	IDKey    string
-	Kind     string
-	Folded   string
-	Begins   string
-	Ends     string
-	CommitNo int64
+	IDKey     string
+	Kind      string
+	Folded    string
+	FirstTime string
+	LastTime  string
+	CommitNo  int64
 }
 
 type Number struct {

@@ -1005,7 +1005,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 }
 
 const movement = `-- name: Movement :one
-SELECT id_key, id, opened, begins, ends, body, commit_no FROM movement WHERE id_key = $1
+SELECT id_key, id, opened, first_time, last_time, body, commit_no FROM movement WHERE id_key = $1
 `
 
 func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) {
@@ -1015,8 +1015,8 @@ func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) 
 		&i.IDKey,
 		&i.ID,
 		&i.Opened,
-		&i.Begins,
-		&i.Ends,
+		&i.FirstTime,
+		&i.LastTime,
 		&i.Body,
 		&i.CommitNo,
 	)
@@ -1418,18 +1418,18 @@ func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
 }
 
 const putMovement = `-- name: PutMovement :exec
-INSERT INTO movement (id_key, id, opened, begins, ends, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, begins = excluded.begins, ends = excluded.ends, body = excluded.body, commit_no = excluded.commit_no
+INSERT INTO movement (id_key, id, opened, first_time, last_time, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, body = excluded.body, commit_no = excluded.commit_no
 `
 
 type PutMovementParams struct {
-	IDKey    string
-	ID       string
-	Opened   string
-	Begins   string
-	Ends     string
-	Body     []byte
-	CommitNo int64
+	IDKey     string
+	ID        string
+	Opened    string
+	FirstTime string
+	LastTime  string
+	Body      []byte
+	CommitNo  int64
 }
 
 func (q *Queries) PutMovement(ctx context.Context, arg PutMovementParams) error {
@@ -1437,8 +1437,8 @@ func (q *Queries) PutMovement(ctx context.Context, arg PutMovementParams) error 
 		arg.IDKey,
 		arg.ID,
 		arg.Opened,
-		arg.Begins,
-		arg.Ends,
+		arg.FirstTime,
+		arg.LastTime,
 		arg.Body,
 		arg.CommitNo,
 	)
@@ -1446,17 +1446,17 @@ func (q *Queries) PutMovement(ctx context.Context, arg PutMovementParams) error 
 }
 
 const putMovementIdentifier = `-- name: PutMovementIdentifier :exec
-INSERT INTO movement_identifier (id_key, kind, folded, begins, ends, commit_no) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (id_key, kind, folded) DO UPDATE SET begins = excluded.begins, ends = excluded.ends, commit_no = excluded.commit_no
+INSERT INTO movement_identifier (id_key, kind, folded, first_time, last_time, commit_no) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (id_key, kind, folded) DO UPDATE SET first_time = excluded.first_time, last_time = excluded.last_time, commit_no = excluded.commit_no
 `
 
 type PutMovementIdentifierParams struct {
-	IDKey    string
-	Kind     string
-	Folded   string
-	Begins   string
-	Ends     string
-	CommitNo int64
+	IDKey     string
+	Kind      string
+	Folded    string
+	FirstTime string
+	LastTime  string
+	CommitNo  int64
 }
 
 func (q *Queries) PutMovementIdentifier(ctx context.Context, arg PutMovementIdentifierParams) error {
@@ -1464,8 +1464,8 @@ func (q *Queries) PutMovementIdentifier(ctx context.Context, arg PutMovementIden
 		arg.IDKey,
 		arg.Kind,
 		arg.Folded,
-		arg.Begins,
-		arg.Ends,
+		arg.FirstTime,
+		arg.LastTime,
 		arg.CommitNo,
 	)
 	return err

@@ -188,8 +188,8 @@ CREATE TABLE movement (
     id_key    TEXT PRIMARY KEY,
     id        TEXT NOT NULL,
     opened    TEXT NOT NULL,
-    begins    TEXT NOT NULL,
-    ends      TEXT NOT NULL,
+    first_time    TEXT NOT NULL,
+    last_time     TEXT NOT NULL,
     body      BLOB,                     -- JSON
     commit_no INTEGER NOT NULL
 );
@@ -199,13 +199,13 @@ CREATE TABLE movement_identifier (
     id_key    TEXT NOT NULL, -- the movement's
     kind      TEXT NOT NULL,
     folded    TEXT NOT NULL,
-    begins    TEXT NOT NULL,
-    ends      TEXT NOT NULL,
+    first_time    TEXT NOT NULL,
+    last_time     TEXT NOT NULL,
     commit_no INTEGER NOT NULL,
     PRIMARY KEY (id_key, kind, folded)
 );
 CREATE INDEX movement_identifier_commit ON movement_identifier (folded, kind, commit_no, id_key);
-CREATE INDEX movement_identifier_ends ON movement_identifier (folded, kind, ends, begins, id_key);
+CREATE INDEX movement_identifier_last ON movement_identifier (folded, kind, last_time, first_time, id_key);
 
 -- Digests only, never payload or personal data. A row is a leaf of the log: leaves are
 -- numbered from 0 without a gap, in the order of their commits.
