@@ -223,5 +223,13 @@ func lost(err error) bool {
 	if errors.As(err, &pg) {
 		return pg.Code == "57P01" || pg.Code == "57P02" // ended by an administrator, by a crash
 	}
-	return err != nil && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || strings.Contains(err.Error(), "conn closed"))
+	var connect *pgconn.ConnectError
+	var network net.Error
+	if err == nil || errors.As(err, &connect) {
+		return false
+	}
+	if errors.As(err, &network) && !network.Timeout() {
+		return true
+	}
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || strings.Contains(err.Error(), "conn closed")
 }

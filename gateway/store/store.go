@@ -191,11 +191,15 @@ func (c *session) close(after error) {
 	if c == nil {
 		return
 	}
-	if c.seek != nil {
-		c.seek.Close()
-	}
-	if c.q != nil {
-		c.q.Close()
+	// A statement of a connection that its driver has closed already is gone with it, and
+	// SQLite's does not survive being asked to close one.
+	if open := c.conn.Raw(func(any) error { return nil }) == nil; open {
+		if c.seek != nil {
+			c.seek.Close()
+		}
+		if c.q != nil {
+			c.q.Close()
+		}
 	}
 	if after != nil {
 		c.conn.Raw(func(any) error { return driver.ErrBadConn })

@@ -40,7 +40,7 @@ func clock() time.Time { return now }
 type opener func(t testing.TB) *Store
 
 // engines are what every test of the contract runs on.
-var engines = map[string]opener{"SQLite": open, "PostgreSQL": openPostgres}
+var engines = map[string]opener{"SQLite": open, "PostgreSQL": openPostgres, "memory": openMemory}
 
 // onEach runs a test on every engine.
 func onEach(t *testing.T, test func(t *testing.T, open opener)) {
