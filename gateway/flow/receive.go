@@ -284,7 +284,7 @@ func (g *Gateway) attachAnswer(ctx context.Context, tx *store.Tx, in *store.Inbo
 		a := inWords(answer)
 		a.MessageID, a.Received = in.ID, in.Received
 		m.Answers = append(m.Answers, a)
-		if err := tx.PutMessage(m); err != nil {
+		if err := tx.PutAnswers(m); err != nil {
 			return err
 		}
 	}
