@@ -107,6 +107,7 @@ const (
 	IDMissing             Code = "ID_MISSING"
 	IDOfSeveral           Code = "ID_OF_SEVERAL"
 	AlreadyAnnounced      Code = "ALREADY_ANNOUNCED"
+	AnnouncedElsewhere    Code = "ANNOUNCED_ELSEWHERE"
 	JoinKeyMissing        Code = "JOIN_KEY_MISSING"
 	PartAgain             Code = "PART_AGAIN"
 	AnswerUnknown         Code = "ANSWER_UNKNOWN"

@@ -24,6 +24,9 @@ import (
 // question is answered by the first kind that answers it.
 var announcing = []string{"PreArrivalNotice", "TransitDeclaration", "Manifest", "VehicleReport"}
 
+// Announces reports whether a document is of a kind that announces goods.
+func Announces(d *customsv1.Document) bool { return slices.Contains(announcing, document.Kind(d)) }
+
 // Movement is one crossing of goods and vehicles: a graph of batches, vehicles, load
 // units and waybills, all n:m. It is a value: functions return a changed copy. Its
 // JSON form is what a store keeps; it holds no data of persons and no prices.

@@ -54,6 +54,11 @@ func (r reader) Submission(ctx context.Context, office, id string) (Submission, 
 	return one[Submission](ctx, r.q, "submission", "office = ? AND "+idIs("id", id), office, id)
 }
 
+// Judgements returns the last judgements of a submission, the last of them first.
+func (r reader) Judgements(ctx context.Context, office, id string, limit int) ([]Judgement, error) {
+	return list[Judgement](ctx, r.q, "judgement", "office = ? AND "+idIs("id", id)+" ORDER BY number DESC LIMIT ?", office, id, limit)
+}
+
 // Held returns the held parts of a route with a join key, oldest first.
 func (r reader) Held(ctx context.Context, route, key string) ([]Submission, error) {
 	return list[Submission](ctx, r.q, "submission", "state = ? AND route = ? AND join_key = ? ORDER BY commit_no", gateway.Held, route, key)

@@ -91,6 +91,20 @@ type Submission struct {
 	Commit     gateway.Commit          `db:"commit_no"`
 }
 
+// Judgement is one judgement of a submission. Those of an id are numbered from 1 by the store;
+// the last is what the submission came to.
+type Judgement struct {
+	Office string                  `db:"office"`
+	ID     string                  `db:"id"`
+	Number int                     `db:"number"`
+	Digest gateway.Digest          `db:"digest"` // of the bytes that were judged
+	State  gateway.SubmissionState `db:"state"`  // what it came to
+	Caller string                  `db:"caller"` // who asked for it
+	At     time.Time               `db:"at"`
+	Faults gateway.Faults          `db:"faults"`
+	Commit gateway.Commit          `db:"commit_no"`
+}
+
 // Message is a message to a partner, with its outbox state.
 type Message struct {
 	ID              gateway.MessageID      `db:"id"`

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"time"
@@ -37,6 +38,24 @@ func (t *Tx) PutArrival(a Arrival) error {
 func (t *Tx) PutSubmission(s Submission) error {
 	s.Commit = t.Commit
 	return put(t.tx, "submission", &s)
+}
+
+// PutJudgement adds a judgement of a submission under the next number of its id.
+func (t *Tx) PutJudgement(j Judgement) error {
+	last, err := list[number](context.Background(), t.tx, "judgement", "office = ? AND "+idIs("id", j.ID)+" ORDER BY number DESC LIMIT 1", j.Office, j.ID)
+	if err != nil {
+		return err
+	}
+	j.Number, j.Commit = 1, t.Commit
+	if len(last) > 0 {
+		j.Number = last[0].Number + 1
+	}
+	return add(t.tx, "judgement", &j)
+}
+
+// number is the number of a judgement alone.
+type number struct {
+	Number int `db:"number"`
 }
 
 // PutMessage stores an outgoing message; the submissions it was made from change with it.
