@@ -108,6 +108,7 @@ const (
 	IDOfSeveral           Code = "ID_OF_SEVERAL"
 	AlreadyAnnounced      Code = "ALREADY_ANNOUNCED"
 	AnnouncedElsewhere    Code = "ANNOUNCED_ELSEWHERE"
+	AnswerContradicts     Code = "ANSWER_CONTRADICTS"
 	JoinKeyMissing        Code = "JOIN_KEY_MISSING"
 	PartAgain             Code = "PART_AGAIN"
 	AnswerUnknown         Code = "ANSWER_UNKNOWN"

@@ -156,8 +156,18 @@ type Answer struct {
 	MessageID    gateway.MessageID `json:"messageId"`
 	Status       string            `json:"status"`
 	Registration string            `json:"registration"`
-	Results      []string          `json:"results"`
+	Outcome      string            `json:"outcome,omitempty"`
+	Results      []Result          `json:"results"`
+	Faults       gateway.Faults    `json:"faults,omitempty"` // that it contradicts an earlier one
 	Received     time.Time         `json:"received"`
+}
+
+// Result is one result of an answer: the partner's code, the code of our list that it stands
+// for, empty if it is not known, and the partner's own words.
+type Result struct {
+	Code    string   `json:"code"`
+	Meaning string   `json:"meaning,omitempty"`
+	Words   []string `json:"words,omitempty"`
 }
 
 // Inbound is a message from a partner, judged.
