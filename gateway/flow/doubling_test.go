@@ -156,7 +156,7 @@ func TestLongWorkGrowsAsTheDocumentDoes(t *testing.T) {
 			if err != nil {
 				return
 			}
-			reconcile.Match(read.Document, w.clock.Now(), []reconcile.Movement{m}, flow.Window)
+			reconcile.Match(read.Document, reconcile.Origin{}, w.clock.Now(), []reconcile.Movement{m}, flow.Window)
 		})
 		return out
 	}

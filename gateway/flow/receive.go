@@ -95,7 +95,7 @@ func (g *Gateway) weigh(ctx context.Context, a store.Arrival) (store.Inbound, *c
 		return store.Inbound{}, nil, err
 	}
 	in := store.Inbound{
-		ID: h.MessageID, Sender: h.Sender, Kind: h.Kind, DocumentID: h.DocumentID, Conversation: h.Conversation, State: gateway.Refused,
+		ID: h.MessageID, Sender: h.Sender, Kind: h.Kind, DocumentID: h.DocumentID, Conversation: h.Conversation, Batch: h.Batch, State: gateway.Refused,
 		Received: a.Received, LateBy: time.Duration(h.LateBy) * time.Second, PayloadDigest: a.Digest,
 		Faults: gateway.Faults{}, Unread: []string{}, Answers: []string{},
 	}
@@ -286,7 +286,7 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc
 		return g.attachAnswer(ctx, tx, in, answer)
 	}
 	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
-		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Received: in.Received, Expected: in.ExpectedArrival,
+		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
 	}, teller{})
 	in.MovementID = movement
 	return err

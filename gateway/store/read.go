@@ -252,6 +252,26 @@ func (r reader) MovementsBy(ctx context.Context, ids []Identifier, before gatewa
 	return page[Movement](ctx, r.q, "movement", where, args, newestFirst, limit)
 }
 
+// MovementsNear returns the movements that any of the identifiers finds, newest first: those
+// whose times touch a span of time, and whatever their times those that any of lasting finds.
+func (r reader) MovementsNear(ctx context.Context, ids []Identifier, from, until time.Time, lasting []Identifier, limit int) ([]Movement, error) {
+	sought := make([]any, 2)
+	for i, list := range [][]Identifier{ids, lasting} {
+		if list == nil {
+			list = []Identifier{} // as JSON no null
+		}
+		raw, err := json.Marshal(list)
+		if err != nil {
+			return nil, err
+		}
+		sought[i] = string(raw)
+	}
+	const by = `id IN (SELECT movement_id FROM json_each(?) AS sought CROSS JOIN movement_identifier
+		ON folded = json_extract(sought.value, '$.Folded') AND json_extract(sought.value, '$.Kind') IN (kind, '')`
+	where := "(" + by + " AND last_time >= ? AND first_time <= ?) OR " + by + ")) ORDER BY commit_no DESC, id LIMIT ?"
+	return list[Movement](ctx, r.q, "movement", where, sought[0], formatTime(from), formatTime(until), sought[1], limit)
+}
+
 // Audit returns audit rows after a commit, in order.
 func (r reader) Audit(ctx context.Context, after gateway.Commit, limit int) ([]AuditRow, error) {
 	return page[AuditRow](ctx, r.q, "audit", "commit_no > ?", []any{after}, order{"commit_no, ordinal", "<="}, limit)

@@ -192,6 +192,7 @@ type Inbound struct {
 	AcknowledgedAt  time.Time              `db:"acknowledged_at"`
 	MovementID      gateway.MovementID     `db:"movement_id"`
 	Conversation    string                 `db:"conversation"`
+	Batch           string                 `db:"batch"` // as its header says
 	Commit          gateway.Commit         `db:"commit_no"`
 }
 
@@ -199,6 +200,8 @@ type Inbound struct {
 type Movement struct {
 	ID     gateway.MovementID `db:"id"`
 	Opened time.Time          `db:"opened"`
+	First  time.Time          `db:"first_time"` // the first and the last time that it speaks of
+	Last   time.Time          `db:"last_time"`
 	Body   []byte             `db:"body"`
 	Commit gateway.Commit     `db:"commit_no"`
 }

@@ -146,8 +146,13 @@ func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 	if err := put(t.tx, "movement", &m); err != nil {
 		return err
 	}
+	last := formatTime(m.Last)
+	if m.Last.IsZero() {
+		last = "9999" // whatever the time
+	}
 	for _, id := range ids {
-		_, err := t.tx.Exec(`INSERT OR IGNORE INTO movement_identifier (movement_id, kind, folded) VALUES (?, ?, ?)`, m.ID, id.Kind, id.Folded)
+		_, err := t.tx.Exec(`INSERT OR REPLACE INTO movement_identifier (movement_id, kind, folded, first_time, last_time) VALUES (?, ?, ?, ?, ?)`,
+			m.ID, id.Kind, id.Folded, formatTime(m.First), last)
 		if err != nil {
 			return fmt.Errorf("index movement: %w", err)
 		}
