@@ -186,7 +186,11 @@ func (p *page) whole(s *exchangev1.Submission) {
 }
 
 func (p *page) answer(name string, a *exchangev1.BusinessAnswer) {
-	p.field(name, a.Outcome, a.Status, prefixed("registered as ", a.RegistrationNumber), p.time(a.Received))
+	outcome := ""
+	if a.Outcome == "refused" {
+		outcome = "refused" // a registration is told by its number
+	}
+	p.field(name, outcome, a.Status, prefixed("registered as ", a.RegistrationNumber), p.time(a.Received))
 	for _, r := range a.Results {
 		p.field("  result", strings.TrimSpace(r.Code+" "+r.Text))
 		for _, words := range r.Words {
@@ -274,7 +278,7 @@ func (p *page) check(r *exchangev1.CheckResponse) {
 	p.field("kind", r.Kind)
 	outcome := r.Outcome
 	if outcome == "joined" {
-		outcome = "joined into a message"
+		outcome = "message, joined" // with the parts that wait
 	}
 	p.field("outcome", outcome)
 	p.field("waits for", r.WaitsFor...)
