@@ -58,7 +58,7 @@ func TestOneTripIsOneMovement(t *testing.T) {
 		{"an arrival the next day", arrival(t, truck("蒙E1挂")), Origin{}, day, []Movement{one, next}, "next", OneMatch},
 		{"an arrival eleven hours late is no arrival that is early", arrival(t, truck("蒙E1挂")), Origin{}, noon.Add(11 * time.Hour), []Movement{next, one}, "one", OneMatch},
 		{"another trailer", arrival(t, truck("蒙E2挂")), Origin{}, noon.Add(time.Hour), []Movement{one, swapped}, "swapped", OneMatch},
-		{"the first has arrived", arrival(t, `"at":"2026-03-02T20:00:00Z",`+truck("蒙E1挂")), Origin{}, noon.Add(8 * time.Hour), []Movement{seen(one, noon, truck("蒙E1挂")), next}, "next", OneMatch},
+		{"the first has arrived", arrival(t, `"at":"2026-03-03T02:00:00Z",`+truck("蒙E1挂")), Origin{}, noon.Add(14 * time.Hour), []Movement{seen(one, noon, truck("蒙E1挂")), next}, "next", OneMatch},
 		{"all has arrived the day before", arrival(t, `"at":"2026-03-03T12:00:00Z",`+truck("蒙E1挂")), Origin{}, day, []Movement{seen(one, noon, truck("蒙E1挂"))}, "", NoMatch},
 		{"seen again within the hour", arrival(t, `"at":"2026-03-02T13:00:00Z",`+truck("蒙E1挂")), Origin{}, noon.Add(time.Hour), []Movement{seen(one, noon, truck("蒙E1挂"))}, "one", OneMatch},
 		{"two trips at one time", arrival(t, `"transport":{"vehicles":[{"registration":"蒙E12345"}]}`), Origin{}, noon, []Movement{one, open("same", entry+truck("蒙E1挂")+due(noon.Add(10*time.Minute)))}, "", Ambiguous},
