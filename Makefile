@@ -20,7 +20,7 @@ build: deps
 # come with the detector are left out where C was translated to Go: SQLite.
 PURE = ./gateway ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist ./gateway/document/... ./gateway/expr ./gateway/mapping \
 	./gateway/reconcile ./gateway/release ./gateway/validate ./gateway/xmltree ./mappings ./xsd/...
-RACE = -race -gcflags='modernc.org/...=-d=checkptr=0' -skip '^TestLong'
+RACE = -race -gcflags='modernc.org/...=-d=checkptr=0' -skip '^TestLong' -timeout 20m
 TESTS = GOGC=400 $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg
 
 test: deps
@@ -28,11 +28,12 @@ test: deps
 	@$(GO) vet ./...
 	@out=$$(mktemp -d) && trap "rm -rf $$out" EXIT && pure=$$($(GO) list $(PURE)) && \
 		$(TESTS) --jsonfile $$out/race.json -- $(RACE) $$($(GO) list ./... | grep -vxF "$$pure") && \
-		$(TESTS) --jsonfile $$out/long.json -- -run '^TestLong' ./gateway/flow && \
-		$(TESTS) --jsonfile $$out/pure.json -- $$pure && \
+		$(TESTS) --jsonfile $$out/long.json -- -timeout 20m -run '^TestLong' ./gateway/flow && \
+		$(TESTS) --jsonfile $$out/pure.json -- -timeout 20m $$pure && \
 		echo "the five slowest tests:" && cat $$out/*.json | $(GO) tool -modfile=gotestsum.mod gotestsum tool slowest --num 5
 
-# libxml2 and a C compiler; xmllint and xsltproc for the tests that compare with others.
+# libxml2 and a C compiler; xmllint and xsltproc for the tests that compare with others,
+# PostgreSQL for those of the store, which start one of their own.
 # Of Prometheus only the tool that checks figures, taken out of Debian's package: to install
 # that would start a server.
 deps: bin/promtool
@@ -42,6 +43,7 @@ deps: bin/promtool
 	pkg-config --exists libxml-2.0 2>/dev/null || missing="$$missing libxml2-dev"; \
 	command -v xmllint >/dev/null || missing="$$missing libxml2-utils"; \
 	command -v xsltproc >/dev/null || missing="$$missing xsltproc"; \
+	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "installing$$missing"; log=$$(mktemp); \
@@ -62,10 +64,12 @@ bin/promtool:
 		install -m 755 $$out/usr/bin/promtool bin/promtool; \
 	else echo "install first: promtool, of Prometheus"; exit 1; fi
 
-# Go code from the protos, with the sums that a test compares.
+# Go code from the protos and from the store's SQL, with the sums that tests compare.
 generate:
 	cd gateway/api && $(BUF) generate
 	$(GO) test ./gateway/api -run TestSums -update
+	cd gateway/store && $(GO) tool -modfile=../../sqlc.mod sqlc generate
+	$(GO) test ./gateway/store -run TestSums -update
 
 # Rewrites expected results; review them as a diff.
 published:

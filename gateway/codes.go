@@ -254,4 +254,7 @@ const (
 	StoreGone                Code = "STORE_GONE"
 	StoreEmpty               Code = "STORE_EMPTY"
 	StoreDamaged             Code = "STORE_DAMAGED"
+	StoreNewer               Code = "STORE_NEWER"
+	StoreForeign             Code = "STORE_FOREIGN"
+	StoreUnreachable         Code = "STORE_UNREACHABLE"
 )

@@ -41,6 +41,8 @@ var order = []string{
 	"gateway/analysis",
 	"gateway/seal",
 	"gateway/peer",
+	"gateway/store/rows",
+	"gateway/store/storetest",
 	"gateway/store",
 	"gateway/flow",
 	"gateway/server",
@@ -56,7 +58,7 @@ var narrow = map[string][]string{
 }
 
 // testOnly are the packages that exist for the tests of others.
-var testOnly = []string{"gateway/document/documenttest", "xsd/instance"}
+var testOnly = []string{"gateway/document/documenttest", "gateway/store/storetest", "xsd/instance"}
 
 // owners says which packages may import a technology, by the beginning of its path. A
 // path that ends in a slash stands for every package below it.
@@ -68,8 +70,9 @@ var owners = []struct {
 	{"github.com/lestrrat-go/libxml2", []string{"gateway/schema"}},
 	{"github.com/beevik/etree", []string{"gateway/mapping"}},
 	{"cel.dev/", []string{"gateway/expr"}},
-	{"database/sql", []string{"gateway/store"}},
-	{"modernc.org/sqlite", []string{"gateway/store"}},
+	{"database/sql", []string{"gateway/store", "gateway/store/"}},
+	{"modernc.org/sqlite", []string{"gateway/store", "gateway/store/storetest"}},
+	{"github.com/jackc/pgx", []string{"gateway/store", "gateway/store/storetest"}},
 	{"github.com/pressly/goose", []string{"gateway/store"}},
 	{"go.yaml.in/yaml/v4", []string{"gateway/document", "cmd/"}},
 	// peer, server and the commands hand on configurations that mtls has made.

@@ -18,24 +18,7 @@ const unexplained = "# no reason yet"
 // none. There every line stands below its reason, which starts with #.
 func equivalents(t *testing.T, name string, found []string) {
 	t.Helper()
-	file := filepath.Join("testdata", name)
-	reasons := map[string]string{}
-	var order []string
-	raw, err := os.ReadFile(file)
-	if err != nil && !*update {
-		t.Fatal(err)
-	}
-	reason := unexplained
-	for line := range strings.Lines(string(raw)) {
-		switch line = strings.TrimSpace(line); {
-		case line == "":
-		case strings.HasPrefix(line, "#"):
-			reason = line
-			order = append(order, reason)
-		default:
-			reasons[line] = reason
-		}
-	}
+	reasons, order := known(t, name)
 	slices.Sort(found)
 	if *update {
 		below := map[string][]string{}
@@ -52,7 +35,7 @@ func equivalents(t *testing.T, name string, found []string) {
 				b.WriteString(reason + "\n" + strings.Join(below[reason], "\n") + "\n\n")
 			}
 		}
-		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join("testdata", name), []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -64,4 +47,27 @@ func equivalents(t *testing.T, name string, found []string) {
 			t.Errorf("%s: no reason", line)
 		}
 	}
+}
+
+// known reads a file of what makes no difference: the reason of each line, and the reasons
+// in their order.
+func known(t *testing.T, name string) (reasons map[string]string, order []string) {
+	t.Helper()
+	reasons = map[string]string{}
+	raw, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	reason := unexplained
+	for line := range strings.Lines(string(raw)) {
+		switch line = strings.TrimSpace(line); {
+		case line == "":
+		case strings.HasPrefix(line, "#"):
+			reason = line
+			order = append(order, reason)
+		default:
+			reasons[line] = reason
+		}
+	}
+	return reasons, order
 }

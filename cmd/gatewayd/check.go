@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -176,6 +177,10 @@ func (s *setup) checkDatabase(f *findings) {
 	if !f.need("database", s.Database) {
 		return
 	}
+	if strings.Contains(s.Database, "://") {
+		s.checkServer(f)
+		return
+	}
 	dir := filepath.Dir(s.Database)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		f.refuse("database", gateway.ConfigDirectory, dir)
@@ -188,21 +193,38 @@ func (s *setup) checkDatabase(f *findings) {
 		f.refuse("database", gateway.ConfigUnwritable, dir)
 	}
 	var fault gateway.Fault
-	switch err := store.Inspect(s.Database); {
+	switch err := store.Examine(context.Background(), s.Database, s.Administration); {
 	case errors.As(err, &fault):
 		f.add("database", fault)
 	case err != nil:
 		f.refuse("database", gateway.ConfigUnreadable, s.Database)
 	default:
 		f.mode("database", s.Database, secret)
-		f.mode("database", anchorsFile(s.Database), public)
-		f.mode("database", confirmationsFile(s.Database), public)
+		f.mode("database", anchorsFile(s.beside()), public)
+		f.mode("database", confirmationsFile(s.beside()), public)
 		if file, err := os.OpenFile(s.Database, os.O_RDWR, 0); err == nil {
 			file.Close()
 		} else if !errors.Is(err, os.ErrNotExist) {
 			f.refuse("database", gateway.ConfigUnwritable, s.Database)
 		}
 	}
+}
+
+// checkServer looks whether a server has the database.
+func (s *setup) checkServer(f *findings) {
+	if !store.IsPostgres(s.Database) {
+		scheme, _, _ := strings.Cut(s.Database, "://")
+		f.refuse("database", gateway.ConfigAddress, scheme+"://", "postgres://gateway@db.example:5432/gateway")
+		return
+	}
+	var fault gateway.Fault
+	if err := store.Examine(context.Background(), s.Database, s.Administration); errors.As(err, &fault) {
+		f.add("database", fault)
+	} else if err != nil {
+		f.refuse("database", gateway.StoreUnreachable, store.Redacted(s.Database))
+	}
+	f.mode("database", anchorsFile(s.beside()), public)
+	f.mode("database", confirmationsFile(s.beside()), public)
 }
 
 // checkParties looks at who is listed, before anything of theirs is read.

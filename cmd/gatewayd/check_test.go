@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"database/sql"
 	"encoding/pem"
 	"fmt"
 	"io/fs"
@@ -403,6 +404,27 @@ administrators:`, strings.Repeat("ab", 32)))
 
 	{"a missing directory of the database", edited("database: cn.db", "database: nowhere/cn.db"), []gateway.Code{gateway.ConfigDirectory}},
 	{"a directory that nobody writes", edited("database: cn.db", "database: /proc/cn.db"), []gateway.Code{gateway.ConfigUnwritable}},
+	{"a database of another administration", func(s *site) {
+		d := s.start()
+		if err := d.db.Own(s.t.Context(), "RU"); err != nil {
+			s.t.Fatal(err)
+		}
+		d.db.Close()
+	}, []gateway.Code{gateway.StoreForeign}},
+	{"a database of a later version", func(s *site) {
+		s.start().db.Close()
+		db, err := sql.Open("sqlite", s.file("cn.db"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, TRUE)"); err != nil {
+			s.t.Fatal(err)
+		}
+	}, []gateway.Code{gateway.StoreNewer}},
+	{"a server that does not answer", edited("database: cn.db", "database: postgres://cn:secret@127.0.0.1:1/cn"), []gateway.Code{gateway.StoreUnreachable}},
+	{"a server's address that is none", edited("database: cn.db", "database: postgres://cn:secret@127.0.0.1:port/cn"), []gateway.Code{gateway.ConfigAddress}},
+	{"a server of another kind", edited("database: cn.db", "database: mysql://db/cn"), []gateway.Code{gateway.ConfigAddress}},
 	{"a missing directory of data", edited("listen:", "data: nowhere\nlisten:"), []gateway.Code{gateway.ConfigDirectory}},
 	{"no database", edited("database: cn.db\n", "\n"), []gateway.Code{gateway.ConfigMissing}},
 	{"an empty database", func(s *site) { s.write("cn.db", "", 0o600) }, []gateway.Code{gateway.StoreEmpty}},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"customs.example/gateway"
 	"customs.example/gateway/budget"
@@ -18,6 +19,7 @@ import (
 	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/server"
+	"customs.example/gateway/store"
 )
 
 // Config is the one file that a gateway starts with. File names are relative to it.
@@ -138,10 +140,22 @@ func readConfig(file string) (Config, document.Lines, error) {
 	return c, lines, nil
 }
 
+// beside is what the files lie beside that a gateway keeps besides its database: the
+// database, or this configuration if that is on a server.
+func (s *setup) beside() string {
+	if store.IsPostgres(s.Database) {
+		return s.file
+	}
+	return s.Database
+}
+
 // resolve makes file names relative to the configuration's directory.
 func (c *Config) resolve(dir string) {
 	names := []*string{
-		&c.Database, &c.Data, &c.Certificate.Cert, &c.Certificate.Key, &c.Certificate.Roots, &c.Certificate.CRLs,
+		&c.Data, &c.Certificate.Cert, &c.Certificate.Key, &c.Certificate.Roots, &c.Certificate.CRLs,
+	}
+	if !strings.Contains(c.Database, "://") {
+		names = append(names, &c.Database)
 	}
 	for i := range c.Signing {
 		names = append(names, &c.Signing[i].File)

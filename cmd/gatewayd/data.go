@@ -84,11 +84,15 @@ func loadChain(dir string) (*flow.Chain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expressions: %w", err)
 	}
+	loadSchemas := schema.Load
+	if dir == "" { // what is embedded is proven by its tests
+		env, loadSchemas = env.Proven(), schema.LoadProven
+	}
 	c := &flow.Chain{Limits: schema.DefaultLimits}
 	judging := make(chan error, 1)
 	go func() { // beside the tables: it is as much work
 		var schemaErr, ruleErr error
-		if c.Schemas, schemaErr = schema.Load(schemas); schemaErr != nil {
+		if c.Schemas, schemaErr = loadSchemas(schemas); schemaErr != nil {
 			schemaErr = fmt.Errorf("schemas: %w", schemaErr)
 		}
 		if c.Rules, ruleErr = validate.Load(tables, env, lists); ruleErr != nil {

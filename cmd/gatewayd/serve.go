@@ -72,6 +72,9 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		return err
 	}
 	defer db.Close()
+	if err := db.Own(ctx, s.Administration); err != nil {
+		return err
+	}
 	var keys *keeper
 	room := budget.New(s.limits)
 	figures := metrics.New(metrics.Sources{Now: time.Now, Queues: s.queues(db), Budget: room.Usage, Validities: func() []metrics.Validity { return validities(keys) }})
@@ -101,7 +104,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	collectEarly(s.limits)
 	g := flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances,
-		Links: links, Caps: s.caps(), Budget: room, Disk: diskOf(s.Database),
+		Links: links, Caps: s.caps(), Budget: room, Disk: diskOf(s.beside()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Log: log})

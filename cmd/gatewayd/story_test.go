@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"customs.example/gateway/mtls"
+	"customs.example/gateway/store/storetest"
 )
 
 // bin holds the built commands: a story speaks to a gateway as a post would. They are
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "build the commands: %v\n%s", err, out)
 			return 1
 		}
-		return m.Run()
+		return storetest.Main(m)
 	}())
 }
 
@@ -54,10 +55,13 @@ func TestStories(t *testing.T) {
 		Setup:         setUp,
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"as":     as,
-			"ready":  ready,
-			"until":  until,
-			"edit":   edit,
+			"as":    as,
+			"ready": ready,
+			"until": until,
+			"edit":  edit,
+
+			"postgres": postgres,
+
 			"append": appendLine,
 			"long":   long,
 			"big":    big,
@@ -284,6 +288,16 @@ func edit(ts *testscript.TestScript, neg bool, args []string) {
 		content = strings.ReplaceAll(content, args[i], args[i+1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(content), 0o644))
+}
+
+// postgres sets a variable to the URL of a new PostgreSQL database: postgres NAME.
+func postgres(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: postgres NAME")
+	}
+	place, err := storetest.New()
+	ts.Check(err)
+	ts.Setenv(args[0], place)
 }
 
 // appendLine writes a file with one more line under a new name: append OLD-FILE NEW-FILE LINE.

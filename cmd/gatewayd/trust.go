@@ -24,7 +24,7 @@ import (
 	"customs.example/gateway/store"
 )
 
-// Beside the database lie the roots, pins and administrators that are in force, and the
+// Beside the database, or the configuration if that is on a server, lie the roots, pins and administrators that are in force, and the
 // confirmations of changes: files may be changed by one person, what is in force only by two.
 func anchorsFile(database string) string       { return database + ".trust" }
 func confirmationsFile(database string) string { return database + ".confirmations" }
@@ -49,19 +49,19 @@ func (s *setup) checkTrust(f *findings) {
 		f.refuse("administrators", gateway.ConfigAdministrators, strconv.Itoa(len(s.administrators)), strconv.Itoa(mtls.NeededConfirmations))
 	}
 	var err error
-	if s.anchors, err = readAnchors(anchorsFile(s.Database)); err != nil {
-		f.file("database", anchorsFile(s.Database), err, gateway.WordFormAnchors)
+	if s.anchors, err = readAnchors(anchorsFile(s.beside())); err != nil {
+		f.file("database", anchorsFile(s.beside()), err, gateway.WordFormAnchors)
 		return
 	}
-	if s.confirmations, err = readConfirmations(confirmationsFile(s.Database)); err != nil {
-		f.file("database", confirmationsFile(s.Database), err, gateway.WordFormAnchors)
+	if s.confirmations, err = readConfirmations(confirmationsFile(s.beside())); err != nil {
+		f.file("database", confirmationsFile(s.beside()), err, gateway.WordFormAnchors)
 		return
 	}
 	if s.anchors.Number == 0 && !files.Development() {
-		if _, err := os.Stat(s.Database); err == nil && store.Inspect(s.Database) == nil {
+		if begun, err := store.Begun(s.Database); err == nil && begun {
 			// Only a gateway's first start takes what it finds: else removing one file would do
 			// what takes two people.
-			f.refuse("database", gateway.ConfigFileMissing, anchorsFile(s.Database))
+			f.refuse("database", gateway.ConfigFileMissing, anchorsFile(s.beside()))
 		}
 	}
 	if s.anchors.Number == 0 || f.faults.Refuse() || s.anchors.Same(files) {
@@ -319,7 +319,7 @@ func (s *setup) confirmTrust(w io.Writer, who, keyFile, digest string, now time.
 	if len(confirmed) == len(before) {
 		return fmt.Errorf("this is not the key of %s", who)
 	}
-	if err := appendConfirmation(confirmationsFile(s.Database), confirmation); err != nil {
+	if err := appendConfirmation(confirmationsFile(s.beside()), confirmation); err != nil {
 		return err
 	}
 	if missing := mtls.NeededConfirmations - len(confirmed); missing > 0 {

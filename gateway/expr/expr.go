@@ -46,6 +46,7 @@ type Env struct {
 	lists    *codelist.Lists
 	contexts sync.Map // context -> *cel.Env
 	compiled sync.Map // compiledKey -> *Condition: tables say the same of many parties
+	proven   bool
 }
 
 // context is what a condition can see: the fields of a message type, and what else.
@@ -82,10 +83,16 @@ func New(lists *codelist.Lists) (*Env, error) {
 	return &Env{base: base, lists: lists}, nil
 }
 
-// Condition is a compiled condition. It is safe for concurrent use.
+// Proven returns an environment for conditions that are known to be good, as those of the
+// embedded data, all of which its tests compile: each is compiled when it is first asked,
+// which spares a command that asks few of them most of its start. One that is not good
+// after all is an error then.
+func (e *Env) Proven() *Env { return &Env{base: e.base, lists: e.lists, proven: true} }
+
+// Condition is a condition. It is safe for concurrent use.
 type Condition struct {
 	source  string
-	program cel.Program
+	program func() (cel.Program, error)
 	fields  map[string]protoreflect.FieldDescriptor
 	asked   protoreflect.FieldDescriptor // of a condition that only asks whether a field is set
 	unset   bool                         // or whether it is not
@@ -123,11 +130,16 @@ func (e *Env) cached(md, outer protoreflect.MessageDescriptor, source string, se
 	if c, ok := e.compiled.Load(key); ok {
 		return c.(*Condition), nil
 	}
-	c, err := e.compile(md, outer, source, at)
-	if err == nil {
-		e.compiled.Store(key, c)
+	c := &Condition{source: source, fields: visible(md)}
+	c.asks(md)
+	c.program = sync.OnceValues(func() (cel.Program, error) { return e.compile(md, outer, source, at) })
+	if !e.proven {
+		if _, err := c.program(); err != nil {
+			return nil, err
+		}
 	}
-	return c, err
+	e.compiled.Store(key, c)
+	return c, nil
 }
 
 // in returns the environment of a context.
@@ -155,8 +167,13 @@ func (e *Env) in(md, outer protoreflect.MessageDescriptor, key context) (*cel.En
 	return env, err
 }
 
+var visibleOf sync.Map // protoreflect.FullName -> map[string]protoreflect.FieldDescriptor
+
 // visible are the fields that stand as variables of their own.
 func visible(md protoreflect.MessageDescriptor) map[string]protoreflect.FieldDescriptor {
+	if known, ok := visibleOf.Load(md.FullName()); ok {
+		return known.(map[string]protoreflect.FieldDescriptor)
+	}
 	fields := make(map[string]protoreflect.FieldDescriptor)
 	for i := range md.Fields().Len() {
 		f := md.Fields().Get(i)
@@ -164,12 +181,11 @@ func visible(md protoreflect.MessageDescriptor) map[string]protoreflect.FieldDes
 			fields[name] = f
 		}
 	}
+	visibleOf.Store(md.FullName(), fields)
 	return fields
 }
 
-func (e *Env) compile(md, outer protoreflect.MessageDescriptor, source string, at context) (*Condition, error) {
-	c := &Condition{source: source, fields: visible(md)}
-	c.asks(md)
+func (e *Env) compile(md, outer protoreflect.MessageDescriptor, source string, at context) (cel.Program, error) {
 	env, err := e.in(md, outer, at)
 	if err != nil {
 		return nil, fmt.Errorf("condition %q: %w", source, err)
@@ -195,11 +211,11 @@ func (e *Env) compile(md, outer protoreflect.MessageDescriptor, source string, a
 	if cost.Max > freeCost {
 		limits = append(limits, cel.CostLimit(runCost))
 	}
-	c.program, err = env.Program(ast, limits...)
+	program, err := env.Program(ast, limits...)
 	if err != nil {
 		return nil, fmt.Errorf("condition %q: %w", source, err)
 	}
-	return c, nil
+	return program, nil
 }
 
 // asks recognises has(this.field) and !has(this.field): the commonest conditions, and
@@ -240,7 +256,11 @@ func (c *Condition) eval(a *activation) (bool, error) {
 	if c.asked != nil {
 		return a.this.Has(c.asked) != c.unset, nil
 	}
-	out, _, err := c.program.Eval(a)
+	program, err := c.program()
+	if err != nil {
+		return false, err
+	}
+	out, _, err := program.Eval(a)
 	if err != nil {
 		return false, fmt.Errorf("condition %q: %w", c.source, err)
 	}

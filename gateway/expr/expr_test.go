@@ -2,6 +2,7 @@ package expr_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,33 @@ func parse(t testing.TB, text string) (*customsv1.Document, protoreflect.Message
 		t.Fatal(p.Faults)
 	}
 	return p.Document, document.Body(p.Document)
+}
+
+// A proven condition is compiled when it is first asked, by several at once; one that is
+// not good after all says so then.
+func TestProvenConditionIsCompiledWhenAsked(t *testing.T) {
+	env := environment(t).Proven()
+	root, body := parse(t, notice)
+	good, err := env.Condition(body.Descriptor(), `batch == "B1"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, err := env.Condition(body.Descriptor(), `bacth == "B1"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			if holds, err := good.Holds(body, root); !holds || err != nil {
+				t.Errorf("holds %t, %v", holds, err)
+			}
+			if _, err := bad.Holds(body, root); err == nil || !strings.Contains(err.Error(), "bacth") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	asking.Wait()
 }
 
 func TestCondition(t *testing.T) {

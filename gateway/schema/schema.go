@@ -22,8 +22,13 @@ import (
 	"customs.example/gateway/xmltree"
 )
 
-// Set is every compiled schema of a file system.
-type Set struct{ schemas map[string]*Schema }
+// Set is every schema of a file system.
+type Set struct {
+	compile map[string]func() (*Schema, error) // by name, once
+
+	mu       sync.Mutex
+	compiled []*Schema
+}
 
 // Schema is one compiled schema. Any number of goroutines may use it.
 type Schema struct {
@@ -72,8 +77,36 @@ var target = regexp.MustCompile(`^[a-z0-9-]+\.v[0-9]+\.xsd$`)
 // file may be imported by its relative path; those in a directory named common are
 // imported only. A file that is missing, faulty or declares no root is an error.
 func Load(fsys fs.FS) (*Set, error) {
+	set, err := LoadProven(fsys)
+	if err != nil {
+		return nil, err
+	}
+	names := set.Names()
+	errs := make([]error, len(names))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		slots <- struct{}{}
+		wg.Go(func() {
+			_, errs[i] = set.compile[name]()
+			<-slots
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		set.Close()
+		return nil, err
+	}
+	return set, nil
+}
+
+// LoadProven is Load for schemas that are known to be good, as the embedded ones, all of
+// which their tests compile: each is compiled when it is first asked for, which spares a
+// command that needs few of them most of its start. One that is not good after all is as
+// if it were not there.
+func LoadProven(fsys fs.FS) (*Set, error) {
 	lib := new(library)
-	sources := make(map[string]source)
+	sources := make(map[string]func() source)
 	var targets []string
 	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || path.Ext(p) != ".xsd" {
@@ -84,7 +117,7 @@ func Load(fsys fs.FS) (*Set, error) {
 			return err
 		}
 		lib.add(p, data)
-		sources[p] = sourceOf(data)
+		sources[p] = sync.OnceValue(func() source { return sourceOf(data) })
 		if target.MatchString(path.Base(p)) && path.Base(path.Dir(p)) != "common" {
 			targets = append(targets, p)
 		}
@@ -96,30 +129,22 @@ func Load(fsys fs.FS) (*Set, error) {
 	if len(targets) == 0 {
 		return nil, errors.New("read schemas: no file is named name.vN.xsd")
 	}
-
-	set := &Set{schemas: make(map[string]*Schema, len(targets))}
-	schemas, errs := make([]*Schema, len(targets)), make([]error, len(targets))
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i, p := range targets {
-		slots <- struct{}{}
-		wg.Go(func() {
-			schemas[i], errs[i] = compile(lib, sources, p)
-			<-slots
+	set := &Set{compile: make(map[string]func() (*Schema, error), len(targets))}
+	for _, p := range targets {
+		set.compile[nameOf(p)] = sync.OnceValues(func() (*Schema, error) {
+			sc, err := compile(lib, sources, p)
+			if err == nil {
+				set.mu.Lock()
+				defer set.mu.Unlock()
+				set.compiled = append(set.compiled, sc)
+			}
+			return sc, err
 		})
-	}
-	wg.Wait()
-	for _, sc := range schemas {
-		if sc != nil {
-			set.schemas[sc.name] = sc
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		set.Close()
-		return nil, err
 	}
 	return set, nil
 }
+
+func nameOf(file string) string { return strings.TrimSuffix(file, ".xsd") }
 
 // source is a schema file: its bytes and its tree, or what is wrong with it.
 type source struct {
@@ -135,8 +160,8 @@ func sourceOf(raw []byte) source {
 	return source{raw, tree, faults}
 }
 
-func compile(lib *library, sources map[string]source, p string) (*Schema, error) {
-	roots, err := sources[p].roots()
+func compile(lib *library, sources map[string]func() source, p string) (*Schema, error) {
+	roots, err := sources[p]().roots()
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", p, err)
 	}
@@ -145,10 +170,10 @@ func compile(lib *library, sources map[string]source, p string) (*Schema, error)
 		return nil, fmt.Errorf("schema %s: %w", p, err)
 	}
 	types := make(map[string]string)
-	trees := []*xmltree.Document{sources[p].tree}
+	trees := []*xmltree.Document{sources[p]().tree}
 	for _, part := range parts {
-		if part != p && sources[part].tree != nil {
-			trees = append(trees, sources[part].tree)
+		if tree := sources[part]().tree; part != p && tree != nil {
+			trees = append(trees, tree)
 		}
 	}
 	for _, tree := range trees {
@@ -158,10 +183,10 @@ func compile(lib *library, sources map[string]source, p string) (*Schema, error)
 	slices.Sort(parts)
 	fmt.Fprintln(h, p)
 	for _, part := range parts {
-		fmt.Fprintln(h, part, gateway.DigestOf(sources[part].raw))
+		fmt.Fprintln(h, part, gateway.DigestOf(sources[part]().raw))
 	}
 	return &Schema{
-		name: strings.TrimSuffix(p, ".xsd"), digest: gateway.Digest(h.Sum(nil)),
+		name: nameOf(p), digest: gateway.Digest(h.Sum(nil)),
 		roots: roots, types: types, contents: contentsOf(trees), compiled: ptr,
 	}, nil
 }
@@ -189,16 +214,22 @@ func (src source) roots() ([]xmltree.Name, error) {
 
 // Schema returns a schema by name.
 func (s *Set) Schema(name string) (*Schema, bool) {
-	sc, ok := s.schemas[name]
-	return sc, ok
+	compile, ok := s.compile[name]
+	if !ok {
+		return nil, false
+	}
+	sc, err := compile()
+	return sc, err == nil
 }
 
 // Names returns the names of all schemas, sorted.
-func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.schemas)) }
+func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.compile)) }
 
 // Close frees the compiled schemas. It waits for running checks; a later Check panics.
 func (s *Set) Close() {
-	for _, sc := range s.schemas {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sc := range s.compiled {
 		sc.mu.Lock()
 		if sc.compiled != 0 {
 			free(sc.compiled)

@@ -254,6 +254,35 @@ func TestInstanceCannotNameItsOwnSchema(t *testing.T) {
 	}
 }
 
+// A proven set compiles each schema once, when several ask for it at once, to the same as
+// Load; of one that is not good it knows nothing, and the others are not touched by it.
+func TestProvenSchemasAreCompiledWhenAskedFor(t *testing.T) {
+	files := fstest.MapFS{"xx/broken.v1.xsd": {Data: []byte("<broken")}}
+	for name, f := range notice {
+		files[name] = f
+	}
+	set, err := LoadProven(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	var asking sync.WaitGroup
+	var found [8]*Schema
+	for i := range found {
+		asking.Go(func() { found[i], _ = set.Schema("xx/notice.v1") })
+	}
+	asking.Wait()
+	want, _ := load(t, notice).Schema("xx/notice.v1")
+	for _, sc := range found {
+		if sc == nil || sc != found[0] || sc.Digest() != want.Digest() {
+			t.Fatalf("schema %v", sc)
+		}
+	}
+	if _, ok := set.Schema("xx/broken.v1"); ok || len(set.compiled) != 1 {
+		t.Error("a broken schema is there, or one was compiled twice")
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	with := func(name, from, to string) fs.FS {
 		m := fstest.MapFS{}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,5 +38,39 @@ func BenchmarkDoParallel(b *testing.B) {
 		for pb.Next() {
 			benchUnit(b, s, n.Add(1), content)
 		}
+	})
+}
+
+// BenchmarkRead measures what a message with 2 kB documents costs to read.
+func BenchmarkRead(b *testing.B) {
+	s := open(b)
+	doc := func(n byte) []byte { return bytes.Repeat([]byte{n}, 2<<10) }
+	m := Message{ID: "m", Payload: doc(1), Canonical: doc(2), Header: doc(3)[:400], Receipt: &Statement{}, Created: now}
+	do(b, s, func(tx *Tx) error { return tx.PutMessage(m) })
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Read().Message(b.Context(), "m"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkUnit measures the statements of a unit of work that others share a commit with:
+// an arrival of 2 kB, its message, and two audit rows.
+func BenchmarkUnit(b *testing.B) {
+	s := open(b)
+	doc := func(n int) []byte { return append(bytes.Repeat([]byte{1}, 2<<10), fmt.Sprint(n)...) }
+	b.ReportAllocs()
+	do(b, s, func(tx *Tx) error {
+		for n := 0; b.Loop(); n++ {
+			id := fmt.Sprint(n)
+			if err := errors.Join(
+				tx.PutArrival(Arrival{Door: DoorSubmit, Party: "0603", ID: id, Content: doc(n), Received: now}),
+				tx.PutMessage(Message{ID: gateway.MessageID(id), Payload: doc(-n), Canonical: doc(n), Header: doc(3)[:400], Created: now}),
+				tx.Audit("bench", "arrived", id, gateway.Digest{}), tx.Audit("bench", "queued", id, gateway.Digest{})); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 
 	"customs.example/gateway"
+	"customs.example/gateway/store/rows"
 )
 
 // Beside a database lies a marker from the moment it is whole: what was here and is not,
@@ -26,9 +28,107 @@ const (
 const markerText = "A gateway keeps its database beside this file. Remove both to begin anew, and only then:\nwhat was acknowledged is nowhere else.\n"
 
 // Inspect says what is wrong with the place of a database, as a gateway.Fault, and changes
-// nothing: a database that was there and is gone, is empty, or is cut off. No database
-// where none was is right: Open makes it.
-func Inspect(file string) error {
+// nothing: a file that was there and is gone, is empty, or is cut off; a server that does
+// not answer. No database where none was is right: Open makes it.
+func Inspect(place string) error {
+	_, err := Begun(place)
+	return err
+}
+
+// Begun looks as Inspect does, and reports whether a gateway has begun there.
+func Begun(place string) (bool, error) {
+	if IsPostgres(place) {
+		return begunPostgres(place)
+	}
+	if err := inspectFile(place); err != nil {
+		return false, err
+	}
+	_, err := os.Stat(place)
+	return err == nil, nil
+}
+
+// Examine looks into a database that a gateway has begun, and changes nothing: tables of a
+// later version and another administration's are refused with a gateway.Fault.
+func Examine(ctx context.Context, place string, own gateway.Administration) error {
+	if begun, err := Begun(place); err != nil || !begun {
+		return err
+	}
+	var err error
+	e := sqliteEngine(place)
+	e.connect = func(bool) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
+	if IsPostgres(place) {
+		if e, err = postgresEngine(place); err != nil {
+			return fmt.Errorf("examine database: %w", err)
+		}
+	}
+	db, err := e.connect(true)
+	if err != nil {
+		return fmt.Errorf("examine database: %w", err)
+	}
+	defer db.Close()
+	var version, last int64
+	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version").Scan(&version); err != nil {
+		return fmt.Errorf("examine database: %w", err)
+	}
+	files, err := fs.Glob(migrations, e.tables+"/*.sql")
+	if err != nil {
+		return fmt.Errorf("examine database: %w", err)
+	}
+	if last = int64(len(files)); version > last { // they are numbered from 1
+		return trouble(gateway.StoreNewer, place, versions(version, last))
+	}
+	owner, err := rows.New(db).Owner(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("examine database: %w", err)
+	}
+	return owned(place, owner, own)
+}
+
+// unchanged is how a database file is read without a trace: one without a journal is not
+// in use.
+func unchanged(file string) string {
+	name := "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + "?mode=ro"
+	if _, err := os.Stat(file + "-wal"); errors.Is(err, fs.ErrNotExist) {
+		name += "&immutable=1"
+	}
+	return name
+}
+
+func versions(theirs, ours int64) error {
+	return fmt.Errorf("its tables have version %d, these are %d", theirs, ours)
+}
+
+func owned(place, owner string, own gateway.Administration) error {
+	if owner != string(own) {
+		return gateway.Fault{Code: gateway.StoreForeign, Severity: gateway.Error, Value: Redacted(place), Expected: gateway.Term(owner)}
+	}
+	return nil
+}
+
+func begunPostgres(place string) (bool, error) {
+	e, err := postgresEngine(place)
+	if err != nil {
+		return false, gateway.Fault{Code: gateway.ConfigAddress, Severity: gateway.Error, Value: Redacted(place), Expected: gateway.Term("postgres://gateway@db.example:5432/gateway")}
+	}
+	db, err := e.connect(true)
+	if err != nil {
+		return false, fmt.Errorf("open database: %w", err)
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), connectWithin)
+	defer cancel()
+	var tables int
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM information_schema.tables WHERE table_name = 'numbers' AND table_schema = current_schema()").Scan(&tables)
+	if err != nil {
+		return false, trouble(gateway.StoreUnreachable, place, err)
+	}
+	return tables > 0, nil
+}
+
+func inspectFile(file string) error {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(file + markerSuffix); err == nil {
@@ -120,7 +220,7 @@ func makeAt(ctx context.Context, file string) error {
 		return fmt.Errorf("make database: %w", err)
 	}
 	db.SetMaxOpenConns(1)
-	if err := errors.Join(migrate(ctx, db), db.Close()); err != nil { // closing empties the journal
+	if err := errors.Join(sqliteEngine(making).migrate(ctx, db), db.Close()); err != nil { // closing empties the journal
 		return err
 	}
 	if err := os.Rename(making, file); err != nil {

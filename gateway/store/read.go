@@ -1,82 +1,184 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/store/rows"
 )
 
 // reader holds the queries that a unit of work and a plain reader share.
-type reader struct{ q queryer }
+type reader struct {
+	q    *rows.Queries
+	seek *seeker
+	unit bool // a unit's statements are not cut off in the middle
+}
 
 // Read returns the queries over what is committed.
-func (s *Store) Read() Reader { return Reader{reader{s.readers}} }
+func (s *Store) Read() Reader { return Reader{reader{q: s.read, seek: s.readSeek}} }
 
 // Reader reads what is committed.
 type Reader struct{ reader }
 
-// idIs is the condition that a column holds an id: a UUID in whatever case, as
-// [gateway.SameID] compares them. Whatever is a UUID but for its case is one.
-func idIs[ID ~string](column string, id ID) string {
-	if gateway.IsUUID(string(id)) {
-		return column + " = ? COLLATE NOCASE"
+// ask runs a query with a caller's context: of a unit only before it begins, since the
+// connection that a query is torn from is the connection of other units too.
+func ask[R any](ctx context.Context, r reader, what string, query func(ctx context.Context) (R, error)) (R, error) {
+	var none R
+	if r.unit {
+		if ctx.Err() != nil {
+			return none, context.Cause(ctx)
+		}
+		ctx = context.WithoutCancel(ctx)
 	}
-	return column + " = ?"
+	out, err := query(ctx)
+	for again := 0; !r.unit && again < stale && lost(err) && ctx.Err() == nil; again++ {
+		out, err = query(ctx)
+	}
+	if err = notFound(err); err != nil && !errors.Is(err, ErrNotFound) {
+		err = fmt.Errorf("read %s: %w", what, err)
+	}
+	return out, err
 }
+
+// stale is how many connections that a server has ended a read may meet, one after the
+// other: as many as are kept.
+const stale = 8
+
+// all turns rows into records.
+func all[R, T any](found []R, err error, record func(R) (T, error)) ([]T, error) {
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	out := make([]T, len(found))
+	for i, row := range found {
+		if out[i], err = record(row); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// everything is as many rows as there are of one commit or one whole: what one unit of work wrote.
+const everything = math.MaxInt32
+
+// page lists at most limit records, and those that belong to the last commit of them even
+// beyond it: the next page begins after a commit. Of list it asks the commits from and to,
+// both included.
+func page[T any](limit int, from, to gateway.Commit, commit func(T) gateway.Commit,
+	list func(from, to gateway.Commit, limit int) ([]T, error)) ([]T, error) {
+	out, err := list(from, to, limit)
+	if err != nil || len(out) < limit || limit < 1 {
+		return out, err
+	}
+	last := commit(out[len(out)-1])
+	whole, err := list(last, last, everything)
+	if err != nil {
+		return nil, err
+	}
+	out = slices.DeleteFunc(out, func(rec T) bool { return commit(rec) == last })
+	return append(out, whole...), nil
+}
+
+const latest = gateway.Commit(math.MaxInt64)
 
 // Arrival returns what arrived under an id.
 func (r reader) Arrival(ctx context.Context, door, party, id string) (Arrival, error) {
-	return one[Arrival](ctx, r.q, "arrival", "door = ? AND party = ? AND "+idIs("id", id), door, party, id)
+	row, err := ask(ctx, r, "arrival", func(ctx context.Context) (rows.ArrivalRow, error) {
+		return r.q.Arrival(ctx, rows.ArrivalParams{Door: door, Party: party, IDKey: gateway.FoldID(id)})
+	})
+	if err != nil {
+		return Arrival{}, err
+	}
+	return toArrival(row.Arrival, row.Judging, row.Content)
 }
 
 // Unjudged names arrivals that are to be judged now, those that have waited longest first.
 func (r reader) Unjudged(ctx context.Context, at time.Time, limit int) ([]ArrivalKey, error) {
-	return list[ArrivalKey](ctx, r.q, "arrival", "judged = 0 AND parked = 0 AND next_try <= ? ORDER BY next_try, commit_no LIMIT ?", formatTime(at), limit)
+	found, err := ask(ctx, r, "unjudged", func(ctx context.Context) ([]rows.UnjudgedRow, error) {
+		return r.q.Unjudged(ctx, rows.UnjudgedParams{NextTry: formatTime(at), Limit: int32(limit)})
+	})
+	return all(found, err, func(row rows.UnjudgedRow) (ArrivalKey, error) { return ArrivalKey(row), nil })
 }
 
 // Troubled lists arrivals whose judgement failed and that have none yet, in order of commit.
 func (r reader) Troubled(ctx context.Context, after gateway.Commit, limit int) ([]Troubled, error) {
-	return page[Troubled](ctx, r.q, "arrival", "judged = 0 AND trouble <> '' AND commit_no > ?", []any{after}, oldestFirst, limit)
+	return page(limit, after+1, latest, func(t Troubled) gateway.Commit { return t.Commit }, func(from, to gateway.Commit, limit int) ([]Troubled, error) {
+		found, err := ask(ctx, r, "troubled", func(ctx context.Context) ([]rows.TroubledRow, error) {
+			return r.q.Troubled(ctx, rows.TroubledParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
+		})
+		return all(found, err, func(row rows.TroubledRow) (Troubled, error) {
+			return toTroubled(row.ID, row.Digest, row.Received, row.Judging)
+		})
+	})
 }
 
 // TroubledBy lists those of an id, whoever sent it.
 func (r reader) TroubledBy(ctx context.Context, id string) ([]Troubled, error) {
-	return list[Troubled](ctx, r.q, "arrival", "judged = 0 AND trouble <> '' AND "+idIs("id", id)+" ORDER BY commit_no", id)
+	found, err := ask(ctx, r, "troubled", func(ctx context.Context) ([]rows.TroubledByRow, error) {
+		return r.q.TroubledBy(ctx, gateway.FoldID(id))
+	})
+	return all(found, err, func(row rows.TroubledByRow) (Troubled, error) {
+		return toTroubled(row.ID, row.Digest, row.Received, row.Judging)
+	})
 }
 
 // Submission returns one submission of an office.
 func (r reader) Submission(ctx context.Context, office, id string) (Submission, error) {
-	return one[Submission](ctx, r.q, "submission", "office = ? AND "+idIs("id", id), office, id)
-}
-
-// Judgements returns the last judgements of a submission, the last of them first.
-func (r reader) Judgements(ctx context.Context, office, id string, limit int) ([]Judgement, error) {
-	return list[Judgement](ctx, r.q, "judgement", "office = ? AND "+idIs("id", id)+" ORDER BY number DESC LIMIT ?", office, id, limit)
+	row, err := ask(ctx, r, "submission", func(ctx context.Context) (rows.SubmissionRow, error) {
+		return r.q.Submission(ctx, rows.SubmissionParams{Office: office, IDKey: gateway.FoldID(id)})
+	})
+	if err != nil {
+		return Submission{}, err
+	}
+	return toSubmission(row.Submission, row.Faults, row.Canonical)
 }
 
 // Held returns the held parts of a route with a join key, oldest first.
 func (r reader) Held(ctx context.Context, route, key string) ([]Submission, error) {
-	return list[Submission](ctx, r.q, "submission", "state = ? AND route = ? AND join_key = ? ORDER BY commit_no", gateway.Held, route, key)
+	found, err := ask(ctx, r, "held", func(ctx context.Context) ([]rows.HeldRow, error) {
+		return r.q.Held(ctx, rows.HeldParams{Route: route, JoinKey: key})
+	})
+	return all(found, err, func(row rows.HeldRow) (Submission, error) {
+		return toSubmission(row.Submission, row.Faults, row.Canonical)
+	})
 }
 
 // HeldPast returns held parts whose time is over; without a time it never is.
 func (r reader) HeldPast(ctx context.Context, at time.Time, limit int) ([]Submission, error) {
-	return list[Submission](ctx, r.q, "submission", "state = ? AND expires <> '' AND expires <= ? ORDER BY expires LIMIT ?", gateway.Held, formatTime(at), limit)
+	found, err := ask(ctx, r, "held", func(ctx context.Context) ([]rows.HeldPastRow, error) {
+		return r.q.HeldPast(ctx, rows.HeldPastParams{Expires: formatTime(at), Limit: int32(limit)})
+	})
+	return all(found, err, func(row rows.HeldPastRow) (Submission, error) {
+		return toSubmission(row.Submission, row.Faults, row.Canonical)
+	})
 }
 
 // Joined returns the submissions that went into a whole, in order of their part.
 func (r reader) Joined(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
-	return list[Submission](ctx, r.q, "submission", "message_id = ? ORDER BY part, id", id)
+	found, err := ask(ctx, r, "joined", func(ctx context.Context) ([]rows.JoinedRow, error) { return r.q.Joined(ctx, string(id)) })
+	return all(found, err, func(row rows.JoinedRow) (Submission, error) {
+		return toSubmission(row.Submission, row.Faults, row.Canonical)
+	})
 }
 
 // Sources returns them without their documents.
 func (r reader) Sources(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
-	return brief[Submission](ctx, r.q, "submission", "message_id = ? ORDER BY part, id", id)
+	found, err := ask(ctx, r, "sources", func(ctx context.Context) ([]rows.SourcesRow, error) { return r.q.Sources(ctx, string(id)) })
+	return all(found, err, func(row rows.SourcesRow) (Submission, error) { return toSubmission(row.Submission, row.Faults, nil) })
+}
+
+// Judgements returns the last judgements of a submission, the last of them first.
+func (r reader) Judgements(ctx context.Context, office, id string, limit int) ([]Judgement, error) {
+	found, err := ask(ctx, r, "judgements", func(ctx context.Context) ([]rows.JudgementsRow, error) {
+		return r.q.Judgements(ctx, rows.JudgementsParams{Office: office, IDKey: gateway.FoldID(id), Limit: int32(limit)})
+	})
+	return all(found, err, func(row rows.JudgementsRow) (Judgement, error) { return toJudgement(id, row.Judgement, row.Faults) })
 }
 
 // SubmissionFilter narrows a list; zero fields do not.
@@ -90,117 +192,194 @@ type SubmissionFilter struct {
 	Limit        int            // as of a page, see Submissions
 }
 
-// Submissions lists submissions, the last changed first. Its pages, as all others,
-// never part what changed in one commit, for the next page begins after a commit: the
-// last commit of a page is there entirely, even beyond the limit.
+// Submissions lists submissions without their documents, the last changed first. Its
+// pages, as all others, never part what changed in one commit, for the next page begins
+// after a commit: the last commit of a page is there entirely, even beyond the limit.
 func (r reader) Submissions(ctx context.Context, f SubmissionFilter) ([]Submission, error) {
-	where, args := []string{"office IN (" + marks(len(f.Offices)) + ")"}, anys(f.Offices)
-	add := func(cond string, arg any) { where, args = append(where, cond), append(args, arg) }
-	if f.State != "" {
-		add("state = ?", f.State)
-	}
-	if f.MessageState != "" {
-		add("message_id IN (SELECT whole FROM message WHERE message.state = ?)", f.MessageState)
-	}
-	if f.Kind != "" {
-		add("kind = ?", f.Kind)
-	}
-	if f.Batch != "" {
-		add(idIs("batch", f.Batch), f.Batch)
-	}
-	if !f.Since.IsZero() {
-		add("received >= ?", formatTime(f.Since))
-	}
+	before := latest
 	if f.Before > 0 {
-		add("commit_no < ?", f.Before)
+		before = f.Before - 1
 	}
-	return page[Submission](ctx, r.q, "submission", strings.Join(where, " AND "), args, newestFirst, f.Limit)
+	batch := gateway.FoldID(f.Batch)
+	return page(f.Limit, 0, before, submissionCommit, func(from, to gateway.Commit, limit int) ([]Submission, error) {
+		return ofOffices(f.Offices, limit, newestFirst, func(office string) ([]Submission, error) {
+			p := rows.SubmissionsBeforeParams{
+				Office: office, Least: int64(from), Upto: int64(to), MessageState: string(f.MessageState), Kind: f.Kind,
+				Since: formatTime(f.Since), Most: int32(limit),
+			}
+			switch {
+			case batch != "":
+				found, err := ask(ctx, r, "submissions", func(ctx context.Context) ([]rows.SubmissionsOfBatchRow, error) {
+					return r.q.SubmissionsOfBatch(ctx, rows.SubmissionsOfBatchParams{
+						Office: p.Office, BatchKey: batch, Least: p.Least, Upto: p.Upto, State: string(f.State),
+						MessageState: p.MessageState, Kind: p.Kind, Since: p.Since, Most: p.Most,
+					})
+				})
+				return all(found, err, func(row rows.SubmissionsOfBatchRow) (Submission, error) {
+					return toSubmission(row.Submission, row.Faults, nil)
+				})
+			case f.State != "":
+				found, err := ask(ctx, r, "submissions", func(ctx context.Context) ([]rows.SubmissionsInStateRow, error) {
+					return r.q.SubmissionsInState(ctx, rows.SubmissionsInStateParams{
+						Office: p.Office, State: string(f.State), Least: p.Least, Upto: p.Upto,
+						MessageState: p.MessageState, Kind: p.Kind, Since: p.Since, Most: p.Most,
+					})
+				})
+				return all(found, err, func(row rows.SubmissionsInStateRow) (Submission, error) {
+					return toSubmission(row.Submission, row.Faults, nil)
+				})
+			}
+			found, err := ask(ctx, r, "submissions", func(ctx context.Context) ([]rows.SubmissionsBeforeRow, error) { return r.q.SubmissionsBefore(ctx, p) })
+			return all(found, err, func(row rows.SubmissionsBeforeRow) (Submission, error) {
+				return toSubmission(row.Submission, row.Faults, nil)
+			})
+		})
+	})
 }
 
-// SubmissionsAfter returns submissions of offices changed after a commit, in order.
+func submissionCommit(s Submission) gateway.Commit { return s.Commit }
+
+func oldestFirst(a, b Submission) int {
+	return cmp.Or(cmp.Compare(a.Commit, b.Commit), cmp.Compare(a.ID, b.ID))
+}
+func newestFirst(a, b Submission) int {
+	return cmp.Or(cmp.Compare(b.Commit, a.Commit), cmp.Compare(a.ID, b.ID))
+}
+
+// ofOffices merges the lists of offices, which are each as long as the whole at most.
+func ofOffices(offices []string, limit int, order func(a, b Submission) int, list func(office string) ([]Submission, error)) (out []Submission, err error) {
+	for _, office := range offices {
+		found, err := list(office)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	slices.SortFunc(out, order)
+	return out[:min(len(out), limit)], nil
+}
+
+// SubmissionsAfter returns submissions of offices changed after a commit, in order,
+// without their documents.
 func (r reader) SubmissionsAfter(ctx context.Context, offices []string, after gateway.Commit, limit int) ([]Submission, error) {
-	return page[Submission](ctx, r.q, "submission", "office IN ("+marks(len(offices))+") AND commit_no > ?", append(anys(offices), after), oldestFirst, limit)
+	return page(limit, after+1, latest, submissionCommit, func(from, to gateway.Commit, limit int) ([]Submission, error) {
+		return ofOffices(offices, limit, oldestFirst, func(office string) ([]Submission, error) {
+			found, err := ask(ctx, r, "submissions", func(ctx context.Context) ([]rows.SubmissionsAfterRow, error) {
+				return r.q.SubmissionsAfter(ctx, rows.SubmissionsAfterParams{Office: office, Least: int64(from), Upto: int64(to), Most: int32(limit)})
+			})
+			return all(found, err, func(row rows.SubmissionsAfterRow) (Submission, error) {
+				return toSubmission(row.Submission, row.Faults, nil)
+			})
+		})
+	})
 }
 
 // Message returns one outgoing message.
 func (r reader) Message(ctx context.Context, id gateway.MessageID) (Message, error) {
-	return one[Message](ctx, r.q, "message", idIs("id", id), id)
+	row, err := ask(ctx, r, "message", func(ctx context.Context) (rows.MessageRow, error) {
+		return r.q.Message(ctx, gateway.FoldID(string(id)))
+	})
+	if err != nil {
+		return Message{}, err
+	}
+	return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical)
 }
 
 // Messages returns the messages of a whole, of which there is at least one, in order of
 // their part, without their documents.
 func (r reader) Messages(ctx context.Context, whole gateway.MessageID) ([]Message, error) {
-	ms, err := brief[Message](ctx, r.q, "message", idIs("whole", whole)+" ORDER BY part", whole)
-	if err == nil && len(ms) == 0 {
+	found, err := ask(ctx, r, "messages", func(ctx context.Context) ([]rows.MessagesRow, error) {
+		return r.q.Messages(ctx, gateway.FoldID(string(whole)))
+	})
+	if err == nil && len(found) == 0 {
 		err = ErrNotFound
 	}
-	return ms, err
+	return all(found, err, func(row rows.MessagesRow) (Message, error) { return toMessage(row.Message, row.Delivery, nil, nil) })
 }
 
 // MessageByDocument returns the outgoing message that carried a document.
 func (r reader) MessageByDocument(ctx context.Context, documentID string, to gateway.Administration) (Message, error) {
-	return one[Message](ctx, r.q, "message", idIs("document_id", documentID)+" AND recipient = ?", documentID, to)
+	row, err := ask(ctx, r, "message", func(ctx context.Context) (rows.MessageByDocumentRow, error) {
+		return r.q.MessageByDocument(ctx, rows.MessageByDocumentParams{DocumentKey: gateway.FoldID(documentID), Recipient: string(to)})
+	})
+	if err != nil {
+		return Message{}, err
+	}
+	return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical)
 }
-
-// headOfChain selects, of each chain of messages to a partner, only the oldest one that still
-// waits for its verdict.
-const headOfChain = `recipient = ? AND state IN ('queued', 'sent', 'received') AND NOT EXISTS (
-	SELECT 1 FROM message AS older WHERE older.chain = message.chain AND older.state IN ('queued', 'sent', 'received')
-		AND (older.sequence, older.id) < (message.sequence, message.id))`
 
 // Turns names the messages that wait for a partner, the earliest due first: of each chain
 // only the oldest unfinished one.
 func (r reader) Turns(ctx context.Context, to gateway.Administration, limit int) ([]Turn, error) {
-	return list[Turn](ctx, r.q, "message", headOfChain+" ORDER BY next_attempt, sequence LIMIT ?", to, limit)
+	found, err := ask(ctx, r, "turns", func(ctx context.Context) ([]rows.TurnsRow, error) {
+		return r.q.Turns(ctx, rows.TurnsParams{Recipient: string(to), Limit: int32(limit)})
+	})
+	return all(found, err, func(row rows.TurnsRow) (Turn, error) {
+		next, err := parseTime(row.NextAttempt)
+		return Turn{gateway.MessageID(row.ID), next, int(row.PayloadSize)}, err
+	})
 }
 
-// ParkedMessages lists outgoing messages that wait for an operator, in order of commit.
+// ParkedMessages lists outgoing messages that wait for an operator, in order of commit,
+// without their documents.
 func (r reader) ParkedMessages(ctx context.Context, after gateway.Commit, limit int) ([]Message, error) {
-	return page[Message](ctx, r.q, "message", "parked = 1 AND commit_no > ?", []any{after}, oldestFirst, limit)
+	return page(limit, after+1, latest, func(m Message) gateway.Commit { return m.Commit }, func(from, to gateway.Commit, limit int) ([]Message, error) {
+		found, err := ask(ctx, r, "parked", func(ctx context.Context) ([]rows.ParkedMessagesRow, error) {
+			return r.q.ParkedMessages(ctx, rows.ParkedMessagesParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
+		})
+		return all(found, err, func(row rows.ParkedMessagesRow) (Message, error) {
+			return toMessage(row.Message, row.Delivery, nil, nil)
+		})
+	})
 }
 
 // Waiting counts the messages that have no verdict yet. It costs what the queue is long.
 func (r reader) Waiting(ctx context.Context) ([]Waiting, error) {
-	rows, err := r.q.QueryContext(ctx, `SELECT recipient, route, state, count(*), min(created) FROM message
-		WHERE state IN ('queued', 'sent', 'received') GROUP BY recipient, route, state`)
-	if err != nil {
-		return nil, fmt.Errorf("count what waits: %w", err)
-	}
-	defer rows.Close()
-	var out []Waiting
-	for rows.Next() {
-		var w Waiting
-		var oldest string
-		if err := rows.Scan(&w.Recipient, &w.Route, &w.State, &w.Count, &oldest); err != nil {
-			return nil, fmt.Errorf("count what waits: %w", err)
-		}
-		if w.Oldest, err = parseTime(oldest); err != nil {
-			return nil, fmt.Errorf("count what waits: %w", err)
-		}
-		out = append(out, w)
-	}
-	return out, rows.Err()
+	found, err := ask(ctx, r, "waiting", r.q.Waiting)
+	return all(found, err, func(row rows.WaitingRow) (Waiting, error) {
+		oldest, err := parseTime(row.Oldest)
+		return Waiting{gateway.Administration(row.Recipient), row.Route, gateway.MessageState(row.State), int(row.Messages), oldest}, err
+	})
 }
 
 // Announced returns the message that announced a subject on a route.
 func (r reader) Announced(ctx context.Context, route, subject string) (gateway.MessageID, error) {
-	a, err := one[announced](ctx, r.q, "announced", "route = ? AND subject = ?", route, subject)
-	return a.MessageID, err
+	id, err := ask(ctx, r, "announced", func(ctx context.Context) (string, error) {
+		return r.q.Announced(ctx, rows.AnnouncedParams{Route: route, Subject: subject})
+	})
+	return gateway.MessageID(id), err
 }
 
 // Inbound returns one message from a partner. An id says nothing without its sender.
 func (r reader) Inbound(ctx context.Context, sender gateway.Administration, id gateway.MessageID) (Inbound, error) {
-	return one[Inbound](ctx, r.q, "inbox", "sender = ? AND "+idIs("id", id), sender, id)
+	row, err := ask(ctx, r, "inbox", func(ctx context.Context) (rows.InboundRow, error) {
+		return r.q.Inbound(ctx, rows.InboundParams{Sender: string(sender), IDKey: gateway.FoldID(string(id))})
+	})
+	if err != nil {
+		return Inbound{}, err
+	}
+	return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
 }
 
 // InboundsByID returns the messages of an id, of every sender that has used it.
 func (r reader) InboundsByID(ctx context.Context, id gateway.MessageID) ([]Inbound, error) {
-	return list[Inbound](ctx, r.q, "inbox", idIs("id", id)+" ORDER BY sender", id)
+	found, err := ask(ctx, r, "inbox", func(ctx context.Context) ([]rows.InboundsByIDRow, error) {
+		return r.q.InboundsByID(ctx, gateway.FoldID(string(id)))
+	})
+	return all(found, err, func(row rows.InboundsByIDRow) (Inbound, error) {
+		return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
+	})
 }
 
 // InboundByDocument returns the message from a partner that carried a document of its.
 func (r reader) InboundByDocument(ctx context.Context, sender gateway.Administration, documentID string) (Inbound, error) {
-	return one[Inbound](ctx, r.q, "inbox", "sender = ? AND "+idIs("document_id", documentID)+" AND state = ?", sender, documentID, gateway.Accepted)
+	row, err := ask(ctx, r, "inbox", func(ctx context.Context) (rows.InboundByDocumentRow, error) {
+		return r.q.InboundByDocument(ctx, rows.InboundByDocumentParams{Sender: string(sender), DocumentKey: gateway.FoldID(documentID)})
+	})
+	if err != nil {
+		return Inbound{}, err
+	}
+	return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
 }
 
 // InboxFilter narrows a list; zero fields do not.
@@ -211,93 +390,137 @@ type InboxFilter struct {
 	Limit          int
 }
 
-// Inbox lists accepted messages from partners in order of commit.
+// Inbox lists accepted messages from partners in order of commit, without their documents.
 func (r reader) Inbox(ctx context.Context, f InboxFilter) ([]Inbound, error) {
-	where, args := "state = ? AND commit_no > ?", []any{gateway.Accepted, f.After}
-	if f.Kind != "" {
-		where, args = where+" AND kind = ?", append(args, f.Kind)
-	}
-	if f.Unacknowledged {
-		where += " AND acknowledged_by = ''"
-	}
-	return page[Inbound](ctx, r.q, "inbox", where, args, oldestFirst, f.Limit)
+	return page(f.Limit, f.After+1, latest, inboundCommit, func(from, to gateway.Commit, limit int) ([]Inbound, error) {
+		switch {
+		case f.Unacknowledged:
+			found, err := ask(ctx, r, "inbox", func(ctx context.Context) ([]rows.InboxWaitingRow, error) {
+				return r.q.InboxWaiting(ctx, rows.InboxWaitingParams{State: string(gateway.Accepted), Kind: f.Kind, Least: int64(from), Upto: int64(to), Most: int32(limit)})
+			})
+			return all(found, err, func(row rows.InboxWaitingRow) (Inbound, error) {
+				return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
+			})
+		case f.Kind != "":
+			found, err := ask(ctx, r, "inbox", func(ctx context.Context) ([]rows.InboxOfKindRow, error) {
+				return r.q.InboxOfKind(ctx, rows.InboxOfKindParams{State: string(gateway.Accepted), Kind: f.Kind, Least: int64(from), Upto: int64(to), Most: int32(limit)})
+			})
+			return all(found, err, func(row rows.InboxOfKindRow) (Inbound, error) {
+				return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
+			})
+		}
+		return r.inState(ctx, gateway.Accepted, from, to, limit)
+	})
 }
 
-// Parked lists messages from partners that wait for a table, in order of commit.
+func inboundCommit(in Inbound) gateway.Commit { return in.Commit }
+
+func (r reader) inState(ctx context.Context, state gateway.MessageState, from, to gateway.Commit, limit int) ([]Inbound, error) {
+	found, err := ask(ctx, r, "inbox", func(ctx context.Context) ([]rows.InboxInStateRow, error) {
+		return r.q.InboxInState(ctx, rows.InboxInStateParams{State: string(state), Least: int64(from), Upto: int64(to), Most: int32(limit)})
+	})
+	return all(found, err, func(row rows.InboxInStateRow) (Inbound, error) {
+		return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
+	})
+}
+
+// Parked lists messages from partners that wait for a table, in order of commit, without
+// their documents.
 func (r reader) Parked(ctx context.Context, after gateway.Commit, limit int) ([]Inbound, error) {
-	return page[Inbound](ctx, r.q, "inbox", "state = ? AND commit_no > ?", []any{gateway.Parked, after}, oldestFirst, limit)
+	return page(limit, after+1, latest, inboundCommit, func(from, to gateway.Commit, limit int) ([]Inbound, error) {
+		return r.inState(ctx, gateway.Parked, from, to, limit)
+	})
 }
 
 // Movement returns one movement.
 func (r reader) Movement(ctx context.Context, id gateway.MovementID) (Movement, error) {
-	return one[Movement](ctx, r.q, "movement", idIs("id", id), id)
+	row, err := ask(ctx, r, "movement", func(ctx context.Context) (rows.Movement, error) {
+		return r.q.Movement(ctx, gateway.FoldID(string(id)))
+	})
+	if err != nil {
+		return Movement{}, err
+	}
+	return toMovement(row)
 }
 
 // MovementsBy returns the movements that any of the identifiers finds, newest first.
-// An identifier without kind finds by any kind.
 func (r reader) MovementsBy(ctx context.Context, ids []Identifier, before gateway.Commit, limit int) ([]Movement, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	sought, err := json.Marshal(ids)
-	if err != nil {
-		return nil, err
-	}
-	// One argument, however many identifiers a document has.
-	where, args := `id IN (SELECT movement_id FROM json_each(?) AS sought JOIN movement_identifier
-		ON folded = json_extract(sought.value, '$.Folded') AND json_extract(sought.value, '$.Kind') IN (kind, ''))`, []any{string(sought)}
+	to := latest
 	if before > 0 {
-		where, args = where+" AND commit_no < ?", append(args, before)
+		to = before - 1
 	}
-	return page[Movement](ctx, r.q, "movement", where, args, newestFirst, limit)
-}
-
-// MovementsNear returns the movements that any of the identifiers finds, newest first: those
-// whose times touch a span of time, and whatever their times those that any of lasting finds.
-func (r reader) MovementsNear(ctx context.Context, ids []Identifier, from, until time.Time, lasting []Identifier, limit int) ([]Movement, error) {
-	sought := make([]any, 2)
-	for i, list := range [][]Identifier{ids, lasting} {
-		if list == nil {
-			list = []Identifier{} // as JSON no null
-		}
-		raw, err := json.Marshal(list)
+	return page(limit, 0, to, func(m Movement) gateway.Commit { return m.Commit }, func(from, to gateway.Commit, limit int) ([]Movement, error) {
+		hits, err := ask(ctx, r, "movements", func(ctx context.Context) ([]hit, error) {
+			return r.seek.byCommit(ctx, ids, from, to, limit)
+		})
 		if err != nil {
 			return nil, err
 		}
-		sought[i] = string(raw)
+		slices.SortFunc(hits, newestHit)
+		return r.movements(ctx, hits, limit)
+	})
+}
+
+// MovementsNear returns the movements that any of the identifiers finds, newest first: those
+// whose times touch a span of time, and whatever their times those that any of lasting
+// finds. Of more than limit it takes, for each identifier, those whose last time comes
+// first after the beginning of the span, and of lasting those that changed last.
+func (r reader) MovementsNear(ctx context.Context, ids []Identifier, from, until time.Time, lasting []Identifier, limit int) ([]Movement, error) {
+	found, err := ask(ctx, r, "movements", func(ctx context.Context) ([]hit, error) {
+		near, err := r.seek.byLast(ctx, ids, formatTime(from), limit)
+		if err != nil {
+			return nil, err
+		}
+		end := formatTime(until)
+		near = slices.DeleteFunc(near, func(h hit) bool { return h.first > end })
+		always, err := r.seek.byCommit(ctx, lasting, 0, latest, limit)
+		return append(near, always...), err
+	})
+	if err != nil {
+		return nil, err
 	}
-	const by = `id IN (SELECT movement_id FROM json_each(?) AS sought CROSS JOIN movement_identifier
-		ON folded = json_extract(sought.value, '$.Folded') AND json_extract(sought.value, '$.Kind') IN (kind, '')`
-	where := "(" + by + " AND last_time >= ? AND first_time <= ?) OR " + by + ")) ORDER BY commit_no DESC, id LIMIT ?"
-	return list[Movement](ctx, r.q, "movement", where, sought[0], formatTime(from), formatTime(until), sought[1], limit)
+	slices.SortFunc(found, newestHit)
+	return r.movements(ctx, found, limit)
+}
+
+func newestHit(a, b hit) int {
+	return cmp.Or(cmp.Compare(b.commit, a.commit), cmp.Compare(a.key, b.key))
+}
+
+// movements reads those that were found, each once and in the order they were found in.
+func (r reader) movements(ctx context.Context, hits []hit, limit int) (out []Movement, err error) {
+	seen := make(map[string]bool)
+	for _, h := range hits {
+		if len(out) == limit {
+			break
+		}
+		if seen[h.key] {
+			continue
+		}
+		seen[h.key] = true
+		m, err := r.Movement(ctx, gateway.MovementID(h.key))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, nil
 }
 
 // Audit returns audit rows after a commit, in order.
 func (r reader) Audit(ctx context.Context, after gateway.Commit, limit int) ([]AuditRow, error) {
-	return page[AuditRow](ctx, r.q, "audit", "commit_no > ?", []any{after}, order{"commit_no, ordinal", "<="}, limit)
+	return page(limit, after+1, latest, func(a AuditRow) gateway.Commit { return a.Commit }, func(from, to gateway.Commit, limit int) ([]AuditRow, error) {
+		found, err := ask(ctx, r, "audit", func(ctx context.Context) ([]rows.Audit, error) {
+			return r.q.Audit(ctx, rows.AuditParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
+		})
+		return all(found, err, toAuditRow)
+	})
 }
 
-// order is the order of a page, and how its records compare with the last commit on it.
-type order struct{ by, within string }
-
-var (
-	oldestFirst = order{"commit_no, id", "<="}
-	newestFirst = order{"commit_no DESC, id", ">="}
-)
-
-// page lists the records that fit, without what is large, up to all those of the commit that reaches the limit.
-func page[T any](ctx context.Context, q queryer, table, where string, args []any, o order, limit int) ([]T, error) {
-	last := "SELECT commit_no FROM " + table + " WHERE " + where + " ORDER BY " + o.by + " LIMIT 1 OFFSET ?"
-	args = slices.Concat(args, args, []any{limit - 1})
-	return brief[T](ctx, q, table, where+" AND coalesce(commit_no "+o.within+" ("+last+"), true) ORDER BY "+o.by, args...)
-}
-
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
-
-func anys[T any](in []T) []any {
-	out := make([]any, len(in))
-	for i, x := range in {
-		out[i] = x
+// IgnoreNotFound returns nil for ErrNotFound, for reads whose absence is an answer.
+func IgnoreNotFound(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
 	}
-	return out
+	return err
 }

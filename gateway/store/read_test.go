@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -40,7 +41,9 @@ func want(t *testing.T, what string, want, got []string) {
 	}
 }
 
-func TestNothingIsFoundInAnEmptyStore(t *testing.T) {
+func TestNothingIsFoundInAnEmptyStore(t *testing.T) { onEach(t, testNothingIsFoundInAnEmptyStore) }
+
+func testNothingIsFoundInAnEmptyStore(t *testing.T, open opener) {
 	r, ctx := open(t).Read(), t.Context()
 	for what, err := range map[string]error{
 		"arrival":             second(r.Arrival(ctx, DoorSubmit, "0603", "x")),
@@ -67,7 +70,9 @@ func TestNothingIsFoundInAnEmptyStore(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func TestArrivalsWaitUntilTheyAreJudged(t *testing.T) {
+func TestArrivalsWaitUntilTheyAreJudged(t *testing.T) { onEach(t, testArrivalsWaitUntilTheyAreJudged) }
+
+func testArrivalsWaitUntilTheyAreJudged(t *testing.T, open opener) {
 	s, ctx := open(t), t.Context()
 	for _, a := range []Arrival{
 		{Door: DoorSubmit, Party: "0603", ID: "one"}, {Door: DoorPeer, Party: "RU", ID: "one"},
@@ -92,6 +97,10 @@ func TestArrivalsWaitUntilTheyAreJudged(t *testing.T) {
 }
 
 func TestHeldPartsAreFoundByTheirKeyAndTime(t *testing.T) {
+	onEach(t, testHeldPartsAreFoundByTheirKeyAndTime)
+}
+
+func testHeldPartsAreFoundByTheirKeyAndTime(t *testing.T, open opener) {
 	s, ctx := open(t), t.Context()
 	for i, sub := range []Submission{
 		{ID: "b", Route: "r", JoinKey: "k", State: gateway.Held, Expires: now},
@@ -115,6 +124,10 @@ func TestHeldPartsAreFoundByTheirKeyAndTime(t *testing.T) {
 }
 
 func TestJoinedPartsStandInOrderOfTheirPart(t *testing.T) {
+	onEach(t, testJoinedPartsStandInOrderOfTheirPart)
+}
+
+func testJoinedPartsStandInOrderOfTheirPart(t *testing.T, open opener) {
 	s := open(t)
 	for _, sub := range []Submission{
 		{ID: "1", Part: "vehicle", MessageID: "m"}, {ID: "2", Part: "manifest", MessageID: "m"}, {ID: "3", Part: "manifest", MessageID: "n"},
@@ -125,6 +138,10 @@ func TestJoinedPartsStandInOrderOfTheirPart(t *testing.T) {
 }
 
 func TestMessagesOfAWholeStandInOrderAndTouchTheirSubmission(t *testing.T) {
+	onEach(t, testMessagesOfAWholeStandInOrderAndTouchTheirSubmission)
+}
+
+func testMessagesOfAWholeStandInOrderAndTouchTheirSubmission(t *testing.T, open opener) {
 	s, ctx := open(t), t.Context()
 	do(t, s, func(tx *Tx) error {
 		return errors.Join(
@@ -147,7 +164,9 @@ func TestMessagesOfAWholeStandInOrderAndTouchTheirSubmission(t *testing.T) {
 	}
 }
 
-func TestSubmissionFilters(t *testing.T) {
+func TestSubmissionFilters(t *testing.T) { onEach(t, testSubmissionFilters) }
+
+func testSubmissionFilters(t *testing.T, open opener) {
 	s := open(t)
 	do(t, s, func(tx *Tx) error {
 		return errors.Join(tx.PutMessage(Message{ID: "m", State: gateway.Dead}), tx.PutMessage(Message{ID: "n", State: gateway.Queued}))
@@ -186,7 +205,9 @@ func TestSubmissionFilters(t *testing.T) {
 }
 
 // Whatever the page size, paging by commit number shows everything once, in order.
-func TestPagesNeverPartACommit(t *testing.T) {
+func TestPagesNeverPartACommit(t *testing.T) { onEach(t, testPagesNeverPartACommit) }
+
+func testPagesNeverPartACommit(t *testing.T, open opener) {
 	s, ctx := open(t), t.Context()
 	var newest, oldest []string
 	for i, n := range []int{1, 3, 2, 1} {
@@ -246,7 +267,9 @@ func TestPagesNeverPartACommit(t *testing.T) {
 	}
 }
 
-func TestDueKeepsTheOrderOfAChain(t *testing.T) {
+func TestDueKeepsTheOrderOfAChain(t *testing.T) { onEach(t, testDueKeepsTheOrderOfAChain) }
+
+func testDueKeepsTheOrderOfAChain(t *testing.T, open opener) {
 	s, ctx := open(t), t.Context()
 	put := func(ms ...Message) {
 		do(t, s, func(tx *Tx) error {
@@ -307,6 +330,10 @@ func TestDueKeepsTheOrderOfAChain(t *testing.T) {
 }
 
 func TestParkedMessagesAreListedUntilTheyAreJudged(t *testing.T) {
+	onEach(t, testParkedMessagesAreListedUntilTheyAreJudged)
+}
+
+func testParkedMessagesAreListedUntilTheyAreJudged(t *testing.T, open opener) {
 	s, ctx := open(t), t.Context()
 	for _, m := range []Inbound{{ID: "2", State: gateway.Parked}, {ID: "1", State: gateway.Parked}, {ID: "3", State: gateway.Accepted}, {ID: "4", State: gateway.Parked}} {
 		do(t, s, func(tx *Tx) error { return tx.PutInbound(m) })
@@ -317,7 +344,9 @@ func TestParkedMessagesAreListedUntilTheyAreJudged(t *testing.T) {
 	want(t, "the first page", []string{"2"}, inboundIDs(must(s.Read().Parked(ctx, 0, 1))(t)))
 }
 
-func TestInboxListsWhatWasAccepted(t *testing.T) {
+func TestInboxListsWhatWasAccepted(t *testing.T) { onEach(t, testInboxListsWhatWasAccepted) }
+
+func testInboxListsWhatWasAccepted(t *testing.T, open opener) {
 	s, ctx := open(t), t.Context()
 	for _, in := range []Inbound{
 		{ID: "1", Kind: "Manifest", State: gateway.Accepted, DocumentID: "d"},
@@ -348,7 +377,9 @@ func TestInboxListsWhatWasAccepted(t *testing.T) {
 	}
 }
 
-func TestMovementsByAnyIdentifier(t *testing.T) {
+func TestMovementsByAnyIdentifier(t *testing.T) { onEach(t, testMovementsByAnyIdentifier) }
+
+func testMovementsByAnyIdentifier(t *testing.T, open opener) {
 	s, ctx := open(t), t.Context()
 	put := func(id gateway.MovementID, by ...Identifier) {
 		do(t, s, func(tx *Tx) error { return tx.PutMovement(Movement{ID: id, Opened: now}, by) })
@@ -362,21 +393,165 @@ func TestMovementsByAnyIdentifier(t *testing.T) {
 		want []string
 	}{
 		{[]Identifier{{"vehicle", "A1"}}, []string{"1", "3"}},
-		{[]Identifier{{"", "A1"}}, []string{"1", "3", "2"}},
 		{[]Identifier{{"batch", "7"}, {"seal", "S9"}, {"vehicle", "B2"}}, []string{"1", "2"}},
 		{[]Identifier{{"batch", "A1"}}, []string{}},
-		{[]Identifier{{"", "a1"}}, []string{}},
+		{[]Identifier{{"vehicle", "a1"}}, []string{}},
 	} {
 		want(t, fmt.Sprint(tt.by), tt.want, movementIDs(must(s.Read().MovementsBy(ctx, tt.by, 0, 10))(t)))
 	}
 }
 
-func TestAnnouncedNamesTheLatestMessage(t *testing.T) {
+func TestAnnouncedNamesTheLatestMessage(t *testing.T) { onEach(t, testAnnouncedNamesTheLatestMessage) }
+
+func testAnnouncedNamesTheLatestMessage(t *testing.T, open opener) {
 	s := open(t)
 	for _, id := range []gateway.MessageID{"m", "n"} {
 		do(t, s, func(tx *Tx) error { return tx.PutAnnounced("cn-ru", "batch 7", id) })
 	}
 	if got := must(s.Read().Announced(t.Context(), "cn-ru", "batch 7"))(t); got != "n" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestMovementsNearATime(t *testing.T) { onEach(t, testMovementsNearATime) }
+
+func testMovementsNearATime(t *testing.T, open opener) {
+	s, ctx := open(t), t.Context()
+	truck, batch := []Identifier{{"vehicle", "A1"}}, []Identifier{{"batch", "7"}}
+	put := func(id gateway.MovementID, first, last time.Duration, by ...Identifier) {
+		do(t, s, func(tx *Tx) error {
+			return tx.PutMovement(Movement{ID: id, First: now.Add(first), Last: now.Add(last)}, by)
+		})
+	}
+	put("last week", -170*time.Hour, -160*time.Hour, truck[0], batch[0])
+	put("yesterday", -30*time.Hour, -20*time.Hour, truck[0])
+	put("today", -2*time.Hour, 3*time.Hour, truck[0])
+	put("tomorrow", 20*time.Hour, 30*time.Hour, truck[0])
+	put("others", 0, 0, Identifier{"vehicle", "B2"})
+	for _, tt := range []struct {
+		from, until time.Duration
+		lasting     []Identifier
+		want        []string
+	}{
+		{-12 * time.Hour, 12 * time.Hour, nil, []string{"today"}},
+		{-20 * time.Hour, 20 * time.Hour, nil, []string{"tomorrow", "today", "yesterday"}},
+		{4 * time.Hour, 19 * time.Hour, nil, []string{}},
+		{0, time.Hour, nil, []string{"today"}}, // within its times
+		{-12 * time.Hour, 12 * time.Hour, batch, []string{"today", "last week"}},
+		{-200 * time.Hour, -100 * time.Hour, batch, []string{"last week"}}, // found twice
+	} {
+		got := must(s.Read().MovementsNear(ctx, truck, now.Add(tt.from), now.Add(tt.until), tt.lasting, 10))(t)
+		want(t, fmt.Sprint(tt), tt.want, movementIDs(got))
+	}
+}
+
+// The 2,000th crossing of a truck costs what the first did: a search reads as many rows.
+func TestAThousandCrossingsCostWhatOneDoes(t *testing.T) { onEach(t, testAThousandCrossings) }
+
+func testAThousandCrossings(t *testing.T, open opener) {
+	s, ctx := open(t), t.Context()
+	truck := []Identifier{{"vehicle", "A1"}, {"load-unit", "C1"}}
+	at := func(n int) time.Time { return now.Add(time.Duration(n) * 24 * time.Hour) }
+	counts := func(n int) string {
+		near := must(s.readSeek.byLast(ctx, truck, formatTime(at(n).Add(-36*time.Hour)), 100))(t)
+		page := must(s.readSeek.byCommit(ctx, truck, 0, latest, 10))(t)
+		return fmt.Sprint(len(near), " near, ", len(page), " of a page")
+	}
+	got := []string{}
+	for n := 1; n <= 2000; n++ {
+		do(t, s, func(tx *Tx) error {
+			return tx.PutMovement(Movement{ID: gateway.MovementID(fmt.Sprint("m", n)), First: at(n), Last: at(n)}, truck)
+		})
+		switch n {
+		case 10, 100, 1000, 2000:
+			got = append(got, counts(n))
+		}
+	}
+	want(t, "rows read at the 10th, 100th, 1,000th and 2,000th", slices.Repeat([]string{"4 near, 20 of a page"}, 4), got)
+}
+
+// A change of state writes little, however large the document is that it concerns.
+func TestAChangeOfStateWritesLittle(t *testing.T) {
+	for name, open := range map[string]opener{"SQLite": open, "PostgreSQL": openPostgres} {
+		t.Run(name, func(t *testing.T) { testAChangeOfStateWritesLittle(t, open) })
+	}
+}
+
+func testAChangeOfStateWritesLittle(t *testing.T, open opener) {
+	s := open(t)
+	document := make([]byte, 4<<20)
+	a := Arrival{Door: DoorSubmit, Party: "0603", ID: "1", Content: document, Header: document[:1000]}
+	sub := Submission{Office: "0603", ID: "1", MessageID: "m", State: gateway.Sent, Canonical: document}
+	m := Message{ID: "m", Payload: document, Canonical: document[1:], State: gateway.Queued}
+	do(t, s, func(tx *Tx) error { return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutMessage(m)) })
+	m.State, m.Attempts, a.Judged = gateway.Sending, 1, true
+	for name, change := range map[string]func(tx *Tx) error{
+		"progress":   func(tx *Tx) error { return tx.PutProgress(m) },
+		"answers":    func(tx *Tx) error { return tx.PutAnswers(m) },
+		"judging":    func(tx *Tx) error { return tx.PutJudging(a) },
+		"attempt":    func(tx *Tx) error { return tx.CountAttempt(a.Key()) },
+		"submission": func(tx *Tx) error { return tx.PutSubmission(sub) },
+		"message":    func(tx *Tx) error { return tx.PutMessage(m) },
+	} {
+		do(t, s, change) // of PostgreSQL the first change of a page writes it whole
+		if n := written(t, s, change); n == 0 || n > 128<<10 {
+			t.Errorf("%s: %d bytes", name, n)
+		}
+	}
+	fresh := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{}).Read(fresh)
+	if n := written(t, s, func(tx *Tx) error { return tx.PutArrival(Arrival{ID: "2", Content: fresh}) }); n < 1<<20 {
+		t.Errorf("a new document: %d bytes", n)
+	}
+	got := must(s.Read().Message(t.Context(), "m"))(t)
+	if got.State != gateway.Sending || got.Attempts != 1 || len(got.Payload) != len(document) {
+		t.Errorf("%s after %d attempts, %d bytes", got.State, got.Attempts, len(got.Payload))
+	}
+}
+
+// written is how many bytes of its journal a unit of work takes.
+func written(t *testing.T, s *Store, work func(tx *Tx) error) (n int64) {
+	t.Helper()
+	if IsPostgres(s.engine.place) {
+		at := func() (n int64) {
+			if err := s.readers.QueryRow("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		before := at()
+		do(t, s, work)
+		return at() - before
+	}
+	frames := func() (n int64) {
+		var busy, moved int64
+		if err := s.readers.QueryRow("PRAGMA wal_checkpoint(RESTART)").Scan(&busy, &n, &moved); err != nil || busy != 0 {
+			t.Fatal(busy, err)
+		}
+		return n
+	}
+	frames() // the next begins anew
+	do(t, s, work)
+	return frames() * 4096
+}
+
+func TestJudgementsAreNumbered(t *testing.T) { onEach(t, testJudgementsAreNumbered) }
+
+// testJudgementsAreNumbered: of each submission from 1, its id in whatever case; the last first.
+func testJudgementsAreNumbered(t *testing.T, open opener) {
+	s := open(t)
+	const id = "6f1c2b1e-0d3b-4c5a-9a57-5e1b0d7c1a99"
+	for _, j := range []Judgement{
+		{Office: "0603", ID: id, State: gateway.Faulty, Faults: gateway.Faults{{Code: gateway.PartAgain}}}, {Office: "0603", ID: "other", State: gateway.Held},
+		{Office: "9402", ID: id, State: gateway.Sent}, {Office: "0603", ID: strings.ToUpper(id), State: gateway.Held},
+	} {
+		do(t, s, func(tx *Tx) error { return tx.PutJudgement(j) })
+	}
+	got := must(s.Read().Judgements(t.Context(), "0603", id, 10))(t)
+	if len(got) != 2 || got[0].Number != 2 || got[0].State != gateway.Held || got[1].Number != 1 || got[1].Faults[0].Code != gateway.PartAgain {
+		t.Errorf("the judgements are %+v", got)
+	}
+	if last := must(s.Read().Judgements(t.Context(), "0603", id, 1))(t); len(last) != 1 || last[0].Number != 2 {
+		t.Errorf("the last is %+v", last)
 	}
 }

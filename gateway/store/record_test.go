@@ -57,7 +57,7 @@ func (f *filler) fill(v reflect.Value) {
 }
 
 // roundTrip holds a filled record, and one of zero values, to come back as they were.
-func roundTrip[T any](t *testing.T, put func(*Tx, T) error, get func(Reader, T) (T, error), written func(rec *T, no gateway.Commit)) {
+func roundTrip[T any](t *testing.T, open opener, put func(*Tx, T) error, get func(Reader, T) (T, error), written func(rec *T, no gateway.Commit)) {
 	t.Helper()
 	var filled, zero T
 	new(filler).fill(reflect.ValueOf(&filled).Elem())
@@ -76,15 +76,17 @@ func roundTrip[T any](t *testing.T, put func(*Tx, T) error, get func(Reader, T) 
 	}
 }
 
-func TestRecordsComeBackAsTheyWere(t *testing.T) {
+func TestRecordsComeBackAsTheyWere(t *testing.T) { onEach(t, testRecordsComeBackAsTheyWere) }
+
+func testRecordsComeBackAsTheyWere(t *testing.T, open opener) {
 	ctx := t.Context()
-	roundTrip(t, (*Tx).PutArrival, func(r Reader, a Arrival) (Arrival, error) {
+	roundTrip(t, open, (*Tx).PutArrival, func(r Reader, a Arrival) (Arrival, error) {
 		return r.Arrival(ctx, a.Door, a.Party, a.ID)
 	}, func(a *Arrival, no gateway.Commit) { a.Commit = no })
-	roundTrip(t, (*Tx).PutSubmission, func(r Reader, s Submission) (Submission, error) {
+	roundTrip(t, open, (*Tx).PutSubmission, func(r Reader, s Submission) (Submission, error) {
 		return r.Submission(ctx, s.Office, s.ID)
 	}, func(s *Submission, no gateway.Commit) { s.Commit = no })
-	roundTrip(t, (*Tx).PutMessage, func(r Reader, m Message) (Message, error) {
+	roundTrip(t, open, (*Tx).PutMessage, func(r Reader, m Message) (Message, error) {
 		return r.Message(ctx, m.ID)
 	}, func(m *Message, no gateway.Commit) {
 		if m.Commit = no; m.Sequence == 0 {
@@ -94,20 +96,26 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 			m.Whole, m.Part = m.ID, 1
 		}
 	})
-	roundTrip(t, (*Tx).PutInbound, func(r Reader, in Inbound) (Inbound, error) {
+	roundTrip(t, open, (*Tx).PutInbound, func(r Reader, in Inbound) (Inbound, error) {
 		return r.Inbound(ctx, in.Sender, in.ID)
 	}, func(in *Inbound, no gateway.Commit) { in.Commit = no })
-	roundTrip(t, func(tx *Tx, m Movement) error { return tx.PutMovement(m, nil) }, func(r Reader, m Movement) (Movement, error) {
+	roundTrip(t, open, func(tx *Tx, m Movement) error { return tx.PutMovement(m, nil) }, func(r Reader, m Movement) (Movement, error) {
 		return r.Movement(ctx, m.ID)
 	}, func(m *Movement, no gateway.Commit) { m.Commit = no })
-	roundTrip(t, func(tx *Tx, a AuditRow) error { return tx.Audit(a.Actor, a.Event, a.Subject, a.Digest) }, func(r Reader, a AuditRow) (AuditRow, error) {
+	roundTrip(t, open, func(tx *Tx, a AuditRow) error { return tx.Audit(a.Actor, a.Event, a.Subject, a.Digest) }, func(r Reader, a AuditRow) (AuditRow, error) {
 		rows, err := r.Audit(ctx, 0, 1)
 		if err != nil {
 			return a, err
 		}
 		return rows[0], nil
-	}, func(a *AuditRow, no gateway.Commit) { a.Commit, a.Ordinal, a.At = no, 1, now })
-	roundTrip(t, func(tx *Tx, a announced) error { return tx.PutAnnounced(a.Route, a.Subject, a.MessageID) }, func(r Reader, a announced) (announced, error) {
+	}, func(a *AuditRow, no gateway.Commit) { a.Leaf, a.Commit, a.Ordinal, a.At = 0, no, 1, now })
+	type announced struct {
+		Route, Subject string
+		MessageID      gateway.MessageID
+	}
+	roundTrip(t, open, func(tx *Tx, a announced) error {
+		return tx.PutAnnounced(a.Route, a.Subject, a.MessageID)
+	}, func(r Reader, a announced) (announced, error) {
 		id, err := r.Announced(ctx, a.Route, a.Subject)
 		return announced{a.Route, a.Subject, id}, err
 	}, func(*announced, gateway.Commit) {})
@@ -127,6 +135,10 @@ func TestInstantsSort(t *testing.T) {
 }
 
 func TestPutReplacesTheRecordOfTheSameKey(t *testing.T) {
+	onEach(t, testPutReplacesTheRecordOfTheSameKey)
+}
+
+func testPutReplacesTheRecordOfTheSameKey(t *testing.T, open opener) {
 	s := open(t)
 	do(t, s, func(tx *Tx) error { return tx.PutSubmission(submission("one")) })
 	second := submission("one")

@@ -15,33 +15,33 @@ const (
 
 // Arrival is what came in through a door, as it came, before it is judged.
 type Arrival struct {
-	Door       string         `db:"door"`
-	Party      string         `db:"party"` // office or administration
-	ID         string         `db:"id"`
-	Caller     string         `db:"caller"`
-	MediaType  string         `db:"media_type"`
-	Recipients []string       `db:"recipients"`
-	Header     []byte         `db:"header"`
-	Signature  []byte         `db:"signature"`
-	Content    []byte         `db:"content"`
-	Digest     gateway.Digest `db:"digest"`
-	Received   time.Time      `db:"received"`
-	Attempts   int            `db:"attempts"`
-	Judged     bool           `db:"judged"`
-	Tries      int            `db:"tries"`    // judgements that failed for a reason of its own
-	NextTry    time.Time      `db:"next_try"` // not judged by itself before; zero is at once
-	Trouble    string         `db:"trouble"`  // why the last judgement failed
-	Parked     bool           `db:"parked"`   // not judged again until an operator says so
-	Receipt    *Statement     `db:"receipt"`  // the signed RCV given for it
-	Reason     string         `db:"reason"`   // stated for opening a movement of others
-	Commit     gateway.Commit `db:"commit_no"`
+	Door       string
+	Party      string // office or administration
+	ID         string
+	Caller     string
+	MediaType  string
+	Recipients []string
+	Header     []byte
+	Signature  []byte
+	Content    []byte
+	Digest     gateway.Digest
+	Received   time.Time
+	Attempts   int
+	Judged     bool
+	Tries      int        // judgements that failed for a reason of its own
+	NextTry    time.Time  // not judged by itself before; zero is at once
+	Trouble    string     // why the last judgement failed
+	Parked     bool       // not judged again until an operator says so
+	Receipt    *Statement // the signed RCV given for it
+	Reason     string     // stated for opening a movement of others
+	Commit     gateway.Commit
 }
 
 // ArrivalKey names an arrival.
 type ArrivalKey struct {
-	Door  string `db:"door"`
-	Party string `db:"party"`
-	ID    string `db:"id"`
+	Door  string
+	Party string
+	ID    string
 }
 
 // Key names the arrival.
@@ -49,16 +49,16 @@ func (a Arrival) Key() ArrivalKey { return ArrivalKey{a.Door, a.Party, a.ID} }
 
 // Troubled is an arrival whose judgement failed, without its content.
 type Troubled struct {
-	Door     string         `db:"door"`
-	Party    string         `db:"party"`
-	ID       string         `db:"id"`
-	Digest   gateway.Digest `db:"digest"`
-	Received time.Time      `db:"received"`
-	Tries    int            `db:"tries"`
-	NextTry  time.Time      `db:"next_try"`
-	Trouble  string         `db:"trouble"`
-	Parked   bool           `db:"parked"`
-	Commit   gateway.Commit `db:"commit_no"`
+	Door     string
+	Party    string
+	ID       string
+	Digest   gateway.Digest
+	Received time.Time
+	Tries    int
+	NextTry  time.Time
+	Trouble  string
+	Parked   bool
+	Commit   gateway.Commit
 }
 
 // Statement is a signed statement: header, statement and signature, exact bytes.
@@ -70,85 +70,85 @@ type Statement struct {
 
 // Submission is what became of what an office sent.
 type Submission struct {
-	Office     string                  `db:"office"`
-	ID         string                  `db:"id"`
-	Kind       string                  `db:"kind"`
-	State      gateway.SubmissionState `db:"state"`
-	Reason     string                  `db:"reason"`
-	Received   time.Time               `db:"received"`
-	Digest     gateway.Digest          `db:"digest"`
-	Batch      string                  `db:"batch"`
-	DocumentID string                  `db:"document_id"`
-	Mapping    string                  `db:"mapping"` // table that decoded it; empty for canonical JSON
-	Route      string                  `db:"route"`
-	Part       string                  `db:"part"` // which part of the route's recipe it is
-	JoinKey    string                  `db:"join_key"`
-	WaitsFor   []string                `db:"waits_for"`
-	Expires    time.Time               `db:"expires"`
-	MessageID  gateway.MessageID       `db:"message_id"` // the whole that it became or was joined into
-	Faults     gateway.Faults          `db:"faults"`
-	Canonical  []byte                  `db:"canonical,large"`
-	Commit     gateway.Commit          `db:"commit_no"`
+	Office     string
+	ID         string
+	Kind       string
+	State      gateway.SubmissionState
+	Reason     string
+	Received   time.Time
+	Digest     gateway.Digest
+	Batch      string
+	DocumentID string
+	Mapping    string // table that decoded it; empty for canonical JSON
+	Route      string
+	Part       string // which part of the route's recipe it is
+	JoinKey    string
+	WaitsFor   []string
+	Expires    time.Time
+	MessageID  gateway.MessageID // the whole that it became or was joined into
+	Faults     gateway.Faults
+	Canonical  []byte
+	Commit     gateway.Commit
 }
 
 // Judgement is one judgement of a submission. Those of an id are numbered from 1 by the store;
 // the last is what the submission came to.
 type Judgement struct {
-	Office string                  `db:"office"`
-	ID     string                  `db:"id"`
-	Number int                     `db:"number"`
-	Digest gateway.Digest          `db:"digest"` // of the bytes that were judged
-	State  gateway.SubmissionState `db:"state"`  // what it came to
-	Caller string                  `db:"caller"` // who asked for it
-	At     time.Time               `db:"at"`
-	Faults gateway.Faults          `db:"faults"`
-	Commit gateway.Commit          `db:"commit_no"`
+	Office string
+	ID     string // of the submission
+	Number int
+	Digest gateway.Digest          // of the bytes that were judged
+	State  gateway.SubmissionState // what it came to
+	Caller string                  // who asked for it
+	At     time.Time
+	Faults gateway.Faults
+	Commit gateway.Commit
 }
 
 // Message is a message to a partner, with its outbox state.
 type Message struct {
-	ID              gateway.MessageID      `db:"id"`
-	Route           string                 `db:"route"`
-	Kind            string                 `db:"kind"`
-	Recipient       gateway.Administration `db:"recipient"`
-	Sequence        gateway.Commit         `db:"sequence"` // the commit that created it
-	Conversation    string                 `db:"conversation"`
-	Chain           gateway.MessageID      `db:"chain"`
-	DocumentID      string                 `db:"document_id"`
-	State           gateway.MessageState   `db:"state"`
-	Reason          string                 `db:"reason"`
-	Created         time.Time              `db:"created"`
-	ExpectedArrival time.Time              `db:"expected_arrival"`
-	LateBy          time.Duration          `db:"late_by"`
-	ValidUntil      time.Time              `db:"valid_until"`
-	Header          []byte                 `db:"header"`
-	Signature       []byte                 `db:"signature"`
-	Payload         []byte                 `db:"payload,large"`
-	PayloadDigest   gateway.Digest         `db:"payload_digest"`
-	Canonical       []byte                 `db:"canonical,large"`
-	CanonicalDigest gateway.Digest         `db:"canonical_digest"`
-	Mapping         string                 `db:"mapping"`
-	MappingDigest   gateway.Digest         `db:"mapping_digest"`
-	SchemaDigest    gateway.Digest         `db:"schema_digest"`
-	Attempts        int                    `db:"attempts"`
-	Tries           int                    `db:"tries"`    // attempts since it last got on; the next waits the longer
-	Troubles        int                    `db:"troubles"` // attempts that failed for a reason of its own here, one after the other
-	Parked          bool                   `db:"parked"`   // not tried again until an operator says so or it expires
-	NextAttempt     time.Time              `db:"next_attempt"`
-	LastError       string                 `db:"last_error"`
-	Receipt         *Statement             `db:"receipt"`
-	Answers         []Answer               `db:"answers"`
-	Whole           gateway.MessageID      `db:"whole"` // the first message made of the same submissions; its own id if it is the only one
-	Part            int                    `db:"part"`  // which of them it is, from 1
-	Split           string                 `db:"split"` // id of the split that made them several; empty if it is the only one
-	Commit          gateway.Commit         `db:"commit_no"`
+	ID              gateway.MessageID
+	Route           string
+	Kind            string
+	Recipient       gateway.Administration
+	Sequence        gateway.Commit // the commit that created it
+	Conversation    string
+	Chain           gateway.MessageID
+	DocumentID      string
+	State           gateway.MessageState
+	Reason          string
+	Created         time.Time
+	ExpectedArrival time.Time
+	LateBy          time.Duration
+	ValidUntil      time.Time
+	Header          []byte
+	Signature       []byte
+	Payload         []byte
+	PayloadDigest   gateway.Digest
+	Canonical       []byte
+	CanonicalDigest gateway.Digest
+	Mapping         string
+	MappingDigest   gateway.Digest
+	SchemaDigest    gateway.Digest
+	Attempts        int
+	Tries           int  // attempts since it last got on; the next waits the longer
+	Troubles        int  // attempts that failed for a reason of its own here, one after the other
+	Parked          bool // not tried again until an operator says so or it expires
+	NextAttempt     time.Time
+	LastError       string
+	Receipt         *Statement
+	Answers         []Answer
+	Whole           gateway.MessageID // the first message made of the same submissions; its own id if it is the only one
+	Part            int               // which of them it is, from 1
+	Split           string            // id of the split that made them several; empty if it is the only one
+	Commit          gateway.Commit
 }
 
 // Turn is when a message is to be delivered next.
 type Turn struct {
-	ID          gateway.MessageID `db:"id"`
-	NextAttempt time.Time         `db:"next_attempt"`
-	Size        int               `db:"length(payload)"` // in bytes
+	ID          gateway.MessageID
+	NextAttempt time.Time
+	Size        int // of its payload, in bytes
 }
 
 // Answer is a partner administration's business answer to a message.
@@ -172,52 +172,54 @@ type Result struct {
 
 // Inbound is a message from a partner, judged.
 type Inbound struct {
-	ID              gateway.MessageID      `db:"id"`
-	Sender          gateway.Administration `db:"sender"`
-	Kind            string                 `db:"kind"`
-	DocumentID      string                 `db:"document_id"`
-	State           gateway.MessageState   `db:"state"`
-	Received        time.Time              `db:"received"`
-	ExpectedArrival time.Time              `db:"expected_arrival"`
-	LateBy          time.Duration          `db:"late_by"`
-	PayloadDigest   gateway.Digest         `db:"payload_digest"`
-	Canonical       []byte                 `db:"canonical,large"`
-	CanonicalDigest gateway.Digest         `db:"canonical_digest"`
-	Mapping         string                 `db:"mapping"`
-	Faults          gateway.Faults         `db:"faults"`
-	Unread          []string               `db:"unread"`
-	Answers         []string               `db:"answers"`
-	Receipt         *Statement             `db:"receipt"`
-	AcknowledgedBy  string                 `db:"acknowledged_by"`
-	AcknowledgedAt  time.Time              `db:"acknowledged_at"`
-	MovementID      gateway.MovementID     `db:"movement_id"`
-	Conversation    string                 `db:"conversation"`
-	Batch           string                 `db:"batch"` // as its header says
-	Commit          gateway.Commit         `db:"commit_no"`
+	ID              gateway.MessageID
+	Sender          gateway.Administration
+	Kind            string
+	DocumentID      string
+	State           gateway.MessageState
+	Received        time.Time
+	ExpectedArrival time.Time
+	LateBy          time.Duration
+	PayloadDigest   gateway.Digest
+	Canonical       []byte
+	CanonicalDigest gateway.Digest
+	Mapping         string
+	Faults          gateway.Faults
+	Unread          []string
+	Answers         []string
+	Receipt         *Statement
+	AcknowledgedBy  string
+	AcknowledgedAt  time.Time
+	MovementID      gateway.MovementID
+	Conversation    string
+	Batch           string // of the crossing, as its header says
+	Commit          gateway.Commit
 }
 
 // Movement is a movement as its owner serialised it.
 type Movement struct {
-	ID     gateway.MovementID `db:"id"`
-	Opened time.Time          `db:"opened"`
-	First  time.Time          `db:"first_time"` // the first and the last time that it speaks of
-	Last   time.Time          `db:"last_time"`
-	Body   []byte             `db:"body"`
-	Commit gateway.Commit     `db:"commit_no"`
+	ID     gateway.MovementID
+	Opened time.Time
+	First  time.Time // the first and the last time that it speaks of
+	Last   time.Time
+	Body   []byte
+	Commit gateway.Commit
 }
 
 // Identifier is something a movement is found by: its kind and its folded value.
 type Identifier struct{ Kind, Folded string }
 
-// AuditRow is one entry of the audit trail. It holds digests, never payload.
+// AuditRow is one entry of the audit trail. It holds digests, never payload. Leaf is its
+// number in the log, from 0 and without a gap.
 type AuditRow struct {
-	Commit  gateway.Commit `db:"commit_no"`
-	Ordinal int            `db:"ordinal"`
-	At      time.Time      `db:"at"`
-	Actor   string         `db:"actor"`
-	Event   string         `db:"event"`
-	Subject string         `db:"subject"`
-	Digest  gateway.Digest `db:"digest"`
+	Leaf    int64
+	Commit  gateway.Commit
+	Ordinal int
+	At      time.Time
+	Actor   string
+	Event   string
+	Subject string
+	Digest  gateway.Digest
 }
 
 // Waiting is what has no verdict yet of one partner's messages, on one route and in one state.

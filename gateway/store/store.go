@@ -2,6 +2,10 @@
 // messages to and from partners, movements and audit rows, with their migrations.
 // It refuses to decide anything: it persists what others decide, and acknowledges
 // only what is on disk.
+//
+// SQLite and PostgreSQL keep one contract: the same statements (queries.sql), which sqlc
+// has made Go of and which are prepared once for each connection; engine.go holds what
+// differs. Several gateways may share a PostgreSQL database.
 package store
 
 import (
@@ -11,21 +15,14 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite" // the embedded database's driver
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"customs.example/gateway"
+	"customs.example/gateway/store/rows"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations/*/*.sql
 var migrations embed.FS
 
 // ErrNotFound says that there is no such row.
@@ -34,37 +31,21 @@ var ErrNotFound = errors.New("not found")
 // errClosed says that the store is closed, or was before it came to a unit of work.
 var errClosed = errors.New("store is closed")
 
-// Unavailable reports whether an error is the store's own state (closed, locked, full,
-// unreadable), which whatever else is asked of it would meet too, and not the doing of
-// what it was asked for.
-func Unavailable(err error) bool {
-	if errors.Is(err, errClosed) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) {
-		return true
-	}
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return err != nil && strings.Contains(err.Error(), "sql: database is closed") // it has no name
-	}
-	switch e.Code() & 0xff { // the rest says more of the same
-	case sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
-		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
-		sqlite3.SQLITE_NOTADB:
-		return true
-	}
-	return false
-}
-
 // MaxGroup is how many units of work one transaction commits together at most.
 const MaxGroup = 64
 
-// Store is one gateway's SQLite database. One goroutine writes; any number read.
+// Store is a gateway's database. One goroutine writes; any number read.
 type Store struct {
-	writer  *sql.DB
-	readers *sql.DB
-	now     func() time.Time
-	units   chan *unit
-	done    chan struct{}
-	stop    context.CancelFunc
+	engine   engine
+	writer   *sql.DB
+	conn     *session // the writer's; nil until it is needed, and after it broke
+	readers  *sql.DB
+	read     *rows.Queries
+	readSeek *seeker
+	now      func() time.Time
+	units    chan *unit
+	done     chan struct{}
+	stop     context.CancelFunc
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced after each commit
@@ -79,63 +60,156 @@ type unit struct {
 	done   chan struct{}
 }
 
-// Open opens the database file, or makes it where none was, for its owner's eyes only, and
-// brings its tables up to date. One that was there and is gone, empty or cut off is refused
-// with the gateway.Fault of Inspect. The clock stamps audit rows.
-func Open(ctx context.Context, file string, now func() time.Time) (*Store, error) {
-	if err := place(ctx, file); err != nil {
-		return nil, err
+// Open opens a database, or makes its tables where none were, and brings them up to date.
+// It stands in a file, for its owner's eyes only, or in PostgreSQL, named by its URL. A
+// file that was there and is gone, empty or cut off is refused with the gateway.Fault of
+// Inspect. The clock stamps audit rows.
+func Open(ctx context.Context, place string, now func() time.Time) (*Store, error) {
+	if !IsPostgres(place) {
+		return openOn(ctx, sqliteEngine(place), now)
 	}
-	writer, err := sql.Open("sqlite", dsn(file)+"&_txlock=immediate")
+	e, err := postgresEngine(place)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	writer.SetMaxOpenConns(1)
-	if err := migrate(ctx, writer); err != nil {
-		writer.Close()
+	return openOn(ctx, e, now)
+}
+
+func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err error) {
+	if err := e.prepare(ctx); err != nil {
 		return nil, err
 	}
-	readers, err := sql.Open("sqlite", dsn(file)+"&_pragma=query_only(1)")
-	if err != nil {
-		writer.Close()
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	readers.SetMaxOpenConns(4)
 	run, stop := context.WithCancel(context.Background())
 	s := &Store{
-		writer: writer, readers: readers, now: now, stop: stop,
+		engine: e, now: now, stop: stop,
 		units: make(chan *unit, MaxGroup), done: make(chan struct{}), changed: make(chan struct{}),
+	}
+	defer func() {
+		if err != nil {
+			stop()
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.writer, err = e.connect(false); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s.writer.SetMaxOpenConns(1)
+	if err := e.migrate(ctx, s.writer); err != nil {
+		return nil, err
+	}
+	if s.readers, err = e.connect(true); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s.readers.SetMaxOpenConns(e.readers)
+	s.readers.SetMaxIdleConns(e.readers)
+	if s.read, err = rows.Prepare(ctx, s.readers); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if s.readSeek, err = newSeeker(ctx, s.readers); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
 	}
 	go s.write(run)
 	return s, nil
 }
 
-// dsn names a database file and how it is used.
-func dsn(file string) string {
-	const pragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)"
-	return "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + pragmas
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
+// Own claims a database for an administration. Another's is refused with a gateway.Fault.
+func (s *Store) Own(ctx context.Context, own gateway.Administration) error {
+	for {
+		owner, err := s.read.Owner(ctx)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			if _, err := s.Do(ctx, func(tx *Tx) error {
+				tx.silent = true
+				return tx.q.SetOwner(within, string(own)) // or another gateway is faster
+			}); err != nil {
+				return fmt.Errorf("claim database: %w", err)
+			}
+		case err != nil:
+			return fmt.Errorf("claim database: %w", err)
+		default:
+			return owned(s.engine.place, owner, own)
+		}
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate database: %w", err)
-	}
-	return nil
 }
 
 // Close waits for the unit at work and closes the database.
 func (s *Store) Close() error {
 	s.stop()
 	<-s.done
-	return errors.Join(s.readers.Close(), s.writer.Close())
+	return s.close()
+}
+
+func (s *Store) close() error {
+	var errs []error
+	if s.readSeek != nil {
+		errs = append(errs, s.readSeek.Close())
+	}
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	if s.readers != nil {
+		errs = append(errs, s.readers.Close())
+	}
+	s.conn.close(nil)
+	s.conn = nil
+	if s.writer != nil {
+		errs = append(errs, s.writer.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// session is the writer's connection with its statements.
+type session struct {
+	conn *sql.Conn
+	q    *rows.Queries
+	seek *seeker
+}
+
+// connected returns the writer's session, a new one if the last broke.
+func (s *Store) connected(ctx context.Context) (*session, error) {
+	if s.conn != nil {
+		return s.conn, nil
+	}
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	c := &session{conn: conn}
+	if c.q, err = rows.Prepare(ctx, conn); err == nil {
+		c.seek, err = newSeeker(ctx, conn)
+	}
+	if err != nil {
+		c.close(err)
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	s.conn = c
+	return c, nil
+}
+
+// close gives the connection back, or ends it after an error.
+func (c *session) close(after error) {
+	if c == nil {
+		return
+	}
+	// A statement of a connection that its driver has closed already is gone with it, and
+	// SQLite's does not survive being asked to close one.
+	if open := c.conn.Raw(func(any) error { return nil }) == nil; open {
+		if c.seek != nil {
+			c.seek.Close()
+		}
+		if c.q != nil {
+			c.q.Close()
+		}
+	}
+	if after != nil {
+		c.conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	c.conn.Close()
+}
+
+func (c *session) exec(ctx context.Context, statement string) error {
+	_, err := c.conn.ExecContext(ctx, statement)
+	return err
 }
 
 // Do runs one unit of work and returns when it is on disk, with its commit number.
@@ -165,14 +239,13 @@ func (s *Store) Do(ctx context.Context, work func(tx *Tx) error) (gateway.Commit
 	return u.commit, u.err
 }
 
-// Writable writes a page of the database anew, as it is, and returns when it is on disk.
+// Writable writes something that says nothing, and returns when it is on disk.
 func (s *Store) Writable(ctx context.Context) error {
 	written := make(chan error, 1)
 	go func() {
 		_, err := s.Do(ctx, func(tx *Tx) error {
-			tx.audited++ // nothing has changed
-			_, err := tx.tx.Exec(`PRAGMA user_version = 0`)
-			return err
+			tx.silent = true
+			return tx.q.Try(within)
 		})
 		written <- err
 	}()
@@ -233,24 +306,38 @@ func (s *Store) commit(group []*unit) {
 	}
 }
 
+// runGroup leaves the connection as it found it, or none: after an error nobody knows what
+// state it is in, and the next group takes another.
 func (s *Store) runGroup(group []*unit) (err error) {
 	ctx := context.Background()
-	tx, err := s.writer.BeginTx(ctx, nil)
+	c, err := s.connected(ctx)
 	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			c.close(err)
+			s.conn = nil
+		}
+	}()
+	if err := c.exec(ctx, s.engine.begin); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback()
-	var last gateway.Commit
-	if err := tx.QueryRow(`SELECT coalesce(max(commit_no), 0) FROM audit`).Scan(&last); err != nil {
+	// It locks the one row: whoever else writes to this database waits until this commit, so
+	// that numbers have no gap and are seen in their order.
+	last, err := c.q.LastNumbers(ctx)
+	if err != nil {
 		return fmt.Errorf("last commit number: %w", err)
 	}
 	for _, u := range group {
-		if err := s.runUnit(tx, u, last+1); err != nil {
+		if err := s.runUnit(ctx, c, u, &last); err != nil {
 			return err
 		}
-		last = max(last, u.commit)
 	}
-	if err := tx.Commit(); err != nil {
+	if err := c.q.SetNumbers(ctx, rows.SetNumbersParams(last)); err != nil {
+		return fmt.Errorf("last commit number: %w", err)
+	}
+	if err := c.exec(ctx, "COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
@@ -258,26 +345,30 @@ func (s *Store) runGroup(group []*unit) (err error) {
 
 // runUnit runs one unit in a savepoint. Its own failure is kept in the unit; the
 // error returned is one of the transaction itself.
-func (s *Store) runUnit(tx *sql.Tx, u *unit, no gateway.Commit) error {
-	if _, err := tx.Exec(`SAVEPOINT unit`); err != nil {
+func (s *Store) runUnit(ctx context.Context, c *session, u *unit, last *rows.LastNumbersRow) error {
+	if err := c.exec(ctx, "SAVEPOINT unit"); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
-	t := &Tx{reader: reader{q: tx}, tx: tx, Commit: no, now: s.now().UTC()}
+	t := &Tx{
+		reader: reader{q: c.q, seek: c.seek, unit: true}, conn: c.conn,
+		Commit: gateway.Commit(last.CommitNo + 1), leaf: last.Leaf, now: s.now().UTC(),
+	}
 	func() {
 		defer func() { u.panic = recover() }()
 		u.err = u.work(t)
 	}()
-	if u.err == nil && u.panic == nil && t.audited == 0 {
+	if u.err == nil && u.panic == nil && t.audited == 0 && !t.silent {
 		u.err = errors.New("unit of work left no audit row")
 	}
 	if u.err != nil || u.panic != nil {
-		if _, err := tx.Exec(`ROLLBACK TO unit`); err != nil {
+		if err := c.exec(ctx, "ROLLBACK TO SAVEPOINT unit"); err != nil {
 			return fmt.Errorf("roll back unit: %w", err)
 		}
-		return nil
+	} else if !t.silent {
+		u.commit = t.Commit
+		*last = rows.LastNumbersRow{CommitNo: int64(t.Commit), Leaf: t.leaf}
 	}
-	u.commit = no
-	if _, err := tx.Exec(`RELEASE unit`); err != nil {
+	if err := c.exec(ctx, "RELEASE SAVEPOINT unit"); err != nil {
 		return fmt.Errorf("release unit: %w", err)
 	}
 	return nil

@@ -8,24 +8,48 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pressly/goose/v3"
 	"go.uber.org/goleak"
 
 	"customs.example/gateway"
+	"customs.example/gateway/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := storetest.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
 
 var now = time.Date(2026, 3, 2, 8, 0, 0, 123, time.UTC)
 
 func clock() time.Time { return now }
 
+// opener opens a new store with tables and nothing in them.
+type opener func(t testing.TB) *Store
+
+// engines are what every test of the contract runs on.
+var engines = map[string]opener{"SQLite": open, "PostgreSQL": openPostgres, "memory": openMemory}
+
+// onEach runs a test on every engine.
+func onEach(t *testing.T, test func(t *testing.T, open opener)) {
+	for name, open := range engines {
+		t.Run(name, func(t *testing.T) { test(t, open) })
+	}
+}
+
+// open opens one in SQLite. It starts with a copy of one database with all tables.
 func open(t testing.TB) *Store {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "gateway.db")
@@ -33,15 +57,25 @@ func open(t testing.TB) *Store {
 		t.Fatal(err)
 	}
 	s := openFile(t, file)
+	closes(t, s)
+	return s
+}
+
+func openPostgres(t testing.TB) *Store {
+	t.Helper()
+	s := openFile(t, storetest.Copy(t, migratedPostgres(t)))
+	closes(t, s)
+	return s
+}
+
+func closes(t testing.TB, s *Store) {
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return s
 }
 
-// migrated is an empty database with all migrations, made once: each test starts with a copy.
 var migrated = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "migrated")
 	if err != nil {
@@ -59,13 +93,33 @@ var migrated = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(file)
 })
 
+var postgres struct {
+	once sync.Once
+	url  string
+}
+
+func migratedPostgres(t testing.TB) string {
+	postgres.once.Do(func() {
+		url := storetest.Postgres(t)
+		s, err := Open(context.Background(), url, clock)
+		if err == nil {
+			err = s.Close()
+		}
+		if err == nil {
+			postgres.url = url
+		} else {
+			t.Error(err)
+		}
+	})
+	if postgres.url == "" {
+		t.Fatal("there is no PostgreSQL with tables")
+	}
+	return postgres.url
+}
+
 func openFile(t testing.TB, file string) *Store {
 	t.Helper()
-	s, err := Open(context.Background(), file, clock)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return must(Open(context.Background(), file, clock))(t)
 }
 
 // do runs a unit of work that must succeed and adds its audit row.
@@ -122,7 +176,9 @@ func group(t *testing.T, s *Store, units ...func(tx *Tx) error) (commits []gatew
 	return commits, errs, panics
 }
 
-func TestUnitFailsAloneInItsGroup(t *testing.T) {
+func TestUnitFailsAloneInItsGroup(t *testing.T) { onEach(t, testUnitFailsAloneInItsGroup) }
+
+func testUnitFailsAloneInItsGroup(t *testing.T, open opener) {
 	s := open(t)
 	put := func(id string, err error) func(*Tx) error {
 		return func(tx *Tx) error {
@@ -136,7 +192,7 @@ func TestUnitFailsAloneInItsGroup(t *testing.T) {
 		func(tx *Tx) error { put("panicking", nil)(tx); panic("oh") },
 		func(tx *Tx) error { return tx.PutSubmission(submission("silent")) },
 		func(tx *Tx) error {
-			_, err := tx.tx.Exec("INSERT INTO nowhere VALUES (1)")
+			_, err := tx.conn.ExecContext(t.Context(), "INSERT INTO nowhere VALUES (1)")
 			return errors.Join(put("broken", nil)(tx), err)
 		},
 		put("two", nil),
@@ -164,7 +220,9 @@ func TestUnitFailsAloneInItsGroup(t *testing.T) {
 	}
 }
 
-func TestCommitNumbersHaveNoGaps(t *testing.T) {
+func TestCommitNumbersHaveNoGaps(t *testing.T) { onEach(t, testCommitNumbersHaveNoGaps) }
+
+func testCommitNumbersHaveNoGaps(t *testing.T, open opener) {
 	s := open(t)
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -220,7 +278,9 @@ func TestCommitNumbersHaveNoGaps(t *testing.T) {
 	<-watched
 }
 
-func TestCancelledCallerHarmsNobody(t *testing.T) {
+func TestCancelledCallerHarmsNobody(t *testing.T) { onEach(t, testCancelledCallerHarmsNobody) }
+
+func testCancelledCallerHarmsNobody(t *testing.T, open opener) {
 	s := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	_, errs, _ := group(t, s,
@@ -241,6 +301,10 @@ func TestCancelledCallerHarmsNobody(t *testing.T) {
 }
 
 func TestUnitIsNotStartedForACancelledCaller(t *testing.T) {
+	onEach(t, testUnitIsNotStartedForACancelledCaller)
+}
+
+func testUnitIsNotStartedForACancelledCaller(t *testing.T, open opener) {
 	s := open(t)
 	holding, let, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -265,7 +329,9 @@ func TestUnitIsNotStartedForACancelledCaller(t *testing.T) {
 	wg.Wait()
 }
 
-func TestChangedWakesAtTheNextCommit(t *testing.T) {
+func TestChangedWakesAtTheNextCommit(t *testing.T) { onEach(t, testChangedWakesAtTheNextCommit) }
+
+func testChangedWakesAtTheNextCommit(t *testing.T, open opener) {
 	s := open(t)
 	changed := s.Changed()
 	select {
@@ -359,14 +425,19 @@ func TestDatabaseIsDurableAndPrivate(t *testing.T) {
 	s := openFile(t, file)
 	defer s.Close()
 	do(t, s, func(*Tx) error { return nil })
-	for name, db := range map[string]*sql.DB{"writer": s.writer, "readers": s.readers} {
+	pragmas := func(name string, row func(query string) *sql.Row) {
 		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"} {
 			var got string
-			if err := db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			if err := row("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s: %s = %q, %v; want %q", name, pragma, got, err, want)
 			}
 		}
 	}
+	pragmas("readers", func(query string) *sql.Row { return s.readers.QueryRow(query) })
+	do(t, s, func(tx *Tx) error {
+		pragmas("writer", func(query string) *sql.Row { return tx.conn.QueryRowContext(t.Context(), query) })
+		return nil
+	})
 	if _, err := s.readers.Exec("DELETE FROM audit"); err == nil {
 		t.Error("a reader could write")
 	}
@@ -377,42 +448,15 @@ func TestDatabaseIsDurableAndPrivate(t *testing.T) {
 	}
 }
 
-// A message from before messages had parts is the only one of its whole.
-func TestDatabaseOfAnEarlierVersionIsBroughtUpToDate(t *testing.T) {
-	file, ctx := filepath.Join(t.TempDir(), "gateway.db"), t.Context()
-	db := must(sql.Open("sqlite", file))(t)
-	dir := must(fs.Sub(migrations, "migrations"))(t)
-	p := must(goose.NewProvider(goose.DialectSQLite3, db, dir))(t)
-	must(p.UpTo(ctx, 1))(t)
-	must(db.Exec(`INSERT INTO message VALUES ('m-1', 'r', 'PreArrivalNotice', 'RU', 3, 'm-1', 'm-1', 'd-1', 'sent', '', '', '', 0, '',
-		x'', x'', x'', '', x'', '', 'ru/auto-preliminary.v1', '', '', 1, '', '', NULL, '[]', 4)`))(t)
-	must(db.Exec(`INSERT INTO inbox VALUES ('m-2', 'RU', 'Answer', 'd-2', 'accepted', '', '', 0, '', x'', '', '', '[]', '[]', '[]', '{}', '', '', '', 5)`))(t)
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(ctx, file, func() time.Time { return now })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	ms := must(s.Read().Messages(ctx, "m-1"))(t)
-	if len(ms) != 1 || ms[0].ID != "m-1" || ms[0].Whole != "m-1" || ms[0].Part != 1 || ms[0].Split != "" || ms[0].State != gateway.Sending {
-		t.Errorf("the messages of m-1 are %+v", ms)
-	}
-	if in := must(s.Read().Inbound(ctx, "RU", "m-2"))(t); in.State != gateway.Accepted || in.Conversation != "" {
-		t.Errorf("the inbox holds %+v", in)
-	}
-}
-
-// Written so that PostgreSQL-compatible databases can take it over.
+// Both engines take every statement, and so do databases that understand PostgreSQL.
 func TestSQLStaysPortable(t *testing.T) {
-	files := append(must(filepath.Glob("migrations/*.sql"))(t), must(filepath.Glob("*.go"))(t)...)
+	files := slices.Concat(must(filepath.Glob("migrations/*/*.sql"))(t), must(filepath.Glob("*.sql"))(t), must(filepath.Glob("*.go"))(t))
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
 		text := strings.ToUpper(string(must(os.ReadFile(file))(t)))
-		for _, word := range []string{"TRIGGER", "AUTOINCREMENT", "ROWID", "LISTEN ", "NOTIFY ", "ADVISORY", "DATETIME("} {
+		for _, word := range []string{"TRIGGER", "AUTOINCREMENT", "ROWID", "LISTEN ", "NOTIFY ", "ADVISORY", "DATETIME(", " SERIAL ", "BIGSERIAL", "NEXTVAL"} {
 			if strings.Contains(text, word) {
 				t.Errorf("%s uses %s", file, word)
 			}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,15 +9,17 @@ import (
 	"testing"
 
 	"customs.example/gateway"
+	"customs.example/gateway/store/rows"
 )
 
 // TestOnlyTheStoresOwnTroubleIsUnavailable: what a document did to its own query is not.
 func TestOnlyTheStoresOwnTroubleIsUnavailable(t *testing.T) {
 	ctx := t.Context()
 	full := open(t)
-	if _, err := full.writer.Exec("PRAGMA max_page_count = 60"); err != nil {
-		t.Fatal(err)
-	}
+	do(t, full, func(tx *Tx) error {
+		_, err := tx.conn.ExecContext(ctx, "PRAGMA max_page_count = 60")
+		return err
+	})
 	closed := openFile(t, filepath.Join(t.TempDir(), "gateway.db"))
 	read := closed.Read()
 	if err := closed.Close(); err != nil {
@@ -41,7 +42,7 @@ func TestOnlyTheStoresOwnTroubleIsUnavailable(t *testing.T) {
 		"expression too deep":  {second(s.readers.Query("SELECT 1 WHERE " + strings.Repeat("1 AND ", 2000) + "1")), false},
 		"no such table":        {second(s.readers.Query("SELECT 1 FROM nothing")), false},
 		"twice": {second(s.Do(ctx, func(tx *Tx) error {
-			return errors.Join(add(tx.tx, "announced", &announced{}), add(tx.tx, "announced", &announced{}))
+			return errors.Join(tx.Audit("", "", "", gateway.Digest{}), tx.q.AddAudit(ctx, rows.AddAuditParams{}))
 		})), false},
 		"not found":       {fmt.Errorf("x: %w", ErrNotFound), false},
 		"the caller left": {second(s.Read().Submission(canceled, "0603", "x")), false},
@@ -78,75 +79,5 @@ func TestMovementsAreFoundByAnyNumberOfIdentifiers(t *testing.T) {
 			expected = expected[:1]
 		}
 		want(t, fmt.Sprint(n), expected, movementIDs(must(s.Read().MovementsBy(ctx, sought, 0, 10))(t)))
-	}
-}
-
-// watched notes the plan of each query.
-type watched struct {
-	queryer
-	plans *[]string
-}
-
-func (w watched) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	rows, err := w.queryer.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	plan := query + "\n"
-	for rows.Next() {
-		var id, parent, unused int
-		var detail string
-		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-			return nil, err
-		}
-		plan += detail + "\n"
-	}
-	*w.plans = append(*w.plans, plan)
-	return w.queryer.QueryContext(ctx, query, args...)
-}
-
-// TestNoQueryReadsAWholeTable holds the queries whose size or frequency a sender decides
-// to their indexes.
-func TestNoQueryReadsAWholeTable(t *testing.T) {
-	s := open(t)
-	var asked []string
-	r := reader{q: watched{s.readers, &asked}}
-	ctx := t.Context()
-	const uuid = "5f0c1d52-7b6e-4a6e-9d58-3f1f0a5e0c11"
-	for name, err := range map[string]error{
-		"movements by":        second(r.MovementsBy(ctx, []Identifier{{"seal", "1"}, {"", "2"}}, 0, 10)),
-		"movements before":    second(r.MovementsBy(ctx, []Identifier{{"seal", "1"}}, 7, 10)),
-		"arrival":             second(r.Arrival(ctx, DoorPeer, "RU", uuid)),
-		"unjudged":            second(r.Unjudged(ctx, now, 8)),
-		"troubled":            second(r.Troubled(ctx, 1, 8)),
-		"troubled by":         second(r.TroubledBy(ctx, uuid)),
-		"submission":          second(r.Submission(ctx, "0603", uuid)),
-		"held":                second(r.Held(ctx, "r", "k")),
-		"message":             second(r.Message(ctx, uuid)),
-		"messages":            second(r.Messages(ctx, uuid)),
-		"message by document": second(r.MessageByDocument(ctx, uuid, "RU")),
-		"announced":           second(r.Announced(ctx, "r", "s")),
-		"joined":              second(r.Joined(ctx, uuid)),
-		"sources":             second(r.Sources(ctx, uuid)),
-		"turns":               second(r.Turns(ctx, "RU", 8)),
-		"parked messages":     second(r.ParkedMessages(ctx, 1, 8)),
-	} {
-		if IgnoreNotFound(err) != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if len(asked) < 16 {
-		t.Fatalf("%d queries were asked", len(asked))
-	}
-	for _, plan := range asked {
-		for line := range strings.Lines(plan) {
-			if strings.HasPrefix(line, "SCAN") && !strings.HasPrefix(line, "SCAN sought VIRTUAL TABLE") && !strings.HasPrefix(line, "SCAN CONSTANT ROW") {
-				t.Errorf("a whole table is read:\n%s", plan)
-			}
-			if strings.Contains(plan, "ORDER BY next_attempt") && strings.HasPrefix(line, "USE TEMP B-TREE") {
-				t.Errorf("all that waits is sorted:\n%s", plan)
-			}
-		}
 	}
 }

@@ -3,158 +3,247 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/store/rows"
 )
 
 // Tx is a unit of work. Every record it puts carries its commit number.
 type Tx struct {
 	reader
-	tx      *sql.Tx
+	conn    *sql.Conn
 	Commit  gateway.Commit
 	now     time.Time
-	audited int
-}
-
-// announced is one row of the table of what has been announced.
-type announced struct {
-	Route     string            `db:"route"`
-	Subject   string            `db:"subject"`
-	MessageID gateway.MessageID `db:"message_id"`
+	audited int64
+	leaf    int64 // the next audit row's
+	silent  bool  // nothing has changed that anybody reads
 }
 
 // Now is the instant the unit runs at.
 func (t *Tx) Now() time.Time { return t.now }
 
+// within is the context of a unit's own statements: a caller that leaves ends its unit,
+// and never a connection that others share.
+var within = context.Background()
+
+// content stores bytes once and returns the digest that names them; none of none.
+func (t *Tx) content(b []byte) ([]byte, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	d := gateway.DigestOf(b)
+	return d[:], t.q.PutContent(within, rows.PutContentParams{Digest: d[:], Bytes: b})
+}
+
+// contentJSON stores a list, if there is anything in it.
+func contentJSON[T ~[]E, E any](t *Tx, list T) ([]byte, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return nil, err
+	}
+	return t.content(b)
+}
+
+func put(what string, errs ...error) error {
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("put %s: %w", what, err)
+	}
+	return nil
+}
+
 // PutArrival stores what arrived.
 func (t *Tx) PutArrival(a Arrival) error {
-	a.Commit = t.Commit
-	return put(t.tx, "arrival", &a)
+	content, err1 := t.content(a.Content)
+	recipients, err2 := toJSON(a.Recipients)
+	receipt, err3 := toStatement(a.Receipt)
+	if err := put("arrival", err1, err2, err3); err != nil {
+		return err
+	}
+	return put("arrival", t.q.PutArrival(within, rows.PutArrivalParams{
+		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), ID: a.ID, Caller: a.Caller, MediaType: a.MediaType,
+		Recipients: recipients, Header: a.Header, Signature: a.Signature, Content: content, Digest: toDigest(a.Digest),
+		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason,
+	}), t.q.PutJudging(within, rows.PutJudgingParams{
+		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), Attempts: int64(a.Attempts), Judged: a.Judged,
+		Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked, CommitNo: int64(t.Commit),
+	}))
+}
+
+// PutJudging stores how far the judgement of an arrival has come, and nothing else of it.
+func (t *Tx) PutJudging(a Arrival) error {
+	return changed("judging")(t.q.SetJudging(within, rows.SetJudgingParams{
+		Judged: a.Judged, Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked, CommitNo: int64(t.Commit),
+		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID),
+	}))
+}
+
+// CountAttempt notes that what arrived came again.
+func (t *Tx) CountAttempt(k ArrivalKey) error {
+	return changed("attempt")(t.q.CountAttempt(within, rows.CountAttemptParams{
+		CommitNo: int64(t.Commit), Door: k.Door, Party: k.Party, IDKey: gateway.FoldID(k.ID),
+	}))
+}
+
+// changed says that what was to be changed is not there.
+func changed(what string) func(n int64, err error) error {
+	return func(n int64, err error) error {
+		if err == nil && n != 1 {
+			err = ErrNotFound
+		}
+		return put(what, err)
+	}
 }
 
 // PutSubmission stores a submission.
 func (t *Tx) PutSubmission(s Submission) error {
-	s.Commit = t.Commit
-	return put(t.tx, "submission", &s)
-}
-
-// PutJudgement adds a judgement of a submission under the next number of its id.
-func (t *Tx) PutJudgement(j Judgement) error {
-	last, err := list[number](context.Background(), t.tx, "judgement", "office = ? AND "+idIs("id", j.ID)+" ORDER BY number DESC LIMIT 1", j.Office, j.ID)
-	if err != nil {
+	canonical, err1 := t.content(s.Canonical)
+	faults, err2 := contentJSON(t, s.Faults)
+	waitsFor, err3 := toJSON(s.WaitsFor)
+	if err := put("submission", err1, err2, err3); err != nil {
 		return err
 	}
-	j.Number, j.Commit = 1, t.Commit
-	if len(last) > 0 {
-		j.Number = last[0].Number + 1
-	}
-	return add(t.tx, "judgement", &j)
-}
-
-// number is the number of a judgement alone.
-type number struct {
-	Number int `db:"number"`
+	return put("submission", t.q.PutSubmission(within, rows.PutSubmissionParams{
+		Office: s.Office, IDKey: gateway.FoldID(s.ID), ID: s.ID, Kind: s.Kind, State: string(s.State), Reason: s.Reason,
+		Received: formatTime(s.Received), Digest: toDigest(s.Digest), Batch: s.Batch, BatchKey: gateway.FoldID(s.Batch),
+		DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part, JoinKey: s.JoinKey, WaitsFor: waitsFor,
+		Expires: formatTime(s.Expires), MessageID: string(s.MessageID), Faults: faults, Canonical: canonical, CommitNo: int64(t.Commit),
+	}))
 }
 
 // PutMessage stores an outgoing message; the submissions it was made from change with it.
 func (t *Tx) PutMessage(m Message) error {
-	m.Commit = t.Commit
 	if m.Sequence == 0 {
 		m.Sequence = t.Commit
 	}
 	if m.Whole == "" {
 		m.Whole, m.Part = m.ID, 1
 	}
-	if err := put(t.tx, "message", &m); err != nil {
+	payload, err1 := t.content(m.Payload)
+	canonical, err2 := t.content(m.Canonical)
+	receipt, err3 := toStatement(m.Receipt)
+	answers, err4 := toJSON(m.Answers)
+	if err := put("message", err1, err2, err3, err4); err != nil {
 		return err
 	}
-	return t.touchSources(m)
+	key := gateway.FoldID(string(m.ID))
+	return put("message", t.q.PutMessage(within, rows.PutMessageParams{
+		IDKey: key, ID: string(m.ID), Route: m.Route, Kind: m.Kind, Conversation: m.Conversation,
+		DocumentID: m.DocumentID, DocumentKey: gateway.FoldID(m.DocumentID), Created: formatTime(m.Created),
+		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), ValidUntil: formatTime(m.ValidUntil),
+		Header: m.Header, Signature: m.Signature, Payload: payload, PayloadSize: int64(len(m.Payload)), PayloadDigest: toDigest(m.PayloadDigest),
+		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, MappingDigest: toDigest(m.MappingDigest),
+		SchemaDigest: toDigest(m.SchemaDigest), Whole: string(m.Whole), WholeKey: gateway.FoldID(string(m.Whole)), Part: int64(m.Part), Split: m.Split,
+	}), t.q.PutDelivery(within, rows.PutDeliveryParams{
+		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
+		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
+		NextAttempt: formatTime(m.NextAttempt), LastError: m.LastError,
+		Receipt: receipt, Answers: answers, CommitNo: int64(t.Commit),
+	}), t.touch(m.Whole))
 }
 
-// progress is what delivering changes of a message: not its documents, which are large.
-type progress struct {
-	State       gateway.MessageState `db:"state"`
-	Reason      string               `db:"reason"`
-	Attempts    int                  `db:"attempts"`
-	Tries       int                  `db:"tries"`
-	Troubles    int                  `db:"troubles"`
-	Parked      bool                 `db:"parked"`
-	NextAttempt time.Time            `db:"next_attempt"`
-	LastError   string               `db:"last_error"`
-	Receipt     *Statement           `db:"receipt"`
-	Commit      gateway.Commit       `db:"commit_no"`
-}
-
-// PutProgress stores how far the delivery of a message has come; the submissions it was
-// made from change with it. Its documents and answers stay what they are.
+// PutProgress stores how far the delivery of a message has come, and nothing else of it;
+// the submissions it was made from change with it.
 func (t *Tx) PutProgress(m Message) error {
-	p := progress{m.State, m.Reason, m.Attempts, m.Tries, m.Troubles, m.Parked, m.NextAttempt, m.LastError, m.Receipt, t.Commit}
-	if err := set(t.tx, "message", &p, "id = ?", m.ID); err != nil {
+	receipt, err := toStatement(m.Receipt)
+	if err != nil {
+		return put("progress", err)
+	}
+	if err := changed("progress")(t.q.SetDelivery(within, rows.SetDeliveryParams{
+		State: string(m.State), Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
+		NextAttempt: formatTime(m.NextAttempt),
+		LastError:   m.LastError, Receipt: receipt, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+	})); err != nil {
 		return err
 	}
-	return t.touchSources(m)
+	return t.touch(m.Whole)
 }
 
-// judging is what judgements change of an arrival: not what came in.
-type judging struct {
-	Judged  bool           `db:"judged"`
-	Tries   int            `db:"tries"`
-	NextTry time.Time      `db:"next_try"`
-	Trouble string         `db:"trouble"`
-	Parked  bool           `db:"parked"`
-	Commit  gateway.Commit `db:"commit_no"`
-}
-
-// PutJudging stores how far the judgement of an arrival has come.
-func (t *Tx) PutJudging(a Arrival) error {
-	j := judging{a.Judged, a.Tries, a.NextTry, a.Trouble, a.Parked, t.Commit}
-	return set(t.tx, "arrival", &j, "door = ? AND party = ? AND id = ?", a.Door, a.Party, a.ID)
-}
-
-// CountAttempt notes that what arrived came again.
-func (t *Tx) CountAttempt(k ArrivalKey) error {
-	_, err := t.tx.Exec(`UPDATE arrival SET attempts = attempts + 1, commit_no = ? WHERE door = ? AND party = ? AND id = ?`, t.Commit, k.Door, k.Party, k.ID)
+// PutAnswers stores the partner's answers to a message, and nothing else of it; the
+// submissions it was made from change with it.
+func (t *Tx) PutAnswers(m Message) error {
+	answers, err := toJSON(m.Answers)
 	if err != nil {
-		return fmt.Errorf("count attempt: %w", err)
+		return put("answers", err)
 	}
-	return nil
+	if err := changed("answers")(t.q.SetAnswers(within, rows.SetAnswersParams{
+		Answers: answers, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+	})); err != nil {
+		return err
+	}
+	return t.touch(m.Whole)
 }
 
-func (t *Tx) touchSources(m Message) error {
-	if _, err := t.tx.Exec(`UPDATE submission SET commit_no = ? WHERE message_id = ?`, t.Commit, m.Whole); err != nil {
-		return fmt.Errorf("touch submissions: %w", err)
-	}
-	return nil
+// touch marks the submissions that a message was made from as changed.
+func (t *Tx) touch(whole gateway.MessageID) error {
+	return put("submissions", t.q.TouchSubmissions(within, rows.TouchSubmissionsParams{CommitNo: int64(t.Commit), MessageID: string(whole)}))
 }
 
 // PutAnnounced notes that a message announced a subject on a route.
 func (t *Tx) PutAnnounced(route, subject string, id gateway.MessageID) error {
-	return put(t.tx, "announced", &announced{route, subject, id})
+	return put("announced", t.q.PutAnnounced(within, rows.PutAnnouncedParams{Route: route, Subject: subject, MessageID: string(id)}))
 }
 
 // PutInbound stores a message from a partner.
 func (t *Tx) PutInbound(m Inbound) error {
-	m.Commit = t.Commit
-	return put(t.tx, "inbox", &m)
+	canonical, err1 := t.content(m.Canonical)
+	faults, err2 := contentJSON(t, m.Faults)
+	unread, err3 := contentJSON(t, m.Unread)
+	answers, err4 := toJSON(m.Answers)
+	statement, err5 := toStatement(m.Receipt)
+	receipt, err6 := t.content(statement)
+	if err := put("inbox", err1, err2, err3, err4, err5, err6); err != nil {
+		return err
+	}
+	return put("inbox", t.q.PutInbound(within, rows.PutInboundParams{
+		Sender: string(m.Sender), IDKey: gateway.FoldID(string(m.ID)), ID: string(m.ID), Kind: m.Kind,
+		DocumentID: m.DocumentID, DocumentKey: gateway.FoldID(m.DocumentID), State: string(m.State), Received: formatTime(m.Received),
+		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), PayloadDigest: toDigest(m.PayloadDigest),
+		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, Faults: faults, Unread: unread,
+		Answers: answers, Receipt: receipt, AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: formatTime(m.AcknowledgedAt),
+		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, CommitNo: int64(t.Commit),
+	}))
+}
+
+// PutJudgement adds a judgement of a submission under the next number of its id.
+func (t *Tx) PutJudgement(j Judgement) error {
+	last, err := t.Judgements(within, j.Office, j.ID, 1)
+	if err != nil {
+		return err
+	}
+	if j.Number = 1; len(last) > 0 {
+		j.Number = last[0].Number + 1
+	}
+	faults, err := contentJSON(t, j.Faults)
+	if err != nil {
+		return put("judgement", err)
+	}
+	return put("judgement", t.q.PutJudgement(within, rows.PutJudgementParams{
+		Office: j.Office, IDKey: gateway.FoldID(j.ID), Number: int64(j.Number), Digest: toDigest(j.Digest), State: string(j.State),
+		Caller: j.Caller, At: formatTime(j.At), Faults: faults, CommitNo: int64(t.Commit),
+	}))
 }
 
 // PutMovement stores a movement with all that it is found by.
 func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
-	m.Commit = t.Commit
-	if err := put(t.tx, "movement", &m); err != nil {
-		return err
-	}
-	last := formatTime(m.Last)
-	if m.Last.IsZero() {
-		last = "9999" // whatever the time
+	key := gateway.FoldID(string(m.ID))
+	if err := t.q.PutMovement(within, rows.PutMovementParams{
+		IDKey: key, ID: string(m.ID), Opened: formatTime(m.Opened), FirstTime: formatTime(m.First), LastTime: formatTime(m.Last),
+		Body: m.Body, CommitNo: int64(t.Commit),
+	}); err != nil {
+		return put("movement", err)
 	}
 	for _, id := range ids {
-		_, err := t.tx.Exec(`INSERT OR REPLACE INTO movement_identifier (movement_id, kind, folded, first_time, last_time) VALUES (?, ?, ?, ?, ?)`,
-			m.ID, id.Kind, id.Folded, formatTime(m.First), last)
-		if err != nil {
-			return fmt.Errorf("index movement: %w", err)
+		if err := t.q.PutMovementIdentifier(within, rows.PutMovementIdentifierParams{
+			IDKey: key, Kind: id.Kind, Folded: id.Folded, FirstTime: formatTime(m.First), LastTime: formatTime(m.Last), CommitNo: int64(t.Commit),
+		}); err != nil {
+			return put("movement identifier", err)
 		}
 	}
 	return nil
@@ -163,6 +252,18 @@ func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 // Audit adds an entry to the audit trail. Every unit of work MUST leave at least one.
 func (t *Tx) Audit(actor, event, subject string, digest gateway.Digest) error {
 	t.audited++
-	row := AuditRow{Commit: t.Commit, Ordinal: t.audited, At: t.now, Actor: actor, Event: event, Subject: subject, Digest: digest}
-	return add(t.tx, "audit", &row)
+	err := t.q.AddAudit(within, rows.AddAuditParams{
+		Leaf: t.leaf, CommitNo: int64(t.Commit), Ordinal: t.audited, At: formatTime(t.now),
+		Actor: actor, Event: event, Subject: subject, Digest: toDigest(digest),
+	})
+	t.leaf++
+	return put("audit", err)
+}
+
+// notFound gives the driver's word for no row our own.
+func notFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
 }

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/store/rows"
+)
+
+// What the rows hold, and what the records are: instants as texts, digests as bytes, lists
+// as JSON. The rows themselves are sqlc's; of the ways that were measured (bench_test.go)
+// it is the only one whose statements are prepared once for both engines and that reads a
+// record without reflection.
+
+// instant is how an instant is stored: UTC, fixed width, so that text order is time
+// order. The zero time is the empty text.
+const instant = "2006-01-02T15:04:05.000000000Z"
+
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(instant)
+}
+
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	return time.Parse(instant, s)
+}
+
+func toDigest(d gateway.Digest) []byte {
+	if d.IsZero() {
+		return nil
+	}
+	return d[:]
+}
+
+func toJSON(v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+func toStatement(s *Statement) ([]byte, error) {
+	if s == nil {
+		return nil, nil
+	}
+	return json.Marshal(s)
+}
+
+// reading collects what is wrong with the columns of one row.
+type reading struct{ errs []error }
+
+func (r *reading) time(s string) time.Time {
+	t, err := parseTime(s)
+	r.errs = append(r.errs, err)
+	return t
+}
+
+func (r *reading) digest(b []byte) (d gateway.Digest) {
+	if len(b) != 0 && len(b) != len(d) {
+		r.errs = append(r.errs, fmt.Errorf("a digest of %d bytes", len(b)))
+	}
+	copy(d[:], b)
+	return d
+}
+
+// json reads what is there into v.
+func (r *reading) json(b []byte, v any) {
+	if len(b) > 0 {
+		r.errs = append(r.errs, json.Unmarshal(b, v))
+	}
+}
+
+func (r *reading) statement(b []byte) (s *Statement) {
+	if len(b) > 0 {
+		s = new(Statement)
+		r.json(b, s)
+	}
+	return s
+}
+
+func (r *reading) err(table string) error {
+	if err := errors.Join(r.errs...); err != nil {
+		return fmt.Errorf("read %s: %w", table, err)
+	}
+	return nil
+}
+
+func toArrival(a rows.Arrival, j rows.Judging, content []byte) (Arrival, error) {
+	var r reading
+	out := Arrival{
+		Door: a.Door, Party: a.Party, ID: a.ID, Caller: a.Caller, MediaType: a.MediaType, Header: a.Header, Signature: a.Signature,
+		Content: content, Digest: r.digest(a.Digest), Received: r.time(a.Received), Receipt: r.statement(a.Receipt), Reason: a.Reason,
+		Attempts: int(j.Attempts), Judged: j.Judged, Tries: int(j.Tries), NextTry: r.time(j.NextTry), Trouble: j.Trouble,
+		Parked: j.Parked, Commit: gateway.Commit(j.CommitNo),
+	}
+	r.json([]byte(a.Recipients), &out.Recipients)
+	return out, r.err("arrival")
+}
+
+func toTroubled(id string, digest []byte, received string, j rows.Judging) (Troubled, error) {
+	var r reading
+	out := Troubled{
+		Door: j.Door, Party: j.Party, ID: id, Digest: r.digest(digest), Received: r.time(received), Tries: int(j.Tries),
+		NextTry: r.time(j.NextTry), Trouble: j.Trouble, Parked: j.Parked, Commit: gateway.Commit(j.CommitNo),
+	}
+	return out, r.err("judging")
+}
+
+func toSubmission(s rows.Submission, faults, canonical []byte) (Submission, error) {
+	var r reading
+	out := Submission{
+		Office: s.Office, ID: s.ID, Kind: s.Kind, State: gateway.SubmissionState(s.State), Reason: s.Reason, Received: r.time(s.Received),
+		Digest: r.digest(s.Digest), Batch: s.Batch, DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part,
+		JoinKey: s.JoinKey, Expires: r.time(s.Expires), MessageID: gateway.MessageID(s.MessageID), Canonical: canonical,
+		Commit: gateway.Commit(s.CommitNo),
+	}
+	r.json([]byte(s.WaitsFor), &out.WaitsFor)
+	r.json(faults, &out.Faults)
+	return out, r.err("submission")
+}
+
+func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Message, error) {
+	var r reading
+	out := Message{
+		ID: gateway.MessageID(m.ID), Route: m.Route, Kind: m.Kind, Recipient: gateway.Administration(d.Recipient),
+		Sequence: gateway.Commit(d.Sequence), Conversation: m.Conversation, Chain: gateway.MessageID(d.Chain), DocumentID: m.DocumentID,
+		State: gateway.MessageState(d.State), Reason: d.Reason, Created: r.time(m.Created), ExpectedArrival: r.time(m.ExpectedArrival),
+		LateBy: time.Duration(m.LateBy), ValidUntil: r.time(m.ValidUntil), Header: m.Header, Signature: m.Signature,
+		Payload: payload, PayloadDigest: r.digest(m.PayloadDigest), Canonical: canonical, CanonicalDigest: r.digest(m.CanonicalDigest),
+		Mapping: m.Mapping, MappingDigest: r.digest(m.MappingDigest), SchemaDigest: r.digest(m.SchemaDigest),
+		Attempts: int(d.Attempts), Tries: int(d.Tries), Troubles: int(d.Troubles), Parked: d.Parked, NextAttempt: r.time(d.NextAttempt), LastError: d.LastError, Receipt: r.statement(d.Receipt),
+		Whole: gateway.MessageID(m.Whole), Part: int(m.Part), Split: m.Split, Commit: gateway.Commit(d.CommitNo),
+	}
+	r.json([]byte(d.Answers), &out.Answers)
+	return out, r.err("message")
+}
+
+func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound, error) {
+	var r reading
+	out := Inbound{
+		ID: gateway.MessageID(i.ID), Sender: gateway.Administration(i.Sender), Kind: i.Kind, DocumentID: i.DocumentID,
+		State: gateway.MessageState(i.State), Received: r.time(i.Received), ExpectedArrival: r.time(i.ExpectedArrival),
+		LateBy: time.Duration(i.LateBy), PayloadDigest: r.digest(i.PayloadDigest), Canonical: canonical,
+		CanonicalDigest: r.digest(i.CanonicalDigest), Mapping: i.Mapping, Receipt: r.statement(receipt), AcknowledgedBy: i.AcknowledgedBy,
+		AcknowledgedAt: r.time(i.AcknowledgedAt), MovementID: gateway.MovementID(i.MovementID), Conversation: i.Conversation, Batch: i.Batch,
+		Commit: gateway.Commit(i.CommitNo),
+	}
+	r.json(faults, &out.Faults)
+	r.json(unread, &out.Unread)
+	r.json([]byte(i.Answers), &out.Answers)
+	return out, r.err("inbox")
+}
+
+func toJudgement(id string, j rows.Judgement, faults []byte) (Judgement, error) {
+	var r reading
+	out := Judgement{
+		Office: j.Office, ID: id, Number: int(j.Number), Digest: r.digest(j.Digest), State: gateway.SubmissionState(j.State),
+		Caller: j.Caller, At: r.time(j.At), Commit: gateway.Commit(j.CommitNo),
+	}
+	r.json(faults, &out.Faults)
+	return out, r.err("judgement")
+}
+
+func toMovement(m rows.Movement) (Movement, error) {
+	var r reading
+	out := Movement{
+		ID: gateway.MovementID(m.ID), Opened: r.time(m.Opened), First: r.time(m.FirstTime), Last: r.time(m.LastTime), Body: m.Body,
+		Commit: gateway.Commit(m.CommitNo),
+	}
+	return out, r.err("movement")
+}
+
+func toAuditRow(a rows.Audit) (AuditRow, error) {
+	var r reading
+	out := AuditRow{
+		Leaf: a.Leaf, Commit: gateway.Commit(a.CommitNo), Ordinal: int(a.Ordinal), At: r.time(a.At),
+		Actor: a.Actor, Event: a.Event, Subject: a.Subject, Digest: r.digest(a.Digest),
+	}
+	return out, r.err("audit")
+}

@@ -1,0 +1,297 @@
+-- What the store asks, of SQLite and PostgreSQL alike: sqlc makes the Go in rows of it.
+-- CASTs tell sqlc a type; both engines know them.
+
+-- name: LastNumbers :one
+-- Holds the row until the commit: numbers have no gap, and nobody sees a later one first.
+UPDATE numbers SET commit_no = commit_no WHERE one = 1 RETURNING commit_no, leaf;
+
+-- name: SetNumbers :exec
+UPDATE numbers SET commit_no = $1, leaf = $2 WHERE one = 1;
+
+-- name: Try :exec
+UPDATE numbers SET trials = trials + 1 WHERE one = 1;
+
+-- name: Owner :one
+SELECT administration FROM owner WHERE one = 1;
+
+-- name: SetOwner :exec
+INSERT INTO owner (one, administration) VALUES (1, $1) ON CONFLICT (one) DO NOTHING;
+
+-- name: PutContent :exec
+INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING;
+
+-- name: PutArrival :exec
+INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
+    recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
+    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason;
+
+-- name: PutJudging :exec
+INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (door, party, id_key) DO UPDATE SET attempts = excluded.attempts, judged = excluded.judged, tries = excluded.tries,
+    next_try = excluded.next_try, trouble = excluded.trouble, parked = excluded.parked, commit_no = excluded.commit_no;
+
+-- name: SetJudging :execrows
+UPDATE judging SET judged = $1, tries = $2, next_try = $3, trouble = $4, parked = $5, commit_no = $6
+WHERE door = $7 AND party = $8 AND id_key = $9;
+
+-- name: CountAttempt :execrows
+UPDATE judging SET attempts = attempts + 1, commit_no = $1 WHERE door = $2 AND party = $3 AND id_key = $4;
+
+-- name: Arrival :one
+SELECT sqlc.embed(a), sqlc.embed(j), c.bytes AS content
+FROM arrival AS a JOIN judging AS j ON j.door = a.door AND j.party = a.party AND j.id_key = a.id_key
+LEFT JOIN content AS c ON c.digest = a.content
+WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3;
+
+-- name: Unjudged :many
+SELECT a.door, a.party, a.id
+FROM judging AS j JOIN arrival AS a ON a.door = j.door AND a.party = j.party AND a.id_key = j.id_key
+WHERE NOT j.judged AND NOT j.parked AND j.next_try <= $1
+ORDER BY j.next_try, j.commit_no LIMIT $2;
+
+-- name: Troubled :many
+SELECT a.id, a.digest, a.received, sqlc.embed(j)
+FROM judging AS j JOIN arrival AS a ON a.door = j.door AND a.party = j.party AND a.id_key = j.id_key
+WHERE NOT j.judged AND j.trouble <> '' AND j.commit_no >= sqlc.arg(least) AND j.commit_no <= sqlc.arg(upto)
+ORDER BY j.commit_no, j.door, j.party, j.id_key LIMIT sqlc.arg(most);
+
+-- name: TroubledBy :many
+SELECT a.id, a.digest, a.received, sqlc.embed(j)
+FROM judging AS j JOIN arrival AS a ON a.door = j.door AND a.party = j.party AND a.id_key = j.id_key
+WHERE NOT j.judged AND j.trouble <> '' AND j.id_key = $1
+ORDER BY j.commit_no;
+
+-- name: PutSubmission :exec
+INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
+    join_key, waits_for, expires, message_id, faults, canonical, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, state = excluded.state, reason = excluded.reason,
+    received = excluded.received, digest = excluded.digest, batch = excluded.batch, batch_key = excluded.batch_key,
+    document_id = excluded.document_id, mapping = excluded.mapping, route = excluded.route, part = excluded.part,
+    join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id,
+    faults = excluded.faults, canonical = excluded.canonical, commit_no = excluded.commit_no;
+
+-- name: TouchSubmissions :exec
+UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> '';
+
+-- name: Submission :one
+SELECT sqlc.embed(s), f.bytes AS faults, c.bytes AS canonical
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
+WHERE s.office = $1 AND s.id_key = $2;
+
+-- name: Held :many
+SELECT sqlc.embed(s), f.bytes AS faults, c.bytes AS canonical
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
+WHERE s.state = 'held' AND s.route = $1 AND s.join_key = $2
+ORDER BY s.commit_no;
+
+-- name: HeldPast :many
+SELECT sqlc.embed(s), f.bytes AS faults, c.bytes AS canonical
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
+WHERE s.state = 'held' AND s.expires <> '' AND s.expires <= $1
+ORDER BY s.expires LIMIT $2;
+
+-- name: Joined :many
+SELECT sqlc.embed(s), f.bytes AS faults, c.bytes AS canonical
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
+WHERE s.message_id = $1 AND s.message_id <> ''
+ORDER BY s.part, s.id;
+
+-- name: PutJudgement :exec
+INSERT INTO judgement (office, id_key, number, digest, state, caller, at, faults, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: Judgements :many
+SELECT sqlc.embed(j), f.bytes AS faults
+FROM judgement AS j LEFT JOIN content AS f ON f.digest = j.faults
+WHERE j.office = $1 AND j.id_key = $2 ORDER BY j.number DESC LIMIT $3;
+
+-- name: Sources :many
+SELECT sqlc.embed(s), f.bytes AS faults
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
+WHERE s.message_id = $1 AND s.message_id <> ''
+ORDER BY s.part, s.id;
+
+-- name: SubmissionsAfter :many
+SELECT sqlc.embed(s), f.bytes AS faults
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
+WHERE s.office = sqlc.arg(office) AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
+ORDER BY s.commit_no, s.id LIMIT sqlc.arg(most);
+
+-- name: SubmissionsBefore :many
+SELECT sqlc.embed(s), f.bytes AS faults
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
+WHERE s.office = sqlc.arg(office) AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
+    AND (CAST(sqlc.arg(message_state) AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
+    AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR s.kind = CAST(sqlc.arg(kind) AS TEXT)) AND s.received >= sqlc.arg(since)
+ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
+
+-- name: SubmissionsInState :many
+SELECT sqlc.embed(s), f.bytes AS faults
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
+WHERE s.office = sqlc.arg(office) AND s.state = sqlc.arg(state) AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
+    AND (CAST(sqlc.arg(message_state) AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
+    AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR s.kind = CAST(sqlc.arg(kind) AS TEXT)) AND s.received >= sqlc.arg(since)
+ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
+
+-- name: SubmissionsOfBatch :many
+SELECT sqlc.embed(s), f.bytes AS faults
+FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
+WHERE s.office = sqlc.arg(office) AND s.batch_key = sqlc.arg(batch_key) AND s.batch_key <> ''
+    AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
+    AND (CAST(sqlc.arg(state) AS TEXT) = '' OR s.state = CAST(sqlc.arg(state) AS TEXT))
+    AND (CAST(sqlc.arg(message_state) AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
+    AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR s.kind = CAST(sqlc.arg(kind) AS TEXT)) AND s.received >= sqlc.arg(since)
+ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
+
+-- name: PutMessage :exec
+INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by, valid_until,
+    header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
+    whole, whole_key, part, split)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
+    document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
+    expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, valid_until = excluded.valid_until,
+    header = excluded.header, signature = excluded.signature, payload = excluded.payload, payload_size = excluded.payload_size, payload_digest = excluded.payload_digest,
+    canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
+    mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
+    whole_key = excluded.whole_key, part = excluded.part, split = excluded.split;
+
+-- name: PutDelivery :exec
+INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
+    last_error, receipt, answers, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
+    state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
+    parked = excluded.parked, next_attempt = excluded.next_attempt,
+    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, commit_no = excluded.commit_no;
+
+-- name: SetDelivery :execrows
+UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
+    receipt = $9, commit_no = $10
+WHERE id_key = $11;
+
+-- name: SetAnswers :execrows
+UPDATE delivery SET answers = $1, commit_no = $2 WHERE id_key = $3;
+
+-- name: Message :one
+SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical
+FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
+WHERE m.id_key = $1;
+
+-- name: Messages :many
+SELECT sqlc.embed(m), sqlc.embed(d) FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+WHERE m.whole_key = $1 ORDER BY m.part;
+
+-- name: MessageByDocument :one
+SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical
+FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
+WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
+LIMIT 1;
+
+-- name: Turns :many
+-- Of each chain only the oldest that still waits for its verdict.
+SELECT m.id, d.next_attempt, m.payload_size
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received')
+    AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = d.chain AND older.state IN ('queued', 'sent', 'received')
+        AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
+ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $2;
+
+-- name: ParkedMessages :many
+SELECT sqlc.embed(m), sqlc.embed(d) FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.parked AND d.commit_no >= sqlc.arg(least) AND d.commit_no <= sqlc.arg(upto)
+ORDER BY d.commit_no, d.id_key LIMIT sqlc.arg(most);
+
+-- name: Waiting :many
+-- It costs what the queue is long.
+SELECT d.recipient, m.route, d.state, count(*) AS messages, CAST(min(m.created) AS TEXT) AS oldest
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.state IN ('queued', 'sent', 'received') GROUP BY d.recipient, m.route, d.state
+ORDER BY d.recipient, m.route, d.state;
+
+-- name: PutAnnounced :exec
+INSERT INTO announced (route, subject, message_id) VALUES ($1, $2, $3)
+ON CONFLICT (route, subject) DO UPDATE SET message_id = excluded.message_id;
+
+-- name: Announced :one
+SELECT message_id FROM announced WHERE route = $1 AND subject = $2;
+
+-- name: PutInbound :exec
+INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
+    canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
+    conversation, batch, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
+    document_key = excluded.document_key, state = excluded.state, received = excluded.received,
+    expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
+    canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
+    faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
+    acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
+    conversation = excluded.conversation, batch = excluded.batch, commit_no = excluded.commit_no;
+
+-- name: Inbound :one
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
+LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
+WHERE i.sender = $1 AND i.id_key = $2;
+
+-- name: InboundsByID :many
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
+LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
+WHERE i.id_key = $1 ORDER BY i.sender;
+
+-- name: InboundByDocument :one
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
+LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
+WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state = 'accepted'
+LIMIT 1;
+
+-- name: InboxInState :many
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
+LEFT JOIN content AS r ON r.digest = i.receipt
+WHERE i.state = sqlc.arg(state) AND i.commit_no >= sqlc.arg(least) AND i.commit_no <= sqlc.arg(upto)
+ORDER BY i.commit_no, i.id LIMIT sqlc.arg(most);
+
+-- name: InboxWaiting :many
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
+LEFT JOIN content AS r ON r.digest = i.receipt
+WHERE i.state = sqlc.arg(state) AND i.acknowledged_by = '' AND i.commit_no >= sqlc.arg(least) AND i.commit_no <= sqlc.arg(upto)
+    AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR i.kind = CAST(sqlc.arg(kind) AS TEXT))
+ORDER BY i.commit_no, i.id LIMIT sqlc.arg(most);
+
+-- name: InboxOfKind :many
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
+LEFT JOIN content AS r ON r.digest = i.receipt
+WHERE i.state = sqlc.arg(state) AND i.kind = sqlc.arg(kind) AND i.commit_no >= sqlc.arg(least) AND i.commit_no <= sqlc.arg(upto)
+ORDER BY i.commit_no, i.id LIMIT sqlc.arg(most);
+
+-- name: PutMovement :exec
+INSERT INTO movement (id_key, id, opened, first_time, last_time, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, body = excluded.body, commit_no = excluded.commit_no;
+
+-- name: PutMovementIdentifier :exec
+INSERT INTO movement_identifier (id_key, kind, folded, first_time, last_time, commit_no) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (id_key, kind, folded) DO UPDATE SET first_time = excluded.first_time, last_time = excluded.last_time, commit_no = excluded.commit_no;
+
+-- name: Movement :one
+SELECT * FROM movement WHERE id_key = $1;
+
+-- name: AddAudit :exec
+INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: Audit :many
+SELECT * FROM audit WHERE commit_no >= sqlc.arg(least) AND commit_no <= sqlc.arg(upto)
+ORDER BY commit_no, ordinal LIMIT sqlc.arg(most);

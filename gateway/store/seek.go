@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"customs.example/gateway"
+)
+
+// terms is how many identifiers one statement seeks. A document that has more asks again:
+// the statement has as many terms whatever a document says, and each is a walk along an
+// index that ends after as many rows as are wanted.
+const terms = 32
+
+// seeker finds movements by what they are known by. Its statements are written here and
+// not by sqlc, which would name sixty-four parameters.
+type seeker struct{ commits, last *sql.Stmt }
+
+// seekSQL joins the walks: of each the first rows in an order.
+func seekSQL(where, order string, first int) string {
+	walks := make([]string, terms)
+	for i := range walks {
+		walks[i] = fmt.Sprintf("SELECT * FROM (SELECT id_key, first_time, last_time, commit_no FROM movement_identifier WHERE folded = $%d AND kind = $%d AND %s ORDER BY %s LIMIT $1) AS t%d",
+			first+2*i, first+2*i+1, where, order, i)
+	}
+	return strings.Join(walks, "\nUNION ALL ")
+}
+
+var (
+	seekByCommit = seekSQL("commit_no BETWEEN $2 AND $3", "commit_no DESC", 4)
+	seekByLast   = seekSQL("last_time >= $2", "last_time", 3)
+)
+
+// preparer is a connection or a pool of them.
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+func newSeeker(ctx context.Context, db preparer) (*seeker, error) {
+	commits, err1 := db.PrepareContext(ctx, seekByCommit)
+	last, err2 := db.PrepareContext(ctx, seekByLast)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	return &seeker{commits, last}, nil
+}
+
+func (s *seeker) Close() error { return errors.Join(s.commits.Close(), s.last.Close()) }
+
+// hit is a movement that an identifier finds, without what it says.
+type hit struct {
+	key, first, last string
+	commit           int64
+}
+
+// byCommit finds movements that changed within commits, of each identifier the last.
+func (s *seeker) byCommit(ctx context.Context, ids []Identifier, from, to gateway.Commit, limit int) ([]hit, error) {
+	return seek(ctx, s.commits, ids, int64(limit), int64(from), int64(to))
+}
+
+// byLast finds movements whose last time is an instant or later, of each identifier the first.
+func (s *seeker) byLast(ctx context.Context, ids []Identifier, from string, limit int) ([]hit, error) {
+	return seek(ctx, s.last, ids, int64(limit), from)
+}
+
+func seek(ctx context.Context, s *sql.Stmt, ids []Identifier, bounds ...any) (out []hit, err error) {
+	for len(ids) > 0 {
+		some := ids[:min(len(ids), terms)]
+		ids = ids[len(some):]
+		args := append(make([]any, 0, len(bounds)+2*terms), bounds...)
+		for i := range terms {
+			id := Identifier{} // finds nothing: no movement has one of no kind
+			if i < len(some) {
+				id = some[i]
+			}
+			args = append(args, id.Folded, id.Kind)
+		}
+		if out, err = hits(ctx, out, s, args); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func hits(ctx context.Context, out []hit, s *sql.Stmt, args []any) ([]hit, error) {
+	found, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	for found.Next() {
+		var h hit
+		if err := found.Scan(&h.key, &h.first, &h.last, &h.commit); err != nil {
+			return nil, err
+		}
+		out = append(out, h)
+	}
+	return out, found.Err()
+}
