@@ -543,7 +543,7 @@ func testJudgementsAreNumbered(t *testing.T, open opener) {
 	const id = "6f1c2b1e-0d3b-4c5a-9a57-5e1b0d7c1a99"
 	for _, j := range []Judgement{
 		{Office: "0603", ID: id, State: gateway.Faulty, Faults: gateway.Faults{{Code: gateway.PartAgain}}}, {Office: "0603", ID: "other", State: gateway.Held},
-		{Office: "9402", ID: id, State: gateway.Sent}, {Office: "0603", ID: strings.ToUpper(id), State: gateway.Held},
+		{Office: "9402", ID: id, State: gateway.Sent}, {Office: "0603", ID: "6F1C2B1E-0D3B-4C5A-9A57-5E1B0D7C1A99", State: gateway.Held},
 	} {
 		do(t, s, func(tx *Tx) error { return tx.PutJudgement(j) })
 	}
