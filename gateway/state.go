@@ -9,7 +9,7 @@ type SubmissionState string
 // States of a submission.
 const (
 	Arrived   SubmissionState = "arrived"   // bytes stored, not judged yet
-	Faulty    SubmissionState = "faulty"    // judged and refused, with faults
+	Faulty    SubmissionState = "faulty"    // judged and refused, with faults; submitted again, another judgement begins
 	Held      SubmissionState = "held"      // a part that waits for others
 	Joined    SubmissionState = "joined"    // a part that went into a message
 	Withdrawn SubmissionState = "withdrawn" // taken back while held

@@ -149,13 +149,23 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 		State: gateway.MessageState(i.State), Received: r.time(i.Received), ExpectedArrival: r.time(i.ExpectedArrival),
 		LateBy: time.Duration(i.LateBy), PayloadDigest: r.digest(i.PayloadDigest), Canonical: canonical,
 		CanonicalDigest: r.digest(i.CanonicalDigest), Mapping: i.Mapping, Receipt: r.statement(receipt), AcknowledgedBy: i.AcknowledgedBy,
-		AcknowledgedAt: r.time(i.AcknowledgedAt), MovementID: gateway.MovementID(i.MovementID), Conversation: i.Conversation,
+		AcknowledgedAt: r.time(i.AcknowledgedAt), MovementID: gateway.MovementID(i.MovementID), Conversation: i.Conversation, Batch: i.Batch,
 		Commit: gateway.Commit(i.CommitNo),
 	}
 	r.json(faults, &out.Faults)
 	r.json(unread, &out.Unread)
 	r.json([]byte(i.Answers), &out.Answers)
 	return out, r.err("inbox")
+}
+
+func toJudgement(id string, j rows.Judgement, faults []byte) (Judgement, error) {
+	var r reading
+	out := Judgement{
+		Office: j.Office, ID: id, Number: int(j.Number), Digest: r.digest(j.Digest), State: gateway.SubmissionState(j.State),
+		Caller: j.Caller, At: r.time(j.At), Commit: gateway.Commit(j.CommitNo),
+	}
+	r.json(faults, &out.Faults)
+	return out, r.err("judgement")
 }
 
 func toMovement(m rows.Movement) (Movement, error) {

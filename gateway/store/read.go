@@ -173,6 +173,14 @@ func (r reader) Sources(ctx context.Context, id gateway.MessageID) ([]Submission
 	return all(found, err, func(row rows.SourcesRow) (Submission, error) { return toSubmission(row.Submission, row.Faults, nil) })
 }
 
+// Judgements returns the last judgements of a submission, the last of them first.
+func (r reader) Judgements(ctx context.Context, office, id string, limit int) ([]Judgement, error) {
+	found, err := ask(ctx, r, "judgements", func(ctx context.Context) ([]rows.JudgementsRow, error) {
+		return r.q.Judgements(ctx, rows.JudgementsParams{Office: office, IDKey: gateway.FoldID(id), Limit: int32(limit)})
+	})
+	return all(found, err, func(row rows.JudgementsRow) (Judgement, error) { return toJudgement(id, row.Judgement, row.Faults) })
+}
+
 // SubmissionFilter narrows a list; zero fields do not.
 type SubmissionFilter struct {
 	Offices      []string // any of these

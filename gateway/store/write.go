@@ -207,7 +207,26 @@ func (t *Tx) PutInbound(m Inbound) error {
 		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, Faults: faults, Unread: unread,
 		Answers: answers, Receipt: receipt, AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: formatTime(m.AcknowledgedAt),
-		MovementID: string(m.MovementID), Conversation: m.Conversation, CommitNo: int64(t.Commit),
+		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, CommitNo: int64(t.Commit),
+	}))
+}
+
+// PutJudgement adds a judgement of a submission under the next number of its id.
+func (t *Tx) PutJudgement(j Judgement) error {
+	last, err := t.Judgements(within, j.Office, j.ID, 1)
+	if err != nil {
+		return err
+	}
+	if j.Number = 1; len(last) > 0 {
+		j.Number = last[0].Number + 1
+	}
+	faults, err := contentJSON(t, j.Faults)
+	if err != nil {
+		return put("judgement", err)
+	}
+	return put("judgement", t.q.PutJudgement(within, rows.PutJudgementParams{
+		Office: j.Office, IDKey: gateway.FoldID(j.ID), Number: int64(j.Number), Digest: toDigest(j.Digest), State: string(j.State),
+		Caller: j.Caller, At: formatTime(j.At), Faults: faults, CommitNo: int64(t.Commit),
 	}))
 }
 

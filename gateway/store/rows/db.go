@@ -66,6 +66,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.joinedStmt, err = db.PrepareContext(ctx, joined); err != nil {
 		return nil, fmt.Errorf("error preparing query Joined: %w", err)
 	}
+	if q.judgementsStmt, err = db.PrepareContext(ctx, judgements); err != nil {
+		return nil, fmt.Errorf("error preparing query Judgements: %w", err)
+	}
 	if q.lastNumbersStmt, err = db.PrepareContext(ctx, lastNumbers); err != nil {
 		return nil, fmt.Errorf("error preparing query LastNumbers: %w", err)
 	}
@@ -101,6 +104,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putInboundStmt, err = db.PrepareContext(ctx, putInbound); err != nil {
 		return nil, fmt.Errorf("error preparing query PutInbound: %w", err)
+	}
+	if q.putJudgementStmt, err = db.PrepareContext(ctx, putJudgement); err != nil {
+		return nil, fmt.Errorf("error preparing query PutJudgement: %w", err)
 	}
 	if q.putJudgingStmt, err = db.PrepareContext(ctx, putJudging); err != nil {
 		return nil, fmt.Errorf("error preparing query PutJudging: %w", err)
@@ -246,6 +252,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing joinedStmt: %w", cerr)
 		}
 	}
+	if q.judgementsStmt != nil {
+		if cerr := q.judgementsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing judgementsStmt: %w", cerr)
+		}
+	}
 	if q.lastNumbersStmt != nil {
 		if cerr := q.lastNumbersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lastNumbersStmt: %w", cerr)
@@ -304,6 +315,11 @@ func (q *Queries) Close() error {
 	if q.putInboundStmt != nil {
 		if cerr := q.putInboundStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putInboundStmt: %w", cerr)
+		}
+	}
+	if q.putJudgementStmt != nil {
+		if cerr := q.putJudgementStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putJudgementStmt: %w", cerr)
 		}
 	}
 	if q.putJudgingStmt != nil {
@@ -474,6 +490,7 @@ type Queries struct {
 	inboxOfKindStmt           *sql.Stmt
 	inboxWaitingStmt          *sql.Stmt
 	joinedStmt                *sql.Stmt
+	judgementsStmt            *sql.Stmt
 	lastNumbersStmt           *sql.Stmt
 	messageStmt               *sql.Stmt
 	messageByDocumentStmt     *sql.Stmt
@@ -486,6 +503,7 @@ type Queries struct {
 	putContentStmt            *sql.Stmt
 	putDeliveryStmt           *sql.Stmt
 	putInboundStmt            *sql.Stmt
+	putJudgementStmt          *sql.Stmt
 	putJudgingStmt            *sql.Stmt
 	putMessageStmt            *sql.Stmt
 	putMovementStmt           *sql.Stmt
@@ -529,6 +547,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		inboxOfKindStmt:           q.inboxOfKindStmt,
 		inboxWaitingStmt:          q.inboxWaitingStmt,
 		joinedStmt:                q.joinedStmt,
+		judgementsStmt:            q.judgementsStmt,
 		lastNumbersStmt:           q.lastNumbersStmt,
 		messageStmt:               q.messageStmt,
 		messageByDocumentStmt:     q.messageByDocumentStmt,
@@ -541,6 +560,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putContentStmt:            q.putContentStmt,
 		putDeliveryStmt:           q.putDeliveryStmt,
 		putInboundStmt:            q.putInboundStmt,
+		putJudgementStmt:          q.putJudgementStmt,
 		putJudgingStmt:            q.putJudgingStmt,
 		putMessageStmt:            q.putMessageStmt,
 		putMovementStmt:           q.putMovementStmt,
