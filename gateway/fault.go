@@ -72,6 +72,13 @@ func (f Fault) Text(lang string) string {
 // Clip shortens a received value to MaxValue characters and marks the cut. What nobody
 // sees in it is written as a code point.
 func Clip(s string) string {
+	n := 0
+	for i := range s { // what comes behind is not looked at, however much it is
+		if n++; n > MaxValue+1 {
+			s = s[:i]
+			break
+		}
+	}
 	s = visible(s)
 	if utf8.RuneCountInString(s) <= MaxValue {
 		return s
