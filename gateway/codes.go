@@ -107,6 +107,8 @@ const (
 	IDMissing             Code = "ID_MISSING"
 	IDOfSeveral           Code = "ID_OF_SEVERAL"
 	AlreadyAnnounced      Code = "ALREADY_ANNOUNCED"
+	AnnouncedElsewhere    Code = "ANNOUNCED_ELSEWHERE"
+	AnswerContradicts     Code = "ANSWER_CONTRADICTS"
 	JoinKeyMissing        Code = "JOIN_KEY_MISSING"
 	PartAgain             Code = "PART_AGAIN"
 	AnswerUnknown         Code = "ANSWER_UNKNOWN"

@@ -52,6 +52,8 @@ const (
 	WordNearIssue                   Wording = "near_issue"
 	WordInstant                     Wording = "instant"
 	WordDayBeforeTime               Wording = "day_before_time"
+	WordAnnouncedUnderWay           Wording = "announced_under_way"
+	WordAnnouncedStands             Wording = "announced_stands"
 	WordFirstContent                Wording = "first_content"
 	WordJSONObject                  Wording = "json_object"
 	WordJSONArray                   Wording = "json_array"

@@ -264,7 +264,7 @@ func (p *play) russiaAnswers(ctx context.Context) error {
 	p.fact("answer", "%s", given.Status)
 	p.fact("registered as", "%s", given.RegistrationNumber)
 	for _, r := range given.Results {
-		p.fact("", "%s", r)
+		p.fact("", "%s", strings.Join(append([]string{strings.TrimSpace(r.Code + " " + r.Text)}, r.Words...), ": "))
 	}
 	own, err := until(ctx, "China's acceptance", func() (*exchangev1.Submission, error) { return p.ruNational.status(ctx, answer.ID) },
 		func(s *exchangev1.Submission) bool { return gateway.MessageState(s.Message.GetState()).Final() })

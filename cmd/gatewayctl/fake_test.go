@@ -167,13 +167,13 @@ func (s fakeSubmissions) Get(_ context.Context, r *exchangev1.GetSubmissionReque
 
 // convoy became two messages, of which one is answered.
 func convoy() *exchangev1.Submission {
-	answer := &exchangev1.BusinessAnswer{MessageId: "a-2", Results: []string{"2 refused"}, Received: instant("2026-03-02T01:30:00Z")}
+	answer := &exchangev1.BusinessAnswer{MessageId: "a-2", Outcome: "refused", Results: refusedResults(), Received: instant("2026-03-02T01:30:00Z")}
 	first := &exchangev1.MessageStatus{MessageId: "m-1", Recipient: "RU", State: "sent", Part: 1, Split: "xx/notice.v1", Waiting: "it is being sent"}
 	second := &exchangev1.MessageStatus{MessageId: "m-2", Recipient: "RU", State: "accepted", Part: 2, Split: "xx/notice.v1", Answers: []*exchangev1.BusinessAnswer{answer}}
 	return &exchangev1.Submission{
 		SubmissionId: "convoy", Office: "0603", Kind: "PreArrivalNotice", State: "message", Commit: 12, Message: first,
 		Messages: []*exchangev1.MessageStatus{first, second}, Answered: []string{"m-2"},
-		Answer: &exchangev1.BusinessAnswer{Results: []string{"2 refused"}, Received: instant("2026-03-02T01:30:00Z")},
+		Answer: &exchangev1.BusinessAnswer{Outcome: "refused", Results: refusedResults(), Received: instant("2026-03-02T01:30:00Z")},
 	}
 }
 
@@ -369,4 +369,8 @@ func (s fakeMovements) RecordArrival(_ context.Context, r *exchangev1.RecordArri
 		m.Openings = []*exchangev1.Opening{{Office: "10716060", RecordId: r.RecordId, Reason: r.Reason, At: instant("2026-03-02T02:42:00Z")}}
 	}
 	return m, nil
+}
+
+func refusedResults() []*exchangev1.AnswerResult {
+	return []*exchangev1.AnswerResult{{Code: "2", Words: []string{"Отказано"}}}
 }

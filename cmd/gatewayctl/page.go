@@ -145,6 +145,16 @@ func (p *page) submission(s *exchangev1.Submission) {
 		}
 	}
 	p.faults(s.Faults)
+	if len(s.Judgements) > 1 {
+		p.heading("judgements")
+		for _, j := range s.Judgements {
+			var codes []string
+			for _, f := range j.Faults {
+				codes = append(codes, f.Code)
+			}
+			p.line(strconv.Itoa(int(j.Number)), p.time(j.At), j.State, strings.Join(codes, ", "))
+		}
+	}
 }
 
 // whole prints what several messages come to.
@@ -176,7 +186,20 @@ func (p *page) whole(s *exchangev1.Submission) {
 }
 
 func (p *page) answer(name string, a *exchangev1.BusinessAnswer) {
-	p.field(name, append([]string{a.Status, prefixed("registered as ", a.RegistrationNumber), p.time(a.Received)}, a.Results...)...)
+	outcome := ""
+	if a.Outcome == "refused" {
+		outcome = "refused" // a registration is told by its number
+	}
+	p.field(name, outcome, a.Status, prefixed("registered as ", a.RegistrationNumber), p.time(a.Received))
+	for _, r := range a.Results {
+		p.field("  result", strings.TrimSpace(r.Code+" "+r.Text))
+		for _, words := range r.Words {
+			p.field("    in its words", words)
+		}
+	}
+	for _, f := range a.Faults {
+		p.field("  "+f.Severity+" "+f.Code, f.Message)
+	}
 }
 
 func (p *page) message(m *exchangev1.MessageStatus) {
@@ -200,15 +223,45 @@ func (p *page) message(m *exchangev1.MessageStatus) {
 }
 
 func (p *page) submissions(subs []*exchangev1.Submission) {
-	p.line("CHANGED", "RECEIVED", "SUBMISSION", "KIND", "BATCH", "STATE", "TO", "MESSAGE", "WAITS FOR")
+	p.line("CHANGED", "RECEIVED", "SUBMISSION", "KIND", "BATCH", "STATE", "TO", "MESSAGE", "ANSWER", "WAITS FOR")
 	for _, s := range subs {
 		waits := strings.Join(s.WaitsFor, ", ")
 		if waits == "" {
 			waits = s.Message.GetWaiting()
 		}
 		p.line(strconv.FormatInt(s.Commit, 10), p.time(s.Received), s.SubmissionId, s.Kind, s.Batch, s.State,
-			s.Message.GetRecipient(), s.Message.GetState(), waits)
+			s.Message.GetRecipient(), s.Message.GetState(), answers(s), waits)
 	}
+}
+
+// answers is what the partner's last answer to each message came to: a refusal by the codes of
+// its results, a registration by its number; of several messages every one is there.
+func answers(s *exchangev1.Submission) string {
+	var all []string
+	for _, m := range s.Messages {
+		if len(m.Answers) == 0 {
+			continue
+		}
+		a := m.Answers[len(m.Answers)-1]
+		said := []string{a.Outcome}
+		switch a.Outcome {
+		case "registered":
+			if a.RegistrationNumber != "" {
+				said = []string{a.RegistrationNumber}
+			}
+		default:
+			for _, r := range a.Results {
+				said = append(said, strings.TrimSpace(r.Code+" "+r.Text))
+			}
+		}
+		if len(a.Faults) > 0 {
+			said = append(said, "contradicts an earlier answer")
+		}
+		if text := strings.TrimSpace(strings.Join(said, " ")); text != "" && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func (p *page) event(e *exchangev1.SubmissionEvent) {
@@ -223,7 +276,11 @@ func (p *page) event(e *exchangev1.SubmissionEvent) {
 
 func (p *page) check(r *exchangev1.CheckResponse) {
 	p.field("kind", r.Kind)
-	p.field("outcome", r.Outcome)
+	outcome := r.Outcome
+	if outcome == "joined" {
+		outcome = "message, joined" // with the parts that wait
+	}
+	p.field("outcome", outcome)
 	p.field("waits for", r.WaitsFor...)
 	p.faults(r.Faults)
 }

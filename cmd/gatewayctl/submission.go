@@ -28,13 +28,14 @@ func submit(fs *flag.FlagSet) action {
 }
 
 func check(fs *flag.FlagSet) action {
+	id := fs.String("id", "", "submission `ID` that it would be submitted under; without it the document's own")
 	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
 	return func(ctx context.Context, s *session, operands []string) error {
 		content, err := s.read(operands[0])
 		if err != nil {
 			return err
 		}
-		r, err := s.submissions.Check(ctx, &exchangev1.CheckRequest{MediaType: mediaType(content), Content: content, To: split(*to)})
+		r, err := s.submissions.Check(ctx, &exchangev1.CheckRequest{SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to)})
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@
 package codelist
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -30,11 +31,15 @@ type List struct {
 	codes map[string][]*Code
 }
 
-// Code is a canonical code with its names and its first and last day.
+// Code is a canonical code with its names and its first and last day. A list that people
+// read has its names in every language, all but English machine drafts.
 type Code struct {
 	Code   string `yaml:"code"`
 	En     string `yaml:"en"`
 	Zh     string `yaml:"zh"`
+	Ru     string `yaml:"ru"`
+	Kk     string `yaml:"kk"`
+	Mn     string `yaml:"mn"`
 	Status Status `yaml:"status"` // of this code, where it differs from the list's
 	From   string `yaml:"from"`
 	To     string `yaml:"to"`
@@ -107,6 +112,21 @@ func (m *Miss) Fault() gateway.Fault {
 		severity = gateway.Warning
 	}
 	return gateway.Fault{Code: m.Reason, Severity: severity, Value: m.Value, Expected: gateway.Term(m.Expected)}
+}
+
+// In returns the code's name in a language, else in English.
+func (c Code) In(lang string) string {
+	names := map[string]string{"zh": c.Zh, "ru": c.Ru, "kk": c.Kk, "mn": c.Mn}
+	return cmp.Or(names[lang], c.En)
+}
+
+// Name returns what a canonical code is called in a language; empty if the list does not
+// hold it.
+func (l *Lists) Name(list, code, lang string) string {
+	if known := l.byName[list]; known != nil && len(known.codes[code]) > 0 {
+		return known.codes[code][0].In(lang)
+	}
+	return ""
 }
 
 // Names returns the names of the lists, sorted.

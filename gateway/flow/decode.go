@@ -198,9 +198,19 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 		return store.Inbound{}, err
 	}
 	defer room.Release()
+	for {
+		in, again, err := g.decodeOnce(ctx, c, parked, a)
+		if err != nil || !again {
+			return in, err
+		}
+	}
+}
+
+// decodeOnce is [Gateway.judgeOnce] of what was parked.
+func (g *Gateway) decodeOnce(ctx context.Context, c Caller, parked store.Inbound, a store.Arrival) (in store.Inbound, again bool, err error) {
 	in, doc, err := g.weigh(ctx, a)
 	if err != nil {
-		return store.Inbound{}, err
+		return store.Inbound{}, false, err
 	}
 	said, decoded := "decoded "+string(in.State), false
 	if in.State == gateway.Parked {
@@ -215,8 +225,11 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 			in = now
 			return tx.Audit(c.URI, "decoded already", string(in.ID), a.Digest)
 		}
-		if err := g.recordVerdict(ctx, tx, &in, doc); err != nil {
+		if again, err = g.recordVerdict(ctx, tx, &in, doc); err != nil {
 			return err
+		}
+		if again {
+			return tx.Audit("gateway", "judged again: another answer came", string(in.ID), a.Digest)
 		}
 		decoded = true
 		return tx.Audit(c.URI, said, string(in.ID), a.Digest)
@@ -224,5 +237,5 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 	if err == nil && decoded {
 		g.tellVerdict(event.MessageDecoded, in, c.URI, 0)
 	}
-	return in, err
+	return in, again, err
 }

@@ -153,16 +153,23 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	if len(clocks) > 0 {
 		clocks[0].Remedy = gateway.ByPartner
 	}
+	var contradicted gateway.Faults
 	for _, r := range receipt.Faults {
-		if r.Code == gateway.ClockAhead {
-			f := r.Fault()
+		f := r.Fault()
+		switch r.Code {
+		case gateway.ClockAhead:
 			f.Remedy = theirs(r)
 			clocks = append(clocks, f)
+		case gateway.AnswerContradicts:
+			f.Remedy = gateway.BySender
+			contradicted = append(contradicted, f)
 		}
 	}
 	if len(clocks) > 0 {
 		g.Log.Tell(event.Event{Name: event.ClocksDiffer, Message: m.ID, Partner: m.Recipient, Skew: receipt.At.Sub(at)})
-		if err := g.warnSources(ctx, m, clocks); err != nil {
+	}
+	if warnings := append(clocks, contradicted...); len(warnings) > 0 {
+		if err := g.warnSources(ctx, m, warnings); err != nil {
 			return err
 		}
 	}
@@ -320,24 +327,26 @@ func (g *Gateway) resend(ctx context.Context, c Caller, id gateway.MessageID) (m
 	return m, err
 }
 
-// warnSources tells the submissions that a message was made from of clocks that differ,
-// each once.
-func (g *Gateway) warnSources(ctx context.Context, m store.Message, clocks gateway.Faults) error {
+// warnSources tells the submissions that a message was made from what its receipt warns of,
+// each code once.
+func (g *Gateway) warnSources(ctx context.Context, m store.Message, warnings gateway.Faults) error {
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 		sources, err := tx.Joined(ctx, m.Whole)
 		if err != nil {
 			return err
 		}
 		for _, s := range sources {
-			if slices.ContainsFunc(s.Faults, func(f gateway.Fault) bool { return f.Code == gateway.ClockAhead }) {
+			told := event.CodesOf(s.Faults)
+			more := slices.DeleteFunc(slices.Clone(warnings), func(f gateway.Fault) bool { return slices.Contains(told, f.Code) })
+			if len(more) == 0 {
 				continue
 			}
-			s.Faults = append(s.Faults, clocks...)
+			s.Faults = append(s.Faults, more...)
 			if err := tx.PutSubmission(s); err != nil {
 				return err
 			}
 		}
-		return tx.Audit("gateway", "clocks differ", string(m.ID), m.PayloadDigest)
+		return tx.Audit("gateway", "warned by its receipt", string(m.ID), m.PayloadDigest)
 	})
 	return err
 }

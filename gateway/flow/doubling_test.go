@@ -209,7 +209,7 @@ func TestLongWorkGrowsAsTheDocumentDoes(t *testing.T) {
 			if err != nil {
 				return
 			}
-			reconcile.Match(reading.Document, w.clock.Now(), []reconcile.Movement{m}, flow.Window)
+			reconcile.Match(reading.Document, reconcile.Origin{}, w.clock.Now(), []reconcile.Movement{m}, flow.Window)
 		})
 		return out
 	}

@@ -95,19 +95,22 @@ type world struct {
 	files  map[*store.Store]string // where each database is
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newPair(t, "RU") }
+
+// newPair is China and another administration, which stands where Russia does.
+func newPair(t testing.TB, partner gateway.Administration) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 2, 15, 0, 0, time.UTC)}, out: &wire{from: "CN"}, files: make(map[*store.Store]string)}
 	dir := pki(t)
 	trust, err := seal.LoadTrust([]seal.TrustFile{
 		{ID: "cn-1", Administration: "CN", File: filepath.Join(dir, "cn", "signing.pub.pem"), Validity: always},
-		{ID: "ru-1", Administration: "RU", File: filepath.Join(dir, "ru", "signing.pub.pem"), Validity: always},
+		{ID: strings.ToLower(string(partner)) + "-1", Administration: partner, File: filepath.Join(dir, "ru", "signing.pub.pem"), Validity: always},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.cn = w.gateway("CN", filepath.Join(dir, "cn", "signing.pem"), trust, map[gateway.Administration]flow.Link{"RU": w.out})
-	w.ru = w.gateway("RU", filepath.Join(dir, "ru", "signing.pem"), trust, map[gateway.Administration]flow.Link{"CN": &wire{from: "RU", to: w.cn}})
+	w.cn = w.gateway("CN", filepath.Join(dir, "cn", "signing.pem"), trust, map[gateway.Administration]flow.Link{partner: w.out})
+	w.ru = w.gateway(partner, filepath.Join(dir, "ru", "signing.pem"), trust, map[gateway.Administration]flow.Link{"CN": &wire{from: partner, to: w.cn}})
 	w.out.to = w.ru
 	return w
 }

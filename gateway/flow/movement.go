@@ -21,7 +21,7 @@ import (
 
 // Window is how long before and after a movement's times its plates, load units and
 // seals still speak for it: a truck may be back the next day with other goods.
-var Window = reconcile.Window{Before: 12 * time.Hour, After: 36 * time.Hour}
+var Window = reconcile.Window{Before: 12 * time.Hour, After: 36 * time.Hour, Apart: 6 * time.Hour}
 
 // A reason has at least and at most these characters.
 const (
@@ -126,7 +126,7 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	if seen, ok := meant(doc, doc.GetArrivalReport().GetAt().GetValue()); ok {
 		at = seen
 	}
-	candidates, err := g.candidates(ctx, tx, doc)
+	candidates, err := g.candidates(ctx, tx, doc, from, at)
 	if err != nil {
 		return "", false, err
 	}
@@ -135,7 +135,7 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	for i, c := range candidates {
 		known[i] = c.Movement
 	}
-	match := reconcile.Match(doc, at, known, Window)
+	match := reconcile.Match(doc, from, at, known, Window)
 	together := slices.IndexFunc(candidates, func(c Movement) bool { return c.In(from.Conversation) })
 	var m Movement
 	switch {
@@ -144,7 +144,7 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	case match.Outcome == reconcile.OneMatch:
 		m = candidates[slices.IndexFunc(candidates, func(c Movement) bool { return c.ID == match.Movement() })]
 	default:
-		if match.Outcome == reconcile.NoMatch && !reconcile.Opens(doc) {
+		if match.Outcome == reconcile.NoMatch && !reconcile.Opens(doc) && from.Batch == "" {
 			return "", false, nil
 		}
 		m.ID = gateway.MovementID(g.NewID())
@@ -163,9 +163,18 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	return m.ID, opened, g.keep(tx, m)
 }
 
-// candidates are the movements that share an identifier with a document.
-func (g *Gateway) candidates(ctx context.Context, tx *store.Tx, doc *customsv1.Document) ([]Movement, error) {
-	rows, err := tx.MovementsBy(ctx, index(reconcile.SoughtBy(doc)), 0, MaxCandidates)
+// candidates are the movements that share an identifier with a document: a batch or waybill,
+// or something that comes again, inside the time window.
+func (g *Gateway) candidates(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, at time.Time) ([]Movement, error) {
+	var again, lasting []reconcile.Identifier
+	for _, id := range reconcile.SoughtBy(doc, from) {
+		if reconcile.Lasting(id.Kind) {
+			lasting = append(lasting, id)
+		} else {
+			again = append(again, id)
+		}
+	}
+	rows, err := tx.MovementsNear(ctx, index(again), at.Add(-Window.After), at.Add(Window.Before), index(lasting), MaxCandidates)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +192,8 @@ func (g *Gateway) keep(tx *store.Tx, m Movement) error {
 	if err != nil {
 		return fmt.Errorf("movement %s: %w", m.ID, err)
 	}
-	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), Body: body}, index(reconcile.Keys(m.Identifiers()))); err != nil {
+	first, last := m.Span()
+	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), First: first, Last: last, Body: body}, index(reconcile.Keys(m.Identifiers()))); err != nil {
 		return err
 	}
 	return tx.Audit("gateway", "movement changed", string(m.ID), gateway.DigestOf(body))

@@ -9,6 +9,7 @@ import (
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/event"
 	"customs.example/gateway/mapping"
@@ -95,7 +96,7 @@ func (g *Gateway) weigh(ctx context.Context, a store.Arrival) (store.Inbound, *c
 		return store.Inbound{}, nil, err
 	}
 	in := store.Inbound{
-		ID: h.MessageID, Sender: h.Sender, Kind: h.Kind, DocumentID: h.DocumentID, Conversation: h.Conversation, State: gateway.Refused,
+		ID: h.MessageID, Sender: h.Sender, Kind: h.Kind, DocumentID: h.DocumentID, Conversation: h.Conversation, Batch: h.Batch, State: gateway.Refused,
 		Received: a.Received, LateBy: time.Duration(h.LateBy) * time.Second, PayloadDigest: a.Digest,
 		Faults: gateway.Faults{}, Unread: []string{}, Answers: []string{},
 	}
@@ -106,7 +107,11 @@ func (g *Gateway) weigh(ctx context.Context, a store.Arrival) (store.Inbound, *c
 	if err != nil {
 		return store.Inbound{}, nil, err
 	}
-	in.Faults = fromPartner(in.Faults, in.State)
+	contradicted, err := g.contradictions(ctx, g.Store.Read(), &in, doc)
+	if err != nil {
+		return store.Inbound{}, nil, err
+	}
+	in.Faults = append(fromPartner(in.Faults, in.State), contradicted...)
 	verdict := seal.Receipt{MessageID: h.MessageID, Verdict: gateway.ERR, Received: a.Digest, Faults: in.Faults.Report("en"), At: g.Now()}
 	switch in.State {
 	case gateway.Accepted:
@@ -157,9 +162,20 @@ func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbo
 // judgeMessage is the second unit of work: the verdict, its receipt, and what follows
 // from an accepted message.
 func (g *Gateway) judgeMessage(ctx context.Context, a store.Arrival) (store.Inbound, error) {
+	for {
+		in, again, err := g.judgeOnce(ctx, a)
+		if err != nil || !again {
+			return in, err
+		}
+	}
+}
+
+// judgeOnce judges a message from what is committed now. It is to be judged again if, in the
+// meantime, an answer came that this one contradicts, so that its receipt says so.
+func (g *Gateway) judgeOnce(ctx context.Context, a store.Arrival) (in store.Inbound, again bool, err error) {
 	in, doc, err := g.weigh(ctx, a)
 	if err != nil {
-		return store.Inbound{}, err
+		return store.Inbound{}, false, err
 	}
 	judged := false
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
@@ -173,21 +189,24 @@ func (g *Gateway) judgeMessage(ctx context.Context, a store.Arrival) (store.Inbo
 			}
 			return tx.Audit(a.Caller, "judged already", string(in.ID), a.Digest)
 		}
-		if err := settle(tx, arrival); err != nil {
+		if again, err = g.recordVerdict(ctx, tx, &in, doc); err != nil {
 			return err
 		}
-		if err := g.recordVerdict(ctx, tx, &in, doc); err != nil {
+		if again {
+			return tx.Audit("gateway", "judged again: another answer came", string(in.ID), a.Digest)
+		}
+		if err := settle(tx, arrival); err != nil {
 			return err
 		}
 		return tx.Audit("gateway", "received "+string(in.State), string(in.ID), a.Digest)
 	})
 	if err != nil {
-		return store.Inbound{}, fmt.Errorf("judge message: %w", err)
+		return store.Inbound{}, false, fmt.Errorf("judge message: %w", err)
 	}
-	if judged {
+	if judged && !again {
 		g.tellVerdict(event.MessageJudged, in, "", g.Now().Sub(a.Received))
 	}
-	return in, nil
+	return in, again, nil
 }
 
 // tellVerdict tells what became of a message from a partner.
@@ -198,15 +217,26 @@ func (g *Gateway) tellVerdict(name event.Name, in store.Inbound, caller string, 
 	})
 }
 
-// recordVerdict records a verdict with what follows from it.
-func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
+// recordVerdict records a verdict with what follows from it, unless it is to be judged again:
+// what its receipt says of earlier answers is not so any more.
+func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) (again bool, err error) {
 	if doc != nil && in.State == gateway.Accepted {
+		now, err := g.contradictions(ctx, tx, in, doc)
+		if err != nil {
+			return false, err
+		}
+		said := func(f gateway.Fault) bool {
+			return slices.ContainsFunc(in.Faults, func(o gateway.Fault) bool { return sayingOf(o) == sayingOf(f) })
+		}
+		if slices.ContainsFunc(now, func(f gateway.Fault) bool { return !said(f) }) {
+			return true, nil
+		}
 		if err := g.take(ctx, tx, in, doc); err != nil {
-			return err
+			return false, err
 		}
 	}
 	in.Commit = tx.Commit
-	return tx.PutInbound(*in)
+	return false, tx.PutInbound(*in)
 }
 
 // open verifies, reads and validates a message's payload into its inbox row, all as of
@@ -266,7 +296,7 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc
 		return g.attachAnswer(ctx, tx, in, answer)
 	}
 	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
-		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Received: in.Received, Expected: in.ExpectedArrival,
+		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
 	}, teller{})
 	in.MovementID = movement
 	return err
@@ -281,8 +311,11 @@ func (g *Gateway) attachAnswer(ctx context.Context, tx *store.Tx, in *store.Inbo
 		if err != nil {
 			continue // it answers what another system sent; the inbox has it
 		}
-		a := inWords(answer)
+		a := g.inWords(answer, in.Mapping, in.Received)
 		a.MessageID, a.Received = in.ID, in.Received
+		if f := contradicts(m, a); f != nil {
+			a.Faults = gateway.Faults{*f}
+		}
 		m.Answers = append(m.Answers, a)
 		if err := tx.PutMessage(m); err != nil {
 			return err
@@ -291,18 +324,91 @@ func (g *Gateway) attachAnswer(ctx context.Context, tx *store.Tx, in *store.Inbo
 	return nil
 }
 
-// inWords is what an answer says, as it is shown beside the message.
-func inWords(answer *customsv1.Answer) store.Answer {
-	a := store.Answer{Status: answer.GetStatus(), Results: []string{}}
+// messagesByDocument is what contradictions asks of the store.
+type messagesByDocument interface {
+	MessageByDocument(ctx context.Context, documentID string, to gateway.Administration) (store.Message, error)
+}
+
+// contradictions are the warnings that an accepted answer contradicts earlier ones, of every
+// document that it answers.
+func (g *Gateway) contradictions(ctx context.Context, read messagesByDocument, in *store.Inbound, doc *customsv1.Document) (faults gateway.Faults, err error) {
+	if in.State != gateway.Accepted || doc.GetAnswer() == nil {
+		return nil, nil
+	}
+	said := g.inWords(doc.GetAnswer(), in.Mapping, in.Received)
+	for _, id := range in.Answers {
+		m, err := read.MessageByDocument(ctx, id, in.Sender)
+		if store.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err != nil {
+			continue
+		}
+		if f := contradicts(m, said); f != nil {
+			faults = append(faults, *f)
+		}
+	}
+	return faults, nil
+}
+
+// contradicts warns of an answer to a message that has another registration number already.
+func contradicts(m store.Message, a store.Answer) *gateway.Fault {
+	for _, earlier := range slices.Backward(m.Answers) {
+		if a.Registration != "" && earlier.Registration != "" && earlier.Registration != a.Registration {
+			f := fault(gateway.AnswerContradicts, a.Registration, earlier.Registration)
+			f.Severity, f.Path = gateway.Warning, "answer.registration.number"
+			return &f
+		}
+	}
+	return nil
+}
+
+// resultList is the code list of what partners' results mean. It is open: a code that it does
+// not hold stays text.
+const resultList = "answer-result"
+
+// Outcomes of a business answer.
+const (
+	Registered = "registered"
+	Declined   = "refused"
+)
+
+// inWords is what an answer that a table has read says, as it is shown beside the message.
+func (g *Gateway) inWords(answer *customsv1.Answer, table string, day time.Time) store.Answer {
+	a := store.Answer{Status: answer.GetStatus(), Results: []store.Result{}}
 	if r := answer.GetRegistration(); r != nil {
 		a.Registration = r.GetCountry() + "/" + r.GetDate().GetValue() + "/" + r.GetNumber()
 	}
+	var system string
+	if t, ok := g.Chain.Tables.Table(table); ok {
+		system = t.System()
+	}
+	lists := g.Chain.Tables.Lists()
+	refuses := false
 	for _, r := range answer.GetResults() {
-		for _, d := range r.GetDescriptions() {
-			a.Results = append(a.Results, r.GetCode()+" "+d)
+		result := store.Result{Code: r.GetCode(), Words: r.GetDescriptions()}
+		if known, err := lists.Translate(resultList, system, r.GetCode(), day, codelist.Decode); err == nil && lists.Known(resultList, known.Code, day) {
+			result.Meaning = known.Code
 		}
+		refuses = refuses || !slices.Contains(positive, result.Meaning)
+		a.Results = append(a.Results, result)
+	}
+	switch {
+	case answer.GetRegistration() != nil || answer.GetTir() != nil:
+		a.Outcome = Registered
+	case refuses:
+		a.Outcome = Declined
 	}
 	return a
+}
+
+// positive are the meanings of results that refuse nothing. An answer that brings neither
+// number nor carnet and has any other result is a refusal.
+var positive = []string{"REGISTERED", "CHANGED", "CANCELLED"}
+
+// ResultName is what a result means, in a language; empty if that is not known.
+func (g *Gateway) ResultName(r store.Result, lang string) string {
+	return g.Chain.Tables.Lists().Name(resultList, r.Meaning, lang)
 }
 
 // OneAnswer is what the answers to the messages of a whole come to, by the split that
@@ -312,6 +418,7 @@ func (g *Gateway) OneAnswer(ctx context.Context, messages []store.Message) (*sto
 	var answered []gateway.MessageID
 	var last time.Time
 	answers := make([]*customsv1.Answer, len(messages))
+	var table string
 	for i, m := range messages {
 		if len(m.Answers) == 0 {
 			continue
@@ -322,7 +429,7 @@ func (g *Gateway) OneAnswer(ctx context.Context, messages []store.Message) (*sto
 			return nil, nil, fmt.Errorf("answer %s: %w", said.MessageID, err)
 		}
 		answers[i] = document.Parse(in.Canonical).Document.GetAnswer()
-		answered = append(answered, m.ID)
+		answered, table = append(answered, m.ID), in.Mapping
 		if said.Received.After(last) {
 			last = said.Received
 		}
@@ -335,7 +442,7 @@ func (g *Gateway) OneAnswer(ctx context.Context, messages []store.Message) (*sto
 	if merged == nil {
 		return nil, answered, nil
 	}
-	one := inWords(merged)
+	one := g.inWords(merged, table, last)
 	one.Received = last
 	return &one, answered, nil
 }

@@ -417,7 +417,7 @@ func TestLongAnswersToTheNoticesBecomeOne(t *testing.T) {
 				if answer == nil {
 					return ""
 				}
-				return answer.Registration + " " + strings.Join(answer.Results, ", ")
+				return answer.Registration + " " + words(answer.Results)
 			}
 			if got := says(); got != "" {
 				t.Errorf("without an answer: %q", got)
@@ -500,4 +500,15 @@ func TestHeadersOfPartsSayWhichTheyAre(t *testing.T) {
 	if h := alone.out.sent[0].Header(); h.Part != 0 || h.Parts != 0 {
 		t.Errorf("a whole is part %d of %d", h.Part, h.Parts)
 	}
+}
+
+// words are results as their codes and the partner's words.
+func words(results []store.Result) string {
+	var out []string
+	for _, r := range results {
+		for _, w := range r.Words {
+			out = append(out, r.Code+" "+w)
+		}
+	}
+	return strings.Join(out, ", ")
 }

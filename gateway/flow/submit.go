@@ -54,7 +54,7 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if err != nil {
 		return store.Submission{}, err
 	}
-	if known.Judged {
+	if known.Judged { // its answer made something, and is final
 		return g.Store.Read().Submission(ctx, c.Office, string(s.ID))
 	}
 	if wait := stuck(known, g.Now()); wait != nil {
@@ -77,7 +77,8 @@ func (g *Gateway) ownID(ctx context.Context, c Caller, s Submission) (gateway.Su
 }
 
 // arrive is the first unit of work: what came in, as it came. An arrival under the
-// same id with the same digest is the one that is there already. With another digest
+// same id with the same digest is the one that is there already; if it was a submission
+// that came to nothing, it is to be judged anew, as it is asked for now. With another digest
 // it is refused and leaves an alarm, unless it corrects a submission that was refused:
 // then what came first stays on the record under an id of its own.
 func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, error) {
@@ -97,12 +98,23 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			return short
 		case err != nil:
 		case known.Digest == a.Digest && known.Reason == a.Reason:
-			known.Attempts++
-			if err := tx.CountAttempt(known.Key()); err != nil {
+			refused, err := wasRefused(ctx, tx, known)
+			if err != nil {
 				return err
 			}
+			known.Attempts++
 			again, a = true, known
-			return tx.Audit(attempt.Caller, "arrived again", subject(a), a.Digest)
+			if !refused {
+				if err := tx.CountAttempt(known.Key()); err != nil {
+					return err
+				}
+				return tx.Audit(attempt.Caller, "arrived again", subject(a), a.Digest)
+			}
+			a = anew(known, attempt)
+			if err := tx.PutArrival(a); err != nil {
+				return err
+			}
+			return tx.Audit(attempt.Caller, "arrived again, to be judged anew", subject(a), a.Digest)
 		default:
 			refused, err := wasRefused(ctx, tx, known)
 			if err != nil {
@@ -138,20 +150,37 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 	return a, nil
 }
 
+// anew is an arrival whose judgement came to nothing, as an attempt with the same bytes asks
+// for it again: read as that says, for those that it names.
+func anew(known, attempt store.Arrival) store.Arrival {
+	known.Caller, known.MediaType, known.Recipients = attempt.Caller, attempt.MediaType, attempt.Recipients
+	known.Judged, known.Tries, known.Trouble, known.NextTry = false, 0, "", time.Time{}
+	return known
+}
+
 // arrivals are what is told of an arrival, by its door.
 var arrivals = map[string]event.Name{
 	store.DoorSubmit: event.SubmissionArrived, store.DoorPeer: event.MessageArrived, store.DoorBorder: event.BorderArrived,
+}
+
+// reader is what Submit and Check both ask of the store: one inside its unit of work, the
+// other of what is committed.
+type reader interface {
+	Submission(ctx context.Context, office, id string) (store.Submission, error)
+	Announced(ctx context.Context, route, subject string) (gateway.MessageID, error)
+	Messages(ctx context.Context, whole gateway.MessageID) ([]store.Message, error)
+	Sources(ctx context.Context, id gateway.MessageID) ([]store.Submission, error)
 }
 
 // subject names an arrival in the audit trail.
 func subject(a store.Arrival) string { return a.Door + " " + a.Party + " " + a.ID }
 
 // wasRefused reports whether an arrival was a submission that came to nothing.
-func wasRefused(ctx context.Context, tx *store.Tx, a store.Arrival) (bool, error) {
+func wasRefused(ctx context.Context, read reader, a store.Arrival) (bool, error) {
 	if a.Door != store.DoorSubmit || !a.Judged {
 		return false, nil
 	}
-	s, err := tx.Submission(ctx, a.Party, a.ID)
+	s, err := read.Submission(ctx, a.Party, a.ID)
 	return s.State == gateway.Faulty, store.IgnoreNotFound(err)
 }
 
@@ -203,8 +232,15 @@ type judgement struct {
 	held       []store.Submission // the parts it was joined with
 	messages   []store.Message    // one, or the parts of a whole
 	to         gateway.Administration
-	subjects   []string // what the messages announce
+	crossings  []crossing // what the messages announce
 	notices    []*customsv1.Document
+	translated *Translation
+}
+
+// crossing is what a notice announces: a waybill of its batch, or a vehicle without goods.
+type crossing struct {
+	subject string
+	path    string // of what names it, in the whole that was translated
 }
 
 // judge decides from what is committed now; record checks that it still holds.
@@ -254,7 +290,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error
 			return j, nil
 		}
 		if missing := plan.Missing(parts); len(missing) > 0 {
-			s.State, s.WaitsFor, s.Expires = gateway.Held, missing, a.Received.Add(plan.Route.Hold)
+			s.State, s.WaitsFor, s.Expires = gateway.Held, missing, g.Now().Add(plan.Route.Hold)
 			return j, nil
 		}
 	}
@@ -332,10 +368,14 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 		m.Whole, m.Part, m.Split = whole, i+1, o.split
 		released := o.Released.Document()
 		j.messages, j.notices = append(j.messages, m), append(j.notices, released)
-		j.subjects = append(j.subjects, subjects(released)...)
+		for _, c := range crossings(released) {
+			c.path = o.whole(c.path)
+			j.crossings = append(j.crossings, c)
+		}
 	}
-	slices.Sort(j.subjects)
-	j.subjects = slices.Compact(j.subjects)
+	slices.SortStableFunc(j.crossings, func(a, b crossing) int { return cmp.Compare(a.subject, b.subject) })
+	j.crossings = slices.CompactFunc(j.crossings, func(a, b crossing) bool { return a.subject == b.subject })
+	j.translated = t
 	return nil
 }
 
@@ -417,17 +457,25 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return true, tx.Audit("gateway", "judged again: other parts came", s.ID, a.Digest)
 		}
 	}
+	if err := g.announcedBefore(ctx, tx, j); err != nil {
+		return false, err
+	}
 	if len(j.messages) > 0 {
-		if f, err := g.announce(ctx, tx, j); err != nil {
-			return false, err
-		} else if f != nil {
-			s.State, s.MessageID, s.Faults, j.messages = gateway.Faulty, "", append(s.Faults, *f), nil
+		for _, c := range j.crossings { // all or none: what is refused announces nothing
+			if err := tx.PutAnnounced(s.Route, c.subject, s.MessageID); err != nil {
+				return false, err
+			}
 		}
 	}
 	if err := settle(tx, arrival); err != nil {
 		return false, err
 	}
 	if err := tx.PutSubmission(*s); err != nil {
+		return false, err
+	}
+	if err := tx.PutJudgement(store.Judgement{
+		Office: s.Office, ID: s.ID, Digest: s.Digest, State: s.State, Caller: a.Caller, At: tx.Now(), Faults: s.Faults,
+	}); err != nil {
 		return false, err
 	}
 	if len(j.messages) > 0 {
@@ -442,7 +490,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		if err := tx.PutMessage(m); err != nil {
 			return false, err
 		}
-		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Received: tx.Now(), Expected: m.ExpectedArrival}
+		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival}
 		if _, _, err := g.follow(ctx, tx, j.notices[i], from, teller{office: s.Office}); err != nil {
 			return false, err
 		}
@@ -454,55 +502,77 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.ID, a.Digest)
 }
 
-// announce notes what the messages announce, under their whole, or says which whole
-// already has. A whole has announced it as long as one of its messages may be acted on.
-func (g *Gateway) announce(ctx context.Context, tx *store.Tx, j *judgement) (*gateway.Fault, error) {
-	route, whole := j.messages[0].Route, j.messages[0].Whole
+// announcedBefore refuses what announces a crossing that another whole has announced. A whole
+// has announced it as long as one of its messages may be acted on. What another office has
+// announced is told to be so, and no more of it.
+func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement) error {
+	s := &j.submission
 	void := make(map[gateway.MessageID]bool) // wholes that nobody may act on any more
-	for _, subject := range j.subjects {
-		id, err := tx.Announced(ctx, route, subject)
+	for _, c := range j.crossings {
+		whole, err := read.Announced(ctx, s.Route, c.subject)
 		if store.IgnoreNotFound(err) != nil {
-			return nil, err
+			return err
 		}
-		if err != nil || void[id] {
+		if err != nil || void[whole] {
 			continue
 		}
-		earlier, err := tx.Messages(ctx, id)
+		earlier, err := read.Messages(ctx, whole)
 		if store.IgnoreNotFound(err) != nil {
-			return nil, err
+			return err
 		}
-		if slices.ContainsFunc(earlier, func(m store.Message) bool { return m.State != gateway.Refused && m.State != gateway.Dead }) {
-			f := fault(gateway.AlreadyAnnounced, subject, string(id))
-			return &f, nil
+		if !slices.ContainsFunc(earlier, func(m store.Message) bool { return m.State != gateway.Refused && m.State != gateway.Dead }) {
+			void[whole] = true
+			continue
 		}
-		void[id] = true
-	}
-	for _, subject := range j.subjects { // all or none: what is refused announces nothing
-		if err := tx.PutAnnounced(route, subject, whole); err != nil {
-			return nil, err
+		sources, err := read.Sources(ctx, whole)
+		if err != nil {
+			return err
 		}
-	}
-	return nil, nil
-}
-
-// subjects are the crossings that a notice announces: each waybill of its batch.
-func subjects(d *customsv1.Document) []string {
-	if document.Kind(d) != "PreArrivalNotice" {
+		f := g.announcedAs(c.subject, s.Office, earlier, sources)
+		f.Path, f.Location, f.Place = c.path, j.translated.Locate(c.path), document.PlaceOf(j.translated.whole, c.path)
+		s.State, s.MessageID, s.Faults, j.messages = gateway.Faulty, "", append(s.Faults, f), nil
 		return nil
 	}
-	var batch string
-	var waybills []string
-	for _, id := range reconcile.Identifiers(d) {
-		switch id.Kind {
-		case reconcile.Batch:
-			batch = id.Value
-		case reconcile.Waybill:
-			waybills = append(waybills, id.Value)
-		}
+	return nil
+}
+
+// announcedAs says that a crossing is announced: to an office that took part in it by which
+// submission and message, how that stands and what can be done; to another only that it is.
+func (g *Gateway) announcedAs(subject, office string, earlier []store.Message, sources []store.Submission) gateway.Fault {
+	own := gateway.Office{Administration: g.Own, Code: office}
+	i := slices.IndexFunc(sources, func(s store.Submission) bool {
+		return own.Same(gateway.Office{Administration: g.Own, Code: s.Office})
+	})
+	if i < 0 {
+		return fault(gateway.AnnouncedElsewhere, subject, "")
 	}
-	out := make([]string, 0, len(waybills))
-	for _, w := range waybills {
-		out = append(out, gateway.FoldID(batch)+" / "+gateway.FoldID(w))
+	m := earlier[slices.IndexFunc(earlier, func(m store.Message) bool { return m.State != gateway.Refused && m.State != gateway.Dead })]
+	word := gateway.WordAnnouncedUnderWay
+	if m.State.Final() {
+		word = gateway.WordAnnouncedStands
+	}
+	return wanting(gateway.AlreadyAnnounced, subject, word, sources[i].ID, string(m.Whole))
+}
+
+// crossings are what a document announces: each waybill of its batch or, where it names none,
+// each vehicle.
+func crossings(d *customsv1.Document) []crossing {
+	if !reconcile.Announces(d) {
+		return nil
+	}
+	f := reconcile.FactsOf(d)
+	out := make([]crossing, 0, len(f.Waybills)+len(f.Vehicles))
+	add := func(id string, at reconcile.Place) {
+		out = append(out, crossing{gateway.FoldID(f.Batch) + " / " + gateway.FoldID(id), at.Path})
+	}
+	for _, w := range f.Waybills {
+		add(w.ID, w.Place)
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, v := range f.Vehicles {
+		add(v.Registration, v.Place)
 	}
 	return out
 }
@@ -515,7 +585,8 @@ type CheckResult struct {
 	Faults   gateway.Faults
 }
 
-// Check judges a document as Submit would, and leaves nothing behind.
+// Check judges a document as Submit would under the same id, and leaves nothing behind: where
+// Submit would answer with what the id stands for already, or refuse the request, so does Check.
 func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResult, error) {
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return CheckResult{}, gateway.Faults{tooLarge(len(s.Content), most)}
@@ -525,18 +596,70 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 		return CheckResult{}, err
 	}
 	defer room.Release()
-	j, err := g.judge(within(ctx, room), store.Arrival{
-		Party: c.Office, ID: string(s.ID), MediaType: s.MediaType, Recipients: texts(s.To),
+	ctx = within(ctx, room)
+	if s.ID == "" {
+		if s.ID, err = g.ownID(ctx, c, s); err != nil {
+			return CheckResult{}, err
+		}
+	}
+	a := store.Arrival{
+		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI, MediaType: s.MediaType, Recipients: texts(s.To),
 		Content: s.Content, Digest: gateway.DigestOf(s.Content), Received: g.Now(),
-	})
+	}
+	answered, err := g.standing(ctx, &a)
+	if answered != nil || err != nil {
+		return checked(answered), err
+	}
+	j, err := g.judge(ctx, a)
 	if err != nil {
 		return CheckResult{}, err
 	}
-	state := j.submission.State
-	if state == gateway.Joined {
-		state = gateway.Sent
+	if err := g.announcedBefore(ctx, g.Store.Read(), j); err != nil {
+		return CheckResult{}, err
 	}
-	return CheckResult{j.submission.Kind, state, j.submission.WaitsFor, j.submission.Faults}, nil
+	return checked(&j.submission), nil
+}
+
+func checked(s *store.Submission) CheckResult {
+	if s == nil {
+		return CheckResult{}
+	}
+	return CheckResult{s.Kind, s.State, s.WaitsFor, s.Faults}
+}
+
+// standing is what the id of an arrival stands for already: nothing where it would be judged,
+// then as what is returned in a.
+func (g *Gateway) standing(ctx context.Context, a *store.Arrival) (*store.Submission, error) {
+	read := g.Store.Read()
+	short := g.short(a.Door)
+	known, err := read.Arrival(ctx, a.Door, a.Party, a.ID)
+	switch {
+	case store.IgnoreNotFound(err) != nil:
+		return nil, err
+	case err != nil:
+		return nil, short.Err()
+	}
+	a.ID = known.ID // a UUID as it came first
+	refused, err := wasRefused(ctx, read, known)
+	switch {
+	case err != nil:
+		return nil, err
+	case known.Digest != a.Digest && !refused:
+		return nil, gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)}
+	case known.Digest != a.Digest:
+		return nil, short.Err()
+	case refused:
+		*a = anew(known, *a)
+		return nil, nil
+	case known.Judged:
+		s, err := read.Submission(ctx, a.Party, a.ID)
+		return &s, err
+	}
+	if wait := stuck(known, g.Now()); wait != nil {
+		return nil, wait
+	}
+	*a = known
+	return nil, nil
 }
 
 // Withdraw takes back a part that is held.

@@ -125,6 +125,9 @@ type base struct {
 	digest gateway.Digest
 }
 
+// Lists returns the code lists that the tables use.
+func (l *Library) Lists() *codelist.Lists { return l.load.lists }
+
 // Load reads every table, profile, join and split of fsys. The error names every
 // mistake of every file with its line. A nil env is enough for data without conditions.
 func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {

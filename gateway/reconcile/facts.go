@@ -235,6 +235,9 @@ func (f *Facts) destination(t *customsv1.Transit, at Place) {
 	}
 }
 
+// FactsOf returns what a document says of a movement.
+func FactsOf(d *customsv1.Document) Facts { return read(d, "") }
+
 // RouteOf returns every office that a document names as having to do with its goods.
 func RouteOf(d *customsv1.Document) []RouteOffice { return read(d, "").Route }
 

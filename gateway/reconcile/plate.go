@@ -211,8 +211,18 @@ func sought(ids []Identifier) []Identifier {
 	return out
 }
 
-// SoughtBy returns the keys of everything that a document names.
-func SoughtBy(d *customsv1.Document) []Identifier { return sought(Identifiers(d)) }
+// SoughtBy returns the keys of everything that a document names, and of the batch that its
+// message's header names.
+func SoughtBy(d *customsv1.Document, from Origin) []Identifier {
+	var ids identifiers
+	ids.one(Batch, from.Batch)
+	ids.add(read(d, ""))
+	return sought(ids.list)
+}
+
+// Lasting reports whether a kind of identifier speaks of one crossing whenever it is seen: a
+// plate, load unit, seal or carnet comes again.
+func Lasting(kind string) bool { return kind == Batch || kind == Waybill }
 
 // Sought returns the keys of everything that a text, as somebody reads it off, may name.
 func Sought(text string) []Identifier {

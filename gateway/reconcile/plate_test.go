@@ -117,19 +117,19 @@ func TestFoldingMatchesWeakly(t *testing.T) {
 	seen := arrival(t, `"transport":{"vehicles":[{"role":"TRACTOR","registration":"E12345/F1234"}]}`)
 	known := []Movement{announced("meng", "蒙E12345"), announced("other", "蒙E99999")}
 	window := Window{Before: time.Hour, After: time.Hour}
-	if r := Match(seen, noon, known, window); r.Movement() != "meng" || r.Candidates[0].Strength != ByPartOfPlate {
+	if r := Match(seen, Origin{}, noon, known, window); r.Movement() != "meng" || r.Candidates[0].Strength != ByPartOfPlate {
 		t.Errorf("one that it may be: %+v", r)
 	}
-	if r := Match(seen, noon, append(known, announced("xin", "新E12345")), window); r.Outcome != Ambiguous {
+	if r := Match(seen, Origin{}, noon, append(known, announced("xin", "新E12345")), window); r.Outcome != Ambiguous {
 		t.Errorf("two that it may be: %+v", r)
 	}
-	if r := Match(seen, noon.Add(48*time.Hour), known, window); r.Outcome != NoMatch {
+	if r := Match(seen, Origin{}, noon.Add(48*time.Hour), known, window); r.Outcome != NoMatch {
 		t.Errorf("two days later: %+v", r)
 	}
-	if r := Match(arrival(t, `"transport":{"vehicles":[{"registration":"新E12345"}]}`), noon, known, window); r.Outcome != NoMatch {
+	if r := Match(arrival(t, `"transport":{"vehicles":[{"registration":"新E12345"}]}`), Origin{}, noon, known, window); r.Outcome != NoMatch {
 		t.Errorf("another province: %+v", r)
 	}
-	if r := Match(arrival(t, `"transport":{"vehicles":[{"registration":"E12345"}]}`), noon, append(known, announced("short", "E12345")), window); r.Movement() != "short" {
+	if r := Match(arrival(t, `"transport":{"vehicles":[{"registration":"E12345"}]}`), Origin{}, noon, append(known, announced("short", "E12345")), window); r.Movement() != "short" {
 		t.Errorf("one that is written so: %+v", r)
 	}
 }

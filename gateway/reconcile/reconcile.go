@@ -24,6 +24,9 @@ import (
 // question is answered by the first kind that answers it.
 var announcing = []string{"PreArrivalNotice", "TransitDeclaration", "Manifest", "VehicleReport"}
 
+// Announces reports whether a document is of a kind that announces goods.
+func Announces(d *customsv1.Document) bool { return slices.Contains(announcing, document.Kind(d)) }
+
 // Movement is one crossing of goods and vehicles: a graph of batches, vehicles, load
 // units and waybills, all n:m. It is a value: functions return a changed copy. Its
 // JSON form is what a store keeps; it holds no data of persons and no prices.
@@ -66,8 +69,10 @@ type Origin struct {
 	Sender gateway.Administration
 	// Conversation is what the parts of one notice have in common; empty if nothing has.
 	Conversation string
-	Received     time.Time
-	Expected     time.Time // expected arrival from the message header; zero: the document's own
+	// Batch is the batch number from the message header, for a document that names none.
+	Batch    string
+	Received time.Time
+	Expected time.Time // expected arrival from the message header; zero: the document's own
 }
 
 // Attach returns m with d in it and its comparisons made anew. A message that is
@@ -141,6 +146,21 @@ func Split(m Movement, id gateway.MovementID, messages []gateway.MessageID, tol 
 		return m, Movement{}, fmt.Errorf("split movement %s: one side would be empty", m.ID)
 	}
 	return rest.compared(tol), part.compared(tol), nil
+}
+
+// Span returns the first and the last time that m speaks of: when it was expected, or else
+// told of.
+func (m Movement) Span() (first, last time.Time) {
+	for i, r := range m.records() {
+		t := r.due()
+		if i == 0 || t.Before(first) {
+			first = t
+		}
+		if t.After(last) {
+			last = t
+		}
+	}
+	return first, last
 }
 
 // Identifiers returns everything that m can be found by.
@@ -218,6 +238,14 @@ func (r Record) when() time.Time {
 	return r.Received
 }
 
+// due is when r expects the arrival, or else when it tells of it.
+func (r Record) due() time.Time {
+	if !r.Expected.IsZero() {
+		return r.Expected
+	}
+	return r.when()
+}
+
 func insert(rs []Record, r Record) []Record {
 	i, _ := slices.BinarySearchFunc(rs, r, order)
 	return slices.Insert(slices.Clone(rs), i, r)
@@ -229,6 +257,9 @@ func record(d *customsv1.Document, from Origin) Record {
 		Message: from.Message, Sender: from.Sender, Kind: document.Kind(d), DocumentID: e.GetDocumentId(),
 		Issued: instant(e.GetIssued()), Received: from.Received.UTC(), Expected: from.Expected.UTC(),
 		Conversation: from.Conversation, Facts: read(d, from.Message),
+	}
+	if r.Facts.Batch == "" {
+		r.Facts.Batch = from.Batch
 	}
 	if r.Conversation != "" {
 		r.Goods = goods(d)

@@ -360,7 +360,7 @@ func TestMatch(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := Match(arrival(t, tt.body), tt.at, tt.candidates, window)
+			r := Match(arrival(t, tt.body), Origin{}, tt.at, tt.candidates, window)
 			if r.Outcome != tt.outcome || r.Movement() != tt.movement {
 				t.Errorf("%+v", r)
 			}

@@ -17,6 +17,7 @@ const MaxHeader = 4 << 10
 // once, as canonical JSON (keys sorted, no white space, instants in UTC), and from
 // then on only its bytes count.
 type Header struct {
+	Batch           string                 `json:"batch,omitempty"` // of the crossing, where the partner's form has no place for it
 	Conversation    string                 `json:"conversation"`
 	Created         time.Time              `json:"created"`
 	DocumentID      string                 `json:"documentId"`
@@ -59,7 +60,7 @@ func (h Header) flaw() gateway.Phrase {
 			return gateway.Say(gateway.WordFieldMissing, f.name)
 		}
 	}
-	for _, s := range []string{string(h.MessageID), h.Kind, h.Conversation, h.DocumentID, h.KeyID, string(h.RelatesTo), string(h.Sender), string(h.Recipient)} {
+	for _, s := range []string{string(h.MessageID), h.Kind, h.Batch, h.Conversation, h.DocumentID, h.KeyID, string(h.RelatesTo), string(h.Sender), string(h.Recipient)} {
 		if !utf8.ValidString(s) {
 			return gateway.Say(gateway.WordTextsUTF8)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/release"
 	"customs.example/gateway/schema"
@@ -29,7 +30,8 @@ type Sealed struct {
 // Seal signs a document for its addressee. It is the only way to a sendable
 // document, and MUST be given proofs that belong together: the released document is
 // what was encoded, the encoded bytes are what conforms, and the header says the
-// kind and the recipient of the route. Payload digest and key are filled in.
+// kind and the recipient of the route. Payload digest and key are filled in, and the batch
+// number that the route lets the recipient have.
 func (k *Keyring) Seal(h Header, r release.Released, e mapping.Encoded, c schema.Conforming) (Sealed, error) {
 	var want gateway.Phrase
 	switch {
@@ -50,6 +52,10 @@ func (k *Keyring) Seal(h Header, r release.Released, e mapping.Encoded, c schema
 	}
 	if !want.IsZero() {
 		return Sealed{}, refuse(gateway.SealProof, "", want)
+	}
+	h.Batch = ""
+	if b, ok := document.Body(r.Document()).Interface().(interface{ GetBatch() string }); ok {
+		h.Batch = b.GetBatch()
 	}
 	payload := e.Bytes()
 	h, raw, signature, err := k.sign(h, payload)

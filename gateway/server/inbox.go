@@ -153,7 +153,7 @@ func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.T
 // it waits for what is wrong here.
 func presentOutgoing(m store.Message) *exchangev1.MessageStatus {
 	out := presentMessage(m, nil)
-	out.Waiting, out.Answers = m.LastError, nil
+	out.Waiting = m.LastError
 	return out
 }
 

@@ -41,7 +41,7 @@ func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*
 }
 
 func (s submissions) Check(ctx context.Context, r *exchangev1.CheckRequest) (*exchangev1.CheckResponse, error) {
-	res, err := s.flow.Check(ctx, callerOf(ctx).flow(), submitted("", r.MediaType, r.Content, r.To))
+	res, err := s.flow.Check(ctx, callerOf(ctx).flow(), submitted(r.SubmissionId, r.MediaType, r.Content, r.To))
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
@@ -76,8 +76,24 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 		return nil, s.refusal(ctx, store.ErrNotFound) // foreign and unknown answer alike
 	}
 	sub, err := s.flow.Store.Read().Submission(ctx, office, r.SubmissionId)
-	return s.answer(ctx, sub, err)
+	shown, err := s.answer(ctx, sub, err)
+	if err != nil {
+		return nil, err
+	}
+	judgements, err := s.flow.Store.Read().Judgements(ctx, office, r.SubmissionId, MaxJudgements)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	for _, j := range judgements {
+		shown.Judgements = append(shown.Judgements, &exchangev1.Judgement{
+			Number: int32(j.Number), At: stamp(j.At), State: string(j.State), Digest: j.Digest.String(), Faults: presentFaults(j.Faults, language(ctx)),
+		})
+	}
+	return shown, nil
 }
+
+// MaxJudgements is how many judgements of a submission are shown, the last ones.
+const MaxJudgements = 20
 
 func (s submissions) answer(ctx context.Context, sub store.Submission, err error) (*exchangev1.Submission, error) {
 	if err != nil {
@@ -212,7 +228,11 @@ func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1
 		return nil, err
 	}
 	for _, m := range messages {
-		out.Messages = append(out.Messages, presentMessage(m, parts))
+		shown := presentMessage(m, parts)
+		for _, a := range m.Answers {
+			shown.Answers = append(shown.Answers, s.presentAnswer(ctx, a))
+		}
+		out.Messages = append(out.Messages, shown)
 	}
 	out.Message = out.Messages[hindmost(messages)]
 	if len(messages) < 2 {
@@ -223,7 +243,7 @@ func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1
 		return nil, err
 	}
 	if answer != nil {
-		out.Answer = presentAnswer(*answer)
+		out.Answer = s.presentAnswer(ctx, *answer)
 	}
 	for _, id := range answered {
 		out.Answered = append(out.Answered, string(id))
@@ -254,6 +274,7 @@ func hindmost(messages []store.Message) int {
 	return at
 }
 
+// presentMessage shows a message to a partner without what that answered.
 func presentMessage(m store.Message, parts []store.Submission) *exchangev1.MessageStatus {
 	out := &exchangev1.MessageStatus{
 		MessageId: string(m.ID), Kind: m.Kind, Recipient: string(m.Recipient), State: string(m.State), StateReason: m.Reason,
@@ -270,19 +291,21 @@ func presentMessage(m store.Message, parts []store.Submission) *exchangev1.Messa
 	if m.Receipt != nil {
 		out.Receipt = &exchangev1.SignedStatement{Header: m.Receipt.Header, Statement: m.Receipt.Statement, Signature: m.Receipt.Signature}
 	}
-	for _, a := range m.Answers {
-		out.Answers = append(out.Answers, presentAnswer(a))
-	}
 	for _, p := range parts {
 		out.Parts = append(out.Parts, p.ID)
 	}
 	return out
 }
 
-func presentAnswer(a store.Answer) *exchangev1.BusinessAnswer {
-	return &exchangev1.BusinessAnswer{
-		MessageId: string(a.MessageID), Status: a.Status, RegistrationNumber: a.Registration, Results: a.Results, Received: stamp(a.Received),
+func (s *Server) presentAnswer(ctx context.Context, a store.Answer) *exchangev1.BusinessAnswer {
+	out := &exchangev1.BusinessAnswer{
+		MessageId: string(a.MessageID), Status: a.Status, RegistrationNumber: a.Registration, Outcome: a.Outcome, Received: stamp(a.Received),
+		Faults: presentFaults(a.Faults, language(ctx)),
 	}
+	for _, r := range a.Results {
+		out.Results = append(out.Results, &exchangev1.AnswerResult{Code: r.Code, Text: s.flow.ResultName(r, language(ctx)), Words: r.Words})
+	}
+	return out
 }
 
 // waiting says in words why a message has no verdict yet.

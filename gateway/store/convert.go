@@ -125,6 +125,16 @@ func toSubmission(s rows.Submission, faults, canonical []byte) (Submission, erro
 	return out, r.err("submission")
 }
 
+func toJudgement(j rows.Judgement, faults []byte) (Judgement, error) {
+	var r reading
+	out := Judgement{
+		Office: j.Office, ID: j.ID, Number: int(j.Number), Digest: r.digest(j.Digest), State: gateway.SubmissionState(j.State),
+		Caller: j.Caller, At: r.time(j.At), Commit: gateway.Commit(j.CommitNo),
+	}
+	r.json(faults, &out.Faults)
+	return out, r.err("judgement")
+}
+
 func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Message, error) {
 	var r reading
 	out := Message{
@@ -148,7 +158,7 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 		State: gateway.MessageState(i.State), Received: r.time(i.Received), ExpectedArrival: r.time(i.ExpectedArrival),
 		LateBy: time.Duration(i.LateBy), PayloadDigest: r.digest(i.PayloadDigest), Canonical: canonical,
 		CanonicalDigest: r.digest(i.CanonicalDigest), Mapping: i.Mapping, Receipt: r.statement(receipt), AcknowledgedBy: i.AcknowledgedBy,
-		AcknowledgedAt: r.time(i.AcknowledgedAt), MovementID: gateway.MovementID(i.MovementID), Conversation: i.Conversation,
+		AcknowledgedAt: r.time(i.AcknowledgedAt), MovementID: gateway.MovementID(i.MovementID), Conversation: i.Conversation, Batch: i.Batch,
 		Commit: gateway.Commit(i.CommitNo),
 	}
 	r.json(faults, &out.Faults)

@@ -74,6 +74,16 @@ ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kin
     join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id,
     faults = excluded.faults, canonical = excluded.canonical, commit_no = excluded.commit_no;
 
+-- name: AddJudgement :exec
+INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no)
+VALUES ($1, $2, (SELECT coalesce(max(j.number), 0) + 1 FROM judgement AS j WHERE j.office = $1 AND j.id_key = $2), $3, $4, $5, $6, $7, $8, $9);
+
+-- name: Judgements :many
+SELECT sqlc.embed(j), f.bytes AS faults
+FROM judgement AS j LEFT JOIN content AS f ON f.digest = j.faults
+WHERE j.office = $1 AND j.id_key = $2
+ORDER BY j.number DESC LIMIT $3;
+
 -- name: TouchSubmissions :exec
 UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> '';
 
@@ -219,15 +229,15 @@ SELECT message_id FROM announced WHERE route = $1 AND subject = $2;
 -- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
-    conversation, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+    conversation, batch, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
     document_key = excluded.document_key, state = excluded.state, received = excluded.received,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
     acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
-    conversation = excluded.conversation, commit_no = excluded.commit_no;
+    conversation = excluded.conversation, batch = excluded.batch, commit_no = excluded.commit_no;
 
 -- name: Inbound :one
 SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical

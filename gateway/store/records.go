@@ -91,6 +91,20 @@ type Submission struct {
 	Commit     gateway.Commit
 }
 
+// Judgement is one judgement of a submission. Those of an id are numbered from 1 by the store;
+// the last is what the submission came to.
+type Judgement struct {
+	Office string
+	ID     string
+	Number int
+	Digest gateway.Digest          // of the bytes that were judged
+	State  gateway.SubmissionState // what it came to
+	Caller string                  // who asked for it
+	At     time.Time
+	Faults gateway.Faults
+	Commit gateway.Commit
+}
+
 // Message is a message to a partner, with its outbox state.
 type Message struct {
 	ID              gateway.MessageID
@@ -142,8 +156,18 @@ type Answer struct {
 	MessageID    gateway.MessageID `json:"messageId"`
 	Status       string            `json:"status"`
 	Registration string            `json:"registration"`
-	Results      []string          `json:"results"`
+	Outcome      string            `json:"outcome,omitempty"`
+	Results      []Result          `json:"results"`
+	Faults       gateway.Faults    `json:"faults,omitempty"` // that it contradicts an earlier one
 	Received     time.Time         `json:"received"`
+}
+
+// Result is one result of an answer: the partner's code, the code of our list that it stands
+// for, empty if it is not known, and the partner's own words.
+type Result struct {
+	Code    string   `json:"code"`
+	Meaning string   `json:"meaning,omitempty"`
+	Words   []string `json:"words,omitempty"`
 }
 
 // Inbound is a message from a partner, judged.
@@ -168,6 +192,7 @@ type Inbound struct {
 	AcknowledgedAt  time.Time
 	MovementID      gateway.MovementID
 	Conversation    string
+	Batch           string // as its header says
 	Commit          gateway.Commit
 }
 

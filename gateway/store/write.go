@@ -117,6 +117,18 @@ func (t *Tx) PutSubmission(s Submission) error {
 	}))
 }
 
+// PutJudgement adds a judgement of a submission under the next number of its id.
+func (t *Tx) PutJudgement(j Judgement) error {
+	faults, err := contentJSON(t, j.Faults)
+	if err != nil {
+		return put("judgement", err)
+	}
+	return put("judgement", t.q.AddJudgement(within, rows.AddJudgementParams{
+		Office: j.Office, IDKey: gateway.FoldID(j.ID), ID: j.ID, Digest: toDigest(j.Digest), State: string(j.State),
+		Caller: j.Caller, At: formatTime(j.At), Faults: faults, CommitNo: int64(t.Commit),
+	}))
+}
+
 // PutMessage stores an outgoing message; the submissions it was made from change with it.
 func (t *Tx) PutMessage(m Message) error {
 	if m.Sequence == 0 {
@@ -207,7 +219,7 @@ func (t *Tx) PutInbound(m Inbound) error {
 		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, Faults: faults, Unread: unread,
 		Answers: answers, Receipt: receipt, AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: formatTime(m.AcknowledgedAt),
-		MovementID: string(m.MovementID), Conversation: m.Conversation, CommitNo: int64(t.Commit),
+		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, CommitNo: int64(t.Commit),
 	}))
 }
 
@@ -220,9 +232,13 @@ func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 	}); err != nil {
 		return put("movement", err)
 	}
+	last := formatTime(m.Last)
+	if m.Last.IsZero() {
+		last = "9999" // whatever the time
+	}
 	for _, id := range ids {
 		if err := t.q.PutMovementIdentifier(within, rows.PutMovementIdentifierParams{
-			IDKey: key, Kind: id.Kind, Folded: id.Folded, FirstTime: formatTime(m.First), LastTime: formatTime(m.Last), CommitNo: int64(t.Commit),
+			IDKey: key, Kind: id.Kind, Folded: id.Folded, FirstTime: formatTime(m.First), LastTime: last, CommitNo: int64(t.Commit),
 		}); err != nil {
 			return put("movement identifier", err)
 		}

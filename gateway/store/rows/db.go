@@ -27,6 +27,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addAuditStmt, err = db.PrepareContext(ctx, addAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query AddAudit: %w", err)
 	}
+	if q.addJudgementStmt, err = db.PrepareContext(ctx, addJudgement); err != nil {
+		return nil, fmt.Errorf("error preparing query AddJudgement: %w", err)
+	}
 	if q.announcedStmt, err = db.PrepareContext(ctx, announced); err != nil {
 		return nil, fmt.Errorf("error preparing query Announced: %w", err)
 	}
@@ -65,6 +68,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.joinedStmt, err = db.PrepareContext(ctx, joined); err != nil {
 		return nil, fmt.Errorf("error preparing query Joined: %w", err)
+	}
+	if q.judgementsStmt, err = db.PrepareContext(ctx, judgements); err != nil {
+		return nil, fmt.Errorf("error preparing query Judgements: %w", err)
 	}
 	if q.lastNumbersStmt, err = db.PrepareContext(ctx, lastNumbers); err != nil {
 		return nil, fmt.Errorf("error preparing query LastNumbers: %w", err)
@@ -181,6 +187,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addAuditStmt: %w", cerr)
 		}
 	}
+	if q.addJudgementStmt != nil {
+		if cerr := q.addJudgementStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addJudgementStmt: %w", cerr)
+		}
+	}
 	if q.announcedStmt != nil {
 		if cerr := q.announcedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing announcedStmt: %w", cerr)
@@ -244,6 +255,11 @@ func (q *Queries) Close() error {
 	if q.joinedStmt != nil {
 		if cerr := q.joinedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing joinedStmt: %w", cerr)
+		}
+	}
+	if q.judgementsStmt != nil {
+		if cerr := q.judgementsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing judgementsStmt: %w", cerr)
 		}
 	}
 	if q.lastNumbersStmt != nil {
@@ -461,6 +477,7 @@ type Queries struct {
 	db                        DBTX
 	tx                        *sql.Tx
 	addAuditStmt              *sql.Stmt
+	addJudgementStmt          *sql.Stmt
 	announcedStmt             *sql.Stmt
 	arrivalStmt               *sql.Stmt
 	auditStmt                 *sql.Stmt
@@ -474,6 +491,7 @@ type Queries struct {
 	inboxOfKindStmt           *sql.Stmt
 	inboxWaitingStmt          *sql.Stmt
 	joinedStmt                *sql.Stmt
+	judgementsStmt            *sql.Stmt
 	lastNumbersStmt           *sql.Stmt
 	messageStmt               *sql.Stmt
 	messageByDocumentStmt     *sql.Stmt
@@ -516,6 +534,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                        tx,
 		tx:                        tx,
 		addAuditStmt:              q.addAuditStmt,
+		addJudgementStmt:          q.addJudgementStmt,
 		announcedStmt:             q.announcedStmt,
 		arrivalStmt:               q.arrivalStmt,
 		auditStmt:                 q.auditStmt,
@@ -529,6 +548,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		inboxOfKindStmt:           q.inboxOfKindStmt,
 		inboxWaitingStmt:          q.inboxWaitingStmt,
 		joinedStmt:                q.joinedStmt,
+		judgementsStmt:            q.judgementsStmt,
 		lastNumbersStmt:           q.lastNumbersStmt,
 		messageStmt:               q.messageStmt,
 		messageByDocumentStmt:     q.messageByDocumentStmt,

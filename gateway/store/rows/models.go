@@ -84,7 +84,21 @@ type Inbox struct {
 	AcknowledgedAt  string
 	MovementID      string
 	Conversation    string
+	Batch           string
 	CommitNo        int64
+}
+
+type Judgement struct {
+	Office   string
+	IDKey    string
+	Number   int64
+	ID       string
+	Digest   []byte
+	State    string
+	Caller   string
+	At       string
+	Faults   []byte
+	CommitNo int64
 }
 
 type Judging struct {

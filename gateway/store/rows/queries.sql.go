@@ -38,6 +38,38 @@ func (q *Queries) AddAudit(ctx context.Context, arg AddAuditParams) error {
 	return err
 }
 
+const addJudgement = `-- name: AddJudgement :exec
+INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no)
+VALUES ($1, $2, (SELECT coalesce(max(j.number), 0) + 1 FROM judgement AS j WHERE j.office = $1 AND j.id_key = $2), $3, $4, $5, $6, $7, $8, $9)
+`
+
+type AddJudgementParams struct {
+	Office   string
+	IDKey    string
+	ID       string
+	Digest   []byte
+	State    string
+	Caller   string
+	At       string
+	Faults   []byte
+	CommitNo int64
+}
+
+func (q *Queries) AddJudgement(ctx context.Context, arg AddJudgementParams) error {
+	_, err := q.exec(ctx, q.addJudgementStmt, addJudgement,
+		arg.Office,
+		arg.IDKey,
+		arg.ID,
+		arg.Digest,
+		arg.State,
+		arg.Caller,
+		arg.At,
+		arg.Faults,
+		arg.CommitNo,
+	)
+	return err
+}
+
 const announced = `-- name: Announced :one
 SELECT message_id FROM announced WHERE route = $1 AND subject = $2
 `
@@ -304,7 +336,7 @@ func (q *Queries) HeldPast(ctx context.Context, arg HeldPastParams) ([]HeldPastR
 }
 
 const inbound = `-- name: Inbound :one
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.id_key = $2
@@ -349,6 +381,7 @@ func (q *Queries) Inbound(ctx context.Context, arg InboundParams) (InboundRow, e
 		&i.Inbox.AcknowledgedAt,
 		&i.Inbox.MovementID,
 		&i.Inbox.Conversation,
+		&i.Inbox.Batch,
 		&i.Inbox.CommitNo,
 		&i.Faults,
 		&i.Unread,
@@ -359,7 +392,7 @@ func (q *Queries) Inbound(ctx context.Context, arg InboundParams) (InboundRow, e
 }
 
 const inboundByDocument = `-- name: InboundByDocument :one
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state = 'accepted'
@@ -405,6 +438,7 @@ func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentPa
 		&i.Inbox.AcknowledgedAt,
 		&i.Inbox.MovementID,
 		&i.Inbox.Conversation,
+		&i.Inbox.Batch,
 		&i.Inbox.CommitNo,
 		&i.Faults,
 		&i.Unread,
@@ -415,7 +449,7 @@ func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentPa
 }
 
 const inboundsByID = `-- name: InboundsByID :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.id_key = $1 ORDER BY i.sender
@@ -461,6 +495,7 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 			&i.Inbox.AcknowledgedAt,
 			&i.Inbox.MovementID,
 			&i.Inbox.Conversation,
+			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
 			&i.Faults,
 			&i.Unread,
@@ -481,7 +516,7 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 }
 
 const inboxInState = `-- name: InboxInState :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.commit_no >= $2 AND i.commit_no <= $3
@@ -539,6 +574,7 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 			&i.Inbox.AcknowledgedAt,
 			&i.Inbox.MovementID,
 			&i.Inbox.Conversation,
+			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
 			&i.Faults,
 			&i.Unread,
@@ -558,7 +594,7 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 }
 
 const inboxOfKind = `-- name: InboxOfKind :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.kind = $2 AND i.commit_no >= $3 AND i.commit_no <= $4
@@ -618,6 +654,7 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 			&i.Inbox.AcknowledgedAt,
 			&i.Inbox.MovementID,
 			&i.Inbox.Conversation,
+			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
 			&i.Faults,
 			&i.Unread,
@@ -637,7 +674,7 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 }
 
 const inboxWaiting = `-- name: InboxWaiting :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.acknowledged_by = '' AND i.commit_no >= $2 AND i.commit_no <= $3
@@ -698,6 +735,7 @@ func (q *Queries) InboxWaiting(ctx context.Context, arg InboxWaitingParams) ([]I
 			&i.Inbox.AcknowledgedAt,
 			&i.Inbox.MovementID,
 			&i.Inbox.Conversation,
+			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
 			&i.Faults,
 			&i.Unread,
@@ -762,6 +800,59 @@ func (q *Queries) Joined(ctx context.Context, messageID string) ([]JoinedRow, er
 			&i.Submission.CommitNo,
 			&i.Faults,
 			&i.Canonical,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const judgements = `-- name: Judgements :many
+SELECT j.office, j.id_key, j.number, j.id, j.digest, j.state, j.caller, j.at, j.faults, j.commit_no, f.bytes AS faults
+FROM judgement AS j LEFT JOIN content AS f ON f.digest = j.faults
+WHERE j.office = $1 AND j.id_key = $2
+ORDER BY j.number DESC LIMIT $3
+`
+
+type JudgementsParams struct {
+	Office string
+	IDKey  string
+	Limit  int32
+}
+
+type JudgementsRow struct {
+	Judgement Judgement
+	Faults    []byte
+}
+
+func (q *Queries) Judgements(ctx context.Context, arg JudgementsParams) ([]JudgementsRow, error) {
+	rows, err := q.query(ctx, q.judgementsStmt, judgements, arg.Office, arg.IDKey, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []JudgementsRow
+	for rows.Next() {
+		var i JudgementsRow
+		if err := rows.Scan(
+			&i.Judgement.Office,
+			&i.Judgement.IDKey,
+			&i.Judgement.Number,
+			&i.Judgement.ID,
+			&i.Judgement.Digest,
+			&i.Judgement.State,
+			&i.Judgement.Caller,
+			&i.Judgement.At,
+			&i.Judgement.Faults,
+			&i.Judgement.CommitNo,
+			&i.Faults,
 		); err != nil {
 			return nil, err
 		}
@@ -1242,15 +1333,15 @@ func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error 
 const putInbound = `-- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
-    conversation, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+    conversation, batch, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
     document_key = excluded.document_key, state = excluded.state, received = excluded.received,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
     acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
-    conversation = excluded.conversation, commit_no = excluded.commit_no
+    conversation = excluded.conversation, batch = excluded.batch, commit_no = excluded.commit_no
 `
 
 type PutInboundParams struct {
@@ -1276,6 +1367,7 @@ type PutInboundParams struct {
 	AcknowledgedAt  string
 	MovementID      string
 	Conversation    string
+	Batch           string
 	CommitNo        int64
 }
 
@@ -1303,6 +1395,7 @@ func (q *Queries) PutInbound(ctx context.Context, arg PutInboundParams) error {
 		arg.AcknowledgedAt,
 		arg.MovementID,
 		arg.Conversation,
+		arg.Batch,
 		arg.CommitNo,
 	)
 	return err

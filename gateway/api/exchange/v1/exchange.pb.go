@@ -224,10 +224,12 @@ func (x *SubmitRequest) GetTo() []string {
 }
 
 type CheckRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MediaType     string                 `protobuf:"bytes,1,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
-	Content       []byte                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
-	To            []string               `protobuf:"bytes,3,rep,name=to,proto3" json:"to,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MediaType string                 `protobuf:"bytes,1,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	Content   []byte                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	To        []string               `protobuf:"bytes,3,rep,name=to,proto3" json:"to,omitempty"`
+	// As in SubmitRequest: what the id stands for already is answered, as Submit would.
+	SubmissionId  string `protobuf:"bytes,4,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -283,11 +285,19 @@ func (x *CheckRequest) GetTo() []string {
 	return nil
 }
 
+func (x *CheckRequest) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
 type CheckResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Document kind, as in Document.kind; empty when it could not be told.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// What Submit would answer: faulty, held or message.
+	// The state that Submit would answer with: faulty, held, joined or message; of an id that
+	// stands for a submission already, its state.
 	Outcome       string   `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	WaitsFor      []string `protobuf:"bytes,3,rep,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"`
 	Faults        []*Fault `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`
@@ -975,8 +985,10 @@ type Submission struct {
 	Messages []*MessageStatus `protobuf:"bytes,15,rep,name=messages,proto3" json:"messages,omitempty"`
 	// Of several: what their answers come to as one, absent until they do, and the ids of
 	// those that are answered.
-	Answer        *BusinessAnswer `protobuf:"bytes,16,opt,name=answer,proto3" json:"answer,omitempty"`
-	Answered      []string        `protobuf:"bytes,17,rep,name=answered,proto3" json:"answered,omitempty"`
+	Answer   *BusinessAnswer `protobuf:"bytes,16,opt,name=answer,proto3" json:"answer,omitempty"`
+	Answered []string        `protobuf:"bytes,17,rep,name=answered,proto3" json:"answered,omitempty"`
+	// Of Get alone: how the id was judged, the last judgement first, at most 20.
+	Judgements    []*Judgement `protobuf:"bytes,18,rep,name=judgements,proto3" json:"judgements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1130,6 +1142,94 @@ func (x *Submission) GetAnswered() []string {
 	return nil
 }
 
+func (x *Submission) GetJudgements() []*Judgement {
+	if x != nil {
+		return x.Judgements
+	}
+	return nil
+}
+
+// Judgement is one judgement of a submission; a refusal is judged anew when it is submitted
+// again.
+type Judgement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From 1, of the submission's id.
+	Number int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	At     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// What it came to: faulty, held, joined or message.
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// Of the bytes that were judged.
+	Digest        string   `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	Faults        []*Fault `protobuf:"bytes,5,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Judgement) Reset() {
+	*x = Judgement{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Judgement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Judgement) ProtoMessage() {}
+
+func (x *Judgement) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
+func (*Judgement) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Judgement) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Judgement) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Judgement) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Judgement) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Judgement) GetFaults() []*Fault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
 // MessageStatus is where a message to a partner stands.
 type MessageStatus struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -1167,7 +1267,7 @@ type MessageStatus struct {
 
 func (x *MessageStatus) Reset() {
 	*x = MessageStatus{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +1279,7 @@ func (x *MessageStatus) String() string {
 func (*MessageStatus) ProtoMessage() {}
 
 func (x *MessageStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +1292,7 @@ func (x *MessageStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageStatus.ProtoReflect.Descriptor instead.
 func (*MessageStatus) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *MessageStatus) GetMessageId() string {
@@ -1342,15 +1442,19 @@ type BusinessAnswer struct {
 	MessageId          string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
 	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	RegistrationNumber string                 `protobuf:"bytes,3,opt,name=registration_number,json=registrationNumber,proto3" json:"registration_number,omitempty"`
-	Results            []string               `protobuf:"bytes,4,rep,name=results,proto3" json:"results,omitempty"`
 	Received           *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=received,proto3" json:"received,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	Results            []*AnswerResult        `protobuf:"bytes,6,rep,name=results,proto3" json:"results,omitempty"`
+	// registered or refused; empty where it says neither.
+	Outcome string `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// What is to be known of it: that it contradicts an earlier answer.
+	Faults        []*Fault `protobuf:"bytes,8,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BusinessAnswer) Reset() {
 	*x = BusinessAnswer{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1362,7 +1466,7 @@ func (x *BusinessAnswer) String() string {
 func (*BusinessAnswer) ProtoMessage() {}
 
 func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1375,7 +1479,7 @@ func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusinessAnswer.ProtoReflect.Descriptor instead.
 func (*BusinessAnswer) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *BusinessAnswer) GetMessageId() string {
@@ -1399,16 +1503,93 @@ func (x *BusinessAnswer) GetRegistrationNumber() string {
 	return ""
 }
 
-func (x *BusinessAnswer) GetResults() []string {
+func (x *BusinessAnswer) GetReceived() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
+func (x *BusinessAnswer) GetResults() []*AnswerResult {
 	if x != nil {
 		return x.Results
 	}
 	return nil
 }
 
-func (x *BusinessAnswer) GetReceived() *timestamppb.Timestamp {
+func (x *BusinessAnswer) GetOutcome() string {
 	if x != nil {
-		return x.Received
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *BusinessAnswer) GetFaults() []*Fault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+// AnswerResult is one result of an answer, under the partner's own code.
+type AnswerResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Code  string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// What the code means, in the caller's language; empty for a code that is not known.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// The partner's own words.
+	Words         []string `protobuf:"bytes,3,rep,name=words,proto3" json:"words,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerResult) Reset() {
+	*x = AnswerResult{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerResult) ProtoMessage() {}
+
+func (x *AnswerResult) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
+func (*AnswerResult) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AnswerResult) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *AnswerResult) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *AnswerResult) GetWords() []string {
+	if x != nil {
+		return x.Words
 	}
 	return nil
 }
@@ -1426,7 +1607,7 @@ type SignedStatement struct {
 
 func (x *SignedStatement) Reset() {
 	*x = SignedStatement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1619,7 @@ func (x *SignedStatement) String() string {
 func (*SignedStatement) ProtoMessage() {}
 
 func (x *SignedStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1632,7 @@ func (x *SignedStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
 func (*SignedStatement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SignedStatement) GetHeader() []byte {
@@ -1503,7 +1684,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1515,7 +1696,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1528,7 +1709,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Fault) GetCode() string {
@@ -1642,7 +1823,7 @@ type ListInboxRequest struct {
 
 func (x *ListInboxRequest) Reset() {
 	*x = ListInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1835,7 @@ func (x *ListInboxRequest) String() string {
 func (*ListInboxRequest) ProtoMessage() {}
 
 func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1848,7 @@ func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxRequest.ProtoReflect.Descriptor instead.
 func (*ListInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListInboxRequest) GetUnacknowledged() bool {
@@ -1708,7 +1889,7 @@ type ListInboxResponse struct {
 
 func (x *ListInboxResponse) Reset() {
 	*x = ListInboxResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1901,7 @@ func (x *ListInboxResponse) String() string {
 func (*ListInboxResponse) ProtoMessage() {}
 
 func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1914,7 @@ func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxResponse.ProtoReflect.Descriptor instead.
 func (*ListInboxResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListInboxResponse) GetMessages() []*InboxMessage {
@@ -1762,7 +1943,7 @@ type GetInboxRequest struct {
 
 func (x *GetInboxRequest) Reset() {
 	*x = GetInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +1955,7 @@ func (x *GetInboxRequest) String() string {
 func (*GetInboxRequest) ProtoMessage() {}
 
 func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +1968,7 @@ func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInboxRequest.ProtoReflect.Descriptor instead.
 func (*GetInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetInboxRequest) GetMessageId() string {
@@ -1822,7 +2003,7 @@ type AcknowledgeRequest struct {
 
 func (x *AcknowledgeRequest) Reset() {
 	*x = AcknowledgeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1834,7 +2015,7 @@ func (x *AcknowledgeRequest) String() string {
 func (*AcknowledgeRequest) ProtoMessage() {}
 
 func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1847,7 +2028,7 @@ func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AcknowledgeRequest) GetMessageId() string {
@@ -1874,7 +2055,7 @@ type ListParkedRequest struct {
 
 func (x *ListParkedRequest) Reset() {
 	*x = ListParkedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1886,7 +2067,7 @@ func (x *ListParkedRequest) String() string {
 func (*ListParkedRequest) ProtoMessage() {}
 
 func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1899,7 +2080,7 @@ func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListParkedRequest) GetPageSize() int32 {
@@ -1930,7 +2111,7 @@ type ListParkedResponse struct {
 
 func (x *ListParkedResponse) Reset() {
 	*x = ListParkedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1942,7 +2123,7 @@ func (x *ListParkedResponse) String() string {
 func (*ListParkedResponse) ProtoMessage() {}
 
 func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1955,7 +2136,7 @@ func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListParkedResponse) GetMessages() []*InboxMessage {
@@ -2009,7 +2190,7 @@ type Arrival struct {
 
 func (x *Arrival) Reset() {
 	*x = Arrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2021,7 +2202,7 @@ func (x *Arrival) String() string {
 func (*Arrival) ProtoMessage() {}
 
 func (x *Arrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2034,7 +2215,7 @@ func (x *Arrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arrival.ProtoReflect.Descriptor instead.
 func (*Arrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Arrival) GetDoor() string {
@@ -2119,7 +2300,7 @@ type DecodeRequest struct {
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2131,7 +2312,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2144,7 +2325,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DecodeRequest) GetMessageIds() []string {
@@ -2176,7 +2357,7 @@ type DecodeResponse struct {
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2188,7 +2369,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2201,7 +2382,7 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DecodeResponse) GetMessages() []*InboxMessage {
@@ -2256,7 +2437,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2449,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2462,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -2429,7 +2610,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2441,7 +2622,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2454,7 +2635,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -2487,7 +2668,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2499,7 +2680,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2512,7 +2693,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -2534,7 +2715,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2546,7 +2727,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2559,7 +2740,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -2593,7 +2774,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2605,7 +2786,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2618,7 +2799,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -2644,7 +2825,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2656,7 +2837,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2669,7 +2850,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -2695,7 +2876,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2707,7 +2888,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2720,7 +2901,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -2773,7 +2954,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2785,7 +2966,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2798,7 +2979,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -2912,7 +3093,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2924,7 +3105,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2937,7 +3118,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Opening) GetOffice() string {
@@ -2979,7 +3160,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2991,7 +3172,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3004,7 +3185,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Identifier) GetKind() string {
@@ -3044,7 +3225,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3056,7 +3237,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3069,7 +3250,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -3139,7 +3320,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3151,7 +3332,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3164,7 +3345,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -3205,7 +3386,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3217,7 +3398,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3230,7 +3411,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -3337,12 +3518,13 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"media_type\x18\x02 \x01(\tR\tmediaType\x12\x18\n" +
 	"\acontent\x18\x03 \x01(\fR\acontent\x12\x0e\n" +
-	"\x02to\x18\x04 \x03(\tR\x02to\"W\n" +
+	"\x02to\x18\x04 \x03(\tR\x02to\"|\n" +
 	"\fCheckRequest\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x01 \x01(\tR\tmediaType\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x0e\n" +
-	"\x02to\x18\x03 \x03(\tR\x02to\"\x86\x01\n" +
+	"\x02to\x18\x03 \x03(\tR\x02to\x12#\n" +
+	"\rsubmission_id\x18\x04 \x01(\tR\fsubmissionId\"\x86\x01\n" +
 	"\rCheckResponse\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x1b\n" +
@@ -3395,7 +3577,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\blist_row\x18\n" +
 	" \x01(\tR\alistRow\x12\x12\n" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
-	"\x04part\x18\f \x01(\x05R\x04part\"\xed\x04\n" +
+	"\x04part\x18\f \x01(\x05R\x04part\"\xa5\x05\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -3415,7 +3597,16 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06commit\x18\x0e \x01(\x03R\x06commit\x126\n" +
 	"\bmessages\x18\x0f \x03(\v2\x1a.exchange.v1.MessageStatusR\bmessages\x123\n" +
 	"\x06answer\x18\x10 \x01(\v2\x1b.exchange.v1.BusinessAnswerR\x06answer\x12\x1a\n" +
-	"\banswered\x18\x11 \x03(\tR\banswered\"\xe0\x05\n" +
+	"\banswered\x18\x11 \x03(\tR\banswered\x126\n" +
+	"\n" +
+	"judgements\x18\x12 \x03(\v2\x16.exchange.v1.JudgementR\n" +
+	"judgements\"\xa9\x01\n" +
+	"\tJudgement\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\tR\x06digest\x12*\n" +
+	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\xe0\x05\n" +
 	"\rMessageStatus\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -3439,14 +3630,20 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\vdocument_id\x18\x12 \x01(\tR\n" +
 	"documentId\x12\x12\n" +
 	"\x04part\x18\x13 \x01(\x05R\x04part\x12\x14\n" +
-	"\x05split\x18\x14 \x01(\tR\x05split\"\xca\x01\n" +
+	"\x05split\x18\x14 \x01(\tR\x05split\"\xb1\x02\n" +
 	"\x0eBusinessAnswer\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12/\n" +
-	"\x13registration_number\x18\x03 \x01(\tR\x12registrationNumber\x12\x18\n" +
-	"\aresults\x18\x04 \x03(\tR\aresults\x126\n" +
-	"\breceived\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\breceived\"e\n" +
+	"\x13registration_number\x18\x03 \x01(\tR\x12registrationNumber\x126\n" +
+	"\breceived\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\breceived\x123\n" +
+	"\aresults\x18\x06 \x03(\v2\x19.exchange.v1.AnswerResultR\aresults\x12\x18\n" +
+	"\aoutcome\x18\a \x01(\tR\aoutcome\x12*\n" +
+	"\x06faults\x18\b \x03(\v2\x12.exchange.v1.FaultR\x06faultsJ\x04\b\x04\x10\x05\"L\n" +
+	"\fAnswerResult\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
+	"\x05words\x18\x03 \x03(\tR\x05words\"e\n" +
 	"\x0fSignedStatement\x12\x16\n" +
 	"\x06header\x18\x01 \x01(\fR\x06header\x12\x1c\n" +
 	"\tstatement\x18\x02 \x01(\fR\tstatement\x12\x1c\n" +
@@ -3673,7 +3870,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
@@ -3690,123 +3887,130 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*ExplainResponse)(nil),            // 12: exchange.v1.ExplainResponse
 	(*Origin)(nil),                     // 13: exchange.v1.Origin
 	(*Submission)(nil),                 // 14: exchange.v1.Submission
-	(*MessageStatus)(nil),              // 15: exchange.v1.MessageStatus
-	(*BusinessAnswer)(nil),             // 16: exchange.v1.BusinessAnswer
-	(*SignedStatement)(nil),            // 17: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 18: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 19: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 20: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 21: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 22: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 23: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 24: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 25: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 26: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 27: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 28: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 29: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 30: exchange.v1.DeliverResponse
-	(*FindMovementsRequest)(nil),       // 31: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 32: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 33: exchange.v1.GetMovementRequest
-	(*RecordArrivalRequest)(nil),       // 34: exchange.v1.RecordArrivalRequest
-	(*Movement)(nil),                   // 35: exchange.v1.Movement
-	(*Opening)(nil),                    // 36: exchange.v1.Opening
-	(*Identifier)(nil),                 // 37: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 38: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 39: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 40: exchange.v1.Discrepancy
-	nil,                                // 41: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 42: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 43: google.protobuf.MethodOptions
+	(*Judgement)(nil),                  // 15: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 16: exchange.v1.MessageStatus
+	(*BusinessAnswer)(nil),             // 17: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 18: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 19: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 20: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 21: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 22: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 23: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 24: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 25: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 26: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 27: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 28: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 29: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 30: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 31: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 32: exchange.v1.DeliverResponse
+	(*FindMovementsRequest)(nil),       // 33: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 34: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 35: exchange.v1.GetMovementRequest
+	(*RecordArrivalRequest)(nil),       // 36: exchange.v1.RecordArrivalRequest
+	(*Movement)(nil),                   // 37: exchange.v1.Movement
+	(*Opening)(nil),                    // 38: exchange.v1.Opening
+	(*Identifier)(nil),                 // 39: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 40: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 41: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 42: exchange.v1.Discrepancy
+	nil,                                // 43: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 44: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 45: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	18, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	42, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	20, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	44, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	14, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	14, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	13, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	42, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	42, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	15, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	18, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	15, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	16, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	42, // 11: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	42, // 12: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	42, // 13: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	17, // 14: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	16, // 15: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	42, // 16: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	41, // 17: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	28, // 18: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	1,  // 19: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	28, // 20: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	25, // 21: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	15, // 22: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	42, // 23: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	42, // 24: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	28, // 25: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	25, // 26: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	15, // 27: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	42, // 28: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	42, // 29: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	18, // 30: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	17, // 31: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	35, // 32: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	42, // 33: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	42, // 34: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	37, // 35: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	38, // 36: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	40, // 37: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	36, // 38: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	42, // 39: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	42, // 40: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	40, // 41: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	40, // 42: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	40, // 43: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	39, // 44: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	43, // 45: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 46: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 47: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 48: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 49: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 50: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 51: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 52: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 53: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	19, // 54: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	21, // 55: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 56: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	22, // 57: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	23, // 58: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	26, // 59: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	29, // 60: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	31, // 61: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	33, // 62: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	34, // 63: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 64: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 65: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 66: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 67: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 68: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 69: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 70: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	20, // 71: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	28, // 72: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	28, // 73: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	28, // 74: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	24, // 75: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	27, // 76: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	30, // 77: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	32, // 78: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	35, // 79: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	35, // 80: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	64, // [64:81] is the sub-list for method output_type
-	47, // [47:64] is the sub-list for method input_type
-	46, // [46:47] is the sub-list for extension type_name
-	45, // [45:46] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	44, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	44, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	16, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	20, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	16, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	17, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	15, // 11: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	44, // 12: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	20, // 13: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	44, // 14: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	44, // 15: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	44, // 16: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	19, // 17: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	17, // 18: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	44, // 19: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	18, // 20: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	20, // 21: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	43, // 22: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	30, // 23: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	1,  // 24: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	30, // 25: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	27, // 26: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	16, // 27: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	44, // 28: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	44, // 29: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	30, // 30: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	27, // 31: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	16, // 32: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	44, // 33: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	44, // 34: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	20, // 35: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	19, // 36: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	37, // 37: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	44, // 38: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	44, // 39: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	39, // 40: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	40, // 41: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	42, // 42: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	38, // 43: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	44, // 44: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	44, // 45: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	42, // 46: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	42, // 47: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	42, // 48: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	41, // 49: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	45, // 50: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 51: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 52: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 53: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 54: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 55: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	7,  // 56: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	9,  // 57: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	11, // 58: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	21, // 59: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	23, // 60: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	9,  // 61: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	24, // 62: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	25, // 63: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	28, // 64: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	31, // 65: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	33, // 66: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	35, // 67: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	36, // 68: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	14, // 69: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 70: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	14, // 71: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	14, // 72: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	8,  // 73: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	10, // 74: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	12, // 75: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	22, // 76: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	30, // 77: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	30, // 78: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	30, // 79: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	26, // 80: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	29, // 81: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	32, // 82: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	34, // 83: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	37, // 84: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	37, // 85: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	69, // [69:86] is the sub-list for method output_type
+	52, // [52:69] is the sub-list for method input_type
+	51, // [51:52] is the sub-list for extension type_name
+	50, // [50:51] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -3820,7 +4024,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   40,
+			NumMessages:   42,
 			NumExtensions: 1,
 			NumServices:   4,
 		},

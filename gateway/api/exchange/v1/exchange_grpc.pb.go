@@ -38,9 +38,10 @@ const (
 // SubmissionService takes what an office sends to partner administrations.
 type SubmissionServiceClient interface {
 	// Submit judges a document and sends, holds or refuses it. It answers after the
-	// outcome is on disk. The same id with the same bytes gets the same answer.
+	// outcome is on disk. The same id with the same bytes gets the same answer, unless that was
+	// a refusal: it is judged anew, by what is there now.
 	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*Submission, error)
-	// Check judges a document as Submit would, without any effect.
+	// Check judges a document as Submit would under the same id, without any effect.
 	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
 	// Withdraw takes back a part that is held.
 	Withdraw(ctx context.Context, in *WithdrawRequest, opts ...grpc.CallOption) (*Submission, error)
@@ -148,9 +149,10 @@ func (c *submissionServiceClient) Explain(ctx context.Context, in *ExplainReques
 // SubmissionService takes what an office sends to partner administrations.
 type SubmissionServiceServer interface {
 	// Submit judges a document and sends, holds or refuses it. It answers after the
-	// outcome is on disk. The same id with the same bytes gets the same answer.
+	// outcome is on disk. The same id with the same bytes gets the same answer, unless that was
+	// a refusal: it is judged anew, by what is there now.
 	Submit(context.Context, *SubmitRequest) (*Submission, error)
-	// Check judges a document as Submit would, without any effect.
+	// Check judges a document as Submit would under the same id, without any effect.
 	Check(context.Context, *CheckRequest) (*CheckResponse, error)
 	// Withdraw takes back a part that is held.
 	Withdraw(context.Context, *WithdrawRequest) (*Submission, error)

@@ -90,6 +90,21 @@ CREATE INDEX submission_held ON submission (route, join_key, commit_no) WHERE st
 CREATE INDEX submission_expires ON submission (expires) WHERE state = 'held' AND expires <> '';
 CREATE INDEX submission_message ON submission (message_id, part, id) WHERE message_id <> '';
 
+-- What was refused is judged anew when it is submitted again: each judgement is a row.
+CREATE TABLE judgement (
+    office    TEXT NOT NULL,
+    id_key    TEXT NOT NULL,
+    number    INTEGER NOT NULL, -- from 1, of the submission
+    id        TEXT NOT NULL,
+    digest    BLOB,            -- of the bytes that were judged
+    state     TEXT NOT NULL,   -- what it came to
+    caller    TEXT NOT NULL,   -- who asked for it
+    at        TEXT NOT NULL,
+    faults    BLOB,            -- digest of a JSON array
+    commit_no INTEGER NOT NULL,
+    PRIMARY KEY (office, id_key, number)
+);
+
 -- What does not change of an outgoing message.
 CREATE TABLE message (
     id_key           TEXT PRIMARY KEY,
@@ -175,6 +190,7 @@ CREATE TABLE inbox (
     acknowledged_at  TEXT NOT NULL,
     movement_id      TEXT NOT NULL,
     conversation     TEXT NOT NULL,      -- what a partner's messages have in common, as their headers say
+    batch            TEXT NOT NULL,      -- as its header says
     commit_no        INTEGER NOT NULL,
     PRIMARY KEY (sender, id_key)
 );
@@ -241,6 +257,7 @@ DROP TABLE inbox;
 DROP TABLE announced;
 DROP TABLE delivery;
 DROP TABLE message;
+DROP TABLE judgement;
 DROP TABLE submission;
 DROP TABLE judging;
 DROP TABLE arrival;
