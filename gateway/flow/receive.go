@@ -317,7 +317,7 @@ func (g *Gateway) attachAnswer(ctx context.Context, tx *store.Tx, in *store.Inbo
 			a.Faults = gateway.Faults{*f}
 		}
 		m.Answers = append(m.Answers, a)
-		if err := tx.PutMessage(m); err != nil {
+		if err := tx.PutAnswers(m); err != nil {
 			return err
 		}
 	}

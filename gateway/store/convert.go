@@ -11,9 +11,10 @@ import (
 )
 
 // What the rows hold, and what the records are: instants as texts, digests as bytes, lists
-// as JSON. The rows themselves are sqlc's; of the ways that were measured (bench_test.go)
-// it is the only one whose statements are prepared once for both engines and that reads a
-// record without reflection.
+// as JSON. sqlc makes the rows and prepares each statement once. A record of 23 columns
+// with two documents of 2 kB took it 49 us to read and 185 us to write in SQLite; scany,
+// which leaves the writing to us, 63 us to read; bun, which writes all arguments into the
+// text of a new statement each time, 124 us and 394 us.
 
 // instant is how an instant is stored: UTC, fixed width, so that text order is time
 // order. The zero time is the empty text.
