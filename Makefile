@@ -18,7 +18,7 @@ build: deps
 # between goroutines is tested with it: flow, server and the commands. What runs in one
 # goroutine and long there is named TestLong, and runs without it. The pointer checks that
 # come with the detector are left out where C was translated to Go: SQLite.
-PURE = ./gateway ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist ./gateway/document/... ./gateway/expr ./gateway/mapping \
+PURE = ./gateway ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist ./gateway/document/... ./gateway/expr ./gateway/mapping ./gateway/pace \
 	./gateway/reconcile ./gateway/release ./gateway/validate ./gateway/xmltree ./mappings ./xsd/...
 RACE = -race -gcflags='modernc.org/...=-d=checkptr=0' -skip '^TestLong' -timeout 20m
 TESTS = GOGC=400 $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg

@@ -22,6 +22,7 @@ const module = "customs.example/"
 // commands come after all of these. When this fails, move the code, not the line.
 var order = []string{
 	"gateway",
+	"gateway/pace",
 	"gateway/event",
 	"gateway/budget",
 	"gateway/metrics",

@@ -94,12 +94,26 @@ func TestDocumentsAreInOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, faults := chain.Validate(chain.Read(content, flow.MediaType(content), "CN", now), validate.Scope{At: now}); faults.Refuse() {
+			if faults := faultsOf(t, chain, content, validate.Scope{At: now}); faults.Refuse() {
 				t.Fatalf("seed %d, %s: %v\n%s", seed, name, faults, content)
 			}
 			wellFormed(t, name, content)
 		}
 	}
+}
+
+// faultsOf reads and judges a Chinese document.
+func faultsOf(t *testing.T, chain *flow.Chain, content []byte, scope validate.Scope) gateway.Faults {
+	t.Helper()
+	read, err := chain.Read(t.Context(), content, flow.MediaType(content), "CN", scope.At)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, faults, err := chain.Validate(t.Context(), read, scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return faults
 }
 
 // Whatever faults are drawn, each is told once at its place, by its code, and no other
@@ -116,7 +130,7 @@ func TestFaultsHideNoOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, faults := chain.Validate(chain.Read(content, flow.XML, "CN", now), validate.Scope{Own: "CN", At: now})
+		faults := faultsOf(t, chain, content, validate.Scope{Own: "CN", At: now})
 		first := make(map[string]gateway.Code)
 		for _, f := range faults {
 			if _, known := first[f.Location.Expr]; f.Severity == gateway.Error && !known {

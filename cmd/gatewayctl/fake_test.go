@@ -34,20 +34,29 @@ type fake struct {
 // start serves the fake over mutual TLS and returns the environment of its clients.
 func (f *fake) start(t *testing.T, pki string) map[string]string {
 	t.Helper()
-	ca := filepath.Join(pki, "cn/ca.pem")
-	roots, err := mtls.LoadRoots(ca)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry, err := mtls.NewRegistry(time.Now, []mtls.Party{{URI: "customs://CN/office/0603/post/1", Roots: roots}})
+	t.Cleanup(f.serve(t, pki, listener, "customs://CN/office/0603/post/1"))
+	return map[string]string{
+		"GATEWAY_ADDR": listener.Addr().String(), "GATEWAY_CA": filepath.Join(pki, "cn/ca.pem"), "GATEWAY_SERVER": uriGateway,
+		"GATEWAY_CERT": filepath.Join(pki, "cn/post.pem"), "GATEWAY_KEY": filepath.Join(pki, "cn/post-key.pem"),
+	}
+}
+
+// serve lets one caller in, until it is stopped.
+func (f *fake) serve(t *testing.T, pki string, listener net.Listener, caller string) (stop func()) {
+	t.Helper()
+	roots, err := mtls.LoadRoots(filepath.Join(pki, "cn/ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry, err := mtls.NewRegistry(time.Now, []mtls.Party{{URI: caller, Roots: roots}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cert, err := mtls.LoadCertificate(filepath.Join(pki, "cn/gateway.pem"), filepath.Join(pki, "cn/gateway-key.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,15 +66,11 @@ func (f *fake) start(t *testing.T, pki string) map[string]string {
 	exchangev1.RegisterMovementServiceServer(g, fakeMovements{f: f})
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
-	t.Cleanup(func() {
+	return func() {
 		g.Stop()
 		if err := <-served; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 			t.Error(err)
 		}
-	})
-	return map[string]string{
-		"GATEWAY_ADDR": listener.Addr().String(), "GATEWAY_CA": ca, "GATEWAY_SERVER": uriGateway,
-		"GATEWAY_CERT": filepath.Join(pki, "cn/post.pem"), "GATEWAY_KEY": filepath.Join(pki, "cn/post-key.pem"),
 	}
 }
 

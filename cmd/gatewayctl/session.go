@@ -79,6 +79,7 @@ func (o *options) check() error {
 type session struct {
 	world
 	conn        *grpc.ClientConn
+	door        *door
 	submissions exchangev1.SubmissionServiceClient
 	inbox       exchangev1.InboxServiceClient
 	movements   exchangev1.MovementServiceClient
@@ -100,15 +101,16 @@ func (o *options) open(w world) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	door := &door{TransportCredentials: credentials.NewTLS(registry.ClientConfig(cert, o.server))}
 	conn, err := grpc.NewClient(o.addr,
-		grpc.WithTransportCredentials(credentials.NewTLS(registry.ClientConfig(cert, o.server))),
+		grpc.WithTransportCredentials(door),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 		grpc.WithUnaryInterceptor(bounded))
 	if err != nil {
 		return nil, fmt.Errorf("-addr: %w", err)
 	}
 	return &session{
-		world: w, conn: conn, lang: o.lang, json: o.output == "json",
+		world: w, conn: conn, door: door, lang: o.lang, json: o.output == "json",
 		submissions: exchangev1.NewSubmissionServiceClient(conn),
 		inbox:       exchangev1.NewInboxServiceClient(conn),
 		movements:   exchangev1.NewMovementServiceClient(conn),
@@ -144,7 +146,8 @@ func (s *session) answer(err error) error {
 
 // resume calls watch, which returns when its stream ends, again and again: gateways
 // renew their connections. It ends with the context, or with an error that is more
-// than a lost connection; a first connection that cannot be made is such an error.
+// than a lost connection; a first connection that cannot be made is such an error, and
+// so is that the gateway does not let this caller in any more.
 func (s *session) resume(ctx context.Context, watch func() error) error {
 	s.conn.Connect()
 	for state := s.conn.GetState(); state == connectivity.Idle || state == connectivity.Connecting; state = s.conn.GetState() {
@@ -160,6 +163,9 @@ func (s *session) resume(ctx context.Context, watch func() error) error {
 		case ctx.Err() != nil:
 			return nil
 		case !met || !lost:
+			return err
+		}
+		if err := s.door.turnedAway(); err != nil {
 			return err
 		}
 		select {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"flag"
@@ -179,6 +180,68 @@ func TestWatchEndsQuietlyWhenInterrupted(t *testing.T) {
 		t.Errorf("exit %d, %s", code, &errs)
 	}
 	out.Close()
+}
+
+// TestWatchEndsWhenItsCertificateIsRefused: it goes on when the gateway comes back, and ends
+// when the gateway that comes back does not know it any more.
+func TestWatchEndsWhenItsCertificateIsRefused(t *testing.T) {
+	pki := devPKI(t)
+	for _, command := range []string{"watch", "inbox watch"} {
+		f := newFake()
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := listener.Addr().String()
+		env := map[string]string{
+			"GATEWAY_ADDR": address, "GATEWAY_CA": filepath.Join(pki, "cn/ca.pem"), "GATEWAY_SERVER": uriGateway,
+			"GATEWAY_CERT": filepath.Join(pki, "cn/post.pem"), "GATEWAY_KEY": filepath.Join(pki, "cn/post-key.pem"),
+		}
+		again := func(caller string) (stop func()) {
+			t.Helper()
+			if listener, err = net.Listen("tcp", address); err != nil {
+				t.Fatal(err)
+			}
+			return f.serve(t, pki, listener, caller)
+		}
+		stop := f.serve(t, pki, listener, "customs://CN/office/0603/post/1")
+		read, out := io.Pipe()
+		var errs bytes.Buffer
+		ended := make(chan int, 1)
+		go func() {
+			w := world{func(k string) string { return env[k] }, nil, out, &errs, time.UTC}
+			ended <- w.run(t.Context(), append(strings.Fields(command), "-o", "json"))
+			out.Close()
+		}()
+		lines := bufio.NewReader(read)
+		line := func() string {
+			t.Helper()
+			text, err := lines.ReadString('\n')
+			if err != nil {
+				t.Fatalf("%s: %v, %s", command, err, &errs)
+			}
+			return text
+		}
+		first := line()
+		stop()
+		stop = again("customs://CN/office/0603/post/1")
+		for next := first; next == first; { // what it saw it does not see again
+			next = line()
+		}
+		stop()
+		stop = again("customs://CN/office/0603/post/2")
+		go io.Copy(io.Discard, lines)
+		select {
+		case code := <-ended:
+			const want = "the gateway does not accept this certificate any more: it may be revoked or have ended ("
+			if code != exitNotRun || strings.Count(errs.String(), want) != 1 || strings.Count(errs.String(), "\n") != 1 {
+				t.Errorf("%s: exit %d, %s", command, code, &errs)
+			}
+		case <-time.After(time.Minute):
+			t.Errorf("%s goes on", command)
+		}
+		stop()
+	}
 }
 
 // A stranger's certificate is refused; in what words depends on which end is faster.

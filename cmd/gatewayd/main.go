@@ -29,8 +29,10 @@ const (
 // command is one of gatewayd's commands.
 type command struct {
 	name, summary string
-	run           func(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) error
+	run           runner
 }
+
+type runner func(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) error
 
 // stdio is where a command reads and prints.
 type stdio struct {
@@ -39,7 +41,7 @@ type stdio struct {
 }
 
 var commands = []command{
-	{"serve", "run the gateway: -config FILE [-check [-lang LANG] [-o json]]", serve},
+	{"serve", "run the gateway: -config FILE [-check [-lang LANG] [-o json]]", untilStopped(serve)},
 	{"trust", "see which change of roots and pins waits, and confirm it: show | confirm", trust},
 	{"translate", "translate documents offline: (-mapping TABLE | -route ROUTE) -in FILE -out FILE [-trace FILE] [-data DIR]", translate},
 	{"validate", "judge a document: [-as TABLE] [-lang LANG] [-data DIR] FILE", validateFile},
@@ -75,7 +77,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 		}
 		err := c.run(ctx, flags, args[1:], std)
 		switch {
-		case err == nil, errors.Is(err, flag.ErrHelp), ctx.Err() != nil && errors.Is(err, context.Canceled):
+		case err == nil, errors.Is(err, flag.ErrHelp):
 			return exitOK
 		case errors.Is(err, errFaulty):
 			return exitFaulty
@@ -90,6 +92,17 @@ func run(ctx context.Context, args []string, std stdio) int {
 	fmt.Fprintf(std.err, "gatewayd: unknown command %q\n", args[0])
 	usage(std.err)
 	return exitFailed
+}
+
+// untilStopped is a command that is meant to be stopped: that it was is no failure.
+func untilStopped(run runner) runner {
+	return func(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) error {
+		err := run(ctx, flags, args, std)
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	}
 }
 
 func usage(w io.Writer) {

@@ -46,6 +46,7 @@ var (
 
 // bench is what a tool works on.
 type bench struct {
+	ctx            context.Context // of the one run of a tool that it is for
 	std            stdio
 	format         string
 	data           string
@@ -93,7 +94,7 @@ func explainFlags(b *bench, flags *flag.FlagSet) {
 	flags.StringVar(&b.table, "mapping", "", "table: XPATH is in its form, FILE is canonical JSON or that form")
 }
 
-func mappingTools(_ context.Context, outer *flag.FlagSet, args []string, std stdio) error {
+func mappingTools(ctx context.Context, outer *flag.FlagSet, args []string, std stdio) error {
 	outer.Usage = func() {
 		fmt.Fprintln(std.err, "usage: gatewayd mapping TOOL [flags] ...; gatewayd mapping TOOL -h says more")
 		for _, t := range tools {
@@ -108,7 +109,7 @@ func mappingTools(_ context.Context, outer *flag.FlagSet, args []string, std std
 		outer.Usage()
 		return fmt.Errorf("no tool %q", outer.Arg(0))
 	}
-	t, b := tools[i], &bench{std: std}
+	t, b := tools[i], &bench{ctx: ctx, std: std}
 	flags := flag.NewFlagSet("gatewayd mapping "+t.name, flag.ContinueOnError)
 	flags.SetOutput(std.err)
 	flags.StringVar(&b.data, "data", "", "directory with more mappings/ and xsd/")

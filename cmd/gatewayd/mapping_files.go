@@ -45,7 +45,10 @@ func loseDocument(b *bench, args []string) error {
 			faults = mapping.Locate(faults, p.Locate)
 		}
 	} else {
-		checked := b.chain.Conform(t, raw)
+		checked, err := b.chain.Conform(b.ctx, t, raw)
+		if err != nil {
+			return err
+		}
 		if faults = checked.Faults; checked.Document != nil && !faults.Refuse() {
 			loss, faults = analysis.XMLLoss(t, checked.Document)
 		}
@@ -121,7 +124,10 @@ func diffTables(b *bench, args []string) error {
 			}
 			o = analysis.Written(a.table, other.table, p.Document)
 		} else {
-			checked := chainA.Conform(a.table, raw)
+			checked, err := chainA.Conform(b.ctx, a.table, raw)
+			if err != nil {
+				return err
+			}
 			if checked.Document == nil {
 				return inEnglish.refuse(b.std.out, checked.Faults)
 			}
@@ -264,7 +270,10 @@ func (b *bench) byTable(contents [][]byte) ([]flow.Origin, gateway.Faults, error
 		faults = mapping.Locate(faults, p.Locate)
 		locate = func(path string) string { return p.Locate(path).Expr }
 	} else {
-		r := b.chain.ReadAs(contents[0], t)
+		r, err := b.chain.ReadAs(b.ctx, contents[0], t)
+		if err != nil {
+			return nil, nil, err
+		}
 		trace, faults = r.Trace(), r.Faults
 	}
 	var out []flow.Origin
@@ -286,7 +295,10 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) ([]flow
 	var faults gateway.Faults
 	readings := make([]*flow.Reading, len(contents))
 	for i, raw := range contents {
-		readings[i] = b.chain.Read(raw, flow.MediaType(raw), "", time.Now())
+		var err error
+		if readings[i], err = b.chain.Read(b.ctx, raw, flow.MediaType(raw), "", time.Now()); err != nil {
+			return nil, nil, err
+		}
 		if readings[i].Document == nil {
 			faults = append(faults, readings[i].Faults...)
 		}
@@ -321,7 +333,10 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) ([]flow
 		return nil, nil, fmt.Errorf("%d routes make a message of %s; choose one:%s", len(fits), files, commands.String())
 	}
 	j := job{}
-	t := b.chain.Translate(plan, parts, gateway.MessageID(j.id(contents)), validate.Scope{Own: plan.Route.From, Partner: plan.Route.To, At: time.Now()})
+	t, err := b.chain.Translate(b.ctx, plan, parts, gateway.MessageID(j.id(contents)), validate.Scope{Own: plan.Route.From, Partner: plan.Route.To, At: time.Now()})
+	if err != nil {
+		return nil, nil, err
+	}
 	return t.Explain(), t.Faults, nil
 }
 

@@ -107,8 +107,8 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		Links: links, Caps: s.caps(), Budget: room, Disk: diskOf(s.beside()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
-	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Log: log})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
+	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log})
 	return s.listen(ctx, std, doors, monitor, log, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) })
 }
 

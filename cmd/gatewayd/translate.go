@@ -16,6 +16,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/validate"
 )
 
@@ -35,7 +36,7 @@ type job struct {
 	at             time.Time
 }
 
-func translate(_ context.Context, flags *flag.FlagSet, args []string, std stdio) error {
+func translate(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) error {
 	var j job
 	var dir, at string
 	flags.StringVar(&j.mapping, "mapping", "", "table, such as ru/auto-preliminary.v1: canonical JSON to its XML, or the reverse")
@@ -79,32 +80,46 @@ func translate(_ context.Context, flags *flag.FlagSet, args []string, std stdio)
 		}
 	}
 	if j.route != "" {
-		return j.byRoute(chain, contents, std)
+		return j.byRoute(ctx, chain, contents, std)
 	}
-	return j.byTable(chain, contents[0], std)
+	return j.byTable(ctx, chain, contents[0], std)
 }
 
 // byTable converts one document; it does not judge what it says.
-func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
+func (j job) byTable(ctx context.Context, c *flow.Chain, raw []byte, std stdio) error {
 	table, ok := c.Tables.Table(j.mapping)
 	if !ok {
 		return none("table", j.mapping, tableNames(c))
 	}
 	if flow.MediaType(raw) == flow.XML {
-		r := c.ReadAs(raw, table)
+		r, err := c.ReadAs(ctx, raw, table)
+		if err != nil {
+			return err
+		}
 		if r.Document == nil || r.Unreadable() {
 			return j.told.refuse(std.out, r.Faults)
 		}
 		return j.write(std, append(document.MarshalIndent(r.Document), '\n'), links(r.Trace()), r.Faults)
 	}
-	p := document.Parse(raw)
+	steps := pace.Of(ctx)
+	p, err := document.ParseWhile(steps, raw)
+	if err != nil {
+		return err
+	}
 	if p.Faults.Refuse() {
 		return j.told.refuse(std.out, document.Places(p.Faults, p.Document))
 	}
-	encoded, trace, faults := table.Encode(p.Document, true)
+	encoded, trace, faults, err := table.EncodeWhile(steps, p.Document, true)
+	if err != nil {
+		return err
+	}
 	faults = document.Places(mapping.Locate(faults, p.Locate), p.Document)
 	if !encoded.IsZero() {
-		for _, f := range c.Conform(table, encoded.Bytes()).Faults {
+		checked, err := c.Conform(ctx, table, encoded.Bytes())
+		if err != nil {
+			return err
+		}
+		for _, f := range checked.Faults {
 			link, ok := trace.ByPlace(f.Location.Expr)
 			if ok {
 				f.Path, f.Location, f.Place = link.Path, p.Locate(link.Path), document.PlaceOf(p.Document, link.Path)
@@ -122,7 +137,7 @@ func (j job) byTable(c *flow.Chain, raw []byte, std stdio) error {
 }
 
 // byRoute runs the whole chain: decode, validate, join, release, encode, schema.
-func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
+func (j job) byRoute(ctx context.Context, c *flow.Chain, contents [][]byte, std stdio) error {
 	rt, ok := c.Routes.Route(j.route)
 	if !ok {
 		return none("route", j.route, routeNames(c))
@@ -132,8 +147,14 @@ func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 	var parts []flow.Part
 	var faults gateway.Faults
 	for i, raw := range contents {
-		r := c.Read(raw, flow.MediaType(raw), rt.From, j.at, rt.Sources...)
-		_, found := c.Validate(r, scope)
+		r, err := c.Read(ctx, raw, flow.MediaType(raw), rt.From, j.at, rt.Sources...)
+		if err != nil {
+			return err
+		}
+		_, found, err := c.Validate(ctx, r, scope)
+		if err != nil {
+			return err
+		}
 		if r.Document != nil {
 			p, ok := c.PlanFor(rt, r)
 			if !ok {
@@ -157,7 +178,10 @@ func (j job) byRoute(c *flow.Chain, contents [][]byte, std stdio) error {
 	if faults.Refuse() {
 		return j.told.refuse(std.out, faults)
 	}
-	t := c.Translate(plan, parts, gateway.MessageID(j.id(contents)), scope)
+	t, err := c.Translate(ctx, plan, parts, gateway.MessageID(j.id(contents)), scope)
+	if err != nil {
+		return err
+	}
 	for i := range t.Faults {
 		if at := &t.Faults[i].Location; at.Document == "" && len(contents) > 1 {
 			at.Document = j.in[0]

@@ -11,7 +11,7 @@ import (
 	"customs.example/gateway/validate"
 )
 
-func validateFile(_ context.Context, flags *flag.FlagSet, args []string, std stdio) error {
+func validateFile(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) error {
 	as := flags.String("as", "", "table whose format the file must have (default: told by its root)")
 	var t told
 	t.flags(flags)
@@ -33,21 +33,24 @@ func validateFile(_ context.Context, flags *flag.FlagSet, args []string, std std
 	if err != nil {
 		return err
 	}
-	r, own, err := readAs(chain, raw, *as)
+	r, own, err := readAs(ctx, chain, raw, *as)
 	if err != nil {
 		return err
 	}
-	_, faults := chain.Validate(r, validate.Scope{Own: own, At: time.Now(), Alone: true})
+	_, faults, err := chain.Validate(ctx, r, validate.Scope{Own: own, At: time.Now(), Alone: true})
+	if err != nil {
+		return err
+	}
 	return t.refuse(std.out, faults)
 }
 
 // readAs reads a document as the table says, or by what it is. The administration
 // whose format it is has its own rules.
-func readAs(c *flow.Chain, raw []byte, as string) (*flow.Reading, gateway.Administration, error) {
+func readAs(ctx context.Context, c *flow.Chain, raw []byte, as string) (*flow.Reading, gateway.Administration, error) {
 	if as == "" {
-		r := c.Read(raw, flow.MediaType(raw), "", time.Now())
-		if r.Table == nil {
-			return r, "", nil
+		r, err := c.Read(ctx, raw, flow.MediaType(raw), "", time.Now())
+		if err != nil || r.Table == nil {
+			return r, "", err
 		}
 		return r, gateway.Administration(r.Table.Administration()), nil
 	}
@@ -55,5 +58,6 @@ func readAs(c *flow.Chain, raw []byte, as string) (*flow.Reading, gateway.Admini
 	if !ok {
 		return nil, "", none("table", as, tableNames(c))
 	}
-	return c.ReadAs(raw, table), gateway.Administration(table.Administration()), nil
+	r, err := c.ReadAs(ctx, raw, table)
+	return r, gateway.Administration(table.Administration()), err
 }

@@ -11,6 +11,7 @@ import (
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/pace"
 )
 
 // maxFaults is how many faults are collected before reading stops.
@@ -31,10 +32,22 @@ type Parsed struct {
 // collects every fault; what is read otherwise than it is written is told by warnings, behind
 // the faults. It keeps raw, which MUST NOT change while the result is used.
 // Lengths, digits, lists, languages and what must be present are not judged here.
-func Parse(raw []byte) *Parsed {
+func Parse(raw []byte) *Parsed { return parse(pace.Endless(), raw) }
+
+// ParseWhile is Parse for as long as the steps go on. It returns the error of what ended
+// them, and then nothing of the document.
+func ParseWhile(steps *pace.Steps, raw []byte) (*Parsed, error) {
+	p := parse(steps, raw)
+	if err := steps.Err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func parse(steps *pace.Steps, raw []byte) *Parsed {
 	p := &Parsed{raw: raw}
 	p.index = sync.OnceValue(func() map[string]int { return lines(raw) })
-	r := reader{scanner: scanner{raw: raw}, line: 1}
+	r := reader{scanner: scanner{raw: raw, steps: steps}, line: 1}
 	p.Document = r.document()
 	p.Faults = append(r.faults, r.told...)
 	return p
@@ -73,7 +86,7 @@ const maxName = 100
 // lines maps the pointer of every value to its line.
 func lines(raw []byte) map[string]int {
 	index := map[string]int{}
-	s := scanner{raw: raw, pos: len(raw) - len(bytes.TrimPrefix(raw, byteOrderMark))}
+	s := scanner{raw: raw, steps: pace.Endless(), pos: len(raw) - len(bytes.TrimPrefix(raw, byteOrderMark))}
 	line, counted := 1, 0
 	var pointer []byte
 	note := func() {
@@ -192,7 +205,7 @@ func (r *reader) object(m protoreflect.Message, s *schema) {
 	r.members(func(key []byte, at int) {
 		f := s.byName[string(key)]
 		if f == nil {
-			name := gateway.Clip(strings.ToValidUTF8(string(key), "\uFFFD"))
+			name := gateway.Clip(strings.ToValidUTF8(string(key[:min(len(key), 4*gateway.MaxValue)]), "\uFFFD"))
 			r.at(&Field{Name: name}, func() {
 				r.fault(gateway.JSONUnknownField, at, name, gateway.Term(nearest(name, s.names())))
 			})

@@ -329,6 +329,20 @@ func (p *Path) List(m protoreflect.Message) []protoreflect.Message {
 	return out
 }
 
+// Len returns how many elements or texts the list that the path ends at has, without
+// looking at any of them: where the path leads through another list, of its first element.
+func (p *Path) Len(m protoreflect.Message) int {
+	if !p.Repeated() {
+		return 0
+	}
+	for i := range p.steps[:len(p.steps)-1] {
+		if m = p.steps[i].down(m); m == nil {
+			return 0
+		}
+	}
+	return m.Get(p.last().field.desc).List().Len()
+}
+
 // Texts returns the texts of the leaves the path reaches, in document order.
 func (p *Path) Texts(m protoreflect.Message) []string {
 	var out []string

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"customs.example/gateway"
+	"customs.example/gateway/pace"
 )
 
 // maxDepth is how deep JSON may be nested; the schema itself needs half of it.
@@ -15,6 +16,7 @@ const maxDepth = 64
 // scanner reads JSON values from bytes. The first place where the JSON itself is
 // broken is kept in bad, and from then on everything is read as ended.
 type scanner struct {
+	steps *pace.Steps
 	raw   []byte
 	pos   int
 	depth int
@@ -91,6 +93,10 @@ func (s *scanner) open(bracket byte) bool {
 }
 
 func (s *scanner) more(bracket byte) bool {
+	if !s.steps.Next() {
+		s.fail(gateway.JSONMalformed, s.pos, gateway.Phrase{}) // is thrown away
+		return false
+	}
 	switch s.peek() {
 	case ',':
 		s.pos++

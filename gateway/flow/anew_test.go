@@ -91,7 +91,7 @@ func TestARefusalIsJudgedAnew(t *testing.T) {
 					w.cn.Chain = without
 				},
 				gateway.RouteNone,
-				func(w *world, _ *flow.Submission) { w.cn.Chain = loadChain(t) },
+				func(w *world, _ *flow.Submission) { w.cn.Chain = loadChain(t).Chain },
 			},
 			"it is for nobody there is, and then for the right one": {
 				func(w *world) {},

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"customs.example/gateway"
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/expr"
 	"customs.example/gateway/flow"
@@ -46,13 +48,47 @@ func chainOf(tables, schemas fs.FS) (*flow.Chain, error) {
 	return c, err
 }
 
-func loadChain(t testing.TB) *flow.Chain {
+func loadChain(t testing.TB) patient {
 	t.Helper()
 	c, err := chain()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return patient{c, t}
+}
+
+// patient is a chain for those who wait for all that it does.
+type patient struct {
+	*flow.Chain
+	t testing.TB
+}
+
+func (p patient) must(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p patient) Read(raw []byte, media string, sender gateway.Administration, at time.Time, agreed ...string) *flow.Reading {
+	p.t.Helper()
+	r, err := p.Chain.Read(context.Background(), raw, media, sender, at, agreed...)
+	p.must(err)
+	return r
+}
+
+func (p patient) Validate(r *flow.Reading, s validate.Scope) (validate.Passed, gateway.Faults) {
+	p.t.Helper()
+	passed, faults, err := p.Chain.Validate(context.Background(), r, s)
+	p.must(err)
+	return passed, faults
+}
+
+func (p patient) Translate(plan flow.Plan, parts []flow.Part, id gateway.MessageID, s validate.Scope) *flow.Translation {
+	p.t.Helper()
+	t, err := p.Chain.Translate(context.Background(), plan, parts, id, s)
+	p.must(err)
+	return t
 }
 
 // manifest is a valid MT2401 of about n bytes: the case's goods lines, repeated over

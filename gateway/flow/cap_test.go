@@ -30,7 +30,7 @@ func TestLongDocumentsAreTakenWhereThatIsAgreedOn(t *testing.T) {
 	if _, err := send(); !tooLarge(err) {
 		t.Fatalf("without a word of the route: %v", err)
 	}
-	chain := *loadChain(t)
+	chain := *loadChain(t).Chain
 	const route = "routes/cn-ru-pre-arrival-notice.yaml"
 	routes, err := release.Load(layered(t, mappings.FS, map[string]string{route: text(t, mappings.FS, route, "hold: 24h", "hold: 24h\ncap: 32MiB")}), chain.Tables)
 	if err != nil {

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/release"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/validate"
@@ -23,7 +25,9 @@ const (
 )
 
 // Chain is the pure part of both sentences: it reads, judges, joins and translates
-// documents, and touches nothing. The gateway and the offline tools share it.
+// documents, and touches nothing. The gateway and the offline tools share it. What it does
+// with a document it does for as long as the context lasts: then it returns the context's
+// error, and nothing of the document.
 type Chain struct {
 	Schemas *schema.Set
 	Tables  *mapping.Library
@@ -57,27 +61,30 @@ func MediaType(raw []byte) string {
 // Read turns a document's bytes into a canonical document: XML by the table of the
 // sender's format that its root belongs to at that time, JSON as it is. Agreed are the
 // tables that were agreed on with the sender; see [mapping.Library.Choose].
-func (c *Chain) Read(raw []byte, mediaType string, sender gateway.Administration, at time.Time, agreed ...string) *Reading {
+func (c *Chain) Read(ctx context.Context, raw []byte, mediaType string, sender gateway.Administration, at time.Time, agreed ...string) (*Reading, error) {
 	switch mediaType {
 	case JSON:
-		return readJSON(raw)
+		return readJSON(ctx, raw)
 	case XML, "text/xml":
-		return c.readXML(raw, sender, at, agreed)
+		return c.readXML(ctx, raw, sender, at, agreed)
 	}
-	return refused(wanting(gateway.MediaTypeUnknown, mediaType, gateway.WordEither, XML, JSON))
+	return refused(wanting(gateway.MediaTypeUnknown, mediaType, gateway.WordEither, XML, JSON)), nil
 }
 
-func readJSON(raw []byte) *Reading {
-	p := document.Parse(raw)
+func readJSON(ctx context.Context, raw []byte) (*Reading, error) {
+	p, err := document.ParseWhile(pace.Of(ctx), raw)
+	if err != nil {
+		return nil, err
+	}
 	r := &Reading{Document: p.Document, Faults: document.Places(p.Faults, p.Document), locate: p.Locate, broken: brokenPaths(p.Faults)}
 	if p.Document != nil {
 		r.Kind = document.Kind(p.Document)
 	}
-	return r
+	return r, nil
 }
 
-func (c *Chain) readXML(raw []byte, sender gateway.Administration, at time.Time, agreed []string) *Reading {
-	return c.readBy(raw, func(u mapping.Unpacked) (*mapping.Table, gateway.Faults) {
+func (c *Chain) readXML(ctx context.Context, raw []byte, sender gateway.Administration, at time.Time, agreed []string) (*Reading, error) {
+	return c.readBy(ctx, raw, func(u mapping.Unpacked) (*mapping.Table, gateway.Faults) {
 		if t, ok := c.Tables.Choose(u.Root.Name, string(sender), at, agreed...); ok && !u.Empty {
 			return t, nil
 		}
@@ -87,13 +94,14 @@ func (c *Chain) readXML(raw []byte, sender gateway.Administration, at time.Time,
 
 // ReadAs reads XML, or what is in a container, by one table and its schema, whatever its
 // root says.
-func (c *Chain) ReadAs(raw []byte, t *mapping.Table) *Reading {
-	return c.readBy(raw, func(mapping.Unpacked) (*mapping.Table, gateway.Faults) { return t, nil })
+func (c *Chain) ReadAs(ctx context.Context, raw []byte, t *mapping.Table) (*Reading, error) {
+	return c.readBy(ctx, raw, func(mapping.Unpacked) (*mapping.Table, gateway.Faults) { return t, nil })
 }
 
-func (c *Chain) readBy(raw []byte, choose func(mapping.Unpacked) (*mapping.Table, gateway.Faults)) *Reading {
+func (c *Chain) readBy(ctx context.Context, raw []byte, choose func(mapping.Unpacked) (*mapping.Table, gateway.Faults)) (*Reading, error) {
+	steps := pace.Of(ctx)
 	var t *mapping.Table
-	checked := schema.CheckBy(raw, c.Limits, func(root *xmltree.Element) (*schema.Schema, *xmltree.Element, gateway.Faults) {
+	checked, err := schema.CheckBy(steps, raw, c.Limits, func(root *xmltree.Element) (*schema.Schema, *xmltree.Element, gateway.Faults) {
 		u := c.Tables.Unpack(root)
 		var faults gateway.Faults
 		if t, faults = choose(u); t == nil {
@@ -102,10 +110,16 @@ func (c *Chain) readBy(raw []byte, choose func(mapping.Unpacked) (*mapping.Table
 		sc, faults := c.schemaOf(t)
 		return sc, u.Root, faults
 	})
-	if checked.Document == nil || t == nil || checked.Conforming.IsZero() && unjudged(checked.Faults) {
-		return refused(checked.Faults...)
+	if err != nil {
+		return nil, err
 	}
-	decoded := t.Decode(checked.Document)
+	if checked.Document == nil || t == nil || checked.Conforming.IsZero() && unjudged(checked.Faults) {
+		return refused(checked.Faults...), nil
+	}
+	decoded, err := t.DecodeWhile(steps, checked.Document)
+	if err != nil {
+		return nil, err
+	}
 	root := checked.Document.Root
 	r := &Reading{
 		Document: decoded.Document, Kind: t.Kind(), Table: t, Unread: decoded.Unread, trace: decoded.Trace,
@@ -120,7 +134,7 @@ func (c *Chain) readBy(raw []byte, choose func(mapping.Unpacked) (*mapping.Table
 	}
 	r.wrote = r.wroteXML
 	r.places()
-	return r
+	return r, nil
 }
 
 // schemaOf returns a table's schema, or the fault that it is not there.
@@ -195,18 +209,21 @@ func refused(faults ...gateway.Fault) *Reading {
 
 // Validate judges what was read by the dictionary and the business rules. Its faults
 // are all of them, those of the reading first.
-func (c *Chain) Validate(r *Reading, s validate.Scope) (validate.Passed, gateway.Faults) {
+func (c *Chain) Validate(ctx context.Context, r *Reading, s validate.Scope) (validate.Passed, gateway.Faults, error) {
 	if r.Document == nil {
-		return validate.Passed{}, r.Faults
+		return validate.Passed{}, r.Faults, nil
 	}
-	passed, found := c.Rules.Check(r.Document, s)
+	passed, found, err := c.Rules.CheckWhile(pace.Of(ctx), r.Document, s)
+	if err != nil {
+		return validate.Passed{}, nil, err
+	}
 	found = slices.DeleteFunc(found, func(f gateway.Fault) bool { return r.spoilt(f.Path) })
 	found = document.Places(found, r.Document)
 	faults := merge(r.Faults, inOwnWords(mapping.Locate(found, r.locate), r.wrote))
 	if faults.Refuse() {
-		return validate.Passed{}, faults
+		return validate.Passed{}, faults, nil
 	}
-	return passed, faults
+	return passed, faults, nil
 }
 
 // merge adds the faults of a later step to those of earlier ones. What an earlier
@@ -392,30 +409,45 @@ type Output struct {
 // A whole that the route's split divides is judged by our own rules, and each of its
 // parts by the partner's too: a part is what the partner gets. A part is judged as a
 // part: what warns only because the rest of the whole is elsewhere is not said.
-func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate.Scope) *Translation {
+func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.MessageID, s validate.Scope) (*Translation, error) {
 	t := &Translation{parts: parts}
 	whole := parts[0].Reading
+	var err error
 	if p.Join != nil {
-		whole = t.join(p.Join, id)
+		if whole, err = t.join(ctx, p.Join, id); err != nil {
+			return nil, err
+		}
 	}
 	t.whole = whole.Document
 	var splitting mapping.Splitting
 	if p.Split != nil && whole.Document != nil {
-		splitting = p.Split.Run(whole.Document, string(id))
+		if splitting, err = p.Split.RunWhile(pace.Of(ctx), whole.Document, string(id)); err != nil {
+			return nil, err
+		}
 	}
 	if len(splitting.Parts) < 2 && !splitting.Faults.Refuse() { // what fits goes as it is
-		passed, faults := c.Validate(whole, s)
-		t.Faults = faults
-		if !passed.IsZero() {
-			t.output(c, p.Route, passed, &Output{of: t})
+		passed, faults, err := c.Validate(ctx, whole, s)
+		if err != nil {
+			return nil, err
 		}
-		return t
+		if t.Faults = faults; passed.IsZero() {
+			return t, nil
+		}
+		if err := t.output(ctx, c, p.Route, passed, &Output{of: t}); err != nil {
+			return nil, err
+		}
+		return t, nil
 	}
-	_, t.Faults = c.Validate(whole, validate.Scope{Own: s.Own, At: s.At})
+	if _, t.Faults, err = c.Validate(ctx, whole, validate.Scope{Own: s.Own, At: s.At}); err != nil {
+		return nil, err
+	}
 	t.Faults = append(t.Faults, document.Places(mapping.Locate(splitting.Faults, t.Locate), t.whole)...)
 	refused := t.Faults.Refuse()
 	known := make(map[finding]gateway.Fault) // by the partner's rules too, and not said yet
-	_, all := c.Validate(whole, s)
+	_, all, err := c.Validate(ctx, whole, s)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range all {
 		known[findingOf(f)] = f
 	}
@@ -426,23 +458,29 @@ func (c *Chain) Translate(p Plan, parts []Part, id gateway.MessageID, s validate
 	for i, part := range splitting.Parts {
 		o := &Output{of: t, split: p.Split.ID(), part: i + 1, origin: func(path string) string { return splitting.Origin(i, path) }}
 		o.made = func(path string) bool { return leaf(part, path) != leaf(whole.Document, o.whole(path)) }
-		passed, faults := c.Validate(&Reading{Document: part, Kind: whole.Kind, locate: o.Locate, wrote: o.wrote}, s)
+		passed, faults, err := c.Validate(ctx, &Reading{Document: part, Kind: whole.Kind, locate: o.Locate, wrote: o.wrote}, s)
+		if err != nil {
+			return nil, err
+		}
 		t.sayOfPart(o, faults, known)
-		if !passed.IsZero() && !refused {
-			t.output(c, p.Route, passed, o)
+		if passed.IsZero() || refused {
+			continue
+		}
+		if err := t.output(ctx, c, p.Route, passed, o); err != nil {
+			return nil, err
 		}
 	}
-	return t
+	return t, nil
 }
 
 // output releases, encodes and checks the document of one message.
-func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed, o *Output) {
+func (t *Translation) output(ctx context.Context, c *Chain, rt *release.Route, passed validate.Passed, o *Output) error {
 	t.Outputs = append(t.Outputs, o)
 	released, faults := rt.Release(passed)
 	o.Released = released
 	t.say(o, o.mended(o.located(faults)))
 	if released.IsZero() {
-		return
+		return nil
 	}
 	if left := o.withoutSupplied(t.Faults); len(left) < len(t.Faults) {
 		t.Faults, t.said = left, nil
@@ -450,26 +488,33 @@ func (t *Translation) output(c *Chain, rt *release.Route, passed validate.Passed
 	table, ok := c.Tables.Table(rt.Table)
 	if !ok {
 		t.say(o, gateway.Faults{fault(gateway.TableMissing, rt.Table, rt.Name)})
-		return
+		return nil
 	}
-	encoded, trace, faults := table.Encode(released.Document(), true)
+	encoded, trace, faults, err := table.EncodeWhile(pace.Of(ctx), released.Document(), true)
+	if err != nil {
+		return err
+	}
 	o.trace = trace
 	t.say(o, o.mended(o.located(faults)))
 	if encoded.IsZero() {
-		return
+		return nil
 	}
 	o.Encoded = encoded
 	raw := encoded.Bytes()
 	if most := capOf(rt); len(raw) > most {
 		t.say(o, gateway.Faults{tooLarge(len(raw), most)})
-		return
+		return nil
 	}
-	checked := c.Conform(table, raw)
+	checked, err := c.Conform(ctx, table, raw)
+	if err != nil {
+		return err
+	}
 	for i, f := range checked.Faults {
 		checked.Faults[i].Location, checked.Faults[i].Path, checked.Faults[i].Remedy = o.sourceOf(f.Location)
 	}
 	t.say(o, checked.Faults)
 	o.Conforming = checked.Conforming
+	return nil
 }
 
 // say adds the faults of a message. What the parts of a whole repeat is said once, at
@@ -533,22 +578,25 @@ func (o *Output) withoutSupplied(faults gateway.Faults) gateway.Faults {
 }
 
 // Conform checks a table's output against its schema.
-func (c *Chain) Conform(t *mapping.Table, raw []byte) schema.Result {
-	return schema.CheckBy(raw, c.Limits, func(root *xmltree.Element) (*schema.Schema, *xmltree.Element, gateway.Faults) {
+func (c *Chain) Conform(ctx context.Context, t *mapping.Table, raw []byte) (schema.Result, error) {
+	return schema.CheckBy(pace.Of(ctx), raw, c.Limits, func(root *xmltree.Element) (*schema.Schema, *xmltree.Element, gateway.Faults) {
 		sc, faults := c.schemaOf(t)
 		return sc, root, faults
 	})
 }
 
 // join makes the parts one document, whose places are found in the parts.
-func (t *Translation) join(j *mapping.Join, id gateway.MessageID) *Reading {
+func (t *Translation) join(ctx context.Context, j *mapping.Join, id gateway.MessageID) (*Reading, error) {
 	docs := make(map[string]*customsv1.Document, len(t.parts))
 	for _, p := range t.parts {
 		docs[p.Name] = p.Document
 	}
-	joined := j.Run(docs, string(id))
+	joined, err := j.RunWhile(pace.Of(ctx), docs, string(id))
+	if err != nil {
+		return nil, err
+	}
 	t.joined, t.Disagreements = &joined, joined.Disagreements
-	return &Reading{Document: joined.Document, Kind: j.Kind(), Faults: document.Places(mapping.Locate(joined.Faults, t.Locate), joined.Document), locate: t.Locate, wrote: t.wrote}
+	return &Reading{Document: joined.Document, Kind: j.Kind(), Faults: document.Places(mapping.Locate(joined.Faults, t.Locate), joined.Document), locate: t.Locate, wrote: t.wrote}, nil
 }
 
 // Locate finds the place in a sender's document that a canonical value came from.

@@ -50,7 +50,7 @@ func TestLongDigitsCostNoSteps(t *testing.T) {
 		}),
 		"a notice of a partner": func(digits string) gateway.Faults {
 			payload := bytes.ReplaceAll(notice, []byte(">18250.5<"), []byte(">"+digits+"<"))
-			reading := w.ru.Chain.Read(payload, flow.XML, "CN", w.clock.Now())
+			reading := patient{w.ru.Chain, t}.Read(payload, flow.XML, "CN", w.clock.Now())
 			return reading.Faults
 		},
 		"an arrival": func(digits string) gateway.Faults {

@@ -1,7 +1,9 @@
 package flow_test
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -9,20 +11,26 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/validate"
 )
 
-// bytesOf is how many bytes some work allocates, the least of three times: what it does
-// once for all is not its own.
-func bytesOf(work func()) (least uint64) {
+// cost is what some work takes: bytes allocated, and steps, which those that allocate
+// nothing take too: elements, rows in elements and rules at places, as they ask whether
+// to go on.
+type cost struct{ bytes, steps uint64 }
+
+// costOf is the least of three times: what work does once for all is not its own.
+func costOf(t *testing.T, work func(context.Context)) (least cost) {
 	for i := range 3 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		work()
+		counting := leavesAfter(t, math.MaxInt)
+		work(counting)
 		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; i == 0 || n < least {
-			least = n
+		if n := after.TotalAlloc - before.TotalAlloc; i == 0 || n < least.bytes {
+			least = cost{n, uint64(counting.asked) * pace.Every}
 		}
 	}
 	return least
@@ -41,7 +49,7 @@ func times(text string, n int) string {
 }
 
 // TestLongWorkGrowsAsTheDocumentDoes: each dimension of a document is doubled, and no step of
-// its way allocates more than twice as much, but for a little.
+// its way takes more than twice as much, but for a little.
 func TestLongWorkGrowsAsTheDocumentDoes(t *testing.T) {
 	w := newWorld(t)
 	notice := string(w.message(w.notice()).Canonical)
@@ -120,6 +128,16 @@ func TestLongWorkGrowsAsTheDocumentDoes(t *testing.T) {
 		"attributes": func(n int) string { return replace(manifest, "<Head>", "<Head "+many(` a@="1"`, n)+">") },
 		"nested":     func(n int) string { return inRoot(strings.Repeat("<a>", n) + strings.Repeat("</a>", n)) },
 		"digits":     func(n int) string { return replace(manifest, ">10250.5<", ">"+strings.Repeat("1", 10*n)+"<") },
+		"consignments": func(n int) string {
+			_, rest, _ := strings.Cut(manifest, "<Consignment>")
+			one, _, _ := strings.Cut(rest, "</Consignment>")
+			return replace(manifest, one, many(replace(one, "CNRU26030001", "CN@")+"</Consignment><Consignment>", n/4)+one)
+		},
+		"items": func(n int) string {
+			_, rest, _ := strings.Cut(manifest, "<ConsignmentItem>")
+			one, _, _ := strings.Cut(rest, "</ConsignmentItem>")
+			return replace(manifest, one, many(one+"</ConsignmentItem><ConsignmentItem>", n/4)+one)
+		},
 		"load units": func(n int) string {
 			return replace(manifest, unit, many("<ID>A@</ID></TransportEquipment><TransportEquipment>", n)+unit)
 		},
@@ -127,48 +145,87 @@ func TestLongWorkGrowsAsTheDocumentDoes(t *testing.T) {
 	table, _ := w.cn.Chain.Tables.Table("ru/auto-preliminary.v1")
 	route, _ := w.cn.Chain.Routes.Route("cn-ru-pre-arrival-notice")
 	split, _ := w.cn.Chain.Tables.Split(route.Split)
+	join, _ := w.cn.Chain.Tables.Join(route.Recipe)
+	loads, _ := w.cn.Chain.Routes.Route("cn-mn-load-list")
+	checklist, _ := w.cn.Chain.Tables.Split("mn/load-checklist.v1")
+	report := w.content("mt4402.xml")
 	scope := validate.Scope{Own: "CN", Partner: "RU", At: w.clock.Now()}
 	// steps returns what each step of a document's way takes.
-	steps := func(media string, raw []byte) map[string]uint64 {
-		out := map[string]uint64{}
-		var read *flow.Reading
-		out["read"] = bytesOf(func() { read = w.cn.Chain.Read(raw, media, "CN", w.clock.Now()) })
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(ctx context.Context, media string, raw []byte) *flow.Reading {
+		r, err := w.cn.Chain.Read(ctx, raw, media, "CN", w.clock.Now())
+		must(err)
+		return r
+	}
+	translate := func(ctx context.Context, plan flow.Plan, parts ...flow.Part) *flow.Translation {
+		out, err := w.cn.Chain.Translate(ctx, plan, parts, "m", scope)
+		must(err)
+		return out
+	}
+	steps := func(media string, raw []byte) map[string]cost {
+		out := map[string]cost{}
+		var reading *flow.Reading
+		out["read"] = costOf(t, func(ctx context.Context) { reading = read(ctx, media, raw) })
 		var faults gateway.Faults
-		out["validate"] = bytesOf(func() { // places are looked up once for a reading
-			_, faults = w.cn.Chain.Validate(w.cn.Chain.Read(raw, media, "CN", w.clock.Now()), scope)
+		out["validate"] = costOf(t, func(ctx context.Context) { // places are looked up once for a reading
+			var err error
+			_, faults, err = w.cn.Chain.Validate(ctx, read(ctx, media, raw), scope)
+			must(err)
 		})
-		out["report"] = bytesOf(func() { faults.Report("ru") })
-		out["check"] = bytesOf(func() {
-			if _, err := w.cn.Check(t.Context(), post, flow.Submission{MediaType: media, Content: raw}); err != nil {
+		out["report"] = costOf(t, func(context.Context) { faults.Report("ru") })
+		out["check"] = costOf(t, func(ctx context.Context) {
+			if _, err := w.cn.Check(ctx, post, flow.Submission{MediaType: media, Content: raw}); err != nil {
 				t.Fatal(err)
 			}
 		})
-		if read.Document == nil || media != flow.JSON {
+		if reading.Document == nil {
 			return out
 		}
-		out["encode"] = bytesOf(func() { table.Encode(read.Document, true) })
-		out["marshal"] = bytesOf(func() { document.Marshal(read.Document) })
-		out["translate"] = bytesOf(func() {
-			w.cn.Chain.Translate(flow.Plan{Route: route, Split: split}, []flow.Part{{Reading: read}}, "m", scope)
+		if media != flow.JSON {
+			out["join"] = costOf(t, func(ctx context.Context) {
+				parts := []flow.Part{{Name: "manifest", Reading: reading}, {Name: "vehicle", Submission: "V1", Reading: read(ctx, flow.XML, report)}}
+				translate(ctx, flow.Plan{Route: route, Join: join}, parts...).Explain()
+			})
+			out["split"] = costOf(t, func(ctx context.Context) {
+				translate(ctx, flow.Plan{Route: loads, Split: checklist}, flow.Part{Reading: reading}).Explain()
+			})
+			return out
+		}
+		out["encode"] = costOf(t, func(ctx context.Context) {
+			_, _, _, err := table.EncodeWhile(pace.Of(ctx), reading.Document, true)
+			must(err)
 		})
-		out["attach"] = bytesOf(func() {
-			m, err := reconcile.Attach(reconcile.Movement{}, read.Document, reconcile.Origin{Message: "m"}, w.cn.Tolerances)
+		out["marshal"] = costOf(t, func(context.Context) { document.Marshal(reading.Document) })
+		out["translate"] = costOf(t, func(ctx context.Context) {
+			translate(ctx, flow.Plan{Route: route, Split: split}, flow.Part{Reading: reading}).Explain()
+		})
+		out["attach"] = costOf(t, func(context.Context) {
+			m, err := reconcile.Attach(reconcile.Movement{}, reading.Document, reconcile.Origin{Message: "m"}, w.cn.Tolerances)
 			if err != nil {
 				return
 			}
-			reconcile.Match(read.Document, reconcile.Origin{}, w.clock.Now(), []reconcile.Movement{m}, flow.Window)
+			reconcile.Match(reading.Document, reconcile.Origin{}, w.clock.Now(), []reconcile.Movement{m}, flow.Window)
 		})
 		return out
 	}
 	const n = 400
-	const little = 512 << 10
+	little := cost{512 << 10, 100 * pace.Every}
+	grew := func(once, twice, often, little uint64) bool {
+		// By now what is linear has grown eight times, what is not 64 times.
+		return often > 2*once+14*(max(twice, once)-once)+little && often > 12*once
+	}
 	for media, dimensions := range map[string]map[string]func(int) string{flow.JSON: json, flow.XML: xml} {
 		for name, of := range dimensions {
 			once, twice, often := steps(media, []byte(of(n))), steps(media, []byte(of(2*n))), steps(media, []byte(of(8*n)))
 			for step, took := range often {
-				// By now what is linear has grown eight times, what is not 64 times.
-				if most := 2*once[step] + 14*(max(twice[step], once[step])-once[step]) + little; took > most && took > 12*once[step] {
-					t.Errorf("%s, %s, %s: %d, %d and %d bytes for one, two and eight times as many", media, name, step, once[step], twice[step], took)
+				one, two := once[step], twice[step]
+				if grew(one.bytes, two.bytes, took.bytes, little.bytes) || grew(one.steps, two.steps, took.steps, little.steps) {
+					t.Errorf("%s, %s, %s: %+v, %+v and %+v for one, two and eight times as many", media, name, step, one, two, took)
 				}
 			}
 		}

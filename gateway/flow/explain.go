@@ -161,11 +161,18 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 	}
 	parts := make([]Part, len(sources))
 	for i, s := range sources {
-		parts[i] = g.part(s, arrivals[i])
+		if parts[i], err = g.part(ctx, s, arrivals[i]); err != nil {
+			room.Release()
+			return nil, nil, err
+		}
 	}
 	scope := g.scope(rt.To)
 	scope.At = m.Created
-	t := g.Chain.Translate(plan, parts, m.Whole, scope)
+	t, err := g.Chain.Translate(ctx, plan, parts, m.Whole, scope)
+	if err != nil {
+		room.Release()
+		return nil, nil, err
+	}
 	for i, m := range messages {
 		if len(t.Outputs) != len(messages) || t.Outputs[i].Encoded.IsZero() || t.Outputs[i].Encoded.Digest() != m.PayloadDigest {
 			room.Release()

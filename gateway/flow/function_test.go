@@ -31,7 +31,7 @@ func TestLongWhatIsNotNewIsNeverAnnounced(t *testing.T) {
 		return []byte(strings.Replace(text, old, new, 1))
 	}
 	asJSON := func(content string) string {
-		return string(document.Marshal(w.cn.Chain.Read([]byte(content), flow.XML, "CN", w.clock.Now()).Document))
+		return string(document.Marshal(patient{w.cn.Chain, t}.Read([]byte(content), flow.XML, "CN", w.clock.Now()).Document))
 	}
 	for name, tt := range map[string]struct {
 		content []byte
@@ -107,7 +107,7 @@ func TestLongWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 	header := sent.Header()
 	table, _ := w.cn.Chain.Tables.Table("ru/auto-preliminary.v1")
 	amended := func(change func(*customsv1.Document)) string {
-		d := w.ru.Chain.Read(sent.Payload(), flow.XML, "CN", w.clock.Now()).Document
+		d := patient{w.ru.Chain, t}.Read(sent.Payload(), flow.XML, "CN", w.clock.Now()).Document
 		change(d)
 		encoded, _, faults := table.Encode(d, false)
 		if faults.Refuse() {

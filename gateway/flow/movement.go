@@ -270,11 +270,14 @@ func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, conten
 // judgeArrival is the second unit of work. Judging a recorded arrival again finds it
 // attached already and changes nothing.
 func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, error) {
-	reading := g.Chain.Read(a.Content, a.MediaType, g.Own, a.Received)
-	if err := ctx.Err(); err != nil {
-		return Movement{}, err // nobody waits for it any more
+	reading, err := g.Chain.Read(ctx, a.Content, a.MediaType, g.Own, a.Received)
+	if err != nil {
+		return Movement{}, err
 	}
-	passed, faults := g.Chain.Validate(reading, g.scope(""))
+	passed, faults, err := g.Chain.Validate(ctx, reading, g.scope(""))
+	if err != nil {
+		return Movement{}, err
+	}
 	if reading.Document != nil && reading.Kind != "ArrivalReport" {
 		faults = append(faults, fault(gateway.KindUnexpected, reading.Kind, "ArrivalReport"))
 	} else if reading.Document != nil {
@@ -283,7 +286,7 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 	by := teller{a.Party, a.Caller, a.ID, a.Reason}
 	var id gateway.MovementID
 	var opened bool
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
+	_, err = g.Store.Do(ctx, func(tx *store.Tx) (err error) {
 		if err := settle(tx, a); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func TestArrivalAtAnotherPostThanTheUnionsNoticeSays(t *testing.T) {
 				if !ok {
 					t.Fatal("no table")
 				}
-				encoded, _, faults := format.Encode(w.ru.Chain.Read(sent.Payload(), flow.XML, "CN", w.clock.Now()).Document, false)
+				encoded, _, faults := format.Encode(patient{w.ru.Chain, t}.Read(sent.Payload(), flow.XML, "CN", w.clock.Now()).Document, false)
 				if faults.Refuse() {
 					t.Fatal(faults.Report("en"))
 				}

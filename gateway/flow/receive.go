@@ -13,6 +13,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/event"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
@@ -102,7 +103,10 @@ func (g *Gateway) weigh(ctx context.Context, a store.Arrival) (store.Inbound, *c
 	if h.ExpectedArrival != nil {
 		in.ExpectedArrival = *h.ExpectedArrival
 	}
-	doc := g.open(a, h.Created, &in)
+	doc, err := g.open(ctx, a, h.Created, &in)
+	if err != nil {
+		return store.Inbound{}, nil, err
+	}
 	contradicted, err := g.contradictions(ctx, g.Store.Read(), &in, doc)
 	if err != nil {
 		return store.Inbound{}, nil, err
@@ -237,14 +241,17 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inb
 
 // open verifies, reads and validates a message's payload into its inbox row, all as of
 // the day it was received. It returns the document if the message is accepted.
-func (g *Gateway) open(a store.Arrival, created time.Time, in *store.Inbound) *customsv1.Document {
+func (g *Gateway) open(ctx context.Context, a store.Arrival, created time.Time, in *store.Inbound) (*customsv1.Document, error) {
 	opened, err := g.Trust.Open(a.Header, a.Signature, a.Content, a.Received)
 	if err != nil {
 		in.Faults = append(in.Faults, asFaults(err)...)
-		return nil
+		return nil, nil
 	}
 	in.Faults = append(in.Faults, clockFaults(created, a.Received)...)
-	reading := g.Chain.Read(a.Content, a.MediaType, in.Sender, a.Received)
+	reading, err := g.Chain.Read(ctx, a.Content, a.MediaType, in.Sender, a.Received)
+	if err != nil {
+		return nil, err
+	}
 	for _, u := range reading.Unread {
 		in.Unread = append(in.Unread, u.Expr)
 	}
@@ -253,24 +260,27 @@ func (g *Gateway) open(a store.Arrival, created time.Time, in *store.Inbound) *c
 		if waitsForTable(reading.Faults) {
 			in.State = gateway.Parked
 		}
-		return nil
+		return nil, nil
 	}
 	in.Mapping = reading.Table.ID()
 	if reading.Kind != in.Kind {
 		in.Faults = append(in.Faults, fault(gateway.KindUnexpected, reading.Kind, in.Kind))
-		return nil
+		return nil, nil
 	}
 	scope := g.scope(in.Sender)
 	scope.At, scope.Part = a.Received, opened.Header().Parts > 0
-	passed, faults := g.Chain.Validate(reading, scope)
+	passed, faults, err := g.Chain.Validate(ctx, reading, scope)
+	if err != nil {
+		return nil, err
+	}
 	in.Faults = append(in.Faults, faults...)
 	if passed.IsZero() {
-		return nil
+		return nil, nil
 	}
 	doc := passed.Document()
 	in.State, in.Canonical, in.CanonicalDigest = gateway.Accepted, document.Marshal(doc), passed.Digest()
 	in.DocumentID, in.Answers = doc.GetEnvelope().GetDocumentId(), answered(doc)
-	return doc
+	return doc, nil
 }
 
 // waitsForTable reports whether all that is wrong with a message is that a table or its
@@ -307,7 +317,7 @@ func (g *Gateway) attachAnswer(ctx context.Context, tx *store.Tx, in *store.Inbo
 			a.Faults = gateway.Faults{*f}
 		}
 		m.Answers = append(m.Answers, a)
-		if err := tx.PutMessage(m); err != nil {
+		if err := tx.PutAnswers(m); err != nil {
 			return err
 		}
 	}
@@ -495,7 +505,7 @@ func (g *Gateway) Take(ctx context.Context, c Caller, sender gateway.Administrat
 			return in, nil, err
 		}
 		defer room.Release()
-		content, err := g.national(in, a.Content)
+		content, err := g.national(ctx, in, a.Content)
 		return in, content, err
 	}
 	return in, nil, nil
@@ -514,7 +524,7 @@ const (
 
 // national writes a received document in the administration's own format: the very
 // bytes if they are in it already.
-func (g *Gateway) national(in store.Inbound, received []byte) ([]byte, error) {
+func (g *Gateway) national(ctx context.Context, in store.Inbound, received []byte) ([]byte, error) {
 	table, ok := g.Chain.Tables.Table(in.Mapping)
 	if ok && table.Administration() == string(g.Own) {
 		return received, nil
@@ -523,11 +533,23 @@ func (g *Gateway) national(in store.Inbound, received []byte) ([]byte, error) {
 	if own == nil {
 		return nil, gateway.Faults{fault(gateway.TableMissing, in.Kind, string(g.Own))}
 	}
-	encoded, _, faults := own.Encode(document.Parse(in.Canonical).Document, false)
+	steps := pace.Of(ctx)
+	canonical, err := document.ParseWhile(steps, in.Canonical)
+	if err != nil {
+		return nil, err
+	}
+	encoded, _, faults, err := own.EncodeWhile(steps, canonical.Document, false)
+	if err != nil {
+		return nil, err
+	}
 	if faults.Refuse() {
 		return nil, faults
 	}
-	if checked := g.Chain.Conform(own, encoded.Bytes()); checked.Faults.Refuse() {
+	checked, err := g.Chain.Conform(ctx, own, encoded.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	if checked.Faults.Refuse() {
 		return nil, checked.Faults
 	}
 	return encoded.Bytes(), nil

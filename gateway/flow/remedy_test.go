@@ -30,10 +30,11 @@ func TestLongOwnOutputSaysWhoseValueIsWrong(t *testing.T) {
 		{"the sender's value", table, `const: "1006826E"`, `const: "1006826E"`, [2]string{"ABCU1234560<", "ABCU12345601234567890123<"}, gateway.BySender},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, err := chainOf(layered(t, mappings.FS, map[string]string{tt.file: text(t, mappings.FS, tt.file, tt.old, tt.replacement)}), xsd.FS)
+			changed, err := chainOf(layered(t, mappings.FS, map[string]string{tt.file: text(t, mappings.FS, tt.file, tt.old, tt.replacement)}), xsd.FS)
 			if err != nil {
 				t.Fatal(err)
 			}
+			c := patient{changed, t}
 			defer c.Schemas.Close()
 			rt, _ := c.Routes.Route("cn-ru-pre-arrival-notice")
 			scope := validate.Scope{Own: "CN", Partner: "RU", At: w.clock.Now()}

@@ -41,7 +41,9 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	defer room.Release()
 	ctx = within(ctx, room)
 	if s.ID == "" {
-		s.ID = g.ownID(c, s)
+		if s.ID, err = g.ownID(ctx, c, s); err != nil {
+			return store.Submission{}, err
+		}
 	}
 	arrival := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
@@ -63,11 +65,15 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 
 // ownID is the document's own id, or, where none can be read, one made of its digest,
 // so that what was refused is on the record too.
-func (g *Gateway) ownID(c Caller, s Submission) gateway.SubmissionID {
-	if r := g.Chain.Read(s.Content, s.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, c.Office, g.Now())...); r.Document.GetEnvelope().GetDocumentId() != "" {
-		return gateway.SubmissionID(r.Document.Envelope.DocumentId)
+func (g *Gateway) ownID(ctx context.Context, c Caller, s Submission) (gateway.SubmissionID, error) {
+	r, err := g.Chain.Read(ctx, s.Content, s.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, c.Office, g.Now())...)
+	if err != nil {
+		return "", err
 	}
-	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32])
+	if r.Document.GetEnvelope().GetDocumentId() != "" {
+		return gateway.SubmissionID(r.Document.Envelope.DocumentId), nil
+	}
+	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32]), nil
 }
 
 // arrive is the first unit of work: what came in, as it came. An arrival under the
@@ -239,7 +245,10 @@ type crossing struct {
 
 // judge decides from what is committed now; record checks that it still holds.
 func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error) {
-	reading := g.Chain.Read(a.Content, a.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, a.Party, g.Now())...)
+	reading, err := g.Chain.Read(ctx, a.Content, a.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, a.Party, g.Now())...)
+	if err != nil {
+		return nil, err
+	}
 	j := &judgement{submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
 		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
@@ -248,10 +257,10 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error
 	if reading.Table != nil {
 		s.Mapping = reading.Table.ID()
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err // nobody waits for it any more
+	passed, faults, err := g.Chain.Validate(ctx, reading, g.scope(""))
+	if err != nil {
+		return nil, err
 	}
-	passed, faults := g.Chain.Validate(reading, g.scope(""))
 	s.Faults = append(s.Faults, faults...)
 	if reading.Document == nil {
 		return j, nil
@@ -308,7 +317,11 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 		}
 		moreRoom(ctx, len(arrival.Content))
 		j.held = append(j.held, h)
-		*parts = append(*parts, g.part(h, arrival))
+		part, err := g.part(ctx, h, arrival)
+		if err != nil {
+			return err
+		}
+		*parts = append(*parts, part)
 	}
 	return nil
 }
@@ -317,11 +330,11 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 // the partner has no room for everything in one.
 func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []Part) error {
 	s, rt := &j.submission, plan.Route
-	if err := ctx.Err(); err != nil {
+	whole := gateway.MessageID(g.NewID())
+	t, err := g.Chain.Translate(ctx, plan, parts, whole, g.scope(rt.To))
+	if err != nil {
 		return err
 	}
-	whole := gateway.MessageID(g.NewID())
-	t := g.Chain.Translate(plan, parts, whole, g.scope(rt.To))
 	s.Faults = merge(s.Faults, Unsaid(toldBefore(j.held), t.Faults))
 	conversation, relatesTo, faults, err := g.conversation(ctx, rt.To, t)
 	if err != nil {
@@ -585,7 +598,9 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	defer room.Release()
 	ctx = within(ctx, room)
 	if s.ID == "" {
-		s.ID = g.ownID(c, s)
+		if s.ID, err = g.ownID(ctx, c, s); err != nil {
+			return CheckResult{}, err
+		}
 	}
 	a := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI, MediaType: s.MediaType, Recipients: texts(s.To),
@@ -673,14 +688,14 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 }
 
 // part reads a submission again, by the table that it was first read by.
-func (g *Gateway) part(s store.Submission, a store.Arrival) Part {
-	p := Part{Name: s.Part, Submission: s.ID}
+func (g *Gateway) part(ctx context.Context, s store.Submission, a store.Arrival) (p Part, err error) {
+	p = Part{Name: s.Part, Submission: s.ID}
 	if t, ok := g.Chain.Tables.Table(s.Mapping); ok {
-		p.Reading = g.Chain.ReadAs(a.Content, t)
+		p.Reading, err = g.Chain.ReadAs(ctx, a.Content, t)
 	} else {
-		p.Reading = g.Chain.Read(a.Content, a.MediaType, g.Own, a.Received)
+		p.Reading, err = g.Chain.Read(ctx, a.Content, a.MediaType, g.Own, a.Received)
 	}
-	return p
+	return p, err
 }
 
 // notOwnOffice refuses a document that is issued for another office than the caller's.

@@ -97,7 +97,7 @@ func withoutBatch(t *testing.T) *flow.Chain {
 // twice with restarts between; each arrival meets its own announcement, and both sides hold the
 // same movements, found by batch and waybill.
 func TestLongOneTripIsOneMovement(t *testing.T) {
-	chains := map[bool]*flow.Chain{true: loadChain(t), false: withoutBatch(t)}
+	chains := map[bool]*flow.Chain{true: loadChain(t).Chain, false: withoutBatch(t)}
 	rapid.Check(t, func(r *rapid.T) {
 		b, batches := rapid.SampledFrom(borders).Draw(r, "border"), rapid.Bool().Draw(r, "the batch travels")
 		w := newPair(t, b.to)

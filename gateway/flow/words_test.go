@@ -33,8 +33,8 @@ func TestFaultShowsTheValueThatItsSenderWrote(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			raw := strings.Replace(string(w.content(tt.file)), tt.old, tt.replacement, 1)
-			r := w.cn.Chain.Read([]byte(raw), flow.XML, "CN", at)
-			_, faults := w.cn.Chain.Validate(r, validate.Scope{Own: "CN", At: at})
+			r := patient{w.cn.Chain, t}.Read([]byte(raw), flow.XML, "CN", at)
+			_, faults := patient{w.cn.Chain, t}.Validate(r, validate.Scope{Own: "CN", At: at})
 			wants(t, faults, tt.code, tt.want)
 
 			// The same of the whole that it is joined into, and of what travels as JSON.
@@ -42,7 +42,7 @@ func TestFaultShowsTheValueThatItsSenderWrote(t *testing.T) {
 			parts := []flow.Part{{Submission: tt.file, Reading: r}}
 			for _, other := range []string{"mt2401.xml", "mt4402.xml"} {
 				if other != tt.file {
-					parts = append(parts, flow.Part{Submission: other, Reading: w.cn.Chain.Read(w.content(other), flow.XML, "CN", at)})
+					parts = append(parts, flow.Part{Submission: other, Reading: patient{w.cn.Chain, t}.Read(w.content(other), flow.XML, "CN", at)})
 				}
 			}
 			var plan flow.Plan
@@ -50,12 +50,12 @@ func TestFaultShowsTheValueThatItsSenderWrote(t *testing.T) {
 				plan, _ = w.cn.Chain.PlanFor(rt, parts[i].Reading)
 				parts[i].Name = plan.Part
 			}
-			out := w.cn.Chain.Translate(plan, parts, "00000000-0000-4000-8000-000000000001", validate.Scope{Own: "CN", Partner: "RU", At: at})
+			out := patient{w.cn.Chain, t}.Translate(plan, parts, "00000000-0000-4000-8000-000000000001", validate.Scope{Own: "CN", Partner: "RU", At: at})
 			if slices.ContainsFunc(out.Faults, func(f gateway.Fault) bool { return f.Code == tt.code }) {
 				wants(t, out.Faults, tt.code, tt.want)
 			}
-			js := w.cn.Chain.Read(document.Marshal(r.Document), flow.JSON, "CN", at)
-			_, again := w.cn.Chain.Validate(js, validate.Scope{Own: "CN", At: at})
+			js := patient{w.cn.Chain, t}.Read(document.Marshal(r.Document), flow.JSON, "CN", at)
+			_, again := patient{w.cn.Chain, t}.Validate(js, validate.Scope{Own: "CN", At: at})
 			for _, f := range again {
 				if f.Code == tt.code && f.Value != leafOf(t, js, f.Path) {
 					t.Errorf("in JSON %s stands as %q", f.Path, f.Value)

@@ -7,6 +7,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/xmltree"
 )
 
@@ -25,6 +26,20 @@ type Decoded struct {
 // Decode reads a document as the table says. The faults are all there are, each with
 // its place in XML and its canonical path.
 func (t *Table) Decode(doc *xmltree.Document) Decoded {
+	return t.decode(pace.Endless(), doc)
+}
+
+// DecodeWhile is Decode for as long as the steps go on. It returns the error of what ended
+// them, and then nothing of the document.
+func (t *Table) DecodeWhile(steps *pace.Steps, doc *xmltree.Document) (Decoded, error) {
+	d := t.decode(steps, doc)
+	if err := steps.Err(); err != nil {
+		return Decoded{}, err
+	}
+	return d, nil
+}
+
+func (t *Table) decode(steps *pace.Steps, doc *xmltree.Document) Decoded {
 	if doc.Root.Name != t.rootName.name {
 		return Decoded{Faults: gateway.Faults{{
 			Code: gateway.MapRoot, Severity: gateway.Error, Location: doc.Root.Location(),
@@ -36,7 +51,7 @@ func (t *Table) Decode(doc *xmltree.Document) Decoded {
 		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.kind}}}
 	}
 	zone := t.zoneIn(doc.Root)
-	r := &decoder{rows: make([]int32, len(t.rows)), nodes: make([]int32, t.nodes), at: moment{t.day(doc.Root, zone), zone}}
+	r := &decoder{steps: steps, rows: make([]int32, len(t.rows)), nodes: make([]int32, t.nodes), at: moment{t.day(doc.Root, zone), zone}}
 	at := &context{m: d.ProtoReflect()}
 	if t.stores != nil {
 		r.stored = map[stored]*storedElement{}
@@ -68,6 +83,7 @@ func (t *Table) day(root *xmltree.Element, zone *time.Location) time.Time {
 }
 
 type decoder struct {
+	steps       *pace.Steps
 	rows, nodes []int32 // the group in which a row or node was last met
 	groups      int32   // met so far
 	at          moment
@@ -136,6 +152,9 @@ func (d *decoder) walk(e *xmltree.Element, n *node, at *context, group int32) {
 	}
 	cursor := 0
 	for i, c := range e.Children {
+		if !d.steps.Next() {
+			return
+		}
 		known := n.find(c.Name, &cursor)
 		switch {
 		case known == nil:

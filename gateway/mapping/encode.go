@@ -11,6 +11,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/pace"
 )
 
 // Encoded proves that bytes are what a table writes for a canonical document. Only
@@ -49,10 +50,24 @@ type rootDocument struct {
 // canonical paths; Encoded is zero if any refuses. With trace, every value written has a
 // link.
 func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gateway.Faults) {
+	return t.encode(pace.Endless(), d, trace)
+}
+
+// EncodeWhile is Encode for as long as the steps go on. It returns the error of what ended
+// them, and then nothing else.
+func (t *Table) EncodeWhile(steps *pace.Steps, d *customsv1.Document, trace bool) (Encoded, Trace, gateway.Faults, error) {
+	encoded, traced, faults := t.encode(steps, d, trace)
+	if err := steps.Err(); err != nil {
+		return Encoded{}, Trace{}, nil, err
+	}
+	return encoded, traced, faults, nil
+}
+
+func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (Encoded, Trace, gateway.Faults) {
 	if kind := document.Kind(d); kind != t.kind {
 		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(t.kind)}}
 	}
-	e := &encoder{table: t.ID(), root: rootDocument{d, d.ProtoReflect(), document.Body(d)}, tracing: trace}
+	e := &encoder{steps: steps, table: t.ID(), root: rootDocument{d, d.ProtoReflect(), document.Body(d)}, tracing: trace}
 	if t.stores != nil {
 		e.handles, e.stored = map[protoreflect.Message]string{}, map[*row][]*context{}
 		for _, r := range t.stores {
@@ -72,6 +87,9 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 	at := &context{m: e.root.m}
 	e.group(t.top, at, top)
 	e.neighbours(top)
+	if steps.Err() != nil {
+		return Encoded{}, Trace{}, nil
+	}
 	if len(e.faults) > 0 {
 		return Encoded{}, Trace{}, e.say()
 	}
@@ -87,6 +105,7 @@ func (t *Table) Encode(d *customsv1.Document, trace bool) (Encoded, Trace, gatew
 }
 
 type encoder struct {
+	steps   *pace.Steps
 	table   string // its id
 	root    rootDocument
 	at      moment
@@ -197,6 +216,9 @@ func (e *encoder) group(r *row, at *context, into *etree.Element) bool {
 	}
 	e.trace(record{row: r, context: at, index: -1, group: true, written: into})
 	for _, inner := range r.rows {
+		if !e.steps.Next() {
+			return false
+		}
 		if !inner.noEncode {
 			e.row(inner, at, &s)
 		}
@@ -216,6 +238,9 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 		return
 	case r.collect != nil:
 		for _, c := range e.stored[r] {
+			if !e.steps.Next() {
+				return
+			}
 			e.element(r, c, s)
 		}
 		return
@@ -343,6 +368,9 @@ func (e *encoder) each(r *row, standing, at *context, s *scope) {
 		e.walk(r, 0, at, one)
 	}
 	for _, f := range e.found(r, standing, at) {
+		if !e.steps.Next() {
+			return
+		}
 		if first := r.first(); first == r {
 			one(f.context(at, first))
 		} else {
@@ -362,6 +390,9 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 			if blank(text) {
 				continue
 			}
+			if !e.steps.Next() {
+				return
+			}
 			one(&context{up: at, via: r, m: at.m, index: i, text: text})
 		}
 		return
@@ -376,6 +407,9 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 	}
 	i := 0
 	for path, m := range via.path.All(at.m, at.instance()) {
+		if !e.steps.Next() {
+			return
+		}
 		inner := &context{up: at, via: via, m: m, index: i, at: path, known: true}
 		i++
 		if seen != nil {

@@ -235,6 +235,9 @@ func (e *encoder) collect(r *row, at *context) {
 	known := map[string]*context{}
 	for _, path := range r.collect {
 		for where, m := range path.All(at.m, "") {
+			if !e.steps.Next() {
+				return
+			}
 			content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Interface())
 			if err != nil {
 				e.fault(&gateway.Fault{Code: gateway.MapType, Expected: gateway.Say(gateway.WordDeclaredValue)}, r, at, -1)
@@ -285,6 +288,9 @@ func (d *decoder) store(r *row, e *xmltree.Element, at *context) {
 // refers to is unread.
 func (d *decoder) resolve() {
 	for _, ref := range d.refers {
+		if !d.steps.Next() {
+			return
+		}
 		s := d.stored[stored{ref.row.store, gateway.FoldID(ref.text)}]
 		if s == nil {
 			d.fault(gateway.Fault{Code: gateway.MapReference, Value: gateway.Clip(ref.text), Expected: ref.row.store.target()}, ref)

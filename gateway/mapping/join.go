@@ -3,6 +3,7 @@ package mapping
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -11,6 +12,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/pace"
 )
 
 // Join is one version of how several canonical documents become one. It is safe for
@@ -36,6 +38,8 @@ type Joined struct {
 	Faults        gateway.Faults
 	Origins       []JoinLink
 	Disagreements []Disagreement
+
+	byPath func() map[string]int // of Origins; of several links to one path the last
 }
 
 // JoinLink says where a value or a whole message of the joined document comes from.
@@ -115,7 +119,21 @@ func (j *Join) Key(part string, d *customsv1.Document) ([]string, bool) {
 // Run joins parts into a document of its own; id is the message's id. The parts stay
 // as they are.
 func (j *Join) Run(parts map[string]*customsv1.Document, id string) Joined {
-	r := &joiner{table: j.ID(), id: id, froms: map[string]joinFrom{}}
+	return j.run(pace.Endless(), parts, id)
+}
+
+// RunWhile is Run for as long as the steps go on. It returns the error of what ended them,
+// and then nothing of the document.
+func (j *Join) RunWhile(steps *pace.Steps, parts map[string]*customsv1.Document, id string) (Joined, error) {
+	joined := j.run(steps, parts, id)
+	if err := steps.Err(); err != nil {
+		return Joined{}, err
+	}
+	return joined, nil
+}
+
+func (j *Join) run(steps *pace.Steps, parts map[string]*customsv1.Document, id string) Joined {
+	r := &joiner{steps: steps, table: j.ID(), id: id, froms: map[string]joinFrom{}}
 	for _, p := range j.parts {
 		d := parts[p.Name]
 		switch {
@@ -134,33 +152,37 @@ func (j *Join) Run(parts map[string]*customsv1.Document, id string) Joined {
 	for _, row := range j.rows {
 		r.row(row, d.ProtoReflect(), "")
 	}
+	origins := r.out.Origins
+	r.out.byPath = sync.OnceValue(func() map[string]int {
+		index := make(map[string]int, len(origins))
+		for i, l := range origins {
+			index[l.Path] = i
+		}
+		return index
+	})
 	return r.out
 }
 
 // Origin returns the link that covers a canonical instance path of the joined
 // document, with PartPath led on to that very path.
 func (j Joined) Origin(path string) (JoinLink, bool) {
-	best := -1
-	for i, l := range j.Origins {
-		if covers(l.Path, path) && (best < 0 || len(l.Path) >= len(j.Origins[best].Path)) {
-			best = i
-		}
-	}
-	if best < 0 {
+	if j.byPath == nil {
 		return JoinLink{}, false
 	}
-	l := j.Origins[best]
+	index := j.byPath()
+	i, ok := index[path]
+	for at := ancestor(path); !ok && at != ""; at = ancestor(at) {
+		i, ok = index[at]
+	}
+	if !ok {
+		return JoinLink{}, false
+	}
+	l := j.Origins[i]
 	if l.PartPath != "" {
 		l.PartPath += path[len(l.Path):]
 	}
 	l.Path = path
 	return l, true
-}
-
-// covers reports whether an instance path is path or an ancestor of it.
-func covers(ancestor, path string) bool {
-	rest, ok := strings.CutPrefix(path, ancestor)
-	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // joinFrom is what sources read from.
@@ -172,6 +194,7 @@ type joinFrom struct {
 }
 
 type joiner struct {
+	steps *pace.Steps
 	table string // the join's id
 	id    string
 	froms map[string]joinFrom
@@ -210,9 +233,12 @@ func (j *joiner) each(r *joinRow, m protoreflect.Message, at string) {
 	}
 	outer, nested := j.froms[elementPart]
 	for path, e := range r.each.path.All(list.m, list.at) {
+		if !j.steps.Next() {
+			break
+		}
 		j.froms[elementPart] = joinFrom{m: e, this: e, root: list.root, part: j.partOf(r.each.part), at: path}
 		made := r.to.Append(m)
-		here := element(r.to.Instance(m, at), len(r.to.List(m))-1)
+		here := element(r.to.Instance(m, at), r.to.Len(m)-1)
 		j.out.Origins = append(j.out.Origins, JoinLink{here, j.partOf(r.each.part), path, r.id})
 		for _, inner := range r.rows {
 			j.row(inner, made, here)
@@ -334,21 +360,35 @@ func (j *joiner) put(r *joinRow, m protoreflect.Message, at string, f found) {
 		j.out.Origins = append(j.out.Origins, JoinLink{r.to.Instance(m, at), f.Part, f.Path, r.id})
 		return
 	}
-	have, texts := r.to.List(m), r.to.Texts(m)
-	n := len(have) + len(texts)
+	n := r.to.Len(m)
+	there := map[string]bool{} // what a merge finds there already
+	if r.merge {
+		for _, h := range r.to.List(m) {
+			there[contentOf(h)] = true
+		}
+		for _, text := range r.to.Texts(m) {
+			there[text] = true
+		}
+	}
 	link := func(i int) {
 		j.out.Origins = append(j.out.Origins, JoinLink{element(r.to.Instance(m, at), n), f.Part, element(f.Path, i), r.id})
 		n++
 	}
 	for i, from := range f.messages {
-		if slices.ContainsFunc(have, func(h protoreflect.Message) bool { return r.merge && proto.Equal(h.Interface(), from.Interface()) }) {
+		if !j.steps.Next() {
+			return
+		}
+		if r.merge && there[contentOf(from)] {
 			continue
 		}
 		proto.Merge(r.to.Append(m).Interface(), from.Interface())
 		link(i)
 	}
 	for i, text := range f.texts {
-		if r.merge && slices.Contains(texts, text) {
+		if !j.steps.Next() {
+			return
+		}
+		if there[text] {
 			continue
 		}
 		if err := r.to.AppendText(m, text); err != nil {
@@ -357,6 +397,15 @@ func (j *joiner) put(r *joinRow, m protoreflect.Message, at string, f found) {
 		}
 		link(i)
 	}
+}
+
+// contentOf is the same for messages that are equal, and for no others of their type.
+func contentOf(m protoreflect.Message) string {
+	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Interface())
+	if err != nil {
+		panic(err) // texts are UTF-8: they were read by a table or from JSON
+	}
+	return string(content)
 }
 
 func (j *joiner) set(r *joinRow, m protoreflect.Message, at, text string, from Source) {

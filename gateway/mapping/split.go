@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/pace"
 )
 
 // Split is one version of how a document becomes several where the target takes only
@@ -97,11 +97,25 @@ func (s *Split) Digest() gateway.Digest { return s.digest }
 // Run splits a document. Id is the message's id, from which parts may be numbered.
 // The document is not changed, and the parts share nothing with it.
 func (s *Split) Run(d *customsv1.Document, id string) Splitting {
+	return s.run(pace.Endless(), d, id)
+}
+
+// RunWhile is Run for as long as the steps go on. It returns the error of what ended them,
+// and then no part.
+func (s *Split) RunWhile(steps *pace.Steps, d *customsv1.Document, id string) (Splitting, error) {
+	splitting := s.run(steps, d, id)
+	if err := steps.Err(); err != nil {
+		return Splitting{}, err
+	}
+	return splitting, nil
+}
+
+func (s *Split) run(steps *pace.Steps, d *customsv1.Document, id string) Splitting {
 	if kind := document.Kind(d); kind != s.kind {
 		return Splitting{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(s.kind)}}}
 	}
 	whole := d.ProtoReflect()
-	r := &splitter{split: s, whole: whole, headers: map[protoreflect.Message]protoreflect.Message{}}
+	r := &splitter{steps: steps, split: s, whole: whole, headers: map[protoreflect.Message]protoreflect.Message{}}
 	from := r.deal(whole)
 	if len(r.out.Faults) > 0 {
 		return r.out
@@ -116,6 +130,9 @@ func (s *Split) Run(d *customsv1.Document, id string) Splitting {
 		return r.out
 	}
 	for range from {
+		if !steps.Next() {
+			return r.out
+		}
 		r.out.Parts, r.out.from = append(r.out.Parts, document.Clone(bare)), append(r.out.from, map[string]string{})
 	}
 	c := cutter{splitter: r, from: from, parts: r.out.Parts, open: make([]opening, len(s.lists))}
@@ -126,6 +143,9 @@ func (s *Split) Run(d *customsv1.Document, id string) Splitting {
 			continue
 		}
 		for i := range r.out.Parts {
+			if !steps.Next() {
+				return r.out
+			}
 			r.row(row, i, id)
 		}
 	}
@@ -165,9 +185,14 @@ func (s *Split) Merge(answers []*customsv1.Answer) *customsv1.Answer {
 			continue
 		}
 		out := proto.CloneOf(saying[0])
+		said := map[string]bool{}
+		for _, result := range out.Results {
+			said[contentOf(result.ProtoReflect())] = true
+		}
 		for _, a := range saying[1:] {
 			for _, result := range a.GetResults() {
-				if !slices.ContainsFunc(out.Results, func(r *customsv1.AnswerResult) bool { return proto.Equal(r, result) }) {
+				if content := contentOf(result.ProtoReflect()); !said[content] {
+					said[content] = true
 					out.Results = append(out.Results, proto.CloneOf(result))
 				}
 			}
@@ -178,6 +203,7 @@ func (s *Split) Merge(answers []*customsv1.Answer) *customsv1.Answer {
 }
 
 type splitter struct {
+	steps   *pace.Steps
 	split   *Split
 	whole   protoreflect.Message
 	headers map[protoreflect.Message]protoreflect.Message // elements without the list in them
@@ -324,6 +350,9 @@ type opening struct {
 // cut walks a level's list in an element of the level before.
 func (c *cutter) cut(level int, m protoreflect.Message, path string) {
 	for path, e := range c.split.lists[level].All(m, path) {
+		if !c.steps.Next() {
+			return
+		}
 		for c.part+1 < len(c.from) && c.at >= c.from[c.part+1] {
 			c.part++
 		}
@@ -351,7 +380,7 @@ func (c *cutter) made(level int) (protoreflect.Message, string) {
 		list := c.split.lists[level]
 		o.part, o.made = c.part, list.Append(around)
 		proto.Merge(o.made.Interface(), c.header(level, o.whole).Interface())
-		o.madePath = element(list.Instance(around, at), len(list.List(around))-1)
+		o.madePath = element(list.Instance(around, at), list.Len(around)-1)
 		if o.madePath != o.path {
 			c.out.from[c.part][o.madePath] = o.path
 		}
@@ -412,10 +441,16 @@ func (r *splitter) keep(row *splitRow) {
 	wanted := make([]map[string]bool, len(r.out.Parts)) // by the place in the whole
 	somewhere, named := map[string]bool{}, row.named(r.whole)
 	for i := range r.out.Parts {
+		if !r.steps.Next() {
+			return
+		}
 		wanted[i] = r.wanted(row, i, named)
 		maps.Copy(somewhere, wanted[i])
 	}
 	for i, part := range r.out.Parts {
+		if !r.steps.Next() {
+			return
+		}
 		stays := func(list string, n int) bool {
 			origin := r.out.Origin(i, element(list, n))
 			return wanted[i][origin] || !somewhere[origin]

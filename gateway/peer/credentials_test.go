@@ -35,52 +35,74 @@ func (w waiting) Deliver(ctx context.Context, _ *exchangev1.DeliverRequest) (*ex
 	return nil, ctx.Err()
 }
 
+// pki is the keys of two gateways in a directory.
+type pki struct {
+	t   *testing.T
+	dir string
+}
+
+func newPKI(t *testing.T) pki { return pkiAt(t, time.Now()) }
+
+func pkiAt(t *testing.T, now time.Time) pki {
+	t.Helper()
+	dir := t.TempDir()
+	if err := mtls.GenerateDevPKI(dir, now, mtls.DevAuthorities()[:2]); err != nil {
+		t.Fatal(err)
+	}
+	return pki{t, dir}
+}
+
+// party is the gateway of a side, as its lists now say.
+func (p pki) party(side, uri string) []mtls.Party {
+	p.t.Helper()
+	roots, err := mtls.LoadRoots(filepath.Join(p.dir, side, "ca.pem"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	lists, err := mtls.LoadCRLs(filepath.Join(p.dir, side, "crl.pem"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return []mtls.Party{{URI: uri, Roots: roots, CRLs: lists, CRLRequired: true}}
+}
+
+func (p pki) certificate(side string) tls.Certificate {
+	p.t.Helper()
+	c, err := mtls.LoadCertificate(filepath.Join(p.dir, side, "gateway.pem"), filepath.Join(p.dir, side, "gateway-key.pem"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return c
+}
+
+// registry knows the gateway of a side.
+func (p pki) registry(side, uri string) *mtls.Registry {
+	p.t.Helper()
+	r, err := mtls.NewRegistry(time.Now, p.party(side, uri))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return r
+}
+
 // TestRevocationClosesTheOpenConnection revokes one end of a link while a call is under
 // way, and has only the other end told.
 func TestRevocationClosesTheOpenConnection(t *testing.T) {
 	for _, revoked := range []string{"cn", "ru"} {
 		t.Run(revoked, func(t *testing.T) {
 			now := time.Now()
-			pki := t.TempDir()
-			if err := mtls.GenerateDevPKI(pki, now, mtls.DevAuthorities()[:2]); err != nil {
-				t.Fatal(err)
-			}
-			party := func(side, uri string) []mtls.Party {
-				roots, err := mtls.LoadRoots(filepath.Join(pki, side, "ca.pem"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				lists, err := mtls.LoadCRLs(filepath.Join(pki, side, "crl.pem"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				return []mtls.Party{{URI: uri, Roots: roots, CRLs: lists, CRLRequired: true}}
-			}
-			certificate := func(side string) tls.Certificate {
-				c, err := mtls.LoadCertificate(filepath.Join(pki, side, "gateway.pem"), filepath.Join(pki, side, "gateway-key.pem"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				return c
-			}
-			registry := func(side, uri string) *mtls.Registry {
-				r, err := mtls.NewRegistry(time.Now, party(side, uri))
-				if err != nil {
-					t.Fatal(err)
-				}
-				return r
-			}
-			calling, serving := registry("ru", ruURI), registry("cn", cnURI)
+			pki := pkiAt(t, now)
+			calling, serving := pki.registry("ru", ruURI), pki.registry("cn", cnURI)
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
 			w := waiting{called: make(chan struct{}, 1), left: make(chan struct{}, 1)}
-			server := grpc.NewServer(grpc.Creds(ServerCredentials(serving, certificate("ru"))))
+			server := grpc.NewServer(grpc.Creds(ServerCredentials(serving, pki.certificate("ru"))))
 			exchangev1.RegisterPeerServiceServer(server, w)
 			go server.Serve(l)
 			defer server.Stop()
-			link, err := NewLink(Partner{URI: ruURI, Address: l.Addr().String()}, calling, certificate("cn"))
+			link, err := NewLink(Partner{URI: ruURI, Address: l.Addr().String()}, calling, pki.certificate("cn"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,10 +124,10 @@ func TestRevocationClosesTheOpenConnection(t *testing.T) {
 			if peers := judging.Peers(); len(peers) != 1 || peers[0].Party != uri {
 				t.Errorf("peers %v", peers)
 			}
-			if err := mtls.RevokeDev(filepath.Join(pki, revoked), now, "gateway"); err != nil {
+			if err := mtls.RevokeDev(filepath.Join(pki.dir, revoked), now, "gateway"); err != nil {
 				t.Fatal(err)
 			}
-			if err := judging.Replace(party(revoked, uri)); err != nil {
+			if err := judging.Replace(pki.party(revoked, uri)); err != nil {
 				t.Fatal(err)
 			}
 			if n := judging.Rejudge(); n != 1 {

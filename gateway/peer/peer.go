@@ -125,17 +125,20 @@ func (l *Link) Partner() Partner { return l.partner }
 // Close ends the link.
 func (l *Link) Close() error { return l.conn.Close() }
 
-// Deliver hands over one message and returns the partner's receipt. An error that is no NotSentError leaves open whether the partner has
-// the message: repeat it with the same id and bytes, after a BusyError not before its time.
+// Deliver hands over one message and returns the partner's receipt. An error that is no
+// NotSentError leaves open whether the partner has the message: repeat it with the same id
+// and bytes, after a BusyError not before its time.
 func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Receipt, error) {
 	if m.IsZero() {
 		return Receipt{}, &NotSentError{errors.New("message is not sealed")}
 	}
+	return l.deliver(ctx, &exchangev1.DeliverRequest{Header: m.HeaderBytes(), Signature: m.Signature(), Payload: m.Payload()})
+}
+
+func (l *Link) deliver(ctx context.Context, m *exchangev1.DeliverRequest) (Receipt, error) {
 	// gRPC fills in the peer once a stream to it exists.
 	var reached grpcpeer.Peer
-	answer, err := exchangev1.NewPeerServiceClient(l.conn).Deliver(ctx, &exchangev1.DeliverRequest{
-		Header: m.HeaderBytes(), Signature: m.Signature(), Payload: m.Payload(),
-	}, grpc.Peer(&reached))
+	answer, err := exchangev1.NewPeerServiceClient(l.conn).Deliver(ctx, m, grpc.Peer(&reached))
 	switch {
 	case busy(err) != nil:
 		return Receipt{}, busy(err)

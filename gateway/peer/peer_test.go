@@ -1,14 +1,20 @@
 package peer
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/event"
@@ -36,5 +42,68 @@ func TestWhatAPartnerAnswersIsLoggedByItsCodes(t *testing.T) {
 	dial := &NotSentError{errors.New(`dial "127.0.0.1:1": connection refused`)}
 	if got := event.Cause(dial); got != dial.Error() {
 		t.Errorf("the transport's word is logged as %q", got)
+	}
+}
+
+// hurried is a partner's gateway that has too much to do.
+type hurried struct {
+	exchangev1.UnimplementedPeerServiceServer
+	answer error
+}
+
+func (h hurried) Deliver(context.Context, *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
+	return nil, h.answer
+}
+
+// TestABusyPartnerIsLeftAloneForAsLongAsItAsks: what it says on the wire comes to who sends
+// as the time that it asks for, within bounds; without a time, and with another code, it is
+// no such thing.
+func TestABusyPartnerIsLeftAloneForAsLongAsItAsks(t *testing.T) {
+	pki := newPKI(t)
+	for name, c := range map[string]struct {
+		code codes.Code
+		info *errdetails.RetryInfo
+		want time.Duration // 0: it is not busy
+	}{
+		"as it asks":            {codes.ResourceExhausted, &errdetails.RetryInfo{RetryDelay: durationpb.New(7 * time.Second)}, 7 * time.Second},
+		"a day":                 {codes.ResourceExhausted, &errdetails.RetryInfo{RetryDelay: durationpb.New(24 * time.Hour)}, MaxBusyInterval},
+		"no time at all":        {codes.ResourceExhausted, &errdetails.RetryInfo{}, time.Second},
+		"before now":            {codes.ResourceExhausted, &errdetails.RetryInfo{RetryDelay: durationpb.New(-time.Hour)}, time.Second},
+		"too large for ever":    {codes.ResourceExhausted, nil, 0},
+		"away, for some time":   {codes.Unavailable, &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)}, 0},
+		"refused, for all that": {codes.InvalidArgument, &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := status.New(c.code, "too much to do")
+			if c.info != nil {
+				var err error
+				if st, err = st.WithDetails(protoadapt.MessageV1Of(c.info)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := grpc.NewServer(grpc.Creds(ServerCredentials(pki.registry("cn", cnURI), pki.certificate("ru"))))
+			exchangev1.RegisterPeerServiceServer(server, hurried{answer: st.Err()})
+			go server.Serve(l)
+			defer server.Stop()
+			link, err := NewLink(Partner{URI: ruURI, Address: l.Addr().String()}, pki.registry("ru", ruURI), pki.certificate("cn"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer link.Close()
+			_, err = link.deliver(t.Context(), &exchangev1.DeliverRequest{})
+			var busy *BusyError
+			switch {
+			case err == nil, errors.As(err, new(*NotSentError)):
+				t.Errorf("it came to %v", err)
+			case errors.As(err, &busy) != (c.want > 0):
+				t.Errorf("whether it is busy: %v", err)
+			case c.want > 0 && (busy.After != c.want || status.Code(busy.Cause) != c.code):
+				t.Errorf("it is left alone for %v, want %v: %v", busy.After, c.want, err)
+			}
+		})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"customs.example/gateway/pace"
 )
 
 // sized returns a good document of about n bytes.
@@ -35,7 +37,7 @@ func benchmark(b *testing.B, f func(raw []byte) error) {
 }
 
 func BenchmarkGate(b *testing.B) {
-	benchmark(b, func(raw []byte) error { _, faults := passes(raw, DefaultLimits); return faults.Err() })
+	benchmark(b, func(raw []byte) error { _, faults := passes(pace.Endless(), raw, DefaultLimits); return faults.Err() })
 }
 
 func BenchmarkLibxmlParseOnly(b *testing.B) {

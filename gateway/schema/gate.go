@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"customs.example/gateway"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/xmltree"
 )
 
@@ -25,6 +26,7 @@ type census struct {
 // instructions, encodings other than UTF-8, and references or blanks in a
 // namespace name.
 type gate struct {
+	steps *pace.Steps
 	in    []byte
 	pos   int
 	line  int
@@ -47,8 +49,8 @@ type binding struct{ prefix, uri []byte }
 type attribute struct{ prefix, local []byte }
 
 // passes returns what was counted, or the one fault that closed the gate.
-func passes(raw []byte, lim Limits) (census, gateway.Faults) {
-	g := gate{in: raw, line: 1, lim: lim}
+func passes(steps *pace.Steps, raw []byte, lim Limits) (census, gateway.Faults) {
+	g := gate{steps: steps, in: raw, line: 1, lim: lim}
 	if g.size() && g.encoding() && g.prolog() && g.document() {
 		return g.count, nil
 	}
@@ -179,6 +181,9 @@ func (g *gate) prolog() bool {
 // document reads the root element and what may stand around it.
 func (g *gate) document() bool {
 	for g.pos < len(g.in) {
+		if !g.steps.Next() {
+			return false
+		}
 		if len(g.open) > 0 {
 			if !g.text() {
 				return false

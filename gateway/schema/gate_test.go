@@ -7,6 +7,7 @@ import (
 	"unicode/utf16"
 
 	"customs.example/gateway"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/xmltree"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -200,7 +201,7 @@ func TestMutatedDocuments(t *testing.T) {
 			}
 			doc = append(append(append([]byte(nil), doc[:at]...), piece...), doc[to:]...)
 		}
-		_, closed := passes(doc, DefaultLimits)
+		_, closed := passes(pace.Endless(), doc, DefaultLimits)
 		r := sc.Check(doc, DefaultLimits)
 		switch {
 		case closed != nil:
@@ -224,7 +225,7 @@ func TestMutatedDocuments(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		_, closed := passes(raw, DefaultLimits)
+		_, closed := passes(pace.Endless(), raw, DefaultLimits)
 		doc, faults := Parse(raw, DefaultLimits)
 		if (doc == nil) != (faults != nil) || closed != nil && doc != nil {
 			t.Fatalf("document %v, faults %v, gate %v", doc, faults, closed)

@@ -17,6 +17,7 @@ import (
 	"github.com/lestrrat-go/libxml2/parser"
 	"github.com/lestrrat-go/libxml2/types"
 
+	"customs.example/gateway/pace"
 	"customs.example/gateway/xmltree"
 )
 
@@ -67,11 +68,14 @@ func flatten(doc types.Document, raw []byte, count census) (flat, error) {
 }
 
 // tree builds the Go tree.
-func (f flat) tree(lines []int32) *xmltree.Document {
+func (f flat) tree(steps *pace.Steps, lines []int32) *xmltree.Document {
 	b := xmltree.NewBuilder(len(f.elements), len(f.attrs))
 	attrs, namespaces := f.attrs, f.namespaces
 	parent := C.uint32_t(C.NO_PARENT) // of the next element, were it the open one's first child
 	for i := range f.elements {
+		if !steps.Next() {
+			return nil
+		}
 		e := &f.elements[i]
 		for ; parent != e.parent; parent = f.elements[parent].parent {
 			b.Close()

@@ -6,6 +6,7 @@ import (
 	"testing/fstest"
 
 	"customs.example/gateway"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/xmltree"
 )
 
@@ -150,9 +151,13 @@ func TestDocumentInsideAnotherIsJudgedWhereItStands(t *testing.T) {
 	sc := noticeSchema(t)
 	inner := strings.Replace(good, `<?xml version="1.0" encoding="UTF-8"?>`, "", 1)
 	check := func(inner string) Result {
-		return CheckBy([]byte("<Box>\n<Held>"+inner+"</Held></Box>"), DefaultLimits, func(root *xmltree.Element) (*Schema, *xmltree.Element, gateway.Faults) {
+		r, err := CheckBy(pace.Endless(), []byte("<Box>\n<Held>"+inner+"</Held></Box>"), DefaultLimits, func(root *xmltree.Element) (*Schema, *xmltree.Element, gateway.Faults) {
 			return sc, root.Children[0].Children[0], nil
 		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
 	}
 	if r := check(inner); r.Faults != nil || r.Document.Root.Name.Local != "Notice" || !r.Conforming.IsZero() {
 		t.Errorf("%v, %+v", r.Faults.Report("en"), r)

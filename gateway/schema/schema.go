@@ -19,6 +19,7 @@ import (
 	"sync"
 
 	"customs.example/gateway"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/xmltree"
 )
 
@@ -248,13 +249,13 @@ func (sc *Schema) Digest() gateway.Digest { return sc.digest }
 // Parse reads a document without judging it by any schema. The document is nil when
 // there are faults.
 func Parse(raw []byte, lim Limits) (*xmltree.Document, gateway.Faults) {
-	r := read(raw, lim, func(root *xmltree.Element) (*Schema, *xmltree.Element, gateway.Faults) { return nil, root, nil })
+	r := read(pace.Endless(), raw, lim, func(root *xmltree.Element) (*Schema, *xmltree.Element, gateway.Faults) { return nil, root, nil })
 	return r.Document, r.Faults
 }
 
 // Check reads a document and judges it by the schema.
 func (sc *Schema) Check(raw []byte, lim Limits) Result {
-	return read(raw, lim, func(root *xmltree.Element) (*Schema, *xmltree.Element, gateway.Faults) { return sc, root, nil })
+	return read(pace.Endless(), raw, lim, func(root *xmltree.Element) (*Schema, *xmltree.Element, gateway.Faults) { return sc, root, nil })
 }
 
 // Choice is the schema that a document is judged by, and the element that it is: the
@@ -265,12 +266,24 @@ type Choice func(root *xmltree.Element) (sc *Schema, at *xmltree.Element, faults
 // choose finds none, its faults are the result's. A document inside a container is judged
 // where it stands, so that its places are the container's; nothing proves that it
 // conforms, because its bytes are not what was read.
-func CheckBy(raw []byte, lim Limits, choose Choice) Result {
-	return read(raw, lim, choose)
+//
+// Where the steps end it returns the error of what ended them, and nothing of the document.
+// In C nothing asks for them: what was begun there is finished, in a time that grows as the
+// document does.
+func CheckBy(steps *pace.Steps, raw []byte, lim Limits, choose Choice) (Result, error) {
+	r := read(steps, raw, lim, choose)
+	if err := steps.Err(); err != nil {
+		return Result{}, err
+	}
+	return r, nil
 }
 
-func read(raw []byte, lim Limits, choose Choice) Result {
-	count, faults := passes(raw, lim)
+// read returns at once, with whatever there is, where it finds the steps ended.
+func read(steps *pace.Steps, raw []byte, lim Limits, choose Choice) Result {
+	count, faults := passes(steps, raw, lim)
+	if steps.Ask() != nil {
+		return Result{}
+	}
 	if faults != nil {
 		return Result{Faults: faults}
 	}
@@ -279,11 +292,18 @@ func read(raw []byte, lim Limits, choose Choice) Result {
 		return malformed()
 	}
 	defer doc.Free()
+	if steps.Ask() != nil {
+		return Result{}
+	}
 	f, err := flatten(doc, raw, count)
 	if err != nil {
 		return malformed()
 	}
-	r := Result{Document: f.tree(count.lines)}
+	tree := f.tree(steps, count.lines)
+	if steps.Ask() != nil {
+		return Result{}
+	}
+	r := Result{Document: tree}
 	outer := r.Document
 	sc, at, faults := choose(outer.Root)
 	if sc == nil {
@@ -304,6 +324,9 @@ func read(raw []byte, lim Limits, choose Choice) Result {
 	inside := 0
 	if at != outer.Root {
 		inside = orderOf(outer.Root, at)
+	}
+	if steps.Ask() != nil {
+		return Result{}
 	}
 	found, more, err := validate(sc.compiled, doc, inside)
 	if err != nil {

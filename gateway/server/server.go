@@ -16,7 +16,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
-	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
@@ -46,23 +45,26 @@ const (
 // inMemory is the network name of the listener between the REST door and gRPC.
 const inMemory = "bufconn"
 
-// Options make a Server. All are required but Log.
+// Options make a Server. All are required but Log, and Monitor: a gateway without one is
+// always ready.
 type Options struct {
 	Flow        *flow.Gateway
 	Registry    *mtls.Registry
 	Certificate tls.Certificate
 	Callers     []Caller
+	Monitor     *Monitor
 	Log         *event.Log
 }
 
 // Server is both doors of one gateway.
 type Server struct {
-	flow   *flow.Gateway
-	access *access
-	log    *event.Log
-	pages  pages
-	tls    *tls.Config
-	budget *budget.Process
+	flow    *flow.Gateway
+	access  *access
+	log     *event.Log
+	pages   pages
+	tls     *tls.Config
+	monitor *Monitor
+	budget  *budget.Process
 
 	repeated repeated
 
@@ -75,7 +77,7 @@ type Server struct {
 // New prepares the doors.
 func New(o Options) *Server {
 	s := &Server{
-		flow: o.Flow, log: o.Log, tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
+		flow: o.Flow, log: o.Log, monitor: o.Monitor, tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
 		budget: o.Flow.Budget, repeated: repeated{now: o.Flow.Now},
 	}
 	s.access = newAccess(o.Registry, o.Callers, s.refusal)
@@ -110,7 +112,7 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	exchangev1.RegisterInboxServiceServer(g, inbox{Server: s})
 	exchangev1.RegisterPeerServiceServer(g, peers{Server: s})
 	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
-	healthv1.RegisterHealthServer(g, health.NewServer())
+	healthv1.RegisterHealthServer(g, health{monitor: s.monitor, stop: s.stop})
 	reflection.Register(g)
 	return g.Server
 }

@@ -11,9 +11,10 @@ import (
 )
 
 // What the rows hold, and what the records are: instants as texts, digests as bytes, lists
-// as JSON. The rows themselves are sqlc's; of the ways that were measured (bench_test.go)
-// it is the only one whose statements are prepared once for both engines and that reads a
-// record without reflection.
+// as JSON. sqlc makes the rows and prepares each statement once. A record of 23 columns
+// with two documents of 2 kB took it 49 us to read and 185 us to write in SQLite; scany,
+// which leaves the writing to us, 63 us to read; bun, which writes all arguments into the
+// text of a new statement each time, 124 us and 394 us.
 
 // instant is how an instant is stored: UTC, fixed width, so that text order is time
 // order. The zero time is the empty text.
@@ -125,6 +126,16 @@ func toSubmission(s rows.Submission, faults, canonical []byte) (Submission, erro
 	return out, r.err("submission")
 }
 
+func toJudgement(j rows.Judgement, faults []byte) (Judgement, error) {
+	var r reading
+	out := Judgement{
+		Office: j.Office, ID: j.ID, Number: int(j.Number), Digest: r.digest(j.Digest), State: gateway.SubmissionState(j.State),
+		Caller: j.Caller, At: r.time(j.At), Commit: gateway.Commit(j.CommitNo),
+	}
+	r.json(faults, &out.Faults)
+	return out, r.err("judgement")
+}
+
 func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Message, error) {
 	var r reading
 	out := Message{
@@ -155,16 +166,6 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 	r.json(unread, &out.Unread)
 	r.json([]byte(i.Answers), &out.Answers)
 	return out, r.err("inbox")
-}
-
-func toJudgement(id string, j rows.Judgement, faults []byte) (Judgement, error) {
-	var r reading
-	out := Judgement{
-		Office: j.Office, ID: id, Number: int(j.Number), Digest: r.digest(j.Digest), State: gateway.SubmissionState(j.State),
-		Caller: j.Caller, At: r.time(j.At), Commit: gateway.Commit(j.CommitNo),
-	}
-	r.json(faults, &out.Faults)
-	return out, r.err("judgement")
 }
 
 func toMovement(m rows.Movement) (Movement, error) {

@@ -27,20 +27,14 @@ const (
 
 const markerText = "A gateway keeps its database beside this file. Remove both to begin anew, and only then:\nwhat was acknowledged is nowhere else.\n"
 
-// Inspect says what is wrong with the place of a database, as a gateway.Fault, and changes
-// nothing: a file that was there and is gone, is empty, or is cut off; a server that does
-// not answer. No database where none was is right: Open makes it.
-func Inspect(place string) error {
-	_, err := Begun(place)
-	return err
-}
-
-// Begun looks as Inspect does, and reports whether a gateway has begun there.
+// Begun reports whether a gateway has begun a database, and changes nothing. What is wrong
+// with its place is a gateway.Fault: a file that was there and is gone, is empty, or is cut
+// off; a server that does not answer. No database where none was is right: Open makes it.
 func Begun(place string) (bool, error) {
 	if IsPostgres(place) {
 		return begunPostgres(place)
 	}
-	if err := inspectFile(place); err != nil {
+	if err := inspect(place); err != nil {
 		return false, err
 	}
 	_, err := os.Stat(place)
@@ -128,7 +122,7 @@ func begunPostgres(place string) (bool, error) {
 	return tables > 0, nil
 }
 
-func inspectFile(file string) error {
+func inspect(file string) error {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(file + markerSuffix); err == nil {
@@ -177,7 +171,7 @@ func misplaced(code gateway.Code, file string) gateway.Fault {
 
 // place makes the database where none was, and its marker.
 func place(ctx context.Context, file string) error {
-	if err := Inspect(file); err != nil {
+	if err := inspect(file); err != nil {
 		return err
 	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {

@@ -39,7 +39,7 @@ func TestWhatWasHereIsNeverTakenForNew(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "gateway.db")
-			if err := Inspect(file); err != nil {
+			if err := inspect(file); err != nil {
 				t.Fatalf("where none was: %v", err)
 			}
 			open := func() error {
@@ -56,7 +56,7 @@ func TestWhatWasHereIsNeverTakenForNew(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := entries(t, filepath.Dir(file))
-			for what, err := range map[string]error{"Inspect": Inspect(file), "Open": open()} {
+			for what, err := range map[string]error{"Begun": second(Begun(file)), "Open": open()} {
 				var f gateway.Fault
 				if errors.As(err, &f); f.Code != tt.want || (err != nil) != (tt.want != "") {
 					t.Errorf("%s: %v, want %q", what, err, tt.want)

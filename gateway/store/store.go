@@ -62,8 +62,8 @@ type unit struct {
 
 // Open opens a database, or makes its tables where none were, and brings them up to date.
 // It stands in a file, for its owner's eyes only, or in PostgreSQL, named by its URL. A
-// file that was there and is gone, empty or cut off is refused with the gateway.Fault of
-// Inspect. The clock stamps audit rows.
+// file that was there and is gone, empty or cut off, tables of a later version and a server
+// that does not answer are refused with a gateway.Fault. The clock stamps audit rows.
 func Open(ctx context.Context, place string, now func() time.Time) (*Store, error) {
 	if !IsPostgres(place) {
 		return openOn(ctx, sqliteEngine(place), now)

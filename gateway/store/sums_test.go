@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,6 +29,20 @@ func TestSums(t *testing.T) {
 		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(must(os.ReadFile(name))(t)), name)
 	}
 	golden(t, "rows/SHA256SUMS", sums.String())
+}
+
+// The tables of both engines are the same but for the words for types and orders, and for
+// what SQLite is told of their sizes. sqlc reads those of PostgreSQL.
+func TestTablesAreTheSame(t *testing.T) {
+	same := strings.NewReplacer(` COLLATE "C"`, "", "BYTEA", "BLOB", "SMALLINT", "INTEGER", "BIGINT", "INTEGER")
+	sizes := regexp.MustCompile(`(?s)\n-- SQLite chooses.*?;\nINSERT INTO sqlite_stat1.*?;\n`)
+	for _, file := range must(filepath.Glob("migrations/postgres/*.sql"))(t) {
+		postgres := same.Replace(string(must(os.ReadFile(file))(t)))
+		sqlite := sizes.ReplaceAllString(string(must(os.ReadFile(filepath.Join("migrations", "sqlite", filepath.Base(file))))(t)), "")
+		if diff := cmp.Diff(postgres, sqlite); diff != "" {
+			t.Errorf("%s (-PostgreSQL +SQLite):\n%s", filepath.Base(file), diff)
+		}
+	}
 }
 
 // golden compares a text with a file.

@@ -28,11 +28,17 @@ func (c *check) message(m protoreflect.Message, at string) {
 		}
 		if p.Leaf() {
 			for path, text := range p.AllTexts(m, at) {
+				if !c.steps.Next() {
+					return
+				}
 				c.leaf(field, path, text)
 			}
 			continue
 		}
 		for path, sub := range p.All(m, at) {
+			if !c.steps.Next() {
+				return
+			}
 			c.message(sub, path)
 		}
 	}

@@ -106,11 +106,17 @@ func (c *check) run() {
 		ready := r.compiled[kind]
 		if ready.each == nil {
 			for _, p := range c.byType[ready.every] {
+				if !c.steps.Next() {
+					return
+				}
 				c.judge(r, ready, p)
 			}
 			continue
 		}
 		for path, m := range ready.each.All(c.document.ProtoReflect(), "") {
+			if !c.steps.Next() {
+				return
+			}
 			c.judge(r, ready, place{path, m})
 		}
 	}

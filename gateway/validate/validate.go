@@ -11,6 +11,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/pace"
 )
 
 // Scope says between whom and when a document is judged.
@@ -45,16 +46,30 @@ func (p Passed) IsZero() bool { return p.document == nil }
 // the order of the document, then those of each rule. Passed is zero if any refuses, and
 // of a document that is judged alone.
 func (r *Rules) Check(d *customsv1.Document, s Scope) (Passed, gateway.Faults) {
+	return r.check(pace.Endless(), d, s)
+}
+
+// CheckWhile is Check for as long as the steps go on. It returns the error of what ended
+// them, and then nothing else.
+func (r *Rules) CheckWhile(steps *pace.Steps, d *customsv1.Document, s Scope) (Passed, gateway.Faults, error) {
+	passed, faults := r.check(steps, d, s)
+	if err := steps.Err(); err != nil {
+		return Passed{}, nil, err
+	}
+	return passed, faults, nil
+}
+
+func (r *Rules) check(steps *pace.Steps, d *customsv1.Document, s Scope) (Passed, gateway.Faults) {
 	if document.Kind(d) == "" {
 		return Passed{}, gateway.Faults{{Code: gateway.DocumentEmpty, Severity: gateway.Error}}
 	}
-	c := check{rules: r, document: d, scope: s, day: s.At, byType: map[protoreflect.FullName][]place{}}
+	c := check{steps: steps, rules: r, document: d, scope: s, day: s.At, byType: map[protoreflect.FullName][]place{}}
 	if issued, err := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue()); err == nil && document.Meant(issued, issued) {
 		c.day, c.issued = issued, issued
 	}
 	c.message(d.ProtoReflect(), "")
 	c.run()
-	if c.faults.Refuse() || s.Alone {
+	if steps.Err() != nil || c.faults.Refuse() || s.Alone {
 		return Passed{}, c.faults
 	}
 	own := document.Clone(d)
@@ -63,6 +78,7 @@ func (r *Rules) Check(d *customsv1.Document, s Scope) (Passed, gateway.Faults) {
 
 // check is one judgement under way.
 type check struct {
+	steps    *pace.Steps
 	rules    *Rules
 	document *customsv1.Document
 	scope    Scope
