@@ -126,6 +126,16 @@ func toSubmission(s rows.Submission, faults, canonical []byte) (Submission, erro
 	return out, r.err("submission")
 }
 
+func toJudgement(j rows.Judgement, faults []byte) (Judgement, error) {
+	var r reading
+	out := Judgement{
+		Office: j.Office, ID: j.ID, Number: int(j.Number), Digest: r.digest(j.Digest), State: gateway.SubmissionState(j.State),
+		Caller: j.Caller, At: r.time(j.At), Commit: gateway.Commit(j.CommitNo),
+	}
+	r.json(faults, &out.Faults)
+	return out, r.err("judgement")
+}
+
 func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Message, error) {
 	var r reading
 	out := Message{
@@ -156,16 +166,6 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 	r.json(unread, &out.Unread)
 	r.json([]byte(i.Answers), &out.Answers)
 	return out, r.err("inbox")
-}
-
-func toJudgement(id string, j rows.Judgement, faults []byte) (Judgement, error) {
-	var r reading
-	out := Judgement{
-		Office: j.Office, ID: id, Number: int(j.Number), Digest: r.digest(j.Digest), State: gateway.SubmissionState(j.State),
-		Caller: j.Caller, At: r.time(j.At), Commit: gateway.Commit(j.CommitNo),
-	}
-	r.json(faults, &out.Faults)
-	return out, r.err("judgement")
 }
 
 func toMovement(m rows.Movement) (Movement, error) {

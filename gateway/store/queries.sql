@@ -74,6 +74,16 @@ ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kin
     join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id,
     faults = excluded.faults, canonical = excluded.canonical, commit_no = excluded.commit_no;
 
+-- name: AddJudgement :exec
+INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no)
+VALUES ($1, $2, (SELECT coalesce(max(j.number), 0) + 1 FROM judgement AS j WHERE j.office = $1 AND j.id_key = $2), $3, $4, $5, $6, $7, $8, $9);
+
+-- name: Judgements :many
+SELECT sqlc.embed(j), f.bytes AS faults
+FROM judgement AS j LEFT JOIN content AS f ON f.digest = j.faults
+WHERE j.office = $1 AND j.id_key = $2
+ORDER BY j.number DESC LIMIT $3;
+
 -- name: TouchSubmissions :exec
 UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> '';
 
@@ -99,14 +109,6 @@ SELECT sqlc.embed(s), f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.message_id = $1 AND s.message_id <> ''
 ORDER BY s.part, s.id;
-
--- name: PutJudgement :exec
-INSERT INTO judgement (office, id_key, number, digest, state, caller, at, faults, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
-
--- name: Judgements :many
-SELECT sqlc.embed(j), f.bytes AS faults
-FROM judgement AS j LEFT JOIN content AS f ON f.digest = j.faults
-WHERE j.office = $1 AND j.id_key = $2 ORDER BY j.number DESC LIMIT $3;
 
 -- name: Sources :many
 SELECT sqlc.embed(s), f.bytes AS faults

@@ -139,6 +139,14 @@ func (r reader) Submission(ctx context.Context, office, id string) (Submission, 
 	return toSubmission(row.Submission, row.Faults, row.Canonical)
 }
 
+// Judgements returns the last judgements of a submission, the last of them first.
+func (r reader) Judgements(ctx context.Context, office, id string, limit int) ([]Judgement, error) {
+	found, err := ask(ctx, r, "judgements", func(ctx context.Context) ([]rows.JudgementsRow, error) {
+		return r.q.Judgements(ctx, rows.JudgementsParams{Office: office, IDKey: gateway.FoldID(id), Limit: int32(limit)})
+	})
+	return all(found, err, func(row rows.JudgementsRow) (Judgement, error) { return toJudgement(row.Judgement, row.Faults) })
+}
+
 // Held returns the held parts of a route with a join key, oldest first.
 func (r reader) Held(ctx context.Context, route, key string) ([]Submission, error) {
 	found, err := ask(ctx, r, "held", func(ctx context.Context) ([]rows.HeldRow, error) {
@@ -171,14 +179,6 @@ func (r reader) Joined(ctx context.Context, id gateway.MessageID) ([]Submission,
 func (r reader) Sources(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
 	found, err := ask(ctx, r, "sources", func(ctx context.Context) ([]rows.SourcesRow, error) { return r.q.Sources(ctx, string(id)) })
 	return all(found, err, func(row rows.SourcesRow) (Submission, error) { return toSubmission(row.Submission, row.Faults, nil) })
-}
-
-// Judgements returns the last judgements of a submission, the last of them first.
-func (r reader) Judgements(ctx context.Context, office, id string, limit int) ([]Judgement, error) {
-	found, err := ask(ctx, r, "judgements", func(ctx context.Context) ([]rows.JudgementsRow, error) {
-		return r.q.Judgements(ctx, rows.JudgementsParams{Office: office, IDKey: gateway.FoldID(id), Limit: int32(limit)})
-	})
-	return all(found, err, func(row rows.JudgementsRow) (Judgement, error) { return toJudgement(id, row.Judgement, row.Faults) })
 }
 
 // SubmissionFilter narrows a list; zero fields do not.

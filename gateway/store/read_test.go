@@ -534,24 +534,3 @@ func written(t *testing.T, s *Store, work func(tx *Tx) error) (n int64) {
 	do(t, s, work)
 	return frames() * 4096
 }
-
-func TestJudgementsAreNumbered(t *testing.T) { onEach(t, testJudgementsAreNumbered) }
-
-// testJudgementsAreNumbered: of each submission from 1, its id in whatever case; the last first.
-func testJudgementsAreNumbered(t *testing.T, open opener) {
-	s := open(t)
-	const id = "6f1c2b1e-0d3b-4c5a-9a57-5e1b0d7c1a99"
-	for _, j := range []Judgement{
-		{Office: "0603", ID: id, State: gateway.Faulty, Faults: gateway.Faults{{Code: gateway.PartAgain}}}, {Office: "0603", ID: "other", State: gateway.Held},
-		{Office: "9402", ID: id, State: gateway.Sent}, {Office: "0603", ID: "6F1C2B1E-0D3B-4C5A-9A57-5E1B0D7C1A99", State: gateway.Held},
-	} {
-		do(t, s, func(tx *Tx) error { return tx.PutJudgement(j) })
-	}
-	got := must(s.Read().Judgements(t.Context(), "0603", id, 10))(t)
-	if len(got) != 2 || got[0].Number != 2 || got[0].State != gateway.Held || got[1].Number != 1 || got[1].Faults[0].Code != gateway.PartAgain {
-		t.Errorf("the judgements are %+v", got)
-	}
-	if last := must(s.Read().Judgements(t.Context(), "0603", id, 1))(t); len(last) != 1 || last[0].Number != 2 {
-		t.Errorf("the last is %+v", last)
-	}
-}

@@ -95,7 +95,7 @@ type Submission struct {
 // the last is what the submission came to.
 type Judgement struct {
 	Office string
-	ID     string // of the submission
+	ID     string
 	Number int
 	Digest gateway.Digest          // of the bytes that were judged
 	State  gateway.SubmissionState // what it came to
@@ -192,7 +192,7 @@ type Inbound struct {
 	AcknowledgedAt  time.Time
 	MovementID      gateway.MovementID
 	Conversation    string
-	Batch           string // of the crossing, as its header says
+	Batch           string // as its header says
 	Commit          gateway.Commit
 }
 

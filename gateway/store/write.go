@@ -117,6 +117,18 @@ func (t *Tx) PutSubmission(s Submission) error {
 	}))
 }
 
+// PutJudgement adds a judgement of a submission under the next number of its id.
+func (t *Tx) PutJudgement(j Judgement) error {
+	faults, err := contentJSON(t, j.Faults)
+	if err != nil {
+		return put("judgement", err)
+	}
+	return put("judgement", t.q.AddJudgement(within, rows.AddJudgementParams{
+		Office: j.Office, IDKey: gateway.FoldID(j.ID), ID: j.ID, Digest: toDigest(j.Digest), State: string(j.State),
+		Caller: j.Caller, At: formatTime(j.At), Faults: faults, CommitNo: int64(t.Commit),
+	}))
+}
+
 // PutMessage stores an outgoing message; the submissions it was made from change with it.
 func (t *Tx) PutMessage(m Message) error {
 	if m.Sequence == 0 {
@@ -211,25 +223,6 @@ func (t *Tx) PutInbound(m Inbound) error {
 	}))
 }
 
-// PutJudgement adds a judgement of a submission under the next number of its id.
-func (t *Tx) PutJudgement(j Judgement) error {
-	last, err := t.Judgements(within, j.Office, j.ID, 1)
-	if err != nil {
-		return err
-	}
-	if j.Number = 1; len(last) > 0 {
-		j.Number = last[0].Number + 1
-	}
-	faults, err := contentJSON(t, j.Faults)
-	if err != nil {
-		return put("judgement", err)
-	}
-	return put("judgement", t.q.PutJudgement(within, rows.PutJudgementParams{
-		Office: j.Office, IDKey: gateway.FoldID(j.ID), Number: int64(j.Number), Digest: toDigest(j.Digest), State: string(j.State),
-		Caller: j.Caller, At: formatTime(j.At), Faults: faults, CommitNo: int64(t.Commit),
-	}))
-}
-
 // PutMovement stores a movement with all that it is found by.
 func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 	key := gateway.FoldID(string(m.ID))
@@ -239,9 +232,13 @@ func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 	}); err != nil {
 		return put("movement", err)
 	}
+	last := formatTime(m.Last)
+	if m.Last.IsZero() {
+		last = "9999" // whatever the time
+	}
 	for _, id := range ids {
 		if err := t.q.PutMovementIdentifier(within, rows.PutMovementIdentifierParams{
-			IDKey: key, Kind: id.Kind, Folded: id.Folded, FirstTime: formatTime(m.First), LastTime: formatTime(m.Last), CommitNo: int64(t.Commit),
+			IDKey: key, Kind: id.Kind, Folded: id.Folded, FirstTime: formatTime(m.First), LastTime: last, CommitNo: int64(t.Commit),
 		}); err != nil {
 			return put("movement identifier", err)
 		}

@@ -27,6 +27,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addAuditStmt, err = db.PrepareContext(ctx, addAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query AddAudit: %w", err)
 	}
+	if q.addJudgementStmt, err = db.PrepareContext(ctx, addJudgement); err != nil {
+		return nil, fmt.Errorf("error preparing query AddJudgement: %w", err)
+	}
 	if q.announcedStmt, err = db.PrepareContext(ctx, announced); err != nil {
 		return nil, fmt.Errorf("error preparing query Announced: %w", err)
 	}
@@ -105,9 +108,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putInboundStmt, err = db.PrepareContext(ctx, putInbound); err != nil {
 		return nil, fmt.Errorf("error preparing query PutInbound: %w", err)
 	}
-	if q.putJudgementStmt, err = db.PrepareContext(ctx, putJudgement); err != nil {
-		return nil, fmt.Errorf("error preparing query PutJudgement: %w", err)
-	}
 	if q.putJudgingStmt, err = db.PrepareContext(ctx, putJudging); err != nil {
 		return nil, fmt.Errorf("error preparing query PutJudging: %w", err)
 	}
@@ -185,6 +185,11 @@ func (q *Queries) Close() error {
 	if q.addAuditStmt != nil {
 		if cerr := q.addAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addAuditStmt: %w", cerr)
+		}
+	}
+	if q.addJudgementStmt != nil {
+		if cerr := q.addJudgementStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addJudgementStmt: %w", cerr)
 		}
 	}
 	if q.announcedStmt != nil {
@@ -315,11 +320,6 @@ func (q *Queries) Close() error {
 	if q.putInboundStmt != nil {
 		if cerr := q.putInboundStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putInboundStmt: %w", cerr)
-		}
-	}
-	if q.putJudgementStmt != nil {
-		if cerr := q.putJudgementStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing putJudgementStmt: %w", cerr)
 		}
 	}
 	if q.putJudgingStmt != nil {
@@ -477,6 +477,7 @@ type Queries struct {
 	db                        DBTX
 	tx                        *sql.Tx
 	addAuditStmt              *sql.Stmt
+	addJudgementStmt          *sql.Stmt
 	announcedStmt             *sql.Stmt
 	arrivalStmt               *sql.Stmt
 	auditStmt                 *sql.Stmt
@@ -503,7 +504,6 @@ type Queries struct {
 	putContentStmt            *sql.Stmt
 	putDeliveryStmt           *sql.Stmt
 	putInboundStmt            *sql.Stmt
-	putJudgementStmt          *sql.Stmt
 	putJudgingStmt            *sql.Stmt
 	putMessageStmt            *sql.Stmt
 	putMovementStmt           *sql.Stmt
@@ -534,6 +534,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                        tx,
 		tx:                        tx,
 		addAuditStmt:              q.addAuditStmt,
+		addJudgementStmt:          q.addJudgementStmt,
 		announcedStmt:             q.announcedStmt,
 		arrivalStmt:               q.arrivalStmt,
 		auditStmt:                 q.auditStmt,
@@ -560,7 +561,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putContentStmt:            q.putContentStmt,
 		putDeliveryStmt:           q.putDeliveryStmt,
 		putInboundStmt:            q.putInboundStmt,
-		putJudgementStmt:          q.putJudgementStmt,
 		putJudgingStmt:            q.putJudgingStmt,
 		putMessageStmt:            q.putMessageStmt,
 		putMovementStmt:           q.putMovementStmt,

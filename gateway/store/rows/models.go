@@ -92,6 +92,7 @@ type Judgement struct {
 	Office   string
 	IDKey    string
 	Number   int64
+	ID       string
 	Digest   []byte
 	State    string
 	Caller   string

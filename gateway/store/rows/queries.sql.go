@@ -38,6 +38,38 @@ func (q *Queries) AddAudit(ctx context.Context, arg AddAuditParams) error {
 	return err
 }
 
+const addJudgement = `-- name: AddJudgement :exec
+INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no)
+VALUES ($1, $2, (SELECT coalesce(max(j.number), 0) + 1 FROM judgement AS j WHERE j.office = $1 AND j.id_key = $2), $3, $4, $5, $6, $7, $8, $9)
+`
+
+type AddJudgementParams struct {
+	Office   string
+	IDKey    string
+	ID       string
+	Digest   []byte
+	State    string
+	Caller   string
+	At       string
+	Faults   []byte
+	CommitNo int64
+}
+
+func (q *Queries) AddJudgement(ctx context.Context, arg AddJudgementParams) error {
+	_, err := q.exec(ctx, q.addJudgementStmt, addJudgement,
+		arg.Office,
+		arg.IDKey,
+		arg.ID,
+		arg.Digest,
+		arg.State,
+		arg.Caller,
+		arg.At,
+		arg.Faults,
+		arg.CommitNo,
+	)
+	return err
+}
+
 const announced = `-- name: Announced :one
 SELECT message_id FROM announced WHERE route = $1 AND subject = $2
 `
@@ -783,9 +815,10 @@ func (q *Queries) Joined(ctx context.Context, messageID string) ([]JoinedRow, er
 }
 
 const judgements = `-- name: Judgements :many
-SELECT j.office, j.id_key, j.number, j.digest, j.state, j.caller, j.at, j.faults, j.commit_no, f.bytes AS faults
+SELECT j.office, j.id_key, j.number, j.id, j.digest, j.state, j.caller, j.at, j.faults, j.commit_no, f.bytes AS faults
 FROM judgement AS j LEFT JOIN content AS f ON f.digest = j.faults
-WHERE j.office = $1 AND j.id_key = $2 ORDER BY j.number DESC LIMIT $3
+WHERE j.office = $1 AND j.id_key = $2
+ORDER BY j.number DESC LIMIT $3
 `
 
 type JudgementsParams struct {
@@ -812,6 +845,7 @@ func (q *Queries) Judgements(ctx context.Context, arg JudgementsParams) ([]Judge
 			&i.Judgement.Office,
 			&i.Judgement.IDKey,
 			&i.Judgement.Number,
+			&i.Judgement.ID,
 			&i.Judgement.Digest,
 			&i.Judgement.State,
 			&i.Judgement.Caller,
@@ -1362,37 +1396,6 @@ func (q *Queries) PutInbound(ctx context.Context, arg PutInboundParams) error {
 		arg.MovementID,
 		arg.Conversation,
 		arg.Batch,
-		arg.CommitNo,
-	)
-	return err
-}
-
-const putJudgement = `-- name: PutJudgement :exec
-INSERT INTO judgement (office, id_key, number, digest, state, caller, at, faults, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-`
-
-type PutJudgementParams struct {
-	Office   string
-	IDKey    string
-	Number   int64
-	Digest   []byte
-	State    string
-	Caller   string
-	At       string
-	Faults   []byte
-	CommitNo int64
-}
-
-func (q *Queries) PutJudgement(ctx context.Context, arg PutJudgementParams) error {
-	_, err := q.exec(ctx, q.putJudgementStmt, putJudgement,
-		arg.Office,
-		arg.IDKey,
-		arg.Number,
-		arg.Digest,
-		arg.State,
-		arg.Caller,
-		arg.At,
-		arg.Faults,
 		arg.CommitNo,
 	)
 	return err

@@ -93,13 +93,14 @@ CREATE INDEX submission_message ON submission (message_id, part, id) WHERE messa
 -- What was refused is judged anew when it is submitted again: each judgement is a row.
 CREATE TABLE judgement (
     office    TEXT NOT NULL,
-    id_key    TEXT NOT NULL,         -- of the submission
-    number    INTEGER NOT NULL,      -- from 1, of the submission
-    digest    BLOB,                 -- of the bytes that were judged
-    state     TEXT NOT NULL,         -- what it came to
-    caller    TEXT NOT NULL,         -- who asked for it
+    id_key    TEXT NOT NULL,
+    number    INTEGER NOT NULL, -- from 1, of the submission
+    id        TEXT NOT NULL,
+    digest    BLOB,            -- of the bytes that were judged
+    state     TEXT NOT NULL,   -- what it came to
+    caller    TEXT NOT NULL,   -- who asked for it
     at        TEXT NOT NULL,
-    faults    BLOB,                 -- digest of a JSON array
+    faults    BLOB,            -- digest of a JSON array
     commit_no INTEGER NOT NULL,
     PRIMARY KEY (office, id_key, number)
 );
@@ -189,7 +190,7 @@ CREATE TABLE inbox (
     acknowledged_at  TEXT NOT NULL,
     movement_id      TEXT NOT NULL,
     conversation     TEXT NOT NULL,      -- what a partner's messages have in common, as their headers say
-    batch            TEXT NOT NULL,      -- of the crossing, as their headers say
+    batch            TEXT NOT NULL,      -- as its header says
     commit_no        INTEGER NOT NULL,
     PRIMARY KEY (sender, id_key)
 );
