@@ -30,7 +30,7 @@ func costOf(t *testing.T, work func(context.Context)) (least cost) {
 		work(counting)
 		runtime.ReadMemStats(&after)
 		if n := after.TotalAlloc - before.TotalAlloc; i == 0 || n < least.bytes {
-			least = cost{n, uint64(counting.asked) * pace.Every}
+			least = cost{n, uint64(counting.asked.Load()) * pace.Every}
 		}
 	}
 	return least
