@@ -5,7 +5,7 @@
 GO  ?= go
 BUF  = $(GO) tool -modfile=../../buf.mod buf
 
-.PHONY: demo test build deps generate published bench clean
+.PHONY: demo test build deps test-deps generate published bench clean
 
 demo: build
 	@bin/demo -bin bin
@@ -23,7 +23,7 @@ PURE = ./gateway ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist
 RACE = -race -gcflags='modernc.org/...=-d=checkptr=0' -skip '^TestLong' -timeout 20m
 TESTS = GOGC=400 $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg
 
-test: deps
+test: test-deps
 	@unformatted=$$(gofmt -l cmd gateway mappings xsd); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	@$(GO) vet ./...
 	@out=$$(mktemp -d) && trap "rm -rf $$out" EXIT && pure=$$($(GO) list $(PURE)) && \
@@ -32,19 +32,24 @@ test: deps
 		$(TESTS) --jsonfile $$out/pure.json -- -timeout 20m $$pure && \
 		echo "the five slowest tests:" && cat $$out/*.json | $(GO) tool -modfile=gotestsum.mod gotestsum tool slowest --num 5
 
-# libxml2 and a C compiler; xmllint and xsltproc for the tests that compare with others,
-# PostgreSQL for those of the store, which start one of their own.
-# Of Prometheus only the tool that checks figures, taken out of Debian's package: to install
-# that would start a server.
-deps: bin/promtool
+# libxml2 and a C compiler, and xmllint for the session in the README.
+deps:
 	@missing=; \
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	command -v pkg-config >/dev/null || missing="$$missing pkg-config"; \
 	pkg-config --exists libxml-2.0 2>/dev/null || missing="$$missing libxml2-dev"; \
 	command -v xmllint >/dev/null || missing="$$missing libxml2-utils"; \
+	$(INSTALL)
+
+# What only tests need: xsltproc for those that compare with others, PostgreSQL for those of
+# the store, which start one of their own, and of Prometheus the tool that checks figures.
+test-deps: deps bin/promtool
+	@missing=; \
 	command -v xsltproc >/dev/null || missing="$$missing xsltproc"; \
 	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
-	if [ -n "$$missing" ]; then \
+	$(INSTALL)
+
+INSTALL = if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "installing$$missing"; log=$$(mktemp); \
 			{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; } >$$log 2>&1 \
@@ -54,6 +59,7 @@ deps: bin/promtool
 		fi; \
 	fi
 
+# The tool alone, out of Debian's package: to install that would start a server.
 bin/promtool:
 	@mkdir -p bin; \
 	if tool=$$(command -v promtool); then ln -sf "$$tool" bin/promtool; \
@@ -75,7 +81,7 @@ generate:
 published:
 	$(GO) test ./mappings ./gateway/document ./gateway/api ./gateway/analysis ./cmd/gatewayctl ./cmd/gatewayd -update
 
-bench: deps
+bench: test-deps
 	$(GO) test -run '^$$' -bench . -benchmem ./gateway/... ./mappings
 
 clean:

@@ -125,7 +125,7 @@ func stylesheet(t testing.TB, into io.Writer, files ...string) {
 	cmd := exec.Command("xsltproc", append([]string{"--stringparam", "report", report, "--stringparam", "id", noticeID, "testdata/road-notice.xsl"}, files...)...)
 	cmd.Stdout, cmd.Stderr = into, &said
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("xsltproc (make deps installs it): %v\n%s", err, said.String())
+		t.Fatalf("xsltproc (make test-deps installs it): %v\n%s", err, said.String())
 	}
 }
 

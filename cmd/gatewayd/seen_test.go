@@ -41,7 +41,7 @@ func fetch(ts *testscript.TestScript, url string) (status, body string) {
 }
 
 // promtool URL has Prometheus's own tool check the figures at a URL. Where it is missing the
-// story fails: `make deps` fetches it.
+// story fails: `make test-deps` fetches it.
 func promtool(ts *testscript.TestScript, _ bool, args []string) {
 	tool, err := exec.LookPath("promtool")
 	if err != nil {
@@ -50,7 +50,7 @@ func promtool(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	if err != nil {
-		ts.Fatalf("promtool is neither in PATH nor in bin: make deps fetches it")
+		ts.Fatalf("promtool is neither in PATH nor in bin: make test-deps fetches it")
 	}
 	_, figures := fetch(ts, args[0])
 	check := exec.Command(tool, "check", "metrics")

@@ -96,7 +96,7 @@ func TestPromtoolFindsNothing(t *testing.T) {
 		}
 	}
 	if err != nil {
-		t.Fatal("promtool is neither in PATH nor in bin: make deps fetches it")
+		t.Fatal("promtool is neither in PATH nor in bin: make test-deps fetches it")
 	}
 	m := full()
 	for _, e := range everything() {

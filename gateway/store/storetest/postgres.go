@@ -65,7 +65,7 @@ func Postgres(t testing.TB) string {
 func New() (string, error) {
 	server.once.Do(func() { server.err = server.start() })
 	if server.err != nil {
-		return "", fmt.Errorf("PostgreSQL, which make deps installs: %w", server.err)
+		return "", fmt.Errorf("PostgreSQL, which make test-deps installs: %w", server.err)
 	}
 	name := fmt.Sprintf("gateway%d", server.made.Add(1))
 	return server.url(name), server.ask("CREATE DATABASE " + name)
