@@ -152,9 +152,6 @@ func largeManifest(t *testing.T, n int) []byte {
 // nor deaf: what finds no room is told when to come again, and small calls of another are
 // answered. LOAD_BIN takes another binary, to compare.
 func TestAGatewayUnderLoadStaysSmallAndAnswers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes the whole machine; the Makefile runs it")
-	}
 	binary := filepath.Join(bin, "gatewayd")
 	if other := os.Getenv("LOAD_BIN"); other != "" {
 		binary = other

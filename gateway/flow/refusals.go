@@ -39,8 +39,8 @@ type refusal struct {
 }
 
 // count notes a refusal. It reports whether it is the first of its interval, and what is
-// left to be told of the interval before.
-func (r *refusals) count(k refusalKey, digest gateway.Digest, at time.Time) (first bool, before refusal) {
+// left to be told of the interval before, under the key that it was counted by.
+func (r *refusals) count(k refusalKey, digest gateway.Digest, at time.Time) (first bool, by refusalKey, before refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.seen == nil {
@@ -54,13 +54,13 @@ func (r *refusals) count(k refusalKey, digest gateway.Digest, at time.Time) (fir
 	if ok && at.Sub(known.since) < RefusalInterval {
 		known.more++
 		known.digest = gateway.DigestOf([]byte(known.digest.String() + digest.String()))
-		return false, refusal{}
+		return false, k, refusal{}
 	}
 	if ok {
 		before = *known
 	}
 	r.seen[k] = &refusal{since: at}
-	return true, before
+	return true, k, before
 }
 
 // over takes out the intervals that are over at an instant; the zero time takes all.
@@ -82,12 +82,12 @@ func (r *refusals) over(at time.Time) map[refusalKey]refusal {
 // refuse records by digest only what is turned away at the door.
 func (g *Gateway) refuse(ctx context.Context, c Caller, content []byte, faults ...gateway.Fault) error {
 	k, digest := refusalKey{c.URI, faults[0].Code}, gateway.DigestOf(content)
-	first, before := g.refusals.count(k, digest, g.Now())
+	first, by, before := g.refusals.count(k, digest, g.Now())
 	if !first {
 		return gateway.Faults(faults)
 	}
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		if err := before.audit(tx, k); err != nil {
+		if err := before.audit(tx, by); err != nil {
 			return err
 		}
 		return tx.Audit(c.URI, "refused at the door", string(k.code), digest)
