@@ -15,6 +15,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -160,10 +161,20 @@ func (s *Store) close() error {
 
 // session is the writer's connection with its statements.
 type session struct {
-	conn *sql.Conn
-	q    *rows.Queries
-	seek *seeker
+	conn  *sql.Conn
+	q     *rows.Queries
+	seek  *seeker
+	steps map[string]*sql.Stmt // those of a transaction
 }
+
+// The steps of a transaction, beside its beginning.
+const (
+	commit          = "COMMIT"
+	rollback        = "ROLLBACK"
+	savepoint       = "SAVEPOINT unit"
+	rollbackToPoint = "ROLLBACK TO SAVEPOINT unit"
+	releasePoint    = "RELEASE SAVEPOINT unit"
+)
 
 // connected returns the writer's session, a new one if the last broke.
 func (s *Store) connected(ctx context.Context) (*session, error) {
@@ -174,9 +185,14 @@ func (s *Store) connected(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	c := &session{conn: conn}
+	c := &session{conn: conn, steps: make(map[string]*sql.Stmt)}
 	if c.q, err = rows.Prepare(ctx, conn); err == nil {
 		c.seek, err = newSeeker(ctx, conn)
+	}
+	for _, step := range []string{s.engine.begin, commit, rollback, savepoint, rollbackToPoint, releasePoint} {
+		if err == nil {
+			c.steps[step], err = conn.PrepareContext(ctx, step)
+		}
 	}
 	if err != nil {
 		c.close(err)
@@ -194,6 +210,11 @@ func (c *session) close(after error) {
 	// A statement of a connection that its driver has closed already is gone with it, and
 	// SQLite's does not survive being asked to close one.
 	if open := c.conn.Raw(func(any) error { return nil }) == nil; open {
+		for _, step := range c.steps {
+			if step != nil {
+				step.Close()
+			}
+		}
 		if c.seek != nil {
 			c.seek.Close()
 		}
@@ -207,9 +228,25 @@ func (c *session) close(after error) {
 	c.conn.Close()
 }
 
-func (c *session) exec(ctx context.Context, statement string) error {
-	_, err := c.conn.ExecContext(ctx, statement)
-	return err
+// step takes a step of a transaction.
+func (c *session) step(ctx context.Context, step string) error {
+	if _, err := c.steps[step].ExecContext(ctx); err != nil {
+		return fmt.Errorf("%s: %w", strings.ToLower(step), err)
+	}
+	return nil
+}
+
+// begin begins a transaction and returns the numbers that it goes on from. It locks their
+// one row: whoever else writes to this database waits until the commit, so that numbers have
+// no gap and are seen in their order.
+func (s *Store) begin(ctx context.Context, c *session) (last rows.LastNumbersRow, err error) {
+	if err := c.step(ctx, s.engine.begin); err != nil {
+		return last, err
+	}
+	if last, err = c.q.LastNumbers(ctx); err != nil {
+		return last, fmt.Errorf("last commit number: %w", err)
+	}
+	return last, nil
 }
 
 // Do runs one unit of work and returns when it is on disk, with its commit number.
@@ -288,8 +325,8 @@ func (s *Store) write(ctx context.Context) {
 	}
 }
 
-// commit runs a group of units, each in a savepoint of one transaction, and answers
-// them after the transaction is on disk.
+// commit runs a group of units in one transaction, of which each leaves all or nothing, and
+// answers them after the transaction is on disk.
 func (s *Store) commit(group []*unit) {
 	err := s.runGroup(group)
 	if err == nil {
@@ -320,35 +357,50 @@ func (s *Store) runGroup(group []*unit) (err error) {
 			s.conn = nil
 		}
 	}()
-	if err := c.exec(ctx, s.engine.begin); err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	// It locks the one row: whoever else writes to this database waits until this commit, so
-	// that numbers have no gap and are seen in their order.
-	last, err := c.q.LastNumbers(ctx)
+	last, err := s.begin(ctx, c)
 	if err != nil {
-		return fmt.Errorf("last commit number: %w", err)
+		return err
 	}
+	// The first to write something needs no savepoint, which would cost a copy of every page
+	// that is written: with it goes the transaction.
+	first := true
 	for _, u := range group {
-		if err := s.runUnit(ctx, c, u, &last); err != nil {
-			return err
+		if !first {
+			if err := c.step(ctx, savepoint); err != nil {
+				return err
+			}
+		}
+		s.runUnit(c, u, &last)
+		failed := u.err != nil || u.panic != nil
+		switch {
+		case first && failed:
+			if err := c.step(ctx, rollback); err != nil {
+				return err
+			}
+			if last, err = s.begin(ctx, c); err != nil {
+				return err
+			}
+		case first:
+			first = false
+		default:
+			if failed {
+				if err := c.step(ctx, rollbackToPoint); err != nil {
+					return err
+				}
+			}
+			if err := c.step(ctx, releasePoint); err != nil {
+				return err
+			}
 		}
 	}
 	if err := c.q.SetNumbers(ctx, rows.SetNumbersParams(last)); err != nil {
 		return fmt.Errorf("last commit number: %w", err)
 	}
-	if err := c.exec(ctx, "COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return c.step(ctx, commit)
 }
 
-// runUnit runs one unit in a savepoint. Its own failure is kept in the unit; the
-// error returned is one of the transaction itself.
-func (s *Store) runUnit(ctx context.Context, c *session, u *unit, last *rows.LastNumbersRow) error {
-	if err := c.exec(ctx, "SAVEPOINT unit"); err != nil {
-		return fmt.Errorf("savepoint: %w", err)
-	}
+// runUnit does the work of one unit. What goes wrong with it is kept in the unit.
+func (s *Store) runUnit(c *session, u *unit, last *rows.LastNumbersRow) {
 	t := &Tx{
 		reader: reader{q: c.q, seek: c.seek, unit: true}, conn: c.conn,
 		Commit: gateway.Commit(last.CommitNo + 1), leaf: last.Leaf, now: s.now().UTC(),
@@ -360,16 +412,8 @@ func (s *Store) runUnit(ctx context.Context, c *session, u *unit, last *rows.Las
 	if u.err == nil && u.panic == nil && t.audited == 0 && !t.silent {
 		u.err = errors.New("unit of work left no audit row")
 	}
-	if u.err != nil || u.panic != nil {
-		if err := c.exec(ctx, "ROLLBACK TO SAVEPOINT unit"); err != nil {
-			return fmt.Errorf("roll back unit: %w", err)
-		}
-	} else if !t.silent {
+	if u.err == nil && u.panic == nil && !t.silent {
 		u.commit = t.Commit
 		*last = rows.LastNumbersRow{CommitNo: int64(t.Commit), Leaf: t.leaf}
 	}
-	if err := c.exec(ctx, "RELEASE SAVEPOINT unit"); err != nil {
-		return fmt.Errorf("release unit: %w", err)
-	}
-	return nil
 }

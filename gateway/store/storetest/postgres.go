@@ -28,25 +28,34 @@ import (
 // MUST call it where tests use Postgres.
 func Main(m *testing.M) int {
 	code := m.Run()
-	if server.running() {
-		if err := server.stop(); err != nil {
+	for _, c := range []*cluster{&server, &durable} {
+		if !c.running() {
+			continue
+		}
+		if err := c.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "end PostgreSQL:", err)
-			return 1
+			code = 1
 		}
 	}
 	return code
 }
 
-var server cluster
+var (
+	// Tests ask what is written, not whether it survives a power cut.
+	server = cluster{settings: []string{"fsync=off", "shared_buffers=16MB", "autovacuum=off"}}
+	// Benchmarks ask what a server in use would need.
+	durable = cluster{settings: []string{"fsync=on", "shared_buffers=128MB", "max_wal_size=4GB"}}
+)
 
 // cluster is one PostgreSQL server with a directory of its own.
 type cluster struct {
-	once sync.Once
-	err  error
-	dir  string
-	cmd  *exec.Cmd
-	life io.WriteCloser // the server ends when it closes, however this program ends
-	made atomic.Int64
+	settings []string // beside those that all have
+	once     sync.Once
+	err      error
+	dir      string
+	cmd      *exec.Cmd
+	life     io.WriteCloser // the server ends when it closes, however this program ends
+	made     atomic.Int64
 }
 
 func (c *cluster) running() bool { return c.cmd != nil }
@@ -62,13 +71,24 @@ func Postgres(t testing.TB) string {
 }
 
 // New returns the URL of a new, empty database.
-func New() (string, error) {
-	server.once.Do(func() { server.err = server.start() })
-	if server.err != nil {
-		return "", fmt.Errorf("PostgreSQL, which make test-deps installs: %w", server.err)
+func New() (string, error) { return server.database() }
+
+// Durable returns the URL of a new, empty database of a second server, which has on disk
+// what it has committed, and the process group of that server: for benchmarks.
+func Durable() (place string, group int, err error) {
+	if place, err = durable.database(); err != nil {
+		return "", 0, err
 	}
-	name := fmt.Sprintf("gateway%d", server.made.Add(1))
-	return server.url(name), server.ask("CREATE DATABASE " + name)
+	return place, durable.cmd.Process.Pid, nil
+}
+
+func (c *cluster) database() (string, error) {
+	c.once.Do(func() { c.err = c.start() })
+	if c.err != nil {
+		return "", fmt.Errorf("PostgreSQL, which make test-deps installs: %w", c.err)
+	}
+	name := fmt.Sprintf("gateway%d", c.made.Add(1))
+	return c.url(name), c.ask("CREATE DATABASE " + name)
 }
 
 // Copy returns the URL of a new database with all that another has, which nobody is
@@ -128,8 +148,10 @@ func (c *cluster) start() error {
 	}
 	// The shell waits for the end of its input, which is the end of this program.
 	cmd := exec.Command("sh", "-c", `"$@" </dev/null >"$0" 2>&1 & pid=$!; read -r _; kill -INT $pid; wait $pid`,
-		filepath.Join(c.dir, "log"), postgres, "-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "fsync=off",
-		"-c", "max_connections=200", "-c", "shared_buffers=16MB", "-c", "autovacuum=off")
+		filepath.Join(c.dir, "log"), postgres, "-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=200")
+	for _, s := range c.settings {
+		cmd.Args = append(cmd.Args, "-c", s)
+	}
 	cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Credential: as, Setpgid: true}, c.dir
 	if c.life, err = cmd.StdinPipe(); err != nil {
 		return err
