@@ -29,6 +29,7 @@ type List struct {
 	Digest  gateway.Digest     `yaml:"-"` // of the file, and of every column's own
 
 	codes map[string][]*Code
+	looks map[string]string // a code, by how it reads
 }
 
 // Code is a canonical code with its names and its first and last day. A list that people
@@ -54,6 +55,7 @@ type System struct {
 	File     string `yaml:"-"` // where it stands, in the list's own or in one beside it
 
 	encode, decode map[string][]*Row
+	looks          map[string]string         // what decode holds, by how it reads
 	zones          map[string]*time.Location // of the list of offices' zones alone
 }
 
@@ -219,10 +221,8 @@ func (s *System) find(list *List, name, code, on string, dir Direction) (*Row, *
 		}
 		return nil, &Miss{gateway.ListNoCounterpart, code, list.Name + ", " + name}
 	}
-	for is := range index {
-		if LookAlike(code, is) {
-			return nil, &Miss{gateway.ListLookAlike, code, is}
-		}
+	if is, ok := s.looks[Latin(code)]; ok {
+		return nil, &Miss{gateway.ListLookAlike, code, is}
 	}
 	return nil, &Miss{gateway.ListUnknown, code, list.Name + ", " + name}
 }
@@ -257,10 +257,8 @@ func (l *List) check(code, on string) *Miss {
 	if len(entries) > 0 {
 		return &Miss{gateway.ListNotValid, code, l.Name}
 	}
-	for _, c := range l.Codes {
-		if LookAlike(code, c.Code) {
-			return &Miss{gateway.ListLookAlike, code, c.Code}
-		}
+	if is, ok := l.looks[Latin(code)]; ok {
+		return &Miss{gateway.ListLookAlike, code, is}
 	}
 	if l.Open {
 		return &Miss{gateway.ListOpen, code, l.Name}

@@ -154,7 +154,7 @@ func (l *List) index(name string, wrong report) {
 	if l.Version < 1 || l.Source == "" || !l.Status.known(false) {
 		wrong("$", "want version, source and status (official, verified, recalled, inferred or own)")
 	}
-	l.codes = map[string][]*Code{}
+	l.codes, l.looks = map[string][]*Code{}, map[string]string{}
 	for i := range l.Codes {
 		c, node := &l.Codes[i], fmt.Sprintf("$.codes[%d]", i)
 		if c.Code == "" || c.En == "" && c.Zh == "" || !c.Status.known(true) {
@@ -169,6 +169,7 @@ func (l *List) index(name string, wrong report) {
 			}
 		}
 		l.codes[c.Code] = append(l.codes[c.Code], c)
+		l.looks[Latin(c.Code)] = cmp.Or(l.looks[Latin(c.Code)], c.Code)
 	}
 	for _, system := range slices.Sorted(maps.Keys(l.Systems)) {
 		s := l.Systems[system]
@@ -184,7 +185,7 @@ func (l *List) index(name string, wrong report) {
 }
 
 func (s *System) index(l *List, at string, wrong report) {
-	s.encode, s.decode = map[string][]*Row{}, map[string][]*Row{}
+	s.encode, s.decode, s.looks = map[string][]*Row{}, map[string][]*Row{}, map[string]string{}
 	add := func(index map[string][]*Row, key string, r *Row, node string) {
 		for _, o := range index[key] {
 			if overlap(r.From, r.To, o.From, o.To) {
@@ -208,7 +209,9 @@ func (s *System) index(l *List, at string, wrong report) {
 			add(s.encode, r.Code, r, node)
 		}
 		if r.Direction != Encode {
-			add(s.decode, cmp.Or(r.Is, r.Code), r, node)
+			is := cmp.Or(r.Is, r.Code)
+			add(s.decode, is, r, node)
+			s.looks[Latin(is)] = cmp.Or(s.looks[Latin(is)], is)
 		}
 	}
 }

@@ -10,11 +10,5 @@ var fold = strings.NewReplacer(
 )
 
 // Latin returns a text as it reads: its Cyrillic letters that look like Latin ones in
-// Latin.
+// Latin. A code that reads as another does is a mistake that nobody can see.
 func Latin(text string) string { return fold.Replace(text) }
-
-// LookAlike reports whether two different codes read the same because letters of
-// Cyrillic and Latin look alike: such a code is a mistake nobody can see.
-func LookAlike(a, b string) bool {
-	return a != b && fold.Replace(a) == fold.Replace(b)
-}

@@ -48,6 +48,8 @@ type Reading struct {
 	wrote  func(path, value string) string // the sender's own text of a value at a path; nil: the value itself
 	trace  mapping.Trace
 	broken map[string]bool // paths at or below which a value could not be read
+	passed validate.Passed // as it was judged last
+	warned gateway.Faults  // what was said of it then
 }
 
 // MediaType tells canonical JSON from XML by the first byte that is no blank.
@@ -208,21 +210,32 @@ func refused(faults ...gateway.Fault) *Reading {
 }
 
 // Validate judges what was read by the dictionary and the business rules. Its faults
-// are all of them, those of the reading first.
+// are all of them, those of the reading first. What passed before in another scope is judged
+// by the rules that this scope adds: Document MUST be as it was.
 func (c *Chain) Validate(ctx context.Context, r *Reading, s validate.Scope) (validate.Passed, gateway.Faults, error) {
 	if r.Document == nil {
 		return validate.Passed{}, r.Faults, nil
 	}
-	passed, found, err := c.Rules.CheckWhile(pace.Of(ctx), r.Document, s)
+	var passed validate.Passed
+	var found gateway.Faults
+	var err error
+	before, steps := r.Faults, pace.Of(ctx)
+	if r.passed.Within(s) {
+		before = r.warned
+		passed, found, err = c.Rules.CheckFurther(steps, r.passed, s)
+	} else {
+		passed, found, err = c.Rules.CheckWhile(steps, r.Document, s)
+	}
 	if err != nil {
 		return validate.Passed{}, nil, err
 	}
 	found = slices.DeleteFunc(found, func(f gateway.Fault) bool { return r.spoilt(f.Path) })
 	found = document.Places(found, r.Document)
-	faults := merge(r.Faults, inOwnWords(mapping.Locate(found, r.locate), r.wrote))
+	faults := merge(before, inOwnWords(mapping.Locate(found, r.locate), r.wrote))
 	if faults.Refuse() {
 		return validate.Passed{}, faults, nil
 	}
+	r.passed, r.warned = passed, faults
 	return passed, faults, nil
 }
 

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"go/ast"
@@ -17,6 +18,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/mtls"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/release"
 	"customs.example/gateway/schema"
@@ -43,6 +45,10 @@ var takers = map[string]func(t *testing.T) error{
 			MessageID: "m", Kind: "Manifest", Sender: "CN", Recipient: "RU", Created: time.Now(),
 		}, release.Released{}, mapping.Encoded{}, schema.Conforming{})
 		return err
+	},
+	"validate.CheckFurther": func(t *testing.T) error {
+		_, faults, err := loadChain(t).Rules.CheckFurther(pace.Endless(), validate.Passed{}, validate.Scope{Own: "CN", Partner: "RU"})
+		return cmp.Or(err, faults.Err())
 	},
 	"peer.Deliver": func(t *testing.T) error {
 		registry, err := mtls.NewRegistry(time.Now, nil)

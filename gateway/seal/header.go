@@ -15,7 +15,7 @@ const MaxHeader = 4 << 10
 
 // Header is the signed part of a message between two gateways. It is serialised
 // once, as canonical JSON (keys sorted, no white space, instants in UTC), and from
-// then on only its bytes count.
+// then on only its bytes count. Its fields MUST stand in the order of their keys.
 type Header struct {
 	Batch           string                 `json:"batch,omitempty"` // of the crossing, where the partner's form has no place for it
 	Conversation    string                 `json:"conversation"`
@@ -47,7 +47,7 @@ func (h Header) encode() ([]byte, error) {
 		at := h.ExpectedArrival.UTC()
 		h.ExpectedArrival = &at
 	}
-	return canonical(h)
+	return plain(h) // its fields stand in order of their keys
 }
 
 // flaw says what the header lacks, or nothing.

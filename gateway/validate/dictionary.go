@@ -13,9 +13,11 @@ import (
 	"customs.example/gateway/document"
 )
 
-// message judges a message and all below it by the dictionary, and notes where each
-// message stands.
+// message notes where a message and all below it stand, and judges them by the dictionary.
 func (c *check) message(m protoreflect.Message, at string) {
+	if c.byType == nil {
+		c.byType = make(map[protoreflect.FullName][]place)
+	}
 	name := m.Descriptor().FullName()
 	c.byType[name] = append(c.byType[name], place{at, m})
 	for _, p := range dictionary()[name] {
@@ -23,10 +25,13 @@ func (c *check) message(m protoreflect.Message, at string) {
 		if !m.Has(field.Descriptor()) {
 			continue
 		}
-		if field.Repeated {
+		if field.Repeated && c.dictionary {
 			c.repetitions(p, field, m, at)
 		}
 		if p.Leaf() {
+			if !c.dictionary {
+				continue
+			}
 			for path, text := range p.AllTexts(m, at) {
 				if !c.steps.Next() {
 					return

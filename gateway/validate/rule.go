@@ -100,11 +100,14 @@ type compiled struct {
 func (c *check) run() {
 	kind := document.Kind(c.document)
 	for _, r := range c.rules.all {
-		if !r.Applies(kind, c.scope) {
+		if !r.Applies(kind, c.scope) || c.before != nil && r.Applies(kind, *c.before) {
 			continue
 		}
 		ready := r.compiled[kind]
 		if ready.each == nil {
+			if c.byType == nil {
+				c.message(c.document.ProtoReflect(), "")
+			}
 			for _, p := range c.byType[ready.every] {
 				if !c.steps.Next() {
 					return

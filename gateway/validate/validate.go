@@ -25,11 +25,17 @@ type Scope struct {
 	Alone bool
 }
 
+// adds reports whether all rules in force in another scope are in force in this one too.
+func (s Scope) adds(to Scope) bool {
+	return s.Own == to.Own && s.At.Format(time.DateOnly) == to.At.Format(time.DateOnly) && (to.Partner == "" || s.Partner == to.Partner) && (to.Part || !s.Part) && (to.Alone || !s.Alone)
+}
+
 // Passed proves that a document passed. The zero Passed proves nothing; every taker
 // MUST refuse it.
 type Passed struct {
 	document *customsv1.Document
 	digest   gateway.Digest
+	scope    Scope
 }
 
 // Document returns a copy of the document that passed.
@@ -37,6 +43,10 @@ func (p Passed) Document() *customsv1.Document { return document.Clone(p.documen
 
 // Digest returns the digest of the document's canonical JSON.
 func (p Passed) Digest() gateway.Digest { return p.digest }
+
+// Within reports whether CheckFurther can judge p in a scope: all rules that p has passed are
+// in force in it.
+func (p Passed) Within(s Scope) bool { return !p.IsZero() && s.adds(p.scope) }
 
 // IsZero reports whether p proves nothing.
 func (p Passed) IsZero() bool { return p.document == nil }
@@ -59,21 +69,46 @@ func (r *Rules) CheckWhile(steps *pace.Steps, d *customsv1.Document, s Scope) (P
 	return passed, faults, nil
 }
 
+// CheckFurther judges what has passed by the rules that another scope adds, and by nothing
+// that it has passed: faults are those of the further rules alone. What has not passed within
+// the scope is judged as a whole. It is for as long as the steps go on, as CheckWhile.
+func (r *Rules) CheckFurther(steps *pace.Steps, p Passed, s Scope) (Passed, gateway.Faults, error) {
+	if !p.Within(s) {
+		return r.CheckWhile(steps, p.document, s)
+	}
+	c := newCheck(steps, r, p.document, s)
+	c.before = &p.scope
+	c.run()
+	switch err := steps.Err(); {
+	case err != nil:
+		return Passed{}, nil, err
+	case c.faults.Refuse() || s.Alone:
+		return Passed{}, c.faults, nil
+	}
+	return Passed{p.document, p.digest, s}, c.faults, nil
+}
+
+func newCheck(steps *pace.Steps, r *Rules, d *customsv1.Document, s Scope) *check {
+	c := &check{steps: steps, rules: r, document: d, scope: s, day: s.At}
+	if issued, err := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue()); err == nil && document.Meant(issued, issued) {
+		c.day, c.issued = issued, issued
+	}
+	return c
+}
+
 func (r *Rules) check(steps *pace.Steps, d *customsv1.Document, s Scope) (Passed, gateway.Faults) {
 	if document.Kind(d) == "" {
 		return Passed{}, gateway.Faults{{Code: gateway.DocumentEmpty, Severity: gateway.Error}}
 	}
-	c := check{steps: steps, rules: r, document: d, scope: s, day: s.At, byType: map[protoreflect.FullName][]place{}}
-	if issued, err := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue()); err == nil && document.Meant(issued, issued) {
-		c.day, c.issued = issued, issued
-	}
+	c := newCheck(steps, r, d, s)
+	c.dictionary = true
 	c.message(d.ProtoReflect(), "")
 	c.run()
 	if steps.Err() != nil || c.faults.Refuse() || s.Alone {
 		return Passed{}, c.faults
 	}
 	own := document.Clone(d)
-	return Passed{own, document.Digest(own)}, c.faults
+	return Passed{own, document.Digest(own), s}, c.faults
 }
 
 // check is one judgement under way.
@@ -84,8 +119,11 @@ type check struct {
 	scope    Scope
 	day      time.Time // the calendar day that codes are judged by: the document's own
 	issued   time.Time // when the document was issued; zero if it does not say, or cannot mean it
-	byType   map[protoreflect.FullName][]place
+	before   *Scope    // by whose rules it was judged already
 	faults   gateway.Faults
+
+	dictionary bool                              // it is judged by the dictionary too
+	byType     map[protoreflect.FullName][]place // where each message stands, once it is known
 }
 
 // place is a message with its instance path.

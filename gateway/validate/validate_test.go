@@ -17,6 +17,7 @@ import (
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/validate"
 	"customs.example/mappings"
 )
@@ -503,5 +504,46 @@ func TestTimesThatNobodyMeansAreTold(t *testing.T) {
 		} else if tt.told && (faults[i].Path != tt.path || faults[i].Value != tt.value) {
 			t.Errorf("%s %s = %s is told at %s of %s", tt.kind, tt.path, tt.value, faults[i].Path, faults[i].Value)
 		}
+	}
+}
+
+// TestFurtherRulesAreTheOthers: what has passed alone and is then judged for a partner is
+// told what one judgement for the partner tells, each fault once, whatever rule is broken.
+func TestFurtherRulesAreTheOthers(t *testing.T) {
+	further := 0
+	for _, tt := range cases {
+		d := base(t, tt.kind)
+		edit(t, d, tt.edits...)
+		_, whole := rules(t).Check(d, scope(tt.partner))
+		before, said := rules(t).Check(d, scope(""))
+		if before.IsZero() {
+			continue
+		}
+		if before.Within(validate.Scope{Own: "RU", Partner: tt.partner, At: now}) || before.Within(validate.Scope{Own: "CN", Part: true, At: now}) || before.Within(validate.Scope{Own: "CN", At: now.AddDate(0, 0, 1)}) {
+			t.Fatal("one scope is taken for another")
+		}
+		passed, more, err := rules(t).CheckFurther(pace.Endless(), before, scope(tt.partner))
+		if err != nil {
+			t.Fatal(err)
+		}
+		further += len(more)
+		count := map[string]int{}
+		for _, f := range whole {
+			count[string(f.Code)+" "+f.Path]++
+		}
+		for _, f := range append(said, more...) {
+			count[string(f.Code)+" "+f.Path]--
+		}
+		for what, n := range count {
+			if n != 0 {
+				t.Errorf("%s: %s is told %d times too few", tt.rule, what, n)
+			}
+		}
+		if passed.IsZero() != whole.Refuse() || !passed.IsZero() && (passed.Digest() != before.Digest() || !passed.Within(scope(tt.partner))) {
+			t.Errorf("%s: passed %v, refused %v", tt.rule, !passed.IsZero(), whole.Refuse())
+		}
+	}
+	if further < 20 {
+		t.Errorf("%d faults of further rules", further)
 	}
 }
