@@ -74,16 +74,7 @@ func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchang
 
 func (s inbox) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.InboxMessage]) error {
 	ctx := stream.Context()
-	return s.watch(stream, r.After, func(after gateway.Commit) (gateway.Commit, error) {
-		msgs, err := s.flow.Store.Read().Inbox(ctx, store.InboxFilter{After: after, Limit: MaxPage})
-		for _, m := range msgs {
-			if err := stream.Send(presentInbound(ctx, m)); err != nil {
-				return after, err
-			}
-			after = m.Commit
-		}
-		return after, err
-	})
+	return watch(s.Server, &s.accepted, stream, nil, r.After, func(m store.Inbound) error { return stream.Send(presentInbound(ctx, m)) })
 }
 
 func (s inbox) Acknowledge(ctx context.Context, r *exchangev1.AcknowledgeRequest) (*exchangev1.InboxMessage, error) {

@@ -22,12 +22,14 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/budget"
 	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
+	"customs.example/gateway/store"
 )
 
 // Limits of the doors; see each for why.
@@ -67,6 +69,8 @@ type Server struct {
 	budget  *budget.Process
 
 	repeated repeated
+	changes  feed[whole]         // of submissions
+	accepted feed[store.Inbound] // of the inbox
 
 	public, memory *grpc.Server // the same services: over TLS, and behind REST
 	pipe           *bufconn.Listener
@@ -79,6 +83,16 @@ func New(o Options) *Server {
 	s := &Server{
 		flow: o.Flow, log: o.Log, monitor: o.Monitor, tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
 		budget: o.Flow.Budget, repeated: repeated{now: o.Flow.Now},
+	}
+	s.changes = feed[whole]{
+		changed: o.Flow.Store.Changed, read: s.changed,
+		commit: func(w whole) gateway.Commit { return w.Commit }, office: func(w whole) string { return w.Office },
+	}
+	s.accepted = feed[store.Inbound]{
+		changed: o.Flow.Store.Changed, commit: func(in store.Inbound) gateway.Commit { return in.Commit },
+		read: func(ctx context.Context, _ []string, after gateway.Commit) ([]store.Inbound, error) {
+			return o.Flow.Store.Read().Inbox(ctx, store.InboxFilter{After: after, Limit: MaxPage})
+		},
 	}
 	s.access = newAccess(o.Registry, o.Callers, s.refusal)
 	rand.Read(s.pages.key[:])
@@ -176,6 +190,8 @@ func (s *Server) Serve(ctx context.Context, grpcListener, restListener net.Liste
 			<-drained
 		}
 	}
+	s.changes.ended.Wait()
+	s.accepted.ended.Wait()
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
 		return nil
 	}

@@ -135,61 +135,53 @@ func (s submissions) List(ctx context.Context, r *exchangev1.ListSubmissionsRequ
 
 func (s submissions) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.SubmissionEvent]) error {
 	ctx := stream.Context()
-	offices := callerOf(ctx).Offices
-	return s.watch(stream, r.After, func(after gateway.Commit) (gateway.Commit, error) {
-		subs, err := s.flow.Store.Read().SubmissionsAfter(ctx, offices, after, MaxPage)
-		for _, sub := range subs {
-			shown, err := s.present(ctx, sub)
-			if err != nil {
-				return after, err
-			}
-			if err := stream.Send(&exchangev1.SubmissionEvent{Commit: int64(sub.Commit), Submission: shown}); err != nil {
-				return after, err
-			}
-			after = sub.Commit
-		}
-		return after, err
+	return watch(s.Server, &s.changes, stream, callerOf(ctx).Offices, r.After, func(c whole) error {
+		return stream.Send(&exchangev1.SubmissionEvent{Commit: int64(c.Commit), Submission: s.show(ctx, c)})
 	})
 }
 
-// WatchInterval is the least time between two looks for what a watcher is to be told.
-const WatchInterval = 100 * time.Millisecond
+// whole is a submission with the messages it became, and what goes with them.
+type whole struct {
+	store.Submission
+	messages []store.Message
+	parts    []store.Submission // that it was made from
+	answer   *store.Answer      // to several messages as one
+	answered []gateway.MessageID
+}
 
-// watch calls send after every commit, from a commit number on, until the stream or
-// the server ends. send returns the last commit number it has sent. The header goes at
-// once: who watches knows that it does, before there is anything to see.
-func (s *Server) watch(stream grpc.ServerStream, from int64, send func(gateway.Commit) (gateway.Commit, error)) error {
-	ctx := stream.Context()
-	if err := stream.SendHeader(nil); err != nil {
-		return err
+// changed reads the submissions of offices that changed after a commit.
+func (s *Server) changed(ctx context.Context, offices []string, after gateway.Commit) ([]whole, error) {
+	subs, err := s.flow.Store.Read().SubmissionsAfter(ctx, offices, after, MaxPage)
+	if err != nil || len(subs) == 0 {
+		return nil, err
 	}
-	after := gateway.Commit(from)
-	for {
-		changed := s.flow.Store.Changed()
-		next, err := send(after)
-		if err != nil {
-			return s.refusal(ctx, err)
-		}
-		if next > after {
-			after = next
-			continue
-		}
-		// However fast others commit, it is looked for news now and then only.
-		pause := time.NewTimer(WatchInterval)
-		select {
-		case <-ctx.Done():
-		case <-s.stop.Done():
-		case <-pause.C:
-		}
-		pause.Stop()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.stop.Done():
-			return nil
-		case <-changed:
+	out := make([]whole, len(subs))
+	for i, sub := range subs {
+		if out[i], err = s.whole(ctx, sub); err != nil {
+			return nil, err
 		}
 	}
+	return out, nil
+}
+
+// whole reads what a submission became.
+func (s *Server) whole(ctx context.Context, sub store.Submission) (w whole, err error) {
+	w.Submission = sub
+	if sub.MessageID == "" {
+		return w, nil
+	}
+	if w.messages, err = s.flow.Store.Read().Messages(ctx, sub.MessageID); err != nil {
+		return w, err
+	}
+	if w.parts = []store.Submission{sub}; sub.State == gateway.Joined {
+		if w.parts, err = s.flow.Store.Read().Sources(ctx, sub.MessageID); err != nil {
+			return w, err
+		}
+	}
+	if len(w.messages) > 1 {
+		w.answer, w.answered, err = s.flow.OneAnswer(ctx, w.messages)
+	}
+	return w, err
 }
 
 func (s submissions) Explain(ctx context.Context, r *exchangev1.ExplainRequest) (*exchangev1.ExplainResponse, error) {
@@ -216,44 +208,38 @@ func (s submissions) Explain(ctx context.Context, r *exchangev1.ExplainRequest) 
 
 // present shows a submission with the messages it became.
 func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1.Submission, error) {
+	w, err := s.whole(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	return s.show(ctx, w), nil
+}
+
+// show says it in the caller's language.
+func (s *Server) show(ctx context.Context, w whole) *exchangev1.Submission {
 	out := &exchangev1.Submission{
-		SubmissionId: sub.ID, Office: sub.Office, Kind: sub.Kind, State: string(sub.State), StateReason: sub.Reason,
-		Received: stamp(sub.Received), Digest: sub.Digest.String(), Batch: sub.Batch, WaitsFor: sub.WaitsFor,
-		JoinKey: sub.JoinKey, Expires: stamp(sub.Expires), Faults: presentFaults(sub.Faults, language(ctx)), Commit: int64(sub.Commit),
+		SubmissionId: w.ID, Office: w.Office, Kind: w.Kind, State: string(w.State), StateReason: w.Reason,
+		Received: stamp(w.Received), Digest: w.Digest.String(), Batch: w.Batch, WaitsFor: w.WaitsFor,
+		JoinKey: w.JoinKey, Expires: stamp(w.Expires), Faults: presentFaults(w.Faults, language(ctx)), Commit: int64(w.Commit),
 	}
-	if sub.MessageID == "" {
-		return out, nil
+	if len(w.messages) == 0 {
+		return out
 	}
-	messages, err := s.flow.Store.Read().Messages(ctx, sub.MessageID)
-	if err != nil {
-		return nil, err
-	}
-	parts, err := s.flow.Store.Read().Sources(ctx, sub.MessageID)
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range messages {
-		shown := presentMessage(m, parts)
+	for _, m := range w.messages {
+		shown := presentMessage(m, w.parts)
 		for _, a := range m.Answers {
 			shown.Answers = append(shown.Answers, s.presentAnswer(ctx, a))
 		}
 		out.Messages = append(out.Messages, shown)
 	}
-	out.Message = out.Messages[hindmost(messages)]
-	if len(messages) < 2 {
-		return out, nil
+	out.Message = out.Messages[hindmost(w.messages)]
+	if w.answer != nil {
+		out.Answer = s.presentAnswer(ctx, *w.answer)
 	}
-	answer, answered, err := s.flow.OneAnswer(ctx, messages)
-	if err != nil {
-		return nil, err
-	}
-	if answer != nil {
-		out.Answer = s.presentAnswer(ctx, *answer)
-	}
-	for _, id := range answered {
+	for _, id := range w.answered {
 		out.Answered = append(out.Answered, string(id))
 	}
-	return out, nil
+	return out
 }
 
 // hindmost is the message that most keeps a whole from being accepted: whoever looks at
