@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
@@ -79,8 +80,13 @@ const ofItself = 64 << 20
 
 // collectEarly has garbage collected before it is as much as what is in use, once all that
 // is in use comes near the limit. Of the room for documents about half is taken by C, which
-// Go does not count. What the environment says (GOMEMLIMIT) goes before.
+// Go does not count. Until then it is collected half as often as is usual: most of what is in
+// use are tables, which are looked through each time. What the environment says (GOMEMLIMIT,
+// GOGC) goes before.
 func collectEarly(l budget.Limits) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(ofItself + l.Memory/2)
 	}

@@ -3,12 +3,15 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"customs.example/gateway"
 	"customs.example/gateway/event"
 	"customs.example/gateway/peer"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
 )
 
 const (
@@ -32,6 +35,8 @@ type courier struct {
 	wg   sync.WaitGroup
 
 	mu       sync.Mutex
+	running  context.Context // what it delivers in; nil unless it runs
+	crowded  bool            // at the last look more was due than could travel
 	underway map[gateway.MessageID]bool
 	heldBack map[gateway.MessageID]heldBack
 	outage   int       // failures that concern all, since the last that did not
@@ -68,7 +73,15 @@ func (g *Gateway) notify(to gateway.Administration) {
 
 // run delivers until the context ends.
 func (c *courier) run(ctx context.Context) {
-	defer c.wg.Wait()
+	c.mu.Lock()
+	c.running = ctx
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		c.running = nil
+		c.mu.Unlock()
+		c.wg.Wait()
+	}()
 	for ctx.Err() == nil {
 		wait, _ := c.start(ctx, nil) // what fails is told, and rests it
 		timer := time.NewTimer(wait)
@@ -122,6 +135,7 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.crowded = false
 	for _, t := range turns {
 		at := t.NextAttempt
 		if held := c.heldBack[t.ID]; held.until.After(at) {
@@ -134,6 +148,7 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 				return min(max(at.Sub(now), 10*time.Millisecond), time.Second), nil
 			}
 		case len(c.underway) == Parallel:
+			c.crowded = true
 			return time.Second, nil
 		default:
 			c.underway[t.ID] = true
@@ -147,6 +162,47 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 		}
 	}
 	return time.Second, nil
+}
+
+// reserve takes a place for each of some messages that are not on disk yet, if all of them
+// may travel as soon as they are: nothing that waits is passed. Then each MUST be sent or
+// given up.
+func (c *courier) reserve(messages []store.Message) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == nil || c.running.Err() != nil || c.crowded || c.outage > 0 || c.rest.After(c.g.Now()) || len(c.underway)+len(messages) > Parallel ||
+		slices.ContainsFunc(messages, func(m store.Message) bool { return m.Chain != m.ID }) {
+		return false
+	}
+	for _, m := range messages {
+		c.underway[m.ID] = true
+		c.wg.Add(1)
+	}
+	return true
+}
+
+// giveUp gives a reserved place back.
+func (c *courier) giveUp(id gateway.MessageID) {
+	c.mu.Lock()
+	delete(c.underway, id)
+	c.mu.Unlock()
+	c.wg.Done()
+	signal(c.done)
+}
+
+// send makes the first attempt at a message in its reserved place.
+func (c *courier) send(m store.Message, sealed seal.Sealed) {
+	c.mu.Lock()
+	ctx := c.running
+	c.mu.Unlock()
+	if ctx == nil { // it was stopped in between: on disk it counts as sent
+		c.giveUp(m.ID)
+		return
+	}
+	go func() {
+		defer c.wg.Done()
+		c.ended(ctx, m.ID, c.g.firstAttempt(ctx, m, sealed))
+	}()
 }
 
 // ended notes how an attempt ended.

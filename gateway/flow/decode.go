@@ -8,6 +8,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/event"
+	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
 
@@ -208,7 +209,7 @@ func (g *Gateway) decode(ctx context.Context, c Caller, parked store.Inbound) (s
 
 // decodeOnce is [Gateway.judgeOnce] of what was parked.
 func (g *Gateway) decodeOnce(ctx context.Context, c Caller, parked store.Inbound, a store.Arrival) (in store.Inbound, again bool, err error) {
-	in, doc, err := g.weigh(ctx, a)
+	in, doc, err := g.weigh(ctx, a, seal.Opened{})
 	if err != nil {
 		return store.Inbound{}, false, err
 	}

@@ -72,7 +72,31 @@ func (g *Gateway) attempt(ctx context.Context, to gateway.Administration, t stor
 	if err != nil {
 		return err
 	}
-	err = g.tryDelivery(ctx, m)
+	return g.noted(ctx, m, func() error { return g.tryDelivery(ctx, m) })
+}
+
+// firstAttempt delivers a message as it was recorded: as sent.
+func (g *Gateway) firstAttempt(ctx context.Context, m store.Message, sealed seal.Sealed) error {
+	room, err := g.Budget.Deliveries.Await(ctx, string(m.Recipient), deliveryFactor*int64(len(m.Payload)))
+	if err != nil {
+		return err
+	}
+	defer room.Release()
+	return g.noted(ctx, m, func() error { return g.handOver(ctx, m, sealed, gateway.Queued, m.Created) })
+}
+
+// noted makes an attempt and notes with the message what goes wrong with it alone.
+func (g *Gateway) noted(ctx context.Context, m store.Message, try func() error) error {
+	err := func() (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				what := panicOf(p)
+				_ = g.tellOf(m, event.Event{Name: event.DeliveryBroke, Cause: what, Stack: string(debug.Stack())}, nil)
+				err = what
+			}
+		}()
+		return try()
+	}()
 	var busy *peer.BusyError
 	if err == nil || ctx.Err() != nil || concernsAll(err) || errors.As(err, &busy) {
 		return err
@@ -82,13 +106,6 @@ func (g *Gateway) attempt(ctx context.Context, to gateway.Administration, t stor
 
 // tryDelivery is one attempt.
 func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			what := panicOf(p)
-			_ = g.tellOf(m, event.Event{Name: event.DeliveryBroke, Cause: what, Stack: string(debug.Stack())}, nil)
-			err = what
-		}
-	}()
 	now := g.Now()
 	if now.After(m.ValidUntil) {
 		// A message goes back to queued when the link knows that nothing was handed over.
@@ -104,9 +121,17 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	if err != nil {
 		return fmt.Errorf("restore message %s: %w", m.ID, err)
 	}
-	m.Payload, m.Canonical = nil, nil // the rest is about how far it has come
-	// On disk before a byte leaves: after a crash the outcome counts as unknown.
 	before := m.State
+	g.attempted(&m, now)
+	if err := g.conclude(ctx, m, nil); err != nil {
+		return err
+	}
+	return g.handOver(ctx, m, sealed, before, now)
+}
+
+// attempted notes with a message that an attempt is made at an instant. It MUST be on disk
+// before a byte leaves: after a crash the outcome counts as unknown.
+func (g *Gateway) attempted(m *store.Message, now time.Time) {
 	m.Attempts++
 	m.Tries++
 	m.Troubles, m.Reason = 0, ""
@@ -117,9 +142,12 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	if m.State == gateway.Queued {
 		m.State = gateway.Sending
 	}
-	if err := g.conclude(ctx, m, nil); err != nil {
-		return err
-	}
+}
+
+// handOver makes an attempt that began at an instant, and is on disk. Before is the state
+// that the message goes back to if the partner cannot have it.
+func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sealed, before gateway.MessageState, now time.Time) error {
+	m.Payload, m.Canonical = nil, nil // the rest is about how far it has come
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
 	signed, failure := g.Links[m.Recipient].Deliver(bounded, sealed)
@@ -184,7 +212,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	if m.State.CanBecome(next) {
 		m.State = next
 	}
-	err = g.conclude(ctx, m, &receipt)
+	err := g.conclude(ctx, m, &receipt)
 	said := event.Event{
 		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),
 		Took: at.Sub(m.Created), Skew: skew(receipt.At, now, at, m.Attempts == 1),

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -42,10 +43,11 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 		return store.Statement{}, err
 	}
 	defer room.Release()
-	if _, err := g.Trust.Open(header, signature, payload, g.Now()); err != nil {
+	at := g.Now()
+	opened, err := g.Trust.Open(header, signature, payload, at)
+	if err != nil {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
 	}
-	at := g.Now()
 	rcv, err := g.receipt(h, seal.Receipt{
 		MessageID: h.MessageID, Verdict: gateway.RCV, Received: gateway.DigestOf(payload), Faults: clockFaults(h.Created, at).Report("en"), At: at,
 	})
@@ -70,7 +72,12 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 	if stuck(known, g.Now()) != nil {
 		return *known.Receipt, nil // it is stored; the verdict follows
 	}
-	in, err := judged(ctx, g, known, g.judgeInbound)
+	if !known.Received.Equal(at) || !bytes.Equal(known.Header, header) || !bytes.Equal(known.Signature, signature) {
+		opened = seal.Opened{} // it came before, and is verified as it came then
+	}
+	in, err := judged(ctx, g, known, func(ctx context.Context, a store.Arrival) (store.Inbound, error) {
+		return g.judgeOpened(ctx, a, opened)
+	})
 	if err != nil {
 		return *known.Receipt, nil // likewise
 	}
@@ -89,9 +96,10 @@ func (g *Gateway) receipt(h seal.Header, r seal.Receipt) (store.Statement, error
 }
 
 // weigh judges what a partner sent and signs the receipt that says so. It returns the
-// document of a message that is accepted.
-func (g *Gateway) weigh(ctx context.Context, a store.Arrival) (store.Inbound, *customsv1.Document, error) {
-	h, err := seal.ParseHeader(a.Header)
+// document of a message that is accepted. Opened is the message as it was verified when it
+// came, zero if it is to be verified.
+func (g *Gateway) weigh(ctx context.Context, a store.Arrival, opened seal.Opened) (store.Inbound, *customsv1.Document, error) {
+	h, err := headerOf(a, opened)
 	if err != nil {
 		return store.Inbound{}, nil, err
 	}
@@ -103,7 +111,7 @@ func (g *Gateway) weigh(ctx context.Context, a store.Arrival) (store.Inbound, *c
 	if h.ExpectedArrival != nil {
 		in.ExpectedArrival = *h.ExpectedArrival
 	}
-	doc, err := g.open(ctx, a, h.Created, &in)
+	doc, err := g.open(ctx, a, opened, h.Created, &in)
 	if err != nil {
 		return store.Inbound{}, nil, err
 	}
@@ -147,23 +155,39 @@ func (e *aheadError) Error() string {
 	return "it says that it was created " + e.by.Round(time.Second).String() + " ahead of this gateway's clock"
 }
 
+// headerOf is the header of a message that was verified, or of one that is to be.
+func headerOf(a store.Arrival, opened seal.Opened) (seal.Header, error) {
+	if !opened.IsZero() {
+		return opened.Header(), nil
+	}
+	return seal.ParseHeader(a.Header)
+}
+
 // judgeInbound judges a message whose sender's clock allows it.
 func (g *Gateway) judgeInbound(ctx context.Context, a store.Arrival) (store.Inbound, error) {
-	h, err := seal.ParseHeader(a.Header)
+	return g.judgeOpened(ctx, a, seal.Opened{})
+}
+
+func (g *Gateway) judgeOpened(ctx context.Context, a store.Arrival, opened seal.Opened) (store.Inbound, error) {
+	h, err := headerOf(a, opened)
 	if err != nil {
 		return store.Inbound{}, err
 	}
 	if ahead := h.Ahead(g.Now()); ahead > seal.Skew {
 		return store.Inbound{}, &aheadError{ahead}
 	}
-	return g.judgeMessage(ctx, a)
+	return g.judgeUntilRecorded(ctx, a, opened)
 }
 
 // judgeMessage is the second unit of work: the verdict, its receipt, and what follows
 // from an accepted message.
 func (g *Gateway) judgeMessage(ctx context.Context, a store.Arrival) (store.Inbound, error) {
+	return g.judgeUntilRecorded(ctx, a, seal.Opened{})
+}
+
+func (g *Gateway) judgeUntilRecorded(ctx context.Context, a store.Arrival, opened seal.Opened) (store.Inbound, error) {
 	for {
-		in, again, err := g.judgeOnce(ctx, a)
+		in, again, err := g.judgeOnce(ctx, a, opened)
 		if err != nil || !again {
 			return in, err
 		}
@@ -172,8 +196,8 @@ func (g *Gateway) judgeMessage(ctx context.Context, a store.Arrival) (store.Inbo
 
 // judgeOnce judges a message from what is committed now. It is to be judged again if, in the
 // meantime, an answer came that this one contradicts, so that its receipt says so.
-func (g *Gateway) judgeOnce(ctx context.Context, a store.Arrival) (in store.Inbound, again bool, err error) {
-	in, doc, err := g.weigh(ctx, a)
+func (g *Gateway) judgeOnce(ctx context.Context, a store.Arrival, opened seal.Opened) (in store.Inbound, again bool, err error) {
+	in, doc, err := g.weigh(ctx, a, opened)
 	if err != nil {
 		return store.Inbound{}, false, err
 	}
@@ -241,11 +265,13 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inb
 
 // open verifies, reads and validates a message's payload into its inbox row, all as of
 // the day it was received. It returns the document if the message is accepted.
-func (g *Gateway) open(ctx context.Context, a store.Arrival, created time.Time, in *store.Inbound) (*customsv1.Document, error) {
-	opened, err := g.Trust.Open(a.Header, a.Signature, a.Content, a.Received)
-	if err != nil {
-		in.Faults = append(in.Faults, asFaults(err)...)
-		return nil, nil
+func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened, created time.Time, in *store.Inbound) (*customsv1.Document, error) {
+	if opened.IsZero() {
+		var err error
+		if opened, err = g.Trust.Open(a.Header, a.Signature, a.Content, a.Received); err != nil {
+			in.Faults = append(in.Faults, asFaults(err)...)
+			return nil, nil
+		}
 	}
 	in.Faults = append(in.Faults, clockFaults(created, a.Received)...)
 	reading, err := g.Chain.Read(ctx, a.Content, a.MediaType, in.Sender, a.Received)

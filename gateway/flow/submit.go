@@ -40,8 +40,9 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	}
 	defer room.Release()
 	ctx = within(ctx, room)
+	var read *Reading
 	if s.ID == "" {
-		if s.ID, err = g.ownID(ctx, c, s); err != nil {
+		if s.ID, read, err = g.ownID(ctx, c, s); err != nil {
 			return store.Submission{}, err
 		}
 	}
@@ -60,20 +61,23 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if wait := stuck(known, g.Now()); wait != nil {
 		return store.Submission{}, wait
 	}
-	return judged(ctx, g, known, g.judgeSubmission)
+	if known.MediaType != s.MediaType {
+		read = nil // it is read as it came first
+	}
+	return judged(ctx, g, known, func(ctx context.Context, a store.Arrival) (store.Submission, error) { return g.judgeRead(ctx, a, read) })
 }
 
 // ownID is the document's own id, or, where none can be read, one made of its digest,
-// so that what was refused is on the record too.
-func (g *Gateway) ownID(ctx context.Context, c Caller, s Submission) (gateway.SubmissionID, error) {
+// so that what was refused is on the record too. It returns what it has read, too.
+func (g *Gateway) ownID(ctx context.Context, c Caller, s Submission) (gateway.SubmissionID, *Reading, error) {
 	r, err := g.Chain.Read(ctx, s.Content, s.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, c.Office, g.Now())...)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if r.Document.GetEnvelope().GetDocumentId() != "" {
-		return gateway.SubmissionID(r.Document.Envelope.DocumentId), nil
+		return gateway.SubmissionID(r.Document.Envelope.DocumentId), r, nil
 	}
-	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32]), nil
+	return gateway.SubmissionID("sha256-" + gateway.DigestOf(s.Content).String()[:32]), r, nil
 }
 
 // arrive is the first unit of work: what came in, as it came. An arrival under the
@@ -186,32 +190,64 @@ func wasRefused(ctx context.Context, read reader, a store.Arrival) (bool, error)
 
 // judgeSubmission is the second unit of work: faulty, held, or a message.
 func (g *Gateway) judgeSubmission(ctx context.Context, a store.Arrival) (store.Submission, error) {
+	return g.judgeRead(ctx, a, nil)
+}
+
+// judgeRead judges a submission whose document was read already, if it was.
+func (g *Gateway) judgeRead(ctx context.Context, a store.Arrival, read *Reading) (store.Submission, error) {
 	for {
-		j, err := g.judge(ctx, a)
+		j, err := g.judge(ctx, a, read)
 		if err != nil {
 			return store.Submission{}, err
 		}
-		var again bool
-		_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
-			again, err = g.record(ctx, tx, a, j)
-			return err
-		})
+		again, err := g.recordAndSend(ctx, a, j)
 		if err != nil {
 			return store.Submission{}, fmt.Errorf("judge submission: %w", err)
 		}
 		if !again {
-			g.tellJudgement(a, j)
-			g.notify(j.to)
 			return g.Store.Read().Submission(ctx, a.Party, a.ID)
+		}
+	}
+}
+
+// recordAndSend writes a judgement, and has its messages delivered.
+func (g *Gateway) recordAndSend(ctx context.Context, a store.Arrival, j *judgement) (again bool, err error) {
+	defer g.reserve(j)()
+	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
+		again, err = g.record(ctx, tx, a, j)
+		return err
+	})
+	if j.recorded = j.recorded && err == nil; j.recorded {
+		g.tellJudgement(a, j)
+	}
+	return again, err
+}
+
+// reserve has the messages of a judgement recorded as sent, if they may travel as soon as
+// they are on disk. What it returns sends them, if they are, or has them looked for; it MUST
+// be called.
+func (g *Gateway) reserve(j *judgement) (send func()) {
+	c, ok := g.couriers[j.to]
+	if !ok || len(j.messages) == 0 || !c.reserve(j.messages) {
+		return func() { g.notify(j.to) }
+	}
+	reserved := j.messages
+	for i := range reserved {
+		g.attempted(&reserved[i], reserved[i].Created)
+	}
+	return func() {
+		for i, m := range reserved {
+			if j.recorded && len(j.messages) > 0 {
+				c.send(m, j.sealed[i])
+			} else {
+				c.giveUp(m.ID)
+			}
 		}
 	}
 }
 
 // tellJudgement tells what a submission came to, and of every message that it made.
 func (g *Gateway) tellJudgement(a store.Arrival, j *judgement) {
-	if !j.recorded {
-		return
-	}
 	s := j.submission
 	g.Log.Tell(of(a, event.Event{
 		Name: event.SubmissionJudged, Route: s.Route, State: string(s.State), Whole: s.MessageID, Codes: event.CodesOf(s.Faults), Took: g.Now().Sub(a.Received),
@@ -231,6 +267,7 @@ type judgement struct {
 	submission store.Submission
 	held       []store.Submission // the parts it was joined with
 	messages   []store.Message    // one, or the parts of a whole
+	sealed     []seal.Sealed      // they
 	to         gateway.Administration
 	crossings  []crossing // what the messages announce
 	notices    []*customsv1.Document
@@ -244,10 +281,12 @@ type crossing struct {
 }
 
 // judge decides from what is committed now; record checks that it still holds.
-func (g *Gateway) judge(ctx context.Context, a store.Arrival) (*judgement, error) {
-	reading, err := g.Chain.Read(ctx, a.Content, a.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, a.Party, g.Now())...)
-	if err != nil {
-		return nil, err
+func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) (*judgement, error) {
+	if reading == nil {
+		var err error
+		if reading, err = g.Chain.Read(ctx, a.Content, a.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, a.Party, g.Now())...); err != nil {
+			return nil, err
+		}
 	}
 	j := &judgement{submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
@@ -361,13 +400,13 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 		if header.Part, header.Parts = 0, 0; o.split != "" {
 			header.Part, header.Parts = o.part, len(t.Outputs)
 		}
-		m, err := g.message(rt, o, header)
+		released := o.Released.Document()
+		m, sealed, err := g.message(rt, o, released, header)
 		if err != nil {
 			return err
 		}
 		m.Whole, m.Part, m.Split = whole, i+1, o.split
-		released := o.Released.Document()
-		j.messages, j.notices = append(j.messages, m), append(j.notices, released)
+		j.messages, j.sealed, j.notices = append(j.messages, m), append(j.sealed, sealed), append(j.notices, released)
 		for _, c := range crossings(released) {
 			c.path = o.whole(c.path)
 			j.crossings = append(j.crossings, c)
@@ -393,8 +432,7 @@ func toldBefore(held []store.Submission) (faults gateway.Faults) {
 
 // message seals one message. Its order is its own: the parts of a whole do not wait for
 // each other.
-func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (store.Message, error) {
-	released := o.Released.Document()
+func (g *Gateway) message(rt *release.Route, o *Output, released *customsv1.Document, header seal.Header) (store.Message, seal.Sealed, error) {
 	header.DocumentID = released.GetEnvelope().GetDocumentId()
 	expected := expectedArrival(released, rt.Crossing)
 	if !expected.IsZero() {
@@ -403,7 +441,7 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 	}
 	sealed, err := g.Keys.Seal(header, o.Released, o.Encoded, o.Conforming)
 	if err != nil {
-		return store.Message{}, fmt.Errorf("seal message: %w", err)
+		return store.Message{}, seal.Sealed{}, fmt.Errorf("seal message: %w", err)
 	}
 	return store.Message{
 		ID: header.MessageID, Route: rt.Name, Kind: rt.Kind, Recipient: rt.To, Conversation: header.Conversation, Chain: header.MessageID,
@@ -413,7 +451,7 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 		PayloadDigest: o.Encoded.Digest(), Canonical: document.Marshal(released), CanonicalDigest: o.Released.Digest(),
 		Mapping: o.Encoded.Table(), MappingDigest: o.Encoded.TableDigest(), SchemaDigest: o.Conforming.SchemaDigest(),
 		NextAttempt: header.Created, Answers: []store.Answer{},
-	}, nil
+	}, sealed, nil
 }
 
 // conversation finds what an answer to a partner belongs to: the message that carried
@@ -597,8 +635,9 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	}
 	defer room.Release()
 	ctx = within(ctx, room)
+	var read *Reading
 	if s.ID == "" {
-		if s.ID, err = g.ownID(ctx, c, s); err != nil {
+		if s.ID, read, err = g.ownID(ctx, c, s); err != nil {
 			return CheckResult{}, err
 		}
 	}
@@ -610,7 +649,10 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	if answered != nil || err != nil {
 		return checked(answered), err
 	}
-	j, err := g.judge(ctx, a)
+	if a.MediaType != s.MediaType {
+		read = nil // it is read as it came first
+	}
+	j, err := g.judge(ctx, a, read)
 	if err != nil {
 		return CheckResult{}, err
 	}

@@ -13,7 +13,7 @@ import (
 // statements are all that is asked, by their names, as sqlc leaves them in rows.
 func statements(t *testing.T) map[string]string {
 	t.Helper()
-	out := map[string]string{"SeekByCommit": seekByCommit, "SeekByLast": seekByLast}
+	out := map[string]string{"SeekByCommit": seekByCommit(terms), "SeekByLast": seekByLast(terms)}
 	source := string(must(os.ReadFile("rows/queries.sql.go"))(t))
 	for _, m := range regexp.MustCompile("(?s)= `-- name: (\\w+) :\\w+\n(.*?)`").FindAllStringSubmatch(source, -1) {
 		out[m[1]] = m[2]

@@ -85,7 +85,7 @@ WHERE j.office = $1 AND j.id_key = $2
 ORDER BY j.number DESC LIMIT $3;
 
 -- name: TouchSubmissions :exec
-UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> '';
+UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> '' AND commit_no <> $1;
 
 -- name: Submission :one
 SELECT sqlc.embed(s), f.bytes AS faults, c.bytes AS canonical

@@ -10,29 +10,36 @@ import (
 	"customs.example/gateway"
 )
 
-// terms is how many identifiers one statement seeks. A document that has more asks again:
-// the statement has as many terms whatever a document says, and each is a walk along an
-// index that ends after as many rows as are wanted.
-const terms = 32
+// terms is how many identifiers one statement seeks, and fewTerms one for a document that has
+// no more, as most do. A document that has more asks again: the statements have as many terms
+// whatever a document says, and each is a walk along an index that ends after as many rows as
+// are wanted.
+const (
+	terms    = 32
+	fewTerms = 4
+)
 
 // seeker finds movements by what they are known by. Its statements are written here and
 // not by sqlc, which would name sixty-four parameters.
-type seeker struct{ commits, last *sql.Stmt }
+type seeker struct{ commits, last walks }
+
+// walks is one search, for as many identifiers as a statement seeks.
+type walks struct{ few, many *sql.Stmt }
 
 // seekSQL joins the walks: of each the first rows in an order.
-func seekSQL(where, order string, first int) string {
-	walks := make([]string, terms)
-	for i := range walks {
-		walks[i] = fmt.Sprintf("SELECT * FROM (SELECT id_key, first_time, last_time, commit_no FROM movement_identifier WHERE folded = $%d AND kind = $%d AND %s ORDER BY %s LIMIT $1) AS t%d",
+func seekSQL(terms int, where, order string, first int) string {
+	each := make([]string, terms)
+	for i := range each {
+		each[i] = fmt.Sprintf("SELECT * FROM (SELECT id_key, first_time, last_time, commit_no FROM movement_identifier WHERE folded = $%d AND kind = $%d AND %s ORDER BY %s LIMIT $1) AS t%d",
 			first+2*i, first+2*i+1, where, order, i)
 	}
-	return strings.Join(walks, "\nUNION ALL ")
+	return strings.Join(each, "\nUNION ALL ")
 }
 
-var (
-	seekByCommit = seekSQL("commit_no BETWEEN $2 AND $3", "commit_no DESC", 4)
-	seekByLast   = seekSQL("last_time >= $2", "last_time", 3)
-)
+func seekByCommit(terms int) string {
+	return seekSQL(terms, "commit_no BETWEEN $2 AND $3", "commit_no DESC", 4)
+}
+func seekByLast(terms int) string { return seekSQL(terms, "last_time >= $2", "last_time", 3) }
 
 // preparer is a connection or a pool of them.
 type preparer interface {
@@ -40,15 +47,26 @@ type preparer interface {
 }
 
 func newSeeker(ctx context.Context, db preparer) (*seeker, error) {
-	commits, err1 := db.PrepareContext(ctx, seekByCommit)
-	last, err2 := db.PrepareContext(ctx, seekByLast)
-	if err := errors.Join(err1, err2); err != nil {
+	s := new(seeker)
+	var errs []error
+	for _, w := range []struct {
+		walks *walks
+		sql   func(terms int) string
+	}{{&s.commits, seekByCommit}, {&s.last, seekByLast}} {
+		var err1, err2 error
+		w.walks.few, err1 = db.PrepareContext(ctx, w.sql(fewTerms))
+		w.walks.many, err2 = db.PrepareContext(ctx, w.sql(terms))
+		errs = append(errs, err1, err2)
+	}
+	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
-	return &seeker{commits, last}, nil
+	return s, nil
 }
 
-func (s *seeker) Close() error { return errors.Join(s.commits.Close(), s.last.Close()) }
+func (s *seeker) Close() error {
+	return errors.Join(s.commits.few.Close(), s.commits.many.Close(), s.last.few.Close(), s.last.many.Close())
+}
 
 // hit is a movement that an identifier finds, without what it says.
 type hit struct {
@@ -66,8 +84,12 @@ func (s *seeker) byLast(ctx context.Context, ids []Identifier, from string, limi
 	return seek(ctx, s.last, ids, int64(limit), from)
 }
 
-func seek(ctx context.Context, s *sql.Stmt, ids []Identifier, bounds ...any) (out []hit, err error) {
+func seek(ctx context.Context, w walks, ids []Identifier, bounds ...any) (out []hit, err error) {
 	for len(ids) > 0 {
+		s, terms := w.many, terms
+		if len(ids) <= fewTerms {
+			s, terms = w.few, fewTerms
+		}
 		some := ids[:min(len(ids), terms)]
 		ids = ids[len(some):]
 		args := append(make([]any, 0, len(bounds)+2*terms), bounds...)

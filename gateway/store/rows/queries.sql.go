@@ -2164,7 +2164,7 @@ func (q *Queries) SubmissionsOfBatch(ctx context.Context, arg SubmissionsOfBatch
 }
 
 const touchSubmissions = `-- name: TouchSubmissions :exec
-UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> ''
+UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> '' AND commit_no <> $1
 `
 
 type TouchSubmissionsParams struct {
