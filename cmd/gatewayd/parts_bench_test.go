@@ -21,10 +21,13 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/mapping"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
+	"customs.example/gateway/release"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
@@ -169,70 +172,92 @@ func alone(work func()) float64 {
 	return (processor() - before) / float64(n)
 }
 
+// sample is one message in all its forms.
+type sample struct {
+	raw      []byte // canonical JSON, as a post has it
+	doc      *customsv1.Document
+	passed   validate.Passed
+	route    *release.Route
+	released release.Released
+	table    *mapping.Table
+	encoded  mapping.Encoded
+	payload  []byte // the receiver's XML
+	schema   *schema.Schema
+	parsed   schema.Result
+	header   seal.Header
+	sealed   seal.Sealed
+	receipt  seal.Signed
+}
+
+// sample makes a message of a document of a size.
+func (p *parts) sample(size int) (s sample) {
+	now := time.Now()
+	s.raw = benchManifest("5f3c1a00-0000-4000-8000-000000000000", 1, size)
+	read, err := p.chain.Read(context.Background(), s.raw, flow.JSON, "RU", now)
+	p.must(err)
+	s.doc = read.Document
+	var faults gateway.Faults
+	s.passed, faults = p.chain.Rules.Check(s.doc, validate.Scope{Own: "RU", Partner: "CN", At: now})
+	p.must(faults.Err())
+	s.route, _ = p.chain.Routes.Route("ru-cn-manifest")
+	s.released, faults = s.route.Release(s.passed)
+	p.must(faults.Err())
+	s.table, _ = p.chain.Tables.Table(s.route.Table)
+	s.encoded, _, faults = s.table.Encode(s.released.Document(), true)
+	p.must(faults.Err())
+	s.payload = s.encoded.Bytes()
+	s.schema, _ = p.chain.Schemas.Schema(s.table.Schema())
+	s.parsed = s.schema.Check(s.payload, p.chain.Limits)
+	p.must(s.parsed.Faults.Err())
+	s.header = seal.Header{MessageID: "5f3c1a00-0000-4000-8000-000000000001", Kind: s.route.Kind, Sender: "RU", Recipient: "CN", Created: now, Conversation: "c", DocumentID: "d"}
+	s.sealed, err = p.own.Seal(s.header, s.released, s.encoded, s.parsed.Conforming)
+	p.must(err)
+	s.receipt = p.sign(s)
+	return s
+}
+
+// sign is the receiver's receipt for a message.
+func (p *parts) sign(s sample) seal.Signed {
+	signed, err := p.theirs.Sign(seal.Header{MessageID: "5f3c1a00-0000-4000-8000-000000000002", Sender: "CN", Recipient: "RU", Conversation: "c", Created: s.header.Created},
+		seal.Receipt{MessageID: s.header.MessageID, Verdict: gateway.PRS, Received: gateway.DigestOf(s.payload), Canonical: s.passed.Digest(), Mapping: s.table.ID(), At: s.header.Created})
+	p.must(err)
+	return signed
+}
+
 // cost measures the parts for documents of a size.
 func (p *parts) cost(size int, engines []string) (c cost) {
-	ctx, now := context.Background(), time.Now()
-	raw := benchManifest("5f3c1a00-0000-4000-8000-000000000000", 1, size)
-	read := func() *flow.Reading {
-		r, err := p.chain.Read(ctx, raw, flow.JSON, "RU", now)
+	ctx, now, s := context.Background(), time.Now(), p.sample(size)
+	c.json = alone(func() {
+		_, err := p.chain.Read(ctx, s.raw, flow.JSON, "RU", now)
 		p.must(err)
-		return r
-	}
-	c.json = alone(func() { read() })
-	doc := read().Document
-	rt, ok := p.chain.Routes.Route("ru-cn-manifest")
-	table, ok2 := p.chain.Tables.Table(rt.Table)
-	if !ok || !ok2 {
-		p.must(errors.New("the route or its table is missing"))
-	}
-	check := func(own, partner gateway.Administration) validate.Passed {
-		passed, faults := p.chain.Rules.Check(doc, validate.Scope{Own: own, Partner: partner, At: now})
+	})
+	check := func(d *customsv1.Document, own, partner gateway.Administration) {
+		_, faults := p.chain.Rules.Check(d, validate.Scope{Own: own, Partner: partner, At: now})
 		p.must(faults.Err())
-		return passed
 	}
-	c.rules = alone(func() { check("RU", "CN") })
-	passed := check("RU", "CN")
-	released, faults := rt.Release(passed)
-	p.must(faults.Err())
-	encoded, _, faults := table.Encode(released.Document(), true)
-	p.must(faults.Err())
+	c.rules = alone(func() { check(s.doc, "RU", "CN") })
 	c.translation = alone(func() {
-		released, _ := rt.Release(passed)
-		table.Encode(released.Document(), true)
+		released, _ := s.route.Release(s.passed)
+		s.table.Encode(released.Document(), true)
 	})
-	payload := encoded.Bytes()
-	sc, _ := p.chain.Schemas.Schema(table.Schema())
-	var parsed schema.Result
-	c.xml = 2 * alone(func() { parsed = sc.Check(payload, p.chain.Limits) }) // before it is sent, and as it comes
-	p.must(parsed.Faults.Err())
-	c.translation += alone(func() { table.Decode(parsed.Document) })
-	doc = table.Decode(parsed.Document).Document
-	c.rules += alone(func() { check("CN", "RU") })
-
-	header := seal.Header{MessageID: "5f3c1a00-0000-4000-8000-000000000001", Kind: rt.Kind, Sender: "RU", Recipient: "CN", Created: now, Conversation: "c", DocumentID: "d"}
-	sealed, err := p.own.Seal(header, released, encoded, parsed.Conforming)
-	p.must(err)
-	var receipt seal.Signed
-	sign := func() {
-		receipt, err = p.theirs.Sign(seal.Header{MessageID: "5f3c1a00-0000-4000-8000-000000000002", Sender: "CN", Recipient: "RU", Conversation: "c", Created: now},
-			seal.Receipt{MessageID: header.MessageID, Verdict: gateway.PRS, Received: gateway.DigestOf(payload), Canonical: passed.Digest(), Mapping: table.ID(), At: now})
-		p.must(err)
-	}
-	sign()
+	c.xml = 2 * alone(func() { s.schema.Check(s.payload, p.chain.Limits) }) // before it is sent, and as it comes
+	c.translation += alone(func() { s.table.Decode(s.parsed.Document) })
+	received := s.table.Decode(s.parsed.Document).Document
+	c.rules += alone(func() { check(received, "CN", "RU") })
 	c.crypto = alone(func() {
-		_, err := p.own.Seal(header, released, encoded, parsed.Conforming)
+		_, err := p.own.Seal(s.header, s.released, s.encoded, s.parsed.Conforming)
 		p.must(err)
-		_, err = p.trust.Open(sealed.HeaderBytes(), sealed.Signature(), payload, now)
+		_, err = p.trust.Open(s.sealed.HeaderBytes(), s.sealed.Signature(), s.payload, now)
 		p.must(err)
-		sign() // that it has come, and what it came to
-		sign()
-		_, err = p.trust.OpenReceipt(receipt.HeaderBytes(), receipt.Statement(), receipt.Signature(), sealed.Header(), now)
+		p.sign(s) // that it has come, and what it came to
+		p.sign(s)
+		_, err = p.trust.OpenReceipt(s.receipt.HeaderBytes(), s.receipt.Statement(), s.receipt.Signature(), s.sealed.Header(), now)
 		p.must(err)
 	})
-	c.rpc = p.calls(raw, payload, receipt)
+	c.rpc = p.calls(s)
 	c.commit = make(map[string]float64)
 	for _, e := range engines {
-		c.commit[e] = p.commits(e, raw, payload, sealed, receipt)
+		c.commit[e] = p.commits(e, s)
 	}
 	return c
 }
@@ -272,9 +297,9 @@ func (p *parts) dial(side, uri, address string) exchangev1.PeerServiceClient {
 
 // calls is what the two calls of a message take at both of their ends, the submission and
 // the delivery, with answers as long as those given.
-func (p *parts) calls(raw, payload []byte, receipt seal.Signed) float64 {
+func (p *parts) calls(s sample) float64 {
 	answer := &exchangev1.DeliverResponse{Receipt: &exchangev1.SignedStatement{
-		Header: receipt.HeaderBytes(), Statement: receipt.Statement(), Signature: receipt.Signature(),
+		Header: s.receipt.HeaderBytes(), Statement: s.receipt.Statement(), Signature: s.receipt.Signature(),
 	}}
 	address := p.serve("cn", echo{answer: func(context.Context, *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
 		return answer, nil
@@ -286,27 +311,66 @@ func (p *parts) calls(raw, payload []byte, receipt seal.Signed) float64 {
 			p.must(err)
 		}
 	}
-	return alone(one(raw)) + alone(one(payload))
+	return alone(one(s.raw)) + alone(one(s.payload))
 }
 
-// commits is what the units of work of one message take: the sender's four and the
+// commits is what the units of work of one message take: the sender's three and the
 // receiver's two, of eight messages at once, on disk.
-func (p *parts) commits(engine string, raw, payload []byte, sealed seal.Sealed, receipt seal.Signed) float64 {
-	ctx, place, group := context.Background(), filepath.Join(p.dir, fmt.Sprintf("%s%d.db", engine, len(raw))), 0
-	if engine == "PostgreSQL" {
-		var err error
-		place, group, err = storetest.Durable()
-		p.must(err)
-	}
-	db, err := store.Open(ctx, place, time.Now)
+func (p *parts) commits(engine string, s sample) float64 {
+	place, group := p.database(engine, fmt.Sprintf("commits%d", len(s.raw)))
+	db, err := store.Open(context.Background(), place, time.Now)
 	p.must(err)
 	defer db.Close()
+	one := p.units(db, s)
+	server := func() (ms float64) {
+		if group != 0 {
+			ms = spentByGroup(group).ms
+		}
+		return ms
+	}
+	together(one, time.Second/2)
+	before, theirs := processor(), server()
+	n, _ := together(one, 3*time.Second/2)
+	return (processor() - before + server() - theirs) / n
+}
+
+// together does a piece of work in eight goroutines for a time, and returns how often it was
+// done and in how many seconds.
+func together(work func(), lasting time.Duration) (n, seconds float64) {
+	var wg sync.WaitGroup
+	var done atomic.Int64
+	began := time.Now()
+	for range 8 {
+		wg.Go(func() {
+			for time.Since(began) < lasting {
+				work()
+				done.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	return float64(done.Load()), time.Since(began).Seconds()
+}
+
+// database is the place of a new one, and the process group of its server.
+func (p *parts) database(engine, name string) (place string, group int) {
+	if engine != "PostgreSQL" {
+		return filepath.Join(p.dir, name+".db"), 0
+	}
+	place, group, err := storetest.Durable()
+	p.must(err)
+	return place, group
+}
+
+// units does the units of work of one message.
+func (p *parts) units(db *store.Store, s sample) func() {
+	raw, payload, sealed, receipt := s.raw, s.payload, s.sealed, s.receipt
 	var made atomic.Int64
 	now := time.Now()
 	signed := &store.Statement{Header: receipt.HeaderBytes(), Statement: receipt.Statement(), Signature: receipt.Signature()}
-	one := func() {
+	return func() {
 		n := made.Add(1)
-		id := fmt.Sprintf("5f3c1a00-0000-4000-8000-%012d", n)
+		id := fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(n*2654435761), n) // anywhere among all that are there
 		own := func(document []byte) []byte { return append([]byte(id), document...) }
 		m := store.Message{
 			ID: gateway.MessageID(id), Route: "ru-cn-manifest", Kind: "Manifest", Recipient: "CN", Conversation: id, Chain: gateway.MessageID(id), DocumentID: id,
@@ -329,7 +393,6 @@ func (p *parts) commits(engine string, raw, payload []byte, sealed seal.Sealed, 
 				return errors.Join(tx.PutJudging(arrival), tx.PutAnnounced("ru-cn-manifest", id, m.ID), tx.PutSubmission(s),
 					tx.PutJudgement(store.Judgement{Office: s.Office, ID: id, State: s.State, At: now}), tx.PutMessage(m), movement(tx, id), audit(tx), audit(tx), audit(tx))
 			},
-			func(tx *store.Tx) error { return errors.Join(tx.PutProgress(m), audit(tx)) },
 			func(tx *store.Tx) error {
 				m.State, m.Receipt = gateway.Accepted, signed
 				return errors.Join(tx.PutProgress(m), audit(tx))
@@ -340,34 +403,10 @@ func (p *parts) commits(engine string, raw, payload []byte, sealed seal.Sealed, 
 				return errors.Join(tx.PutJudging(inbound), movement(tx, id+"-in"), tx.PutInbound(in), audit(tx), audit(tx))
 			},
 		} {
-			_, err := db.Do(ctx, unit)
+			_, err := db.Do(context.Background(), unit)
 			p.must(err)
 		}
 	}
-	server := func() (ms float64) {
-		if group != 0 {
-			ms = spentByGroup(group).ms
-		}
-		return ms
-	}
-	const most = 2 * time.Second
-	var n, before, theirs float64
-	for _, counts := range []bool{false, true} {
-		n, before, theirs = 0, processor(), server()
-		var wg sync.WaitGroup
-		var done atomic.Int64
-		began := time.Now()
-		for range 8 {
-			wg.Go(func() {
-				for lasting := most / 4; time.Since(began) < lasting || counts && time.Since(began) < most; done.Add(1) {
-					one()
-				}
-			})
-		}
-		wg.Wait()
-		n = float64(done.Load())
-	}
-	return (processor() - before + server() - theirs) / n
 }
 
 // journal is a file that bytes are added to, on disk for many at once when it returns.
@@ -424,7 +463,7 @@ func (j *journal) close() {
 	j.file.Close()
 }
 
-// relay is the plain transport: what is submitted is written to a journal four times and
+// relay is the plain transport: what is submitted is written to a journal three times and
 // handed on over the same mutual TLS to a receiver, which writes it twice, as often as the
 // gateways do, and nobody looks at it. It returns how many a second are delivered, and what
 // each takes of processors, of all in one process.
@@ -443,7 +482,6 @@ func (p *parts) relay(size, clients int) (rate, ms float64) {
 	nearAddress := p.serve("ru", echo{answer: func(ctx context.Context, r *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
 		near.write(r.Payload)
 		near.write(r.Payload)
-		near.write(r.Header)
 		answer, err := onward.Deliver(ctx, r)
 		near.write(r.Header)
 		return answer, err
