@@ -5,7 +5,7 @@
 GO  ?= go
 BUF  = $(GO) tool -modfile=../../buf.mod buf
 
-.PHONY: demo test build deps test-deps generate published bench clean
+.PHONY: demo test build deps test-deps generate published bench bench-exchange bench-store clean
 
 demo: build
 	@bin/demo -bin bin
@@ -83,6 +83,13 @@ published:
 
 bench: test-deps
 	$(GO) test -run '^$$' -bench . -benchmem ./gateway/... ./mappings
+
+# What whole gateways do, and a full store: cmd/gatewayd/BENCHMARKS.md.
+bench-exchange: test-deps
+	@$(GO) test -run '^$$' -bench '^BenchmarkExchange$$' -benchtime 1x -timeout 20m ./cmd/gatewayd
+
+bench-store: test-deps
+	@$(GO) test -run '^$$' -bench '^BenchmarkStore$$' -benchtime 1x -timeout 4h ./cmd/gatewayd
 
 clean:
 	rm -rf bin

@@ -66,14 +66,16 @@ func sqliteEngine(file string) engine {
 			if readOnly {
 				return sql.Open("sqlite", dsn(file)+"&_pragma=query_only(1)")
 			}
-			return sql.Open("sqlite", dsn(file))
+			return sql.Open("sqlite", dsn(file)+"&_pragma=cache_size(-16000)")
 		},
 	}
 }
 
-// dsn names a database file and how it is used.
+// dsn names a database file and how it is used. The journal goes into the file every 4,000
+// pages and not every 1,000: what many transactions change, such as the end of an index, goes
+// once for all of them. The one that writes keeps 16 MB of pages, the others 2.
 func dsn(file string) string {
-	const pragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)"
+	const pragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=wal_autocheckpoint(4000)"
 	return "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + pragmas
 }
 
