@@ -405,8 +405,9 @@ type Output struct {
 	Encoded    mapping.Encoded
 	Conforming schema.Conforming
 
-	of    *Translation
-	trace mapping.Trace
+	of       *Translation
+	document *customsv1.Document // Released's own, to be read
+	trace    mapping.Trace
 	// Of a document that a split made: by which split, as which part from 1, where a
 	// value stands in the whole, and whether it is the split's own.
 	split  string
@@ -503,7 +504,8 @@ func (t *Translation) output(ctx context.Context, c *Chain, rt *release.Route, p
 		t.say(o, gateway.Faults{fault(gateway.TableMissing, rt.Table, rt.Name)})
 		return nil
 	}
-	encoded, trace, faults, err := table.EncodeWhile(pace.Of(ctx), released.Document(), true)
+	o.document = released.Document()
+	encoded, trace, faults, err := table.EncodeWhile(pace.Of(ctx), o.document, true)
 	if err != nil {
 		return err
 	}

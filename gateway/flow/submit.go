@@ -400,8 +400,8 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 		if header.Part, header.Parts = 0, 0; o.split != "" {
 			header.Part, header.Parts = o.part, len(t.Outputs)
 		}
-		released := o.Released.Document()
-		m, sealed, err := g.message(rt, o, released, header)
+		released := o.document
+		m, sealed, err := g.message(rt, o, header)
 		if err != nil {
 			return err
 		}
@@ -432,7 +432,8 @@ func toldBefore(held []store.Submission) (faults gateway.Faults) {
 
 // message seals one message. Its order is its own: the parts of a whole do not wait for
 // each other.
-func (g *Gateway) message(rt *release.Route, o *Output, released *customsv1.Document, header seal.Header) (store.Message, seal.Sealed, error) {
+func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (store.Message, seal.Sealed, error) {
+	released := o.document
 	header.DocumentID = released.GetEnvelope().GetDocumentId()
 	expected := expectedArrival(released, rt.Crossing)
 	if !expected.IsZero() {

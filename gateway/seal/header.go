@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -98,19 +99,80 @@ func ParseHeader(raw []byte) (Header, error) {
 	return h, nil
 }
 
-// canonical returns v as JSON with sorted keys and without white space.
+// canonical returns v as JSON with sorted keys and without white space. No key of v MUST need
+// to be escaped.
 func canonical(v any) ([]byte, error) {
 	raw, err := plain(v)
 	if err != nil {
 		return nil, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var tree any
-	if err := dec.Decode(&tree); err != nil {
-		return nil, err
+	out, _ := appendSorted(make([]byte, 0, len(raw)), raw)
+	return out, nil
+}
+
+// appendSorted appends the first value of plain JSON, the members of each of its objects in
+// order of their keys, and returns what follows it.
+func appendSorted(out, raw []byte) (sorted, rest []byte) {
+	switch raw[0] {
+	case '{':
+		type member struct{ key, value []byte }
+		var members []member
+		for raw = raw[1:]; raw[0] != '}'; raw = bytes.TrimPrefix(raw, comma) {
+			n := textLen(raw)
+			m := member{key: raw[1 : n-1]}
+			if raw = raw[n+1:]; raw[0] == '{' || raw[0] == '[' {
+				m.value, raw = appendSorted(nil, raw)
+			} else {
+				n := plainLen(raw)
+				m.value, raw = raw[:n], raw[n:]
+			}
+			members = append(members, m)
+		}
+		slices.SortFunc(members, func(a, b member) int { return bytes.Compare(a.key, b.key) })
+		out = append(out, '{')
+		for i, m := range members {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = append(append(append(append(out, '"'), m.key...), '"', ':'), m.value...)
+		}
+		return append(out, '}'), raw[1:]
+	case '[':
+		out = append(out, '[')
+		for raw = raw[1:]; raw[0] != ']'; {
+			if out, raw = appendSorted(out, raw); raw[0] == ',' {
+				out, raw = append(out, ','), raw[1:]
+			}
+		}
+		return append(out, ']'), raw[1:]
 	}
-	return plain(tree) // maps are written in order of their keys
+	n := plainLen(raw)
+	return append(out, raw[:n]...), raw[n:]
+}
+
+var comma = []byte{','}
+
+// plainLen is the length of the text, number or word that JSON begins with.
+func plainLen(raw []byte) int {
+	if raw[0] == '"' {
+		return textLen(raw)
+	}
+	if n := bytes.IndexAny(raw, ",]}"); n >= 0 {
+		return n
+	}
+	return len(raw)
+}
+
+// textLen is the length of the text that JSON begins with, with its quotes.
+func textLen(raw []byte) int {
+	for i := 1; ; i++ {
+		switch raw[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
 }
 
 func plain(v any) ([]byte, error) {

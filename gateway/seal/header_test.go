@@ -2,10 +2,13 @@ package seal
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"reflect"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"customs.example/gateway"
 )
@@ -28,4 +31,32 @@ func TestHeadersAreCanonical(t *testing.T) {
 	if err := errors.Join(err1, err2); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%v\n got %s\nwant %s", err, got, want)
 	}
+}
+
+// TestCanonicalIsSortedJSON: what is written canonically is what reading it and writing it
+// with maps gives, whatever a receipt says.
+func TestCanonicalIsSortedJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", `"`, `\`, `\"`, "{}", "[,]", "<&>", "\u2028", "a\nb", "值"}))
+		phrase := rapid.Custom(func(t *rapid.T) gateway.Phrase {
+			return gateway.Phrase{Wording: gateway.Wording(text.Draw(t, "wording")), Terms: rapid.SliceOf(text).Draw(t, "terms"), Texts: map[string]string{"zh": text.Draw(t, "zh"), "en": text.Draw(t, "en")}}
+		})
+		report := rapid.Custom(func(t *rapid.T) gateway.Report {
+			return gateway.Report{
+				Code: gateway.Code(text.Draw(t, "code")), Value: text.Draw(t, "value"), Message: text.Draw(t, "message"), Line: rapid.Int().Draw(t, "line"),
+				Namespaces: map[string]string{"ns2": text.Draw(t, "ns"), "a": "", "": "x"}, Wants: phrase.Draw(t, "wants"), Has: phrase.Draw(t, "has"),
+			}
+		})
+		r := Receipt{MessageID: gateway.MessageID(text.Draw(t, "id")), Faults: rapid.SliceOf(report).Draw(t, "faults"), At: time.Unix(0, rapid.Int64().Draw(t, "at")).UTC()}
+		got, err1 := canonical(r)
+		raw, err2 := plain(r)
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.UseNumber()
+		var tree any
+		err3 := dec.Decode(&tree)
+		want, err4 := plain(tree) // maps are written in order of their keys
+		if err := errors.Join(err1, err2, err3, err4); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%v\n got %s\nwant %s", err, got, want)
+		}
+	})
 }

@@ -76,6 +76,9 @@ type Span struct {
 }
 
 func (s Span) holds(on time.Time) bool {
+	if s == (Span{}) { // as most
+		return true
+	}
 	day := on.Format(time.DateOnly)
 	return (s.From == "" || s.From <= day) && (s.To == "" || day <= s.To)
 }
