@@ -36,7 +36,7 @@ type courier struct {
 
 	mu       sync.Mutex
 	running  context.Context // what it delivers in; nil unless it runs
-	crowded  bool            // at the last look more was due than could travel
+	crowded  bool            // since the last look more is due than can travel
 	underway map[gateway.MessageID]bool
 	heldBack map[gateway.MessageID]heldBack
 	outage   int       // failures that concern all, since the last that did not
@@ -170,8 +170,12 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 func (c *courier) reserve(messages []store.Message) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.running == nil || c.running.Err() != nil || c.crowded || c.outage > 0 || c.rest.After(c.g.Now()) || len(c.underway)+len(messages) > Parallel ||
+	if c.running == nil || c.running.Err() != nil || c.crowded || c.outage > 0 || c.rest.After(c.g.Now()) ||
 		slices.ContainsFunc(messages, func(m store.Message) bool { return m.Chain != m.ID }) {
+		return false
+	}
+	if len(c.underway)+len(messages) > Parallel {
+		c.crowded = true
 		return false
 	}
 	for _, m := range messages {

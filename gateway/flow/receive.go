@@ -179,12 +179,13 @@ func (g *Gateway) judgeOpened(ctx context.Context, a store.Arrival, opened seal.
 	return g.judgeUntilRecorded(ctx, a, opened)
 }
 
-// judgeMessage is the second unit of work: the verdict, its receipt, and what follows
-// from an accepted message.
+// judgeMessage judges a message whatever its sender's clock.
 func (g *Gateway) judgeMessage(ctx context.Context, a store.Arrival) (store.Inbound, error) {
 	return g.judgeUntilRecorded(ctx, a, seal.Opened{})
 }
 
+// judgeUntilRecorded is the second unit of work: the verdict, its receipt, and what follows
+// from an accepted message.
 func (g *Gateway) judgeUntilRecorded(ctx context.Context, a store.Arrival, opened seal.Opened) (store.Inbound, error) {
 	for {
 		in, again, err := g.judgeOnce(ctx, a, opened)

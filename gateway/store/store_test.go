@@ -218,6 +218,48 @@ func testUnitFailsAloneInItsGroup(t *testing.T, open opener) {
 	if diff := cmp.Diff([]string{"two", "one"}, ids); diff != "" {
 		t.Errorf("what is left (-want +got):\n%s", diff)
 	}
+	// What fails first takes the transaction with it, and nobody else's work.
+	commits, errs, _ = group(t, s,
+		func(tx *Tx) error {
+			_, err := tx.conn.ExecContext(t.Context(), "INSERT INTO nowhere VALUES (1)")
+			return errors.Join(put("broken", nil)(tx), err)
+		},
+		func(tx *Tx) error { tx.silent = true; return tx.q.Try(within) },
+		put("failing", failure), put("three", nil), put("failing", failure), put("four", nil), put("failing", failure),
+	)
+	if diff := cmp.Diff([]gateway.Commit{0, 0, 0, 5, 0, 6, 0}, commits); diff != "" || errs[1] != nil {
+		t.Errorf("%v; commit numbers (-want +got):\n%s", errs, diff)
+	}
+	for id, there := range map[string]bool{"one": true, "two": true, "three": true, "four": true, "failing": false, "broken": false} {
+		if _, err := s.Read().Submission(t.Context(), "0603", id); (err == nil) != there {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	var trials int
+	if err := s.readers.QueryRow("SELECT trials FROM numbers").Scan(&trials); err != nil || trials != 1 {
+		t.Errorf("what says nothing is there %d times, %v", trials, err)
+	}
+}
+
+// TestContentIsSharedAndNeverDeleted: what two records name stands once, and no statement
+// takes it from one of them. Retention, when it comes, has to ask who else names a document.
+func TestContentIsSharedAndNeverDeleted(t *testing.T) {
+	s := open(t)
+	for _, id := range []string{"one", "two"} {
+		sub := submission(id)
+		sub.Canonical = []byte("said by both")
+		do(t, s, func(tx *Tx) error {
+			return errors.Join(tx.PutSubmission(sub), tx.PutArrival(Arrival{Door: DoorSubmit, Party: "0603", ID: id, Content: sub.Canonical}))
+		})
+	}
+	digest := gateway.DigestOf([]byte("said by both"))
+	var n int
+	if err := s.readers.QueryRow("SELECT count(*) FROM content WHERE digest = $1", digest[:]).Scan(&n); err != nil || n != 1 {
+		t.Errorf("it stands %d times, %v", n, err)
+	}
+	if text := strings.ToUpper(string(must(os.ReadFile("queries.sql"))(t))); strings.Contains(text, "DELETE FROM CONTENT") || strings.Contains(text, "UPDATE CONTENT") {
+		t.Error("a statement deletes documents: a test has to show that it leaves what others name")
+	}
 }
 
 func TestCommitNumbersHaveNoGaps(t *testing.T) { onEach(t, testCommitNumbersHaveNoGaps) }

@@ -66,7 +66,7 @@ func TestMovementsAreFoundByAnyNumberOfIdentifiers(t *testing.T) {
 			return tx.PutMovement(Movement{ID: gateway.MovementID(m.id)}, []Identifier{{m.kind, m.folded}})
 		})
 	}
-	for _, n := range []int{1, 325, 326, 1_000, 20_000} {
+	for _, n := range []int{1, fewTerms, fewTerms + 1, terms, terms + 1, 326, 1_000, 20_000} {
 		sought := make([]Identifier, n)
 		for i := range sought {
 			sought[i] = Identifier{"load-unit", fmt.Sprint("U", i)}
