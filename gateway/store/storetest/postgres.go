@@ -44,7 +44,7 @@ var (
 	// Tests ask what is written, not whether it survives a power cut.
 	server = cluster{settings: []string{"fsync=off", "shared_buffers=16MB", "autovacuum=off"}}
 	// Benchmarks ask what a server in use would need.
-	durable = cluster{settings: []string{"fsync=on", "shared_buffers=128MB", "max_wal_size=4GB"}}
+	durable = cluster{settings: []string{"fsync=on", "shared_buffers=128MB", "max_wal_size=4GB", "wal_compression=lz4"}}
 )
 
 // cluster is one PostgreSQL server with a directory of its own.
