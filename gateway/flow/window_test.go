@@ -62,6 +62,7 @@ func (r *road) Deliver(ctx context.Context, sealed seal.Sealed) (peer.Receipt, e
 	m, err := r.from.Store.Read().Message(ctx, id)
 	r.mu.Lock()
 	switch {
+	case ctx.Err() != nil: // it is stopped
 	case err != nil:
 		r.wrong = append(r.wrong, err.Error())
 	case m.State == gateway.Queued || m.Attempts == 0:
