@@ -49,13 +49,13 @@ func Examine(ctx context.Context, place string, own gateway.Administration) erro
 	}
 	var err error
 	e := sqliteEngine(place)
-	e.connect = func(bool) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
+	e.connect = func(purpose) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
 	if IsPostgres(place) {
 		if e, err = postgresEngine(place); err != nil {
 			return fmt.Errorf("examine database: %w", err)
 		}
 	}
-	db, err := e.connect(true)
+	db, err := e.connect(toRead)
 	if err != nil {
 		return fmt.Errorf("examine database: %w", err)
 	}
@@ -107,7 +107,7 @@ func begunPostgres(place string) (bool, error) {
 	if err != nil {
 		return false, gateway.Fault{Code: gateway.ConfigAddress, Severity: gateway.Error, Value: Redacted(place), Expected: gateway.Term("postgres://gateway@db.example:5432/gateway")}
 	}
-	db, err := e.connect(true)
+	db, err := e.connect(toRead)
 	if err != nil {
 		return false, fmt.Errorf("open database: %w", err)
 	}
@@ -209,12 +209,7 @@ func makeAt(ctx context.Context, file string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("make database: %w", err)
 	}
-	db, err := sql.Open("sqlite", dsn(making))
-	if err != nil {
-		return fmt.Errorf("make database: %w", err)
-	}
-	db.SetMaxOpenConns(1)
-	if err := errors.Join(sqliteEngine(making).migrate(ctx, db), db.Close()); err != nil { // closing empties the journal
+	if err := sqliteEngine(making).migrate(ctx); err != nil { // closing empties the journal
 		return err
 	}
 	if err := os.Rename(making, file); err != nil {

@@ -5,7 +5,8 @@
 //
 // SQLite and PostgreSQL keep one contract: the same statements (queries.sql), which sqlc
 // has made Go of and which are prepared once for each connection; engine.go holds what
-// differs. Several gateways may share a PostgreSQL database.
+// differs. Several processes may work on one PostgreSQL database; claim.go says how they share
+// the work.
 package store
 
 import (
@@ -42,13 +43,15 @@ type Store struct {
 	readers  *sql.DB
 	read     *rows.Queries
 	readSeek *seeker
+	claims   *claims // nil where one process works alone
+	owner    string  // of what it works on; empty where it works alone
 	now      func() time.Time
 	units    chan *unit
 	done     chan struct{}
 	stop     context.CancelFunc
-
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced after each commit
+	keeping  sync.WaitGroup
+	changed  bell // after each commit
+	byOthers bell // after each commit of another process
 }
 
 // unit is one unit of work waiting for the writer.
@@ -82,7 +85,7 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	run, stop := context.WithCancel(context.Background())
 	s := &Store{
 		engine: e, now: now, stop: stop,
-		units: make(chan *unit, MaxGroup), done: make(chan struct{}), changed: make(chan struct{}),
+		units: make(chan *unit, MaxGroup), done: make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
@@ -90,14 +93,14 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.writer, err = e.connect(false); err != nil {
+	if err := e.migrate(ctx); err != nil {
+		return nil, err
+	}
+	if s.writer, err = e.connect(toWrite); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.writer.SetMaxOpenConns(1)
-	if err := e.migrate(ctx, s.writer); err != nil {
-		return nil, err
-	}
-	if s.readers, err = e.connect(true); err != nil {
+	if s.readers, err = e.connect(toRead); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.readers.SetMaxOpenConns(e.readers)
@@ -107,6 +110,19 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	}
 	if s.readSeek, err = newSeeker(ctx, s.readers); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if e.shared {
+		db, err := e.connect(toClaim)
+		if err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+		db.SetMaxOpenConns(claimers)
+		db.SetMaxIdleConns(claimers)
+		s.claims = &claims{db: db}
+		if err := s.begin(ctx); err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+		s.keeping.Go(func() { s.keep(run) })
 	}
 	go s.write(run)
 	return s, nil
@@ -132,7 +148,7 @@ func (s *Store) Own(ctx context.Context, own gateway.Administration) error {
 	}
 }
 
-// Close waits for the unit at work and closes the database.
+// Close waits for the unit at work and closes the database. What was claimed is free at once.
 func (s *Store) Close() error {
 	s.stop()
 	<-s.done
@@ -141,6 +157,14 @@ func (s *Store) Close() error {
 
 func (s *Store) close() error {
 	var errs []error
+	s.keeping.Wait()
+	if s.claims != nil {
+		_ = s.within(context.Background(), func(ctx context.Context) error { // or it is over by itself
+			_, err := s.claim(ctx, endLease, s.owner)
+			return err
+		})
+		errs = append(errs, s.claims.db.Close())
+	}
 	if s.readSeek != nil {
 		errs = append(errs, s.readSeek.Close())
 	}
@@ -257,13 +281,6 @@ func (s *Store) Writable(ctx context.Context) error {
 	}
 }
 
-// Changed returns a channel that is closed at the next commit.
-func (s *Store) Changed() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.changed
-}
-
 // write commits units in groups until it is stopped.
 func (s *Store) write(ctx context.Context) {
 	defer close(s.done)
@@ -291,12 +308,15 @@ func (s *Store) write(ctx context.Context) {
 // commit runs a group of units, each in a savepoint of one transaction, and answers
 // them after the transaction is on disk.
 func (s *Store) commit(group []*unit) {
-	err := s.runGroup(group)
+	first, last, err := s.runGroup(group)
 	if err == nil {
-		s.mu.Lock()
-		close(s.changed)
-		s.changed = make(chan struct{})
-		s.mu.Unlock()
+		if s.claims != nil {
+			if s.told(first) { // others were faster than it was looked for what they did
+				s.byOthers.ring()
+			}
+			s.told(last)
+		}
+		s.changed.ring()
 	}
 	for _, u := range group {
 		if u.err == nil && err != nil {
@@ -307,12 +327,13 @@ func (s *Store) commit(group []*unit) {
 }
 
 // runGroup leaves the connection as it found it, or none: after an error nobody knows what
-// state it is in, and the next group takes another.
-func (s *Store) runGroup(group []*unit) (err error) {
+// state it is in, and the next group takes another. It returns the commit numbers before
+// and after it.
+func (s *Store) runGroup(group []*unit) (before, after int64, err error) {
 	ctx := context.Background()
 	c, err := s.connected(ctx)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	defer func() {
 		if err != nil {
@@ -321,26 +342,27 @@ func (s *Store) runGroup(group []*unit) (err error) {
 		}
 	}()
 	if err := c.exec(ctx, s.engine.begin); err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return 0, 0, fmt.Errorf("begin: %w", err)
 	}
 	// It locks the one row: whoever else writes to this database waits until this commit, so
 	// that numbers have no gap and are seen in their order.
 	last, err := c.q.LastNumbers(ctx)
 	if err != nil {
-		return fmt.Errorf("last commit number: %w", err)
+		return 0, 0, fmt.Errorf("last commit number: %w", err)
 	}
+	before = last.CommitNo
 	for _, u := range group {
 		if err := s.runUnit(ctx, c, u, &last); err != nil {
-			return err
+			return 0, 0, err
 		}
 	}
 	if err := c.q.SetNumbers(ctx, rows.SetNumbersParams(last)); err != nil {
-		return fmt.Errorf("last commit number: %w", err)
+		return 0, 0, fmt.Errorf("last commit number: %w", err)
 	}
 	if err := c.exec(ctx, "COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return 0, 0, fmt.Errorf("commit: %w", err)
 	}
-	return nil
+	return before, last.CommitNo, nil
 }
 
 // runUnit runs one unit in a savepoint. Its own failure is kept in the unit; the
@@ -350,7 +372,7 @@ func (s *Store) runUnit(ctx context.Context, c *session, u *unit, last *rows.Las
 		return fmt.Errorf("savepoint: %w", err)
 	}
 	t := &Tx{
-		reader: reader{q: c.q, seek: c.seek, unit: true}, conn: c.conn,
+		reader: reader{q: c.q, seek: c.seek, owner: s.owner, unit: true}, conn: c.conn,
 		Commit: gateway.Commit(last.CommitNo + 1), leaf: last.Leaf, now: s.now().UTC(),
 	}
 	func() {
