@@ -27,6 +27,7 @@ import (
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
+	"customs.example/gateway/store/storetest"
 	"customs.example/mappings"
 )
 
@@ -216,7 +217,16 @@ func (w *world) message(id gateway.MessageID) store.Message {
 	return m
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := storetest.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
 
 func TestNoticeIsAcceptedWithAVerifiedReceipt(t *testing.T) {
 	w := newWorld(t)

@@ -58,17 +58,17 @@ UPDATE delivery AS d SET owner = $1, token = d.token + 1 FROM free WHERE d.id_ke
     ORDER BY f.next_try, f.commit_no LIMIT $3 FOR UPDATE OF f SKIP LOCKED)
 UPDATE judging AS j SET owner = $1, token = j.token + 1 FROM free WHERE j.door = free.door AND j.party = free.party AND j.id_key = free.id_key`
 
-	// What is given back is due at once, whatever the clock of who had it said.
+	// What is given back is due at once, whatever anybody's clock says.
 	rescueMessages = `WITH lost AS MATERIALIZED (SELECT l.id_key FROM delivery AS l
     WHERE l.owner > '' AND l.state IN ('queued', 'sent', 'received') AND NOT EXISTS (SELECT 1 FROM lease AS s WHERE s.owner = l.owner)
-    LIMIT $2 FOR UPDATE OF l SKIP LOCKED)
-UPDATE delivery AS d SET owner = '', token = d.token + 1, next_attempt = CASE WHEN d.parked THEN d.next_attempt ELSE least(d.next_attempt, $1) END
+    LIMIT $1 FOR UPDATE OF l SKIP LOCKED)
+UPDATE delivery AS d SET owner = '', token = d.token + 1, next_attempt = CASE WHEN d.parked THEN d.next_attempt ELSE '' END
 FROM lost WHERE d.id_key = lost.id_key`
 
 	rescueArrivals = `WITH lost AS MATERIALIZED (SELECT l.door, l.party, l.id_key FROM judging AS l
     WHERE l.owner > '' AND NOT l.judged AND NOT l.parked AND NOT EXISTS (SELECT 1 FROM lease AS s WHERE s.owner = l.owner)
-    LIMIT $2 FOR UPDATE OF l SKIP LOCKED)
-UPDATE judging AS j SET owner = '', token = j.token + 1, next_try = least(j.next_try, $1)
+    LIMIT $1 FOR UPDATE OF l SKIP LOCKED)
+UPDATE judging AS j SET owner = '', token = j.token + 1, next_try = ''
 FROM lost WHERE j.door = lost.door AND j.party = lost.party AND j.id_key = lost.id_key`
 )
 
@@ -103,10 +103,9 @@ func (s *Store) beat(ctx context.Context) error {
 	if _, err := s.claim(ctx, dropLeases); err != nil {
 		return err
 	}
-	at := formatTime(s.now())
 	for _, statement := range []string{rescueMessages, rescueArrivals} {
 		for {
-			n, err := s.claim(ctx, statement, at, rescued)
+			n, err := s.claim(ctx, statement, rescued)
 			if err != nil {
 				return err
 			}

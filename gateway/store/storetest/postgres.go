@@ -86,6 +86,20 @@ func Copy(t testing.TB, of string) string {
 	return server.url(name)
 }
 
+// EndLeases takes their leases away from all processes that work on a database, as if they
+// had been silent too long. Those that are not take new ones.
+func EndLeases(t testing.TB, place string) {
+	t.Helper()
+	db, err := sql.Open("pgx", place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "DELETE FROM lease"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (c *cluster) url(database string) string {
 	return "postgres://customs@/" + database + "?host=" + url.QueryEscape(c.dir)
 }
