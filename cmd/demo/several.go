@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"customs.example/gateway"
@@ -21,6 +22,10 @@ type several struct {
 	cn       [2]*side
 	ru       *side
 	load     *load
+
+	mu     sync.Mutex // over what is begun and ended
+	ending bool
+	kept   sync.WaitGroup
 }
 
 // startSeveral starts all of them, and connects clients to each door.
@@ -77,8 +82,38 @@ func (s *several) gateways() []*side {
 	return []*side{s.cn[0], s.cn[1], s.ru}
 }
 
+// keep starts gateways again that have ended by themselves, as those do that find no database:
+// whatever a system starts its services with does so.
+func (s *several) keep() {
+	s.kept.Go(func() {
+		for ; ; time.Sleep(keepEvery) {
+			s.mu.Lock()
+			for _, g := range s.gateways() {
+				select {
+				case <-g.exited:
+					g.exited = nil
+					_ = g.start(s.bin) // or it is tried again
+				default:
+				}
+			}
+			over := s.ending
+			s.mu.Unlock()
+			if over {
+				return
+			}
+		}
+	})
+}
+
+// keepEvery is how often it is looked for gateways that have ended.
+const keepEvery = 200 * time.Millisecond
+
 // stop ends the gateways in good order.
 func (s *several) stop() error {
+	s.mu.Lock()
+	s.ending = true
+	s.mu.Unlock()
+	s.kept.Wait()
 	var errs []error
 	for _, g := range s.gateways() {
 		errs = append(errs, g.stop())

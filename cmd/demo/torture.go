@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,6 +21,8 @@ type victim struct {
 func (s *several) victims(pause time.Duration) []victim {
 	kills := func(g *side) func(context.Context) error {
 		return func(context.Context) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			if err := g.kill(); err != nil {
 				return err
 			}
@@ -37,17 +40,27 @@ func (s *several) victims(pause time.Duration) []victim {
 			return s.server.Begin()
 		}},
 		{"China 1 stopped for a time", func(ctx context.Context) error {
+			s.mu.Lock()
 			p := s.cn[0].cmd.Process
+			s.mu.Unlock()
 			if err := p.Signal(syscall.SIGSTOP); err != nil {
-				return err
+				return ignoreDone(err)
 			}
 			select {
 			case <-ctx.Done():
 			case <-time.After(pause):
 			}
-			return p.Signal(syscall.SIGCONT)
+			return ignoreDone(p.Signal(syscall.SIGCONT))
 		}},
 	}
+}
+
+// ignoreDone returns nil for a process that has ended by itself: it is started again.
+func ignoreDone(err error) error {
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
 }
 
 // plan is how long and how badly gateways are treated.
@@ -65,6 +78,7 @@ func torture(ctx context.Context, out *screen, bin, dir string, seed uint64, p p
 		return err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
+	s.keep()
 	var over atomic.Bool
 	loaded := make(chan error, 1)
 	go func() { loaded <- s.load.run(ctx, clients, func(int) bool { return !over.Load() }) }()

@@ -199,9 +199,6 @@ func (e engine) migrate(ctx context.Context) (err error) {
 		return fmt.Errorf("migrations: %w", err)
 	}
 	current, last, err := p.GetVersions(ctx)
-	if err != nil && IsPostgres(e.place) && Unavailable(err) {
-		return trouble(gateway.StoreUnreachable, e.place, err)
-	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("migrate database: %w", err)

@@ -90,6 +90,9 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	defer func() {
 		if err != nil {
 			stop()
+			if e.shared && Unavailable(err) && !errors.As(err, new(gateway.Fault)) {
+				err = trouble(gateway.StoreUnreachable, e.place, err) // it was reached, and is not any more
+			}
 			err = errors.Join(err, s.close())
 		}
 	}()
