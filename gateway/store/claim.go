@@ -12,7 +12,8 @@ import (
 	"customs.example/gateway"
 )
 
-// Several processes may work on one PostgreSQL database. What one of them works on it has
+// One process alone works on a file, which it has locked. Several may work on one PostgreSQL
+// database. What one of them works on it has
 // claimed before: the row says whose it is and how often it has been taken, and what is
 // worked out is written only where both still are as they were. A process lives by a lease
 // that it renews; the work of one that has none goes back to all. Instants of leases are the

@@ -57,6 +57,7 @@ type engine struct {
 	shared  bool                              // several processes may work on it at once
 	connect func(to purpose) (*sql.DB, error) // what it returns is opened when it is used
 	prepare func(ctx context.Context) error   // the place, before anything connects
+	hold    func() (io.Closer, error)         // the place, against every other process; nil where several may work on it
 }
 
 // purpose is what connections are for.
@@ -73,6 +74,7 @@ func sqliteEngine(file string) engine {
 	return engine{
 		place: file, dialect: goose.DialectSQLite3, tables: "migrations/sqlite", begin: "BEGIN IMMEDIATE", readers: 4,
 		prepare: func(ctx context.Context) error { return place(ctx, file) },
+		hold:    func() (io.Closer, error) { return hold(file) },
 		connect: func(to purpose) (*sql.DB, error) {
 			if to == toRead {
 				return sql.Open("sqlite", dsn(file)+"&_pragma=query_only(1)")

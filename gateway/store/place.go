@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"customs.example/gateway"
 	"customs.example/gateway/store/rows"
@@ -191,6 +192,24 @@ func place(ctx context.Context, file string) error {
 		return fmt.Errorf("open database: %w", err)
 	}
 	return nil
+}
+
+// hold keeps every other process from working on a database until it is closed, or this
+// process ends: nobody claims what they work on there. It is the marker that is locked, which
+// nothing else opens.
+func hold(file string) (io.Closer, error) {
+	marker, err := os.Open(file + markerSuffix)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := syscall.Flock(int(marker.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		marker.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = gateway.Fault{Code: gateway.StoreInUse, Severity: gateway.Error, Value: file}
+		}
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return marker, nil
 }
 
 // makeAt makes a database with all its tables under another name and gives it its own.

@@ -16,6 +16,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -38,6 +39,7 @@ const MaxGroup = 64
 // Store is a gateway's database. One goroutine writes; any number read.
 type Store struct {
 	engine   engine
+	held     io.Closer // against every other process
 	writer   *sql.DB
 	conn     *session // the writer's; nil until it is needed, and after it broke
 	readers  *sql.DB
@@ -82,9 +84,15 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	if err := e.prepare(ctx); err != nil {
 		return nil, err
 	}
+	var held io.Closer
+	if e.hold != nil {
+		if held, err = e.hold(); err != nil {
+			return nil, err
+		}
+	}
 	run, stop := context.WithCancel(context.Background())
 	s := &Store{
-		engine: e, now: now, stop: stop,
+		engine: e, held: held, now: now, stop: stop,
 		units: make(chan *unit, MaxGroup), done: make(chan struct{}),
 	}
 	defer func() {
@@ -181,6 +189,10 @@ func (s *Store) close() error {
 	s.conn = nil
 	if s.writer != nil {
 		errs = append(errs, s.writer.Close())
+	}
+	if s.held != nil {
+		errs = append(errs, s.held.Close())
+		s.held = nil
 	}
 	return errors.Join(errs...)
 }
