@@ -36,7 +36,7 @@ func startSeveral(ctx context.Context, bin, dir string, seed uint64) (s *several
 			err = errors.Join(err, s.end())
 		}
 	}()
-	if s.server, err = postgres.Start(); err != nil {
+	if s.server, err = postgres.Start(postgres.Hasty...); err != nil {
 		return s, err
 	}
 	cn, ru, err := newSides(dir)

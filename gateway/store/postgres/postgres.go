@@ -26,23 +26,28 @@ import (
 // patience is how long the server may take to begin, or to recover.
 const patience = time.Minute
 
+// Hasty are settings of a server that is asked what it writes and not whether that survives a
+// power cut; what it has written survives that its processes are killed.
+var Hasty = []string{"fsync=off", "shared_buffers=16MB", "autovacuum=off"}
+
 // Server is one PostgreSQL server. Only this user's programs reach it: by a socket in its
 // directory.
 type Server struct {
 	dir, program string
+	settings     []string
 	as           *syscall.Credential
 	cmd          *exec.Cmd
 	life         io.WriteCloser // the server ends when it closes, however this program ends
 }
 
-// Start makes a cluster of databases in a temporary directory, and its server. PostgreSQL must
-// be installed, as Debian does it.
-func Start() (*Server, error) {
+// Start makes a cluster of databases in a temporary directory, and its server with settings
+// as name=value. PostgreSQL must be installed, as Debian does it.
+func Start(settings ...string) (*Server, error) {
 	initdb, err := program("initdb")
 	if err != nil {
 		return nil, err
 	}
-	s := new(Server)
+	s := &Server{settings: settings}
 	if s.program, err = program("postgres"); err != nil {
 		return nil, err
 	}
@@ -67,12 +72,12 @@ func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 // Begin starts the server, again after Kill, and returns when it answers.
 func (s *Server) Begin() (err error) {
-	// The shell waits for the end of its input, which is the end of this program. What the
-	// server has written stays in the system's memory when a process is killed: only a power
-	// cut would need more.
+	// The shell waits for the end of its input, which is the end of this program.
 	s.cmd = exec.Command("sh", "-c", `"$@" </dev/null >>"$0" 2>&1 & pid=$!; read -r _; kill -INT $pid; wait $pid`,
-		filepath.Join(s.dir, "log"), s.program, "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "fsync=off",
-		"-c", "max_connections=200", "-c", "shared_buffers=16MB", "-c", "autovacuum=off")
+		filepath.Join(s.dir, "log"), s.program, "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200")
+	for _, setting := range s.settings {
+		s.cmd.Args = append(s.cmd.Args, "-c", setting)
+	}
 	s.cmd.SysProcAttr, s.cmd.Dir = &syscall.SysProcAttr{Credential: s.as, Setpgid: true}, s.dir
 	if s.life, err = s.cmd.StdinPipe(); err != nil {
 		return err

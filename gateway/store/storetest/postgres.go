@@ -49,7 +49,7 @@ func Postgres(t testing.TB) string {
 
 // New returns the URL of a new, empty database.
 func New() (string, error) {
-	server.once.Do(func() { server.Server, server.err = postgres.Start() })
+	server.once.Do(func() { server.Server, server.err = postgres.Start(postgres.Hasty...) })
 	if server.err != nil {
 		return "", fmt.Errorf("PostgreSQL, which make test-deps installs: %w", server.err)
 	}
