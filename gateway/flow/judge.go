@@ -237,22 +237,20 @@ func settle(tx *store.Tx, a store.Arrival, by store.Claim) error {
 }
 
 // awaited waits until what came again is judged or its judgement is this process's: another
-// one that works on the same database may be at it, or was, and whoever is alive takes it over.
+// one that works on the same database may be at it, or was, and then it is taken over.
 func (g *Gateway) awaited(ctx context.Context, a store.Arrival) (store.Arrival, error) {
 	for !a.Judged && !g.Store.Holds(a.Claim) && stuck(a, g.Now()) == nil {
-		changed := g.Store.Changed()
-		now, err := g.Store.Read().Arrival(ctx, a.Door, a.Party, a.ID)
-		if err != nil {
-			return a, err
-		}
-		if a = now; a.Judged {
-			return a, nil
-		}
 		select {
 		case <-ctx.Done():
 			return a, context.Cause(ctx)
-		case <-changed:
-		case <-time.After(JudgeEvery):
+		case <-time.After(store.PollEvery):
+		}
+		if err := g.Store.ClaimArrival(ctx, a.Key()); err != nil {
+			return a, err
+		}
+		var err error
+		if a, err = g.Store.Read().Arrival(ctx, a.Door, a.Party, a.ID); err != nil {
+			return a, err
 		}
 	}
 	return a, nil

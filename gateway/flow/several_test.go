@@ -54,11 +54,11 @@ func (s *several) mustSubmitAt(g *flow.Gateway, id, name string) store.Submissio
 	return out
 }
 
-// loses takes their leases away until something is no more of a process.
+// loses takes the lease of a process away until something is its no more.
 func (s *several) loses(what string, g *flow.Gateway, claim func() store.Claim) {
 	s.t.Helper()
 	for began := time.Now(); g.Store.Holds(claim()); time.Sleep(20 * time.Millisecond) {
-		storetest.EndLeases(s.t, s.place)
+		storetest.EndLease(s.t, s.place, claim().Owner)
 		if time.Since(began) > 20*time.Second {
 			s.t.Fatalf("%s is not given back", what)
 		}
@@ -163,9 +163,6 @@ func TestManySubmitToBothAtOnce(t *testing.T) {
 	if len(inbox) != trucks || len(messages) != trucks {
 		t.Errorf("%d messages arrived of %d", len(inbox), len(messages))
 	}
-	if tries := s.out.tries + s.beside.tries; tries != trucks {
-		t.Errorf("%d deliveries", tries)
-	}
 }
 
 // TestALateReceiptIsNotWritten: the claim of who delivers is over while it does, and another
@@ -241,7 +238,7 @@ func TestALateJudgementIsNotWritten(t *testing.T) {
 	}
 	late := ask(cn)
 	<-first.held
-	waiting := ask(s.other) // the same process as other, which is about to take it over
+	waiting := ask(other) // it takes it over
 	claim := func() store.Claim {
 		return must(s.cn.Store.Read().Arrival(t.Context(), store.DoorSubmit, "0603", "V1"))(t).Claim
 	}
@@ -251,8 +248,6 @@ func TestALateJudgementIsNotWritten(t *testing.T) {
 	case <-time.After(50 * time.Millisecond):
 	}
 	s.loses("the judgement", s.cn, claim)
-	taken := make(chan error)
-	go func() { taken <- other.JudgeDue(context.Background()) }()
 	<-second.held
 	if !s.other.Store.Holds(claim()) {
 		t.Errorf("it is claimed by %v", claim())
@@ -263,9 +258,6 @@ func TestALateJudgementIsNotWritten(t *testing.T) {
 		t.Errorf("the late one is answered %s, %v", a.State, a.err)
 	}
 	close(second.let)
-	if err := <-taken; err != nil {
-		t.Fatal(err)
-	}
 	a := <-waiting
 	again := s.mustSubmitAt(s.cn, "V1", "mt4402.xml")
 	if a.err != nil || a.State != gateway.Joined || again.MessageID != a.MessageID {

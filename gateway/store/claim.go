@@ -59,6 +59,9 @@ UPDATE delivery AS d SET owner = $1, token = d.token + 1 FROM free WHERE d.id_ke
     ORDER BY f.next_try, f.commit_no LIMIT $3 FOR UPDATE OF f SKIP LOCKED)
 UPDATE judging AS j SET owner = $1, token = j.token + 1 FROM free WHERE j.door = free.door AND j.party = free.party AND j.id_key = free.id_key`
 
+	claimArrival = `UPDATE judging SET owner = $1, token = token + 1
+WHERE door = $2 AND party = $3 AND id_key = $4 AND owner = '' AND NOT judged AND NOT parked`
+
 	// What is given back is due at once, whatever anybody's clock says.
 	rescueMessages = `WITH lost AS MATERIALIZED (SELECT l.id_key FROM delivery AS l
     WHERE l.owner > '' AND l.state IN ('queued', 'sent', 'received') AND NOT EXISTS (SELECT 1 FROM lease AS s WHERE s.owner = l.owner)
@@ -214,6 +217,15 @@ func (s *Store) Unjudged(ctx context.Context, at time.Time, limit int) ([]Arriva
 		return keys, err
 	}
 	return s.Read().unjudged(ctx, at, limit)
+}
+
+// ClaimArrival makes it this process's to judge an arrival, if it is nobody's.
+func (s *Store) ClaimArrival(ctx context.Context, k ArrivalKey) error {
+	if s.claims == nil {
+		return nil
+	}
+	_, err := s.claim(ctx, claimArrival, s.owner, k.Door, k.Party, gateway.FoldID(k.ID))
+	return err
 }
 
 // bell wakes all who wait for it, each time that it rings.

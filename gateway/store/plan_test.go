@@ -17,7 +17,7 @@ func statements(t *testing.T, engine string) map[string]string {
 	out := map[string]string{"SeekByCommit": seekByCommit, "SeekByLast": seekByLast}
 	if engine == "PostgreSQL" {
 		maps.Copy(out, map[string]string{
-			"ClaimMessages": claimMessages, "ClaimArrivals": claimArrivals, "RescueMessages": rescueMessages, "RescueArrivals": rescueArrivals,
+			"ClaimMessages": claimMessages, "ClaimArrivals": claimArrivals, "ClaimArrival": claimArrival, "RescueMessages": rescueMessages, "RescueArrivals": rescueArrivals,
 			"BeginLease": beginLease, "RenewLease": renewLease, "EndLease": endLease, "DropLeases": dropLeases, "Leases": leases,
 		})
 	}

@@ -36,8 +36,8 @@ type Server struct {
 	dir, program string
 	settings     []string
 	as           *syscall.Credential
-	cmd          *exec.Cmd
-	life         io.WriteCloser // the server ends when it closes, however this program ends
+	life         io.Closer     // the server ends when it closes, however this program ends
+	ended        chan struct{} // closed when it has; nil of none
 }
 
 // Start makes a cluster of databases in a temporary directory, and its server with settings
@@ -71,28 +71,61 @@ func Start(settings ...string) (*Server, error) {
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 // Begin starts the server, again after Kill, and returns when it answers.
-func (s *Server) Begin() (err error) {
-	// The shell waits for the end of its input, which is the end of this program.
-	s.cmd = exec.Command("sh", "-c", `"$@" </dev/null >>"$0" 2>&1 & pid=$!; read -r _; kill -INT $pid; wait $pid`,
-		filepath.Join(s.dir, "log"), s.program, "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200")
-	for _, setting := range s.settings {
-		s.cmd.Args = append(s.cmd.Args, "-c", setting)
-	}
-	s.cmd.SysProcAttr, s.cmd.Dir = &syscall.SysProcAttr{Credential: s.as, Setpgid: true}, s.dir
-	if s.life, err = s.cmd.StdinPipe(); err != nil {
-		return err
-	}
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
+func (s *Server) Begin() error {
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		if err = s.Ask("SELECT 1"); err == nil {
+		// It ends by itself as long as processes of one that was killed have not.
+		if s.ended == nil || s.over() {
+			if err := s.run(); err != nil {
+				return err
+			}
+		}
+		err := s.Ask("SELECT 1")
+		if err == nil {
 			return nil
 		}
 		if time.Since(began) > patience {
 			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 			return fmt.Errorf("PostgreSQL does not answer: %w\n%s", err, log)
 		}
+	}
+}
+
+// run runs the server's program.
+func (s *Server) run() (err error) {
+	// The shell waits for the end of its input, which is the end of this program, or for that of
+	// the server.
+	cmd := exec.Command("sh", "-c", `"$@" </dev/null >>"$0" 2>&1 & pid=$!; (read -r _; kill -INT $pid 2>/dev/null) <&3 & exec 3<&-; wait $pid`,
+		filepath.Join(s.dir, "log"), s.program, "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200")
+	for _, setting := range s.settings {
+		cmd.Args = append(cmd.Args, "-c", setting)
+	}
+	cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Credential: s.as, Setpgid: true}, s.dir
+	life, end, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer life.Close()
+	cmd.ExtraFiles = []*os.File{life}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(err, end.Close())
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		cmd.Wait() // its code says how it was ended
+	}()
+	s.life, s.ended = end, ended
+	return nil
+}
+
+// over reports whether the server has ended, and closes what it lived by.
+func (s *Server) over() bool {
+	select {
+	case <-s.ended:
+		s.life.Close()
+		return true
+	default:
+		return false
 	}
 }
 
@@ -120,16 +153,17 @@ func (s *Server) Kill() error {
 		}
 	}
 	err = s.life.Close()
-	s.cmd.Wait() // its code says how it was ended
+	<-s.ended
+	s.ended = nil
 	return err
 }
 
 // Stop ends the server and removes its directory.
 func (s *Server) Stop() error {
 	var err error
-	if s.cmd != nil && s.cmd.ProcessState == nil {
+	if s.ended != nil && !s.over() {
 		err = s.life.Close()
-		s.cmd.Wait() // its code says how it was ended
+		<-s.ended
 	}
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
@@ -157,7 +191,7 @@ func (s *Server) Copy(name, of string) (string, error) {
 func (s *Server) Ask(statement string) error { return Run(s.URL("postgres"), statement) }
 
 // Run runs one statement in a database.
-func Run(place, statement string) error {
+func Run(place, statement string, args ...any) error {
 	db, err := sql.Open("pgx", place)
 	if err != nil {
 		return err
@@ -165,7 +199,7 @@ func Run(place, statement string) error {
 	defer db.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	_, err = db.ExecContext(ctx, statement)
+	_, err = db.ExecContext(ctx, statement, args...)
 	return err
 }
 

@@ -67,11 +67,11 @@ func Copy(t testing.TB, of string) string {
 	return place
 }
 
-// EndLeases takes their leases away from all processes that work on a database, as if they
-// had been silent too long. Those that are not take new ones.
-func EndLeases(t testing.TB, place string) {
+// EndLease takes the lease of a process that works on a database away, as if it had been
+// silent too long. If it is not, it takes a new one.
+func EndLease(t testing.TB, place, owner string) {
 	t.Helper()
-	if err := postgres.Run(place, "DELETE FROM lease"); err != nil {
+	if err := postgres.Run(place, "DELETE FROM lease WHERE owner = $1", owner); err != nil {
 		t.Fatal(err)
 	}
 }
