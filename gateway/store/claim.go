@@ -89,8 +89,8 @@ func (s *Store) Holds(c Claim) bool { return c.Owner == s.owner }
 // Free reports whether a claim is nobody's, where it would have to be somebody's.
 func (s *Store) Free(c Claim) bool { return c.Owner == "" && s.claims != nil }
 
-// begin takes a lease and an owner's name from the database.
-func (s *Store) begin(ctx context.Context) error {
+// join takes a lease and an owner's name from the database.
+func (s *Store) join(ctx context.Context) error {
 	if err := s.claims.db.QueryRowContext(ctx, beginLease, LeaseFor.Milliseconds()).Scan(&s.owner); err != nil {
 		return fmt.Errorf("begin a lease: %w", err)
 	}

@@ -130,7 +130,7 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 		db.SetMaxOpenConns(claimers)
 		db.SetMaxIdleConns(claimers)
 		s.claims = &claims{db: db}
-		if err := s.begin(ctx); err != nil {
+		if err := s.join(ctx); err != nil {
 			return nil, fmt.Errorf("open database: %w", err)
 		}
 		s.keeping.Go(func() { s.keep(run) })
