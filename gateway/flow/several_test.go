@@ -93,17 +93,11 @@ func TestEitherGatewayAnswersTheSame(t *testing.T) {
 			t.Errorf("the same id with other bytes: %v", err)
 		}
 	}
-	if !s.other.Store.Holds(s.message(joined.MessageID).Claim) {
-		t.Error("who made the message does not deliver it")
-	}
 	s.deliver()
-	if s.out.tries != 0 {
-		t.Error("what is one's the other delivered too")
-	}
 	if err := s.other.DeliverDue(t.Context(), "RU"); err != nil {
 		t.Fatal(err)
 	}
-	if m := s.message(joined.MessageID); m.State != gateway.Accepted || m.Attempts != 1 || s.beside.tries != 1 || s.cn.Store.Holds(m.Claim) || s.other.Store.Holds(m.Claim) {
+	if m := s.message(joined.MessageID); m.State != gateway.Accepted || m.Attempts != 1 || s.out.tries+s.beside.tries != 1 || s.cn.Store.Holds(m.Claim) || s.other.Store.Holds(m.Claim) {
 		t.Errorf("the message is %s after %d attempts, %v", m.State, m.Attempts, m.Claim)
 	}
 }
