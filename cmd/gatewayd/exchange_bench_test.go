@@ -120,7 +120,7 @@ type exchange struct {
 // processes are those whose use is told, by what they do.
 type processes struct {
 	sender, receiver *exec.Cmd
-	database         int // a process group; 0: within the gateways
+	database         int // its server; 0: within the gateways
 }
 
 func newExchange(b *testing.B, engine string) *exchange {
@@ -137,9 +137,9 @@ func newExchange(b *testing.B, engine string) *exchange {
 	start := func(side string) *exec.Cmd {
 		config := filepath.Join(dir, side+".yaml")
 		if engine == "PostgreSQL" {
-			place, group, err := storetest.Durable()
+			place, server, err := storetest.Durable()
 			x.must(err)
-			x.database = group
+			x.database = server
 			raw, err := os.ReadFile(config)
 			x.must(err)
 			x.must(os.WriteFile(config, bytes.Replace(raw, []byte("database: "+side+".db"), []byte("database: "+strconv.Quote(place)), 1), 0o600))
@@ -384,21 +384,20 @@ type allSpent struct{ sender, receiver, database, client spent }
 func (x *exchange) spent() (u allSpent) {
 	u.sender, u.receiver, u.client = spentBy(x.sender.Process.Pid), spentBy(x.receiver.Process.Pid), spentBy(os.Getpid())
 	if x.database != 0 {
-		u.database = spentByGroup(x.database)
+		u.database = spentByServer(x.database)
 	}
 	return u
 }
 
-// spentByGroup is what the processes of a group have used; the memory that they share is
+// spentByServer is what a process and its children have used; the memory that they share is
 // counted with each.
-func spentByGroup(group int) (sum spent) {
-	all, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, file := range all {
-		pid, _ := strconv.Atoi(strings.Split(file, "/")[2])
-		if g, err := syscall.Getpgid(pid); err == nil && g == group {
-			s := spentBy(pid)
-			sum = spent{sum.ms + s.ms, sum.mb + s.mb, sum.written + s.written}
-		}
+func spentByServer(pid int) spent {
+	sum := spentBy(pid)
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	for _, text := range strings.Fields(string(children)) {
+		child, _ := strconv.Atoi(text)
+		s := spentBy(child)
+		sum = spent{sum.ms + s.ms, sum.mb + s.mb, sum.written + s.written}
 	}
 	return sum
 }

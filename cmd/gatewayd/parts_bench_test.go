@@ -317,14 +317,14 @@ func (p *parts) calls(s sample) float64 {
 // commits is what the units of work of one message take: the sender's three and the
 // receiver's two, of eight messages at once, on disk.
 func (p *parts) commits(engine string, s sample) float64 {
-	place, group := p.database(engine, fmt.Sprintf("commits%d", len(s.raw)))
+	place, pid := p.database(engine, fmt.Sprintf("commits%d", len(s.raw)))
 	db, err := store.Open(context.Background(), place, time.Now)
 	p.must(err)
 	defer db.Close()
 	one := p.units(db, s)
 	server := func() (ms float64) {
-		if group != 0 {
-			ms = spentByGroup(group).ms
+		if pid != 0 {
+			ms = spentByServer(pid).ms
 		}
 		return ms
 	}
@@ -352,14 +352,14 @@ func together(work func(), lasting time.Duration) (n, seconds float64) {
 	return float64(done.Load()), time.Since(began).Seconds()
 }
 
-// database is the place of a new one, and the process group of its server.
-func (p *parts) database(engine, name string) (place string, group int) {
+// database is the place of a new one, and the process of its server.
+func (p *parts) database(engine, name string) (place string, pid int) {
 	if engine != "PostgreSQL" {
 		return filepath.Join(p.dir, name+".db"), 0
 	}
-	place, group, err := storetest.Durable()
+	place, pid, err := storetest.Durable()
 	p.must(err)
-	return place, group
+	return place, pid
 }
 
 // units does the units of work of one message.
@@ -395,7 +395,7 @@ func (p *parts) units(db *store.Store, s sample) func() {
 			},
 			func(tx *store.Tx) error {
 				m.State, m.Receipt = gateway.Accepted, signed
-				return errors.Join(tx.PutProgress(m), audit(tx))
+				return errors.Join(tx.PutProgress(m, false), audit(tx))
 			},
 			func(tx *store.Tx) error { return errors.Join(tx.PutArrival(inbound), audit(tx)) },
 			func(tx *store.Tx) error {

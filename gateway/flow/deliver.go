@@ -72,21 +72,23 @@ func (g *Gateway) attempt(ctx context.Context, to gateway.Administration, t stor
 	if err != nil {
 		return err
 	}
-	return g.noted(ctx, m, func() error { return g.tryDelivery(ctx, m) })
+	m.Claim = t.Claim
+	return g.noted(ctx, t, m, func() error { return g.tryDelivery(ctx, m) })
 }
 
-// firstAttempt delivers a message as it was recorded: as sent.
+// firstAttempt delivers a message as it was recorded: as sent, and this process's own.
 func (g *Gateway) firstAttempt(ctx context.Context, m store.Message, sealed seal.Sealed) error {
 	room, err := g.Budget.Deliveries.Await(ctx, string(m.Recipient), deliveryFactor*int64(len(m.Payload)))
 	if err != nil {
 		return err
 	}
 	defer room.Release()
-	return g.noted(ctx, m, func() error { return g.handOver(ctx, m, sealed, gateway.Queued, m.Created) })
+	return g.noted(ctx, store.Turn{ID: m.ID, Claim: m.Claim}, m, func() error { return g.handOver(ctx, m, sealed, gateway.Queued, m.Created) })
 }
 
-// noted makes an attempt and notes with the message what goes wrong with it alone.
-func (g *Gateway) noted(ctx context.Context, m store.Message, try func() error) error {
+// noted makes an attempt at a message whose turn it is, and notes with it what goes wrong
+// with it alone.
+func (g *Gateway) noted(ctx context.Context, t store.Turn, m store.Message, try func() error) error {
 	err := func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -98,10 +100,14 @@ func (g *Gateway) noted(ctx context.Context, m store.Message, try func() error) 
 		return try()
 	}()
 	var busy *peer.BusyError
-	if err == nil || ctx.Err() != nil || concernsAll(err) || errors.As(err, &busy) {
-		return err
+	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrTaken) && !concernsAll(err) && !errors.As(err, &busy) {
+		err = g.notDelivered(ctx, t, err)
 	}
-	return g.notDelivered(ctx, m.ID, err)
+	if errors.Is(err, store.ErrTaken) { // whatever came of this attempt, the other's counts
+		g.Log.Tell(event.Event{Name: event.DeliveryTaken, Message: t.ID, Partner: m.Recipient})
+		return nil
+	}
+	return err
 }
 
 // tryDelivery is one attempt.
@@ -114,7 +120,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 			outcome = gateway.NeverHandedOver
 		}
 		m.State, m.Reason, m.Parked = gateway.Dead, "expired: "+outcome, false
-		err := g.conclude(ctx, m, nil)
+		err := g.conclude(ctx, m, nil, false)
 		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
 	}
 	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
@@ -123,7 +129,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	}
 	before := m.State
 	g.attempted(&m, now)
-	if err := g.conclude(ctx, m, nil); err != nil {
+	if err := g.conclude(ctx, m, nil, true); err != nil {
 		return err
 	}
 	return g.handOver(ctx, m, sealed, before, now)
@@ -162,7 +168,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 			m.NextAttempt = maxTime(m.NextAttempt, g.Now().Add(busy.After))
 			outcome = Busy
 		}
-		err := g.conclude(ctx, m, nil)
+		err := g.conclude(ctx, m, nil, false)
 		err = g.tellOf(m, event.Event{Name: event.DeliveryFailed, Outcome: outcome, Cause: failure}, err)
 		if busy != nil {
 			return cmp.Or[error](err, busy)
@@ -173,7 +179,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), at)
 	if failure != nil {
 		m.LastError = "receipt: " + failure.Error()
-		err := g.conclude(ctx, m, nil)
+		err := g.conclude(ctx, m, nil, false)
 		return g.tellOf(m, event.Event{Name: event.ReceiptRefused, Codes: event.CodesOf(asFaults(failure)), Cause: failure}, err)
 	}
 	// The partner tells when our clock is ahead of its; its receipt, when its is ahead of ours.
@@ -212,7 +218,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	if m.State.CanBecome(next) {
 		m.State = next
 	}
-	err := g.conclude(ctx, m, &receipt)
+	err := g.conclude(ctx, m, &receipt, false)
 	said := event.Event{
 		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),
 		Took: at.Sub(m.Created), Skew: skew(receipt.At, now, at, m.Attempts == 1),
@@ -267,15 +273,17 @@ func maxTime(a, b time.Time) time.Time {
 	return b
 }
 
-// conclude writes how far a message has come in one unit of work. The faults of a refusal go to the
-// submissions it was made from, at the places in their own documents.
-func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt) error {
+// conclude writes how far a message has come in one unit of work, if nobody else has taken it
+// meanwhile. Who goes on with it keeps it; else it is free for whoever has room for it when
+// it is due. The faults of a refusal go to the submissions it was made from, at the places in
+// their own documents.
+func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt, keep bool) error {
 	var refusal gateway.Faults
 	if receipt != nil && receipt.Verdict == gateway.ERR {
 		refusal = g.relocate(ctx, m, receipt.Faults)
 	}
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.PutProgress(m); err != nil {
+		if err := tx.PutProgress(m, keep); err != nil {
 			return err
 		}
 		if len(refusal) > 0 {
@@ -295,12 +303,13 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 // meets. After some tries it is parked, which leaves its state: the partner knows of it
 // what it knew before. An own key that is not known here is not counted: it may be on its
 // way, and every message that it signed waits for it.
-func (g *Gateway) notDelivered(ctx context.Context, id gateway.MessageID, cause error) error {
+func (g *Gateway) notDelivered(ctx context.Context, t store.Turn, cause error) error {
 	var m store.Message
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
-		if m, err = tx.Message(ctx, id); err != nil {
+		if m, err = tx.Message(ctx, t.ID); err != nil {
 			return err
 		}
+		m.Claim = t.Claim
 		what := "message not delivered, again later"
 		var f gateway.Fault
 		if !errors.As(cause, &f) || f.Code != gateway.SealKeyUnknown {
@@ -313,13 +322,13 @@ func (g *Gateway) notDelivered(ctx context.Context, id gateway.MessageID, cause 
 			what = "alarm: message not delivered, parked"
 			m.Reason, m.Parked, m.NextAttempt = notHandedOver+notHandedOverParked, true, m.ValidUntil.Add(1)
 		}
-		if err := tx.PutProgress(m); err != nil {
+		if err := tx.PutProgress(m, false); err != nil {
 			return err
 		}
 		return tx.Audit("gateway", what, string(m.ID), m.PayloadDigest)
 	})
 	if err != nil {
-		return fmt.Errorf("note a failed delivery: message %s: %w", id, err)
+		return fmt.Errorf("note a failed delivery: message %s: %w", t.ID, err)
 	}
 	name := event.MessageStuck
 	if m.Parked {
@@ -343,7 +352,7 @@ func (g *Gateway) resend(ctx context.Context, c Caller, id gateway.MessageID) (m
 		if m.Parked {
 			m.Parked, m.Troubles, m.Tries, m.NextAttempt = false, DeliverTries-1, 0, tx.Now() // one more failure parks it again
 			m.Reason = notHandedOver
-			if err := tx.PutProgress(m); err != nil {
+			if err := tx.PutProgress(m, false); err != nil {
 				return err
 			}
 		}

@@ -55,6 +55,9 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if err != nil {
 		return store.Submission{}, err
 	}
+	if known, err = g.awaited(ctx, known); err != nil {
+		return store.Submission{}, err
+	}
 	if known.Judged { // its answer made something, and is final
 		return g.Store.Read().Submission(ctx, c.Office, string(s.ID))
 	}
@@ -107,14 +110,18 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 				return err
 			}
 			known.Attempts++
+			if !known.Judged && g.Store.Free(known.Claim) && stuck(known, g.Now()) == nil {
+				known.Claim = tx.Claim(known.Claim)
+			}
 			again, a = true, known
 			if !refused {
-				if err := tx.CountAttempt(known.Key()); err != nil {
+				if err := tx.CountAttempt(known); err != nil {
 					return err
 				}
 				return tx.Audit(attempt.Caller, "arrived again", subject(a), a.Digest)
 			}
 			a = anew(known, attempt)
+			a.Claim = tx.Claim(known.Claim)
 			if err := tx.PutArrival(a); err != nil {
 				return err
 			}
@@ -136,6 +143,7 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			}
 			said = "corrected"
 		}
+		a.Claim = tx.Claim(known.Claim)
 		if err := tx.PutArrival(a); err != nil {
 			return err
 		}
@@ -232,6 +240,7 @@ func (g *Gateway) reserve(j *judgement) (send func()) {
 		return func() { g.notify(j.to) }
 	}
 	reserved := j.messages
+	j.reserved = true
 	for i := range reserved {
 		g.attempted(&reserved[i], reserved[i].Created)
 	}
@@ -253,7 +262,7 @@ func (g *Gateway) tellJudgement(a store.Arrival, j *judgement) {
 		Name: event.SubmissionJudged, Route: s.Route, State: string(s.State), Whole: s.MessageID, Codes: event.CodesOf(s.Faults), Took: g.Now().Sub(a.Received),
 	}))
 	for _, m := range j.messages {
-		said := event.Event{Name: event.MessageQueued, Message: m.ID, Route: m.Route, Kind: m.Kind, Partner: m.Recipient, State: string(m.State)}
+		said := event.Event{Name: event.MessageQueued, Message: m.ID, Route: m.Route, Kind: m.Kind, Partner: m.Recipient, State: string(gateway.Queued)}
 		if len(j.messages) > 1 {
 			said.Part = m.Part
 		}
@@ -268,6 +277,7 @@ type judgement struct {
 	held       []store.Submission // the parts it was joined with
 	messages   []store.Message    // one, or the parts of a whole
 	sealed     []seal.Sealed      // they
+	reserved   bool               // they travel as soon as they are on disk
 	to         gateway.Administration
 	crossings  []crossing // what the messages announce
 	notices    []*customsv1.Document
@@ -506,7 +516,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			}
 		}
 	}
-	if err := settle(tx, arrival); err != nil {
+	if err := settle(tx, arrival, a.Claim); err != nil {
 		return false, err
 	}
 	if err := tx.PutSubmission(*s); err != nil {
@@ -525,8 +535,13 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			}
 		}
 	}
-	for i, m := range j.messages {
-		if err := tx.PutMessage(m); err != nil {
+	mine := j.reserved || g.hasRoom(j.to, len(j.messages))
+	for i := range j.messages {
+		m := &j.messages[i]
+		if mine {
+			m.Claim = tx.Claim(m.Claim)
+		}
+		if err := tx.PutMessage(*m); err != nil {
 			return false, err
 		}
 		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival}

@@ -58,6 +58,8 @@ type Delivery struct {
 	LastError   string
 	Receipt     []byte
 	Answers     string
+	Owner       string
+	Token       int64
 	CommitNo    int64
 }
 
@@ -111,7 +113,14 @@ type Judging struct {
 	NextTry  string
 	Trouble  string
 	Parked   bool
+	Owner    string
+	Token    int64
 	CommitNo int64
+}
+
+type Lease struct {
+	Owner string
+	Until int64
 }
 
 type Message struct {
