@@ -69,11 +69,11 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	defer signal.Stop(hangup)
 	db, err := store.Open(ctx, s.Database, time.Now)
 	if err != nil {
-		return err
+		return how.done(std, err)
 	}
 	defer db.Close()
 	if err := db.Own(ctx, s.Administration); err != nil {
-		return err
+		return how.done(std, err)
 	}
 	var keys *keeper
 	room := budget.New(s.limits)

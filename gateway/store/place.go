@@ -47,38 +47,59 @@ func Examine(ctx context.Context, place string, own gateway.Administration) erro
 	if begun, err := Begun(place); err != nil || !begun {
 		return err
 	}
-	var err error
-	e := sqliteEngine(place)
-	e.connect = func(bool) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
-	if IsPostgres(place) {
-		if e, err = postgresEngine(place); err != nil {
-			return fmt.Errorf("examine database: %w", err)
-		}
+	e, err := engineOf(place)
+	if err != nil {
+		return err
+	}
+	if !IsPostgres(place) {
+		e.connect = func(bool) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
 	}
 	db, err := e.connect(true)
 	if err != nil {
 		return fmt.Errorf("examine database: %w", err)
 	}
 	defer db.Close()
-	var version, last int64
-	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version").Scan(&version); err != nil {
-		return fmt.Errorf("examine database: %w", err)
+	current, err := version(ctx, db)
+	if err != nil {
+		return e.plain(fmt.Errorf("examine database: %w", err))
 	}
-	files, err := fs.Glob(migrations, e.tables+"/*.sql")
+	last, err := e.last()
 	if err != nil {
 		return fmt.Errorf("examine database: %w", err)
 	}
-	if last = int64(len(files)); version > last { // they are numbered from 1
-		return trouble(gateway.StoreNewer, place, versions(version, last))
+	if current > last {
+		return trouble(gateway.StoreNewer, place, versions(current, last))
+	}
+	if was, err := copied(ctx, db); err != nil && current == last {
+		return e.plain(fmt.Errorf("examine database: %w", err))
+	} else if err := notForUse(place, was); err != nil {
+		return err
 	}
 	owner, err := rows.New(db).Owner(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("examine database: %w", err)
+		return e.plain(fmt.Errorf("examine database: %w", err))
 	}
-	return owned(place, owner, own)
+	if err := owned(place, owner, own); err != nil || !IsPostgres(place) {
+		return err
+	}
+	return e.plain(e.tryWrite(ctx))
+}
+
+// tryWrite writes, and takes it back.
+func (e engine) tryWrite(ctx context.Context) (err error) {
+	db, err := e.connect(false)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(rows.New(tx).Try(ctx), tx.Rollback())
 }
 
 // unchanged is how a database file is read without a trace: one without a journal is not
@@ -103,9 +124,9 @@ func owned(place, owner string, own gateway.Administration) error {
 }
 
 func begunPostgres(place string) (bool, error) {
-	e, err := postgresEngine(place)
+	e, err := engineOf(place)
 	if err != nil {
-		return false, gateway.Fault{Code: gateway.ConfigAddress, Severity: gateway.Error, Value: Redacted(place), Expected: gateway.Term("postgres://gateway@db.example:5432/gateway")}
+		return false, err
 	}
 	db, err := e.connect(true)
 	if err != nil {

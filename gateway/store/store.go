@@ -65,17 +65,15 @@ type unit struct {
 // file that was there and is gone, empty or cut off, tables of a later version and a server
 // that does not answer are refused with a gateway.Fault. The clock stamps audit rows.
 func Open(ctx context.Context, place string, now func() time.Time) (*Store, error) {
-	if !IsPostgres(place) {
-		return openOn(ctx, sqliteEngine(place), now)
-	}
-	e, err := postgresEngine(place)
+	e, err := engineOf(place)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, err
 	}
 	return openOn(ctx, e, now)
 }
 
 func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err error) {
+	defer func() { err = e.plain(err) }()
 	if err := e.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -87,7 +85,9 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	defer func() {
 		if err != nil {
 			stop()
-			err = errors.Join(err, s.close())
+			if lasting := s.close(); !errors.As(err, new(gateway.Fault)) {
+				err = errors.Join(err, lasting)
+			}
 		}
 	}()
 	if s.writer, err = e.connect(false); err != nil {
@@ -95,6 +95,11 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	}
 	s.writer.SetMaxOpenConns(1)
 	if err := e.migrate(ctx, s.writer); err != nil {
+		return nil, err
+	}
+	if was, err := copied(ctx, s.writer); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	} else if err := notForUse(e.place, was); err != nil {
 		return nil, err
 	}
 	if s.readers, err = e.connect(true); err != nil {
