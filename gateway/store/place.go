@@ -51,10 +51,11 @@ func Examine(ctx context.Context, place string, own gateway.Administration) erro
 	if err != nil {
 		return err
 	}
+	look := e.tool // it is no gateway's
 	if !IsPostgres(place) {
-		e.connect = func(bool) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
+		look = func(bool) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
 	}
-	db, err := e.connect(true)
+	db, err := look(false)
 	if err != nil {
 		return fmt.Errorf("examine database: %w", err)
 	}
@@ -90,7 +91,7 @@ func Examine(ctx context.Context, place string, own gateway.Administration) erro
 
 // tryWrite writes, and takes it back.
 func (e engine) tryWrite(ctx context.Context) (err error) {
-	db, err := e.connect(false)
+	db, err := e.tool(false)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func begunPostgres(place string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	db, err := e.connect(true)
+	db, err := e.tool(false) // it is no gateway's
 	if err != nil {
 		return false, fmt.Errorf("open database: %w", err)
 	}
