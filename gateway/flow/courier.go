@@ -103,6 +103,9 @@ func (g *Gateway) DeliverDue(ctx context.Context, to gateway.Administration) err
 // start begins a delivery of each message that is due, as long as there is room, and
 // returns how long there is nothing else to do. A failure is told, too.
 func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, error) {
+	if open, err := c.g.balancers[c.to].open(ctx); err != nil || !open {
+		return time.Second, err
+	}
 	now := c.g.Now()
 	c.mu.Lock()
 	free, passed, rest := Parallel-len(c.underway), len(c.underway)+len(c.heldBack), c.rest.Sub(now)

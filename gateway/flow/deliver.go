@@ -173,7 +173,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 			return err
 		}
 	}
-	m.LastError, m.Receipt = "", (*store.Statement)(&signed)
+	m.LastError, m.Receipt, m.Answered = "", (*store.Statement)(&signed), at
 	next := receipt.Verdict.State()
 	if next == gateway.Received {
 		if m.State != gateway.Received {
@@ -216,7 +216,7 @@ func skew(made, asked, got time.Time, first bool) time.Duration {
 	switch {
 	case made.After(got):
 		return made.Sub(got)
-	case made.Before(asked) && first:
+	case made.Before(asked) && first && asked.Sub(made) <= seal.Skew: // before that it was for one that was lost
 		return made.Sub(asked)
 	}
 	return 0

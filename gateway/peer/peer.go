@@ -98,7 +98,8 @@ func busy(err error) *BusyError {
 	return nil
 }
 
-// Receipt is a partner's signed receipt as received, not verified.
+// Receipt is a partner's signed statement as received, not verified: a receipt, or a page of
+// a balance.
 type Receipt struct{ Header, Statement, Signature []byte }
 
 // Link is the connection to one partner. It is made at first use and made anew when lost.
@@ -133,6 +134,21 @@ func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Receipt, error) {
 		return Receipt{}, &NotSentError{errors.New("message is not sealed")}
 	}
 	return l.deliver(ctx, &exchangev1.DeliverRequest{Header: m.HeaderBytes(), Signature: m.Signature(), Payload: m.Payload()})
+}
+
+// Balance asks a signed question about the exchange and returns the partner's page.
+func (l *Link) Balance(ctx context.Context, query seal.Signed) (Receipt, error) {
+	if query.IsZero() {
+		return Receipt{}, &NotSentError{errors.New("question is not signed")}
+	}
+	answer, err := exchangev1.NewPeerServiceClient(l.conn).Balance(ctx, &exchangev1.PeerBalanceRequest{
+		Query: &exchangev1.SignedStatement{Header: query.HeaderBytes(), Statement: query.Statement(), Signature: query.Signature()},
+	})
+	if err != nil {
+		return Receipt{}, &answeredError{err}
+	}
+	b := answer.GetBalance()
+	return Receipt{b.GetHeader(), b.GetStatement(), b.GetSignature()}, nil
 }
 
 func (l *Link) deliver(ctx context.Context, m *exchangev1.DeliverRequest) (Receipt, error) {

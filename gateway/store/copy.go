@@ -149,7 +149,7 @@ func hold(ctx context.Context, place string, alone bool) (_ *still, err error) {
 }
 
 // goneWithin is how long a gateway that has just ended may still seem to be connected.
-const goneWithin = 5 * time.Second
+const goneWithin = 2 * time.Second
 
 func (s *still) waitForOthers(ctx context.Context) error {
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {

@@ -58,7 +58,7 @@ func (r reader) ReceivedFrom(ctx context.Context, partner gateway.Administration
 	})
 	return all(found, err, func(row rows.ReceivedFromRow) (Held, error) {
 		var c reading
-		h := Held{ID: gateway.MessageID(row.ID), Digest: c.digest(row.Digest), Verdict: verdictOf(row.State), At: c.time(row.Received)}
+		h := Held{ID: gateway.MessageID(row.ID), Digest: c.digest(row.Digest), Verdict: verdictOf(row.State), At: c.time(row.Received), Header: row.Header}
 		return h, c.err("exchange")
 	})
 }
@@ -116,7 +116,7 @@ func (t *Tx) PutDifference(d Difference) error {
 	}
 	return put("difference", t.q.PutDifference(within, rows.PutDifferenceParams{
 		Partner: string(d.Partner), Sent: d.Sent, IDKey: gateway.FoldID(string(d.ID)), ID: string(d.ID), Code: string(d.Code),
-		Ours: toDigest(d.Ours), Theirs: toDigest(d.Theirs), Verdict: string(d.Verdict), Says: string(d.Says), Statement: statement,
+		Ours: toDigest(d.Ours), Theirs: toDigest(d.Theirs), Verdict: string(d.Verdict), Says: string(d.Says), Kind: d.Kind, DocumentID: d.Document, Batch: d.Batch, Statement: statement,
 		Found: formatTime(d.Found), Settled: formatTime(d.Settled), CommitNo: int64(t.Commit),
 	}))
 }
@@ -147,6 +147,7 @@ func toDifference(row rows.Difference) (Difference, error) {
 	d := Difference{
 		Partner: gateway.Administration(row.Partner), Sent: row.Sent, ID: gateway.MessageID(row.ID), Code: gateway.Code(row.Code),
 		Ours: c.digest(row.Ours), Theirs: c.digest(row.Theirs), Verdict: gateway.Verdict(row.Verdict), Says: gateway.Verdict(row.Says),
+		Kind: row.Kind, Document: row.DocumentID, Batch: row.Batch,
 		Found: c.time(row.Found), Settled: c.time(row.Settled), Commit: gateway.Commit(row.CommitNo),
 	}
 	return d, c.err("difference")

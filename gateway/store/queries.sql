@@ -308,7 +308,7 @@ ORDER BY commit_no, ordinal LIMIT sqlc.arg(most);
 
 -- name: ReceivedFrom :many
 -- What a partner has sent, by when it came.
-SELECT a.id, a.digest, a.received,
+SELECT a.id, a.digest, a.received, a.header,
     CAST(coalesce((SELECT i.state FROM inbox AS i WHERE i.sender = a.party AND i.id_key = a.id_key), '') AS TEXT) AS state
 FROM arrival AS a
 WHERE a.door = 'peer' AND a.party = sqlc.arg(party) AND (a.received, a.id_key) > (sqlc.arg(after), sqlc.arg(after_key)) AND a.received < sqlc.arg(upto)
@@ -339,10 +339,12 @@ ON CONFLICT (partner) DO UPDATE SET restored = excluded.restored, upto = exclude
 SELECT * FROM balance WHERE partner = $1;
 
 -- name: PutDifference :exec
-INSERT INTO difference (partner, sent, id_key, id, code, ours, theirs, verdict, says, statement, found, settled, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO difference (partner, sent, id_key, id, code, ours, theirs, verdict, says, kind, document_id, batch, statement,
+    found, settled, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (partner, sent, id_key) DO UPDATE SET id = excluded.id, code = excluded.code, ours = excluded.ours, theirs = excluded.theirs,
-    verdict = excluded.verdict, says = excluded.says, statement = excluded.statement, found = excluded.found, settled = excluded.settled,
+    verdict = excluded.verdict, says = excluded.says, kind = excluded.kind,
+    document_id = excluded.document_id, batch = excluded.batch, statement = excluded.statement, found = excluded.found, settled = excluded.settled,
     commit_no = excluded.commit_no;
 
 -- name: Difference :one

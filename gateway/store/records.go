@@ -260,7 +260,10 @@ type Difference struct {
 	Theirs    gateway.Digest  // as the partner says
 	Verdict   gateway.Verdict // that we know of
 	Says      gateway.Verdict // that the partner says it knows of
-	Statement []byte          // the partner's signed statement, JSON
+	Kind      string          // as the partner says that the header says; likewise the next two
+	Document  string
+	Batch     string
+	Statement []byte // the partner's signed statement, JSON
 	Found     time.Time
 	Settled   time.Time // when it was so no more; zero: it still is
 	Commit    gateway.Commit
@@ -272,6 +275,7 @@ type Held struct {
 	Digest  gateway.Digest
 	Verdict gateway.Verdict
 	At      time.Time // when it came, or when its last receipt was verified
+	Header  []byte    // of what a partner has sent
 }
 
 // ExchangeCursor is a place in a list of what was exchanged: behind a message.

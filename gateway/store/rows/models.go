@@ -79,19 +79,22 @@ type Delivery struct {
 }
 
 type Difference struct {
-	Partner   string
-	Sent      bool
-	IDKey     string
-	ID        string
-	Code      string
-	Ours      []byte
-	Theirs    []byte
-	Verdict   string
-	Says      string
-	Statement []byte
-	Found     string
-	Settled   string
-	CommitNo  int64
+	Partner    string
+	Sent       bool
+	IDKey      string
+	ID         string
+	Code       string
+	Ours       []byte
+	Theirs     []byte
+	Verdict    string
+	Says       string
+	Kind       string
+	DocumentID string
+	Batch      string
+	Statement  []byte
+	Found      string
+	Settled    string
+	CommitNo   int64
 }
 
 type Inbox struct {

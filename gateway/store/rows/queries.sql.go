@@ -297,7 +297,7 @@ func (q *Queries) CountAttempt(ctx context.Context, arg CountAttemptParams) (int
 }
 
 const difference = `-- name: Difference :one
-SELECT partner, sent, id_key, id, code, ours, theirs, verdict, says, statement, found, settled, commit_no FROM difference WHERE partner = $1 AND sent = $2 AND id_key = $3
+SELECT partner, sent, id_key, id, code, ours, theirs, verdict, says, kind, document_id, batch, statement, found, settled, commit_no FROM difference WHERE partner = $1 AND sent = $2 AND id_key = $3
 `
 
 type DifferenceParams struct {
@@ -319,6 +319,9 @@ func (q *Queries) Difference(ctx context.Context, arg DifferenceParams) (Differe
 		&i.Theirs,
 		&i.Verdict,
 		&i.Says,
+		&i.Kind,
+		&i.DocumentID,
+		&i.Batch,
 		&i.Statement,
 		&i.Found,
 		&i.Settled,
@@ -1240,7 +1243,7 @@ func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) 
 }
 
 const openDifferences = `-- name: OpenDifferences :many
-SELECT partner, sent, id_key, id, code, ours, theirs, verdict, says, statement, found, settled, commit_no FROM difference WHERE partner = $1 AND settled = '' AND commit_no >= $2 AND commit_no <= $3
+SELECT partner, sent, id_key, id, code, ours, theirs, verdict, says, kind, document_id, batch, statement, found, settled, commit_no FROM difference WHERE partner = $1 AND settled = '' AND commit_no >= $2 AND commit_no <= $3
 ORDER BY commit_no, sent, id_key LIMIT $4
 `
 
@@ -1275,6 +1278,9 @@ func (q *Queries) OpenDifferences(ctx context.Context, arg OpenDifferencesParams
 			&i.Theirs,
 			&i.Verdict,
 			&i.Says,
+			&i.Kind,
+			&i.DocumentID,
+			&i.Batch,
 			&i.Statement,
 			&i.Found,
 			&i.Settled,
@@ -1538,27 +1544,32 @@ func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error 
 }
 
 const putDifference = `-- name: PutDifference :exec
-INSERT INTO difference (partner, sent, id_key, id, code, ours, theirs, verdict, says, statement, found, settled, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO difference (partner, sent, id_key, id, code, ours, theirs, verdict, says, kind, document_id, batch, statement,
+    found, settled, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (partner, sent, id_key) DO UPDATE SET id = excluded.id, code = excluded.code, ours = excluded.ours, theirs = excluded.theirs,
-    verdict = excluded.verdict, says = excluded.says, statement = excluded.statement, found = excluded.found, settled = excluded.settled,
+    verdict = excluded.verdict, says = excluded.says, kind = excluded.kind,
+    document_id = excluded.document_id, batch = excluded.batch, statement = excluded.statement, found = excluded.found, settled = excluded.settled,
     commit_no = excluded.commit_no
 `
 
 type PutDifferenceParams struct {
-	Partner   string
-	Sent      bool
-	IDKey     string
-	ID        string
-	Code      string
-	Ours      []byte
-	Theirs    []byte
-	Verdict   string
-	Says      string
-	Statement []byte
-	Found     string
-	Settled   string
-	CommitNo  int64
+	Partner    string
+	Sent       bool
+	IDKey      string
+	ID         string
+	Code       string
+	Ours       []byte
+	Theirs     []byte
+	Verdict    string
+	Says       string
+	Kind       string
+	DocumentID string
+	Batch      string
+	Statement  []byte
+	Found      string
+	Settled    string
+	CommitNo   int64
 }
 
 func (q *Queries) PutDifference(ctx context.Context, arg PutDifferenceParams) error {
@@ -1572,6 +1583,9 @@ func (q *Queries) PutDifference(ctx context.Context, arg PutDifferenceParams) er
 		arg.Theirs,
 		arg.Verdict,
 		arg.Says,
+		arg.Kind,
+		arg.DocumentID,
+		arg.Batch,
 		arg.Statement,
 		arg.Found,
 		arg.Settled,
@@ -1877,7 +1891,7 @@ func (q *Queries) PutSubmission(ctx context.Context, arg PutSubmissionParams) er
 }
 
 const receivedFrom = `-- name: ReceivedFrom :many
-SELECT a.id, a.digest, a.received,
+SELECT a.id, a.digest, a.received, a.header,
     CAST(coalesce((SELECT i.state FROM inbox AS i WHERE i.sender = a.party AND i.id_key = a.id_key), '') AS TEXT) AS state
 FROM arrival AS a
 WHERE a.door = 'peer' AND a.party = $1 AND (a.received, a.id_key) > ($2, $3) AND a.received < $4
@@ -1896,6 +1910,7 @@ type ReceivedFromRow struct {
 	ID       string
 	Digest   []byte
 	Received string
+	Header   []byte
 	State    string
 }
 
@@ -1919,6 +1934,7 @@ func (q *Queries) ReceivedFrom(ctx context.Context, arg ReceivedFromParams) ([]R
 			&i.ID,
 			&i.Digest,
 			&i.Received,
+			&i.Header,
 			&i.State,
 		); err != nil {
 			return nil, err

@@ -56,6 +56,9 @@ CREATE TABLE difference (
     theirs    BYTEA,
     verdict   TEXT NOT NULL,             -- that we know of
     says      TEXT NOT NULL,             -- the verdict that the partner knows of
+    kind      TEXT NOT NULL,             -- as the partner says that the header says
+    document_id TEXT NOT NULL,
+    batch     TEXT NOT NULL,
     statement BYTEA,                    -- digest of the partner's signed statement, JSON
     found     TEXT NOT NULL,
     settled   TEXT COLLATE "C" NOT NULL, -- when it was so no more; empty until then
