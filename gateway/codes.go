@@ -258,6 +258,7 @@ const (
 	StoreForeign             Code = "STORE_FOREIGN"
 	StoreUnreachable         Code = "STORE_UNREACHABLE"
 	BalancePending           Code = "BALANCE_PENDING"
+	BalanceAway              Code = "BALANCE_AWAY"
 	BalanceLost              Code = "BALANCE_LOST"
 	BalanceOwed              Code = "BALANCE_OWED"
 	BalanceAgain             Code = "BALANCE_AGAIN"

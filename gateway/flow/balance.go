@@ -562,6 +562,23 @@ type BalanceState struct {
 	Trouble     error              // why the last could not be struck
 }
 
+// Faults say why nothing goes to the partner, and what kept the last balance from being
+// struck. The partner's own words are not among them.
+func (s BalanceState) Faults() (out gateway.Faults) {
+	if !s.Open {
+		out = append(out, gateway.Fault{Code: gateway.BalancePending, Severity: gateway.Warning, Value: string(s.Partner)})
+	}
+	var one gateway.Fault
+	switch {
+	case s.Trouble == nil:
+	case errors.As(s.Trouble, &one):
+		out = append(out, one)
+	default:
+		out = append(out, gateway.Fault{Code: gateway.BalanceAway, Severity: gateway.Warning, Value: string(s.Partner)})
+	}
+	return out
+}
+
 // BalanceStates are those of all partners, in order.
 func (g *Gateway) BalanceStates(ctx context.Context) ([]BalanceState, error) {
 	var out []BalanceState

@@ -9,6 +9,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/event"
 	"customs.example/gateway/peer"
+	"customs.example/gateway/store"
 )
 
 const (
@@ -103,9 +104,6 @@ func (g *Gateway) DeliverDue(ctx context.Context, to gateway.Administration) err
 // start begins a delivery of each message that is due, as long as there is room, and
 // returns how long there is nothing else to do. A failure is told, too.
 func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, error) {
-	if open, err := c.g.balancers[c.to].open(ctx); err != nil || !open {
-		return time.Second, err
-	}
 	now := c.g.Now()
 	c.mu.Lock()
 	free, passed, rest := Parallel-len(c.underway), len(c.underway)+len(c.heldBack), c.rest.Sub(now)
@@ -116,7 +114,14 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 	if free <= 0 {
 		return time.Second, nil // until one ends
 	}
-	turns, err := c.g.Store.Read().Turns(ctx, c.to, free+passed+1)
+	open, err := c.g.balancers[c.to].open(ctx)
+	if err == nil && !open {
+		return time.Second, nil // what both hold is compared first
+	}
+	var turns []store.Turn
+	if err == nil {
+		turns, err = c.g.Store.Read().Turns(ctx, c.to, free+passed+1)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			c.failed(err)
