@@ -322,7 +322,7 @@ func Unavailable(err error) bool {
 		case "08", "28", "3D", "40", "53", "55", "57", "58", "XX":
 			return true
 		}
-		return pg.Code == "25006" || pg.Code == "25P03" // read only; it idled in a transaction
+		return pg.Code == "25006" || pg.Code == "25P03" || pg.Code == "42501" // read only; it idled in a transaction; no right
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error

@@ -117,8 +117,10 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	return s, nil
 }
 
-// Own claims a database for an administration. Another's is refused with a gateway.Fault.
-func (s *Store) Own(ctx context.Context, own gateway.Administration) error {
+// Own claims a database for an administration. Another's is refused with a gateway.Fault, and
+// so is one that nothing can be written to.
+func (s *Store) Own(ctx context.Context, own gateway.Administration) (err error) {
+	defer func() { err = s.engine.plain(err) }()
 	for {
 		owner, err := s.read.Owner(ctx)
 		switch {
@@ -132,7 +134,10 @@ func (s *Store) Own(ctx context.Context, own gateway.Administration) error {
 		case err != nil:
 			return fmt.Errorf("claim database: %w", err)
 		default:
-			return owned(s.engine.place, owner, own)
+			if err := owned(s.engine.place, owner, own); err != nil {
+				return err
+			}
+			return s.Writable(ctx)
 		}
 	}
 }
@@ -165,9 +170,10 @@ func (s *Store) close() error {
 
 // session is the writer's connection with its statements.
 type session struct {
-	conn *sql.Conn
-	q    *rows.Queries
-	seek *seeker
+	conn  *sql.Conn
+	guard *guard
+	q     *rows.Queries // by the guard
+	seek  *seeker
 }
 
 // connected returns the writer's session, a new one if the last broke.
@@ -179,11 +185,9 @@ func (s *Store) connected(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	c := &session{conn: conn}
-	if c.q, err = rows.Prepare(ctx, conn); err == nil {
-		c.seek, err = newSeeker(ctx, conn)
-	}
-	if err != nil {
+	c := &session{conn: conn, guard: newGuard(conn)}
+	c.q = rows.New(c.guard)
+	if c.seek, err = newSeeker(ctx, conn); err != nil {
 		c.close(err)
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -202,9 +206,7 @@ func (c *session) close(after error) {
 		if c.seek != nil {
 			c.seek.Close()
 		}
-		if c.q != nil {
-			c.q.Close()
-		}
+		c.guard.Close()
 	}
 	if after != nil {
 		c.conn.Raw(func(any) error { return driver.ErrBadConn })
@@ -354,6 +356,7 @@ func (s *Store) runUnit(ctx context.Context, c *session, u *unit, last *rows.Las
 	if err := c.exec(ctx, "SAVEPOINT unit"); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
+	c.guard.begin()
 	t := &Tx{
 		reader: reader{q: c.q, seek: c.seek, unit: true}, conn: c.conn,
 		Commit: gateway.Commit(last.CommitNo + 1), leaf: last.Leaf, now: s.now().UTC(),
@@ -369,6 +372,7 @@ func (s *Store) runUnit(ctx context.Context, c *session, u *unit, last *rows.Las
 		if err := c.exec(ctx, "ROLLBACK TO SAVEPOINT unit"); err != nil {
 			return fmt.Errorf("roll back unit: %w", err)
 		}
+		c.guard.begin() // the transaction is there still
 	} else if !t.silent {
 		u.commit = t.Commit
 		*last = rows.LastNumbersRow{CommitNo: int64(t.Commit), Leaf: t.leaf}
