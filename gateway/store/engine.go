@@ -207,13 +207,9 @@ func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) 
 
 // migrate brings a database's tables up to date. Those of a later version are refused.
 func (e engine) migrate(ctx context.Context, db *sql.DB) error {
-	dir, err := fs.Sub(migrations, e.tables)
+	p, err := e.migrations(db)
 	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
-	p, err := goose.NewProvider(e.dialect, db, dir)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
+		return err
 	}
 	current, last, err := p.GetVersions(ctx)
 	if err != nil {
@@ -226,6 +222,19 @@ func (e engine) migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("migrate database: %w", err)
 	}
 	return nil
+}
+
+// migrations are those of an engine.
+func (e engine) migrations(db *sql.DB) (*goose.Provider, error) {
+	dir, err := fs.Sub(migrations, e.tables)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	p, err := goose.NewProvider(e.dialect, db, dir)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	return p, nil
 }
 
 // version is how far a database's tables are.
