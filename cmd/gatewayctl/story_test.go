@@ -273,7 +273,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 }
 
 func TestBuildsWithoutC(t *testing.T) {
-	build := exec.Command("go", "build", "-o", filepath.Join(t.TempDir(), "gatewayctl"), ".")
+	build := exec.Command("go", "build", "-ldflags=-w", "-o", filepath.Join(t.TempDir(), "gatewayctl"), ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

@@ -78,10 +78,11 @@ func (c LimitsConfig) limits(f *findings) budget.Limits {
 const ofItself = 64 << 20
 
 // collectEarly has garbage collected before it is as much as what is in use, once all that
-// is in use comes near the limit. What the environment says (GOMEMLIMIT) goes before.
+// is in use comes near the limit. Of the room for documents about half is taken by C, which
+// Go does not count. What the environment says (GOMEMLIMIT) goes before.
 func collectEarly(l budget.Limits) {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(ofItself + l.Memory)
+		debug.SetMemoryLimit(ofItself + l.Memory/2)
 	}
 	debug.FreeOSMemory() // what loading the tables took
 }

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		bin = dir
-		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd", "customs.example/cmd/gatewayctl")
+		build := exec.Command("go", "build", "-ldflags=-w", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd", "customs.example/cmd/gatewayctl")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build the commands: %v\n%s", err, out)
 			return 1

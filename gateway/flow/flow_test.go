@@ -118,7 +118,7 @@ func newWorld(t testing.TB) *world { return newPair(t, "RU") }
 func newPair(t testing.TB, partner gateway.Administration) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 2, 15, 0, 0, time.UTC)}, out: &wire{from: "CN"}, files: make(map[*store.Store]string)}
-	dir := pki(t)
+	dir := signingKeys(t)
 	trust, err := seal.LoadTrust([]seal.TrustFile{
 		{ID: "cn-1", Administration: "CN", File: filepath.Join(dir, "cn", "signing.pub.pem"), Validity: always},
 		{ID: strings.ToLower(string(partner)) + "-1", Administration: partner, File: filepath.Join(dir, "ru", "signing.pub.pem"), Validity: always},
@@ -239,7 +239,13 @@ func (w *world) message(id gateway.MessageID) store.Message {
 	return m
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		dir, _ := signing()
+		os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
 
 func TestNoticeIsAcceptedWithAVerifiedReceipt(t *testing.T) {
 	w := newWorld(t)

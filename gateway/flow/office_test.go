@@ -141,5 +141,5 @@ func (w *world) of(own gateway.Administration) *flow.Gateway {
 	if own == w.ru.Own {
 		return w.ru
 	}
-	return w.gateway(own, filepath.Join(pki(w.t), "ru", "signing.pem"), w.ru.Trust, nil)
+	return w.gateway(own, filepath.Join(signingKeys(w.t), "ru", "signing.pem"), w.ru.Trust, nil)
 }

@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -107,19 +109,24 @@ func takesProof(fn *ast.FuncDecl) bool {
 	})
 }
 
-// pki makes the development PKI with signing keys in a new folder.
-func pki(t testing.TB) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "pki")
-	if err := mtls.GenerateDevPKI(dir, time.Now(), mtls.DevAuthorities()); err != nil {
-		t.Fatal(err)
+// signing is a folder of signing keys, made once: cn and ru.
+var signing = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "signing") // TestMain removes it
+	if err != nil {
+		return "", err
 	}
 	for _, side := range []string{"cn", "ru"} {
-		if err := mtls.GenerateSigningKey(filepath.Join(dir, side, "signing.pem")); err != nil {
-			t.Fatal(err)
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, side), 0o700), mtls.GenerateSigningKey(filepath.Join(dir, side, "signing.pem"))); err != nil {
+			return dir, err
 		}
 	}
-	if _, err := os.Stat(dir); err != nil {
+	return dir, nil
+})
+
+func signingKeys(t testing.TB) string {
+	t.Helper()
+	dir, err := signing()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -129,7 +136,7 @@ var always = seal.Validity{From: time.Unix(0, 0), Until: time.Date(2100, 1, 1, 0
 
 func keyring(t testing.TB) *seal.Keyring {
 	t.Helper()
-	keys, err := seal.LoadKeyring(gateway.Administration("CN"), []seal.KeyFile{{ID: "cn-1", File: filepath.Join(pki(t), "cn", "signing.pem"), Validity: always}})
+	keys, err := seal.LoadKeyring(gateway.Administration("CN"), []seal.KeyFile{{ID: "cn-1", File: filepath.Join(signingKeys(t), "cn", "signing.pem"), Validity: always}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +145,11 @@ func keyring(t testing.TB) *seal.Keyring {
 
 func certificate(t testing.TB) tls.Certificate {
 	t.Helper()
-	dir := filepath.Join(pki(t), "cn")
+	dir := t.TempDir()
+	if err := mtls.GenerateDevPKI(dir, time.Now(), mtls.DevAuthorities()); err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, "cn")
 	cert, err := mtls.LoadCertificate(filepath.Join(dir, "gateway.pem"), filepath.Join(dir, "gateway-key.pem"))
 	if err != nil {
 		t.Fatal(err)

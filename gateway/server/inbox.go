@@ -74,7 +74,7 @@ func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchang
 
 func (s inbox) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.InboxMessage]) error {
 	ctx := stream.Context()
-	return s.watch(ctx, r.After, func(after gateway.Commit) (gateway.Commit, error) {
+	return s.watch(stream, r.After, func(after gateway.Commit) (gateway.Commit, error) {
 		msgs, err := s.flow.Store.Read().Inbox(ctx, store.InboxFilter{After: after, Limit: MaxPage})
 		for _, m := range msgs {
 			if err := stream.Send(presentInbound(ctx, m)); err != nil {

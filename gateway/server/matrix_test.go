@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -507,8 +506,6 @@ func (h *house) call(as, name string, req proto.Message) outcome {
 		err := h.grpc[as].Invoke(ctx, "/exchange.v1."+name, req, answer)
 		return concluded(err, answer)
 	}
-	ctx, leave := context.WithTimeout(ctx, h.patience(req))
-	defer leave()
 	s, err := h.grpc[as].NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/exchange.v1."+name)
 	if err != nil {
 		return concluded(err, answer)
@@ -516,17 +513,22 @@ func (h *house) call(as, name string, req proto.Message) outcome {
 	if err := errors.Join(s.SendMsg(req), s.CloseSend()); err != nil {
 		return concluded(err, answer)
 	}
+	opened, err := s.Header() // of one that is refused there is none
+	if err == nil && opened != nil {
+		defer time.AfterFunc(h.patience(req), cancel).Stop()
+	}
 	err = s.RecvMsg(answer)
 	switch {
 	case err == nil:
 		return outcome{code: "OK some"}
-	case status.Code(err) == codes.DeadlineExceeded:
+	case opened != nil && status.Code(err) == codes.Canceled:
 		return outcome{code: "OK none"}
 	}
 	return concluded(err, answer)
 }
 
-// patience is how long a stream is listened to: what is there comes, what is not does not.
+// patience is how long an open stream is listened to: what is there comes, what is not
+// does not.
 func (h *house) patience(req proto.Message) time.Duration {
 	if w, ok := req.(*exchangev1.WatchRequest); ok && w.After == 0 {
 		return 20 * time.Second
@@ -620,24 +622,22 @@ func (h *house) ask(as, name string, req proto.Message) outcome {
 	return h.send(as, verb, path+"?"+query.Encode(), body, listen, m.Output())
 }
 
-// send sends a request; of a stream it listens only for a first answer.
+// send sends a request; to a stream that was opened it listens for a first answer only.
 func (h *house) send(as, verb, path string, body io.Reader, listen time.Duration, out protoreflect.MessageDescriptor) outcome {
-	ctx, cancel := context.WithTimeout(h.t.Context(), cmp.Or(listen, 20*time.Second))
+	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, verb, h.rest+path, body)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	answer, err := h.web[as].Do(r)
-	if err != nil && listen > 0 && ctx.Err() != nil {
-		return outcome{code: "200 none"}
-	}
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	if listen > 0 && answer.StatusCode == http.StatusOK {
-		if n, _ := answer.Body.Read(make([]byte, 1)); n == 0 {
+		defer time.AfterFunc(listen, cancel).Stop()
+		if n, _ := answer.Body.Read(make([]byte, 1)); n == 0 || ctx.Err() != nil { // it may still be told that it left
 			return outcome{code: "200 none"}
 		}
 		return outcome{code: "200 some"}

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
@@ -50,6 +51,7 @@ func (s *Server) rest() (http.Handler, func(), error) {
 			retryAfter(w, status.Convert(err))
 			runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
 		}),
+		runtime.WithForwardResponseOption(opened),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
 			MarshalOptions:   protojson.MarshalOptions{EmitUnpopulated: false},
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
@@ -79,6 +81,16 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		w.Write(exchangev1.OpenAPI)
 	})
 	return s.identified(s.admitREST(routes)), func() { conn.Close() }, nil
+}
+
+// opened sends the header of a stream that has begun, before there is anything in it. Of one
+// that was refused there is no header: its status is still to come.
+func opened(ctx context.Context, w http.ResponseWriter, first proto.Message) error {
+	if md, ok := runtime.ServerMetadataFromContext(ctx); first != nil || !ok || md.HeaderMD == nil {
+		return nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return http.NewResponseController(w).Flush()
 }
 
 type identityKey struct{}

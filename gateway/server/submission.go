@@ -136,7 +136,7 @@ func (s submissions) List(ctx context.Context, r *exchangev1.ListSubmissionsRequ
 func (s submissions) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreamingServer[exchangev1.SubmissionEvent]) error {
 	ctx := stream.Context()
 	offices := callerOf(ctx).Offices
-	return s.watch(ctx, r.After, func(after gateway.Commit) (gateway.Commit, error) {
+	return s.watch(stream, r.After, func(after gateway.Commit) (gateway.Commit, error) {
 		subs, err := s.flow.Store.Read().SubmissionsAfter(ctx, offices, after, MaxPage)
 		for _, sub := range subs {
 			shown, err := s.present(ctx, sub)
@@ -156,8 +156,13 @@ func (s submissions) Watch(r *exchangev1.WatchRequest, stream grpc.ServerStreami
 const WatchInterval = 100 * time.Millisecond
 
 // watch calls send after every commit, from a commit number on, until the stream or
-// the server ends. send returns the last commit number it has sent.
-func (s *Server) watch(ctx context.Context, from int64, send func(gateway.Commit) (gateway.Commit, error)) error {
+// the server ends. send returns the last commit number it has sent. The header goes at
+// once: who watches knows that it does, before there is anything to see.
+func (s *Server) watch(stream grpc.ServerStream, from int64, send func(gateway.Commit) (gateway.Commit, error)) error {
+	ctx := stream.Context()
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
 	after := gateway.Commit(from)
 	for {
 		changed := s.flow.Store.Changed()
