@@ -429,3 +429,59 @@ func TestNobodyGetsWhatIsAnothers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestBalancesAreStruckOnceADay: the first some minutes after a start, then a day after the
+// last, whoever struck it; one that fails is tried again.
+func TestBalancesAreStruckOnceADay(t *testing.T) {
+	w := newWorld(t)
+	began := w.clock.Now()
+	struck := func() time.Time {
+		t.Helper()
+		w.cn.BalanceLook(t.Context(), "RU", began)
+		b, err := w.cn.Store.Read().Balance(t.Context(), "RU")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.At
+	}
+	if at := struck(); !at.IsZero() {
+		t.Errorf("at once: %s", at)
+	}
+	w.clock.add(flow.FirstBalance)
+	w.out.away = true
+	if wait := w.cn.BalanceLook(t.Context(), "RU", began); wait != flow.BalanceRetry {
+		t.Errorf("after a failure it looks in %s", wait)
+	}
+	if at := struck(); !at.IsZero() {
+		t.Errorf("with nobody: %s", at)
+	}
+	w.out.away = false
+	first := struck()
+	same(t, "the first", w.clock.Now(), first)
+	w.clock.add(flow.BalanceEvery - time.Second)
+	same(t, "within a day", first, struck())
+	w.clock.add(time.Second)
+	same(t, "a day later", w.clock.Now(), struck())
+}
+
+// TestTwoRestoresAreTwoBalances: what was balanced after one says nothing of the next.
+func TestTwoRestoresAreTwoBalances(t *testing.T) {
+	w := newWorld(t)
+	own(t, w.cn)
+	for n := 1; n <= 2; n++ {
+		w.cn = w.restored(w.cn, w.backUp(w.cn))
+		w.out.away = true
+		s, err := w.cn.BalanceState(t.Context(), "RU")
+		if err != nil || s.Open || s.Restored.Number != n {
+			t.Errorf("restore %d: %+v, %v", n, s, err)
+		}
+		if f := s.Faults(); len(f) != 1 || f[0].Code != gateway.BalancePending {
+			t.Errorf("restore %d: %v", n, f)
+		}
+		w.out.away = false
+		w.balance(w.cn, "RU")
+		if s, err := w.cn.BalanceState(t.Context(), "RU"); err != nil || !s.Open || len(s.Faults()) > 0 {
+			t.Errorf("restore %d: %+v, %v", n, s, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"time"
 
 	"customs.example/gateway"
 	"customs.example/gateway/store"
@@ -10,4 +11,9 @@ import (
 // Relocate is relocate, for tests.
 func (g *Gateway) Relocate(ctx context.Context, m store.Message, reports []gateway.Report) gateway.Faults {
 	return g.relocate(ctx, m, reports)
+}
+
+// BalanceLook does what a balancer does when it looks, for a gateway that began at an instant.
+func (g *Gateway) BalanceLook(ctx context.Context, with gateway.Administration, began time.Time) time.Duration {
+	return g.balancers[with].look(ctx, began)
 }

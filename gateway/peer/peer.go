@@ -46,15 +46,18 @@ func (e *NotSentError) Unwrap() error { return e.Cause }
 func (e *NotSentError) Discreetly() string { return e.Error() }
 
 // answeredError is what came instead of a receipt.
-type answeredError struct{ cause error }
+type answeredError struct {
+	asked string // what for
+	cause error
+}
 
-func (e *answeredError) Error() string { return "deliver: " + e.cause.Error() }
+func (e *answeredError) Error() string { return e.asked + ": " + e.cause.Error() }
 func (e *answeredError) Unwrap() error { return e.cause }
 
 // Discreetly leaves out the partner's sentences, which quote the document.
 func (e *answeredError) Discreetly() string {
 	st := status.Convert(e.cause)
-	said := "deliver: the partner answers " + st.Code().String()
+	said := e.asked + ": the partner answers " + st.Code().String()
 	for _, d := range st.Details() {
 		if f, ok := d.(*exchangev1.Fault); ok && plainCode(f.Code) {
 			said += " " + f.Code
@@ -145,7 +148,7 @@ func (l *Link) Balance(ctx context.Context, query seal.Signed) (Receipt, error) 
 		Query: &exchangev1.SignedStatement{Header: query.HeaderBytes(), Statement: query.Statement(), Signature: query.Signature()},
 	})
 	if err != nil {
-		return Receipt{}, &answeredError{err}
+		return Receipt{}, &answeredError{"balance", err}
 	}
 	b := answer.GetBalance()
 	return Receipt{b.GetHeader(), b.GetStatement(), b.GetSignature()}, nil
@@ -161,7 +164,7 @@ func (l *Link) deliver(ctx context.Context, m *exchangev1.DeliverRequest) (Recei
 	case err != nil && reached.Addr == nil:
 		return Receipt{}, &NotSentError{err}
 	case err != nil:
-		return Receipt{}, &answeredError{err}
+		return Receipt{}, &answeredError{"deliver", err}
 	}
 	r := answer.GetReceipt()
 	return Receipt{r.GetHeader(), r.GetStatement(), r.GetSignature()}, nil

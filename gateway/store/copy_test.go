@@ -140,9 +140,11 @@ var undisturbed = Copying{Now: clock}
 // TestMigrate moves a store from each engine to each, killed after every commit in turn: in
 // the end both hold the same, and the first one says that it has moved.
 func TestMigrate(t *testing.T) {
+	t.Parallel()
 	for from := range places {
 		for to, newTo := range places {
 			t.Run(from+" to "+to, func(t *testing.T) {
+				t.Parallel()
 				source, target := furnished(t, from), newTo(t)
 				before := must(Digests(t.Context(), source, clock))(t)
 				var moved Copy
@@ -196,8 +198,10 @@ func TestMigrate(t *testing.T) {
 
 // TestMigrateRefuses what would mix records, or copy what is changing.
 func TestMigrateRefuses(t *testing.T) {
+	t.Parallel()
 	for name, newPlace := range places {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ctx := t.Context()
 			source, other := furnished(t, name), furnished(t, name)
 			s := openFile(t, other)
@@ -256,8 +260,10 @@ func versioned(t testing.TB, place, statement string) {
 
 // TestNoGatewayCommitsWhileItMoves: in the middle of a move nobody else begins to write.
 func TestNoGatewayCommitsWhileItMoves(t *testing.T) {
+	t.Parallel()
 	for name := range places {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			source, tried := furnished(t, name), false
 			_, err := Migrate(t.Context(), source, places["SQLite"](t), Copying{Now: clock, Step: func(string, int64) error {
 				if tried {
@@ -285,8 +291,10 @@ func TestNoGatewayCommitsWhileItMoves(t *testing.T) {
 // TestBackupAndRestore back up each engine while it works, and restore to each: what comes
 // of it holds the backup's records, a row that says so, and numbers beyond all that were lost.
 func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
 	for from, newFrom := range places {
 		t.Run(from, func(t *testing.T) {
+			t.Parallel()
 			ctx := t.Context()
 			place := furnished(t, from)
 			s := openFile(t, place)
@@ -369,6 +377,7 @@ func TestBackupAndRestore(t *testing.T) {
 
 // TestADamagedBackupIsNotRestored: what it holds is not what its digest says.
 func TestADamagedBackupIsNotRestored(t *testing.T) {
+	t.Parallel()
 	file, dir := filepath.Join(t.TempDir(), "backup.db"), t.TempDir()
 	must(Backup(t.Context(), furnished(t, "SQLite"), file, undisturbed))(t)
 	versioned(t, file, "UPDATE submission SET state = 'withdrawn'")

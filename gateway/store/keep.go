@@ -119,6 +119,9 @@ func Backup(ctx context.Context, place, file string, c Copying) (made Copy, err 
 	}
 	made.At = at
 	making := file + makingSuffix
+	if err := removeDatabase(making); err != nil { // left by one that was killed
+		return made, err
+	}
 	if err := makeAt(ctx, making); err != nil {
 		return made, sqliteEngine(file).plain(err)
 	}

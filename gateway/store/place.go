@@ -23,6 +23,7 @@ import (
 const (
 	markerSuffix = ".kept"
 	makingSuffix = ".making"
+	lostSuffix   = ".lost" // what a database that is gone has left
 )
 
 const markerText = "A gateway keeps its database beside this file. Remove both to begin anew, and only then:\nwhat was acknowledged is nowhere else.\n"
@@ -238,6 +239,12 @@ func makeAt(ctx context.Context, file string) error {
 	db.SetMaxOpenConns(1)
 	if err := errors.Join(sqliteEngine(making).migrate(ctx, db), db.Close()); err != nil { // closing empties the journal
 		return err
+	}
+	// A journal without its database would be taken for that of the new one.
+	for _, journal := range []string{file + "-wal", file + "-journal"} {
+		if err := os.Rename(journal, journal+lostSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("make database: %w", err)
+		}
 	}
 	if err := os.Rename(making, file); err != nil {
 		return fmt.Errorf("make database: %w", err)
