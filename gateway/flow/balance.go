@@ -13,6 +13,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/event"
+	"customs.example/gateway/peer"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
@@ -75,6 +76,18 @@ func (b *balancer) open(ctx context.Context) (bool, error) {
 	}
 	b.opened.Store(true)
 	return true, nil
+}
+
+// errNotBalanced keeps a message here.
+var errNotBalanced = errors.New("after a restore, what both hold is compared first")
+
+// deliverTo hands a message over, unless what is held here was not compared yet with what the
+// partner holds: whoever asks waits.
+func (g *Gateway) deliverTo(ctx context.Context, to gateway.Administration, m seal.Sealed) (peer.Receipt, error) {
+	if open, err := g.balancers[to].open(ctx); err != nil || !open {
+		return peer.Receipt{}, &peer.NotSentError{Cause: &peer.BusyError{After: BalanceRetry, Cause: cmp.Or(err, errNotBalanced)}}
+	}
+	return g.Links[to].Deliver(ctx, m)
 }
 
 // run balances when it is time to, and delivers again, until the context ends.
@@ -408,7 +421,7 @@ func (b *balancer) returnOne(ctx context.Context, d store.Difference) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	answer, err := g.Links[b.with].Deliver(bounded, sealed)
+	answer, err := g.deliverTo(bounded, b.with, sealed)
 	if err != nil {
 		return linkError{err}
 	}

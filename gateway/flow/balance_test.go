@@ -122,6 +122,10 @@ func TestWhatTheSenderLostIsAnnouncedOnce(t *testing.T) {
 	if w.out.tries != tries {
 		t.Error("something went out before the balance")
 	}
+	err := w.cn.DeliverTo(t.Context(), "RU", w.out.sent[0])
+	if !errors.As(err, new(*peer.NotSentError)) || !errors.As(err, new(*peer.BusyError)) || w.out.tries != tries {
+		t.Errorf("handed over past the couriers: %v", err)
+	}
 	s, err := w.cn.BalanceState(t.Context(), "RU")
 	if err != nil || s.Open || s.Trouble == nil || s.Restored.Number != 1 {
 		t.Errorf("%+v, %v", s, err)

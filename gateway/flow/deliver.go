@@ -122,7 +122,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	}
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	signed, failure := g.Links[m.Recipient].Deliver(bounded, sealed)
+	signed, failure := g.deliverTo(bounded, m.Recipient, sealed)
 	if failure != nil {
 		m.LastError = failure.Error()
 		outcome := Unknown

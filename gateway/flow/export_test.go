@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
 
@@ -16,4 +17,10 @@ func (g *Gateway) Relocate(ctx context.Context, m store.Message, reports []gatew
 // BalanceLook does what a balancer does when it looks, for a gateway that began at an instant.
 func (g *Gateway) BalanceLook(ctx context.Context, with gateway.Administration, began time.Time) time.Duration {
 	return g.balancers[with].look(ctx, began)
+}
+
+// DeliverTo is deliverTo, for tests.
+func (g *Gateway) DeliverTo(ctx context.Context, to gateway.Administration, m seal.Sealed) error {
+	_, err := g.deliverTo(ctx, to, m)
+	return err
 }
