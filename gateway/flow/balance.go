@@ -78,6 +78,16 @@ func (b *balancer) open(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
+// Open reports whether messages go to a partner: after a restore none does before what both
+// hold was compared.
+func (g *Gateway) Open(ctx context.Context, to gateway.Administration) (bool, error) {
+	b, ok := g.balancers[to]
+	if !ok {
+		return true, nil // nor does anything to one without a link
+	}
+	return b.open(ctx)
+}
+
 // errNotBalanced keeps a message here.
 var errNotBalanced = errors.New("after a restore, what both hold is compared first")
 

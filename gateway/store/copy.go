@@ -106,9 +106,9 @@ type still struct {
 	conn   *sql.Conn
 }
 
-// hold begins to look at a database. Alone is to keep every gateway from it, which is
+// stand begins to look at a database. Alone is to keep every gateway from it, which is
 // refused while one works on it.
-func hold(ctx context.Context, place string, alone bool) (_ *still, err error) {
+func stand(ctx context.Context, place string, alone bool) (_ *still, err error) {
 	e, err := engineOf(place)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func hold(ctx context.Context, place string, alone bool) (_ *still, err error) {
 	if err := e.sameVersion(ctx, s.conn); err != nil {
 		return nil, err
 	}
-	for _, statement := range e.hold(alone) {
+	for _, statement := range e.snapshot(alone) {
 		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
 			return nil, fmt.Errorf("hold database: %w", err)
 		}
@@ -349,7 +349,7 @@ func (s *still) contents(ctx context.Context) ([]Contents, error) {
 
 // Digests reads a database that gateways may be working on, as it is at one moment.
 func Digests(ctx context.Context, place string, now func() time.Time) (snap Snapshot, err error) {
-	s, err := hold(ctx, place, false)
+	s, err := stand(ctx, place, false)
 	if err != nil {
 		return Snapshot{}, err
 	}
@@ -389,6 +389,9 @@ func fill(ctx context.Context, place string, lost bool, of gateway.Digest, at ti
 		return nil, e.plain(err)
 	}
 	s := &still{engine: e}
+	if err := e.make(ctx); err != nil {
+		return nil, e.plain(err)
+	}
 	if s.db, err = e.tool(true); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -398,9 +401,6 @@ func fill(ctx context.Context, place string, lost bool, of gateway.Digest, at ti
 			err = e.plain(err)
 		}
 	}()
-	if err := e.migrate(ctx, s.db); err != nil {
-		return nil, err
-	}
 	if s.conn, err = s.db.Conn(ctx); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}

@@ -60,9 +60,9 @@ type engine struct {
 	// What copies a database needs: one connection that may take its time, alone if no other
 	// may have the database meanwhile; what holds what it sees; and what counts the gateways
 	// that are connected, where the first two do not tell.
-	tool   func(alone bool) (*sql.DB, error)
-	hold   func(alone bool) []string
-	others string
+	tool     func(alone bool) (*sql.DB, error)
+	snapshot func(alone bool) []string
+	others   string
 }
 
 // engineOf is the engine of a place.
@@ -96,7 +96,7 @@ func sqliteEngine(file string) engine {
 			}
 			return one(sql.Open("sqlite", name))
 		},
-		hold: func(alone bool) []string {
+		snapshot: func(alone bool) []string {
 			if alone {
 				return []string{"BEGIN IMMEDIATE"}
 			}
@@ -163,7 +163,7 @@ func postgresEngine(place string) (engine, error) {
 			c.RuntimeParams["statement_timeout"], c.RuntimeParams["idle_in_transaction_session_timeout"] = "0", "0"
 			return one(stdlib.OpenDB(*c), nil)
 		},
-		hold: func(alone bool) []string {
+		snapshot: func(alone bool) []string {
 			if alone { // no gateway commits without this row
 				return []string{"BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT one FROM numbers WHERE one = 1 FOR UPDATE"}
 			}
@@ -235,6 +235,15 @@ func (e engine) migrations(db *sql.DB) (*goose.Provider, error) {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
 	return p, nil
+}
+
+// make makes the tables where none were.
+func (e engine) make(ctx context.Context) error {
+	db, err := one(e.connect(false))
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	return errors.Join(e.migrate(ctx, db), db.Close())
 }
 
 // version is how far a database's tables are.

@@ -35,7 +35,7 @@ func Migrate(ctx context.Context, from, to string, c Copying) (made Copy, err er
 	if samePlace(from, to) {
 		return made, gateway.Fault{Code: gateway.StoreFilled, Severity: gateway.Error, Value: Redacted(to)}
 	}
-	s, err := hold(ctx, from, true)
+	s, err := stand(ctx, from, true)
 	if err != nil {
 		return made, err
 	}
@@ -103,7 +103,7 @@ func Backup(ctx context.Context, place, file string, c Copying) (made Copy, err 
 			return made, err
 		}
 	}
-	s, err := hold(ctx, place, false)
+	s, err := stand(ctx, place, false)
 	if err != nil {
 		return made, err
 	}
@@ -187,7 +187,7 @@ func Restore(ctx context.Context, file, place string, own gateway.Administration
 	if IsPostgres(file) {
 		return made, noBackup(file)
 	}
-	s, err := hold(ctx, file, false)
+	s, err := stand(ctx, file, false)
 	if err != nil {
 		return made, err
 	}
