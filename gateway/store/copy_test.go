@@ -431,3 +431,38 @@ func TestEveryTableIsRecorded(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoBeganInBetweenWritesNothing: a gateway that began on a server after a move did, and
+// waits for it, finds that the records have moved.
+func TestWhoBeganInBetweenWritesNothing(t *testing.T) {
+	t.Parallel()
+	source, target := furnished(t, "PostgreSQL"), places["SQLite"](t)
+	var late *Store
+	refusal := make(chan error, 1)
+	_, err := Migrate(t.Context(), source, target, Copying{Now: clock, Step: func(string, int64) error {
+		if late == nil {
+			late = openFile(t, source)
+			go func() {
+				_, err := late.Do(context.Background(), func(tx *Tx) error {
+					return errors.Join(tx.PutSubmission(submission("late")), tx.Audit("test", "put", "", gateway.Digest{}))
+				})
+				refusal <- err
+			}()
+			time.Sleep(100 * time.Millisecond) // until it waits
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closes(t, late)
+	if err := <-refusal; !Unavailable(err) || !errors.Is(err, errMoved) {
+		t.Errorf("who came late: %v", err)
+	}
+	if _, err := late.Read().Submission(t.Context(), "0603", "late"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("it has written: %v", err)
+	}
+	if a, b := must(Digests(t.Context(), source, clock))(t).Digest, must(Digests(t.Context(), target, clock))(t).Digest; a != b {
+		t.Errorf("%s, and %s", a, b)
+	}
+}

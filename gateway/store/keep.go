@@ -73,6 +73,10 @@ func Migrate(ctx context.Context, from, to string, c Copying) (made Copy, err er
 			moved, of[:], formatTime(made.At), made.Digest[:]); err != nil {
 			return made, s.engine.plain(err)
 		}
+		// Whoever has begun to work there in between, and waits for the row, finds it so.
+		if _, err := s.conn.ExecContext(ctx, "UPDATE numbers SET moved = TRUE WHERE one = 1"); err != nil {
+			return made, s.engine.plain(err)
+		}
 		if err := s.commit(ctx); err != nil {
 			return made, s.engine.plain(err)
 		}

@@ -3,7 +3,8 @@
 
 -- name: LastNumbers :one
 -- Holds the row until the commit: numbers have no gap, and nobody sees a later one first.
-UPDATE numbers SET commit_no = commit_no WHERE one = 1 RETURNING commit_no, leaf;
+-- There is none where the records have moved.
+UPDATE numbers SET commit_no = commit_no WHERE one = 1 AND NOT moved RETURNING commit_no, leaf;
 
 -- name: SetNumbers :exec
 UPDATE numbers SET commit_no = $1, leaf = $2 WHERE one = 1;

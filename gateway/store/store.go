@@ -31,6 +31,9 @@ var ErrNotFound = errors.New("not found")
 // errClosed says that the store is closed, or was before it came to a unit of work.
 var errClosed = errors.New("store is closed")
 
+// errMoved says that the records of a database have another place now.
+var errMoved = errors.New("the records have moved")
+
 // MaxGroup is how many units of work one transaction commits together at most.
 const MaxGroup = 64
 
@@ -333,6 +336,9 @@ func (s *Store) runGroup(group []*unit) (err error) {
 	// It locks the one row: whoever else writes to this database waits until this commit, so
 	// that numbers have no gap and are seen in their order.
 	last, err := c.q.LastNumbers(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return errMoved
+	}
 	if err != nil {
 		return fmt.Errorf("last commit number: %w", err)
 	}

@@ -202,6 +202,7 @@ type Number struct {
 	CommitNo int64
 	Leaf     int64
 	Trials   int64
+	Moved    bool
 }
 
 type Owner struct {

@@ -994,7 +994,7 @@ func (q *Queries) Judgements(ctx context.Context, arg JudgementsParams) ([]Judge
 
 const lastNumbers = `-- name: LastNumbers :one
 
-UPDATE numbers SET commit_no = commit_no WHERE one = 1 RETURNING commit_no, leaf
+UPDATE numbers SET commit_no = commit_no WHERE one = 1 AND NOT moved RETURNING commit_no, leaf
 `
 
 type LastNumbersRow struct {
@@ -1005,6 +1005,7 @@ type LastNumbersRow struct {
 // What the store asks, of SQLite and PostgreSQL alike: sqlc makes the Go in rows of it.
 // CASTs tell sqlc a type; both engines know them.
 // Holds the row until the commit: numbers have no gap, and nobody sees a later one first.
+// There is none where the records have moved.
 func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 	row := q.queryRow(ctx, q.lastNumbersStmt, lastNumbers)
 	var i LastNumbersRow

@@ -7,9 +7,10 @@ CREATE TABLE numbers (
     one       INTEGER PRIMARY KEY CHECK (one = 1),
     commit_no INTEGER NOT NULL,           -- the last
     leaf      INTEGER NOT NULL,           -- how many audit rows there are
-    trials    INTEGER NOT NULL            -- how often it was tried whether anything can be written
+    trials    INTEGER NOT NULL,           -- how often it was tried whether anything can be written
+    moved     BOOLEAN NOT NULL           -- the records have another place now: nobody commits here any more
 );
-INSERT INTO numbers (one, commit_no, leaf, trials) VALUES (1, 0, 0, 0);
+INSERT INTO numbers (one, commit_no, leaf, trials, moved) VALUES (1, 0, 0, 0, FALSE);
 
 -- Whose database it is; one row once it is known.
 CREATE TABLE owner (
