@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"customs.example/gateway"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/seal"
@@ -239,6 +242,8 @@ func TestDifferentBytesAlarm(t *testing.T) {
 	id := w.notice()
 	w.deliver()
 	other := gateway.DigestOf([]byte("other"))
+	var log bytes.Buffer
+	w.cn.Log = event.NewLog(slog.New(slog.NewJSONHandler(&log, nil)))
 	for name, c := range map[string]struct {
 		change func(*seal.BalanceEntry)
 		want   gateway.Code
@@ -280,6 +285,11 @@ func TestDifferentBytesAlarm(t *testing.T) {
 	}
 	if m := w.message(id); m.State != gateway.Accepted {
 		t.Errorf("it is %s", m.State)
+	}
+	for _, code := range []gateway.Code{gateway.BalanceDigest, gateway.BalanceVerdict, gateway.BalanceLost, gateway.BalanceOwed} {
+		if !strings.Contains(log.String(), `"level":"ERROR","msg":"`+string(event.BalanceDiffers)+`"`) || !strings.Contains(log.String(), `"code":"`+string(code)+`"`) {
+			t.Errorf("%s is told nowhere:\n%s", code, &log)
+		}
 	}
 }
 
