@@ -9,7 +9,6 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/event"
 	"customs.example/gateway/peer"
-	"customs.example/gateway/store"
 )
 
 const (
@@ -111,17 +110,16 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 	if rest > 0 {
 		return min(rest, time.Second), nil
 	}
+	if open, err := c.g.balancers[c.to].open(ctx); err != nil || !open { // what both hold is compared first
+		if err != nil && ctx.Err() == nil {
+			c.failed(err)
+		}
+		return time.Second, err
+	}
 	if free <= 0 {
 		return time.Second, nil // until one ends
 	}
-	open, err := c.g.balancers[c.to].open(ctx)
-	if err == nil && !open {
-		return time.Second, nil // what both hold is compared first
-	}
-	var turns []store.Turn
-	if err == nil {
-		turns, err = c.g.Store.Read().Turns(ctx, c.to, free+passed+1)
-	}
+	turns, err := c.g.Store.Read().Turns(ctx, c.to, free+passed+1)
 	if err != nil {
 		if ctx.Err() == nil {
 			c.failed(err)
