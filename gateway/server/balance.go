@@ -94,3 +94,13 @@ func (s peers) Balance(ctx context.Context, r *exchangev1.PeerBalanceRequest) (*
 		Header: page.Header, Statement: page.Statement, Signature: page.Signature,
 	}}, nil
 }
+
+// waitsForBalance says of a message that it waits until what both hold was compared, if it does.
+func (s *Server) waitsForBalance(ctx context.Context, m store.Message, shown *exchangev1.MessageStatus) {
+	if m.State.Final() {
+		return
+	}
+	if open, err := s.flow.Open(ctx, m.Recipient); err == nil && !open {
+		shown.Waiting = gateway.Fault{Code: gateway.BalancePending, Value: string(m.Recipient)}.Text(language(ctx))
+	}
+}

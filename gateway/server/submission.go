@@ -234,15 +234,7 @@ func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1
 	}
 	for _, m := range messages {
 		shown := presentMessage(m, parts)
-		if !m.State.Final() {
-			open, err := s.flow.Open(ctx, m.Recipient)
-			if err != nil {
-				return nil, err
-			}
-			if !open {
-				shown.Waiting = gateway.Fault{Code: gateway.BalancePending, Value: string(m.Recipient)}.Text(language(ctx))
-			}
-		}
+		s.waitsForBalance(ctx, m, shown)
 		for _, a := range m.Answers {
 			shown.Answers = append(shown.Answers, s.presentAnswer(ctx, a))
 		}
