@@ -106,9 +106,9 @@ type still struct {
 	conn   *sql.Conn
 }
 
-// stand begins to look at a database. Alone is to keep every gateway from it, which is
+// look begins to look at a database. Alone is to keep every gateway from it, which is
 // refused while one works on it.
-func stand(ctx context.Context, place string, alone bool) (_ *still, err error) {
+func look(ctx context.Context, place string, alone bool) (_ *still, err error) {
 	e, err := engineOf(place)
 	if err != nil {
 		return nil, err
@@ -349,7 +349,7 @@ func (s *still) contents(ctx context.Context) ([]Contents, error) {
 
 // Digests reads a database that gateways may be working on, as it is at one moment.
 func Digests(ctx context.Context, place string, now func() time.Time) (snap Snapshot, err error) {
-	s, err := stand(ctx, place, false)
+	s, err := look(ctx, place, false)
 	if err != nil {
 		return Snapshot{}, err
 	}

@@ -108,7 +108,7 @@ func TestMigrationsRunForward(t *testing.T) {
 // writeKept writes what this version keeps.
 func writeKept(t *testing.T, file string) {
 	t.Helper()
-	s := must(stand(t.Context(), furnished(t, "SQLite"), false))(t)
+	s := must(look(t.Context(), furnished(t, "SQLite"), false))(t)
 	defer s.close()
 	var all kept
 	for _, tab := range recorded {

@@ -35,7 +35,7 @@ func Migrate(ctx context.Context, from, to string, c Copying) (made Copy, err er
 	if samePlace(from, to) {
 		return made, gateway.Fault{Code: gateway.StoreFilled, Severity: gateway.Error, Value: Redacted(to)}
 	}
-	s, err := stand(ctx, from, true)
+	s, err := look(ctx, from, true)
 	if err != nil {
 		return made, err
 	}
@@ -107,7 +107,7 @@ func Backup(ctx context.Context, place, file string, c Copying) (made Copy, err 
 			return made, err
 		}
 	}
-	s, err := stand(ctx, place, false)
+	s, err := look(ctx, place, false)
 	if err != nil {
 		return made, err
 	}
@@ -191,7 +191,7 @@ func Restore(ctx context.Context, file, place string, own gateway.Administration
 	if IsPostgres(file) {
 		return made, noBackup(file)
 	}
-	s, err := stand(ctx, file, false)
+	s, err := look(ctx, file, false)
 	if err != nil {
 		return made, err
 	}

@@ -52,11 +52,11 @@ func Examine(ctx context.Context, place string, own gateway.Administration) erro
 	if err != nil {
 		return err
 	}
-	look := e.tool // it is no gateway's
+	open := e.tool // it is no gateway's
 	if !IsPostgres(place) {
-		look = func(bool) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
+		open = func(bool) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
 	}
-	db, err := look(false)
+	db, err := open(false)
 	if err != nil {
 		return fmt.Errorf("examine database: %w", err)
 	}
