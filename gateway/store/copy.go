@@ -33,7 +33,7 @@ type table struct {
 }
 
 // recorded are the tables that hold what a gateway knows. Not among them are copied, which
-// says what a database is, and what the migrations keep.
+// says what a database is, lease, which says who is at work, and what the migrations keep.
 var recorded = []table{
 	{"owner", []string{"one"}},
 	{"restoration", []string{"number"}},
@@ -58,6 +58,9 @@ var numbers = table{"numbers", []string{"one"}}
 
 // unrecorded are columns that say nothing of what was exchanged.
 var unrecorded = []string{"numbers.trials", "numbers.moved"}
+
+// claimed are columns that say which process works on a row: a copy has none.
+var claimed = []string{"judging.owner", "delivery.owner"}
 
 // A copy commits after so many rows, or so many bytes. One row is held in memory at a time.
 const (
@@ -266,6 +269,9 @@ func (s *still) query(ctx context.Context, query, table string, row func(columns
 			if out[i], err = plainValue(values[at], types[at].DatabaseTypeName()); err != nil {
 				return fmt.Errorf("%s.%s: %w", table, columns[i], err)
 			}
+			if slices.Contains(claimed, table+"."+columns[i]) {
+				out[i] = ""
+			}
 		}
 		if err := row(columns, out); err != nil {
 			return err
@@ -389,7 +395,7 @@ func fill(ctx context.Context, place string, lost bool, of gateway.Digest, at ti
 		return nil, e.plain(err)
 	}
 	s := &still{engine: e}
-	if err := e.make(ctx); err != nil {
+	if err := e.migrate(ctx); err != nil {
 		return nil, e.plain(err)
 	}
 	if s.db, err = e.tool(true); err != nil {

@@ -51,7 +51,7 @@ func TestMigrationsRunForward(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				db := must(e.connect(false))(t)
+				db := must(e.connect(toWrite))(t)
 				if _, err := must(e.migrations(db))(t).UpTo(t.Context(), version); err != nil {
 					t.Fatal(err)
 				}

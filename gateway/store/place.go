@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"customs.example/gateway"
 	"customs.example/gateway/store/rows"
@@ -216,6 +217,24 @@ func place(ctx context.Context, file string) error {
 	return nil
 }
 
+// hold keeps every other process from working on a database until it is closed, or this
+// process ends: nobody claims what they work on there. It is the marker that is locked, which
+// nothing else opens.
+func hold(file string) (io.Closer, error) {
+	marker, err := os.Open(file + markerSuffix)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := syscall.Flock(int(marker.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		marker.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = gateway.Fault{Code: gateway.StoreInUse, Severity: gateway.Error, Value: file}
+		}
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return marker, nil
+}
+
 // makeAt makes a database with all its tables under another name and gives it its own.
 func makeAt(ctx context.Context, file string) error {
 	making := file + makingSuffix
@@ -232,12 +251,7 @@ func makeAt(ctx context.Context, file string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("make database: %w", err)
 	}
-	db, err := sql.Open("sqlite", dsn(making))
-	if err != nil {
-		return fmt.Errorf("make database: %w", err)
-	}
-	db.SetMaxOpenConns(1)
-	if err := errors.Join(sqliteEngine(making).migrate(ctx, db), db.Close()); err != nil { // closing empties the journal
+	if err := sqliteEngine(making).migrate(ctx); err != nil { // closing empties the journal
 		return err
 	}
 	// A journal without its database would be taken for that of the new one.

@@ -84,6 +84,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.judgementsStmt, err = db.PrepareContext(ctx, judgements); err != nil {
 		return nil, fmt.Errorf("error preparing query Judgements: %w", err)
 	}
+	if q.lastCommitStmt, err = db.PrepareContext(ctx, lastCommit); err != nil {
+		return nil, fmt.Errorf("error preparing query LastCommit: %w", err)
+	}
 	if q.lastNumbersStmt, err = db.PrepareContext(ctx, lastNumbers); err != nil {
 		return nil, fmt.Errorf("error preparing query LastNumbers: %w", err)
 	}
@@ -316,6 +319,11 @@ func (q *Queries) Close() error {
 	if q.judgementsStmt != nil {
 		if cerr := q.judgementsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing judgementsStmt: %w", cerr)
+		}
+	}
+	if q.lastCommitStmt != nil {
+		if cerr := q.lastCommitStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastCommitStmt: %w", cerr)
 		}
 	}
 	if q.lastNumbersStmt != nil {
@@ -592,6 +600,7 @@ type Queries struct {
 	inboxWaitingStmt          *sql.Stmt
 	joinedStmt                *sql.Stmt
 	judgementsStmt            *sql.Stmt
+	lastCommitStmt            *sql.Stmt
 	lastNumbersStmt           *sql.Stmt
 	messageStmt               *sql.Stmt
 	messageByDocumentStmt     *sql.Stmt
@@ -661,6 +670,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		inboxWaitingStmt:          q.inboxWaitingStmt,
 		joinedStmt:                q.joinedStmt,
 		judgementsStmt:            q.judgementsStmt,
+		lastCommitStmt:            q.lastCommitStmt,
 		lastNumbersStmt:           q.lastNumbersStmt,
 		messageStmt:               q.messageStmt,
 		messageByDocumentStmt:     q.messageByDocumentStmt,

@@ -75,6 +75,8 @@ type Delivery struct {
 	Receipt     []byte
 	Answers     string
 	Answered    string
+	Owner       string
+	Token       int64
 	CommitNo    int64
 }
 
@@ -147,7 +149,14 @@ type Judging struct {
 	NextTry  string
 	Trouble  string
 	Parked   bool
+	Owner    string
+	Token    int64
 	CommitNo int64
+}
+
+type Lease struct {
+	Owner string
+	Until int64
 }
 
 type Message struct {
