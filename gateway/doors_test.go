@@ -29,6 +29,8 @@ func TestDoorsSayWhatASenderCanDo(t *testing.T) {
 		{Code: PageToken},
 		{Code: JSONUTF8},
 		{Code: CmpUnannounced},
+		{Code: JSONCharacter},
+		{Code: SealHeader, Expected: Say(WordTextsNUL)},
 	} {
 		for _, lang := range []string{"en", "zh", "ru", "kk", "mn"} {
 			fmt.Fprintf(&b, "%s %s\n  %s\n  %s\n", f.Code, lang, f.Text(lang), f.Mender().In(lang))

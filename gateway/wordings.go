@@ -145,6 +145,7 @@ const (
 	WordStrongKeys                  Wording = "strong_keys"
 	WordFieldMissing                Wording = "field_missing"
 	WordTextsUTF8                   Wording = "texts_utf8"
+	WordTextsNUL                    Wording = "texts_nul"
 	WordNotNegative                 Wording = "not_negative"
 	WordCanonicalJSON               Wording = "canonical_json"
 	WordSenderMustBe                Wording = "sender_must_be"

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/mtls"
 )
@@ -64,6 +65,7 @@ func (f *fake) serve(t *testing.T, pki string, listener net.Listener, caller str
 	exchangev1.RegisterSubmissionServiceServer(g, fakeSubmissions{f: f})
 	exchangev1.RegisterInboxServiceServer(g, fakeInbox{f: f})
 	exchangev1.RegisterMovementServiceServer(g, fakeMovements{f: f})
+	exchangev1.RegisterBalanceServiceServer(g, fakeBalances{})
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
 	return func() {
@@ -227,6 +229,62 @@ func (s fakeSubmissions) Explain(_ context.Context, r *exchangev1.ExplainRequest
 		all = all[1:]
 	}
 	return &exchangev1.ExplainResponse{MessageId: "m-1", Origins: all}, nil
+}
+
+// fakeBalances has one partner that is in order, and one that is not.
+type fakeBalances struct {
+	exchangev1.UnimplementedBalanceServiceServer
+}
+
+func (fakeBalances) List(ctx context.Context, _ *exchangev1.ListBalancesRequest) (*exchangev1.ListBalancesResponse, error) {
+	return &exchangev1.ListBalancesResponse{Balances: []*exchangev1.Balance{balanceOf(ctx, "KZ"), balanceOf(ctx, "RU")}}, nil
+}
+
+func balanceOf(ctx context.Context, partner string) *exchangev1.Balance {
+	b := &exchangev1.Balance{
+		Partner: partner, Open: true, Compared: 12, Upto: instant("2026-03-02T02:00:00Z"), Ended: instant("2026-03-02T02:00:01Z"),
+		Restored: instant("2026-03-02T01:00:00Z"), Backup: instant("2026-03-01T22:00:00Z"),
+	}
+	if partner == "RU" {
+		b.Open, b.Upto, b.Ended, b.Compared, b.Differences = false, nil, nil, 0, 2
+		b.Faults = worded(ctx, gateway.Fault{Code: gateway.BalancePending, Severity: gateway.Warning, Value: "RU"}, gateway.Fault{Code: gateway.BalanceAway, Severity: gateway.Warning, Value: "RU"})
+	}
+	return b
+}
+
+func (fakeBalances) Run(ctx context.Context, r *exchangev1.RunBalanceRequest) (*exchangev1.Balance, error) {
+	if r.Partner != "RU" && r.Partner != "KZ" {
+		return nil, notFound()
+	}
+	return balanceOf(ctx, r.Partner), nil
+}
+
+func (fakeBalances) Differences(ctx context.Context, r *exchangev1.ListDifferencesRequest) (*exchangev1.ListDifferencesResponse, error) {
+	out := &exchangev1.ListDifferencesResponse{}
+	if r.Partner != "RU" {
+		return out, nil
+	}
+	for _, f := range []gateway.Fault{
+		{Code: gateway.BalanceLost}, {Code: gateway.BalanceOwed}, {Code: gateway.BalanceAgain},
+		{Code: gateway.BalanceDigest, Found: gateway.Term("aa01"), Expected: gateway.Term("bb02")},
+		{Code: gateway.BalanceVerdict, Found: gateway.Term("PRS"), Expected: gateway.Term("ERR")},
+	} {
+		f.Severity, f.Value = gateway.Warning, "m-1"
+		out.Differences = append(out.Differences, &exchangev1.Difference{
+			MessageId: "m-1", Sent: true, Found: instant("2026-03-02T02:00:00Z"), Fault: worded(ctx, f)[0], PartnerDigest: "bb02", PartnerVerdict: "PRS",
+			Kind: "PreArrivalNotice", DocumentId: "d-1", Batch: "B-1",
+		})
+	}
+	return out, nil
+}
+
+// worded are faults as a gateway presents them.
+func worded(ctx context.Context, all ...gateway.Fault) (out []*exchangev1.Fault) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	for _, r := range gateway.Faults(all).Report(md.Get("accept-language")[0]) {
+		out = append(out, &exchangev1.Fault{Code: string(r.Code), Severity: string(r.Severity), Value: r.Value, Message: r.Message, Remedy: string(r.Remedy)})
+	}
+	return out
 }
 
 type fakeInbox struct {

@@ -83,6 +83,7 @@ type session struct {
 	submissions exchangev1.SubmissionServiceClient
 	inbox       exchangev1.InboxServiceClient
 	movements   exchangev1.MovementServiceClient
+	balances    exchangev1.BalanceServiceClient
 	lang        string
 	json        bool
 }
@@ -114,6 +115,7 @@ func (o *options) open(w world) (*session, error) {
 		submissions: exchangev1.NewSubmissionServiceClient(conn),
 		inbox:       exchangev1.NewInboxServiceClient(conn),
 		movements:   exchangev1.NewMovementServiceClient(conn),
+		balances:    exchangev1.NewBalanceServiceClient(conn),
 	}, nil
 }
 

@@ -424,6 +424,9 @@ administrators:`, strings.Repeat("ab", 32)))
 			s.t.Fatal(err)
 		}
 	}, []gateway.Code{gateway.StoreNewer}},
+	{"a database that is half a copy", copied("copying"), []gateway.Code{gateway.StoreCopying}},
+	{"a database that is a backup", copied("backup"), []gateway.Code{gateway.StoreBackup}},
+	{"a database whose records have moved", copied("moved"), []gateway.Code{gateway.StoreMoved}},
 	{"a server that does not answer", edited("database: cn.db", "database: postgres://cn:secret@127.0.0.1:1/cn"), []gateway.Code{gateway.StoreUnreachable}},
 	{"a server's address that is none", edited("database: cn.db", "database: postgres://cn:secret@127.0.0.1:port/cn"), []gateway.Code{gateway.ConfigAddress}},
 	{"a server of another kind", edited("database: cn.db", "database: mysql://db/cn"), []gateway.Code{gateway.ConfigAddress}},
@@ -459,6 +462,21 @@ administrators:`, strings.Repeat("ab", 32)))
 		s.start().db.Close()
 		changes["a root more"](s)
 	}, []gateway.Code{gateway.ConfigTrustPending}},
+}
+
+// copied makes a database say that no gateway works on it.
+func copied(state string) func(*site) {
+	return func(s *site) {
+		s.start().db.Close()
+		db, err := sql.Open("sqlite", s.file("cn.db"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec("INSERT INTO copied (one, state, source, at) VALUES (1, $1, x'00', '')", state); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 // onlyWarned are those with which a gateway starts.
@@ -508,12 +526,19 @@ func TestCheckNamesEveryBadConfiguration(t *testing.T) {
 			}
 		})
 	}
-	// What no file makes here: the tests may run as root, who reads everything, and every
-	// route that is shipped is in force.
+	// What no file makes here: the tests may run as root, who reads everything, every route
+	// that is shipped is in force, and some a start finds, or a tool.
 	var others findings
 	others.file("certificate.cert", "DIR/cn/gateway.pem", fs.ErrPermission, gateway.WordFormCertificates)
 	period := release.Period{From: noon.Add(day), To: noon.Add(2 * day)}
 	others.add("routes[0]", gateway.Fault{Code: gateway.ConfigRoutePeriod, Severity: gateway.Warning, Value: "cn-ru-pre-arrival-notice", Expected: days(period)})
+	for _, f := range []gateway.Fault{
+		{Code: gateway.StoreReadOnly}, {Code: gateway.StoreFull}, {Code: gateway.StoreNone}, {Code: gateway.StoreOlder},
+		{Code: gateway.StoreFilled}, {Code: gateway.StoreDiffers, Found: gateway.Term("inbox")}, {Code: gateway.StoreNoBackup, Expected: gateway.Term("backup")},
+	} {
+		f.Value = "DIR/cn.db"
+		others.add("database", f)
+	}
 	// And what a start alone finds: a look takes no database from who works on it.
 	s := newSite(t)
 	working := s.start().db

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"customs.example/gateway"
+	"customs.example/gateway/flow"
 	"customs.example/gateway/metrics"
 	"customs.example/gateway/server"
 	"customs.example/gateway/store"
@@ -58,6 +60,20 @@ func (s *setup) queues(db *store.Store) func(context.Context) ([]metrics.Queue, 
 		}
 		return out, err
 	}
+}
+
+// balances are how the balance with each partner stands.
+func balances(ctx context.Context, g *flow.Gateway) ([]metrics.Balance, error) {
+	all, err := g.BalanceStates(ctx)
+	var out []metrics.Balance
+	for _, b := range all {
+		m := metrics.Balance{Partner: b.Partner, Open: b.Open, Struck: b.At, Differences: map[gateway.Code]int{}}
+		for _, d := range b.Differences {
+			m.Differences[d.Code]++
+		}
+		out = append(out, m)
+	}
+	return out, err
 }
 
 // validities are when what the gateway depends on now ends: of several of a kind and party,

@@ -69,15 +69,19 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	defer signal.Stop(hangup)
 	db, err := store.Open(ctx, s.Database, time.Now)
 	if err != nil {
-		return err
+		return how.done(std, err)
 	}
 	defer db.Close()
 	if err := db.Own(ctx, s.Administration); err != nil {
-		return err
+		return how.done(std, err)
 	}
 	var keys *keeper
 	room := budget.New(s.limits)
-	figures := metrics.New(metrics.Sources{Now: time.Now, Queues: s.queues(db), Budget: room.Usage, Validities: func() []metrics.Validity { return validities(keys) }})
+	var g *flow.Gateway
+	figures := metrics.New(metrics.Sources{
+		Now: time.Now, Queues: s.queues(db), Budget: room.Usage, Validities: func() []metrics.Validity { return validities(keys) },
+		Balances: func(ctx context.Context) ([]metrics.Balance, error) { return balances(ctx, g) },
+	})
 	log := event.NewLog(slog.New(s.Log.handler(std.err)), figures)
 	server.TakeLibraries(log)
 	for _, f := range found {
@@ -102,7 +106,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	}
 	defer closeLinks()
 	collectEarly(s.limits)
-	g := flow.New(flow.Options{
+	g = flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances,
 		Links: links, Caps: s.caps(), Budget: room, Disk: diskOf(s.beside()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,

@@ -61,6 +61,7 @@ func TestStories(t *testing.T) {
 			"edit":  edit,
 
 			"postgres": postgres,
+			"cable":    cableTo,
 
 			"append": appendLine,
 			"long":   long,
@@ -88,6 +89,7 @@ func setUp(env *testscript.Env) error {
 	if err := makePKI(filepath.Join(env.WorkDir, "pki")); err != nil {
 		return err
 	}
+	env.Values[cableKey{}] = new(cable)
 	for _, dir := range []string{"cases", "administrations"} {
 		if err := os.CopyFS(filepath.Join(env.WorkDir, dir), os.DirFS(filepath.Join("../../testdata", dir))); err != nil {
 			return err

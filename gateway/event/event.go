@@ -50,6 +50,17 @@ const (
 	IDReused            Name = "id used again"
 )
 
+// What comes of comparing what two gateways hold.
+const (
+	BalanceAwaited  Name = "balance awaited"
+	BalanceStruck   Name = "exchange balanced"
+	BalanceFailed   Name = "exchange not balanced"
+	BalanceDiffers  Name = "partner holds otherwise"
+	BalanceStated   Name = "balance stated"
+	MessageReturned Name = "message delivered again"
+	ReturnFailed    Name = "message not delivered again"
+)
+
 // What goes wrong with a judgement.
 const (
 	JudgementBroke   Name = "judgement broke off"
@@ -133,6 +144,13 @@ var Kinds = []Kind{
 	{BorderJudged, slog.LevelInfo, "It is recorded with its movement, or refused.", []string{"door", "party", "id", "state", "codes", "movement", "took"}},
 	{MovementOpened, slog.LevelWarn, "A post that is not on a movement's route opened it and stated why; the reason is in the movement and, by digest, in the audit trail.", []string{"door", "party", "id", "caller", "movement"}},
 	{IDReused, slog.LevelWarn, "An id came again with other bytes; nothing was taken.", []string{"door", "party", "id", "caller", "code"}},
+	{BalanceAwaited, slog.LevelWarn, "This database was restored: nothing goes to a partner before what both hold was compared.", []string{"partner"}},
+	{BalanceStruck, slog.LevelInfo, "What two gateways hold was compared; codes name what they hold differently.", []string{"partner", "count", "codes", "took"}},
+	{BalanceFailed, slog.LevelWarn, "It could not be; it is tried again. Told once.", []string{"partner", "cause"}},
+	{BalanceDiffers, slog.LevelError, "The two hold a message differently, or one has lost it.", []string{"message", "partner", "code"}},
+	{BalanceStated, slog.LevelInfo, "A partner was told what this gateway holds, and may have asked for messages again.", []string{"partner", "caller", "count"}},
+	{MessageReturned, slog.LevelInfo, "A message that its addressee had signed for and lost was delivered again.", []string{"message", "route", "partner", "verdict"}},
+	{ReturnFailed, slog.LevelWarn, "It could not be; it is tried again, unless its bytes are gone. Told once.", []string{"message", "partner", "cause"}},
 	{JudgementBroke, slog.LevelError, "The code broke off in a judgement.", []string{"door", "party", "id", "cause", "stack"}},
 	{JudgementFailed, slog.LevelError, "A judgement failed for a reason of ours; it is tried again.", []string{"door", "party", "id", "attempt", "cause"}},
 	{JudgementParked, slog.LevelError, "It failed too often, and waits for an operator.", []string{"door", "party", "id", "attempt", "cause"}},

@@ -135,6 +135,12 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 	if rest > 0 {
 		return min(rest, time.Second), nil
 	}
+	if open, err := c.g.balancers[c.to].open(ctx); err != nil || !open { // what both hold is compared first
+		if err != nil && ctx.Err() == nil {
+			c.failed(err)
+		}
+		return time.Second, err
+	}
 	if free <= 0 {
 		return time.Second, nil // until one ends
 	}

@@ -195,6 +195,10 @@ type stub func(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 
 func (s stub) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error) { return s(ctx, m) }
 
+func (s stub) Balance(context.Context, seal.Signed) (peer.Receipt, error) {
+	return peer.Receipt{}, errors.New("not asked")
+}
+
 // TestLongAVerdictIsAskedForEverLessOften: messages that the partner has parked are asked
 // for less and less, and each at least every few minutes.
 func TestLongAVerdictIsAskedForEverLessOften(t *testing.T) {

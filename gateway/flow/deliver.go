@@ -156,7 +156,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	m.Payload, m.Canonical = nil, nil // the rest is about how far it has come
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	signed, failure := g.Links[m.Recipient].Deliver(bounded, sealed)
+	signed, failure := g.deliverTo(bounded, m.Recipient, sealed)
 	if failure != nil {
 		m.LastError = failure.Error()
 		outcome := Unknown
@@ -207,7 +207,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 			return err
 		}
 	}
-	m.LastError, m.Receipt = "", (*store.Statement)(&signed)
+	m.LastError, m.Receipt, m.Answered = "", (*store.Statement)(&signed), at
 	next := receipt.Verdict.State()
 	if next == gateway.Received {
 		if m.State != gateway.Received {
@@ -250,7 +250,7 @@ func skew(made, asked, got time.Time, first bool) time.Duration {
 	switch {
 	case made.After(got):
 		return made.Sub(got)
-	case made.Before(asked) && first:
+	case made.Before(asked) && first && asked.Sub(made) <= seal.Skew: // before that it was for one that was lost
 		return made.Sub(asked)
 	}
 	return 0

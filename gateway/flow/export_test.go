@@ -2,12 +2,25 @@ package flow
 
 import (
 	"context"
+	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
 
 // Relocate is relocate, for tests.
 func (g *Gateway) Relocate(ctx context.Context, m store.Message, reports []gateway.Report) gateway.Faults {
 	return g.relocate(ctx, m, reports)
+}
+
+// BalanceLook does what a balancer does when it looks, for a gateway that began at an instant.
+func (g *Gateway) BalanceLook(ctx context.Context, with gateway.Administration, began time.Time) time.Duration {
+	return g.balancers[with].look(ctx, began)
+}
+
+// DeliverTo is deliverTo, for tests.
+func (g *Gateway) DeliverTo(ctx context.Context, to gateway.Administration, m seal.Sealed) error {
+	_, err := g.deliverTo(ctx, to, m)
+	return err
 }

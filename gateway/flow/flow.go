@@ -24,6 +24,8 @@ type Link interface {
 	// Deliver returns the partner's receipt as received. An error wraps
 	// *peer.NotSentError if the partner cannot have the message.
 	Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
+	// Balance returns the partner's page of a balance as received.
+	Balance(ctx context.Context, query seal.Signed) (peer.Receipt, error)
 }
 
 // Options make a Gateway. All are required but Links, Caps, Budget, Disk and Log.
@@ -48,6 +50,7 @@ type Options struct {
 type Gateway struct {
 	Options
 	couriers    map[gateway.Administration]*courier
+	balancers   map[gateway.Administration]*balancer
 	desk        desk
 	refusals    refusals
 	diskUnknown outage // looks at the disk that failed
@@ -56,7 +59,7 @@ type Gateway struct {
 
 // New returns a gateway. Run starts its couriers.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o, couriers: make(map[gateway.Administration]*courier)}
+	g := &Gateway{Options: o, couriers: make(map[gateway.Administration]*courier), balancers: make(map[gateway.Administration]*balancer)}
 	if o.Budget == nil {
 		g.Budget = budget.New(budget.Default)
 	}
@@ -68,6 +71,7 @@ func New(o Options) *Gateway {
 	g.Chain = &chain
 	for a := range o.Links {
 		g.couriers[a] = newCourier(g, a)
+		g.balancers[a] = &balancer{g: g, with: a, wake: make(chan struct{}, 1)}
 	}
 	return g
 }
@@ -84,6 +88,9 @@ func (g *Gateway) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, c := range g.couriers {
 		wg.Go(func() { c.run(ctx) })
+	}
+	for _, b := range g.balancers {
+		wg.Go(func() { b.run(ctx) })
 	}
 	wg.Go(func() { g.judging(ctx) })
 	wg.Go(func() { g.sweep(ctx) })

@@ -52,14 +52,16 @@ func (c *clock) add(d time.Duration) {
 // wire is the link to another gateway in the same process, with the trouble that a
 // test puts on it.
 type wire struct {
-	mu      sync.Mutex
-	to      *flow.Gateway
-	from    gateway.Administration
-	trouble func(try int) error // before the message is handed over
-	lose    func(try int) bool  // the receipt, after it
-	spoil   func(*peer.Receipt)
-	tries   int
-	sent    []seal.Sealed
+	mu        sync.Mutex
+	to        *flow.Gateway
+	from      gateway.Administration
+	trouble   func(try int) error // before the message is handed over
+	lose      func(try int) bool  // the receipt, after it
+	spoil     func(*peer.Receipt)
+	away      bool // to a question about the balance
+	spoilPage func(*peer.Receipt)
+	tries     int
+	sent      []seal.Sealed
 }
 
 func (w *wire) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error) {
@@ -84,6 +86,21 @@ func (w *wire) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 		w.spoil(&out)
 	}
 	return out, nil
+}
+
+// Balance asks the other gateway, as the link over the wire does.
+func (w *wire) Balance(ctx context.Context, query seal.Signed) (peer.Receipt, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.away {
+		return peer.Receipt{}, errors.New("no connection")
+	}
+	page, err := w.to.StateBalance(ctx, "customs://"+string(w.from)+"/gateway/1", []gateway.Administration{w.from}, query.HeaderBytes(), query.Statement(), query.Signature())
+	out := peer.Receipt(page)
+	if w.spoilPage != nil {
+		w.spoilPage(&out)
+	}
+	return out, err
 }
 
 // world is two gateways on one clock.
@@ -130,6 +147,12 @@ func (w *world) gateway(own gateway.Administration, key string, trust *seal.Trus
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return w.over(file, own, keys, trust, links)
+}
+
+// over is a gateway over a database that there is.
+func (w *world) over(file string, own gateway.Administration, keys *seal.Keyring, trust *seal.Trust, links map[gateway.Administration]flow.Link) *flow.Gateway {
+	w.t.Helper()
 	db, err := store.Open(context.Background(), file, w.clock.Now)
 	if err != nil {
 		w.t.Fatal(err)

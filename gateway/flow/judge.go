@@ -72,11 +72,16 @@ func (o *outage) failed() bool {
 	return o.n == 1
 }
 
-// lasts reports whether nothing has succeeded since a failure.
-func (o *outage) lasts() bool {
+// count is how many failures there were since the last success.
+func (o *outage) count() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.n > 0
+	return o.n
+}
+
+// lasts reports whether nothing has succeeded since a failure.
+func (o *outage) lasts() bool {
+	return o.count() > 0
 }
 
 // resumed ends an outage and returns how many failures there were.

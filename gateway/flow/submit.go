@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -379,7 +380,7 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 // the partner has no room for everything in one.
 func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []Part) error {
 	s, rt := &j.submission, plan.Route
-	whole := gateway.MessageID(g.NewID())
+	whole := g.messageID(rt.To, j, 0)
 	t, err := g.Chain.Translate(ctx, plan, parts, whole, g.scope(rt.To))
 	if err != nil {
 		return err
@@ -405,7 +406,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 			return err
 		}
 		if header.MessageID = whole; i > 0 {
-			header.MessageID = gateway.MessageID(g.NewID())
+			header.MessageID = g.messageID(rt.To, j, i)
 		}
 		if header.Part, header.Parts = 0, 0; o.split != "" {
 			header.Part, header.Parts = o.part, len(t.Outputs)
@@ -426,6 +427,18 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	j.crossings = slices.CompactFunc(j.crossings, func(a, b crossing) bool { return a.subject == b.subject })
 	j.translated = t
 	return nil
+}
+
+// messageID names a message, which of several from 0, by the submissions that it is made of.
+// If this database is lost with it and they are submitted again, the partner knows it, and it
+// is announced once.
+func (g *Gateway) messageID(to gateway.Administration, j *judgement, i int) gateway.MessageID {
+	sources := []string{j.submission.Office + "\x00" + gateway.FoldID(j.submission.ID)}
+	for _, h := range j.held {
+		sources = append(sources, h.Office+"\x00"+gateway.FoldID(h.ID))
+	}
+	slices.Sort(sources)
+	return gateway.MessageID(gateway.DerivedID(append([]string{"message", string(g.Own), string(to), strconv.Itoa(i)}, sources...)...))
 }
 
 // toldBefore are the faults that held parts were told of when they came, as places in other

@@ -32,6 +32,14 @@ type Queue struct {
 	Oldest  time.Time
 }
 
+// Balance is how the balance with one partner stands.
+type Balance struct {
+	Partner     gateway.Administration
+	Open        bool      // messages go to the partner
+	Struck      time.Time // the last; zero: never
+	Differences map[gateway.Code]int
+}
+
 // Validity is when something ends that the gateway works with: a certificate, a signing key
 // or a revocation list, by a name out of the configuration.
 type Validity struct {
@@ -46,6 +54,7 @@ type Sources struct {
 	Queues     func(context.Context) ([]Queue, error)
 	Validities func() []Validity
 	Budget     func() []budget.Usage // what callers use at once
+	Balances   func(context.Context) ([]Balance, error)
 }
 
 // Metrics counts. It is an event.Observer, safe for concurrent use.
@@ -126,6 +135,7 @@ var doors = []struct{ begins, door string }{
 	{"/exchange.v1.InboxService/", "inbox"},
 	{"/exchange.v1.PeerService/", "peer"},
 	{"/exchange.v1.MovementService/", "movements"},
+	{"/exchange.v1.BalanceService/", "balances"},
 	{"rest", "rest"},
 }
 
@@ -186,11 +196,14 @@ var (
 	used     = describe("budget_used", "What is in use of a budget: bytes of memory for bodies, work and deliveries, else calls.", "budget")
 	limit    = describe("budget_limit", "What all callers together may use of it.", "budget")
 	queued   = describe("budget_waiting", "Who waits for room in it.", "budget")
+	opened   = describe("balance_open", "1 if messages go to the partner; 0 after a restore, before what both hold was compared.", "partner")
+	struck   = describe("balance_age_seconds", "Time since what both hold was last compared.", "partner")
+	differs  = describe("balance_differences", "Messages that the two gateways hold differently.", "partner", "code")
 	turned   = describe("budget_refused_total", "Who found no room in it.", "budget")
 )
 
 func (a asked) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{waiting, depth, oldest, validity, used, limit, queued, turned} {
+	for _, d := range []*prometheus.Desc{waiting, depth, oldest, validity, used, limit, queued, turned, opened, struck, differs} {
 		out <- d
 	}
 }
@@ -224,6 +237,27 @@ func (a asked) Collect(out chan<- prometheus.Metric) {
 				age = s.Now().Sub(first[partner]).Seconds()
 			}
 			gauge(oldest, age, string(partner))
+		}
+	}
+	if s.Balances != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), ReadTimeout)
+		defer cancel()
+		balances, err := s.Balances(ctx)
+		if err != nil {
+			a.m.failures.Inc()
+		}
+		for _, b := range balances {
+			open := 0.0
+			if b.Open {
+				open = 1
+			}
+			gauge(opened, open, string(b.Partner))
+			if !b.Struck.IsZero() {
+				gauge(struck, s.Now().Sub(b.Struck).Seconds(), string(b.Partner))
+			}
+			for code, n := range b.Differences {
+				gauge(differs, float64(n), string(b.Partner), codeLabel(code))
+			}
 		}
 	}
 	if s.Validities != nil {

@@ -46,15 +46,18 @@ func (e *NotSentError) Unwrap() error { return e.Cause }
 func (e *NotSentError) Discreetly() string { return e.Error() }
 
 // answeredError is what came instead of a receipt.
-type answeredError struct{ cause error }
+type answeredError struct {
+	asked string // what for
+	cause error
+}
 
-func (e *answeredError) Error() string { return "deliver: " + e.cause.Error() }
+func (e *answeredError) Error() string { return e.asked + ": " + e.cause.Error() }
 func (e *answeredError) Unwrap() error { return e.cause }
 
 // Discreetly leaves out the partner's sentences, which quote the document.
 func (e *answeredError) Discreetly() string {
 	st := status.Convert(e.cause)
-	said := "deliver: the partner answers " + st.Code().String()
+	said := e.asked + ": the partner answers " + st.Code().String()
 	for _, d := range st.Details() {
 		if f, ok := d.(*exchangev1.Fault); ok && plainCode(f.Code) {
 			said += " " + f.Code
@@ -98,7 +101,8 @@ func busy(err error) *BusyError {
 	return nil
 }
 
-// Receipt is a partner's signed receipt as received, not verified.
+// Receipt is a partner's signed statement as received, not verified: a receipt, or a page of
+// a balance.
 type Receipt struct{ Header, Statement, Signature []byte }
 
 // Link is the connection to one partner. It is made at first use and made anew when lost.
@@ -135,6 +139,21 @@ func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Receipt, error) {
 	return l.deliver(ctx, &exchangev1.DeliverRequest{Header: m.HeaderBytes(), Signature: m.Signature(), Payload: m.Payload()})
 }
 
+// Balance asks a signed question about the exchange and returns the partner's page.
+func (l *Link) Balance(ctx context.Context, query seal.Signed) (Receipt, error) {
+	if query.IsZero() {
+		return Receipt{}, &NotSentError{errors.New("question is not signed")}
+	}
+	answer, err := exchangev1.NewPeerServiceClient(l.conn).Balance(ctx, &exchangev1.PeerBalanceRequest{
+		Query: &exchangev1.SignedStatement{Header: query.HeaderBytes(), Statement: query.Statement(), Signature: query.Signature()},
+	})
+	if err != nil {
+		return Receipt{}, &answeredError{"balance", err}
+	}
+	b := answer.GetBalance()
+	return Receipt{b.GetHeader(), b.GetStatement(), b.GetSignature()}, nil
+}
+
 func (l *Link) deliver(ctx context.Context, m *exchangev1.DeliverRequest) (Receipt, error) {
 	// gRPC fills in the peer once a stream to it exists.
 	var reached grpcpeer.Peer
@@ -145,7 +164,7 @@ func (l *Link) deliver(ctx context.Context, m *exchangev1.DeliverRequest) (Recei
 	case err != nil && reached.Addr == nil:
 		return Receipt{}, &NotSentError{err}
 	case err != nil:
-		return Receipt{}, &answeredError{err}
+		return Receipt{}, &answeredError{"deliver", err}
 	}
 	r := answer.GetReceipt()
 	return Receipt{r.GetHeader(), r.GetStatement(), r.GetSignature()}, nil

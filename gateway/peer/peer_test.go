@@ -32,7 +32,7 @@ func TestWhatAPartnerAnswersIsLoggedByItsCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failed := fmt.Errorf("attempt: %w", &answeredError{st.Err()})
+	failed := fmt.Errorf("attempt: %w", &answeredError{"deliver", st.Err()})
 	if got, want := event.Cause(failed), "deliver: the partner answers InvalidArgument MAP_TYPE EAEU-0208"; got != want {
 		t.Errorf("logged as %q, want %q", got, want)
 	}

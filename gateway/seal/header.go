@@ -65,6 +65,9 @@ func (h Header) flaw() gateway.Phrase {
 		if !utf8.ValidString(s) {
 			return gateway.Say(gateway.WordTextsUTF8)
 		}
+		if holdsNUL(s) {
+			return gateway.Say(gateway.WordTextsNUL)
+		}
 	}
 	switch {
 	case h.Created.IsZero():

@@ -3,6 +3,8 @@ package seal
 import (
 	"bytes"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -57,6 +59,109 @@ func (r Receipt) flaw() gateway.Phrase {
 	return gateway.Phrase{}
 }
 
+// The header's kinds of a Balance, and of the question that it answers.
+const (
+	KindBalanceQuery = "BalanceQuery"
+	KindBalance      = "Balance"
+)
+
+// Bounds of a balance.
+const (
+	// MaxBalance is how many messages one page states at most, and how many a question names.
+	MaxBalance = 500
+	// MaxStatement is the greatest number of bytes of a question or a page.
+	MaxStatement = 2 << 20
+)
+
+// BalanceQuery asks a partner what it holds of the exchange between the two, since an
+// instant of its own clock.
+type BalanceQuery struct {
+	Since time.Time `json:"since"`
+	// Upto is where the first page ends the list; zero asks for that page.
+	Upto time.Time `json:"upto,omitzero"`
+	// After is the place that the page before has named; none begins.
+	After *BalancePlace `json:"after,omitempty"`
+	// Again are messages of the partner's that who asks has signed for and lost.
+	Again []gateway.MessageID `json:"again,omitempty"`
+}
+
+// BalancePlace is behind a message in what a gateway states: first what it has received, by
+// when, then what it has sent and holds a receipt for, by when it verified the last.
+type BalancePlace struct {
+	Sent      bool              `json:"sent"`
+	At        time.Time         `json:"at,omitzero"`
+	MessageID gateway.MessageID `json:"messageId,omitempty"`
+}
+
+// Balance is one page of what a gateway holds of the exchange with another.
+type Balance struct {
+	Since   time.Time      `json:"since"`
+	Upto    time.Time      `json:"upto"`
+	Entries []BalanceEntry `json:"entries"`
+	Next    *BalancePlace  `json:"next,omitempty"` // where the next page begins; none: this is the last
+}
+
+// BalanceEntry is one message: the digest of its payload, and the verdict of the last
+// receipt, given if it was received, verified if it was sent. Of one that was received it
+// says what its signed header does.
+type BalanceEntry struct {
+	Sent       bool              `json:"sent"`
+	MessageID  gateway.MessageID `json:"messageId"`
+	Payload    gateway.Digest    `json:"payload"`
+	Verdict    gateway.Verdict   `json:"verdict"`
+	Kind       string            `json:"kind,omitempty"`
+	DocumentID string            `json:"documentId,omitempty"`
+	Batch      string            `json:"batch,omitempty"`
+}
+
+func (BalanceQuery) kind() string             { return KindBalanceQuery }
+func (BalanceQuery) about() gateway.MessageID { return "" }
+func (Balance) kind() string                  { return KindBalance }
+func (Balance) about() gateway.MessageID      { return "" }
+
+func (q BalanceQuery) flaw() gateway.Phrase {
+	switch {
+	case q.Since.IsZero():
+		return gateway.Say(gateway.WordFieldMissing, "since")
+	case q.Upto.IsZero() != (q.After == nil):
+		return gateway.Say(gateway.WordFieldMissing, "upto")
+	case len(q.Again) > MaxBalance:
+		return gateway.Say(gateway.WordAtMost, strconv.Itoa(MaxBalance))
+	case slices.Contains(q.Again, ""):
+		return gateway.Say(gateway.WordFieldMissing, "again")
+	case q.After != nil && holdsNUL(q.After.MessageID), slices.ContainsFunc(q.Again, holdsNUL[gateway.MessageID]):
+		return gateway.Say(gateway.WordTextsNUL)
+	}
+	return gateway.Phrase{}
+}
+
+func (b Balance) flaw() gateway.Phrase {
+	switch {
+	case b.Since.IsZero():
+		return gateway.Say(gateway.WordFieldMissing, "since")
+	case b.Upto.IsZero():
+		return gateway.Say(gateway.WordFieldMissing, "upto")
+	case len(b.Entries) > MaxBalance:
+		return gateway.Say(gateway.WordAtMost, strconv.Itoa(MaxBalance))
+	}
+	for _, e := range b.Entries {
+		switch {
+		case e.MessageID == "":
+			return gateway.Say(gateway.WordFieldMissing, "messageId")
+		case e.Payload.IsZero():
+			return gateway.Say(gateway.WordFieldMissing, "payload")
+		case e.Verdict.State() == "":
+			return gateway.Say(gateway.WordVerdictOneOf, "RCV, PRS, ERR")
+		case holdsNUL(e.MessageID), holdsNUL(e.Kind), holdsNUL(e.DocumentID), holdsNUL(e.Batch):
+			return gateway.Say(gateway.WordTextsNUL)
+		}
+	}
+	return gateway.Phrase{}
+}
+
+// holdsNUL reports whether a text holds what not every database keeps.
+func holdsNUL[T ~string](text T) bool { return strings.ContainsRune(string(text), 0) }
+
 // Signed is a statement with its header, exactly as signed. Its zero value is
 // refused by whoever takes one.
 type Signed struct {
@@ -66,8 +171,8 @@ type Signed struct {
 	signature []byte
 }
 
-// Sign signs a statement. The header's kind, its payload, the message it relates to
-// and the key are filled in.
+// Sign signs a statement. The header's kind, its payload, the message that a receipt is
+// about and the key are filled in.
 func (k *Keyring) Sign(h Header, s Statement) (Signed, error) {
 	if s == nil {
 		return Signed{}, refuse(gateway.SealStatement, "", gateway.Say(gateway.WordNoStatement))
@@ -79,7 +184,9 @@ func (k *Keyring) Sign(h Header, s Statement) (Signed, error) {
 	if want := s.flaw(); !want.IsZero() {
 		return Signed{}, refuse(gateway.SealStatement, "", want)
 	}
-	h.Kind, h.RelatesTo = s.kind(), s.about()
+	if h.Kind = s.kind(); s.about() != "" {
+		h.RelatesTo = s.about()
+	}
 	body, err := canonical(s)
 	if err != nil {
 		return Signed{}, err
@@ -111,29 +218,11 @@ func (s Signed) IsZero() bool { return s.raw == nil }
 // and, unless it refuses it, say the digest of what was sent. One that was created
 // further ahead than Skew is no good yet.
 func (t *Trust) OpenReceipt(header, statement, signature []byte, of Header, at time.Time) (Receipt, error) {
-	h, err := t.verify(header, signature, statement, at)
+	h, r, err := open[Receipt](t, header, statement, signature, at)
 	if err != nil {
 		return Receipt{}, err
-	}
-	if h.Ahead(at) > Skew {
-		return Receipt{}, refuse(gateway.SealCreated, h.Created.Format(time.RFC3339), gateway.Term(at.UTC().Format(time.RFC3339)))
-	}
-	var r Receipt
-	if err := strict(statement, &r); err != nil {
-		return Receipt{}, refuse(gateway.SealStatement, "", gateway.Say(gateway.WordCanonicalJSON))
-	}
-	again, err := canonical(r)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if want := r.flaw(); !want.IsZero() {
-		return Receipt{}, refuse(gateway.SealStatement, "", want)
-	}
-	if !bytes.Equal(statement, again) {
-		return Receipt{}, refuse(gateway.SealStatement, "", gateway.Say(gateway.WordCanonicalJSON))
 	}
 	for _, c := range []struct{ got, want string }{
-		{h.Kind, KindReceipt},
 		{string(h.Sender), string(of.Recipient)},
 		{string(h.Recipient), string(of.Sender)},
 		{gateway.FoldID(string(h.RelatesTo)), gateway.FoldID(string(of.MessageID))},
@@ -147,4 +236,60 @@ func (t *Trust) OpenReceipt(header, statement, signature []byte, of Header, at t
 		return Receipt{}, refuse(gateway.SealReceipt, r.Received.String(), gateway.Term(of.Payload.String()))
 	}
 	return r, nil
+}
+
+// open verifies a statement received at an instant, in its only byte form.
+func open[S Statement](t *Trust, header, statement, signature []byte, at time.Time) (h Header, s S, err error) {
+	var none S
+	if len(statement) > MaxStatement {
+		return Header{}, none, refuse(gateway.SealStatement, "", gateway.Say(gateway.WordAtMostBytes, strconv.Itoa(MaxStatement)))
+	}
+	if h, err = t.verify(header, signature, statement, at); err != nil {
+		return Header{}, none, err
+	}
+	if h.Ahead(at) > Skew {
+		return Header{}, none, refuse(gateway.SealCreated, h.Created.Format(time.RFC3339), gateway.Term(at.UTC().Format(time.RFC3339)))
+	}
+	if h.Kind != none.kind() { // before its statement is read as what it is not
+		return Header{}, none, refuse(gateway.SealReceipt, h.Kind, gateway.Term(none.kind()))
+	}
+	if err := strict(statement, &s); err != nil {
+		return Header{}, none, refuse(gateway.SealStatement, "", gateway.Say(gateway.WordCanonicalJSON))
+	}
+	again, err := canonical(s)
+	if err != nil {
+		return Header{}, none, err
+	}
+	if want := s.flaw(); !want.IsZero() {
+		return Header{}, none, refuse(gateway.SealStatement, "", want)
+	}
+	if !bytes.Equal(statement, again) {
+		return Header{}, none, refuse(gateway.SealStatement, "", gateway.Say(gateway.WordCanonicalJSON))
+	}
+	return h, s, nil
+}
+
+// OpenBalanceQuery verifies a question received at an instant. Whose it may be is for the
+// caller to look at.
+func (t *Trust) OpenBalanceQuery(header, statement, signature []byte, at time.Time) (Header, BalanceQuery, error) {
+	return open[BalanceQuery](t, header, statement, signature, at)
+}
+
+// OpenBalance verifies a page received at an instant. It MUST come from the one who was
+// asked, and answer the question whose header is of.
+func (t *Trust) OpenBalance(header, statement, signature []byte, of Header, at time.Time) (Balance, error) {
+	h, b, err := open[Balance](t, header, statement, signature, at)
+	if err != nil {
+		return Balance{}, err
+	}
+	for _, c := range []struct{ got, want string }{
+		{string(h.Sender), string(of.Recipient)},
+		{string(h.Recipient), string(of.Sender)},
+		{gateway.FoldID(string(h.RelatesTo)), gateway.FoldID(string(of.MessageID))},
+	} {
+		if c.got != c.want {
+			return Balance{}, refuse(gateway.SealReceipt, c.got, gateway.Term(c.want))
+		}
+	}
+	return b, nil
 }

@@ -47,7 +47,7 @@ var Roles = map[Role][]exchangev1.Right{
 	},
 	Analyst:  {},
 	Operator: {exchangev1.Right_WORK_QUEUES},
-	Partner:  {exchangev1.Right_DELIVER},
+	Partner:  {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE},
 }
 
 // Caller binds a certificate's URI to one role and its offices. A partner's gateway

@@ -56,8 +56,8 @@ func TestEveryCallEveryRole(t *testing.T) {
 			"InboxService/List", "InboxService/Get", "InboxService/Watch", "Acknowledge", "Find", "MovementService/Get",
 		},
 		Analyst:  {},
-		Operator: {"Parked", "Decode"},
-		Partner:  {"Deliver"},
+		Operator: {"Parked", "Decode", "BalanceService/List", "BalanceService/Run", "BalanceService/Differences"},
+		Partner:  {"Deliver", "PeerService/Balance"},
 	}
 	for role := range Roles {
 		if _, ok := may[role]; !ok {

@@ -54,8 +54,16 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.JudgementParked:    codes.FailedPrecondition,
 }
 
-// StorageRetry is when it makes sense to ask again whether there is room on the disk.
-const StorageRetry = time.Minute
+// When it makes sense to ask again: whether there is room on the disk, whether the store
+// answers, and for a verdict that has not been reached.
+const (
+	StorageRetry = time.Minute
+	StoreRetry   = 5 * time.Second
+)
+
+var retries = map[gateway.Code]time.Duration{
+	gateway.StorageShort: StorageRetry, gateway.NotAvailable: StoreRetry, gateway.JudgementPending: StoreRetry,
+}
 
 // refused is a status that a call ends with, and the codes of its faults for who tells of it.
 type refused struct {
@@ -104,8 +112,8 @@ func (s *Server) refusalIn(ctx context.Context, lang string, err error, details 
 	default:
 		ours(event.InternalError, gateway.Internal)
 	}
-	if faults[0].Code == gateway.StorageShort {
-		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(StorageRetry)}))
+	if wait, ok := retries[faults[0].Code]; ok {
+		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)}))
 	}
 	st := status.New(statusCode(faults[0].Code), string(faults[0].Code)+": "+faults[0].Text(lang))
 	for _, f := range presentFaults(faults, lang) {

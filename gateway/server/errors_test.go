@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -35,6 +37,10 @@ func TestTheStatusSaysWhatTheCallerCanDo(t *testing.T) {
 		err := s.refusal(t.Context(), gateway.Faults{{Code: code, Severity: gateway.Error, Value: "v"}})
 		if status.Code(err) != want || !strings.HasPrefix(status.Convert(err).Message(), string(code)+": ") {
 			t.Errorf("%s is %v, want %v", code, err, want)
+		}
+		later := slices.ContainsFunc(status.Convert(err).Details(), func(d any) bool { _, ok := d.(*errdetails.RetryInfo); return ok })
+		if wait, known := retries[code]; later != known || known && wait < time.Second {
+			t.Errorf("%s says when to ask again: %v", code, later)
 		}
 	}
 	if err := s.refusal(t.Context(), errors.New("anything")); status.Code(err) != codes.Internal {

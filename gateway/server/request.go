@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/grpc"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"customs.example/gateway"
 )
@@ -52,10 +54,48 @@ type readableStream struct {
 
 func (r readableStream) RecvMsg(m any) error {
 	err := r.ServerStream.RecvMsg(m)
-	if err == nil && isUnread(m) {
+	if err != nil {
+		return err
+	}
+	if isUnread(m) {
 		return r.server.unreadable(r.Context())
 	}
-	return err
+	if asked, ok := m.(proto.Message); ok {
+		if field := holdsNUL(asked.ProtoReflect()); field != "" {
+			return r.server.refusal(r.Context(), gateway.Fault{Code: gateway.JSONCharacter, Severity: gateway.Error, Path: field})
+		}
+	}
+	return nil
+}
+
+// holdsNUL names a text of a request that holds a NUL, which not every database keeps; none
+// if there is none. Documents and headers, which are bytes, are looked at by who reads them.
+func holdsNUL(m protoreflect.Message) (field string) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		look := func(v protoreflect.Value) {
+			switch f.Kind() {
+			case protoreflect.StringKind:
+				if strings.ContainsRune(v.String(), 0) {
+					field = f.JSONName()
+				}
+			case protoreflect.MessageKind:
+				if within := holdsNUL(v.Message()); within != "" {
+					field = f.JSONName() + "." + within
+				}
+			}
+		}
+		switch {
+		case f.IsMap(): // no request has one
+		case f.IsList():
+			for i := range v.List().Len() {
+				look(v.List().Get(i))
+			}
+		default:
+			look(v)
+		}
+		return field == ""
+	})
+	return field
 }
 
 func (s *Server) unreadable(ctx context.Context) error {

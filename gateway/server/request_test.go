@@ -44,72 +44,22 @@ func roleFor(t *testing.T, name string) string {
 	return ""
 }
 
-// badText is no UTF-8.
-const badText = "a\xffb"
+// badTexts are no UTF-8, and a text that not every database keeps: as they are, in a path or
+// a query, and in JSON.
+var badTexts = []struct {
+	text, escaped, json string
+	code                gateway.Code
+}{
+	{"a\xffb", "a%ffb", "a\xffb", gateway.JSONUTF8},
+	{"a\x00b", "a%00b", `a\u0000b`, gateway.JSONCharacter},
+}
 
 // TestTextThatIsNoneIsRefused: in every field of every RPC, at both doors, as a mistake of
 // the caller's and with a code; who has no right to call is told that and no more.
 func TestTextThatIsNoneIsRefused(t *testing.T) {
 	h := newHouse(t)
-	fields := 0
-	for _, m := range methods() {
-		name := strings.TrimPrefix(m, "/exchange.v1.")
-		d := method(name)
-		for i := range d.Input().Fields().Len() {
-			f := d.Input().Fields().Get(i)
-			if f.Kind() != protoreflect.StringKind {
-				continue
-			}
-			fields++
-			wire := protowire.AppendString(protowire.AppendTag(nil, f.Number(), protowire.BytesType), badText)
-			for as, want := range map[string]codes.Code{roleFor(t, name): codes.InvalidArgument, "analyst": codes.PermissionDenied} {
-				var err error
-				if d.IsStreamingServer() {
-					s, serr := h.grpc[as].NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, m, grpc.ForceCodec(raw{}))
-					if serr != nil || s.SendMsg(wire) != nil || s.CloseSend() != nil {
-						t.Fatal(serr)
-					}
-					var answer []byte
-					err = s.RecvMsg(&answer)
-				} else {
-					var answer []byte
-					err = h.grpc[as].Invoke(t.Context(), m, wire, &answer, grpc.ForceCodec(raw{}))
-				}
-				if status.Code(err) != want || want == codes.InvalidArgument && !strings.Contains(err.Error(), string(gateway.JSONUTF8)) {
-					t.Errorf("%s.%s by a %s: %v", name, f.Name(), as, err)
-				}
-			}
-			rule, _ := proto.GetExtension(d.Options(), annotations.E_Http).(*annotations.HttpRule)
-			if rule == nil {
-				continue
-			}
-			verb, path := http.MethodGet, rule.GetGet()
-			var body io.Reader
-			query := ""
-			if rule.GetPost() != "" {
-				verb, path = http.MethodPost, rule.GetPost()
-			}
-			in := "{" + string(f.Name()) + "}"
-			switch {
-			case strings.Contains(path, in):
-				path = strings.ReplaceAll(path, in, "a%ffb")
-			case verb == http.MethodGet:
-				query = "?" + f.JSONName() + "=a%ffb"
-			case f.IsList():
-				body = strings.NewReader(`{"` + f.JSONName() + `": ["` + badText + `"]}`)
-			default:
-				body = strings.NewReader(`{"` + f.JSONName() + `": "` + badText + `"}`)
-			}
-			for i := range d.Input().Fields().Len() {
-				path = strings.ReplaceAll(path, "{"+string(d.Input().Fields().Get(i).Name())+"}", "x")
-			}
-			if got := h.send(roleFor(t, name), verb, path+query, body, 0, d.Output()); !strings.HasPrefix(got.code, "400") {
-				t.Errorf("%s.%s at REST: %s %s", name, f.Name(), got.code, got.whole)
-			}
-		}
-	}
-	if fields < 20 {
-		t.Errorf("only %d fields", fields)
+	for _, bad := range badTexts {
+		testTextThatIsNone(t, h, bad.text, bad.escaped, bad.json, bad.code)
 	}
 	// Garbage that is no message at all, and a language that no header holds.
 	var answer []byte
@@ -134,6 +84,70 @@ func TestTextThatIsNoneIsRefused(t *testing.T) {
 	// Each is told once, and quotes nothing.
 	if names := h.told.names(); slices.Contains(names, event.InternalError) || slices.Contains(names, event.CallBroke) || !slices.Contains(names, event.CallRefused) {
 		t.Errorf("told: %v", names)
+	}
+}
+
+func testTextThatIsNone(t *testing.T, h *house, text, escaped, inJSON string, code gateway.Code) {
+	t.Helper()
+	fields := 0
+	for _, m := range methods() {
+		name := strings.TrimPrefix(m, "/exchange.v1.")
+		d := method(name)
+		for i := range d.Input().Fields().Len() {
+			f := d.Input().Fields().Get(i)
+			if f.Kind() != protoreflect.StringKind {
+				continue
+			}
+			fields++
+			wire := protowire.AppendString(protowire.AppendTag(nil, f.Number(), protowire.BytesType), text)
+			for as, want := range map[string]codes.Code{roleFor(t, name): codes.InvalidArgument, "analyst": codes.PermissionDenied} {
+				var err error
+				if d.IsStreamingServer() {
+					s, serr := h.grpc[as].NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, m, grpc.ForceCodec(raw{}))
+					if serr != nil || s.SendMsg(wire) != nil || s.CloseSend() != nil {
+						t.Fatal(serr)
+					}
+					var answer []byte
+					err = s.RecvMsg(&answer)
+				} else {
+					var answer []byte
+					err = h.grpc[as].Invoke(t.Context(), m, wire, &answer, grpc.ForceCodec(raw{}))
+				}
+				if status.Code(err) != want || want == codes.InvalidArgument && !strings.Contains(err.Error(), string(code)) {
+					t.Errorf("%s.%s by a %s: %v", name, f.Name(), as, err)
+				}
+			}
+			rule, _ := proto.GetExtension(d.Options(), annotations.E_Http).(*annotations.HttpRule)
+			if rule == nil {
+				continue
+			}
+			verb, path := http.MethodGet, rule.GetGet()
+			var body io.Reader
+			query := ""
+			if rule.GetPost() != "" {
+				verb, path = http.MethodPost, rule.GetPost()
+			}
+			in := "{" + string(f.Name()) + "}"
+			switch {
+			case strings.Contains(path, in):
+				path = strings.ReplaceAll(path, in, escaped)
+			case verb == http.MethodGet:
+				query = "?" + f.JSONName() + "=" + escaped
+			case f.IsList():
+				body = strings.NewReader(`{"` + f.JSONName() + `": ["` + inJSON + `"]}`)
+			default:
+				body = strings.NewReader(`{"` + f.JSONName() + `": "` + inJSON + `"}`)
+			}
+			for i := range d.Input().Fields().Len() {
+				path = strings.ReplaceAll(path, "{"+string(d.Input().Fields().Get(i).Name())+"}", "x")
+			}
+			if got := h.send(roleFor(t, name), verb, path+query, body, 0, d.Output()); !strings.HasPrefix(got.code, "400") {
+				t.Errorf("%s.%s at REST: %s %s", name, f.Name(), got.code, got.whole)
+			}
+		}
+	}
+	if fields < 20 {
+		t.Errorf("only %d fields", fields)
 	}
 }
 

@@ -126,6 +126,7 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	exchangev1.RegisterInboxServiceServer(g, inbox{Server: s})
 	exchangev1.RegisterPeerServiceServer(g, peers{Server: s})
 	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
+	exchangev1.RegisterBalanceServiceServer(g, balances{Server: s})
 	healthv1.RegisterHealthServer(g, health{monitor: s.monitor, stop: s.stop})
 	reflection.Register(g)
 	return g.Server

@@ -227,6 +227,7 @@ func (s *Server) show(ctx context.Context, w whole) *exchangev1.Submission {
 	}
 	for _, m := range w.messages {
 		shown := presentMessage(m, w.parts)
+		s.waitsForBalance(ctx, m, shown)
 		for _, a := range m.Answers {
 			shown.Answers = append(shown.Answers, s.presentAnswer(ctx, a))
 		}

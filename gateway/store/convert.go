@@ -145,7 +145,7 @@ func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Mess
 		LateBy: time.Duration(m.LateBy), ValidUntil: r.time(m.ValidUntil), Header: m.Header, Signature: m.Signature,
 		Payload: payload, PayloadDigest: r.digest(m.PayloadDigest), Canonical: canonical, CanonicalDigest: r.digest(m.CanonicalDigest),
 		Mapping: m.Mapping, MappingDigest: r.digest(m.MappingDigest), SchemaDigest: r.digest(m.SchemaDigest),
-		Attempts: int(d.Attempts), Tries: int(d.Tries), Troubles: int(d.Troubles), Parked: d.Parked, NextAttempt: r.time(d.NextAttempt), LastError: d.LastError, Receipt: r.statement(d.Receipt),
+		Attempts: int(d.Attempts), Tries: int(d.Tries), Troubles: int(d.Troubles), Parked: d.Parked, NextAttempt: r.time(d.NextAttempt), LastError: d.LastError, Receipt: r.statement(d.Receipt), Answered: r.time(d.Answered),
 		Whole: gateway.MessageID(m.Whole), Part: int(m.Part), Split: m.Split,
 		Claim: Claim{d.Owner, d.Token}, Commit: gateway.Commit(d.CommitNo),
 	}

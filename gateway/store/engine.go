@@ -24,6 +24,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"customs.example/gateway"
+	"customs.example/gateway/store/rows"
 )
 
 // trouble says what stands in the way of a database, with its cause.
@@ -58,6 +59,25 @@ type engine struct {
 	connect func(to purpose) (*sql.DB, error) // what it returns is opened when it is used
 	prepare func(ctx context.Context) error   // the place, before anything connects
 	hold    func() (io.Closer, error)         // the place, against every other process; nil where several may work on it
+
+	// What copies a database needs: one connection that may take its time, alone if no other
+	// may have the database meanwhile; what holds what it sees; and what counts the gateways
+	// that are connected, where the first two do not tell.
+	tool     func(alone bool) (*sql.DB, error)
+	snapshot func(alone bool) []string
+	others   string
+}
+
+// engineOf is the engine of a place.
+func engineOf(place string) (engine, error) {
+	if !IsPostgres(place) {
+		return sqliteEngine(place), nil
+	}
+	e, err := postgresEngine(place)
+	if err != nil {
+		return engine{}, gateway.Fault{Code: gateway.ConfigAddress, Severity: gateway.Error, Value: Redacted(place), Expected: gateway.Term("postgres://gateway@db.example:5432/gateway")}
+	}
+	return e, nil
 }
 
 // purpose is what connections are for.
@@ -81,7 +101,29 @@ func sqliteEngine(file string) engine {
 			}
 			return sql.Open("sqlite", dsn(file)+"&_pragma=cache_size(-16000)")
 		},
+		tool: func(alone bool) (*sql.DB, error) {
+			// The mode of the journal stays as it is: a backup has none.
+			name := "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + "?_pragma=busy_timeout(2000)"
+			if name += "&_pragma=query_only(1)"; alone {
+				name = strings.Replace(name, "query_only(1)", "locking_mode(EXCLUSIVE)&_pragma=synchronous(FULL)", 1)
+			}
+			return one(sql.Open("sqlite", name))
+		},
+		snapshot: func(alone bool) []string {
+			if alone {
+				return []string{"BEGIN IMMEDIATE"}
+			}
+			return []string{"BEGIN"}
+		},
 	}
+}
+
+// one bounds a pool to one connection.
+func one(db *sql.DB, err error) (*sql.DB, error) {
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
 }
 
 // dsn names a database file and how it is used. The journal goes into the file every 4,000
@@ -122,7 +164,7 @@ func postgresEngine(place string) (engine, error) {
 	}
 	config.ConnectTimeout = connectWithin
 	for key, value := range map[string]string{
-		"application_name": "customs gateway", "synchronous_commit": "on", "plan_cache_mode": "force_generic_plan",
+		"application_name": applicationName, "synchronous_commit": "on", "plan_cache_mode": "force_generic_plan",
 		"lock_timeout": milliseconds(lockWithin), "statement_timeout": milliseconds(statementWithin),
 		"idle_in_transaction_session_timeout": milliseconds(idleWithin),
 	} {
@@ -141,8 +183,24 @@ func postgresEngine(place string) (engine, error) {
 			}
 			return stdlib.OpenDB(*c), nil
 		},
+		tool: func(bool) (*sql.DB, error) {
+			c := config.Copy()
+			c.RuntimeParams["application_name"] = "customs gateway: copy"
+			c.RuntimeParams["statement_timeout"], c.RuntimeParams["idle_in_transaction_session_timeout"] = "0", "0"
+			return one(stdlib.OpenDB(*c), nil)
+		},
+		snapshot: func(alone bool) []string {
+			if alone { // no gateway commits without this row
+				return []string{"BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT one FROM numbers WHERE one = 1 FOR UPDATE"}
+			}
+			return []string{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+		},
+		others: "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = '" + applicationName + "'",
 	}, nil
 }
+
+// applicationName is how a gateway names itself to a server.
+const applicationName = "customs gateway"
 
 // parseURL reads a place. Where it does not say how the server is verified, one on another
 // machine is verified by its certificate: nothing is sent unless it is.
@@ -176,10 +234,6 @@ func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) 
 // migrate brings a database's tables up to date, where several begin at once by one of them.
 // Those of a later version are refused.
 func (e engine) migrate(ctx context.Context) (err error) {
-	dir, err := fs.Sub(migrations, e.tables)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
 	db, err := e.connect(toWrite)
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
@@ -198,9 +252,9 @@ func (e engine) migrate(ctx context.Context) (err error) {
 		}
 		options = append(options, goose.WithLocker(one))
 	}
-	p, err := goose.NewProvider(e.dialect, db, dir, options...)
+	p, err := e.migrations(db, options...)
 	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
+		return err
 	}
 	current, last, err := p.GetVersions(ctx)
 	switch {
@@ -217,6 +271,85 @@ func (e engine) migrate(ctx context.Context) (err error) {
 	return nil
 }
 
+// migrations are those of an engine.
+func (e engine) migrations(db *sql.DB, options ...goose.ProviderOption) (*goose.Provider, error) {
+	dir, err := fs.Sub(migrations, e.tables)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	p, err := goose.NewProvider(e.dialect, db, dir, options...)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	return p, nil
+}
+
+// version is how far a database's tables are.
+func version(ctx context.Context, db rows.DBTX) (v int64, err error) {
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version").Scan(&v)
+	return v, err
+}
+
+// last is the version that this gateway's tables have.
+func (e engine) last() (int64, error) {
+	files, err := fs.Glob(migrations, e.tables+"/*.sql")
+	return int64(len(files)), err // they are numbered from 1
+}
+
+// sameVersion refuses tables of another version.
+func (e engine) sameVersion(ctx context.Context, db rows.DBTX) error {
+	current, err1 := version(ctx, db)
+	last, err2 := e.last()
+	switch err := errors.Join(err1, err2); {
+	case err != nil:
+		return fmt.Errorf("version of the tables: %w", err)
+	case current > last:
+		return trouble(gateway.StoreNewer, e.place, versions(current, last))
+	case current < last:
+		return trouble(gateway.StoreOlder, e.place, versions(current, last))
+	}
+	return nil
+}
+
+// plain says in words what an error tells of the whole database: that it is damaged, full,
+// used by another, not to be written, or does not answer. Any other stays what it is.
+func (e engine) plain(err error) error {
+	if err == nil || errors.As(err, new(gateway.Fault)) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		switch lite.Code() & 0xff {
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return trouble(gateway.StoreDamaged, e.place, err)
+		case sqlite3.SQLITE_FULL:
+			return trouble(gateway.StoreFull, e.place, err)
+		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
+			return trouble(gateway.StoreReadOnly, e.place, err)
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+			return trouble(gateway.StoreInUse, e.place, err)
+		}
+		return err
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case "XX001", "XX002": // a page, an index
+			return trouble(gateway.StoreDamaged, e.place, err)
+		case "53100":
+			return trouble(gateway.StoreFull, e.place, err)
+		case "25006", "42501":
+			return trouble(gateway.StoreReadOnly, e.place, err)
+		case "55P03", "40001":
+			return trouble(gateway.StoreInUse, e.place, err)
+		}
+	}
+	if IsPostgres(e.place) && Unavailable(err) {
+		return trouble(gateway.StoreUnreachable, e.place, err)
+	}
+	return err
+}
+
 // Unavailable reports whether an error is the store's own state (closed, locked, full,
 // unreadable, unreachable), which whatever else is asked of it would meet too, and not the
 // doing of what it was asked for.
@@ -224,7 +357,7 @@ func Unavailable(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false
 	}
-	for _, known := range []error{errClosed, sql.ErrConnDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF} {
+	for _, known := range []error{errClosed, errMoved, sql.ErrConnDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF} {
 		if errors.Is(err, known) {
 			return true
 		}
@@ -245,7 +378,7 @@ func Unavailable(err error) bool {
 		case "08", "28", "3D", "40", "53", "55", "57", "58", "XX":
 			return true
 		}
-		return pg.Code == "25006" || pg.Code == "25P03" // read only; it idled in a transaction
+		return pg.Code == "25006" || pg.Code == "25P03" || pg.Code == "42501" // read only; it idled in a transaction; no right
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error

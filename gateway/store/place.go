@@ -24,6 +24,7 @@ import (
 const (
 	markerSuffix = ".kept"
 	makingSuffix = ".making"
+	lostSuffix   = ".lost" // what a database that is gone has left
 )
 
 const markerText = "A gateway keeps its database beside this file. Remove both to begin anew, and only then:\nwhat was acknowledged is nowhere else.\n"
@@ -48,38 +49,60 @@ func Examine(ctx context.Context, place string, own gateway.Administration) erro
 	if begun, err := Begun(place); err != nil || !begun {
 		return err
 	}
-	var err error
-	e := sqliteEngine(place)
-	e.connect = func(purpose) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
-	if IsPostgres(place) {
-		if e, err = postgresEngine(place); err != nil {
-			return fmt.Errorf("examine database: %w", err)
-		}
+	e, err := engineOf(place)
+	if err != nil {
+		return err
 	}
-	db, err := e.connect(toRead)
+	open := e.tool // it is no gateway's
+	if !IsPostgres(place) {
+		open = func(bool) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
+	}
+	db, err := open(false)
 	if err != nil {
 		return fmt.Errorf("examine database: %w", err)
 	}
 	defer db.Close()
-	var version, last int64
-	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version").Scan(&version); err != nil {
-		return fmt.Errorf("examine database: %w", err)
+	current, err := version(ctx, db)
+	if err != nil {
+		return e.plain(fmt.Errorf("examine database: %w", err))
 	}
-	files, err := fs.Glob(migrations, e.tables+"/*.sql")
+	last, err := e.last()
 	if err != nil {
 		return fmt.Errorf("examine database: %w", err)
 	}
-	if last = int64(len(files)); version > last { // they are numbered from 1
-		return trouble(gateway.StoreNewer, place, versions(version, last))
+	if current > last {
+		return trouble(gateway.StoreNewer, place, versions(current, last))
+	}
+	if was, err := copied(ctx, db); err != nil && current == last {
+		return e.plain(fmt.Errorf("examine database: %w", err))
+	} else if err := notForUse(place, was); err != nil {
+		return err
 	}
 	owner, err := rows.New(db).Owner(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("examine database: %w", err)
+		return e.plain(fmt.Errorf("examine database: %w", err))
 	}
-	return owned(place, owner, own)
+	if err := owned(place, owner, own); err != nil || !IsPostgres(place) {
+		return err
+	}
+	return e.plain(e.tryWrite(ctx))
+}
+
+// tryWrite writes, and takes it back.
+func (e engine) tryWrite(ctx context.Context) (err error) {
+	db, err := e.tool(false)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(rows.New(tx).Try(ctx), tx.Rollback())
 }
 
 // unchanged is how a database file is read without a trace: one without a journal is not
@@ -104,11 +127,11 @@ func owned(place, owner string, own gateway.Administration) error {
 }
 
 func begunPostgres(place string) (bool, error) {
-	e, err := postgresEngine(place)
+	e, err := engineOf(place)
 	if err != nil {
-		return false, gateway.Fault{Code: gateway.ConfigAddress, Severity: gateway.Error, Value: Redacted(place), Expected: gateway.Term("postgres://gateway@db.example:5432/gateway")}
+		return false, err
 	}
-	db, err := e.connect(toRead)
+	db, err := e.tool(false) // it is no gateway's
 	if err != nil {
 		return false, fmt.Errorf("open database: %w", err)
 	}
@@ -230,6 +253,12 @@ func makeAt(ctx context.Context, file string) error {
 	}
 	if err := sqliteEngine(making).migrate(ctx); err != nil { // closing empties the journal
 		return err
+	}
+	// A journal without its database would be taken for that of the new one.
+	for _, journal := range []string{file + "-wal", file + "-journal"} {
+		if err := os.Rename(journal, journal+lostSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("make database: %w", err)
+		}
 	}
 	if err := os.Rename(making, file); err != nil {
 		return fmt.Errorf("make database: %w", err)

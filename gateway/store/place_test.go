@@ -105,3 +105,25 @@ func entries(t *testing.T, dir string) (out []string) {
 	}
 	return out
 }
+
+// TestAJournalWithoutItsDatabaseIsNobodys: of a database that is gone a journal is left, which
+// is not the next one's.
+func TestAJournalWithoutItsDatabaseIsNobodys(t *testing.T) {
+	dir := t.TempDir()
+	file, journal := filepath.Join(dir, "gateway.db"), filepath.Join(dir, "gateway.db-wal")
+	s := openFile(t, file)
+	do(t, s, func(tx *Tx) error { return tx.PutSubmission(submission("lost")) })
+	left := must(os.ReadFile(journal))(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(file), os.Remove(file+markerSuffix), os.WriteFile(journal, left, 0o600)); err != nil || len(left) == 0 {
+		t.Fatal(len(left), err)
+	}
+	s = openFile(t, file)
+	closes(t, s)
+	if _, err := s.Read().Submission(t.Context(), "0603", "lost"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the new database has what the old one had: %v", err)
+	}
+	do(t, s, func(tx *Tx) error { return tx.PutSubmission(submission("new")) })
+}

@@ -3,7 +3,8 @@
 
 -- name: LastNumbers :one
 -- Holds the row until the commit: numbers have no gap, and nobody sees a later one first.
-UPDATE numbers SET commit_no = commit_no WHERE one = 1 RETURNING commit_no, leaf;
+-- There is none where the records have moved.
+UPDATE numbers SET commit_no = commit_no WHERE one = 1 AND NOT moved RETURNING commit_no, leaf;
 
 -- name: SetNumbers :exec
 UPDATE numbers SET commit_no = $1, leaf = $2 WHERE one = 1;
@@ -19,6 +20,13 @@ SELECT administration FROM owner WHERE one = 1;
 
 -- name: SetOwner :exec
 INSERT INTO owner (one, administration) VALUES (1, $1) ON CONFLICT (one) DO NOTHING;
+
+-- name: Copied :one
+SELECT * FROM copied WHERE one = 1;
+
+-- name: Restored :one
+-- The last.
+SELECT * FROM restoration WHERE number = (SELECT max(r.number) FROM restoration AS r WHERE r.number > 0);
 
 -- name: PutContent :exec
 INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING;
@@ -171,19 +179,19 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kin
 
 -- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, receipt, answers, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    last_error, receipt, answers, answered, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
-    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, owner = excluded.owner,
+    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, answered = excluded.answered, owner = excluded.owner,
     token = excluded.token, commit_no = excluded.commit_no;
 
 -- name: SetDelivery :execrows
 -- Only as long as nobody else has taken it.
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    receipt = $9, owner = sqlc.arg(next_owner), commit_no = $10
-WHERE id_key = $11 AND owner = $12 AND token = $13;
+    receipt = $9, answered = $10, owner = sqlc.arg(next_owner), commit_no = $11
+WHERE id_key = $12 AND owner = $13 AND token = $14;
 
 -- name: SetAnswers :execrows
 UPDATE delivery SET answers = $1, commit_no = $2 WHERE id_key = $3;
@@ -304,3 +312,54 @@ INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest) 
 -- name: Audit :many
 SELECT * FROM audit WHERE commit_no >= sqlc.arg(least) AND commit_no <= sqlc.arg(upto)
 ORDER BY commit_no, ordinal LIMIT sqlc.arg(most);
+
+-- name: ReceivedFrom :many
+-- What a partner has sent, by when it came.
+SELECT a.id, a.digest, a.received, a.header,
+    CAST(coalesce((SELECT i.state FROM inbox AS i WHERE i.sender = a.party AND i.id_key = a.id_key), '') AS TEXT) AS state
+FROM arrival AS a
+WHERE a.door = 'peer' AND a.party = sqlc.arg(party) AND (a.received, a.id_key) > (sqlc.arg(after), sqlc.arg(after_key)) AND a.received < sqlc.arg(upto)
+ORDER BY a.received, a.id_key LIMIT sqlc.arg(most);
+
+-- name: AnsweredBy :many
+-- What a partner has given a receipt for, by when the last of each was verified.
+SELECT m.id, m.payload_digest, d.answered, d.state
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.recipient = sqlc.arg(recipient) AND d.answered <> '' AND (d.answered, d.id_key) > (sqlc.arg(after), sqlc.arg(after_key)) AND d.answered < sqlc.arg(upto)
+ORDER BY d.answered, d.id_key LIMIT sqlc.arg(most);
+
+-- name: ReceivedOne :one
+SELECT a.id, a.digest,
+    CAST(coalesce((SELECT i.state FROM inbox AS i WHERE i.sender = a.party AND i.id_key = a.id_key), '') AS TEXT) AS state
+FROM arrival AS a
+WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3;
+
+-- name: SentOne :one
+SELECT m.id, m.payload_digest, d.state, d.answered
+FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key WHERE m.id_key = $1 AND d.recipient = $2;
+
+-- name: PutBalance :exec
+INSERT INTO balance (partner, restored, upto, at, compared) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (partner) DO UPDATE SET restored = excluded.restored, upto = excluded.upto, at = excluded.at, compared = excluded.compared;
+
+-- name: Balance :one
+SELECT * FROM balance WHERE partner = $1;
+
+-- name: PutDifference :exec
+INSERT INTO difference (partner, sent, id_key, id, code, ours, theirs, verdict, says, kind, document_id, batch, statement,
+    found, settled, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (partner, sent, id_key) DO UPDATE SET id = excluded.id, code = excluded.code, ours = excluded.ours, theirs = excluded.theirs,
+    verdict = excluded.verdict, says = excluded.says, kind = excluded.kind,
+    document_id = excluded.document_id, batch = excluded.batch, statement = excluded.statement, found = excluded.found, settled = excluded.settled,
+    commit_no = excluded.commit_no;
+
+-- name: Difference :one
+SELECT * FROM difference WHERE partner = $1 AND sent = $2 AND id_key = $3;
+
+-- name: SettleDifference :execrows
+UPDATE difference SET settled = $1, commit_no = $2 WHERE partner = $3 AND sent = $4 AND id_key = $5;
+
+-- name: OpenDifferences :many
+SELECT * FROM difference WHERE partner = sqlc.arg(partner) AND settled = '' AND commit_no >= sqlc.arg(least) AND commit_no <= sqlc.arg(upto)
+ORDER BY commit_no, sent, id_key LIMIT sqlc.arg(most);

@@ -148,6 +148,7 @@ type Message struct {
 	LastError       string
 	Receipt         *Statement
 	Answers         []Answer
+	Answered        time.Time         // when the last receipt was verified
 	Whole           gateway.MessageID // the first message made of the same submissions; its own id if it is the only one
 	Part            int               // which of them it is, from 1
 	Split           string            // id of the split that made them several; empty if it is the only one
@@ -241,4 +242,56 @@ type Waiting struct {
 	State     gateway.MessageState
 	Count     int
 	Oldest    time.Time // when the first of them was created
+}
+
+// Restoration says that the database was restored from a backup.
+type Restoration struct {
+	Number int // from 1
+	Backup time.Time
+	At     time.Time
+	Commit gateway.Commit // the last that the backup held
+	Digest gateway.Digest
+}
+
+// Balance is how far the exchange with a partner has been balanced with it.
+type Balance struct {
+	Partner  gateway.Administration
+	Restored int       // restorations that it covers
+	Upto     time.Time // what both did before is balanced, by the partner's clock
+	At       time.Time // when the last one ended
+	Compared int       // messages in the last one
+}
+
+// Difference is what two gateways say differently of a message.
+type Difference struct {
+	Partner   gateway.Administration
+	Sent      bool // by us; else by the partner
+	ID        gateway.MessageID
+	Code      gateway.Code
+	Ours      gateway.Digest  // of the payload, as we have it; zero: we have none
+	Theirs    gateway.Digest  // as the partner says
+	Verdict   gateway.Verdict // that we know of
+	Says      gateway.Verdict // that the partner says it knows of
+	Kind      string          // as the partner says that the header says; likewise the next two
+	Document  string
+	Batch     string
+	Statement []byte // the partner's signed statement, JSON
+	Found     time.Time
+	Settled   time.Time // when it was so no more; zero: it still is
+	Commit    gateway.Commit
+}
+
+// Held is what a gateway holds of a message that was exchanged with a partner.
+type Held struct {
+	ID      gateway.MessageID
+	Digest  gateway.Digest
+	Verdict gateway.Verdict
+	At      time.Time // when it came, or when its last receipt was verified
+	Header  []byte    // of what a partner has sent
+}
+
+// ExchangeCursor is a place in a list of what was exchanged: behind a message.
+type ExchangeCursor struct {
+	At time.Time
+	ID gateway.MessageID
 }

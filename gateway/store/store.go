@@ -34,6 +34,9 @@ var ErrNotFound = errors.New("not found")
 // errClosed says that the store is closed, or was before it came to a unit of work.
 var errClosed = errors.New("store is closed")
 
+// errMoved says that the records of a database have another place now.
+var errMoved = errors.New("the records have moved")
+
 // MaxGroup is how many units of work one transaction commits together at most.
 const MaxGroup = 64
 
@@ -71,17 +74,15 @@ type unit struct {
 // file that was there and is gone, empty or cut off, tables of a later version and a server
 // that does not answer are refused with a gateway.Fault. The clock stamps audit rows.
 func Open(ctx context.Context, place string, now func() time.Time) (*Store, error) {
-	if !IsPostgres(place) {
-		return openOn(ctx, sqliteEngine(place), now)
-	}
-	e, err := postgresEngine(place)
+	e, err := engineOf(place)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, err
 	}
 	return openOn(ctx, e, now)
 }
 
 func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err error) {
+	defer func() { err = e.plain(err) }()
 	if err := e.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -99,10 +100,9 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	defer func() {
 		if err != nil {
 			stop()
-			if e.shared && Unavailable(err) && !errors.As(err, new(gateway.Fault)) {
-				err = trouble(gateway.StoreUnreachable, e.place, err) // it was reached, and is not any more
+			if lasting := s.close(); !errors.As(err, new(gateway.Fault)) {
+				err = errors.Join(err, lasting)
 			}
-			err = errors.Join(err, s.close())
 		}
 	}()
 	if err := e.migrate(ctx); err != nil {
@@ -112,6 +112,11 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.writer.SetMaxOpenConns(1)
+	if was, err := copied(ctx, s.writer); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	} else if err := notForUse(e.place, was); err != nil {
+		return nil, err
+	}
 	if s.readers, err = e.connect(toRead); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -140,8 +145,10 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	return s, nil
 }
 
-// Own claims a database for an administration. Another's is refused with a gateway.Fault.
-func (s *Store) Own(ctx context.Context, own gateway.Administration) error {
+// Own claims a database for an administration. Another's is refused with a gateway.Fault, and
+// so is one that nothing can be written to.
+func (s *Store) Own(ctx context.Context, own gateway.Administration) (err error) {
+	defer func() { err = s.engine.plain(err) }()
 	for {
 		owner, err := s.read.Owner(ctx)
 		switch {
@@ -155,7 +162,10 @@ func (s *Store) Own(ctx context.Context, own gateway.Administration) error {
 		case err != nil:
 			return fmt.Errorf("claim database: %w", err)
 		default:
-			return owned(s.engine.place, owner, own)
+			if err := owned(s.engine.place, owner, own); err != nil {
+				return err
+			}
+			return s.Writable(ctx)
 		}
 	}
 }
@@ -201,9 +211,9 @@ func (s *Store) close() error {
 // session is the writer's connection with its statements.
 type session struct {
 	conn  *sql.Conn
-	q     *rows.Queries
+	guard *guard
+	q     *rows.Queries // by the guard
 	seek  *seeker
-	steps map[string]*sql.Stmt // those of a transaction
 }
 
 // The steps of a transaction, beside its beginning.
@@ -224,16 +234,9 @@ func (s *Store) connected(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	c := &session{conn: conn, steps: make(map[string]*sql.Stmt)}
-	if c.q, err = rows.Prepare(ctx, conn); err == nil {
-		c.seek, err = newSeeker(ctx, conn)
-	}
-	for _, step := range []string{s.engine.begin, commit, rollback, savepoint, rollbackToPoint, releasePoint} {
-		if err == nil {
-			c.steps[step], err = conn.PrepareContext(ctx, step)
-		}
-	}
-	if err != nil {
+	c := &session{conn: conn, guard: newGuard(conn)}
+	c.q = rows.New(c.guard)
+	if c.seek, err = newSeeker(ctx, conn); err != nil {
 		c.close(err)
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -249,17 +252,10 @@ func (c *session) close(after error) {
 	// A statement of a connection that its driver has closed already is gone with it, and
 	// SQLite's does not survive being asked to close one.
 	if open := c.conn.Raw(func(any) error { return nil }) == nil; open {
-		for _, step := range c.steps {
-			if step != nil {
-				step.Close()
-			}
-		}
 		if c.seek != nil {
 			c.seek.Close()
 		}
-		if c.q != nil {
-			c.q.Close()
-		}
+		c.guard.Close()
 	}
 	if after != nil {
 		c.conn.Raw(func(any) error { return driver.ErrBadConn })
@@ -269,7 +265,11 @@ func (c *session) close(after error) {
 
 // step takes a step of a transaction.
 func (c *session) step(ctx context.Context, step string) error {
-	if _, err := c.steps[step].ExecContext(ctx); err != nil {
+	prepared, err := c.guard.statement(ctx, step)
+	if err == nil {
+		_, err = prepared.ExecContext(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", strings.ToLower(step), err)
 	}
 	return nil
@@ -282,7 +282,11 @@ func (s *Store) begin(ctx context.Context, c *session) (last rows.LastNumbersRow
 	if err := c.step(ctx, s.engine.begin); err != nil {
 		return last, err
 	}
-	if last, err = c.q.LastNumbers(ctx); err != nil {
+	last, err = c.q.LastNumbers(ctx)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return last, errMoved
+	case err != nil:
 		return last, fmt.Errorf("last commit number: %w", err)
 	}
 	return last, nil
@@ -442,6 +446,7 @@ func (s *Store) runGroup(group []*unit) (before, after int64, err error) {
 
 // runUnit does the work of one unit. What goes wrong with it is kept in the unit.
 func (s *Store) runUnit(c *session, u *unit, last *rows.LastNumbersRow) {
+	c.guard.begin()
 	t := &Tx{
 		reader: reader{q: c.q, seek: c.seek, owner: s.owner, unit: true}, conn: c.conn,
 		Commit: gateway.Commit(last.CommitNo + 1), leaf: last.Leaf, now: s.now().UTC(),

@@ -161,7 +161,7 @@ func (t *Tx) PutMessage(m Message) error {
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
 		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt), LastError: m.LastError,
-		Receipt: receipt, Answers: answers, Owner: m.Claim.Owner, Token: m.Claim.Token, CommitNo: int64(t.Commit),
+		Receipt: receipt, Answers: answers, Answered: formatTime(m.Answered), Owner: m.Claim.Owner, Token: m.Claim.Token, CommitNo: int64(t.Commit),
 	}), t.touch(m.Whole))
 }
 
@@ -180,7 +180,7 @@ func (t *Tx) PutProgress(m Message, keep bool) error {
 	if err := changed("progress", ErrTaken)(t.q.SetDelivery(within, rows.SetDeliveryParams{
 		State: string(m.State), Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt),
-		LastError:   m.LastError, Receipt: receipt, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+		LastError:   m.LastError, Receipt: receipt, Answered: formatTime(m.Answered), CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
 		NextOwner: next, Owner: m.Claim.Owner, Token: m.Claim.Token,
 	})); err != nil {
 		return err

@@ -33,14 +33,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.announcedStmt, err = db.PrepareContext(ctx, announced); err != nil {
 		return nil, fmt.Errorf("error preparing query Announced: %w", err)
 	}
+	if q.answeredByStmt, err = db.PrepareContext(ctx, answeredBy); err != nil {
+		return nil, fmt.Errorf("error preparing query AnsweredBy: %w", err)
+	}
 	if q.arrivalStmt, err = db.PrepareContext(ctx, arrival); err != nil {
 		return nil, fmt.Errorf("error preparing query Arrival: %w", err)
 	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
+	if q.balanceStmt, err = db.PrepareContext(ctx, balance); err != nil {
+		return nil, fmt.Errorf("error preparing query Balance: %w", err)
+	}
+	if q.copiedStmt, err = db.PrepareContext(ctx, copied); err != nil {
+		return nil, fmt.Errorf("error preparing query Copied: %w", err)
+	}
 	if q.countAttemptStmt, err = db.PrepareContext(ctx, countAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAttempt: %w", err)
+	}
+	if q.differenceStmt, err = db.PrepareContext(ctx, difference); err != nil {
+		return nil, fmt.Errorf("error preparing query Difference: %w", err)
 	}
 	if q.heldStmt, err = db.PrepareContext(ctx, held); err != nil {
 		return nil, fmt.Errorf("error preparing query Held: %w", err)
@@ -90,6 +102,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.movementStmt, err = db.PrepareContext(ctx, movement); err != nil {
 		return nil, fmt.Errorf("error preparing query Movement: %w", err)
 	}
+	if q.openDifferencesStmt, err = db.PrepareContext(ctx, openDifferences); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenDifferences: %w", err)
+	}
 	if q.ownerStmt, err = db.PrepareContext(ctx, owner); err != nil {
 		return nil, fmt.Errorf("error preparing query Owner: %w", err)
 	}
@@ -102,11 +117,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putArrivalStmt, err = db.PrepareContext(ctx, putArrival); err != nil {
 		return nil, fmt.Errorf("error preparing query PutArrival: %w", err)
 	}
+	if q.putBalanceStmt, err = db.PrepareContext(ctx, putBalance); err != nil {
+		return nil, fmt.Errorf("error preparing query PutBalance: %w", err)
+	}
 	if q.putContentStmt, err = db.PrepareContext(ctx, putContent); err != nil {
 		return nil, fmt.Errorf("error preparing query PutContent: %w", err)
 	}
 	if q.putDeliveryStmt, err = db.PrepareContext(ctx, putDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query PutDelivery: %w", err)
+	}
+	if q.putDifferenceStmt, err = db.PrepareContext(ctx, putDifference); err != nil {
+		return nil, fmt.Errorf("error preparing query PutDifference: %w", err)
 	}
 	if q.putInboundStmt, err = db.PrepareContext(ctx, putInbound); err != nil {
 		return nil, fmt.Errorf("error preparing query PutInbound: %w", err)
@@ -126,6 +147,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putSubmissionStmt, err = db.PrepareContext(ctx, putSubmission); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSubmission: %w", err)
 	}
+	if q.receivedFromStmt, err = db.PrepareContext(ctx, receivedFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query ReceivedFrom: %w", err)
+	}
+	if q.receivedOneStmt, err = db.PrepareContext(ctx, receivedOne); err != nil {
+		return nil, fmt.Errorf("error preparing query ReceivedOne: %w", err)
+	}
+	if q.restoredStmt, err = db.PrepareContext(ctx, restored); err != nil {
+		return nil, fmt.Errorf("error preparing query Restored: %w", err)
+	}
+	if q.sentOneStmt, err = db.PrepareContext(ctx, sentOne); err != nil {
+		return nil, fmt.Errorf("error preparing query SentOne: %w", err)
+	}
 	if q.setAnswersStmt, err = db.PrepareContext(ctx, setAnswers); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAnswers: %w", err)
 	}
@@ -140,6 +173,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setOwnerStmt, err = db.PrepareContext(ctx, setOwner); err != nil {
 		return nil, fmt.Errorf("error preparing query SetOwner: %w", err)
+	}
+	if q.settleDifferenceStmt, err = db.PrepareContext(ctx, settleDifference); err != nil {
+		return nil, fmt.Errorf("error preparing query SettleDifference: %w", err)
 	}
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
@@ -200,6 +236,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing announcedStmt: %w", cerr)
 		}
 	}
+	if q.answeredByStmt != nil {
+		if cerr := q.answeredByStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing answeredByStmt: %w", cerr)
+		}
+	}
 	if q.arrivalStmt != nil {
 		if cerr := q.arrivalStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing arrivalStmt: %w", cerr)
@@ -210,9 +251,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
 		}
 	}
+	if q.balanceStmt != nil {
+		if cerr := q.balanceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing balanceStmt: %w", cerr)
+		}
+	}
+	if q.copiedStmt != nil {
+		if cerr := q.copiedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing copiedStmt: %w", cerr)
+		}
+	}
 	if q.countAttemptStmt != nil {
 		if cerr := q.countAttemptStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAttemptStmt: %w", cerr)
+		}
+	}
+	if q.differenceStmt != nil {
+		if cerr := q.differenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing differenceStmt: %w", cerr)
 		}
 	}
 	if q.heldStmt != nil {
@@ -295,6 +351,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing movementStmt: %w", cerr)
 		}
 	}
+	if q.openDifferencesStmt != nil {
+		if cerr := q.openDifferencesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openDifferencesStmt: %w", cerr)
+		}
+	}
 	if q.ownerStmt != nil {
 		if cerr := q.ownerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing ownerStmt: %w", cerr)
@@ -315,6 +376,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putArrivalStmt: %w", cerr)
 		}
 	}
+	if q.putBalanceStmt != nil {
+		if cerr := q.putBalanceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putBalanceStmt: %w", cerr)
+		}
+	}
 	if q.putContentStmt != nil {
 		if cerr := q.putContentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putContentStmt: %w", cerr)
@@ -323,6 +389,11 @@ func (q *Queries) Close() error {
 	if q.putDeliveryStmt != nil {
 		if cerr := q.putDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putDeliveryStmt: %w", cerr)
+		}
+	}
+	if q.putDifferenceStmt != nil {
+		if cerr := q.putDifferenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putDifferenceStmt: %w", cerr)
 		}
 	}
 	if q.putInboundStmt != nil {
@@ -355,6 +426,26 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putSubmissionStmt: %w", cerr)
 		}
 	}
+	if q.receivedFromStmt != nil {
+		if cerr := q.receivedFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing receivedFromStmt: %w", cerr)
+		}
+	}
+	if q.receivedOneStmt != nil {
+		if cerr := q.receivedOneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing receivedOneStmt: %w", cerr)
+		}
+	}
+	if q.restoredStmt != nil {
+		if cerr := q.restoredStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing restoredStmt: %w", cerr)
+		}
+	}
+	if q.sentOneStmt != nil {
+		if cerr := q.sentOneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sentOneStmt: %w", cerr)
+		}
+	}
 	if q.setAnswersStmt != nil {
 		if cerr := q.setAnswersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setAnswersStmt: %w", cerr)
@@ -378,6 +469,11 @@ func (q *Queries) Close() error {
 	if q.setOwnerStmt != nil {
 		if cerr := q.setOwnerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setOwnerStmt: %w", cerr)
+		}
+	}
+	if q.settleDifferenceStmt != nil {
+		if cerr := q.settleDifferenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing settleDifferenceStmt: %w", cerr)
 		}
 	}
 	if q.sourcesStmt != nil {
@@ -487,9 +583,13 @@ type Queries struct {
 	addAuditStmt              *sql.Stmt
 	addJudgementStmt          *sql.Stmt
 	announcedStmt             *sql.Stmt
+	answeredByStmt            *sql.Stmt
 	arrivalStmt               *sql.Stmt
 	auditStmt                 *sql.Stmt
+	balanceStmt               *sql.Stmt
+	copiedStmt                *sql.Stmt
 	countAttemptStmt          *sql.Stmt
+	differenceStmt            *sql.Stmt
 	heldStmt                  *sql.Stmt
 	heldPastStmt              *sql.Stmt
 	inboundStmt               *sql.Stmt
@@ -506,23 +606,31 @@ type Queries struct {
 	messageByDocumentStmt     *sql.Stmt
 	messagesStmt              *sql.Stmt
 	movementStmt              *sql.Stmt
+	openDifferencesStmt       *sql.Stmt
 	ownerStmt                 *sql.Stmt
 	parkedMessagesStmt        *sql.Stmt
 	putAnnouncedStmt          *sql.Stmt
 	putArrivalStmt            *sql.Stmt
+	putBalanceStmt            *sql.Stmt
 	putContentStmt            *sql.Stmt
 	putDeliveryStmt           *sql.Stmt
+	putDifferenceStmt         *sql.Stmt
 	putInboundStmt            *sql.Stmt
 	putJudgingStmt            *sql.Stmt
 	putMessageStmt            *sql.Stmt
 	putMovementStmt           *sql.Stmt
 	putMovementIdentifierStmt *sql.Stmt
 	putSubmissionStmt         *sql.Stmt
+	receivedFromStmt          *sql.Stmt
+	receivedOneStmt           *sql.Stmt
+	restoredStmt              *sql.Stmt
+	sentOneStmt               *sql.Stmt
 	setAnswersStmt            *sql.Stmt
 	setDeliveryStmt           *sql.Stmt
 	setJudgingStmt            *sql.Stmt
 	setNumbersStmt            *sql.Stmt
 	setOwnerStmt              *sql.Stmt
+	settleDifferenceStmt      *sql.Stmt
 	sourcesStmt               *sql.Stmt
 	submissionStmt            *sql.Stmt
 	submissionsAfterStmt      *sql.Stmt
@@ -545,9 +653,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addAuditStmt:              q.addAuditStmt,
 		addJudgementStmt:          q.addJudgementStmt,
 		announcedStmt:             q.announcedStmt,
+		answeredByStmt:            q.answeredByStmt,
 		arrivalStmt:               q.arrivalStmt,
 		auditStmt:                 q.auditStmt,
+		balanceStmt:               q.balanceStmt,
+		copiedStmt:                q.copiedStmt,
 		countAttemptStmt:          q.countAttemptStmt,
+		differenceStmt:            q.differenceStmt,
 		heldStmt:                  q.heldStmt,
 		heldPastStmt:              q.heldPastStmt,
 		inboundStmt:               q.inboundStmt,
@@ -564,23 +676,31 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		messageByDocumentStmt:     q.messageByDocumentStmt,
 		messagesStmt:              q.messagesStmt,
 		movementStmt:              q.movementStmt,
+		openDifferencesStmt:       q.openDifferencesStmt,
 		ownerStmt:                 q.ownerStmt,
 		parkedMessagesStmt:        q.parkedMessagesStmt,
 		putAnnouncedStmt:          q.putAnnouncedStmt,
 		putArrivalStmt:            q.putArrivalStmt,
+		putBalanceStmt:            q.putBalanceStmt,
 		putContentStmt:            q.putContentStmt,
 		putDeliveryStmt:           q.putDeliveryStmt,
+		putDifferenceStmt:         q.putDifferenceStmt,
 		putInboundStmt:            q.putInboundStmt,
 		putJudgingStmt:            q.putJudgingStmt,
 		putMessageStmt:            q.putMessageStmt,
 		putMovementStmt:           q.putMovementStmt,
 		putMovementIdentifierStmt: q.putMovementIdentifierStmt,
 		putSubmissionStmt:         q.putSubmissionStmt,
+		receivedFromStmt:          q.receivedFromStmt,
+		receivedOneStmt:           q.receivedOneStmt,
+		restoredStmt:              q.restoredStmt,
+		sentOneStmt:               q.sentOneStmt,
 		setAnswersStmt:            q.setAnswersStmt,
 		setDeliveryStmt:           q.setDeliveryStmt,
 		setJudgingStmt:            q.setJudgingStmt,
 		setNumbersStmt:            q.setNumbersStmt,
 		setOwnerStmt:              q.setOwnerStmt,
+		settleDifferenceStmt:      q.settleDifferenceStmt,
 		sourcesStmt:               q.sourcesStmt,
 		submissionStmt:            q.submissionStmt,
 		submissionsAfterStmt:      q.submissionsAfterStmt,

@@ -38,9 +38,25 @@ type Audit struct {
 	Digest   []byte
 }
 
+type Balance struct {
+	Partner  string
+	Restored int64
+	Upto     string
+	At       string
+	Compared int64
+}
+
 type Content struct {
 	Digest []byte
 	Bytes  []byte
+}
+
+type Copied struct {
+	One    int16
+	State  string
+	Source []byte
+	At     string
+	Digest []byte
 }
 
 type Delivery struct {
@@ -58,9 +74,29 @@ type Delivery struct {
 	LastError   string
 	Receipt     []byte
 	Answers     string
+	Answered    string
 	Owner       string
 	Token       int64
 	CommitNo    int64
+}
+
+type Difference struct {
+	Partner    string
+	Sent       bool
+	IDKey      string
+	ID         string
+	Code       string
+	Ours       []byte
+	Theirs     []byte
+	Verdict    string
+	Says       string
+	Kind       string
+	DocumentID string
+	Batch      string
+	Statement  []byte
+	Found      string
+	Settled    string
+	CommitNo   int64
 }
 
 type Inbox struct {
@@ -175,11 +211,20 @@ type Number struct {
 	CommitNo int64
 	Leaf     int64
 	Trials   int64
+	Moved    bool
 }
 
 type Owner struct {
 	One            int16
 	Administration string
+}
+
+type Restoration struct {
+	Number   int64
+	Backup   string
+	At       string
+	CommitNo int64
+	Digest   []byte
 }
 
 type Submission struct {

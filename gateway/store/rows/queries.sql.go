@@ -86,6 +86,63 @@ func (q *Queries) Announced(ctx context.Context, arg AnnouncedParams) (string, e
 	return message_id, err
 }
 
+const answeredBy = `-- name: AnsweredBy :many
+SELECT m.id, m.payload_digest, d.answered, d.state
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.recipient = $1 AND d.answered <> '' AND (d.answered, d.id_key) > ($2, $3) AND d.answered < $4
+ORDER BY d.answered, d.id_key LIMIT $5
+`
+
+type AnsweredByParams struct {
+	Recipient string
+	After     string
+	AfterKey  string
+	Upto      string
+	Most      int32
+}
+
+type AnsweredByRow struct {
+	ID            string
+	PayloadDigest []byte
+	Answered      string
+	State         string
+}
+
+// What a partner has given a receipt for, by when the last of each was verified.
+func (q *Queries) AnsweredBy(ctx context.Context, arg AnsweredByParams) ([]AnsweredByRow, error) {
+	rows, err := q.query(ctx, q.answeredByStmt, answeredBy,
+		arg.Recipient,
+		arg.After,
+		arg.AfterKey,
+		arg.Upto,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AnsweredByRow
+	for rows.Next() {
+		var i AnsweredByRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.PayloadDigest,
+			&i.Answered,
+			&i.State,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const arrival = `-- name: Arrival :one
 SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
 FROM arrival AS a JOIN judging AS j ON j.door = a.door AND j.party = a.party AND j.id_key = a.id_key
@@ -183,6 +240,40 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]Audit, error) {
 	return items, nil
 }
 
+const balance = `-- name: Balance :one
+SELECT partner, restored, upto, at, compared FROM balance WHERE partner = $1
+`
+
+func (q *Queries) Balance(ctx context.Context, partner string) (Balance, error) {
+	row := q.queryRow(ctx, q.balanceStmt, balance, partner)
+	var i Balance
+	err := row.Scan(
+		&i.Partner,
+		&i.Restored,
+		&i.Upto,
+		&i.At,
+		&i.Compared,
+	)
+	return i, err
+}
+
+const copied = `-- name: Copied :one
+SELECT one, state, source, at, digest FROM copied WHERE one = 1
+`
+
+func (q *Queries) Copied(ctx context.Context) (Copied, error) {
+	row := q.queryRow(ctx, q.copiedStmt, copied)
+	var i Copied
+	err := row.Scan(
+		&i.One,
+		&i.State,
+		&i.Source,
+		&i.At,
+		&i.Digest,
+	)
+	return i, err
+}
+
 const countAttempt = `-- name: CountAttempt :execrows
 UPDATE judging SET attempts = attempts + 1, owner = $1, token = $2, commit_no = $3 WHERE door = $4 AND party = $5 AND id_key = $6
 `
@@ -209,6 +300,40 @@ func (q *Queries) CountAttempt(ctx context.Context, arg CountAttemptParams) (int
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const difference = `-- name: Difference :one
+SELECT partner, sent, id_key, id, code, ours, theirs, verdict, says, kind, document_id, batch, statement, found, settled, commit_no FROM difference WHERE partner = $1 AND sent = $2 AND id_key = $3
+`
+
+type DifferenceParams struct {
+	Partner string
+	Sent    bool
+	IDKey   string
+}
+
+func (q *Queries) Difference(ctx context.Context, arg DifferenceParams) (Difference, error) {
+	row := q.queryRow(ctx, q.differenceStmt, difference, arg.Partner, arg.Sent, arg.IDKey)
+	var i Difference
+	err := row.Scan(
+		&i.Partner,
+		&i.Sent,
+		&i.IDKey,
+		&i.ID,
+		&i.Code,
+		&i.Ours,
+		&i.Theirs,
+		&i.Verdict,
+		&i.Says,
+		&i.Kind,
+		&i.DocumentID,
+		&i.Batch,
+		&i.Statement,
+		&i.Found,
+		&i.Settled,
+		&i.CommitNo,
+	)
+	return i, err
 }
 
 const held = `-- name: Held :many
@@ -886,7 +1011,7 @@ func (q *Queries) LastCommit(ctx context.Context) (int64, error) {
 
 const lastNumbers = `-- name: LastNumbers :one
 
-UPDATE numbers SET commit_no = commit_no WHERE one = 1 RETURNING commit_no, leaf
+UPDATE numbers SET commit_no = commit_no WHERE one = 1 AND NOT moved RETURNING commit_no, leaf
 `
 
 type LastNumbersRow struct {
@@ -897,6 +1022,7 @@ type LastNumbersRow struct {
 // What the store asks, of SQLite and PostgreSQL alike: sqlc makes the Go in rows of it.
 // CASTs tell sqlc a type; both engines know them.
 // Holds the row until the commit: numbers have no gap, and nobody sees a later one first.
+// There is none where the records have moved.
 func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 	row := q.queryRow(ctx, q.lastNumbersStmt, lastNumbers)
 	var i LastNumbersRow
@@ -905,7 +1031,7 @@ func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 }
 
 const message = `-- name: Message :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.id_key = $1
@@ -961,6 +1087,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Delivery.LastError,
 		&i.Delivery.Receipt,
 		&i.Delivery.Answers,
+		&i.Delivery.Answered,
 		&i.Delivery.Owner,
 		&i.Delivery.Token,
 		&i.Delivery.CommitNo,
@@ -971,7 +1098,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 }
 
 const messageByDocument = `-- name: MessageByDocument :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
@@ -1033,6 +1160,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Delivery.LastError,
 		&i.Delivery.Receipt,
 		&i.Delivery.Answers,
+		&i.Delivery.Answered,
 		&i.Delivery.Owner,
 		&i.Delivery.Token,
 		&i.Delivery.CommitNo,
@@ -1043,7 +1171,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 }
 
 const messages = `-- name: Messages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.owner, d.token, d.commit_no FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.owner, d.token, d.commit_no FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 WHERE m.whole_key = $1 ORDER BY m.part
 `
 
@@ -1101,6 +1229,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Delivery.LastError,
 			&i.Delivery.Receipt,
 			&i.Delivery.Answers,
+			&i.Delivery.Answered,
 			&i.Delivery.Owner,
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
@@ -1137,6 +1266,63 @@ func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) 
 	return i, err
 }
 
+const openDifferences = `-- name: OpenDifferences :many
+SELECT partner, sent, id_key, id, code, ours, theirs, verdict, says, kind, document_id, batch, statement, found, settled, commit_no FROM difference WHERE partner = $1 AND settled = '' AND commit_no >= $2 AND commit_no <= $3
+ORDER BY commit_no, sent, id_key LIMIT $4
+`
+
+type OpenDifferencesParams struct {
+	Partner string
+	Least   int64
+	Upto    int64
+	Most    int32
+}
+
+func (q *Queries) OpenDifferences(ctx context.Context, arg OpenDifferencesParams) ([]Difference, error) {
+	rows, err := q.query(ctx, q.openDifferencesStmt, openDifferences,
+		arg.Partner,
+		arg.Least,
+		arg.Upto,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Difference
+	for rows.Next() {
+		var i Difference
+		if err := rows.Scan(
+			&i.Partner,
+			&i.Sent,
+			&i.IDKey,
+			&i.ID,
+			&i.Code,
+			&i.Ours,
+			&i.Theirs,
+			&i.Verdict,
+			&i.Says,
+			&i.Kind,
+			&i.DocumentID,
+			&i.Batch,
+			&i.Statement,
+			&i.Found,
+			&i.Settled,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const owner = `-- name: Owner :one
 SELECT administration FROM owner WHERE one = 1
 `
@@ -1149,7 +1335,7 @@ func (q *Queries) Owner(ctx context.Context) (string, error) {
 }
 
 const parkedMessages = `-- name: ParkedMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.parked AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no, d.id_key LIMIT $3
 `
@@ -1214,6 +1400,7 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Delivery.LastError,
 			&i.Delivery.Receipt,
 			&i.Delivery.Answers,
+			&i.Delivery.Answered,
 			&i.Delivery.Owner,
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
@@ -1292,6 +1479,30 @@ func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
 	return err
 }
 
+const putBalance = `-- name: PutBalance :exec
+INSERT INTO balance (partner, restored, upto, at, compared) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (partner) DO UPDATE SET restored = excluded.restored, upto = excluded.upto, at = excluded.at, compared = excluded.compared
+`
+
+type PutBalanceParams struct {
+	Partner  string
+	Restored int64
+	Upto     string
+	At       string
+	Compared int64
+}
+
+func (q *Queries) PutBalance(ctx context.Context, arg PutBalanceParams) error {
+	_, err := q.exec(ctx, q.putBalanceStmt, putBalance,
+		arg.Partner,
+		arg.Restored,
+		arg.Upto,
+		arg.At,
+		arg.Compared,
+	)
+	return err
+}
+
 const putContent = `-- name: PutContent :exec
 INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING
 `
@@ -1308,12 +1519,12 @@ func (q *Queries) PutContent(ctx context.Context, arg PutContentParams) error {
 
 const putDelivery = `-- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, receipt, answers, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    last_error, receipt, answers, answered, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
-    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, owner = excluded.owner,
+    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, answered = excluded.answered, owner = excluded.owner,
     token = excluded.token, commit_no = excluded.commit_no
 `
 
@@ -1332,6 +1543,7 @@ type PutDeliveryParams struct {
 	LastError   string
 	Receipt     []byte
 	Answers     string
+	Answered    string
 	Owner       string
 	Token       int64
 	CommitNo    int64
@@ -1353,8 +1565,60 @@ func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error 
 		arg.LastError,
 		arg.Receipt,
 		arg.Answers,
+		arg.Answered,
 		arg.Owner,
 		arg.Token,
+		arg.CommitNo,
+	)
+	return err
+}
+
+const putDifference = `-- name: PutDifference :exec
+INSERT INTO difference (partner, sent, id_key, id, code, ours, theirs, verdict, says, kind, document_id, batch, statement,
+    found, settled, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (partner, sent, id_key) DO UPDATE SET id = excluded.id, code = excluded.code, ours = excluded.ours, theirs = excluded.theirs,
+    verdict = excluded.verdict, says = excluded.says, kind = excluded.kind,
+    document_id = excluded.document_id, batch = excluded.batch, statement = excluded.statement, found = excluded.found, settled = excluded.settled,
+    commit_no = excluded.commit_no
+`
+
+type PutDifferenceParams struct {
+	Partner    string
+	Sent       bool
+	IDKey      string
+	ID         string
+	Code       string
+	Ours       []byte
+	Theirs     []byte
+	Verdict    string
+	Says       string
+	Kind       string
+	DocumentID string
+	Batch      string
+	Statement  []byte
+	Found      string
+	Settled    string
+	CommitNo   int64
+}
+
+func (q *Queries) PutDifference(ctx context.Context, arg PutDifferenceParams) error {
+	_, err := q.exec(ctx, q.putDifferenceStmt, putDifference,
+		arg.Partner,
+		arg.Sent,
+		arg.IDKey,
+		arg.ID,
+		arg.Code,
+		arg.Ours,
+		arg.Theirs,
+		arg.Verdict,
+		arg.Says,
+		arg.Kind,
+		arg.DocumentID,
+		arg.Batch,
+		arg.Statement,
+		arg.Found,
+		arg.Settled,
 		arg.CommitNo,
 	)
 	return err
@@ -1661,6 +1925,139 @@ func (q *Queries) PutSubmission(ctx context.Context, arg PutSubmissionParams) er
 	return err
 }
 
+const receivedFrom = `-- name: ReceivedFrom :many
+SELECT a.id, a.digest, a.received, a.header,
+    CAST(coalesce((SELECT i.state FROM inbox AS i WHERE i.sender = a.party AND i.id_key = a.id_key), '') AS TEXT) AS state
+FROM arrival AS a
+WHERE a.door = 'peer' AND a.party = $1 AND (a.received, a.id_key) > ($2, $3) AND a.received < $4
+ORDER BY a.received, a.id_key LIMIT $5
+`
+
+type ReceivedFromParams struct {
+	Party    string
+	After    string
+	AfterKey string
+	Upto     string
+	Most     int32
+}
+
+type ReceivedFromRow struct {
+	ID       string
+	Digest   []byte
+	Received string
+	Header   []byte
+	State    string
+}
+
+// What a partner has sent, by when it came.
+func (q *Queries) ReceivedFrom(ctx context.Context, arg ReceivedFromParams) ([]ReceivedFromRow, error) {
+	rows, err := q.query(ctx, q.receivedFromStmt, receivedFrom,
+		arg.Party,
+		arg.After,
+		arg.AfterKey,
+		arg.Upto,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReceivedFromRow
+	for rows.Next() {
+		var i ReceivedFromRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Digest,
+			&i.Received,
+			&i.Header,
+			&i.State,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const receivedOne = `-- name: ReceivedOne :one
+SELECT a.id, a.digest,
+    CAST(coalesce((SELECT i.state FROM inbox AS i WHERE i.sender = a.party AND i.id_key = a.id_key), '') AS TEXT) AS state
+FROM arrival AS a
+WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3
+`
+
+type ReceivedOneParams struct {
+	Door  string
+	Party string
+	IDKey string
+}
+
+type ReceivedOneRow struct {
+	ID     string
+	Digest []byte
+	State  string
+}
+
+func (q *Queries) ReceivedOne(ctx context.Context, arg ReceivedOneParams) (ReceivedOneRow, error) {
+	row := q.queryRow(ctx, q.receivedOneStmt, receivedOne, arg.Door, arg.Party, arg.IDKey)
+	var i ReceivedOneRow
+	err := row.Scan(&i.ID, &i.Digest, &i.State)
+	return i, err
+}
+
+const restored = `-- name: Restored :one
+SELECT number, backup, at, commit_no, digest FROM restoration WHERE number = (SELECT max(r.number) FROM restoration AS r WHERE r.number > 0)
+`
+
+// The last.
+func (q *Queries) Restored(ctx context.Context) (Restoration, error) {
+	row := q.queryRow(ctx, q.restoredStmt, restored)
+	var i Restoration
+	err := row.Scan(
+		&i.Number,
+		&i.Backup,
+		&i.At,
+		&i.CommitNo,
+		&i.Digest,
+	)
+	return i, err
+}
+
+const sentOne = `-- name: SentOne :one
+SELECT m.id, m.payload_digest, d.state, d.answered
+FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key WHERE m.id_key = $1 AND d.recipient = $2
+`
+
+type SentOneParams struct {
+	IDKey     string
+	Recipient string
+}
+
+type SentOneRow struct {
+	ID            string
+	PayloadDigest []byte
+	State         string
+	Answered      string
+}
+
+func (q *Queries) SentOne(ctx context.Context, arg SentOneParams) (SentOneRow, error) {
+	row := q.queryRow(ctx, q.sentOneStmt, sentOne, arg.IDKey, arg.Recipient)
+	var i SentOneRow
+	err := row.Scan(
+		&i.ID,
+		&i.PayloadDigest,
+		&i.State,
+		&i.Answered,
+	)
+	return i, err
+}
+
 const setAnswers = `-- name: SetAnswers :execrows
 UPDATE delivery SET answers = $1, commit_no = $2 WHERE id_key = $3
 `
@@ -1681,8 +2078,8 @@ func (q *Queries) SetAnswers(ctx context.Context, arg SetAnswersParams) (int64, 
 
 const setDelivery = `-- name: SetDelivery :execrows
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    receipt = $9, owner = $14, commit_no = $10
-WHERE id_key = $11 AND owner = $12 AND token = $13
+    receipt = $9, answered = $10, owner = $15, commit_no = $11
+WHERE id_key = $12 AND owner = $13 AND token = $14
 `
 
 type SetDeliveryParams struct {
@@ -1695,6 +2092,7 @@ type SetDeliveryParams struct {
 	NextAttempt string
 	LastError   string
 	Receipt     []byte
+	Answered    string
 	CommitNo    int64
 	IDKey       string
 	Owner       string
@@ -1714,6 +2112,7 @@ func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) (int64
 		arg.NextAttempt,
 		arg.LastError,
 		arg.Receipt,
+		arg.Answered,
 		arg.CommitNo,
 		arg.IDKey,
 		arg.Owner,
@@ -1787,6 +2186,32 @@ INSERT INTO owner (one, administration) VALUES (1, $1) ON CONFLICT (one) DO NOTH
 func (q *Queries) SetOwner(ctx context.Context, administration string) error {
 	_, err := q.exec(ctx, q.setOwnerStmt, setOwner, administration)
 	return err
+}
+
+const settleDifference = `-- name: SettleDifference :execrows
+UPDATE difference SET settled = $1, commit_no = $2 WHERE partner = $3 AND sent = $4 AND id_key = $5
+`
+
+type SettleDifferenceParams struct {
+	Settled  string
+	CommitNo int64
+	Partner  string
+	Sent     bool
+	IDKey    string
+}
+
+func (q *Queries) SettleDifference(ctx context.Context, arg SettleDifferenceParams) (int64, error) {
+	result, err := q.exec(ctx, q.settleDifferenceStmt, settleDifference,
+		arg.Settled,
+		arg.CommitNo,
+		arg.Partner,
+		arg.Sent,
+		arg.IDKey,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const sources = `-- name: Sources :many

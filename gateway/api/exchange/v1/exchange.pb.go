@@ -46,6 +46,8 @@ const (
 	Right_RECORD_ARRIVAL Right = 6
 	// See and work what waits for an operator, without payload.
 	Right_WORK_QUEUES Right = 7
+	// Balance the exchange as a partner's gateway: ask what it has sent and been sent.
+	Right_BALANCE Right = 8
 )
 
 // Enum value maps for Right.
@@ -59,6 +61,7 @@ var (
 		5: "READ_MOVEMENTS",
 		6: "RECORD_ARRIVAL",
 		7: "WORK_QUEUES",
+		8: "BALANCE",
 	}
 	Right_value = map[string]int32{
 		"RIGHT_UNSPECIFIED": 0,
@@ -69,6 +72,7 @@ var (
 		"READ_MOVEMENTS":    5,
 		"RECORD_ARRIVAL":    6,
 		"WORK_QUEUES":       7,
+		"BALANCE":           8,
 	}
 )
 
@@ -2703,6 +2707,578 @@ func (x *DeliverResponse) GetReceipt() *SignedStatement {
 	return nil
 }
 
+type PeerBalanceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A signed question: since when, from which place on, and what is to be delivered again.
+	Query         *SignedStatement `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerBalanceRequest) Reset() {
+	*x = PeerBalanceRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerBalanceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerBalanceRequest) ProtoMessage() {}
+
+func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
+func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+type PeerBalanceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A signed page that relates to the question.
+	Balance       *SignedStatement `protobuf:"bytes,1,opt,name=balance,proto3" json:"balance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerBalanceResponse) Reset() {
+	*x = PeerBalanceResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerBalanceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerBalanceResponse) ProtoMessage() {}
+
+func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
+func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
+	if x != nil {
+		return x.Balance
+	}
+	return nil
+}
+
+type ListBalancesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListBalancesRequest) Reset() {
+	*x = ListBalancesRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListBalancesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListBalancesRequest) ProtoMessage() {}
+
+func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
+func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+}
+
+type ListBalancesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Balances      []*Balance             `protobuf:"bytes,1,rep,name=balances,proto3" json:"balances,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListBalancesResponse) Reset() {
+	*x = ListBalancesResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListBalancesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListBalancesResponse) ProtoMessage() {}
+
+func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
+func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ListBalancesResponse) GetBalances() []*Balance {
+	if x != nil {
+		return x.Balances
+	}
+	return nil
+}
+
+type RunBalanceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The administration.
+	Partner       string `protobuf:"bytes,1,opt,name=partner,proto3" json:"partner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunBalanceRequest) Reset() {
+	*x = RunBalanceRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunBalanceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunBalanceRequest) ProtoMessage() {}
+
+func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
+func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *RunBalanceRequest) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+// Balance is how far the exchange with a partner has been balanced with it.
+type Balance struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Partner string                 `protobuf:"bytes,1,opt,name=partner,proto3" json:"partner,omitempty"`
+	// Messages go to the partner. After a restore none does before it was balanced.
+	Open bool `protobuf:"varint,2,opt,name=open,proto3" json:"open,omitempty"`
+	// What both did before is balanced, by the partner's clock.
+	Upto *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=upto,proto3" json:"upto,omitempty"`
+	// When the last one ended, and how many messages it compared.
+	Ended    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=ended,proto3" json:"ended,omitempty"`
+	Compared int64                  `protobuf:"varint,5,opt,name=compared,proto3" json:"compared,omitempty"`
+	// How many messages the two hold differently, as far as they are counted: up to 500.
+	Differences int32 `protobuf:"varint,6,opt,name=differences,proto3" json:"differences,omitempty"`
+	// Why none can be struck now, or why nothing goes to the partner.
+	Faults []*Fault `protobuf:"bytes,7,rep,name=faults,proto3" json:"faults,omitempty"`
+	// If the database was restored: when, and when its backup was made.
+	Restored      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=restored,proto3" json:"restored,omitempty"`
+	Backup        *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=backup,proto3" json:"backup,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Balance) Reset() {
+	*x = Balance{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Balance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Balance) ProtoMessage() {}
+
+func (x *Balance) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Balance.ProtoReflect.Descriptor instead.
+func (*Balance) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *Balance) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *Balance) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *Balance) GetUpto() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Upto
+	}
+	return nil
+}
+
+func (x *Balance) GetEnded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *Balance) GetCompared() int64 {
+	if x != nil {
+		return x.Compared
+	}
+	return 0
+}
+
+func (x *Balance) GetDifferences() int32 {
+	if x != nil {
+		return x.Differences
+	}
+	return 0
+}
+
+func (x *Balance) GetFaults() []*Fault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+func (x *Balance) GetRestored() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Restored
+	}
+	return nil
+}
+
+func (x *Balance) GetBackup() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Backup
+	}
+	return nil
+}
+
+type ListDifferencesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Partner       string                 `protobuf:"bytes,1,opt,name=partner,proto3" json:"partner,omitempty"`
+	PageSize      int32                  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDifferencesRequest) Reset() {
+	*x = ListDifferencesRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDifferencesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDifferencesRequest) ProtoMessage() {}
+
+func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
+func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ListDifferencesRequest) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *ListDifferencesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDifferencesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListDifferencesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Differences   []*Difference          `protobuf:"bytes,1,rep,name=differences,proto3" json:"differences,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDifferencesResponse) Reset() {
+	*x = ListDifferencesResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDifferencesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDifferencesResponse) ProtoMessage() {}
+
+func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
+func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *ListDifferencesResponse) GetDifferences() []*Difference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *ListDifferencesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Difference is what two gateways hold differently of one message.
+type Difference struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// By us to the partner; else by the partner to us.
+	Sent  bool                   `protobuf:"varint,2,opt,name=sent,proto3" json:"sent,omitempty"`
+	Found *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=found,proto3" json:"found,omitempty"`
+	// What is different, in words.
+	Fault *Fault `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	// Of the payload, here and there; empty where there is none.
+	Digest        string `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`
+	PartnerDigest string `protobuf:"bytes,6,opt,name=partner_digest,json=partnerDigest,proto3" json:"partner_digest,omitempty"`
+	// Of the last receipt, as known here and there.
+	Verdict        string `protobuf:"bytes,7,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	PartnerVerdict string `protobuf:"bytes,8,opt,name=partner_verdict,json=partnerVerdict,proto3" json:"partner_verdict,omitempty"`
+	// As the message's signed header says, where the partner has told.
+	Kind          string `protobuf:"bytes,9,opt,name=kind,proto3" json:"kind,omitempty"`
+	DocumentId    string `protobuf:"bytes,10,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
+	Batch         string `protobuf:"bytes,11,opt,name=batch,proto3" json:"batch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Difference) Reset() {
+	*x = Difference{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Difference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Difference) ProtoMessage() {}
+
+func (x *Difference) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Difference.ProtoReflect.Descriptor instead.
+func (*Difference) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Difference) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *Difference) GetSent() bool {
+	if x != nil {
+		return x.Sent
+	}
+	return false
+}
+
+func (x *Difference) GetFound() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Found
+	}
+	return nil
+}
+
+func (x *Difference) GetFault() *Fault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+func (x *Difference) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Difference) GetPartnerDigest() string {
+	if x != nil {
+		return x.PartnerDigest
+	}
+	return ""
+}
+
+func (x *Difference) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *Difference) GetPartnerVerdict() string {
+	if x != nil {
+		return x.PartnerVerdict
+	}
+	return ""
+}
+
+func (x *Difference) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Difference) GetDocumentId() string {
+	if x != nil {
+		return x.DocumentId
+	}
+	return ""
+}
+
+func (x *Difference) GetBatch() string {
+	if x != nil {
+		return x.Batch
+	}
+	return ""
+}
+
 type FindMovementsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A plate, container, seal, waybill, batch ... as read.
@@ -2715,7 +3291,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2727,7 +3303,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2740,7 +3316,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -2774,7 +3350,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2786,7 +3362,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2799,7 +3375,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -2825,7 +3401,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2837,7 +3413,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2850,7 +3426,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -2876,7 +3452,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2888,7 +3464,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2901,7 +3477,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -2954,7 +3530,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2966,7 +3542,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2979,7 +3555,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -3093,7 +3669,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3105,7 +3681,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3118,7 +3694,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Opening) GetOffice() string {
@@ -3160,7 +3736,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3172,7 +3748,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3185,7 +3761,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Identifier) GetKind() string {
@@ -3225,7 +3801,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3237,7 +3813,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3250,7 +3826,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -3320,7 +3896,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3332,7 +3908,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3345,7 +3921,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -3386,7 +3962,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3398,7 +3974,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3411,7 +3987,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -3747,7 +4323,50 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x18\n" +
 	"\apayload\x18\x03 \x01(\fR\apayload\"I\n" +
 	"\x0fDeliverResponse\x126\n" +
-	"\areceipt\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\areceipt\"f\n" +
+	"\areceipt\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\areceipt\"H\n" +
+	"\x12PeerBalanceRequest\x122\n" +
+	"\x05query\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\x05query\"M\n" +
+	"\x13PeerBalanceResponse\x126\n" +
+	"\abalance\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\abalance\"\x15\n" +
+	"\x13ListBalancesRequest\"H\n" +
+	"\x14ListBalancesResponse\x120\n" +
+	"\bbalances\x18\x01 \x03(\v2\x14.exchange.v1.BalanceR\bbalances\"-\n" +
+	"\x11RunBalanceRequest\x12\x18\n" +
+	"\apartner\x18\x01 \x01(\tR\apartner\"\xef\x02\n" +
+	"\aBalance\x12\x18\n" +
+	"\apartner\x18\x01 \x01(\tR\apartner\x12\x12\n" +
+	"\x04open\x18\x02 \x01(\bR\x04open\x12.\n" +
+	"\x04upto\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04upto\x120\n" +
+	"\x05ended\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05ended\x12\x1a\n" +
+	"\bcompared\x18\x05 \x01(\x03R\bcompared\x12 \n" +
+	"\vdifferences\x18\x06 \x01(\x05R\vdifferences\x12*\n" +
+	"\x06faults\x18\a \x03(\v2\x12.exchange.v1.FaultR\x06faults\x126\n" +
+	"\brestored\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\brestored\x122\n" +
+	"\x06backup\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x06backup\"n\n" +
+	"\x16ListDifferencesRequest\x12\x18\n" +
+	"\apartner\x18\x01 \x01(\tR\apartner\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"|\n" +
+	"\x17ListDifferencesResponse\x129\n" +
+	"\vdifferences\x18\x01 \x03(\v2\x17.exchange.v1.DifferenceR\vdifferences\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe8\x02\n" +
+	"\n" +
+	"Difference\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
+	"\x04sent\x18\x02 \x01(\bR\x04sent\x120\n" +
+	"\x05found\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05found\x12(\n" +
+	"\x05fault\x18\x04 \x01(\v2\x12.exchange.v1.FaultR\x05fault\x12\x16\n" +
+	"\x06digest\x18\x05 \x01(\tR\x06digest\x12%\n" +
+	"\x0epartner_digest\x18\x06 \x01(\tR\rpartnerDigest\x12\x18\n" +
+	"\averdict\x18\a \x01(\tR\averdict\x12'\n" +
+	"\x0fpartner_verdict\x18\b \x01(\tR\x0epartnerVerdict\x12\x12\n" +
+	"\x04kind\x18\t \x01(\tR\x04kind\x12\x1f\n" +
+	"\vdocument_id\x18\n" +
+	" \x01(\tR\n" +
+	"documentId\x12\x14\n" +
+	"\x05batch\x18\v \x01(\tR\x05batch\"f\n" +
 	"\x14FindMovementsRequest\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -3817,7 +4436,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"difference\x12\x1a\n" +
 	"\bseverity\x18\n" +
 	" \x01(\tR\bseverity\x12\x18\n" +
-	"\amessage\x18\v \x01(\tR\amessage*\x96\x01\n" +
+	"\amessage\x18\v \x01(\tR\amessage*\xa3\x01\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -3828,7 +4447,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\aDELIVER\x10\x04\x12\x12\n" +
 	"\x0eREAD_MOVEMENTS\x10\x05\x12\x12\n" +
 	"\x0eRECORD_ARRIVAL\x10\x06\x12\x0f\n" +
-	"\vWORK_QUEUES\x10\a*N\n" +
+	"\vWORK_QUEUES\x10\a\x12\v\n" +
+	"\aBALANCE\x10\b*N\n" +
 	"\x04Form\x12\x14\n" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCANONICAL\x10\x01\x12\x0f\n" +
@@ -3848,9 +4468,14 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x19.exchange.v1.InboxMessage\"\x1b\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/inbox:watch0\x01\x12|\n" +
 	"\vAcknowledge\x12\x1f.exchange.v1.AcknowledgeRequest\x1a\x19.exchange.v1.InboxMessage\"1\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/inbox/{message_id}:acknowledge\x12g\n" +
 	"\x06Parked\x12\x1e.exchange.v1.ListParkedRequest\x1a\x1f.exchange.v1.ListParkedResponse\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/inbox:parked\x12b\n" +
-	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2Y\n" +
+	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2\xad\x01\n" +
 	"\vPeerService\x12J\n" +
-	"\aDeliver\x12\x1b.exchange.v1.DeliverRequest\x1a\x1c.exchange.v1.DeliverResponse\"\x04\xf0\xbb\x18\x042\xcb\x02\n" +
+	"\aDeliver\x12\x1b.exchange.v1.DeliverRequest\x1a\x1c.exchange.v1.DeliverResponse\"\x04\xf0\xbb\x18\x04\x12R\n" +
+	"\aBalance\x12\x1f.exchange.v1.PeerBalanceRequest\x1a .exchange.v1.PeerBalanceResponse\"\x04\xf0\xbb\x18\b2\xea\x02\n" +
+	"\x0eBalanceService\x12e\n" +
+	"\x04List\x12 .exchange.v1.ListBalancesRequest\x1a!.exchange.v1.ListBalancesResponse\"\x18\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/balances\x12f\n" +
+	"\x03Run\x12\x1e.exchange.v1.RunBalanceRequest\x1a\x14.exchange.v1.Balance\")\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/balances/{partner}:run\x12\x88\x01\n" +
+	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xcb\x02\n" +
 	"\x0fMovementService\x12h\n" +
 	"\x04Find\x12!.exchange.v1.FindMovementsRequest\x1a\".exchange.v1.FindMovementsResponse\"\x19\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/movements\x12f\n" +
 	"\x03Get\x12\x1f.exchange.v1.GetMovementRequest\x1a\x15.exchange.v1.Movement\"'\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/movements/{movement_id}\x12f\n" +
@@ -3870,7 +4495,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
@@ -3905,112 +4530,140 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*InboxMessage)(nil),               // 30: exchange.v1.InboxMessage
 	(*DeliverRequest)(nil),             // 31: exchange.v1.DeliverRequest
 	(*DeliverResponse)(nil),            // 32: exchange.v1.DeliverResponse
-	(*FindMovementsRequest)(nil),       // 33: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 34: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 35: exchange.v1.GetMovementRequest
-	(*RecordArrivalRequest)(nil),       // 36: exchange.v1.RecordArrivalRequest
-	(*Movement)(nil),                   // 37: exchange.v1.Movement
-	(*Opening)(nil),                    // 38: exchange.v1.Opening
-	(*Identifier)(nil),                 // 39: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 40: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 41: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 42: exchange.v1.Discrepancy
-	nil,                                // 43: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 44: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 45: google.protobuf.MethodOptions
+	(*PeerBalanceRequest)(nil),         // 33: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 34: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 35: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 36: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 37: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 38: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 39: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 40: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 41: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 42: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 43: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 44: exchange.v1.GetMovementRequest
+	(*RecordArrivalRequest)(nil),       // 45: exchange.v1.RecordArrivalRequest
+	(*Movement)(nil),                   // 46: exchange.v1.Movement
+	(*Opening)(nil),                    // 47: exchange.v1.Opening
+	(*Identifier)(nil),                 // 48: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 49: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 50: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 51: exchange.v1.Discrepancy
+	nil,                                // 52: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 53: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 54: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	20, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	44, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	53, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	14, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	14, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	13, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	44, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	44, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	53, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	53, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	16, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	20, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	16, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	17, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	15, // 11: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	44, // 12: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	53, // 12: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	20, // 13: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	44, // 14: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	44, // 15: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	44, // 16: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	53, // 14: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	53, // 15: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	53, // 16: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	19, // 17: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	17, // 18: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	44, // 19: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	53, // 19: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
 	18, // 20: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
 	20, // 21: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	43, // 22: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	52, // 22: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	30, // 23: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	1,  // 24: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	30, // 25: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	27, // 26: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
 	16, // 27: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	44, // 28: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	44, // 29: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	53, // 28: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	53, // 29: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
 	30, // 30: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
 	27, // 31: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
 	16, // 32: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	44, // 33: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	44, // 34: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	53, // 33: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	53, // 34: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	20, // 35: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	19, // 36: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	37, // 37: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	44, // 38: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	44, // 39: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	39, // 40: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	40, // 41: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	42, // 42: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	38, // 43: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	44, // 44: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	44, // 45: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	42, // 46: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	42, // 47: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	42, // 48: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	41, // 49: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	45, // 50: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 51: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 52: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 53: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 54: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 55: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 56: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 57: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 58: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	21, // 59: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	23, // 60: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 61: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	24, // 62: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	25, // 63: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	28, // 64: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	31, // 65: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	33, // 66: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	35, // 67: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	36, // 68: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 69: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 70: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 71: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 72: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 73: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 74: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 75: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	22, // 76: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	30, // 77: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	30, // 78: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	30, // 79: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	26, // 80: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	29, // 81: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	32, // 82: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	34, // 83: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	37, // 84: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	37, // 85: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	69, // [69:86] is the sub-list for method output_type
-	52, // [52:69] is the sub-list for method input_type
-	51, // [51:52] is the sub-list for extension type_name
-	50, // [50:51] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	19, // 37: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	19, // 38: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	38, // 39: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	53, // 40: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	53, // 41: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	20, // 42: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	53, // 43: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	53, // 44: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	41, // 45: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	53, // 46: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	20, // 47: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	46, // 48: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	53, // 49: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	53, // 50: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	48, // 51: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	49, // 52: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	51, // 53: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	47, // 54: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	53, // 55: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	53, // 56: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	51, // 57: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	51, // 58: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	51, // 59: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	50, // 60: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	54, // 61: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 62: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 63: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 64: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 65: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 66: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	7,  // 67: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	9,  // 68: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	11, // 69: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	21, // 70: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	23, // 71: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	9,  // 72: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	24, // 73: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	25, // 74: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	28, // 75: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	31, // 76: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	33, // 77: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	35, // 78: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	37, // 79: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	39, // 80: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	42, // 81: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	44, // 82: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	45, // 83: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	14, // 84: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 85: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	14, // 86: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	14, // 87: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	8,  // 88: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	10, // 89: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	12, // 90: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	22, // 91: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	30, // 92: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	30, // 93: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	30, // 94: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	26, // 95: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	29, // 96: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	32, // 97: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	34, // 98: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	36, // 99: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	38, // 100: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	40, // 101: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	43, // 102: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	46, // 103: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	46, // 104: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	84, // [84:105] is the sub-list for method output_type
+	63, // [63:84] is the sub-list for method input_type
+	62, // [62:63] is the sub-list for extension type_name
+	61, // [61:62] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -4024,9 +4677,9 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   42,
+			NumMessages:   51,
 			NumExtensions: 1,
-			NumServices:   4,
+			NumServices:   5,
 		},
 		GoTypes:           file_exchange_v1_exchange_proto_goTypes,
 		DependencyIndexes: file_exchange_v1_exchange_proto_depIdxs,

@@ -695,6 +695,7 @@ var InboxService_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	PeerService_Deliver_FullMethodName = "/exchange.v1.PeerService/Deliver"
+	PeerService_Balance_FullMethodName = "/exchange.v1.PeerService/Balance"
 )
 
 // PeerServiceClient is the client API for PeerService service.
@@ -707,6 +708,11 @@ type PeerServiceClient interface {
 	// judged in time, else RCV, and the verdict follows with the next query. A
 	// duplicate gets the same receipt bytes again.
 	Deliver(ctx context.Context, in *DeliverRequest, opts ...grpc.CallOption) (*DeliverResponse, error)
+	// Balance states what this gateway holds of the exchange with the caller's since an
+	// instant: ids, digests and verdicts, a page at a time, signed. The caller's question is
+	// signed too; it may name messages that the caller has signed for and lost, which are then
+	// delivered again under the same ids.
+	Balance(ctx context.Context, in *PeerBalanceRequest, opts ...grpc.CallOption) (*PeerBalanceResponse, error)
 }
 
 type peerServiceClient struct {
@@ -727,6 +733,16 @@ func (c *peerServiceClient) Deliver(ctx context.Context, in *DeliverRequest, opt
 	return out, nil
 }
 
+func (c *peerServiceClient) Balance(ctx context.Context, in *PeerBalanceRequest, opts ...grpc.CallOption) (*PeerBalanceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PeerBalanceResponse)
+	err := c.cc.Invoke(ctx, PeerService_Balance_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PeerServiceServer is the server API for PeerService service.
 // All implementations must embed UnimplementedPeerServiceServer
 // for forward compatibility.
@@ -737,6 +753,11 @@ type PeerServiceServer interface {
 	// judged in time, else RCV, and the verdict follows with the next query. A
 	// duplicate gets the same receipt bytes again.
 	Deliver(context.Context, *DeliverRequest) (*DeliverResponse, error)
+	// Balance states what this gateway holds of the exchange with the caller's since an
+	// instant: ids, digests and verdicts, a page at a time, signed. The caller's question is
+	// signed too; it may name messages that the caller has signed for and lost, which are then
+	// delivered again under the same ids.
+	Balance(context.Context, *PeerBalanceRequest) (*PeerBalanceResponse, error)
 	mustEmbedUnimplementedPeerServiceServer()
 }
 
@@ -749,6 +770,9 @@ type UnimplementedPeerServiceServer struct{}
 
 func (UnimplementedPeerServiceServer) Deliver(context.Context, *DeliverRequest) (*DeliverResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Deliver not implemented")
+}
+func (UnimplementedPeerServiceServer) Balance(context.Context, *PeerBalanceRequest) (*PeerBalanceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Balance not implemented")
 }
 func (UnimplementedPeerServiceServer) mustEmbedUnimplementedPeerServiceServer() {}
 func (UnimplementedPeerServiceServer) testEmbeddedByValue()                     {}
@@ -789,6 +813,24 @@ func _PeerService_Deliver_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PeerService_Balance_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PeerBalanceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServiceServer).Balance(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeerService_Balance_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServiceServer).Balance(ctx, req.(*PeerBalanceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PeerService_ServiceDesc is the grpc.ServiceDesc for PeerService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -799,6 +841,200 @@ var PeerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Deliver",
 			Handler:    _PeerService_Deliver_Handler,
+		},
+		{
+			MethodName: "Balance",
+			Handler:    _PeerService_Balance_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "exchange/v1/exchange.proto",
+}
+
+const (
+	BalanceService_List_FullMethodName        = "/exchange.v1.BalanceService/List"
+	BalanceService_Run_FullMethodName         = "/exchange.v1.BalanceService/Run"
+	BalanceService_Differences_FullMethodName = "/exchange.v1.BalanceService/Differences"
+)
+
+// BalanceServiceClient is the client API for BalanceService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// BalanceService shows how what this gateway holds compares with what its partners hold. It
+// is compared once a day, and after a restore before anything goes to a partner.
+type BalanceServiceClient interface {
+	List(ctx context.Context, in *ListBalancesRequest, opts ...grpc.CallOption) (*ListBalancesResponse, error)
+	// Run compares now.
+	Run(ctx context.Context, in *RunBalanceRequest, opts ...grpc.CallOption) (*Balance, error)
+	// Differences pages through what the two gateways hold differently, oldest first, as long
+	// as they do.
+	Differences(ctx context.Context, in *ListDifferencesRequest, opts ...grpc.CallOption) (*ListDifferencesResponse, error)
+}
+
+type balanceServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewBalanceServiceClient(cc grpc.ClientConnInterface) BalanceServiceClient {
+	return &balanceServiceClient{cc}
+}
+
+func (c *balanceServiceClient) List(ctx context.Context, in *ListBalancesRequest, opts ...grpc.CallOption) (*ListBalancesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListBalancesResponse)
+	err := c.cc.Invoke(ctx, BalanceService_List_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *balanceServiceClient) Run(ctx context.Context, in *RunBalanceRequest, opts ...grpc.CallOption) (*Balance, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Balance)
+	err := c.cc.Invoke(ctx, BalanceService_Run_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *balanceServiceClient) Differences(ctx context.Context, in *ListDifferencesRequest, opts ...grpc.CallOption) (*ListDifferencesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDifferencesResponse)
+	err := c.cc.Invoke(ctx, BalanceService_Differences_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// BalanceServiceServer is the server API for BalanceService service.
+// All implementations must embed UnimplementedBalanceServiceServer
+// for forward compatibility.
+//
+// BalanceService shows how what this gateway holds compares with what its partners hold. It
+// is compared once a day, and after a restore before anything goes to a partner.
+type BalanceServiceServer interface {
+	List(context.Context, *ListBalancesRequest) (*ListBalancesResponse, error)
+	// Run compares now.
+	Run(context.Context, *RunBalanceRequest) (*Balance, error)
+	// Differences pages through what the two gateways hold differently, oldest first, as long
+	// as they do.
+	Differences(context.Context, *ListDifferencesRequest) (*ListDifferencesResponse, error)
+	mustEmbedUnimplementedBalanceServiceServer()
+}
+
+// UnimplementedBalanceServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedBalanceServiceServer struct{}
+
+func (UnimplementedBalanceServiceServer) List(context.Context, *ListBalancesRequest) (*ListBalancesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedBalanceServiceServer) Run(context.Context, *RunBalanceRequest) (*Balance, error) {
+	return nil, status.Error(codes.Unimplemented, "method Run not implemented")
+}
+func (UnimplementedBalanceServiceServer) Differences(context.Context, *ListDifferencesRequest) (*ListDifferencesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Differences not implemented")
+}
+func (UnimplementedBalanceServiceServer) mustEmbedUnimplementedBalanceServiceServer() {}
+func (UnimplementedBalanceServiceServer) testEmbeddedByValue()                        {}
+
+// UnsafeBalanceServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to BalanceServiceServer will
+// result in compilation errors.
+type UnsafeBalanceServiceServer interface {
+	mustEmbedUnimplementedBalanceServiceServer()
+}
+
+func RegisterBalanceServiceServer(s grpc.ServiceRegistrar, srv BalanceServiceServer) {
+	// If the following call panics, it indicates UnimplementedBalanceServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&BalanceService_ServiceDesc, srv)
+}
+
+func _BalanceService_List_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListBalancesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BalanceServiceServer).List(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BalanceService_List_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BalanceServiceServer).List(ctx, req.(*ListBalancesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BalanceService_Run_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RunBalanceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BalanceServiceServer).Run(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BalanceService_Run_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BalanceServiceServer).Run(ctx, req.(*RunBalanceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BalanceService_Differences_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDifferencesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BalanceServiceServer).Differences(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BalanceService_Differences_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BalanceServiceServer).Differences(ctx, req.(*ListDifferencesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// BalanceService_ServiceDesc is the grpc.ServiceDesc for BalanceService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var BalanceService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "exchange.v1.BalanceService",
+	HandlerType: (*BalanceServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "List",
+			Handler:    _BalanceService_List_Handler,
+		},
+		{
+			MethodName: "Run",
+			Handler:    _BalanceService_Run_Handler,
+		},
+		{
+			MethodName: "Differences",
+			Handler:    _BalanceService_Differences_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -7,9 +7,10 @@ CREATE TABLE numbers (
     one       INTEGER PRIMARY KEY CHECK (one = 1),
     commit_no INTEGER NOT NULL,           -- the last
     leaf      INTEGER NOT NULL,           -- how many audit rows there are
-    trials    INTEGER NOT NULL            -- how often it was tried whether anything can be written
+    trials    INTEGER NOT NULL,           -- how often it was tried whether anything can be written
+    moved     BOOLEAN NOT NULL           -- the records have another place now: nobody commits here any more
 );
-INSERT INTO numbers (one, commit_no, leaf, trials) VALUES (1, 0, 0, 0);
+INSERT INTO numbers (one, commit_no, leaf, trials, moved) VALUES (1, 0, 0, 0, FALSE);
 
 -- Whose database it is; one row once it is known.
 CREATE TABLE owner (
@@ -23,6 +24,56 @@ CREATE TABLE lease (
     owner TEXT PRIMARY KEY,
     until INTEGER NOT NULL            -- milliseconds since 1970
 );
+
+-- What this database is while no gateway works on it: a copy that is being made, or a
+-- backup. One row, or none.
+CREATE TABLE copied (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    state  TEXT NOT NULL,                -- copying or backup
+    source BLOB NOT NULL,              -- digest that names the state of the place it is of
+    at     TEXT NOT NULL,                -- when that was read
+    digest BLOB                        -- of all records, once it is whole
+);
+
+-- Each time this database was restored from a backup.
+CREATE TABLE restoration (
+    number    INTEGER PRIMARY KEY,        -- from 1
+    backup    TEXT NOT NULL,             -- when the backup was made
+    at        TEXT NOT NULL,
+    commit_no INTEGER NOT NULL,           -- the last that the backup held
+    digest    BLOB NOT NULL            -- of its records
+);
+
+-- How far the exchange with a partner has been balanced with it.
+CREATE TABLE balance (
+    partner  TEXT PRIMARY KEY, -- administration
+    restored INTEGER NOT NULL,            -- how many restorations it covers
+    upto     TEXT NOT NULL,              -- what both did before is balanced, by the partner's clock
+    at       TEXT NOT NULL,              -- when the last one ended
+    compared INTEGER NOT NULL             -- messages in the last one
+);
+
+-- What two gateways say differently of a message.
+CREATE TABLE difference (
+    partner   TEXT NOT NULL,
+    sent      BOOLEAN NOT NULL,          -- by us; else by the partner
+    id_key    TEXT NOT NULL,
+    id        TEXT NOT NULL,
+    code      TEXT NOT NULL,
+    ours      BLOB,                    -- digest of the payload, as we have it
+    theirs    BLOB,
+    verdict   TEXT NOT NULL,             -- that we know of
+    says      TEXT NOT NULL,             -- the verdict that the partner knows of
+    kind      TEXT NOT NULL,             -- as the partner says that the header says
+    document_id TEXT NOT NULL,
+    batch     TEXT NOT NULL,
+    statement BLOB,                    -- digest of the partner's signed statement, JSON
+    found     TEXT NOT NULL,
+    settled   TEXT NOT NULL, -- when it was so no more; empty until then
+    commit_no INTEGER NOT NULL,
+    PRIMARY KEY (partner, sent, id_key)
+);
+CREATE INDEX difference_open ON difference (partner, commit_no, sent, id_key) WHERE settled = '';
 
 -- Documents, once each, by their digest: never changed, apart from what changes.
 CREATE TABLE content (
@@ -47,6 +98,7 @@ CREATE TABLE arrival (
     reason     TEXT NOT NULL,            -- stated for opening a movement of others
     PRIMARY KEY (door, party, id_key)
 );
+CREATE INDEX arrival_peer ON arrival (party, received, id_key) WHERE door = 'peer';
 
 -- How far the judgement of an arrival has come.
 CREATE TABLE judging (
@@ -161,10 +213,12 @@ CREATE TABLE delivery (
     last_error   TEXT NOT NULL,
     receipt      BLOB,                  -- signed statement, JSON
     answers      TEXT NOT NULL,          -- JSON array
+    answered     TEXT NOT NULL, -- when the last receipt was verified; empty before the first
     owner        TEXT NOT NULL, -- who delivers it; empty: nobody, or the one process that there is
     token        INTEGER NOT NULL,        -- grows each time that somebody takes it
     commit_no    INTEGER NOT NULL
 );
+CREATE INDEX delivery_answered ON delivery (recipient, answered, id_key) WHERE answered <> '';
 CREATE INDEX delivery_turn ON delivery (owner, recipient, next_attempt, sequence, id_key) WHERE state IN ('queued', 'sent', 'received');
 CREATE INDEX delivery_parked ON delivery (commit_no, id_key) WHERE parked;
 CREATE INDEX delivery_chain ON delivery (chain, sequence, id_key) WHERE state IN ('queued', 'sent', 'received');
@@ -273,6 +327,10 @@ DROP TABLE submission;
 DROP TABLE judging;
 DROP TABLE arrival;
 DROP TABLE content;
+DROP TABLE difference;
+DROP TABLE balance;
+DROP TABLE restoration;
+DROP TABLE copied;
 DROP TABLE lease;
 DROP TABLE owner;
 DROP TABLE numbers;
