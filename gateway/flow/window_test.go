@@ -209,3 +209,8 @@ func TestWhatNobodyTookGoesBackToTheQueue(t *testing.T) {
 		t.Errorf("%s, %q, %v", m.State, m.Reason, err)
 	}
 }
+
+// Balance is not asked on this road.
+func (r *road) Balance(context.Context, seal.Signed) (peer.Receipt, error) {
+	return peer.Receipt{}, errors.New("nobody strikes a balance here")
+}

@@ -279,6 +279,7 @@ func (c *session) step(ctx context.Context, step string) error {
 // one row: whoever else writes to this database waits until the commit, so that numbers have
 // no gap and are seen in their order.
 func (s *Store) begin(ctx context.Context, c *session) (last rows.LastNumbersRow, err error) {
+	c.guard.begin()
 	if err := c.step(ctx, s.engine.begin); err != nil {
 		return last, err
 	}
@@ -429,6 +430,7 @@ func (s *Store) runGroup(group []*unit) (before, after int64, err error) {
 				if err := c.step(ctx, rollbackToPoint); err != nil {
 					return 0, 0, err
 				}
+				c.guard.begin() // the transaction is there still
 			}
 			if err := c.step(ctx, releasePoint); err != nil {
 				return 0, 0, err
