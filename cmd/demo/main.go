@@ -61,6 +61,7 @@ func main() {
 	}
 	seed, err := seeded()
 	if err == nil {
+		fmt.Printf("SEED=%d repeats what this run draws.\n", seed)
 		ctx, cancel := context.WithTimeout(ctx, bound)
 		err = play(ctx, *bin, seed)
 		cancel()
@@ -102,7 +103,6 @@ func run(ctx context.Context, bin string, seed uint64) (err error) {
 	}
 	p := &play{screen: &screen{w: os.Stdout}, dice: roll(seed), bin: bin, dir: dir, out: out, now: time.Now}
 	p.printf("Two customs gateways, China and Russia, exchange a truck's data. All data are invented.\n")
-	p.printf("SEED=%d repeats what this run draws.\n", seed)
 	defer func() {
 		if keep && err == nil {
 			p.howToTalk()

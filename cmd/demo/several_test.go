@@ -28,12 +28,12 @@ func TestGatewaysThatAreKilledLoseNothing(t *testing.T) {
 	defer cancel()
 	out := &screen{w: t.Output()}
 	t.Run("one", func(t *testing.T) {
-		if err := highlyAvailable(ctx, out, bin, t.TempDir(), 1, 24); err != nil {
+		if err := highlyAvailable(ctx, out, bin, t.TempDir(), 1, 15); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("all", func(t *testing.T) {
-		if err := torture(ctx, out, bin, t.TempDir(), 1, plan{6, 4 * time.Second, 100 * time.Millisecond, 500 * time.Millisecond}); err != nil {
+		if err := torture(ctx, out, bin, t.TempDir(), 1, plan{5, 3500 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond}); err != nil {
 			t.Error(err)
 		}
 	})

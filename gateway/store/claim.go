@@ -13,11 +13,10 @@ import (
 )
 
 // One process alone works on a file, which it has locked. Several may work on one PostgreSQL
-// database. What one of them works on it has
-// claimed before: the row says whose it is and how often it has been taken, and what is
-// worked out is written only where both still are as they were. A process lives by a lease
-// that it renews; the work of one that has none goes back to all. Instants of leases are the
-// database's own, so that no process's clock matters.
+// database. What one of them works on it has claimed before: the row says whose it is and how
+// often it has been taken, and what is worked out is written only where both still are as
+// they were. A process lives by a lease that it renews; the work of one that has none goes
+// back to all. Instants of leases are the database's own, so that no process's clock matters.
 const (
 	// LeaseFor is how long a lease lasts that is not renewed.
 	LeaseFor = 3 * time.Second
@@ -36,8 +35,8 @@ const (
 var ErrTaken = errors.New("another process has taken it over")
 
 // The statements of claims are written here and not by sqlc: SQLite, where one process works
-// alone, knows neither row locks nor a clock. None waits for what a unit of work has locked,
-// and none locks the numbers: claims change nothing that anybody else reads.
+// alone, knows neither row locks nor a clock. Those that take what is due pass by what a unit
+// of work has locked, and none locks the numbers: claims change nothing that anybody else reads.
 const (
 	atNow = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 
