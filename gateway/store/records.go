@@ -138,9 +138,10 @@ type Message struct {
 	LastError       string
 	Receipt         *Statement
 	Answers         []Answer
-	Whole           gateway.MessageID // the first message made of the same submissions; its own id if it is the only one
-	Part            int               // which of them it is, from 1
-	Split           string            // id of the split that made them several; empty if it is the only one
+	Withdrawal      gateway.Withdrawal // how the cancellation of what was handed over stands
+	Whole           gateway.MessageID  // the first message made of the same submissions; its own id if it is the only one
+	Part            int                // which of them it is, from 1
+	Split           string             // id of the split that made them several; empty if it is the only one
 	Commit          gateway.Commit
 }
 

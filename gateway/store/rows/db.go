@@ -138,6 +138,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setOwnerStmt, err = db.PrepareContext(ctx, setOwner); err != nil {
 		return nil, fmt.Errorf("error preparing query SetOwner: %w", err)
 	}
+	if q.setWithdrawalStmt, err = db.PrepareContext(ctx, setWithdrawal); err != nil {
+		return nil, fmt.Errorf("error preparing query SetWithdrawal: %w", err)
+	}
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
 	}
@@ -372,6 +375,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setOwnerStmt: %w", cerr)
 		}
 	}
+	if q.setWithdrawalStmt != nil {
+		if cerr := q.setWithdrawalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setWithdrawalStmt: %w", cerr)
+		}
+	}
 	if q.sourcesStmt != nil {
 		if cerr := q.sourcesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sourcesStmt: %w", cerr)
@@ -514,6 +522,7 @@ type Queries struct {
 	setJudgingStmt            *sql.Stmt
 	setNumbersStmt            *sql.Stmt
 	setOwnerStmt              *sql.Stmt
+	setWithdrawalStmt         *sql.Stmt
 	sourcesStmt               *sql.Stmt
 	submissionStmt            *sql.Stmt
 	submissionsAfterStmt      *sql.Stmt
@@ -571,6 +580,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setJudgingStmt:            q.setJudgingStmt,
 		setNumbersStmt:            q.setNumbersStmt,
 		setOwnerStmt:              q.setOwnerStmt,
+		setWithdrawalStmt:         q.setWithdrawalStmt,
 		sourcesStmt:               q.sourcesStmt,
 		submissionStmt:            q.submissionStmt,
 		submissionsAfterStmt:      q.submissionsAfterStmt,

@@ -58,6 +58,7 @@ type Delivery struct {
 	LastError   string
 	Receipt     []byte
 	Answers     string
+	Withdrawal  string
 	CommitNo    int64
 }
 

@@ -152,6 +152,7 @@ CREATE TABLE delivery (
     last_error   TEXT NOT NULL,
     receipt      BLOB,                  -- signed statement, JSON
     answers      TEXT NOT NULL,          -- JSON array
+    withdrawal   TEXT NOT NULL,          -- how its withdrawal stands, once asked
     commit_no    INTEGER NOT NULL
 );
 CREATE INDEX delivery_turn ON delivery (recipient, next_attempt, sequence, id_key) WHERE state IN ('queued', 'sent', 'received');
