@@ -172,11 +172,11 @@ func (g *Gateway) cancellationRoute(office string, to gateway.Administration) *r
 	return rts[0]
 }
 
-// answersOf reports whether one administration answers another's documents, or lets its
-// receipt be all.
-func (g *Gateway) answersOf(from, to gateway.Administration) bool {
+// answers reports whether this administration answers another's documents, or lets its receipt
+// be all.
+func (g *Gateway) answers(to gateway.Administration) bool {
 	return slices.ContainsFunc(g.Chain.Routes.All(), func(rt *release.Route) bool {
-		return rt.From == from && rt.To == to && rt.Kind == "Answer"
+		return rt.From == g.Own && rt.To == to && rt.Kind == "Answer"
 	})
 }
 
@@ -380,7 +380,10 @@ func (g *Gateway) cancellationConcluded(ctx context.Context, tx *store.Tx, m sto
 	switch {
 	case m.State == gateway.Refused || m.State == gateway.Dead:
 		return g.decideWithdrawal(ctx, tx, m, gateway.WithdrawalRefused)
-	case m.State == gateway.Accepted && !g.answersOf(m.Recipient, g.Own):
+	case m.State == gateway.Accepted:
+		if rt, ok := g.Chain.Routes.Route(m.Route); ok && rt.Answered {
+			return nil
+		}
 		return g.decideWithdrawal(ctx, tx, m, gateway.WithdrawalDone)
 	}
 	return nil
@@ -448,7 +451,7 @@ func (g *Gateway) takeCancellation(ctx context.Context, tx *store.Tx, in *store.
 		return store.IgnoreNotFound(err)
 	}
 	from := reconcile.Origin{Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Received: in.Received}
-	if g.answersOf(g.Own, in.Sender) {
+	if g.answers(in.Sender) {
 		from.Asks = gateway.WithdrawalAsked
 	}
 	row, err := tx.Movement(ctx, of.MovementID)
