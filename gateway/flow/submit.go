@@ -216,6 +216,9 @@ func (g *Gateway) tellJudgement(a store.Arrival, j *judgement) {
 	g.Log.Tell(of(a, event.Event{
 		Name: event.SubmissionJudged, Route: s.Route, State: string(s.State), Whole: s.MessageID, Codes: event.CodesOf(s.Faults), Took: g.Now().Sub(a.Received),
 	}))
+	if j.cancels != nil && s.State == gateway.Done {
+		g.Log.Tell(event.Event{Name: event.SubmissionWithdrawn, Door: a.Door, Party: a.Party, ID: j.cancels.named.ID, Caller: a.Caller})
+	}
 	for _, m := range j.messages {
 		said := event.Event{Name: event.MessageQueued, Message: m.ID, Route: m.Route, Kind: m.Kind, Partner: m.Recipient, State: string(m.State)}
 		if len(j.messages) > 1 {
@@ -456,6 +459,15 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	s := &j.submission
 	if arrival.Judged { // a second caller with the same bytes was faster
 		return false, tx.Audit(a.Caller, "judged already", s.ID, a.Digest)
+	}
+	if j.submission.Kind == kindCancellation {
+		before, err := tx.Submission(ctx, s.Office, s.ID)
+		if store.IgnoreNotFound(err) != nil {
+			return false, err
+		}
+		if before.State == gateway.Withdrawn || before.State == gateway.Expired { // while it waited
+			return false, errors.Join(settle(tx, arrival), tx.Audit("gateway", "not judged anew: "+string(before.State), s.ID, a.Digest))
+		}
 	}
 	if j.cancels != nil {
 		if again, err := g.recordCancellation(ctx, tx, a, j); err != nil {
