@@ -1,14 +1,24 @@
 # make demo   two gateways exchange a truck's data, on this machine
+# make demo-ha   the same of two gateways on one database, of which one is killed; the clients
+#                ask again at the other, and both sides are counted
+# make torture-store KILLS=300   gateways and their database killed so many times under load
 # make test   everything that is checked, as the README says
 # make build  bin/gatewayd, bin/gatewayctl, bin/demo
 
 GO  ?= go
 BUF  = $(GO) tool -modfile=../../buf.mod buf
 
-.PHONY: demo test build deps test-deps generate published bench clean
+.PHONY: demo demo-ha torture-store test build deps test-deps generate published bench clean
 
 demo: build
 	@bin/demo -bin bin
+
+demo-ha: build test-deps
+	@bin/demo -bin bin -ha 150
+
+KILLS ?= 30
+torture-store: build test-deps
+	@bin/demo -bin bin -torture $(KILLS)
 
 build: deps
 	@$(GO) build -o bin/ ./cmd/...

@@ -259,4 +259,5 @@ const (
 	StoreNewer               Code = "STORE_NEWER"
 	StoreForeign             Code = "STORE_FOREIGN"
 	StoreUnreachable         Code = "STORE_UNREACHABLE"
+	StoreInUse               Code = "STORE_IN_USE"
 )

@@ -43,6 +43,7 @@ var order = []string{
 	"gateway/seal",
 	"gateway/peer",
 	"gateway/store/rows",
+	"gateway/store/postgres",
 	"gateway/store/storetest",
 	"gateway/store",
 	"gateway/flow",
@@ -73,7 +74,7 @@ var owners = []struct {
 	{"cel.dev/", []string{"gateway/expr"}},
 	{"database/sql", []string{"gateway/store", "gateway/store/"}},
 	{"modernc.org/sqlite", []string{"gateway/store", "gateway/store/storetest"}},
-	{"github.com/jackc/pgx", []string{"gateway/store", "gateway/store/storetest"}},
+	{"github.com/jackc/pgx", []string{"gateway/store", "gateway/store/postgres"}},
 	{"github.com/pressly/goose", []string{"gateway/store"}},
 	{"go.yaml.in/yaml/v4", []string{"gateway/document", "cmd/"}},
 	// peer, server and the commands hand on configurations that mtls has made.

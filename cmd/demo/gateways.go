@@ -27,7 +27,9 @@ const stopTimeout = 4 * time.Second
 // side is one administration's gateway.
 type side struct {
 	Own, Partner              gateway.Administration
-	Side, PartnerSide, Office string // Side is the name of its files
+	Side, PartnerSide, Office string // Side is the name of its keys
+	Name                      string // of its other files
+	Database                  string // file or URL
 	GRPC, REST, PartnerGRPC   string // addresses
 	Routes                    string
 	Pin                       gateway.Digest // of the partner's key
@@ -41,9 +43,11 @@ type side struct {
 // uri is the only name of the gateway's certificate.
 func (s *side) uri() string { return "customs://" + string(s.Own) + "/gateway/1" }
 
-func (s *side) log() string { return filepath.Join(s.dir, s.Side+".log") }
+func (s *side) config() string { return filepath.Join(s.dir, s.Name+".yaml") }
 
-// newSides makes the PKI and the configurations of two gateways in dir.
+func (s *side) log() string { return filepath.Join(s.dir, s.Name+".log") }
+
+// newSides makes the PKI of two administrations in dir, and a gateway of each.
 func newSides(dir string) (cn, ru *side, err error) {
 	pki := filepath.Join(dir, "pki")
 	if err := mtls.GenerateDevPKI(pki, time.Now(), mtls.DevAuthorities()); err != nil {
@@ -55,11 +59,11 @@ func newSides(dir string) (cn, ru *side, err error) {
 	}
 	trust := map[string]gateway.Administration{"cn": "CN", "ru": "RU"}
 	cn = &side{
-		Own: "CN", Side: "cn", Office: manzhouli, GRPC: ports[0], REST: ports[1], Partner: "RU", PartnerSide: "ru", PartnerGRPC: ports[2],
+		Own: "CN", Side: "cn", Name: "cn", Database: "cn.db", Office: manzhouli, GRPC: ports[0], REST: ports[1], Partner: "RU", PartnerSide: "ru", PartnerGRPC: ports[2],
 		Routes: "cn-ru-pre-arrival-notice", Trust: trust, dir: dir,
 	}
 	ru = &side{
-		Own: "RU", Side: "ru", Office: zabaykalsk, GRPC: ports[2], REST: ports[3], Partner: "CN", PartnerSide: "cn", PartnerGRPC: ports[0],
+		Own: "RU", Side: "ru", Name: "ru", Database: "ru.db", Office: zabaykalsk, GRPC: ports[2], REST: ports[3], Partner: "CN", PartnerSide: "cn", PartnerGRPC: ports[0],
 		Routes: "ru-cn-answer, ru-cn-manifest", Trust: trust, dir: dir,
 	}
 	for _, s := range []*side{cn, ru} {
@@ -71,15 +75,19 @@ func newSides(dir string) (cn, ru *side, err error) {
 			return nil, nil, err
 		}
 		s.Pin = mtls.SPKIPin(partner[0])
-		config, err := render("gateway.yaml", s)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := os.WriteFile(filepath.Join(dir, s.Side+".yaml"), config, 0o600); err != nil {
-			return nil, nil, err
-		}
 	}
 	return cn, ru, nil
+}
+
+// another is a second gateway of the same administration: other doors, the same database.
+func (s *side) another(name string) (*side, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	other := *s
+	other.Name, other.GRPC, other.REST = name, ports[0], ports[1]
+	return &other, nil
 }
 
 // freePorts returns loopback addresses that are free now.
@@ -96,14 +104,22 @@ func freePorts(n int) ([]string, error) {
 	return out, nil
 }
 
-// start runs the gateway as a process of its own.
+// start runs the gateway as a process of its own, whose log goes on where an earlier one of
+// its name ended.
 func (s *side) start(bin string) error {
-	log, err := os.Create(s.log())
+	config, err := render("gateway.yaml", s)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.config(), config, 0o600); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(s.log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(filepath.Join(bin, "gatewayd"), "serve", "-config", filepath.Join(s.dir, s.Side+".yaml"))
+	s.cmd = exec.Command(filepath.Join(bin, "gatewayd"), "serve", "-config", s.config())
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the demonstration
 	if err := s.cmd.Start(); err != nil {
@@ -159,6 +175,17 @@ func (s *side) logged(message string) (map[string]any, error) {
 		}
 	}
 	return nil, fmt.Errorf("the log of %s does not say %q:\n%s", s.Own, message, s.tail())
+}
+
+// kill ends the gateway at once, as a crash does.
+func (s *side) kill() error {
+	if s.exited == nil {
+		return nil
+	}
+	err := s.cmd.Process.Kill()
+	<-s.exited
+	s.exited = nil
+	return err
 }
 
 // stop ends the gateway, and returns an error unless it ended in good order.

@@ -16,10 +16,14 @@ import (
 	"time"
 )
 
-// patience bounds the whole play.
-const patience = 55 * time.Second
+// patience bounds the whole play; where gateways are killed it is longer by perStrike each
+// time.
+const (
+	patience  = 55 * time.Second
+	perStrike = 6 * time.Second
+)
 
-const usage = `usage: demo [-bin DIR]
+const usage = `usage: demo [-bin DIR] [-ha N | -torture N]
 
 The environment says the rest:
   SEED=n    draw what the run n drew; without it every run draws anew
@@ -29,29 +33,59 @@ The environment says the rest:
 
 func main() {
 	bin := flag.String("bin", "bin", "directory of gatewayd and gatewayctl")
+	ha := flag.Int("ha", 0, "instead, hand in so many consignments to two gateways on one PostgreSQL database, and kill one in mid-stream")
+	kills := flag.Int("torture", 0, "instead, kill or stop gateways and their PostgreSQL so many times under load")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if err := run(*bin); err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
-	}
-	fmt.Println("demo: OK")
-}
-
-func run(bin string) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	seed := uint64(time.Now().UnixNano() % 1_000_000)
-	if text := os.Getenv("SEED"); text != "" {
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return fmt.Errorf("SEED: %w", err)
+	name, bound, play := "demo", patience, run
+	switch {
+	case *kills > 0:
+		name, bound = "torture-store", patience+time.Duration(*kills)*perStrike
+		play = func(ctx context.Context, bin string, seed uint64) error {
+			return temporarily("customs-torture-", func(dir string) error {
+				return torture(ctx, &screen{w: os.Stdout}, bin, dir, seed, plan{*kills, 10 * time.Second, 200 * time.Millisecond, time.Second})
+			})
+		}
+	case *ha > 0:
+		name = "demo-ha"
+		play = func(ctx context.Context, bin string, seed uint64) error {
+			return temporarily("customs-demo-ha-", func(dir string) error {
+				return highlyAvailable(ctx, &screen{w: os.Stdout}, bin, dir, seed, *ha)
+			})
 		}
 	}
+	seed, err := seeded()
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, bound)
+		err = play(ctx, *bin, seed)
+		cancel()
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+	fmt.Println(name + ": OK")
+}
+
+// seeded is the seed of what a run draws.
+func seeded() (uint64, error) {
+	text := os.Getenv("SEED")
+	if text == "" {
+		return uint64(time.Now().UnixNano() % 1_000_000), nil
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("SEED: %w", err)
+	}
+	return seed, nil
+}
+
+func run(ctx context.Context, bin string, seed uint64) (err error) {
 	keep := os.Getenv("KEEP") == "1"
 	if bin, err = filepath.Abs(bin); err != nil {
 		return err

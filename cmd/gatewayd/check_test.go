@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"database/sql"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -30,6 +31,7 @@ import (
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/release"
+	"customs.example/gateway/store"
 )
 
 var (
@@ -512,6 +514,16 @@ func TestCheckNamesEveryBadConfiguration(t *testing.T) {
 	others.file("certificate.cert", "DIR/cn/gateway.pem", fs.ErrPermission, gateway.WordFormCertificates)
 	period := release.Period{From: noon.Add(day), To: noon.Add(2 * day)}
 	others.add("routes[0]", gateway.Fault{Code: gateway.ConfigRoutePeriod, Severity: gateway.Warning, Value: "cn-ru-pre-arrival-notice", Expected: days(period)})
+	// And what a start alone finds: a look takes no database from who works on it.
+	s := newSite(t)
+	working := s.start().db
+	defer working.Close()
+	var inUse gateway.Fault
+	if _, err := store.Open(t.Context(), s.file("cn.db"), time.Now); !errors.As(err, &inUse) {
+		t.Errorf("a database in use: %v", err)
+	}
+	inUse.Value = plain(s, inUse.Value)
+	others.add("database", inUse)
 	for _, f := range others.faults {
 		byCode[f.Code] = f
 	}

@@ -25,8 +25,8 @@ import (
 // Config is the one file that a gateway starts with. File names are relative to it.
 type Config struct {
 	Administration gateway.Administration `yaml:"administration"`
-	Database       string                 `yaml:"database"`
-	Data           string                 `yaml:"data"` // directory over the embedded data; empty: none
+	Database       string                 `yaml:"database"` // a file, or postgres://...: gateway/store/README.md
+	Data           string                 `yaml:"data"`     // directory over the embedded data; empty: none
 	Listen         Listen                 `yaml:"listen"`
 	Log            LogConfig              `yaml:"log"`
 	Certificate    OwnCertificate         `yaml:"certificate"`

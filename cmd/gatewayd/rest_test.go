@@ -78,7 +78,7 @@ func postMessage(ts *testscript.TestScript, _ bool, args []string) {
 	db, err := store.Open(ctx, ts.MkAbs(from+".db"), time.Now)
 	ts.Check(err)
 	defer db.Close()
-	turns, err := db.Read().Turns(ctx, gateway.Administration(to), 1)
+	turns, err := db.Turns(ctx, gateway.Administration(to), time.Now(), 1)
 	ts.Check(err)
 	if len(turns) != 1 {
 		ts.Fatalf("%s.db has %d messages to %s", from, len(turns), to)

@@ -33,6 +33,7 @@ const (
 	MessageStuck        Name = "not delivered"
 	MessageParked       Name = "message parked"
 	MessagePassedBy     Name = "message passed by"
+	DeliveryTaken       Name = "delivery taken over"
 	CourierFailed       Name = "nothing can be delivered"
 	CourierResumed      Name = "delivering goes on"
 )
@@ -55,6 +56,7 @@ const (
 	JudgementFailed  Name = "not judged"
 	JudgementParked  Name = "parked"
 	JudgementNoted   Name = "failed judgement not noted"
+	JudgementTaken   Name = "judgement taken over"
 	JudgingStopped   Name = "nothing can be judged"
 	JudgingResumed   Name = "judging goes on"
 	DiskUnknown      Name = "disk not looked at"
@@ -120,6 +122,7 @@ var Kinds = []Kind{
 	{MessageStuck, slog.LevelError, "A message could not be handed over for a reason of ours; it is tried again.", []string{"message", "route", "partner", "state", "attempt", "cause"}},
 	{MessageParked, slog.LevelError, "It failed too often, and waits for an operator.", []string{"message", "route", "partner", "state", "attempt", "cause"}},
 	{MessagePassedBy, slog.LevelError, "Its failure could not even be noted; the others of its partner go on.", []string{"message", "partner", "cause"}},
+	{DeliveryTaken, slog.LevelWarn, "Another process has taken a message over, for this one's lease was over; what came of this attempt is not written.", []string{"message", "partner"}},
 	{CourierFailed, slog.LevelError, "Nothing can be delivered to a partner for a reason of ours. Told once.", []string{"message", "partner", "cause"}},
 	{CourierResumed, slog.LevelInfo, "It can again.", []string{"partner", "count"}},
 	{MessageArrived, slog.LevelInfo, "A verified message of a partner is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
@@ -134,6 +137,7 @@ var Kinds = []Kind{
 	{JudgementFailed, slog.LevelError, "A judgement failed for a reason of ours; it is tried again.", []string{"door", "party", "id", "attempt", "cause"}},
 	{JudgementParked, slog.LevelError, "It failed too often, and waits for an operator.", []string{"door", "party", "id", "attempt", "cause"}},
 	{JudgementNoted, slog.LevelError, "That a judgement failed could not be written down.", []string{"door", "party", "id", "cause"}},
+	{JudgementTaken, slog.LevelWarn, "Its judgement is another process's by now, for this one's lease was over, or another caller's with the same bytes; this one is not written.", []string{"door", "party", "id"}},
 	{JudgingStopped, slog.LevelError, "Nothing can be judged: the store or the own key fails. Told once.", []string{"door", "party", "id", "cause"}},
 	{JudgingResumed, slog.LevelInfo, "It can again.", []string{"count"}},
 	{DiskUnknown, slog.LevelError, "How full the disk is cannot be told. Told once.", []string{"cause"}},

@@ -282,8 +282,7 @@ func (g *Gateway) recordCancellation(ctx context.Context, tx *store.Tx, a store.
 		}
 	}
 	for _, m := range withdraw {
-		m.State, m.Reason = gateway.TakenBack, "its sender took it back before it was handed over"
-		if err := tx.PutProgress(m); err != nil {
+		if err := tx.Withdraw(m, "its sender took it back before it was handed over"); err != nil {
 			return false, err
 		}
 		from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID + "/" + string(m.ID)), Received: tx.Now()}

@@ -82,6 +82,18 @@ func (c *courier) run(ctx context.Context) {
 	}
 }
 
+// hasRoom reports whether the courier of an administration could deliver this many more
+// messages at once, so that what is made here is at once its own.
+func (g *Gateway) hasRoom(to gateway.Administration, n int) bool {
+	c, ok := g.couriers[to]
+	if !ok {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.underway)+n <= Parallel && !c.rest.After(g.Now())
+}
+
 // DeliverDue makes one attempt at messages that are due to an administration now, as many
 // as travel at once. The error concerns all of them.
 func (g *Gateway) DeliverDue(ctx context.Context, to gateway.Administration) error {
@@ -113,7 +125,7 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 	if free <= 0 {
 		return time.Second, nil // until one ends
 	}
-	turns, err := c.g.Store.Read().Turns(ctx, c.to, free+passed+1)
+	turns, err := c.g.Store.Turns(ctx, c.to, now, free+passed+1)
 	if err != nil {
 		if ctx.Err() == nil {
 			c.failed(err)

@@ -224,7 +224,7 @@ func TestLongAVerdictIsAskedForEverLessOften(t *testing.T) {
 	hour := func() int {
 		before := asked
 		for end := w.clock.Now().Add(time.Hour); w.clock.Now().Before(end); {
-			turns, err := w.cn.Store.Read().Turns(t.Context(), "RU", 1)
+			turns, err := w.cn.Store.Turns(t.Context(), "RU", w.clock.Now(), 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -240,7 +240,7 @@ func TestLongAVerdictIsAskedForEverLessOften(t *testing.T) {
 	if first > 20*parked || second > 13*parked || second < 11*parked {
 		t.Errorf("%d deliveries in the first hour, %d in the second, for %d messages", first, second, parked)
 	}
-	turns, err := w.cn.Store.Read().Turns(t.Context(), "RU", 1)
+	turns, err := w.cn.Store.Turns(t.Context(), "RU", w.clock.Now(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

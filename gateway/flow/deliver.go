@@ -72,12 +72,17 @@ func (g *Gateway) attempt(ctx context.Context, to gateway.Administration, t stor
 	if err != nil {
 		return err
 	}
+	m.Claim = t.Claim
 	err = g.tryDelivery(ctx, m)
 	var busy *peer.BusyError
-	if err == nil || ctx.Err() != nil || concernsAll(err) || errors.As(err, &busy) {
-		return err
+	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrTaken) && !concernsAll(err) && !errors.As(err, &busy) {
+		err = g.notDelivered(ctx, t, err)
 	}
-	return g.notDelivered(ctx, m.ID, err)
+	if errors.Is(err, store.ErrTaken) { // whatever came of this attempt, the other's counts
+		g.Log.Tell(event.Event{Name: event.DeliveryTaken, Message: t.ID, Partner: to})
+		return nil
+	}
+	return err
 }
 
 // tryDelivery is one attempt.
@@ -97,7 +102,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 			outcome = gateway.NeverHandedOver
 		}
 		m.State, m.Reason, m.Parked = gateway.Dead, "expired: "+outcome, false
-		err := g.conclude(ctx, m, nil)
+		err := g.conclude(ctx, m, nil, false)
 		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
 	}
 	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
@@ -117,7 +122,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	if m.State == gateway.Queued {
 		m.State = gateway.Sending
 	}
-	if err := g.conclude(ctx, m, nil); err != nil {
+	if err := g.conclude(ctx, m, nil, true); err != nil {
 		return err
 	}
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
@@ -134,7 +139,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 			m.NextAttempt = maxTime(m.NextAttempt, g.Now().Add(busy.After))
 			outcome = Busy
 		}
-		err := g.conclude(ctx, m, nil)
+		err := g.conclude(ctx, m, nil, false)
 		err = g.tellOf(m, event.Event{Name: event.DeliveryFailed, Outcome: outcome, Cause: failure}, err)
 		if busy != nil {
 			return cmp.Or[error](err, busy)
@@ -145,7 +150,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), at)
 	if failure != nil {
 		m.LastError = "receipt: " + failure.Error()
-		err := g.conclude(ctx, m, nil)
+		err := g.conclude(ctx, m, nil, false)
 		return g.tellOf(m, event.Event{Name: event.ReceiptRefused, Codes: event.CodesOf(asFaults(failure)), Cause: failure}, err)
 	}
 	// The partner tells when our clock is ahead of its; its receipt, when its is ahead of ours.
@@ -184,7 +189,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	if m.State.CanBecome(next) {
 		m.State = next
 	}
-	err = g.conclude(ctx, m, &receipt)
+	err = g.conclude(ctx, m, &receipt, false)
 	said := event.Event{
 		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),
 		Took: at.Sub(m.Created), Skew: skew(receipt.At, now, at, m.Attempts == 1),
@@ -239,15 +244,17 @@ func maxTime(a, b time.Time) time.Time {
 	return b
 }
 
-// conclude writes how far a message has come in one unit of work. The faults of a refusal go to the
-// submissions it was made from, at the places in their own documents.
-func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt) error {
+// conclude writes how far a message has come in one unit of work, if nobody else has taken it
+// meanwhile. Who goes on with it keeps it; else it is free for whoever has room for it when
+// it is due. The faults of a refusal go to the submissions it was made from, at the places in
+// their own documents.
+func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt, keep bool) error {
 	var refusal gateway.Faults
 	if receipt != nil && receipt.Verdict == gateway.ERR {
 		refusal = g.relocate(ctx, m, receipt.Faults)
 	}
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.PutProgress(m); err != nil {
+		if err := tx.PutProgress(m, keep); err != nil {
 			return err
 		}
 		if err := g.cancellationConcluded(ctx, tx, m); err != nil {
@@ -270,12 +277,13 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 // meets. After some tries it is parked, which leaves its state: the partner knows of it
 // what it knew before. An own key that is not known here is not counted: it may be on its
 // way, and every message that it signed waits for it.
-func (g *Gateway) notDelivered(ctx context.Context, id gateway.MessageID, cause error) error {
+func (g *Gateway) notDelivered(ctx context.Context, t store.Turn, cause error) error {
 	var m store.Message
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
-		if m, err = tx.Message(ctx, id); err != nil {
+		if m, err = tx.Message(ctx, t.ID); err != nil {
 			return err
 		}
+		m.Claim = t.Claim
 		what := "message not delivered, again later"
 		var f gateway.Fault
 		if !errors.As(cause, &f) || f.Code != gateway.SealKeyUnknown {
@@ -288,13 +296,13 @@ func (g *Gateway) notDelivered(ctx context.Context, id gateway.MessageID, cause 
 			what = "alarm: message not delivered, parked"
 			m.Reason, m.Parked, m.NextAttempt = notHandedOver+notHandedOverParked, true, m.ValidUntil.Add(1)
 		}
-		if err := tx.PutProgress(m); err != nil {
+		if err := tx.PutProgress(m, false); err != nil {
 			return err
 		}
 		return tx.Audit("gateway", what, string(m.ID), m.PayloadDigest)
 	})
 	if err != nil {
-		return fmt.Errorf("note a failed delivery: message %s: %w", id, err)
+		return fmt.Errorf("note a failed delivery: message %s: %w", t.ID, err)
 	}
 	name := event.MessageStuck
 	if m.Parked {
@@ -318,7 +326,7 @@ func (g *Gateway) resend(ctx context.Context, c Caller, id gateway.MessageID) (m
 		if m.Parked {
 			m.Parked, m.Troubles, m.Tries, m.NextAttempt = false, DeliverTries-1, 0, tx.Now() // one more failure parks it again
 			m.Reason = notHandedOver
-			if err := tx.PutProgress(m); err != nil {
+			if err := tx.PutProgress(m, false); err != nil {
 				return err
 			}
 		}

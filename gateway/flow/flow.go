@@ -87,7 +87,22 @@ func (g *Gateway) Run(ctx context.Context) {
 	}
 	wg.Go(func() { g.judging(ctx) })
 	wg.Go(func() { g.sweep(ctx) })
+	wg.Go(func() { g.heed(ctx) })
 	wg.Wait()
+}
+
+// heed wakes the couriers for what other processes leave to them.
+func (g *Gateway) heed(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.Store.ChangedByOthers():
+		}
+		for to := range g.couriers {
+			g.notify(to)
+		}
+	}
 }
 
 // SweepEvery is how often it is looked for held parts whose time is over, and for refusals
@@ -114,6 +129,9 @@ func (g *Gateway) sweep(ctx context.Context) {
 		}
 	}
 }
+
+// errExpired says that another process has ended the same held parts meanwhile.
+var errExpired = errors.New("these parts have ended already")
 
 // expireAtOnce is how many held parts end in one unit of work.
 const expireAtOnce = 200
@@ -145,9 +163,15 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 				}
 				expired++
 			}
+			if expired == 0 {
+				return errExpired
+			}
 			return tx.Audit("gateway", "held parts expired", past[0].Route, gateway.Digest{})
 		})
-		if err == nil && expired > 0 {
+		if errors.Is(err, errExpired) {
+			continue
+		}
+		if err == nil {
 			g.Log.Tell(event.Event{Name: event.PartsExpired, Count: expired})
 		}
 		if err != nil || len(past) < expireAtOnce {

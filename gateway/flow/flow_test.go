@@ -27,6 +27,7 @@ import (
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
+	"customs.example/gateway/store/storetest"
 	"customs.example/mappings"
 )
 
@@ -217,11 +218,16 @@ func (w *world) message(id gateway.MessageID) store.Message {
 }
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		dir, _ := signing()
-		os.RemoveAll(dir)
-		os.Exit(code)
-	}))
+	code := storetest.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	dir, _ := signing()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 func TestNoticeIsAcceptedWithAVerifiedReceipt(t *testing.T) {

@@ -134,6 +134,9 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 	pending := gateway.Faults{fault(gateway.JudgementPending, a.ID, "")}
 	var ahead *aheadError
 	switch {
+	case errors.Is(cause, store.ErrTaken):
+		g.Log.Tell(of(a, event.Event{Name: event.JudgementTaken}))
+		return event.Told(pending) // it is being judged
 	case ctx.Err() != nil:
 		return cause // the caller has gone; it is judged without it
 	case errors.As(cause, &ahead):
@@ -151,6 +154,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		if now.Judged { // somebody else could
 			return tx.Audit(a.Caller, "judged already", subject(a), a.Digest)
 		}
+		now.Claim = a.Claim
 		event, first := "not judged, again later", now.Trouble == ""
 		now.Trouble = gateway.Clip(cause.Error())
 		if ahead != nil { // it is nobody's document that fails: time mends it, or who mends a clock
@@ -173,6 +177,10 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		}
 		return tx.Audit("gateway", event, subject(a), a.Digest)
 	})
+	if errors.Is(err, store.ErrTaken) {
+		g.Log.Tell(of(a, event.Event{Name: event.JudgementTaken}))
+		return event.Told(pending)
+	}
 	if err != nil { // it would be due again at once
 		if g.desk.outage.failed() {
 			g.Log.Tell(of(a, event.Event{Name: event.JudgementNoted, Cause: err}))
@@ -221,10 +229,31 @@ func stuck(a store.Arrival, at time.Time) gateway.Faults {
 	return nil
 }
 
-// settle notes that an arrival is judged.
-func settle(tx *store.Tx, a store.Arrival) error {
-	a.Judged, a.Parked, a.NextTry = true, false, time.Time{}
+// settle notes that an arrival is judged, as it now stands, under the claim that it was
+// judged by.
+func settle(tx *store.Tx, a store.Arrival, by store.Claim) error {
+	a.Claim, a.Judged, a.Parked, a.NextTry = by, true, false, time.Time{}
 	return tx.PutJudging(a)
+}
+
+// awaited waits until what came again is judged or its judgement is this process's: another
+// one that works on the same database may be at it, or was, and then it is taken over.
+func (g *Gateway) awaited(ctx context.Context, a store.Arrival) (store.Arrival, error) {
+	for !a.Judged && !g.Store.Holds(a.Claim) && stuck(a, g.Now()) == nil {
+		select {
+		case <-ctx.Done():
+			return a, context.Cause(ctx)
+		case <-time.After(store.PollEvery):
+		}
+		if err := g.Store.ClaimArrival(ctx, a.Key()); err != nil {
+			return a, err
+		}
+		var err error
+		if a, err = g.Store.Read().Arrival(ctx, a.Door, a.Party, a.ID); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
 }
 
 // judging judges what waits for it until the context ends: what a stop or a caller left
@@ -262,7 +291,7 @@ func (g *Gateway) JudgeDue(ctx context.Context) error {
 func (g *Gateway) judgeDue(ctx context.Context) (int, error) {
 	// What callers are having judged is left to them, and hides nothing behind it.
 	busy, _ := g.desk.taken(store.ArrivalKey{})
-	due, err := g.Store.Read().Unjudged(ctx, g.Now(), Parallel+busy)
+	due, err := g.Store.Unjudged(ctx, g.Now(), Parallel+busy)
 	if err != nil {
 		return 0, err
 	}

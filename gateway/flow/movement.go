@@ -261,6 +261,9 @@ func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, conten
 	if err != nil {
 		return Movement{}, err
 	}
+	if known, err = g.awaited(ctx, known); err != nil {
+		return Movement{}, err
+	}
 	if wait := stuck(known, g.Now()); wait != nil {
 		return Movement{}, wait
 	}
@@ -286,9 +289,15 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 	by := teller{a.Party, a.Caller, a.ID, a.Reason}
 	var id gateway.MovementID
 	var opened bool
-	_, err = g.Store.Do(ctx, func(tx *store.Tx) (err error) {
-		if err := settle(tx, a); err != nil {
+	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
+		arrival, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
+		if err != nil {
 			return err
+		}
+		if !arrival.Judged {
+			if err := settle(tx, arrival, a.Claim); err != nil {
+				return err
+			}
 		}
 		said := "arrival refused"
 		if !faults.Refuse() {

@@ -60,6 +60,9 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 	if err != nil {
 		return store.Statement{}, err
 	}
+	if known, err = g.awaited(ctx, known); err != nil {
+		return store.Statement{}, err
+	}
 	if known.Judged {
 		in, err := g.Store.Read().Inbound(ctx, h.Sender, h.MessageID)
 		if err != nil {
@@ -195,7 +198,7 @@ func (g *Gateway) judgeOnce(ctx context.Context, a store.Arrival) (in store.Inbo
 		if again {
 			return tx.Audit("gateway", "judged again: another answer came", string(in.ID), a.Digest)
 		}
-		if err := settle(tx, arrival); err != nil {
+		if err := settle(tx, arrival, a.Claim); err != nil {
 			return err
 		}
 		return tx.Audit("gateway", "received "+string(in.State), string(in.ID), a.Digest)

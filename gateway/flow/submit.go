@@ -54,6 +54,9 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if err != nil {
 		return store.Submission{}, err
 	}
+	if known, err = g.awaited(ctx, known); err != nil {
+		return store.Submission{}, err
+	}
 	if known.Judged { // its answer made something, and is final
 		return g.Store.Read().Submission(ctx, c.Office, string(s.ID))
 	}
@@ -103,14 +106,18 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 				return err
 			}
 			known.Attempts++
+			if !known.Judged && g.Store.Free(known.Claim) && stuck(known, g.Now()) == nil {
+				known.Claim = tx.Claim(known.Claim)
+			}
 			again, a = true, known
 			if !refused {
-				if err := tx.CountAttempt(known.Key()); err != nil {
+				if err := tx.CountAttempt(known); err != nil {
 					return err
 				}
 				return tx.Audit(attempt.Caller, "arrived again", subject(a), a.Digest)
 			}
 			a = anew(known, attempt)
+			a.Claim = tx.Claim(known.Claim)
 			if err := tx.PutArrival(a); err != nil {
 				return err
 			}
@@ -132,6 +139,7 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			}
 			said = "corrected"
 		}
+		a.Claim = tx.Claim(known.Claim)
 		if err := tx.PutArrival(a); err != nil {
 			return err
 		}
@@ -466,7 +474,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return false, err
 		}
 		if before.State == gateway.Withdrawn || before.State == gateway.Expired { // while it waited
-			return false, errors.Join(settle(tx, arrival), tx.Audit("gateway", "not judged anew: "+string(before.State), s.ID, a.Digest))
+			return false, errors.Join(settle(tx, arrival, a.Claim), tx.Audit("gateway", "not judged anew: "+string(before.State), s.ID, a.Digest))
 		}
 	}
 	if j.cancels != nil {
@@ -495,7 +503,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			}
 		}
 	}
-	if err := settle(tx, arrival); err != nil {
+	if err := settle(tx, arrival, a.Claim); err != nil {
 		return false, err
 	}
 	if err := tx.PutSubmission(*s); err != nil {
@@ -514,9 +522,13 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			}
 		}
 	}
+	mine := g.hasRoom(j.to, len(j.messages))
 	for i, m := range j.messages {
 		if j.behind != "" {
 			m.Chain = j.behind
+		}
+		if mine {
+			m.Claim = tx.Claim(m.Claim)
 		}
 		if err := tx.PutMessage(m); err != nil {
 			return false, err

@@ -322,7 +322,7 @@ func waiting(m store.Message) string {
 		return m.Reason
 	case m.State == gateway.Received:
 		return "the partner has the message and has not judged it yet"
-	case m.LastError != "":
+	case m.LastError != "" && !m.NextAttempt.IsZero():
 		return fmt.Sprintf("attempt %d failed (%s); the next is at %s", m.Attempts, m.LastError, m.NextAttempt.Format(time.RFC3339))
 	case m.Attempts == 0:
 		return "it is about to be sent"

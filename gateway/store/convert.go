@@ -98,7 +98,7 @@ func toArrival(a rows.Arrival, j rows.Judging, content []byte) (Arrival, error) 
 		Door: a.Door, Party: a.Party, ID: a.ID, Caller: a.Caller, MediaType: a.MediaType, Header: a.Header, Signature: a.Signature,
 		Content: content, Digest: r.digest(a.Digest), Received: r.time(a.Received), Receipt: r.statement(a.Receipt), Reason: a.Reason,
 		Attempts: int(j.Attempts), Judged: j.Judged, Tries: int(j.Tries), NextTry: r.time(j.NextTry), Trouble: j.Trouble,
-		Parked: j.Parked, Commit: gateway.Commit(j.CommitNo),
+		Parked: j.Parked, Claim: Claim{j.Owner, j.Token}, Commit: gateway.Commit(j.CommitNo),
 	}
 	r.json([]byte(a.Recipients), &out.Recipients)
 	return out, r.err("arrival")
@@ -146,7 +146,8 @@ func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Mess
 		Payload: payload, PayloadDigest: r.digest(m.PayloadDigest), Canonical: canonical, CanonicalDigest: r.digest(m.CanonicalDigest),
 		Mapping: m.Mapping, MappingDigest: r.digest(m.MappingDigest), SchemaDigest: r.digest(m.SchemaDigest),
 		Attempts: int(d.Attempts), Tries: int(d.Tries), Troubles: int(d.Troubles), Parked: d.Parked, NextAttempt: r.time(d.NextAttempt), LastError: d.LastError, Receipt: r.statement(d.Receipt),
-		Withdrawal: gateway.Withdrawal(d.Withdrawal), Whole: gateway.MessageID(m.Whole), Part: int(m.Part), Split: m.Split, Commit: gateway.Commit(d.CommitNo),
+		Withdrawal: gateway.Withdrawal(d.Withdrawal), Whole: gateway.MessageID(m.Whole), Part: int(m.Part), Split: m.Split,
+		Claim: Claim{d.Owner, d.Token}, Commit: gateway.Commit(d.CommitNo),
 	}
 	r.json([]byte(d.Answers), &out.Answers)
 	return out, r.err("message")

@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 	"modernc.org/sqlite" // the embedded database's driver
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -50,20 +51,32 @@ func Redacted(place string) string {
 type engine struct {
 	place   string
 	dialect goose.Dialect
-	tables  string                               // directory of its migrations
-	begin   string                               // begins a transaction that will write
-	readers int                                  // connections that read
-	connect func(readOnly bool) (*sql.DB, error) // what it returns is opened when it is used
-	prepare func(ctx context.Context) error      // the place, before anything connects
+	tables  string                            // directory of its migrations
+	begin   string                            // begins a transaction that will write
+	readers int                               // connections that read
+	shared  bool                              // several processes may work on it at once
+	connect func(to purpose) (*sql.DB, error) // what it returns is opened when it is used
+	prepare func(ctx context.Context) error   // the place, before anything connects
+	hold    func() (io.Closer, error)         // the place, against every other process; nil where several may work on it
 }
+
+// purpose is what connections are for.
+type purpose int
+
+const (
+	toWrite purpose = iota
+	toRead          // and nothing else
+	toClaim         // what a crash of the database may take back: tokens of claims without their owners fence nobody
+)
 
 // sqliteEngine is a file of this machine, and SQLite within this process.
 func sqliteEngine(file string) engine {
 	return engine{
 		place: file, dialect: goose.DialectSQLite3, tables: "migrations/sqlite", begin: "BEGIN IMMEDIATE", readers: 4,
 		prepare: func(ctx context.Context) error { return place(ctx, file) },
-		connect: func(readOnly bool) (*sql.DB, error) {
-			if readOnly {
+		hold:    func() (io.Closer, error) { return hold(file) },
+		connect: func(to purpose) (*sql.DB, error) {
+			if to == toRead {
 				return sql.Open("sqlite", dsn(file)+"&_pragma=query_only(1)")
 			}
 			return sql.Open("sqlite", dsn(file))
@@ -77,13 +90,21 @@ func dsn(file string) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + pragmas
 }
 
-// How long PostgreSQL lets one of ours wait, or hold what others wait for: a gateway that
-// has lost its machine in the middle of a transaction is rid of by then.
+// How long PostgreSQL lets one of ours wait, or hold what others wait for: a process that
+// was stopped in the middle of a transaction, or has lost its machine there, holds up the
+// others no longer than its lease lasts.
 const (
 	connectWithin   = 5 * time.Second
 	lockWithin      = 10 * time.Second
-	idleWithin      = 5 * time.Second
+	idleWithin      = LeaseFor
 	statementWithin = 30 * time.Second
+	// claimers are the connections that claim and renew.
+	claimers = 4
+	// migrateWithin is how long a process that brings the tables up to date may be silent,
+	// and migrateFor how long another waits for it.
+	migrateWithin = 10 * time.Second
+	migrateFor    = 5 * time.Minute
+	migrateEvery  = 100 * time.Millisecond
 )
 
 // IsPostgres reports whether a place names a PostgreSQL database, by its URL, and no file.
@@ -106,12 +127,15 @@ func postgresEngine(place string) (engine, error) {
 		config.RuntimeParams[key] = value
 	}
 	return engine{
-		place: place, dialect: goose.DialectPostgres, tables: "migrations/postgres", begin: "BEGIN", readers: stale,
+		place: place, dialect: goose.DialectPostgres, tables: "migrations/postgres", begin: "BEGIN", readers: stale, shared: true,
 		prepare: func(context.Context) error { return nil },
-		connect: func(readOnly bool) (*sql.DB, error) {
+		connect: func(to purpose) (*sql.DB, error) {
 			c := config.Copy()
-			if readOnly {
+			switch to {
+			case toRead:
 				c.RuntimeParams["default_transaction_read_only"] = "on"
+			case toClaim:
+				c.RuntimeParams["synchronous_commit"] = "off"
 			}
 			return stdlib.OpenDB(*c), nil
 		},
@@ -147,25 +171,43 @@ func local(host string) bool {
 
 func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
 
-// migrate brings a database's tables up to date. Those of a later version are refused.
-func (e engine) migrate(ctx context.Context, db *sql.DB) error {
+// migrate brings a database's tables up to date, where several begin at once by one of them.
+// Those of a later version are refused.
+func (e engine) migrate(ctx context.Context) (err error) {
 	dir, err := fs.Sub(migrations, e.tables)
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
-	p, err := goose.NewProvider(e.dialect, db, dir)
+	db, err := e.connect(toWrite)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if !e.shared {
+		db.SetMaxOpenConns(1)
+	}
+	var options []goose.ProviderOption
+	if e.shared {
+		// A row with a lease, that its holder renews.
+		one, err := lock.NewPostgresTableLocker(lock.WithTableLeaseDuration(migrateWithin), lock.WithTableHeartbeatInterval(migrateWithin/5),
+			lock.WithTableLockTimeout(migrateEvery, uint64(migrateFor/migrateEvery)))
+		if err != nil {
+			return fmt.Errorf("migrations: %w", err)
+		}
+		options = append(options, goose.WithLocker(one))
+	}
+	p, err := goose.NewProvider(e.dialect, db, dir, options...)
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
 	current, last, err := p.GetVersions(ctx)
-	if err != nil && IsPostgres(e.place) && Unavailable(err) {
-		return trouble(gateway.StoreUnreachable, e.place, err)
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("migrate database: %w", err)
-	}
-	if current > last {
+	case current > last:
 		return trouble(gateway.StoreNewer, e.place, versions(current, last))
+	case current == last:
+		return nil
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate database: %w", err)

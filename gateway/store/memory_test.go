@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -18,7 +19,7 @@ import (
 func memoryEngine(m *storetest.Memory) engine {
 	return engine{
 		place: "memory", dialect: goose.DialectSQLite3, tables: "migrations/sqlite", begin: "BEGIN IMMEDIATE", readers: 4,
-		prepare: func(context.Context) error { return nil }, connect: m.Connect,
+		prepare: func(context.Context) error { return nil }, connect: func(to purpose) (*sql.DB, error) { return m.Connect(to == toRead) },
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"customs.example/gateway"
 	"customs.example/gateway/store/rows"
@@ -49,13 +50,13 @@ func Examine(ctx context.Context, place string, own gateway.Administration) erro
 	}
 	var err error
 	e := sqliteEngine(place)
-	e.connect = func(bool) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
+	e.connect = func(purpose) (*sql.DB, error) { return sql.Open("sqlite", unchanged(place)) }
 	if IsPostgres(place) {
 		if e, err = postgresEngine(place); err != nil {
 			return fmt.Errorf("examine database: %w", err)
 		}
 	}
-	db, err := e.connect(true)
+	db, err := e.connect(toRead)
 	if err != nil {
 		return fmt.Errorf("examine database: %w", err)
 	}
@@ -107,7 +108,7 @@ func begunPostgres(place string) (bool, error) {
 	if err != nil {
 		return false, gateway.Fault{Code: gateway.ConfigAddress, Severity: gateway.Error, Value: Redacted(place), Expected: gateway.Term("postgres://gateway@db.example:5432/gateway")}
 	}
-	db, err := e.connect(true)
+	db, err := e.connect(toRead)
 	if err != nil {
 		return false, fmt.Errorf("open database: %w", err)
 	}
@@ -193,6 +194,24 @@ func place(ctx context.Context, file string) error {
 	return nil
 }
 
+// hold keeps every other process from working on a database until it is closed, or this
+// process ends: nobody claims what they work on there. It is the marker that is locked, which
+// nothing else opens.
+func hold(file string) (io.Closer, error) {
+	marker, err := os.Open(file + markerSuffix)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := syscall.Flock(int(marker.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		marker.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = gateway.Fault{Code: gateway.StoreInUse, Severity: gateway.Error, Value: file}
+		}
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return marker, nil
+}
+
 // makeAt makes a database with all its tables under another name and gives it its own.
 func makeAt(ctx context.Context, file string) error {
 	making := file + makingSuffix
@@ -209,12 +228,7 @@ func makeAt(ctx context.Context, file string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("make database: %w", err)
 	}
-	db, err := sql.Open("sqlite", dsn(making))
-	if err != nil {
-		return fmt.Errorf("make database: %w", err)
-	}
-	db.SetMaxOpenConns(1)
-	if err := errors.Join(sqliteEngine(making).migrate(ctx, db), db.Close()); err != nil { // closing empties the journal
+	if err := sqliteEngine(making).migrate(ctx); err != nil { // closing empties the journal
 		return err
 	}
 	if err := os.Rename(making, file); err != nil {

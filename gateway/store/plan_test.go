@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -11,9 +12,15 @@ import (
 )
 
 // statements are all that is asked, by their names, as sqlc leaves them in rows.
-func statements(t *testing.T) map[string]string {
+func statements(t *testing.T, engine string) map[string]string {
 	t.Helper()
 	out := map[string]string{"SeekByCommit": seekByCommit, "SeekByLast": seekByLast}
+	if engine == "PostgreSQL" {
+		maps.Copy(out, map[string]string{
+			"ClaimMessages": claimMessages, "ClaimArrivals": claimArrivals, "ClaimArrival": claimArrival, "RescueMessages": rescueMessages, "RescueArrivals": rescueArrivals,
+			"BeginLease": beginLease, "RenewLease": renewLease, "EndLease": endLease, "DropLeases": dropLeases, "Leases": leases,
+		})
+	}
 	source := string(must(os.ReadFile("rows/queries.sql.go"))(t))
 	for _, m := range regexp.MustCompile("(?s)= `-- name: (\\w+) :\\w+\n(.*?)`").FindAllStringSubmatch(source, -1) {
 		out[m[1]] = m[2]
@@ -28,7 +35,7 @@ func TestPlans(t *testing.T) {
 	for name, open := range map[string]opener{"SQLite": open, "PostgreSQL": openPostgres} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
-			all := statements(t)
+			all := statements(t, name)
 			if len(all) < 40 {
 				t.Fatalf("%d statements", len(all))
 			}
@@ -53,7 +60,7 @@ func TestPlans(t *testing.T) {
 					if !slices.Contains(plan[:i], line) {
 						fmt.Fprintf(&out, "    %s\n", line)
 					}
-					if wholeTable.MatchString(line) && line != queue {
+					if wholeTable.MatchString(line) && !slices.Contains(few, strings.TrimSpace(line)) {
 						t.Errorf("%s reads a whole table: %s", name, line)
 					}
 				}
@@ -63,8 +70,9 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// queue is all that waits for a verdict, which is counted: the index holds nothing else.
-const queue = "SCAN d USING INDEX delivery_turn"
+// few are read whole: all that waits for a verdict, which is counted, of which the index
+// holds nothing else; and the leases, one for each process that is alive.
+var few = []string{"SCAN d USING INDEX delivery_chain", "Seq Scan on lease", "->  Seq Scan on lease", "->  Seq Scan on lease s"}
 
 var (
 	// walk names one walk of a statement of many.

@@ -11,6 +11,9 @@ UPDATE numbers SET commit_no = $1, leaf = $2 WHERE one = 1;
 -- name: Try :exec
 UPDATE numbers SET trials = trials + 1 WHERE one = 1;
 
+-- name: LastCommit :one
+SELECT commit_no FROM numbers WHERE one = 1;
+
 -- name: Owner :one
 SELECT administration FROM owner WHERE one = 1;
 
@@ -28,17 +31,19 @@ ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = exclu
     digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason;
 
 -- name: PutJudging :exec
-INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (door, party, id_key) DO UPDATE SET attempts = excluded.attempts, judged = excluded.judged, tries = excluded.tries,
-    next_try = excluded.next_try, trouble = excluded.trouble, parked = excluded.parked, commit_no = excluded.commit_no;
+    next_try = excluded.next_try, trouble = excluded.trouble, parked = excluded.parked, owner = excluded.owner, token = excluded.token,
+    commit_no = excluded.commit_no;
 
 -- name: SetJudging :execrows
-UPDATE judging SET judged = $1, tries = $2, next_try = $3, trouble = $4, parked = $5, commit_no = $6
-WHERE door = $7 AND party = $8 AND id_key = $9;
+-- Only as long as nobody else has taken it.
+UPDATE judging SET judged = $1, tries = $2, next_try = $3, trouble = $4, parked = $5, owner = '', commit_no = $6
+WHERE door = $7 AND party = $8 AND id_key = $9 AND owner = $10 AND token = $11;
 
 -- name: CountAttempt :execrows
-UPDATE judging SET attempts = attempts + 1, commit_no = $1 WHERE door = $2 AND party = $3 AND id_key = $4;
+UPDATE judging SET attempts = attempts + 1, owner = $1, token = $2, commit_no = $3 WHERE door = $4 AND party = $5 AND id_key = $6;
 
 -- name: Arrival :one
 SELECT sqlc.embed(a), sqlc.embed(j), c.bytes AS content
@@ -49,8 +54,8 @@ WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3;
 -- name: Unjudged :many
 SELECT a.door, a.party, a.id
 FROM judging AS j JOIN arrival AS a ON a.door = j.door AND a.party = j.party AND a.id_key = j.id_key
-WHERE NOT j.judged AND NOT j.parked AND j.next_try <= $1
-ORDER BY j.next_try, j.commit_no LIMIT $2;
+WHERE j.owner = $1 AND NOT j.judged AND NOT j.parked AND j.next_try <= $2
+ORDER BY j.next_try, j.commit_no LIMIT $3;
 
 -- name: Troubled :many
 SELECT a.id, a.digest, a.received, sqlc.embed(j)
@@ -166,20 +171,27 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kin
 
 -- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, receipt, answers, commit_no, withdrawal)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, '')
+    last_error, receipt, answers, owner, token, commit_no, withdrawal)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '')
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
-    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, commit_no = excluded.commit_no;
+    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, owner = excluded.owner,
+    token = excluded.token, commit_no = excluded.commit_no;
 
 -- name: SetDelivery :execrows
+-- Only as long as nobody else has taken it.
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    receipt = $9, commit_no = $10
-WHERE id_key = $11;
+    receipt = $9, owner = sqlc.arg(next_owner), commit_no = $10
+WHERE id_key = $11 AND owner = $12 AND token = $13;
 
 -- name: SetAnswers :execrows
 UPDATE delivery SET answers = $1, commit_no = $2 WHERE id_key = $3;
+
+-- name: Withdraw :execrows
+-- Only before any attempt; whoever has taken it finds that it is another's.
+UPDATE delivery SET state = 'withdrawn', reason = $1, owner = '', token = token + 1, commit_no = $2
+WHERE id_key = $3 AND state = 'queued' AND attempts = 0;
 
 -- name: SetWithdrawal :execrows
 UPDATE delivery SET withdrawal = $1, commit_no = $2 WHERE id_key = $3;
@@ -203,12 +215,12 @@ LIMIT 1;
 
 -- name: Turns :many
 -- Of each chain only the oldest that still waits for its verdict.
-SELECT m.id, d.next_attempt, m.payload_size
+SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
 FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
-WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received')
+WHERE d.owner = $1 AND d.recipient = $2 AND d.state IN ('queued', 'sent', 'received')
     AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = d.chain AND older.state IN ('queued', 'sent', 'received')
         AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
-ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $2;
+ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $3;
 
 -- name: ParkedMessages :many
 SELECT sqlc.embed(m), sqlc.embed(d) FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key

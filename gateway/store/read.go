@@ -15,13 +15,14 @@ import (
 
 // reader holds the queries that a unit of work and a plain reader share.
 type reader struct {
-	q    *rows.Queries
-	seek *seeker
-	unit bool // a unit's statements are not cut off in the middle
+	q     *rows.Queries
+	seek  *seeker
+	owner string // whose work is asked for
+	unit  bool   // a unit's statements are not cut off in the middle
 }
 
 // Read returns the queries over what is committed.
-func (s *Store) Read() Reader { return Reader{reader{q: s.read, seek: s.readSeek}} }
+func (s *Store) Read() Reader { return Reader{reader{q: s.read, seek: s.readSeek, owner: s.owner}} }
 
 // Reader reads what is committed.
 type Reader struct{ reader }
@@ -98,10 +99,11 @@ func (r reader) Arrival(ctx context.Context, door, party, id string) (Arrival, e
 	return toArrival(row.Arrival, row.Judging, row.Content)
 }
 
-// Unjudged names arrivals that are to be judged now, those that have waited longest first.
-func (r reader) Unjudged(ctx context.Context, at time.Time, limit int) ([]ArrivalKey, error) {
+// unjudged names arrivals that are this process's to judge now, those that have waited
+// longest first.
+func (r reader) unjudged(ctx context.Context, at time.Time, limit int) ([]ArrivalKey, error) {
 	found, err := ask(ctx, r, "unjudged", func(ctx context.Context) ([]rows.UnjudgedRow, error) {
-		return r.q.Unjudged(ctx, rows.UnjudgedParams{NextTry: formatTime(at), Limit: int32(limit)})
+		return r.q.Unjudged(ctx, rows.UnjudgedParams{Owner: r.owner, NextTry: formatTime(at), Limit: int32(limit)})
 	})
 	return all(found, err, func(row rows.UnjudgedRow) (ArrivalKey, error) { return ArrivalKey(row), nil })
 }
@@ -308,15 +310,15 @@ func (r reader) MessageByDocument(ctx context.Context, documentID string, to gat
 	return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical)
 }
 
-// Turns names the messages that wait for a partner, the earliest due first: of each chain
-// only the oldest unfinished one.
-func (r reader) Turns(ctx context.Context, to gateway.Administration, limit int) ([]Turn, error) {
+// turns names the messages that wait for a partner and are this process's to deliver, the
+// earliest due first: of each chain only the oldest unfinished one.
+func (r reader) turns(ctx context.Context, to gateway.Administration, limit int) ([]Turn, error) {
 	found, err := ask(ctx, r, "turns", func(ctx context.Context) ([]rows.TurnsRow, error) {
-		return r.q.Turns(ctx, rows.TurnsParams{Recipient: string(to), Limit: int32(limit)})
+		return r.q.Turns(ctx, rows.TurnsParams{Owner: r.owner, Recipient: string(to), Limit: int32(limit)})
 	})
 	return all(found, err, func(row rows.TurnsRow) (Turn, error) {
 		next, err := parseTime(row.NextAttempt)
-		return Turn{gateway.MessageID(row.ID), next, int(row.PayloadSize)}, err
+		return Turn{gateway.MessageID(row.ID), next, int(row.PayloadSize), Claim{row.Owner, row.Token}}, err
 	})
 }
 

@@ -44,7 +44,8 @@ func want(t *testing.T, what string, want, got []string) {
 func TestNothingIsFoundInAnEmptyStore(t *testing.T) { onEach(t, testNothingIsFoundInAnEmptyStore) }
 
 func testNothingIsFoundInAnEmptyStore(t *testing.T, open opener) {
-	r, ctx := open(t).Read(), t.Context()
+	s, ctx := open(t), t.Context()
+	r := s.Read()
 	for what, err := range map[string]error{
 		"arrival":             second(r.Arrival(ctx, DoorSubmit, "0603", "x")),
 		"submission":          second(r.Submission(ctx, "0603", "x")),
@@ -60,7 +61,7 @@ func testNothingIsFoundInAnEmptyStore(t *testing.T, open opener) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if turns, err := r.Turns(ctx, "RU", 1); err != nil || len(turns) != 0 {
+	if turns, err := s.Turns(ctx, "RU", now, 1); err != nil || len(turns) != 0 {
 		t.Errorf("turns %v, %v", turns, err)
 	}
 	if ms, err := r.MovementsBy(ctx, nil, 0, 10); err != nil || ms != nil {
@@ -84,9 +85,9 @@ func testArrivalsWaitUntilTheyAreJudged(t *testing.T, open opener) {
 		do(t, s, func(tx *Tx) error { return tx.PutArrival(a) })
 	}
 	name := func(a ArrivalKey) string { return a.Door + " " + a.Party + " " + a.ID }
-	got := ids(must(s.Read().Unjudged(ctx, now, 9))(t), name)
+	got := ids(must(s.Unjudged(ctx, now, 9))(t), name)
 	want(t, "unjudged", []string{"submit 0603 one", "peer RU one", "submit 9402 one", "border 0603 now"}, got)
-	want(t, "the first", []string{"submit 0603 one", "peer RU one"}, ids(must(s.Read().Unjudged(ctx, now, 2))(t), name))
+	want(t, "the first", []string{"submit 0603 one", "peer RU one"}, ids(must(s.Unjudged(ctx, now, 2))(t), name))
 
 	trouble := func(a Troubled) string { return a.ID + " " + a.Trouble }
 	all := must(s.Read().Troubled(ctx, 0, 9))(t)
@@ -284,7 +285,7 @@ func testDueKeepsTheOrderOfAChain(t *testing.T, open opener) {
 			return nil
 		})
 	}
-	turns := func(limit int) []Turn { return must(s.Read().Turns(ctx, "RU", limit))(t) }
+	turns := func(limit int) []Turn { return must(s.Turns(ctx, "RU", now.Add(time.Hour), limit))(t) }
 	due := func() []string {
 		ids := []string{}
 		for _, turn := range turns(10) {
@@ -486,10 +487,10 @@ func testAChangeOfStateWritesLittle(t *testing.T, open opener) {
 	do(t, s, func(tx *Tx) error { return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutMessage(m)) })
 	m.State, m.Attempts, a.Judged = gateway.Sending, 1, true
 	for name, change := range map[string]func(tx *Tx) error{
-		"progress":   func(tx *Tx) error { return tx.PutProgress(m) },
+		"progress":   func(tx *Tx) error { return tx.PutProgress(m, false) },
 		"answers":    func(tx *Tx) error { return tx.PutAnswers(m) },
 		"judging":    func(tx *Tx) error { return tx.PutJudging(a) },
-		"attempt":    func(tx *Tx) error { return tx.CountAttempt(a.Key()) },
+		"attempt":    func(tx *Tx) error { return tx.CountAttempt(a) },
 		"submission": func(tx *Tx) error { return tx.PutSubmission(sub) },
 		"message":    func(tx *Tx) error { return tx.PutMessage(m) },
 	} {

@@ -13,6 +13,15 @@ const (
 	DoorBorder = "border"
 )
 
+// Claim says whose work something is: of which of the processes that share a database, and
+// how often it has been taken. What was worked out under a claim is written only as long
+// as nobody else has taken it. The zero claim is nobody's, and where one process alone works
+// on a database, its own.
+type Claim struct {
+	Owner string
+	Token int64
+}
+
 // Arrival is what came in through a door, as it came, before it is judged.
 type Arrival struct {
 	Door       string
@@ -34,6 +43,7 @@ type Arrival struct {
 	Parked     bool       // not judged again until an operator says so
 	Receipt    *Statement // the signed RCV given for it
 	Reason     string     // stated for opening a movement of others
+	Claim      Claim      // whose it is to judge it
 	Commit     gateway.Commit
 }
 
@@ -142,6 +152,7 @@ type Message struct {
 	Whole           gateway.MessageID  // the first message made of the same submissions; its own id if it is the only one
 	Part            int                // which of them it is, from 1
 	Split           string             // id of the split that made them several; empty if it is the only one
+	Claim           Claim              // whose it is to deliver it
 	Commit          gateway.Commit
 }
 
@@ -150,6 +161,7 @@ type Turn struct {
 	ID          gateway.MessageID
 	NextAttempt time.Time
 	Size        int // of its payload, in bytes
+	Claim       Claim
 }
 
 // Answer is a partner administration's business answer to a message.

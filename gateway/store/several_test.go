@@ -95,6 +95,22 @@ func TestSeveralGatewaysShareADatabase(t *testing.T) {
 	}
 }
 
+// TestAFileIsOneProcessAlone: a second is refused, until the first has closed it.
+func TestAFileIsOneProcessAlone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "gateway.db")
+	for range 2 {
+		s := openFile(t, file)
+		var f gateway.Fault
+		if _, err := Open(t.Context(), file, clock); !errors.As(err, &f) || f.Code != gateway.StoreInUse {
+			t.Errorf("a second: %v", err)
+		}
+		do(t, s, func(tx *Tx) error { return nil }) // it is none the worse
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestServerEndsConnections: what is at work is refused, or on disk although nobody was
 // told; what comes after takes new connections.
 func TestServerEndsConnections(t *testing.T) {

@@ -5,7 +5,8 @@
 //
 // SQLite and PostgreSQL keep one contract: the same statements (queries.sql), which sqlc
 // has made Go of and which are prepared once for each connection; engine.go holds what
-// differs. Several gateways may share a PostgreSQL database.
+// differs. Several processes may work on one PostgreSQL database; claim.go says how they share
+// the work.
 package store
 
 import (
@@ -15,6 +16,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -37,18 +39,21 @@ const MaxGroup = 64
 // Store is a gateway's database. One goroutine writes; any number read.
 type Store struct {
 	engine   engine
+	held     io.Closer // against every other process
 	writer   *sql.DB
 	conn     *session // the writer's; nil until it is needed, and after it broke
 	readers  *sql.DB
 	read     *rows.Queries
 	readSeek *seeker
+	claims   *claims // nil where one process works alone
+	owner    string  // of what it works on; empty where it works alone
 	now      func() time.Time
 	units    chan *unit
 	done     chan struct{}
 	stop     context.CancelFunc
-
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced after each commit
+	keeping  sync.WaitGroup
+	changed  bell // after each commit
+	byOthers bell // after each commit of another process
 }
 
 // unit is one unit of work waiting for the writer.
@@ -79,25 +84,34 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	if err := e.prepare(ctx); err != nil {
 		return nil, err
 	}
+	var held io.Closer
+	if e.hold != nil {
+		if held, err = e.hold(); err != nil {
+			return nil, err
+		}
+	}
 	run, stop := context.WithCancel(context.Background())
 	s := &Store{
-		engine: e, now: now, stop: stop,
-		units: make(chan *unit, MaxGroup), done: make(chan struct{}), changed: make(chan struct{}),
+		engine: e, held: held, now: now, stop: stop,
+		units: make(chan *unit, MaxGroup), done: make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
 			stop()
+			if e.shared && Unavailable(err) && !errors.As(err, new(gateway.Fault)) {
+				err = trouble(gateway.StoreUnreachable, e.place, err) // it was reached, and is not any more
+			}
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.writer, err = e.connect(false); err != nil {
+	if err := e.migrate(ctx); err != nil {
+		return nil, err
+	}
+	if s.writer, err = e.connect(toWrite); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.writer.SetMaxOpenConns(1)
-	if err := e.migrate(ctx, s.writer); err != nil {
-		return nil, err
-	}
-	if s.readers, err = e.connect(true); err != nil {
+	if s.readers, err = e.connect(toRead); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.readers.SetMaxOpenConns(e.readers)
@@ -107,6 +121,19 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	}
 	if s.readSeek, err = newSeeker(ctx, s.readers); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if e.shared {
+		db, err := e.connect(toClaim)
+		if err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+		db.SetMaxOpenConns(claimers)
+		db.SetMaxIdleConns(claimers)
+		s.claims = &claims{db: db}
+		if err := s.join(ctx); err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+		s.keeping.Go(func() { s.keep(run) })
 	}
 	go s.write(run)
 	return s, nil
@@ -132,7 +159,7 @@ func (s *Store) Own(ctx context.Context, own gateway.Administration) error {
 	}
 }
 
-// Close waits for the unit at work and closes the database.
+// Close waits for the unit at work and closes the database. What was claimed is free at once.
 func (s *Store) Close() error {
 	s.stop()
 	<-s.done
@@ -141,6 +168,14 @@ func (s *Store) Close() error {
 
 func (s *Store) close() error {
 	var errs []error
+	s.keeping.Wait()
+	if s.claims != nil {
+		_ = s.within(context.Background(), func(ctx context.Context) error { // or it is over by itself
+			_, err := s.claim(ctx, endLease, s.owner)
+			return err
+		})
+		errs = append(errs, s.claims.db.Close())
+	}
 	if s.readSeek != nil {
 		errs = append(errs, s.readSeek.Close())
 	}
@@ -154,6 +189,10 @@ func (s *Store) close() error {
 	s.conn = nil
 	if s.writer != nil {
 		errs = append(errs, s.writer.Close())
+	}
+	if s.held != nil {
+		errs = append(errs, s.held.Close())
+		s.held = nil
 	}
 	return errors.Join(errs...)
 }
@@ -257,13 +296,6 @@ func (s *Store) Writable(ctx context.Context) error {
 	}
 }
 
-// Changed returns a channel that is closed at the next commit.
-func (s *Store) Changed() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.changed
-}
-
 // write commits units in groups until it is stopped.
 func (s *Store) write(ctx context.Context) {
 	defer close(s.done)
@@ -291,12 +323,15 @@ func (s *Store) write(ctx context.Context) {
 // commit runs a group of units, each in a savepoint of one transaction, and answers
 // them after the transaction is on disk.
 func (s *Store) commit(group []*unit) {
-	err := s.runGroup(group)
+	first, last, err := s.runGroup(group)
 	if err == nil {
-		s.mu.Lock()
-		close(s.changed)
-		s.changed = make(chan struct{})
-		s.mu.Unlock()
+		if s.claims != nil {
+			if s.told(first) { // others were faster than it was looked for what they did
+				s.byOthers.ring()
+			}
+			s.told(last)
+		}
+		s.changed.ring()
 	}
 	for _, u := range group {
 		if u.err == nil && err != nil {
@@ -307,12 +342,13 @@ func (s *Store) commit(group []*unit) {
 }
 
 // runGroup leaves the connection as it found it, or none: after an error nobody knows what
-// state it is in, and the next group takes another.
-func (s *Store) runGroup(group []*unit) (err error) {
+// state it is in, and the next group takes another. It returns the commit numbers before
+// and after it.
+func (s *Store) runGroup(group []*unit) (before, after int64, err error) {
 	ctx := context.Background()
 	c, err := s.connected(ctx)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	defer func() {
 		if err != nil {
@@ -321,26 +357,27 @@ func (s *Store) runGroup(group []*unit) (err error) {
 		}
 	}()
 	if err := c.exec(ctx, s.engine.begin); err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return 0, 0, fmt.Errorf("begin: %w", err)
 	}
 	// It locks the one row: whoever else writes to this database waits until this commit, so
 	// that numbers have no gap and are seen in their order.
 	last, err := c.q.LastNumbers(ctx)
 	if err != nil {
-		return fmt.Errorf("last commit number: %w", err)
+		return 0, 0, fmt.Errorf("last commit number: %w", err)
 	}
+	before = last.CommitNo
 	for _, u := range group {
 		if err := s.runUnit(ctx, c, u, &last); err != nil {
-			return err
+			return 0, 0, err
 		}
 	}
 	if err := c.q.SetNumbers(ctx, rows.SetNumbersParams(last)); err != nil {
-		return fmt.Errorf("last commit number: %w", err)
+		return 0, 0, fmt.Errorf("last commit number: %w", err)
 	}
 	if err := c.exec(ctx, "COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return 0, 0, fmt.Errorf("commit: %w", err)
 	}
-	return nil
+	return before, last.CommitNo, nil
 }
 
 // runUnit runs one unit in a savepoint. Its own failure is kept in the unit; the
@@ -350,7 +387,7 @@ func (s *Store) runUnit(ctx context.Context, c *session, u *unit, last *rows.Las
 		return fmt.Errorf("savepoint: %w", err)
 	}
 	t := &Tx{
-		reader: reader{q: c.q, seek: c.seek, unit: true}, conn: c.conn,
+		reader: reader{q: c.q, seek: c.seek, owner: s.owner, unit: true}, conn: c.conn,
 		Commit: gateway.Commit(last.CommitNo + 1), leaf: last.Leaf, now: s.now().UTC(),
 	}
 	func() {

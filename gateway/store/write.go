@@ -72,30 +72,35 @@ func (t *Tx) PutArrival(a Arrival) error {
 		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason,
 	}), t.q.PutJudging(within, rows.PutJudgingParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), Attempts: int64(a.Attempts), Judged: a.Judged,
-		Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked, CommitNo: int64(t.Commit),
+		Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked,
+		Owner: a.Claim.Owner, Token: a.Claim.Token, CommitNo: int64(t.Commit),
 	}))
 }
 
-// PutJudging stores how far the judgement of an arrival has come, and nothing else of it.
+// Claim is the next claim to what somebody had before: this process's own.
+func (t *Tx) Claim(before Claim) Claim { return Claim{t.owner, before.Token + 1} }
+
+// PutJudging stores how far the judgement of an arrival has come, and nothing else of it: it
+// is nobody's then. What is not the claim's any more is refused with ErrTaken.
 func (t *Tx) PutJudging(a Arrival) error {
-	return changed("judging")(t.q.SetJudging(within, rows.SetJudgingParams{
+	return changed("judging", ErrTaken)(t.q.SetJudging(within, rows.SetJudgingParams{
 		Judged: a.Judged, Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked, CommitNo: int64(t.Commit),
-		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID),
+		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), Owner: a.Claim.Owner, Token: a.Claim.Token,
 	}))
 }
 
-// CountAttempt notes that what arrived came again.
-func (t *Tx) CountAttempt(k ArrivalKey) error {
-	return changed("attempt")(t.q.CountAttempt(within, rows.CountAttemptParams{
-		CommitNo: int64(t.Commit), Door: k.Door, Party: k.Party, IDKey: gateway.FoldID(k.ID),
+// CountAttempt notes that what arrived came again, and whose it is to judge it.
+func (t *Tx) CountAttempt(a Arrival) error {
+	return changed("attempt", ErrNotFound)(t.q.CountAttempt(within, rows.CountAttemptParams{
+		Owner: a.Claim.Owner, Token: a.Claim.Token, CommitNo: int64(t.Commit), Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID),
 	}))
 }
 
-// changed says that what was to be changed is not there.
-func changed(what string) func(n int64, err error) error {
+// changed says why what was to be changed was not.
+func changed(what string, otherwise error) func(n int64, err error) error {
 	return func(n int64, err error) error {
 		if err == nil && n != 1 {
-			err = ErrNotFound
+			err = otherwise
 		}
 		return put(what, err)
 	}
@@ -156,21 +161,27 @@ func (t *Tx) PutMessage(m Message) error {
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
 		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt), LastError: m.LastError,
-		Receipt: receipt, Answers: answers, CommitNo: int64(t.Commit),
+		Receipt: receipt, Answers: answers, Owner: m.Claim.Owner, Token: m.Claim.Token, CommitNo: int64(t.Commit),
 	}), t.touch(m.Whole))
 }
 
 // PutProgress stores how far the delivery of a message has come, and nothing else of it;
-// the submissions it was made from change with it.
-func (t *Tx) PutProgress(m Message) error {
+// the submissions it was made from change with it. It is nobody's then, unless the claim is
+// kept. What is not the claim's any more is refused with ErrTaken.
+func (t *Tx) PutProgress(m Message, keep bool) error {
 	receipt, err := toStatement(m.Receipt)
 	if err != nil {
 		return put("progress", err)
 	}
-	if err := changed("progress")(t.q.SetDelivery(within, rows.SetDeliveryParams{
+	next := ""
+	if keep {
+		next = m.Claim.Owner
+	}
+	if err := changed("progress", ErrTaken)(t.q.SetDelivery(within, rows.SetDeliveryParams{
 		State: string(m.State), Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt),
 		LastError:   m.LastError, Receipt: receipt, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+		NextOwner: next, Owner: m.Claim.Owner, Token: m.Claim.Token,
 	})); err != nil {
 		return err
 	}
@@ -184,8 +195,19 @@ func (t *Tx) PutAnswers(m Message) error {
 	if err != nil {
 		return put("answers", err)
 	}
-	if err := changed("answers")(t.q.SetAnswers(within, rows.SetAnswersParams{
+	if err := changed("answers", ErrNotFound)(t.q.SetAnswers(within, rows.SetAnswersParams{
 		Answers: answers, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+	})); err != nil {
+		return err
+	}
+	return t.touch(m.Whole)
+}
+
+// Withdraw ends a message that was not handed over: no attempt of anybody's that has not begun
+// begins any more. One that has is ErrTaken.
+func (t *Tx) Withdraw(m Message, reason string) error {
+	if err := changed("withdrawn message", ErrTaken)(t.q.Withdraw(within, rows.WithdrawParams{
+		Reason: reason, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
 	})); err != nil {
 		return err
 	}
@@ -195,7 +217,7 @@ func (t *Tx) PutAnswers(m Message) error {
 // PutWithdrawal stores how the withdrawal of a message stands, and nothing else of it; the
 // submissions it was made from change with it.
 func (t *Tx) PutWithdrawal(m Message) error {
-	if err := changed("withdrawal")(t.q.SetWithdrawal(within, rows.SetWithdrawalParams{
+	if err := changed("withdrawal", ErrNotFound)(t.q.SetWithdrawal(within, rows.SetWithdrawalParams{
 		Withdrawal: string(m.Withdrawal), CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
 	})); err != nil {
 		return err

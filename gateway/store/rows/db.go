@@ -72,6 +72,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.judgementsStmt, err = db.PrepareContext(ctx, judgements); err != nil {
 		return nil, fmt.Errorf("error preparing query Judgements: %w", err)
 	}
+	if q.lastCommitStmt, err = db.PrepareContext(ctx, lastCommit); err != nil {
+		return nil, fmt.Errorf("error preparing query LastCommit: %w", err)
+	}
 	if q.lastNumbersStmt, err = db.PrepareContext(ctx, lastNumbers); err != nil {
 		return nil, fmt.Errorf("error preparing query LastNumbers: %w", err)
 	}
@@ -180,6 +183,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.waitingStmt, err = db.PrepareContext(ctx, waiting); err != nil {
 		return nil, fmt.Errorf("error preparing query Waiting: %w", err)
 	}
+	if q.withdrawStmt, err = db.PrepareContext(ctx, withdraw); err != nil {
+		return nil, fmt.Errorf("error preparing query Withdraw: %w", err)
+	}
 	return &q, nil
 }
 
@@ -263,6 +269,11 @@ func (q *Queries) Close() error {
 	if q.judgementsStmt != nil {
 		if cerr := q.judgementsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing judgementsStmt: %w", cerr)
+		}
+	}
+	if q.lastCommitStmt != nil {
+		if cerr := q.lastCommitStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastCommitStmt: %w", cerr)
 		}
 	}
 	if q.lastNumbersStmt != nil {
@@ -445,6 +456,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing waitingStmt: %w", cerr)
 		}
 	}
+	if q.withdrawStmt != nil {
+		if cerr := q.withdrawStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing withdrawStmt: %w", cerr)
+		}
+	}
 	return err
 }
 
@@ -500,6 +516,7 @@ type Queries struct {
 	inboxWaitingStmt          *sql.Stmt
 	joinedStmt                *sql.Stmt
 	judgementsStmt            *sql.Stmt
+	lastCommitStmt            *sql.Stmt
 	lastNumbersStmt           *sql.Stmt
 	messageStmt               *sql.Stmt
 	messageByDocumentStmt     *sql.Stmt
@@ -536,6 +553,7 @@ type Queries struct {
 	turnsStmt                 *sql.Stmt
 	unjudgedStmt              *sql.Stmt
 	waitingStmt               *sql.Stmt
+	withdrawStmt              *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -558,6 +576,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		inboxWaitingStmt:          q.inboxWaitingStmt,
 		joinedStmt:                q.joinedStmt,
 		judgementsStmt:            q.judgementsStmt,
+		lastCommitStmt:            q.lastCommitStmt,
 		lastNumbersStmt:           q.lastNumbersStmt,
 		messageStmt:               q.messageStmt,
 		messageByDocumentStmt:     q.messageByDocumentStmt,
@@ -594,5 +613,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		turnsStmt:                 q.turnsStmt,
 		unjudgedStmt:              q.unjudgedStmt,
 		waitingStmt:               q.waitingStmt,
+		withdrawStmt:              q.withdrawStmt,
 	}
 }

@@ -59,6 +59,8 @@ type Delivery struct {
 	Receipt     []byte
 	Answers     string
 	Withdrawal  string
+	Owner       string
+	Token       int64
 	CommitNo    int64
 }
 
@@ -112,7 +114,14 @@ type Judging struct {
 	NextTry  string
 	Trouble  string
 	Parked   bool
+	Owner    string
+	Token    int64
 	CommitNo int64
+}
+
+type Lease struct {
+	Owner string
+	Until int64
 }
 
 type Message struct {

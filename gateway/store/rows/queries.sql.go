@@ -87,7 +87,7 @@ func (q *Queries) Announced(ctx context.Context, arg AnnouncedParams) (string, e
 }
 
 const arrival = `-- name: Arrival :one
-SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.commit_no, c.bytes AS content
+SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
 FROM arrival AS a JOIN judging AS j ON j.door = a.door AND j.party = a.party AND j.id_key = a.id_key
 LEFT JOIN content AS c ON c.digest = a.content
 WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3
@@ -132,6 +132,8 @@ func (q *Queries) Arrival(ctx context.Context, arg ArrivalParams) (ArrivalRow, e
 		&i.Judging.NextTry,
 		&i.Judging.Trouble,
 		&i.Judging.Parked,
+		&i.Judging.Owner,
+		&i.Judging.Token,
 		&i.Judging.CommitNo,
 		&i.Content,
 	)
@@ -182,10 +184,12 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]Audit, error) {
 }
 
 const countAttempt = `-- name: CountAttempt :execrows
-UPDATE judging SET attempts = attempts + 1, commit_no = $1 WHERE door = $2 AND party = $3 AND id_key = $4
+UPDATE judging SET attempts = attempts + 1, owner = $1, token = $2, commit_no = $3 WHERE door = $4 AND party = $5 AND id_key = $6
 `
 
 type CountAttemptParams struct {
+	Owner    string
+	Token    int64
 	CommitNo int64
 	Door     string
 	Party    string
@@ -194,6 +198,8 @@ type CountAttemptParams struct {
 
 func (q *Queries) CountAttempt(ctx context.Context, arg CountAttemptParams) (int64, error) {
 	result, err := q.exec(ctx, q.countAttemptStmt, countAttempt,
+		arg.Owner,
+		arg.Token,
 		arg.CommitNo,
 		arg.Door,
 		arg.Party,
@@ -867,6 +873,17 @@ func (q *Queries) Judgements(ctx context.Context, arg JudgementsParams) ([]Judge
 	return items, nil
 }
 
+const lastCommit = `-- name: LastCommit :one
+SELECT commit_no FROM numbers WHERE one = 1
+`
+
+func (q *Queries) LastCommit(ctx context.Context) (int64, error) {
+	row := q.queryRow(ctx, q.lastCommitStmt, lastCommit)
+	var commit_no int64
+	err := row.Scan(&commit_no)
+	return commit_no, err
+}
+
 const lastNumbers = `-- name: LastNumbers :one
 
 UPDATE numbers SET commit_no = commit_no WHERE one = 1 RETURNING commit_no, leaf
@@ -888,7 +905,7 @@ func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 }
 
 const message = `-- name: Message :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.withdrawal, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.id_key = $1
@@ -945,6 +962,8 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Delivery.Receipt,
 		&i.Delivery.Answers,
 		&i.Delivery.Withdrawal,
+		&i.Delivery.Owner,
+		&i.Delivery.Token,
 		&i.Delivery.CommitNo,
 		&i.Payload,
 		&i.Canonical,
@@ -953,7 +972,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 }
 
 const messageByDocument = `-- name: MessageByDocument :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.withdrawal, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
@@ -1016,6 +1035,8 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Delivery.Receipt,
 		&i.Delivery.Answers,
 		&i.Delivery.Withdrawal,
+		&i.Delivery.Owner,
+		&i.Delivery.Token,
 		&i.Delivery.CommitNo,
 		&i.Payload,
 		&i.Canonical,
@@ -1024,7 +1045,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 }
 
 const messages = `-- name: Messages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.withdrawal, d.commit_no FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.withdrawal, d.owner, d.token, d.commit_no FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 WHERE m.whole_key = $1 ORDER BY m.part
 `
 
@@ -1083,6 +1104,8 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Delivery.Receipt,
 			&i.Delivery.Answers,
 			&i.Delivery.Withdrawal,
+			&i.Delivery.Owner,
+			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
 		); err != nil {
 			return nil, err
@@ -1129,7 +1152,7 @@ func (q *Queries) Owner(ctx context.Context) (string, error) {
 }
 
 const parkedMessages = `-- name: ParkedMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.withdrawal, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.withdrawal, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.parked AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no, d.id_key LIMIT $3
 `
@@ -1195,6 +1218,8 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Delivery.Receipt,
 			&i.Delivery.Answers,
 			&i.Delivery.Withdrawal,
+			&i.Delivery.Owner,
+			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
 		); err != nil {
 			return nil, err
@@ -1287,12 +1312,13 @@ func (q *Queries) PutContent(ctx context.Context, arg PutContentParams) error {
 
 const putDelivery = `-- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, receipt, answers, commit_no, withdrawal)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, '')
+    last_error, receipt, answers, owner, token, commit_no, withdrawal)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '')
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
-    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, commit_no = excluded.commit_no
+    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, owner = excluded.owner,
+    token = excluded.token, commit_no = excluded.commit_no
 `
 
 type PutDeliveryParams struct {
@@ -1310,6 +1336,8 @@ type PutDeliveryParams struct {
 	LastError   string
 	Receipt     []byte
 	Answers     string
+	Owner       string
+	Token       int64
 	CommitNo    int64
 }
 
@@ -1329,6 +1357,8 @@ func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error 
 		arg.LastError,
 		arg.Receipt,
 		arg.Answers,
+		arg.Owner,
+		arg.Token,
 		arg.CommitNo,
 	)
 	return err
@@ -1406,10 +1436,11 @@ func (q *Queries) PutInbound(ctx context.Context, arg PutInboundParams) error {
 }
 
 const putJudging = `-- name: PutJudging :exec
-INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (door, party, id_key) DO UPDATE SET attempts = excluded.attempts, judged = excluded.judged, tries = excluded.tries,
-    next_try = excluded.next_try, trouble = excluded.trouble, parked = excluded.parked, commit_no = excluded.commit_no
+    next_try = excluded.next_try, trouble = excluded.trouble, parked = excluded.parked, owner = excluded.owner, token = excluded.token,
+    commit_no = excluded.commit_no
 `
 
 type PutJudgingParams struct {
@@ -1422,6 +1453,8 @@ type PutJudgingParams struct {
 	NextTry  string
 	Trouble  string
 	Parked   bool
+	Owner    string
+	Token    int64
 	CommitNo int64
 }
 
@@ -1436,6 +1469,8 @@ func (q *Queries) PutJudging(ctx context.Context, arg PutJudgingParams) error {
 		arg.NextTry,
 		arg.Trouble,
 		arg.Parked,
+		arg.Owner,
+		arg.Token,
 		arg.CommitNo,
 	)
 	return err
@@ -1650,8 +1685,8 @@ func (q *Queries) SetAnswers(ctx context.Context, arg SetAnswersParams) (int64, 
 
 const setDelivery = `-- name: SetDelivery :execrows
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    receipt = $9, commit_no = $10
-WHERE id_key = $11
+    receipt = $9, owner = $14, commit_no = $10
+WHERE id_key = $11 AND owner = $12 AND token = $13
 `
 
 type SetDeliveryParams struct {
@@ -1666,8 +1701,12 @@ type SetDeliveryParams struct {
 	Receipt     []byte
 	CommitNo    int64
 	IDKey       string
+	Owner       string
+	Token       int64
+	NextOwner   string
 }
 
+// Only as long as nobody else has taken it.
 func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) (int64, error) {
 	result, err := q.exec(ctx, q.setDeliveryStmt, setDelivery,
 		arg.State,
@@ -1681,6 +1720,9 @@ func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) (int64
 		arg.Receipt,
 		arg.CommitNo,
 		arg.IDKey,
+		arg.Owner,
+		arg.Token,
+		arg.NextOwner,
 	)
 	if err != nil {
 		return 0, err
@@ -1689,8 +1731,8 @@ func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) (int64
 }
 
 const setJudging = `-- name: SetJudging :execrows
-UPDATE judging SET judged = $1, tries = $2, next_try = $3, trouble = $4, parked = $5, commit_no = $6
-WHERE door = $7 AND party = $8 AND id_key = $9
+UPDATE judging SET judged = $1, tries = $2, next_try = $3, trouble = $4, parked = $5, owner = '', commit_no = $6
+WHERE door = $7 AND party = $8 AND id_key = $9 AND owner = $10 AND token = $11
 `
 
 type SetJudgingParams struct {
@@ -1703,8 +1745,11 @@ type SetJudgingParams struct {
 	Door     string
 	Party    string
 	IDKey    string
+	Owner    string
+	Token    int64
 }
 
+// Only as long as nobody else has taken it.
 func (q *Queries) SetJudging(ctx context.Context, arg SetJudgingParams) (int64, error) {
 	result, err := q.exec(ctx, q.setJudgingStmt, setJudging,
 		arg.Judged,
@@ -1716,6 +1761,8 @@ func (q *Queries) SetJudging(ctx context.Context, arg SetJudgingParams) (int64, 
 		arg.Door,
 		arg.Party,
 		arg.IDKey,
+		arg.Owner,
+		arg.Token,
 	)
 	if err != nil {
 		return 0, err
@@ -2200,7 +2247,7 @@ func (q *Queries) TouchSubmissions(ctx context.Context, arg TouchSubmissionsPara
 }
 
 const troubled = `-- name: Troubled :many
-SELECT a.id, a.digest, a.received, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.commit_no
+SELECT a.id, a.digest, a.received, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no
 FROM judging AS j JOIN arrival AS a ON a.door = j.door AND a.party = j.party AND a.id_key = j.id_key
 WHERE NOT j.judged AND j.trouble <> '' AND j.commit_no >= $1 AND j.commit_no <= $2
 ORDER BY j.commit_no, j.door, j.party, j.id_key LIMIT $3
@@ -2241,6 +2288,8 @@ func (q *Queries) Troubled(ctx context.Context, arg TroubledParams) ([]TroubledR
 			&i.Judging.NextTry,
 			&i.Judging.Trouble,
 			&i.Judging.Parked,
+			&i.Judging.Owner,
+			&i.Judging.Token,
 			&i.Judging.CommitNo,
 		); err != nil {
 			return nil, err
@@ -2257,7 +2306,7 @@ func (q *Queries) Troubled(ctx context.Context, arg TroubledParams) ([]TroubledR
 }
 
 const troubledBy = `-- name: TroubledBy :many
-SELECT a.id, a.digest, a.received, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.commit_no
+SELECT a.id, a.digest, a.received, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no
 FROM judging AS j JOIN arrival AS a ON a.door = j.door AND a.party = j.party AND a.id_key = j.id_key
 WHERE NOT j.judged AND j.trouble <> '' AND j.id_key = $1
 ORDER BY j.commit_no
@@ -2292,6 +2341,8 @@ func (q *Queries) TroubledBy(ctx context.Context, idKey string) ([]TroubledByRow
 			&i.Judging.NextTry,
 			&i.Judging.Trouble,
 			&i.Judging.Parked,
+			&i.Judging.Owner,
+			&i.Judging.Token,
 			&i.Judging.CommitNo,
 		); err != nil {
 			return nil, err
@@ -2317,15 +2368,16 @@ func (q *Queries) Try(ctx context.Context) error {
 }
 
 const turns = `-- name: Turns :many
-SELECT m.id, d.next_attempt, m.payload_size
+SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
 FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
-WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received')
+WHERE d.owner = $1 AND d.recipient = $2 AND d.state IN ('queued', 'sent', 'received')
     AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = d.chain AND older.state IN ('queued', 'sent', 'received')
         AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
-ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $2
+ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $3
 `
 
 type TurnsParams struct {
+	Owner     string
 	Recipient string
 	Limit     int32
 }
@@ -2334,11 +2386,13 @@ type TurnsRow struct {
 	ID          string
 	NextAttempt string
 	PayloadSize int64
+	Owner       string
+	Token       int64
 }
 
 // Of each chain only the oldest that still waits for its verdict.
 func (q *Queries) Turns(ctx context.Context, arg TurnsParams) ([]TurnsRow, error) {
-	rows, err := q.query(ctx, q.turnsStmt, turns, arg.Recipient, arg.Limit)
+	rows, err := q.query(ctx, q.turnsStmt, turns, arg.Owner, arg.Recipient, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -2346,7 +2400,13 @@ func (q *Queries) Turns(ctx context.Context, arg TurnsParams) ([]TurnsRow, error
 	var items []TurnsRow
 	for rows.Next() {
 		var i TurnsRow
-		if err := rows.Scan(&i.ID, &i.NextAttempt, &i.PayloadSize); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.NextAttempt,
+			&i.PayloadSize,
+			&i.Owner,
+			&i.Token,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -2363,11 +2423,12 @@ func (q *Queries) Turns(ctx context.Context, arg TurnsParams) ([]TurnsRow, error
 const unjudged = `-- name: Unjudged :many
 SELECT a.door, a.party, a.id
 FROM judging AS j JOIN arrival AS a ON a.door = j.door AND a.party = j.party AND a.id_key = j.id_key
-WHERE NOT j.judged AND NOT j.parked AND j.next_try <= $1
-ORDER BY j.next_try, j.commit_no LIMIT $2
+WHERE j.owner = $1 AND NOT j.judged AND NOT j.parked AND j.next_try <= $2
+ORDER BY j.next_try, j.commit_no LIMIT $3
 `
 
 type UnjudgedParams struct {
+	Owner   string
 	NextTry string
 	Limit   int32
 }
@@ -2379,7 +2440,7 @@ type UnjudgedRow struct {
 }
 
 func (q *Queries) Unjudged(ctx context.Context, arg UnjudgedParams) ([]UnjudgedRow, error) {
-	rows, err := q.query(ctx, q.unjudgedStmt, unjudged, arg.NextTry, arg.Limit)
+	rows, err := q.query(ctx, q.unjudgedStmt, unjudged, arg.Owner, arg.NextTry, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -2444,4 +2505,24 @@ func (q *Queries) Waiting(ctx context.Context) ([]WaitingRow, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const withdraw = `-- name: Withdraw :execrows
+UPDATE delivery SET state = 'withdrawn', reason = $1, owner = '', token = token + 1, commit_no = $2
+WHERE id_key = $3 AND state = 'queued' AND attempts = 0
+`
+
+type WithdrawParams struct {
+	Reason   string
+	CommitNo int64
+	IDKey    string
+}
+
+// Only before any attempt; whoever has taken it finds that it is another's.
+func (q *Queries) Withdraw(ctx context.Context, arg WithdrawParams) (int64, error) {
+	result, err := q.exec(ctx, q.withdrawStmt, withdraw, arg.Reason, arg.CommitNo, arg.IDKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

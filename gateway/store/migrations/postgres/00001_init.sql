@@ -17,6 +17,13 @@ CREATE TABLE owner (
     administration TEXT NOT NULL
 );
 
+-- The processes that work on what stands here, where several may: each as long as its lease
+-- lasts, by the database's clock. Work whose owner has none is taken over by the others.
+CREATE TABLE lease (
+    owner TEXT COLLATE "C" PRIMARY KEY,
+    until BIGINT NOT NULL            -- milliseconds since 1970
+);
+
 -- Documents, once each, by their digest: never changed, apart from what changes.
 CREATE TABLE content (
     digest BYTEA PRIMARY KEY,
@@ -52,10 +59,12 @@ CREATE TABLE judging (
     next_try  TEXT COLLATE "C" NOT NULL, -- when it is judged next; empty is at once
     trouble   TEXT NOT NULL,             -- why the last judgement failed
     parked    BOOLEAN NOT NULL,          -- it waits for an operator
+    owner     TEXT COLLATE "C" NOT NULL, -- who judges it; empty: nobody, or the one process that there is
+    token     BIGINT NOT NULL,           -- grows each time that somebody takes it
     commit_no BIGINT NOT NULL,
     PRIMARY KEY (door, party, id_key)
 );
-CREATE INDEX judging_due ON judging (next_try, commit_no) WHERE NOT judged AND NOT parked;
+CREATE INDEX judging_due ON judging (owner, next_try, commit_no) WHERE NOT judged AND NOT parked;
 CREATE INDEX judging_trouble ON judging (commit_no, door, party, id_key) WHERE NOT judged AND trouble <> '';
 CREATE INDEX judging_trouble_id ON judging (id_key, commit_no) WHERE NOT judged AND trouble <> '';
 
@@ -153,9 +162,11 @@ CREATE TABLE delivery (
     receipt      BYTEA,                  -- signed statement, JSON
     answers      TEXT NOT NULL,          -- JSON array
     withdrawal   TEXT NOT NULL,          -- how its withdrawal stands, once asked
+    owner        TEXT COLLATE "C" NOT NULL, -- who delivers it; empty: nobody, or the one process that there is
+    token        BIGINT NOT NULL,        -- grows each time that somebody takes it
     commit_no    BIGINT NOT NULL
 );
-CREATE INDEX delivery_turn ON delivery (recipient, next_attempt, sequence, id_key) WHERE state IN ('queued', 'sent', 'received');
+CREATE INDEX delivery_turn ON delivery (owner, recipient, next_attempt, sequence, id_key) WHERE state IN ('queued', 'sent', 'received');
 CREATE INDEX delivery_parked ON delivery (commit_no, id_key) WHERE parked;
 CREATE INDEX delivery_chain ON delivery (chain, sequence, id_key) WHERE state IN ('queued', 'sent', 'received');
 
@@ -251,5 +262,6 @@ DROP TABLE submission;
 DROP TABLE judging;
 DROP TABLE arrival;
 DROP TABLE content;
+DROP TABLE lease;
 DROP TABLE owner;
 DROP TABLE numbers;

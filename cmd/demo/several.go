@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/store"
+	"customs.example/gateway/store/postgres"
+)
+
+// several are two gateways of China at work on one PostgreSQL database of their own, before
+// which a balancer stands for the partner, and one of Russia on a file.
+type several struct {
+	bin, dir string
+	server   *postgres.Server
+	balancer *balancer
+	cn       [2]*side
+	ru       *side
+	load     *load
+
+	mu     sync.Mutex // over what is begun and ended
+	ending bool
+	kept   sync.WaitGroup
+}
+
+// startSeveral starts all of them, and connects clients to each door.
+func startSeveral(ctx context.Context, bin, dir string, seed uint64) (s *several, err error) {
+	s = &several{bin: bin, dir: dir}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.end())
+		}
+	}()
+	if s.server, err = postgres.Start(postgres.Hasty...); err != nil {
+		return s, err
+	}
+	cn, ru, err := newSides(dir)
+	if err != nil {
+		return s, err
+	}
+	if cn.Database, err = s.server.Database("cn"); err != nil {
+		return s, err
+	}
+	cn.Name = "cn-1"
+	other, err := cn.another("cn-2")
+	if err != nil {
+		return s, err
+	}
+	s.cn, s.ru = [2]*side{cn, other}, ru
+	if s.balancer, err = newBalancer(cn.GRPC, other.GRPC); err != nil {
+		return s, err
+	}
+	ru.PartnerGRPC = s.balancer.address()
+	s.load = &load{dice: roll(seed), doors: make(map[gateway.Administration][]*client), now: time.Now}
+	for _, g := range s.gateways() { // all at once on an empty database
+		if err := g.start(bin); err != nil {
+			return s, err
+		}
+	}
+	for _, g := range s.gateways() {
+		c, err := dial(g, bin, g.Side+"/post")
+		if err != nil {
+			return s, err
+		}
+		s.load.doors[g.Own] = append(s.load.doors[g.Own], c)
+		if err := g.ready(ctx, c); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+func (s *several) gateways() []*side {
+	if s.ru == nil {
+		return nil
+	}
+	return []*side{s.cn[0], s.cn[1], s.ru}
+}
+
+// keep starts gateways again that have ended by themselves, as those do that find no database:
+// whatever a system starts its services with does so.
+func (s *several) keep() {
+	s.kept.Go(func() {
+		for ; ; time.Sleep(keepEvery) {
+			s.mu.Lock()
+			for _, g := range s.gateways() {
+				select {
+				case <-g.exited:
+					g.exited = nil
+					_ = g.start(s.bin) // or it is tried again
+				default:
+				}
+			}
+			over := s.ending
+			s.mu.Unlock()
+			if over {
+				return
+			}
+		}
+	})
+}
+
+// keepEvery is how often it is looked for gateways that have ended.
+const keepEvery = 200 * time.Millisecond
+
+// stop ends the gateways in good order.
+func (s *several) stop() error {
+	s.mu.Lock()
+	s.ending = true
+	s.mu.Unlock()
+	s.kept.Wait()
+	var errs []error
+	for _, g := range s.gateways() {
+		errs = append(errs, g.stop())
+	}
+	return errors.Join(errs...)
+}
+
+// end closes and stops whatever has been begun.
+func (s *several) end() error {
+	errs := []error{s.stop()}
+	if s.load != nil {
+		for _, doors := range s.load.doors {
+			for _, c := range doors {
+				c.close()
+			}
+		}
+	}
+	if s.balancer != nil {
+		errs = append(errs, s.balancer.close())
+	}
+	if s.server != nil {
+		errs = append(errs, s.server.Stop())
+	}
+	return errors.Join(errs...)
+}
+
+// counted is what both databases say after the gateways have ended.
+type counted struct {
+	cn, ru *tally
+	after  time.Duration // of an instant, the last of China's messages made before was accepted
+}
+
+func (c counted) err() error { return errors.Join(c.cn.err(), c.ru.err()) }
+
+// rows show it.
+func (c counted) rows() [][]string {
+	var out [][]string
+	for _, t := range []struct {
+		*tally
+		way string
+	}{{c.cn, "China to Russia"}, {c.ru, "Russia to China"}} {
+		out = append(out, []string{t.way, itoa(t.acknowledged), itoa(t.accepted), itoa(t.doubled), itoa(t.lost)})
+	}
+	return out
+}
+
+var countedHead = []string{"", "acknowledged", "accepted", "doubled", "lost"}
+
+// count reads both databases.
+func (s *several) count(ctx context.Context, at time.Time) (c counted, err error) {
+	cn, err := store.Open(ctx, s.cn[0].Database, time.Now)
+	if err != nil {
+		return c, err
+	}
+	defer cn.Close()
+	ru, err := store.Open(ctx, filepath.Join(s.dir, s.ru.Database), time.Now)
+	if err != nil {
+		return c, err
+	}
+	defer ru.Close()
+	if c.cn, err = count(ctx, "CN", s.load.list, cn, ru); err != nil {
+		return c, err
+	}
+	if c.ru, err = count(ctx, "RU", s.load.list, ru, cn); err != nil {
+		return c, err
+	}
+	if c.after, err = trail(ctx, cn, at); err != nil {
+		return c, err
+	}
+	_, err = trail(ctx, ru, at)
+	return c, err
+}
+
+// temporarily gives work a directory, which stays if it fails.
+func temporarily(name string, work func(dir string) error) error {
+	dir, err := os.MkdirTemp("", name)
+	if err != nil {
+		return err
+	}
+	if err := work(dir); err != nil {
+		return errors.Join(err, errors.New("(the gateways' files are in "+dir+")"))
+	}
+	return os.RemoveAll(dir)
+}

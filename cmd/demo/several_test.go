@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// built are the gateways' commands.
+func built(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the gateway: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// TestGatewaysThatAreKilledLoseNothing: of two on one database one is killed in mid-stream,
+// and then all of them, their database too, one after the other. What was acknowledged is
+// accepted once, as a program reads it out of the databases.
+func TestGatewaysThatAreKilledLoseNothing(t *testing.T) {
+	bin := built(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	out := &screen{w: t.Output()}
+	t.Run("one", func(t *testing.T) {
+		if err := highlyAvailable(ctx, out, bin, t.TempDir(), 1, 24); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("all", func(t *testing.T) {
+		if err := torture(ctx, out, bin, t.TempDir(), 1, plan{6, 4 * time.Second, 100 * time.Millisecond, 500 * time.Millisecond}); err != nil {
+			t.Error(err)
+		}
+	})
+}
