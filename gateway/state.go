@@ -86,8 +86,10 @@ func (s SubmissionState) CanBecome(next SubmissionState) bool {
 	return slices.Contains(submissionNext[s], next)
 }
 
-// Final reports whether a submission in s changes no more.
-func (s SubmissionState) Final() bool { return len(submissionNext[s]) == 0 }
+// Final reports whether a submission in s changes no more, unless its office takes it back.
+func (s SubmissionState) Final() bool {
+	return !slices.ContainsFunc(submissionNext[s], func(next SubmissionState) bool { return next != Withdrawn })
+}
 
 // CanBecome reports whether a message may go from s to next.
 func (s MessageState) CanBecome(next MessageState) bool {
