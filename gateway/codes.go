@@ -108,6 +108,8 @@ const (
 	IDOfSeveral           Code = "ID_OF_SEVERAL"
 	AlreadyAnnounced      Code = "ALREADY_ANNOUNCED"
 	AnnouncedElsewhere    Code = "ANNOUNCED_ELSEWHERE"
+	CancelUnknown         Code = "CANCEL_UNKNOWN"
+	CancelNothing         Code = "CANCEL_NOTHING"
 	AnswerContradicts     Code = "ANSWER_CONTRADICTS"
 	JoinKeyMissing        Code = "JOIN_KEY_MISSING"
 	PartAgain             Code = "PART_AGAIN"

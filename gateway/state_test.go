@@ -49,11 +49,11 @@ func TestStateMachines(t *testing.T) {
 func TestFinalStates(t *testing.T) {
 	for _, v := range constants(t, "state.go", "SubmissionState") {
 		s := SubmissionState(v)
-		if want := s != Arrived && s != Held && s != SetAside; s.Final() != want || s.Final() != (len(submissionNext[s]) == 0) {
+		if want := s != Arrived && s != Held && s != SetAside; s.Final() != want {
 			t.Errorf("%s is final: %v", s, s.Final())
 		}
 	}
-	final := []MessageState{Accepted, Refused, Dead, Unsigned, Settled}
+	final := []MessageState{Accepted, Refused, Dead, TakenBack, Unsigned, Settled}
 	for _, v := range constants(t, "state.go", "MessageState") {
 		s := MessageState(v)
 		if s.Final() != slices.Contains(final, s) {
@@ -72,7 +72,7 @@ func TestCanBecome(t *testing.T) {
 		want     bool
 	}{
 		{Arrived, Held, true}, {Held, Joined, true}, {Held, Withdrawn, true},
-		{Held, Sent, false}, {Faulty, Held, false}, {Joined, Withdrawn, false}, {Held, Held, false}, {"", Arrived, false}, {Arrived, "", false},
+		{Held, Sent, true}, {Joined, Withdrawn, true}, {Sent, Withdrawn, true}, {Faulty, Held, false}, {Withdrawn, Held, false}, {Done, Withdrawn, false}, {Held, Held, false}, {"", Arrived, false}, {Arrived, "", false},
 	} {
 		if got := tt.from.CanBecome(tt.to); got != tt.want {
 			t.Errorf("%q to %q: %v", tt.from, tt.to, got)

@@ -153,6 +153,22 @@ func TestPermitStory(t *testing.T) {
 	})
 }
 
+const cancellation = `<Cancellation xmlns="urn:customs.example:cancellation:1">` + head + `<Subject><ID>6F1C2B1E-0D3B-4C5A-9A57-5E1B0D7C1A02</ID></Subject>
+<ChangeReasonCode>004</ChangeReasonCode></Cancellation>`
+
+func TestCancellationSaysWhatItTakesBack(t *testing.T) {
+	wantAccepted(t, "xx/cancellation.v1.xsd", written(t, map[string][]byte{
+		"by document": []byte(cancellation),
+		"by number":   []byte(strings.Replace(cancellation, `<Subject><ID>6F1C2B1E-0D3B-4C5A-9A57-5E1B0D7C1A02</ID></Subject>`, `<SystemID>6F1C2B1E</SystemID>`, 1)),
+	}))
+	wantRefusedChanges(t, "xx/cancellation.v1.xsd", cancellation, [][2]string{
+		{`<ID>6F1C2B1E-0D3B-4C5A-9A57-5E1B0D7C1A02</ID>`, ``},
+		{`004`, `0004`},
+		{`</Subject>`, `</Subject><Subject><ID>2</ID></Subject>`},
+		{`cancellation:1`, `cancellation:2`},
+	})
+}
+
 // confirmation is a Chinese confirmation of a vehicle with an empty container; what it holds fits in parts into its sisters.
 const confirmation = `<Manifest xmlns="urn:Declaration:datamodel:standard:CN:MT4405:1">
 <Head><MessageID>CN_MT4405_1p0_0603100000001_20260301093000123</MessageID><FunctionCode>2</FunctionCode><MessageType>MT4405</MessageType>

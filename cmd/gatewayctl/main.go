@@ -51,6 +51,7 @@ var commands = []command{
 	{"list", "", "list submissions, the last changed first", 0, 0, list},
 	{"watch", "", "follow submissions as they change", 0, 0, watch},
 	{"withdraw", "ID", "take back a part that is held", 1, 1, withdraw},
+	{"cancel", "ID", "take back what was submitted: before it is handed over nothing is sent, after that the partner is asked", 1, 1, cancel},
 	{"explain", "ID", "say where the values of a message came from", 1, 1, explain},
 	{"inbox list", "", "list what partners sent", 0, 0, inboxList},
 	{"inbox get", "MESSAGE", "show a message, or take its document", 1, 1, inboxGet},

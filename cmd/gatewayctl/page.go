@@ -206,6 +206,7 @@ func (p *page) message(m *exchangev1.MessageStatus) {
 	p.field("message", m.MessageId)
 	p.field("to", m.Recipient)
 	p.field("message state", m.State, m.StateReason)
+	p.field("withdrawal", m.Withdrawal)
 	p.field("waiting", m.Waiting)
 	p.field("created", p.time(m.Created))
 	p.field("expected arrival", p.time(m.ExpectedArrival), late(m.LateBy))
@@ -230,8 +231,16 @@ func (p *page) submissions(subs []*exchangev1.Submission) {
 			waits = s.Message.GetWaiting()
 		}
 		p.line(strconv.FormatInt(s.Commit, 10), p.time(s.Received), s.SubmissionId, s.Kind, s.Batch, s.State,
-			s.Message.GetRecipient(), s.Message.GetState(), answers(s), waits)
+			s.Message.GetRecipient(), messageState(s.Message), answers(s), waits)
 	}
+}
+
+// messageState is where a message stands and, once somebody asked it back, its withdrawal.
+func messageState(m *exchangev1.MessageStatus) string {
+	if m.GetWithdrawal() == "" {
+		return m.GetState()
+	}
+	return m.GetState() + ", " + m.GetWithdrawal()
 }
 
 // answers is what the partner's last answer to each message came to: a refusal by the codes of

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"strings"
@@ -77,6 +79,36 @@ func withdraw(fs *flag.FlagSet) action {
 	}
 }
 
+// cancel submits a Cancellation. Its bytes follow from what it is asked, so that it can be
+// asked again.
+func cancel(fs *flag.FlagSet) action {
+	reason := fs.String("reason", "", "`CODE` of the list change-reason, such as 004; it travels where the partner's form has a place for it")
+	id := fs.String("id", "", "`ID` of the cancellation; without it cancel-ID")
+	return func(ctx context.Context, s *session, operands []string) error {
+		own := cmp.Or(*id, "cancel-"+operands[0])
+		var doc struct {
+			Envelope struct {
+				DocumentID string `json:"documentId"`
+				Function   string `json:"function"`
+			} `json:"envelope"`
+			Cancellation struct {
+				Subject struct {
+					ID string `json:"id"`
+				} `json:"subject"`
+				Reason string `json:"reason,omitempty"`
+			} `json:"cancellation"`
+		}
+		doc.Envelope.DocumentID, doc.Envelope.Function = own, "CANCELLATION"
+		doc.Cancellation.Subject.ID, doc.Cancellation.Reason = operands[0], *reason
+		content, err := json.Marshal(doc)
+		if err != nil {
+			return err
+		}
+		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{SubmissionId: own, MediaType: mediaType(content), Content: content})
+		return s.submission(sub, err)
+	}
+}
+
 func (s *session) submission(sub *exchangev1.Submission, err error) error {
 	if err != nil {
 		return err
@@ -86,7 +118,7 @@ func (s *session) submission(sub *exchangev1.Submission, err error) error {
 
 func list(fs *flag.FlagSet) action {
 	var r exchangev1.ListSubmissionsRequest
-	fs.StringVar(&r.State, "state", "", "only submissions in `STATE`: arrived, faulty, held, joined, withdrawn, expired, message")
+	fs.StringVar(&r.State, "state", "", "only submissions in `STATE`: arrived, faulty, held, joined, withdrawn, expired, message, done")
 	fs.StringVar(&r.MessageState, "message-state", "", "only those whose message is in `STATE`: queued, sent, received, accepted, refused, dead ...")
 	fs.StringVar(&r.Kind, "kind", "", "only documents of `KIND`, such as Manifest")
 	fs.StringVar(&r.Batch, "batch", "", "only those of `BATCH`")

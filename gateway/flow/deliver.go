@@ -286,6 +286,9 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 		if err := tx.PutProgress(m, keep); err != nil {
 			return err
 		}
+		if err := g.cancellationConcluded(ctx, tx, m); err != nil {
+			return err
+		}
 		if len(refusal) > 0 {
 			if err := g.refuseSources(ctx, tx, m, refusal); err != nil {
 				return err

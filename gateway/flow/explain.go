@@ -166,9 +166,14 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 			return nil, nil, err
 		}
 	}
-	scope := g.scope(rt.To)
-	scope.At = m.Created
-	t, err := g.Chain.Translate(ctx, plan, parts, m.Whole, scope)
+	var t *Translation
+	if rt.Kind == kindCancellation {
+		t, err = g.takeBackAgain(ctx, rt, messages, parts[0])
+	} else {
+		scope := g.scope(rt.To)
+		scope.At = m.Created
+		t, err = g.Chain.Translate(ctx, plan, parts, m.Whole, scope)
+	}
 	if err != nil {
 		room.Release()
 		return nil, nil, err

@@ -162,6 +162,9 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 					continue
 				}
 				now.State, now.Reason = gateway.Expired, "the other parts did not come in time"
+				if now.Kind == kindCancellation {
+					now.Reason = "the answer with the number to take it back by did not come in time"
+				}
 				if err := tx.PutSubmission(now); err != nil {
 					return err
 				}

@@ -308,6 +308,17 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 		return nil, nil
 	}
 	doc := passed.Document()
+	if in.Kind == kindCancellation {
+		_, unknown, err := g.takenBackBy(ctx, in.Sender, doc)
+		if err != nil {
+			return nil, err
+		}
+		if len(unknown) > 0 {
+			unknown[0].Location, unknown[0].Place = reading.locate(unknown[0].Path), document.PlaceOf(doc, unknown[0].Path)
+			in.Faults = append(in.Faults, unknown...)
+			return nil, nil
+		}
+	}
 	in.State, in.Canonical, in.CanonicalDigest = gateway.Accepted, document.Marshal(doc), passed.Digest()
 	in.DocumentID, in.Answers = doc.GetEnvelope().GetDocumentId(), answered(doc)
 	return doc, nil
@@ -324,6 +335,9 @@ func waitsForTable(faults gateway.Faults) bool {
 func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
 	if answer := doc.GetAnswer(); answer != nil {
 		return g.attachAnswer(ctx, tx, in, answer)
+	}
+	if in.Kind == kindCancellation {
+		return g.takeCancellation(ctx, tx, in, doc)
 	}
 	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
 		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
@@ -348,6 +362,9 @@ func (g *Gateway) attachAnswer(ctx context.Context, tx *store.Tx, in *store.Inbo
 		}
 		m.Answers = append(m.Answers, a)
 		if err := tx.PutAnswers(m); err != nil {
+			return err
+		}
+		if err := g.answerConcluded(ctx, tx, m, a); err != nil {
 			return err
 		}
 	}

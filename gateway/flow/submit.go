@@ -247,11 +247,14 @@ func (g *Gateway) reserve(j *judgement) (send func()) {
 	}
 	return func() {
 		for i, m := range reserved {
-			if j.recorded && len(j.messages) > 0 {
+			if j.recorded && len(j.messages) > 0 && j.behind == "" {
 				c.send(m, j.sealed[i])
 			} else {
 				c.giveUp(m.ID)
 			}
+		}
+		if j.behind != "" {
+			g.notify(j.to)
 		}
 	}
 }
@@ -262,6 +265,9 @@ func (g *Gateway) tellJudgement(a store.Arrival, j *judgement) {
 	g.Log.Tell(of(a, event.Event{
 		Name: event.SubmissionJudged, Route: s.Route, State: string(s.State), Whole: s.MessageID, Codes: event.CodesOf(s.Faults), Took: g.Now().Sub(a.Received),
 	}))
+	if j.cancels != nil && s.State == gateway.Done {
+		g.Log.Tell(event.Event{Name: event.SubmissionWithdrawn, Door: a.Door, Party: a.Party, ID: j.cancels.named.ID, Caller: a.Caller})
+	}
 	for _, m := range j.messages {
 		said := event.Event{Name: event.MessageQueued, Message: m.ID, Route: m.Route, Kind: m.Kind, Partner: m.Recipient, State: string(gateway.Queued)}
 		if len(j.messages) > 1 {
@@ -283,6 +289,8 @@ type judgement struct {
 	crossings  []crossing // what the messages announce
 	notices    []*customsv1.Document
 	translated *Translation
+	cancels    *cancelling       // what a cancellation does
+	behind     gateway.MessageID // the chain of what is being taken back and is announced anew
 }
 
 // crossing is what a notice announces: a waybill of its batch, or a vehicle without goods.
@@ -317,6 +325,13 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	}
 	s.DocumentID, s.Batch = reading.Document.GetEnvelope().GetDocumentId(), leaf(reading.Document, "batch")
 	s.Faults = append(s.Faults, g.notOwnOffice(reading, a.Party)...)
+	if reading.Kind == kindCancellation {
+		if s.Faults.Refuse() || passed.IsZero() {
+			return j, nil
+		}
+		s.Canonical = document.Marshal(reading.Document)
+		return j, g.judgeCancellation(ctx, j, reading, a)
+	}
 	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
 	s.Faults = append(s.Faults, faults...)
 	if plan.Route != nil && len(a.Content) > capOf(plan.Route) {
@@ -510,7 +525,23 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	if arrival.Judged { // a second caller with the same bytes was faster
 		return false, tx.Audit(a.Caller, "judged already", s.ID, a.Digest)
 	}
-	if s.State != gateway.Faulty && s.JoinKey != "" {
+	if j.submission.Kind == kindCancellation {
+		before, err := tx.Submission(ctx, s.Office, s.ID)
+		if store.IgnoreNotFound(err) != nil {
+			return false, err
+		}
+		if before.State == gateway.Withdrawn || before.State == gateway.Expired { // while it waited
+			return false, errors.Join(settle(tx, arrival, a.Claim), tx.Audit("gateway", "not judged anew: "+string(before.State), s.ID, a.Digest))
+		}
+	}
+	if j.cancels != nil {
+		if again, err := g.recordCancellation(ctx, tx, a, j); err != nil {
+			return false, err
+		} else if again {
+			return true, tx.Audit("gateway", "judged again: what it takes back has changed", s.ID, a.Digest)
+		}
+	}
+	if s.State != gateway.Faulty && s.JoinKey != "" && j.cancels == nil {
 		held, err := tx.Held(ctx, s.Route, s.JoinKey)
 		if err != nil {
 			return false, err
@@ -551,17 +582,29 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	mine := j.reserved || g.hasRoom(j.to, len(j.messages))
 	for i := range j.messages {
 		m := &j.messages[i]
+		if j.behind != "" {
+			m.Chain = j.behind
+			if j.reserved { // it does not travel at once after all
+				m.State, m.Attempts, m.Tries, m.NextAttempt = gateway.Queued, 0, 0, m.Created
+			}
+		}
 		if mine {
 			m.Claim = tx.Claim(m.Claim)
 		}
 		if err := tx.PutMessage(*m); err != nil {
 			return false, err
 		}
-		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival}
-		if _, _, err := g.follow(ctx, tx, j.notices[i], from, teller{office: s.Office}); err != nil {
+		if err := tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest); err != nil {
 			return false, err
 		}
-		if err := tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest); err != nil {
+		if j.cancels != nil {
+			continue
+		}
+		if err := g.answeredCancellation(ctx, tx, *m, j.notices[i].GetAnswer()); err != nil {
+			return false, err
+		}
+		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival}
+		if _, _, err := g.follow(ctx, tx, j.notices[i], from, teller{office: s.Office}); err != nil {
 			return false, err
 		}
 	}
@@ -587,8 +630,13 @@ func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement
 		if store.IgnoreNotFound(err) != nil {
 			return err
 		}
-		if !slices.ContainsFunc(earlier, func(m store.Message) bool { return m.State != gateway.Refused && m.State != gateway.Dead }) {
+		if !slices.ContainsFunc(earlier, stands) {
 			void[whole] = true
+			for _, m := range earlier { // what is announced anew comes behind what is being taken back
+				if m.Withdrawal == gateway.WithdrawalAsked && live(m) {
+					j.behind = m.Chain
+				}
+			}
 			continue
 		}
 		sources, err := read.Sources(ctx, whole)
@@ -603,6 +651,9 @@ func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement
 	return nil
 }
 
+// stands reports whether a message announces what it tells, and nobody has asked it back.
+func stands(m store.Message) bool { return live(m) && m.Withdrawal != gateway.WithdrawalAsked }
+
 // announcedAs says that a crossing is announced: to an office that took part in it by which
 // submission and message, how that stands and what can be done; to another only that it is.
 func (g *Gateway) announcedAs(subject, office string, earlier []store.Message, sources []store.Submission) gateway.Fault {
@@ -613,7 +664,7 @@ func (g *Gateway) announcedAs(subject, office string, earlier []store.Message, s
 	if i < 0 {
 		return fault(gateway.AnnouncedElsewhere, subject, "")
 	}
-	m := earlier[slices.IndexFunc(earlier, func(m store.Message) bool { return m.State != gateway.Refused && m.State != gateway.Dead })]
+	m := earlier[slices.IndexFunc(earlier, stands)]
 	word := gateway.WordAnnouncedUnderWay
 	if m.State.Final() {
 		word = gateway.WordAnnouncedStands

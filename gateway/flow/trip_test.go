@@ -39,15 +39,21 @@ func (p trip) waybills() []string {
 	return []string{fmt.Sprintf("CNRU27%02d0001", p.n)}
 }
 
-// announce submits a trip's manifest and exit report.
-func (p trip) announce(w *world, b border) {
+// document is a trip's manifest or exit report.
+func (p trip) document(w *world, b border, name string) []byte {
 	w.t.Helper()
 	local := p.departs.In(time.FixedZone("", 8*3600)).Format("20060102150405")
 	write := strings.NewReplacer("093000123", fmt.Sprintf("093000%03d", p.n), "101500456", fmt.Sprintf("101500%03d", p.n),
 		"0603260301001", p.batch(b), ">0603<", ">"+b.exit.Office+"<", "CNRU2603", fmt.Sprintf("CNRU27%02d", p.n),
 		"20260301101000", local, "蒙E12345", p.tractor, "蒙E6789挂", p.trailer, "CNSEAL00000", fmt.Sprintf("CNSEAL%02d000", p.n))
+	return []byte(write.Replace(string(w.content(name))))
+}
+
+// announce submits a trip's manifest and exit report.
+func (p trip) announce(w *world, b border) {
+	w.t.Helper()
 	for name, state := range map[string]gateway.SubmissionState{"mt2401.xml": gateway.Held, "mt4402.xml": gateway.Held} {
-		s, err := w.cn.Submit(w.t.Context(), b.exit, flow.Submission{MediaType: flow.XML, Content: []byte(write.Replace(string(w.content(name))))})
+		s, err := w.cn.Submit(w.t.Context(), b.exit, flow.Submission{MediaType: flow.XML, Content: p.document(w, b, name)})
 		if err != nil || s.State != state && s.State != gateway.Joined {
 			w.t.Fatalf("trip %d, %s is %s: %v, %v", p.n, name, s.State, s.Faults.Report("en"), err)
 		}

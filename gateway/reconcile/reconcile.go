@@ -50,6 +50,7 @@ type Record struct {
 	DocumentID string                 `json:"documentId,omitempty"`
 	Replaces   []string               `json:"replaces,omitempty"`  // ids of the documents that it changes or takes back
 	Withdraws  bool                   `json:"withdraws,omitempty"` // it only takes back
+	Asks       gateway.Withdrawal     `json:"asks,omitempty"`      // what became of a withdrawal that its receiver decides
 	Issued     time.Time              `json:"issued,omitzero"`
 	Received   time.Time              `json:"received"`
 	Expected   time.Time              `json:"expected,omitzero"` // when arrival is expected
@@ -73,6 +74,8 @@ type Origin struct {
 	Batch    string
 	Received time.Time
 	Expected time.Time // expected arrival from the message header; zero: the document's own
+	// Asks says of a withdrawal that its receiver decides on it: [gateway.WithdrawalAsked].
+	Asks gateway.Withdrawal
 }
 
 // Attach returns m with d in it and its comparisons made anew. A message that is
@@ -94,6 +97,34 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 		return m, fmt.Errorf("attach message %s: a document of kind %q tells nothing of a movement", r.Message, r.Kind)
 	}
 	return m.compared(tol), nil
+}
+
+// Decide returns m with what became of a withdrawal that was asked for, by the message that
+// asked, and its comparisons made anew. What is decided stays so.
+func Decide(m Movement, asked gateway.MessageID, sender gateway.Administration, now gateway.Withdrawal, tol Tolerances) Movement {
+	m.Announced = slices.Clone(m.Announced)
+	for i, r := range m.Announced {
+		if r.Asks == gateway.WithdrawalAsked && r.sameMessage(Record{Message: asked, Sender: sender}) {
+			m.Announced[i].Asks = now
+		}
+	}
+	return m.compared(tol)
+}
+
+// Withdrawal is how the withdrawal of all that was announced stands: taken back where nothing
+// of it counts any more, asked where that waits for its receiver; else empty.
+func (m Movement) Withdrawal() gateway.Withdrawal {
+	asked := false
+	for _, r := range m.Announced {
+		asked = asked || r.Asks == gateway.WithdrawalAsked
+	}
+	switch {
+	case len(m.Announced) > 0 && len(m.counting(m.Announced)) == 0:
+		return gateway.WithdrawalDone
+	case asked:
+		return gateway.WithdrawalAsked
+	}
+	return ""
 }
 
 // Merge returns into with everything of from. It is a person's decision, or that of
@@ -178,6 +209,11 @@ func (m Movement) In(conversation string) bool {
 	return conversation != "" && slices.ContainsFunc(m.records(), func(r Record) bool { return gateway.SameID(r.Conversation, conversation) })
 }
 
+// Has reports whether m has a message, by its sender's id.
+func (m Movement) Has(id gateway.MessageID, sender gateway.Administration) bool {
+	return slices.ContainsFunc(m.records(), func(r Record) bool { return r.sameMessage(Record{Message: id, Sender: sender}) })
+}
+
 func (m *Movement) lists() []*[]Record {
 	return []*[]Record{&m.Announced, &m.Arrivals, &m.Inspections}
 }
@@ -211,7 +247,7 @@ func (m Movement) counting(rs []Record) []Record {
 // replacedBy reports whether o takes r's place: it names r's document, or it is a
 // later message of the same document.
 func (r Record) replacedBy(o Record) bool {
-	if r.DocumentID == "" || r.sameMessage(o) {
+	if r.DocumentID == "" || r.sameMessage(o) || o.Asks == gateway.WithdrawalAsked || o.Asks == gateway.WithdrawalRefused {
 		return false
 	}
 	if gateway.SameID(r.DocumentID, o.DocumentID) && (r.Kind == o.Kind || o.Withdraws) {
@@ -256,7 +292,7 @@ func record(d *customsv1.Document, from Origin) Record {
 	r := Record{
 		Message: from.Message, Sender: from.Sender, Kind: document.Kind(d), DocumentID: e.GetDocumentId(),
 		Issued: instant(e.GetIssued()), Received: from.Received.UTC(), Expected: from.Expected.UTC(),
-		Conversation: from.Conversation, Facts: read(d, from.Message),
+		Conversation: from.Conversation, Asks: from.Asks, Facts: read(d, from.Message),
 	}
 	if r.Facts.Batch == "" {
 		r.Facts.Batch = from.Batch

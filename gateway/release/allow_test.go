@@ -153,6 +153,10 @@ var pricesOnPurpose = map[string]string{"cn-mn-load-list": "consignments.items.v
 // the route does not release.
 var withheldOnPurpose = map[string][]string{
 	"cn-mn-load-list": {"envelope.recipient", "envelope.sender"},
+	"cn-kz-cancellation": { // no carnet: there is no answer that would bring one
+		"envelope.recipient", "envelope.references.date", "envelope.references.id", "envelope.references.kind", "envelope.sender",
+		"remarks.language", "remarks.value", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
+	},
 	"cn-kz-pre-arrival-notice": {
 		"transit.guarantees.reference", "transport.crew.givenName", "transport.crew.middleName", "transport.crew.name",
 		"transport.crew.role", "transport.crew.surname",

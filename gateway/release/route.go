@@ -28,7 +28,8 @@ type Route struct {
 	// Table is the id of the outbound table.
 	Table string `yaml:"table"`
 	// Recipe is the id of the join that makes the document from parts; empty if the
-	// document is submitted whole. Hold is how long a part may wait for the others.
+	// document is submitted whole. Hold is how long a part may wait for the others, and a
+	// cancellation for the number that the partner's answer brings.
 	Recipe string        `yaml:"recipe"`
 	Hold   time.Duration `yaml:"hold"`
 	// Split is the id of the split that makes several documents of one for which the
@@ -45,6 +46,9 @@ type Route struct {
 	// Cap is how large its documents may be where that is more than the gateway takes
 	// anyway.
 	Cap Size `yaml:"cap"`
+	// Answered says of cancellations that the partner's own answer decides on them; else its
+	// receipt does.
+	Answered bool `yaml:"answered"`
 	// Validity is how long the message is worth delivering, Retention how long its
 	// payload is kept.
 	Validity  time.Duration         `yaml:"validity"`

@@ -105,18 +105,24 @@ func (s movements) visible(c Caller, m flow.Movement) bool {
 
 // States of a movement, as shown.
 const (
-	announced   = "announced"
-	arrived     = "arrived"
-	unannounced = "arrived unannounced"
+	announced       = "announced"
+	withdrawalAsked = "withdrawal asked"
+	takenBack       = "taken back"
+	arrived         = "arrived"
+	unannounced     = "arrived unannounced"
 )
 
 func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	out := &exchangev1.Movement{MovementId: string(m.ID), State: announced, Commit: int64(m.Commit)}
 	switch {
-	case len(m.Arrivals) > 0 && len(m.Announced) == 0:
+	case len(m.Arrivals) > 0 && (len(m.Announced) == 0 || m.Withdrawal() == gateway.WithdrawalDone):
 		out.State = unannounced
 	case len(m.Arrivals) > 0:
 		out.State = arrived
+	case m.Withdrawal() == gateway.WithdrawalAsked:
+		out.State = withdrawalAsked
+	case m.Withdrawal() == gateway.WithdrawalDone:
+		out.State = takenBack
 	}
 	for _, o := range m.Openings {
 		out.Openings = append(out.Openings, &exchangev1.Opening{Office: o.Office, RecordId: o.Record, Reason: o.Reason, At: stamp(o.At)})

@@ -272,7 +272,7 @@ func presentMessage(m store.Message, parts []store.Submission) *exchangev1.Messa
 		MessageId: string(m.ID), Kind: m.Kind, Recipient: string(m.Recipient), State: string(m.State), StateReason: m.Reason,
 		Waiting: waiting(m), Created: stamp(m.Created), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
 		Attempts: int32(m.Attempts), PayloadDigest: m.PayloadDigest.String(), CanonicalDigest: m.CanonicalDigest.String(),
-		Mapping: m.Mapping, DocumentId: m.DocumentID, Split: m.Split,
+		Mapping: m.Mapping, DocumentId: m.DocumentID, Split: m.Split, Withdrawal: string(m.Withdrawal),
 	}
 	if m.Split != "" {
 		out.Part = int32(m.Part)

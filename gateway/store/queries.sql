@@ -179,8 +179,8 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kin
 
 -- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, receipt, answers, answered, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    last_error, receipt, answers, answered, owner, token, commit_no, withdrawal)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, '')
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
@@ -195,6 +195,14 @@ WHERE id_key = $12 AND owner = $13 AND token = $14;
 
 -- name: SetAnswers :execrows
 UPDATE delivery SET answers = $1, commit_no = $2 WHERE id_key = $3;
+
+-- name: Withdraw :execrows
+-- Only before any attempt; whoever has taken it finds that it is another's.
+UPDATE delivery SET state = 'withdrawn', reason = $1, owner = '', token = token + 1, commit_no = $2
+WHERE id_key = $3 AND state = 'queued' AND attempts = 0;
+
+-- name: SetWithdrawal :execrows
+UPDATE delivery SET withdrawal = $1, commit_no = $2 WHERE id_key = $3;
 
 -- name: Message :one
 SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical

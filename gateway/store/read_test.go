@@ -535,3 +535,50 @@ func written(t *testing.T, s *Store, work func(tx *Tx) error) (n int64) {
 	do(t, s, work)
 	return frames() * 4096
 }
+
+func TestWithdrawnIsNeverDelivered(t *testing.T) { onEach(t, testWithdrawnIsNeverDelivered) }
+
+// What is withdrawn is nobody's to deliver, not even of who has its turn already; what has
+// begun its way is not withdrawn.
+func testWithdrawnIsNeverDelivered(t *testing.T, open opener) {
+	s, ctx := open(t), t.Context()
+	puts(t, s, free("m", now), free("sent", now))
+	turns := must(s.Turns(ctx, "RU", now, 9))(t)
+	if len(turns) != 2 {
+		t.Fatalf("%v", turns)
+	}
+	on := func(id string, work func(tx *Tx, m Message) error) error {
+		_, err := s.Do(ctx, func(tx *Tx) error {
+			m, err := tx.Message(ctx, gateway.MessageID(id))
+			if err != nil {
+				return err
+			}
+			m.Claim = turns[slices.IndexFunc(turns, func(turn Turn) bool { return string(turn.ID) == id })].Claim
+			return errors.Join(work(tx, m), tx.Audit("test", "progress", id, gateway.Digest{}))
+		})
+		return err
+	}
+	attempted := func(tx *Tx, m Message) error {
+		m.State, m.Attempts = gateway.Sending, 1
+		return tx.PutProgress(m, false)
+	}
+	withdrawn := func(tx *Tx, m Message) error { return tx.Withdraw(m, "not needed") }
+	if err := on("m", withdrawn); err != nil {
+		t.Fatal(err)
+	}
+	if err := on("m", attempted); !errors.Is(err, ErrTaken) {
+		t.Errorf("an attempt of what is withdrawn: %v", err)
+	}
+	if err := on("sent", attempted); err != nil {
+		t.Fatal(err)
+	}
+	if err := on("sent", withdrawn); !errors.Is(err, ErrTaken) {
+		t.Errorf("withdrawn on its way: %v", err)
+	}
+	if m := must(s.Read().Message(ctx, "m"))(t); m.State != gateway.TakenBack || m.Attempts != 0 || m.Reason != "not needed" {
+		t.Errorf("%s after %d attempts, %q", m.State, m.Attempts, m.Reason)
+	}
+	if turns := must(s.Turns(ctx, "RU", now.Add(time.Hour), 9))(t); len(turns) > 1 {
+		t.Errorf("still due: %v", turns)
+	}
+}

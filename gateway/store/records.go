@@ -148,11 +148,12 @@ type Message struct {
 	LastError       string
 	Receipt         *Statement
 	Answers         []Answer
-	Answered        time.Time         // when the last receipt was verified
-	Whole           gateway.MessageID // the first message made of the same submissions; its own id if it is the only one
-	Part            int               // which of them it is, from 1
-	Split           string            // id of the split that made them several; empty if it is the only one
-	Claim           Claim             // whose it is to deliver it
+	Answered        time.Time          // when the last receipt was verified
+	Whole           gateway.MessageID  // the first message made of the same submissions; its own id if it is the only one
+	Part            int                // which of them it is, from 1
+	Split           string             // id of the split that made them several; empty if it is the only one
+	Claim           Claim              // whose it is to deliver it
+	Withdrawal      gateway.Withdrawal // how the cancellation of what was handed over stands
 	Commit          gateway.Commit
 }
 

@@ -203,6 +203,28 @@ func (t *Tx) PutAnswers(m Message) error {
 	return t.touch(m.Whole)
 }
 
+// Withdraw ends a message that was not handed over: no attempt of anybody's that has not begun
+// begins any more. One that has is ErrTaken.
+func (t *Tx) Withdraw(m Message, reason string) error {
+	if err := changed("withdrawn message", ErrTaken)(t.q.Withdraw(within, rows.WithdrawParams{
+		Reason: reason, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+	})); err != nil {
+		return err
+	}
+	return t.touch(m.Whole)
+}
+
+// PutWithdrawal stores how the withdrawal of a message stands, and nothing else of it; the
+// submissions it was made from change with it.
+func (t *Tx) PutWithdrawal(m Message) error {
+	if err := changed("withdrawal", ErrNotFound)(t.q.SetWithdrawal(within, rows.SetWithdrawalParams{
+		Withdrawal: string(m.Withdrawal), CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+	})); err != nil {
+		return err
+	}
+	return t.touch(m.Whole)
+}
+
 // touch marks the submissions that a message was made from as changed.
 func (t *Tx) touch(whole gateway.MessageID) error {
 	return put("submissions", t.q.TouchSubmissions(within, rows.TouchSubmissionsParams{CommitNo: int64(t.Commit), MessageID: string(whole)}))

@@ -174,6 +174,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setOwnerStmt, err = db.PrepareContext(ctx, setOwner); err != nil {
 		return nil, fmt.Errorf("error preparing query SetOwner: %w", err)
 	}
+	if q.setWithdrawalStmt, err = db.PrepareContext(ctx, setWithdrawal); err != nil {
+		return nil, fmt.Errorf("error preparing query SetWithdrawal: %w", err)
+	}
 	if q.settleDifferenceStmt, err = db.PrepareContext(ctx, settleDifference); err != nil {
 		return nil, fmt.Errorf("error preparing query SettleDifference: %w", err)
 	}
@@ -215,6 +218,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.waitingStmt, err = db.PrepareContext(ctx, waiting); err != nil {
 		return nil, fmt.Errorf("error preparing query Waiting: %w", err)
+	}
+	if q.withdrawStmt, err = db.PrepareContext(ctx, withdraw); err != nil {
+		return nil, fmt.Errorf("error preparing query Withdraw: %w", err)
 	}
 	return &q, nil
 }
@@ -471,6 +477,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setOwnerStmt: %w", cerr)
 		}
 	}
+	if q.setWithdrawalStmt != nil {
+		if cerr := q.setWithdrawalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setWithdrawalStmt: %w", cerr)
+		}
+	}
 	if q.settleDifferenceStmt != nil {
 		if cerr := q.settleDifferenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing settleDifferenceStmt: %w", cerr)
@@ -539,6 +550,11 @@ func (q *Queries) Close() error {
 	if q.waitingStmt != nil {
 		if cerr := q.waitingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingStmt: %w", cerr)
+		}
+	}
+	if q.withdrawStmt != nil {
+		if cerr := q.withdrawStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing withdrawStmt: %w", cerr)
 		}
 	}
 	return err
@@ -630,6 +646,7 @@ type Queries struct {
 	setJudgingStmt            *sql.Stmt
 	setNumbersStmt            *sql.Stmt
 	setOwnerStmt              *sql.Stmt
+	setWithdrawalStmt         *sql.Stmt
 	settleDifferenceStmt      *sql.Stmt
 	sourcesStmt               *sql.Stmt
 	submissionStmt            *sql.Stmt
@@ -644,6 +661,7 @@ type Queries struct {
 	turnsStmt                 *sql.Stmt
 	unjudgedStmt              *sql.Stmt
 	waitingStmt               *sql.Stmt
+	withdrawStmt              *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -700,6 +718,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setJudgingStmt:            q.setJudgingStmt,
 		setNumbersStmt:            q.setNumbersStmt,
 		setOwnerStmt:              q.setOwnerStmt,
+		setWithdrawalStmt:         q.setWithdrawalStmt,
 		settleDifferenceStmt:      q.settleDifferenceStmt,
 		sourcesStmt:               q.sourcesStmt,
 		submissionStmt:            q.submissionStmt,
@@ -714,5 +733,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		turnsStmt:                 q.turnsStmt,
 		unjudgedStmt:              q.unjudgedStmt,
 		waitingStmt:               q.waitingStmt,
+		withdrawStmt:              q.withdrawStmt,
 	}
 }

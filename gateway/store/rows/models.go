@@ -75,6 +75,7 @@ type Delivery struct {
 	Receipt     []byte
 	Answers     string
 	Answered    string
+	Withdrawal  string
 	Owner       string
 	Token       int64
 	CommitNo    int64

@@ -1031,7 +1031,7 @@ func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 }
 
 const message = `-- name: Message :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.id_key = $1
@@ -1088,6 +1088,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Delivery.Receipt,
 		&i.Delivery.Answers,
 		&i.Delivery.Answered,
+		&i.Delivery.Withdrawal,
 		&i.Delivery.Owner,
 		&i.Delivery.Token,
 		&i.Delivery.CommitNo,
@@ -1098,7 +1099,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 }
 
 const messageByDocument = `-- name: MessageByDocument :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
@@ -1161,6 +1162,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Delivery.Receipt,
 		&i.Delivery.Answers,
 		&i.Delivery.Answered,
+		&i.Delivery.Withdrawal,
 		&i.Delivery.Owner,
 		&i.Delivery.Token,
 		&i.Delivery.CommitNo,
@@ -1171,7 +1173,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 }
 
 const messages = `-- name: Messages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.owner, d.token, d.commit_no FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 WHERE m.whole_key = $1 ORDER BY m.part
 `
 
@@ -1230,6 +1232,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Delivery.Receipt,
 			&i.Delivery.Answers,
 			&i.Delivery.Answered,
+			&i.Delivery.Withdrawal,
 			&i.Delivery.Owner,
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
@@ -1335,7 +1338,7 @@ func (q *Queries) Owner(ctx context.Context) (string, error) {
 }
 
 const parkedMessages = `-- name: ParkedMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.parked AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no, d.id_key LIMIT $3
 `
@@ -1401,6 +1404,7 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Delivery.Receipt,
 			&i.Delivery.Answers,
 			&i.Delivery.Answered,
+			&i.Delivery.Withdrawal,
 			&i.Delivery.Owner,
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
@@ -1519,8 +1523,8 @@ func (q *Queries) PutContent(ctx context.Context, arg PutContentParams) error {
 
 const putDelivery = `-- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, receipt, answers, answered, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    last_error, receipt, answers, answered, owner, token, commit_no, withdrawal)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, '')
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
@@ -2186,6 +2190,24 @@ INSERT INTO owner (one, administration) VALUES (1, $1) ON CONFLICT (one) DO NOTH
 func (q *Queries) SetOwner(ctx context.Context, administration string) error {
 	_, err := q.exec(ctx, q.setOwnerStmt, setOwner, administration)
 	return err
+}
+
+const setWithdrawal = `-- name: SetWithdrawal :execrows
+UPDATE delivery SET withdrawal = $1, commit_no = $2 WHERE id_key = $3
+`
+
+type SetWithdrawalParams struct {
+	Withdrawal string
+	CommitNo   int64
+	IDKey      string
+}
+
+func (q *Queries) SetWithdrawal(ctx context.Context, arg SetWithdrawalParams) (int64, error) {
+	result, err := q.exec(ctx, q.setWithdrawalStmt, setWithdrawal, arg.Withdrawal, arg.CommitNo, arg.IDKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const settleDifference = `-- name: SettleDifference :execrows
@@ -2908,4 +2930,24 @@ func (q *Queries) Waiting(ctx context.Context) ([]WaitingRow, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const withdraw = `-- name: Withdraw :execrows
+UPDATE delivery SET state = 'withdrawn', reason = $1, owner = '', token = token + 1, commit_no = $2
+WHERE id_key = $3 AND state = 'queued' AND attempts = 0
+`
+
+type WithdrawParams struct {
+	Reason   string
+	CommitNo int64
+	IDKey    string
+}
+
+// Only before any attempt; whoever has taken it finds that it is another's.
+func (q *Queries) Withdraw(ctx context.Context, arg WithdrawParams) (int64, error) {
+	result, err := q.exec(ctx, q.withdrawStmt, withdraw, arg.Reason, arg.CommitNo, arg.IDKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

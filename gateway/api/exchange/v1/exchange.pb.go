@@ -1263,8 +1263,11 @@ type MessageStatus struct {
 	DocumentId string   `protobuf:"bytes,18,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
 	// Which of several messages it is, from 1, and the split that made them several; 0
 	// and empty if it is the only one.
-	Part          int32  `protobuf:"varint,19,opt,name=part,proto3" json:"part,omitempty"`
-	Split         string `protobuf:"bytes,20,opt,name=split,proto3" json:"split,omitempty"`
+	Part  int32  `protobuf:"varint,19,opt,name=part,proto3" json:"part,omitempty"`
+	Split string `protobuf:"bytes,20,opt,name=split,proto3" json:"split,omitempty"`
+	// How its withdrawal stands, once a cancellation asks for it: asked, taken back, refused. The
+	// state stays what it is.
+	Withdrawal    string `protobuf:"bytes,21,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1435,6 +1438,13 @@ func (x *MessageStatus) GetPart() int32 {
 func (x *MessageStatus) GetSplit() string {
 	if x != nil {
 		return x.Split
+	}
+	return ""
+}
+
+func (x *MessageStatus) GetWithdrawal() string {
+	if x != nil {
+		return x.Withdrawal
 	}
 	return ""
 }
@@ -3505,7 +3515,7 @@ func (x *RecordArrivalRequest) GetReason() string {
 type Movement struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
-	// announced, arrived, arrived unannounced, compared.
+	// announced, withdrawal asked, taken back, arrived, arrived unannounced, compared.
 	State           string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	Batch           string                 `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
 	ExitOffices     []string               `protobuf:"bytes,4,rep,name=exit_offices,json=exitOffices,proto3" json:"exit_offices,omitempty"`
@@ -4182,7 +4192,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\tR\x06digest\x12*\n" +
-	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\xe0\x05\n" +
+	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\x80\x06\n" +
 	"\rMessageStatus\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -4206,7 +4216,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\vdocument_id\x18\x12 \x01(\tR\n" +
 	"documentId\x12\x12\n" +
 	"\x04part\x18\x13 \x01(\x05R\x04part\x12\x14\n" +
-	"\x05split\x18\x14 \x01(\tR\x05split\"\xb1\x02\n" +
+	"\x05split\x18\x14 \x01(\tR\x05split\x12\x1e\n" +
+	"\n" +
+	"withdrawal\x18\x15 \x01(\tR\n" +
+	"withdrawal\"\xb1\x02\n" +
 	"\x0eBusinessAnswer\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +

@@ -214,6 +214,7 @@ CREATE TABLE delivery (
     receipt      BYTEA,                  -- signed statement, JSON
     answers      TEXT NOT NULL,          -- JSON array
     answered     TEXT COLLATE "C" NOT NULL, -- when the last receipt was verified; empty before the first
+    withdrawal   TEXT NOT NULL,          -- how its withdrawal stands, once asked
     owner        TEXT COLLATE "C" NOT NULL, -- who delivers it; empty: nobody, or the one process that there is
     token        BIGINT NOT NULL,        -- grows each time that somebody takes it
     commit_no    BIGINT NOT NULL

@@ -214,6 +214,7 @@ CREATE TABLE delivery (
     receipt      BLOB,                  -- signed statement, JSON
     answers      TEXT NOT NULL,          -- JSON array
     answered     TEXT NOT NULL, -- when the last receipt was verified; empty before the first
+    withdrawal   TEXT NOT NULL,          -- how its withdrawal stands, once asked
     owner        TEXT NOT NULL, -- who delivers it; empty: nobody, or the one process that there is
     token        INTEGER NOT NULL,        -- grows each time that somebody takes it
     commit_no    INTEGER NOT NULL

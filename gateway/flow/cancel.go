@@ -1,0 +1,498 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/reconcile"
+	"customs.example/gateway/release"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// kindCancellation is the kind of document that takes another back.
+const kindCancellation = "Cancellation"
+
+// cancelling is what a cancellation does to a submission of its office: what of it was not
+// handed over yet is withdrawn, what was is asked back by a message behind it.
+type cancelling struct {
+	named    store.Submission
+	withdraw []store.Message
+	ask      []store.Message // those that j.messages ask back, in their order
+}
+
+// live reports whether a partner may act on a message, or will.
+func live(m store.Message) bool {
+	switch m.State {
+	case gateway.Refused, gateway.Dead, gateway.TakenBack:
+		return false
+	}
+	return m.Withdrawal != gateway.WithdrawalDone && !declined(m)
+}
+
+// declined reports whether the partner's last answer to a message refuses it.
+func declined(m store.Message) bool {
+	return len(m.Answers) > 0 && m.Answers[len(m.Answers)-1].Outcome == Declined
+}
+
+// handedOver reports whether a message may be with the partner.
+func handedOver(m store.Message) bool { return m.State != gateway.Queued || m.Attempts > 0 }
+
+// judgeCancellation decides what a cancellation does. It names a submission of its own
+// office by its id, which by default is the id of its document.
+func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *Reading, a store.Arrival) error {
+	s, read := &j.submission, g.Store.Read()
+	const path = "subject.id"
+	id := leaf(reading.Document, path)
+	refuse := func(f gateway.Fault) error {
+		f.Path, f.Location, f.Place = path, reading.locate(path), document.PlaceOf(reading.Document, path)
+		s.State, s.Faults, j.cancels = gateway.Faulty, append(s.Faults, f), nil
+		return nil
+	}
+	named, err := read.Submission(ctx, s.Office, id)
+	if store.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err != nil || gateway.SameID(named.ID, s.ID) {
+		return refuse(fault(gateway.CancelUnknown, id, ""))
+	}
+	j.cancels = &cancelling{named: named}
+	switch {
+	case named.Kind == kindCancellation:
+		return refuse(wanting(gateway.CancelNothing, id, gateway.WordIsCancellation))
+	case named.State == gateway.Held:
+		s.State = gateway.Done
+		return nil
+	case named.State == gateway.Arrived || named.State == gateway.SetAside:
+		return refuse(wanting(gateway.CancelNothing, id, gateway.WordNotJudged))
+	case named.State == gateway.Withdrawn || named.MessageID == "":
+		return refuse(wanting(gateway.CancelNothing, id, gateway.WordNothingStands))
+	}
+	messages, err := read.Messages(ctx, named.MessageID)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		switch {
+		case !live(m):
+		case !handedOver(m):
+			j.cancels.withdraw = append(j.cancels.withdraw, m)
+		case m.Withdrawal == gateway.WithdrawalAsked:
+			return refuse(wanting(gateway.CancelNothing, id, gateway.WordWithdrawalAsked))
+		default:
+			j.cancels.ask = append(j.cancels.ask, m)
+		}
+	}
+	switch s.State = gateway.Done; {
+	case len(j.cancels.ask) > 0:
+		return g.askBack(ctx, j, reading, a)
+	case len(j.cancels.withdraw) == 0:
+		return refuse(wanting(gateway.CancelNothing, id, gateway.WordNothingStands))
+	}
+	return nil
+}
+
+// askBack makes the messages that ask a partner to take back what it has. Where its form
+// wants the id that only the partner's answer brings, the cancellation waits for that.
+func (g *Gateway) askBack(ctx context.Context, j *judgement, reading *Reading, a store.Arrival) error {
+	s, ask := &j.submission, j.cancels.ask
+	to := ask[0].Recipient
+	rt := g.cancellationRoute(s.Office, to)
+	if rt == nil || len(a.Recipients) > 0 && !slices.Contains(administrations(a.Recipients), to) {
+		s.State, j.cancels = gateway.Faulty, nil
+		s.Faults = append(s.Faults, fault(gateway.RouteNone, kindCancellation, g.Chain.routesFor(Addressing{Own: g.Own})))
+		return nil
+	}
+	s.Route, j.to = rt.Name, to
+	whole := g.messageID(to, j, 0)
+	for i, m := range ask {
+		known, err := g.knownAs(ctx, m)
+		if err != nil {
+			return err
+		}
+		id := g.messageID(to, j, i)
+		back := takingBack(reading, known, id, m.DocumentID, document.FormatInstant(a.Received))
+		t, err := g.Chain.Translate(ctx, Plan{Route: rt}, []Part{{Submission: a.ID, Reading: back}}, id, g.scope(to))
+		if err != nil {
+			return err
+		}
+		if t.Faults.Refuse() && len(m.Answers) == 0 && rt.Hold > 0 && wantsNumber(t.Faults) {
+			s.State, s.WaitsFor, s.JoinKey, s.Expires = gateway.Held, []string{WaitsForAnswer}, answerKey(m.ID), g.Now().Add(rt.Hold)
+			s.MessageID, j.messages, j.sealed, j.notices, j.cancels.ask = "", nil, nil, nil, nil
+			return nil
+		}
+		s.Faults = merge(s.Faults, t.Faults)
+		if s.Faults.Refuse() {
+			s.State, s.MessageID, j.messages, j.cancels = gateway.Faulty, "", nil, nil
+			return nil
+		}
+		sent, sealed, err := g.message(rt, t.Outputs[0], seal.Header{
+			MessageID: id, Kind: rt.Kind, Sender: g.Own, Recipient: to, Conversation: string(id), RelatesTo: m.ID, Created: g.Now(),
+		})
+		if err != nil {
+			return err
+		}
+		sent.Whole, sent.Part, sent.Chain = whole, i+1, m.Chain // behind what it takes back
+		s.State, s.MessageID = gateway.Sent, whole
+		j.messages, j.sealed, j.notices = append(j.messages, sent), append(j.sealed, sealed), append(j.notices, t.Outputs[0].document)
+	}
+	return nil
+}
+
+// WaitsForAnswer is what a cancellation waits for whose form wants the number that the
+// partner's answer brings.
+const WaitsForAnswer = "answer"
+
+func answerKey(of gateway.MessageID) string { return "answer to " + gateway.FoldID(string(of)) }
+
+// wantsNumber reports whether all that refuses a cancellation is that there is no number of
+// the partner's.
+func wantsNumber(faults gateway.Faults) bool {
+	for _, f := range faults {
+		if f.Severity == gateway.Error && f.Path != "systemId" {
+			return false
+		}
+	}
+	return true
+}
+
+// cancellationRoute is the route of an office's that cancellations take to a partner.
+func (g *Gateway) cancellationRoute(office string, to gateway.Administration) *release.Route {
+	rts := g.Chain.Routes.Find(release.Query{From: g.Own, Office: office, Kind: kindCancellation, To: []gateway.Administration{to}, At: g.Now()})
+	if len(rts) == 0 {
+		return nil
+	}
+	return rts[0]
+}
+
+// answers reports whether this administration answers another's documents, or lets its receipt
+// be all.
+func (g *Gateway) answers(to gateway.Administration) bool {
+	return slices.ContainsFunc(g.Chain.Routes.All(), func(rt *release.Route) bool {
+		return rt.From == g.Own && rt.To == to && rt.Kind == "Answer"
+	})
+}
+
+// knownAs is by what a partner's system knows a message: as its answers say.
+func (g *Gateway) knownAs(ctx context.Context, m store.Message) (*customsv1.Answer, error) {
+	out := &customsv1.Answer{}
+	for _, a := range m.Answers {
+		in, err := g.Store.Read().Inbound(ctx, m.Recipient, a.MessageID)
+		if err != nil {
+			return nil, err
+		}
+		said := document.Parse(in.Canonical).Document.GetAnswer()
+		if said.GetSystemId() != "" {
+			out.SystemId = said.GetSystemId()
+		}
+		if said.GetTir() != nil {
+			out.Tir, out.TirGreenPage = said.GetTir(), said.TirGreenPage
+		}
+	}
+	return out, nil
+}
+
+// takingBack is a cancellation as it travels: it names the document that was sent by its own
+// id and by those that the partner knows it by.
+func takingBack(r *Reading, known *customsv1.Answer, id gateway.MessageID, subject, issued string) *Reading {
+	out := *r
+	out.Document = document.Clone(r.Document)
+	e, c := out.Document.Envelope, out.Document.GetCancellation()
+	if e == nil {
+		e = &customsv1.Envelope{}
+		out.Document.Envelope = e
+	}
+	e.DocumentId, e.References = string(id), nil
+	if e.Issued.GetValue() == "" {
+		e.Issued = &customsv1.Instant{Value: issued}
+	}
+	c.Subject = &customsv1.Reference{Kind: c.GetSubject().GetKind(), Id: subject}
+	c.SystemId, c.Tir, c.TirGreenPage = known.GetSystemId(), known.GetTir(), known.TirGreenPage
+	return &out
+}
+
+// takeBackAgain repeats what askBack translated for the messages of a whole, from its one
+// source.
+func (g *Gateway) takeBackAgain(ctx context.Context, rt *release.Route, messages []store.Message, source Part) (*Translation, error) {
+	all := &Translation{parts: []Part{source}, whole: source.Document}
+	for _, m := range messages {
+		full, err := g.Store.Read().Message(ctx, m.ID)
+		if err != nil {
+			return nil, err
+		}
+		sent := document.Parse(full.Canonical).Document
+		c := sent.GetCancellation()
+		known := &customsv1.Answer{SystemId: c.GetSystemId(), Tir: c.GetTir(), TirGreenPage: c.TirGreenPage}
+		back := source
+		back.Reading = takingBack(source.Reading, known, m.ID, c.GetSubject().GetId(), sent.GetEnvelope().GetIssued().GetValue())
+		scope := g.scope(rt.To)
+		scope.At = m.Created
+		t, err := g.Chain.Translate(ctx, Plan{Route: rt}, []Part{back}, m.ID, scope)
+		if err != nil {
+			return nil, err
+		}
+		all.Outputs, all.Faults = append(all.Outputs, t.Outputs...), append(all.Faults, t.Faults...)
+	}
+	return all, nil
+}
+
+// recordCancellation writes what a cancellation does, if all that it rests on is still so; else
+// it is to be judged again. Its messages are written with all others.
+func (g *Gateway) recordCancellation(ctx context.Context, tx *store.Tx, a store.Arrival, j *judgement) (again bool, err error) {
+	c := j.cancels
+	now, err := tx.Submission(ctx, c.named.Office, c.named.ID)
+	if err != nil || now.State != c.named.State || now.MessageID != c.named.MessageID {
+		return true, err
+	}
+	var withdraw, ask []store.Message
+	for _, m := range c.withdraw {
+		if m, err = tx.Message(ctx, m.ID); err != nil || !live(m) || handedOver(m) {
+			return true, err
+		}
+		withdraw = append(withdraw, m)
+	}
+	for _, m := range c.ask {
+		if m, err = tx.Message(ctx, m.ID); err != nil || !live(m) || m.Withdrawal == gateway.WithdrawalAsked {
+			return true, err
+		}
+		ask = append(ask, m)
+	}
+	sources := []store.Submission{now}
+	if now.MessageID != "" {
+		if sources, err = tx.Sources(ctx, now.MessageID); err != nil {
+			return false, err
+		}
+	}
+	if len(ask) == 0 && j.submission.State == gateway.Done { // nobody else has heard of it
+		for _, s := range sources {
+			s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, "taken back by "+j.submission.ID, []string{}
+			if err := tx.PutSubmission(s); err != nil {
+				return false, err
+			}
+			if err := tx.Audit(a.Caller, "submission withdrawn", s.Office+" "+s.ID, s.Digest); err != nil {
+				return false, err
+			}
+		}
+	}
+	for _, m := range withdraw {
+		if err := tx.Withdraw(m, "its sender took it back before it was handed over"); err != nil {
+			return false, err
+		}
+		from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID + "/" + string(m.ID)), Received: tx.Now()}
+		back := document.Clone(document.Parse(j.submission.Canonical).Document)
+		back.GetCancellation().Subject = &customsv1.Reference{Id: m.DocumentID}
+		if err := g.attachTo(ctx, tx, m, back, from); err != nil {
+			return false, err
+		}
+		if err := tx.Audit(a.Caller, "message withdrawn", string(m.ID), m.PayloadDigest); err != nil {
+			return false, err
+		}
+	}
+	for i, m := range ask {
+		m.Withdrawal = gateway.WithdrawalAsked
+		if err := tx.PutWithdrawal(m); err != nil {
+			return false, err
+		}
+		from := reconcile.Origin{Message: j.messages[i].ID, Received: tx.Now(), Asks: gateway.WithdrawalAsked}
+		if err := g.attachTo(ctx, tx, m, j.notices[i], from); err != nil {
+			return false, err
+		}
+		if err := tx.Audit(a.Caller, "withdrawal asked", string(m.ID), m.PayloadDigest); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// attachTo attaches a document to the movement that one of our own messages is in.
+func (g *Gateway) attachTo(ctx context.Context, tx *store.Tx, of store.Message, doc *customsv1.Document, from reconcile.Origin) error {
+	m, err := g.movementOfMessage(ctx, tx, of)
+	if m == nil || err != nil {
+		return err
+	}
+	if m.Movement, err = reconcile.Attach(m.Movement, doc, from, g.Tolerances); err != nil {
+		return err
+	}
+	return g.keep(tx, *m)
+}
+
+// movementOfMessage is the movement that one of our own messages is in, by what it can be
+// found by; nil if it is in none.
+func (g *Gateway) movementOfMessage(ctx context.Context, tx *store.Tx, of store.Message) (*Movement, error) {
+	told := document.Parse(of.Canonical).Document
+	at := of.Created
+	if !of.ExpectedArrival.IsZero() {
+		at = of.ExpectedArrival
+	}
+	candidates, err := g.candidates(ctx, tx, told, reconcile.Origin{Message: of.ID, Batch: leaf(told, "batch")}, at)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range candidates {
+		if c.Has(of.ID, "") {
+			return &c, nil
+		}
+	}
+	return nil, nil
+}
+
+// decideWithdrawal notes what became of what one of our cancellations asked for.
+func (g *Gateway) decideWithdrawal(ctx context.Context, tx *store.Tx, cancellation store.Message, now gateway.Withdrawal) error {
+	h, err := seal.ParseHeader(cancellation.Header)
+	if err != nil {
+		return err
+	}
+	of, err := tx.Message(ctx, h.RelatesTo)
+	if err != nil || of.Withdrawal != gateway.WithdrawalAsked {
+		return store.IgnoreNotFound(err)
+	}
+	of.Withdrawal = now
+	if err := tx.PutWithdrawal(of); err != nil {
+		return err
+	}
+	m, err := g.movementOfMessage(ctx, tx, of)
+	if err != nil {
+		return err
+	}
+	if m != nil {
+		m.Movement = reconcile.Decide(m.Movement, cancellation.ID, "", now, g.Tolerances)
+		if err := g.keep(tx, *m); err != nil {
+			return err
+		}
+	}
+	return tx.Audit("gateway", "withdrawal "+string(now), string(of.ID), of.PayloadDigest)
+}
+
+// cancellationConcluded notes what a receipt, or the want of one, means to the withdrawal that
+// a message asked for. Where the partner answers, its answer decides.
+func (g *Gateway) cancellationConcluded(ctx context.Context, tx *store.Tx, m store.Message) error {
+	if m.Kind != kindCancellation {
+		return nil
+	}
+	switch {
+	case m.State == gateway.Refused || m.State == gateway.Dead:
+		return g.decideWithdrawal(ctx, tx, m, gateway.WithdrawalRefused)
+	case m.State == gateway.Accepted:
+		if rt, ok := g.Chain.Routes.Route(m.Route); ok && rt.Answered {
+			return nil
+		}
+		return g.decideWithdrawal(ctx, tx, m, gateway.WithdrawalDone)
+	}
+	return nil
+}
+
+// answerConcluded notes what a partner's answer means to one of our cancellations, or to one
+// that waits for the number it brings.
+func (g *Gateway) answerConcluded(ctx context.Context, tx *store.Tx, m store.Message, said store.Answer) error {
+	if m.Kind == kindCancellation {
+		now := gateway.WithdrawalDone
+		if said.Outcome == Declined {
+			now = gateway.WithdrawalRefused
+		}
+		return g.decideWithdrawal(ctx, tx, m, now)
+	}
+	for _, rt := range g.Chain.Routes.All() {
+		if rt.From != g.Own || rt.To != m.Recipient || rt.Kind != kindCancellation {
+			continue
+		}
+		held, err := tx.Held(ctx, rt.Name, answerKey(m.ID))
+		if err != nil {
+			return err
+		}
+		for _, s := range held { // they are judged anew, beside all others
+			a, err := tx.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
+			if err != nil {
+				return err
+			}
+			if err := tx.PutJudging(anew(a, a)); err != nil {
+				return err
+			}
+			if err := tx.Audit("gateway", "to be judged anew: the answer came", subject(a), a.Digest); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// takenBackBy finds what a partner's cancellation takes back: the message that brought its
+// subject. One that names no document of its sender's here is refused.
+func (g *Gateway) takenBackBy(ctx context.Context, sender gateway.Administration, doc *customsv1.Document) (of store.Inbound, faults gateway.Faults, err error) {
+	const path = "subject.id"
+	id := leaf(doc, path)
+	if id == "" { // only the receiving system knows by what else it is named
+		return of, nil, nil
+	}
+	of, err = g.Store.Read().InboundByDocument(ctx, sender, id)
+	if store.IgnoreNotFound(err) != nil {
+		return of, nil, err
+	}
+	if err != nil || of.State != gateway.Accepted || of.Kind == kindCancellation {
+		f := fault(gateway.CancelUnknown, id, "")
+		f.Path = path
+		return store.Inbound{}, gateway.Faults{f}, nil
+	}
+	return of, nil, nil
+}
+
+// takeCancellation attaches a partner's cancellation to the movement of what it takes back. It
+// takes effect at once where this side gives no answers; else our answer decides.
+func (g *Gateway) takeCancellation(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
+	of, err := tx.InboundByDocument(ctx, in.Sender, leaf(doc, "subject.id"))
+	if err != nil || of.MovementID == "" {
+		return store.IgnoreNotFound(err)
+	}
+	from := reconcile.Origin{Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Received: in.Received}
+	if g.answers(in.Sender) {
+		from.Asks = gateway.WithdrawalAsked
+	}
+	row, err := tx.Movement(ctx, of.MovementID)
+	if err != nil {
+		return err
+	}
+	m, err := movementOf(row)
+	if err != nil {
+		return err
+	}
+	if m.Movement, err = reconcile.Attach(m.Movement, doc, from, g.Tolerances); err != nil {
+		return err
+	}
+	in.MovementID = m.ID
+	return g.keep(tx, m)
+}
+
+// answeredCancellation notes what our own answer means to a partner's cancellation.
+func (g *Gateway) answeredCancellation(ctx context.Context, tx *store.Tx, m store.Message, answer *customsv1.Answer) error {
+	if answer == nil {
+		return nil
+	}
+	h, err := seal.ParseHeader(m.Header)
+	if err != nil {
+		return err
+	}
+	in, err := tx.Inbound(ctx, m.Recipient, h.RelatesTo)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (in.Kind != kindCancellation || in.MovementID == "") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	row, err := tx.Movement(ctx, in.MovementID)
+	if err != nil {
+		return err
+	}
+	of, err := movementOf(row)
+	if err != nil {
+		return err
+	}
+	now := gateway.WithdrawalDone
+	if g.inWords(answer, m.Mapping, m.Created).Outcome == Declined {
+		now = gateway.WithdrawalRefused
+	}
+	of.Movement = reconcile.Decide(of.Movement, in.ID, in.Sender, now, g.Tolerances)
+	return g.keep(tx, of)
+}
