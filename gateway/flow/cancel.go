@@ -12,6 +12,7 @@ import (
 	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
+	"customs.example/gateway/validate"
 )
 
 // kindCancellation is the kind of document that takes another back.
@@ -200,7 +201,7 @@ func (g *Gateway) knownAs(ctx context.Context, m store.Message) (*customsv1.Answ
 // id and by those that the partner knows it by.
 func takingBack(r *Reading, known *customsv1.Answer, id gateway.MessageID, subject, issued string) *Reading {
 	out := *r
-	out.Document = document.Clone(r.Document)
+	out.Document, out.passed, out.warned = document.Clone(r.Document), validate.Passed{}, nil
 	e, c := out.Document.Envelope, out.Document.GetCancellation()
 	if e == nil {
 		e = &customsv1.Envelope{}

@@ -179,12 +179,13 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kin
 
 -- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, receipt, answers, answered, owner, token, commit_no, withdrawal)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, '')
+    last_error, receipt, answers, answered, withdrawal, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
-    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, answered = excluded.answered, owner = excluded.owner,
+    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, answered = excluded.answered,
+    withdrawal = excluded.withdrawal, owner = excluded.owner,
     token = excluded.token, commit_no = excluded.commit_no;
 
 -- name: SetDelivery :execrows

@@ -161,7 +161,7 @@ func (t *Tx) PutMessage(m Message) error {
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
 		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt), LastError: m.LastError,
-		Receipt: receipt, Answers: answers, Answered: formatTime(m.Answered), Owner: m.Claim.Owner, Token: m.Claim.Token, CommitNo: int64(t.Commit),
+		Receipt: receipt, Answers: answers, Withdrawal: string(m.Withdrawal), Answered: formatTime(m.Answered), Owner: m.Claim.Owner, Token: m.Claim.Token, CommitNo: int64(t.Commit),
 	}), t.touch(m.Whole))
 }
 
