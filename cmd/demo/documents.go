@@ -38,7 +38,7 @@ func render(name string, values any) ([]byte, error) {
 }
 
 // result is what the Russian national system answers to a notice.
-type result struct{ ID, Answers, SystemID, Date, Number, Registered string }
+type result struct{ ID, Answers, SystemID, Date, Number, Registered, Status, Words string }
 
 // arrival is what the Russian post sees of a truck.
 type arrival struct {

@@ -60,7 +60,7 @@ func newSides(dir string) (cn, ru *side, err error) {
 	trust := map[string]gateway.Administration{"cn": "CN", "ru": "RU"}
 	cn = &side{
 		Own: "CN", Side: "cn", Name: "cn", Database: "cn.db", Office: manzhouli, GRPC: ports[0], REST: ports[1], Partner: "RU", PartnerSide: "ru", PartnerGRPC: ports[2],
-		Routes: "cn-ru-pre-arrival-notice", Trust: trust, dir: dir,
+		Routes: "cn-ru-pre-arrival-notice, cn-ru-cancellation", Trust: trust, dir: dir,
 	}
 	ru = &side{
 		Own: "RU", Side: "ru", Name: "ru", Database: "ru.db", Office: zabaykalsk, GRPC: ports[2], REST: ports[3], Partner: "CN", PartnerSide: "cn", PartnerGRPC: ports[0],

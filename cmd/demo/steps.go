@@ -241,7 +241,7 @@ func (p *play) russiaAnswers(ctx context.Context) error {
 	now := p.now().In(chita)
 	answer := result{
 		ID: p.uuid(), Answers: p.message.DocumentId, SystemID: p.uuid(), Date: now.Format(time.DateOnly), Number: p.digits(9),
-		Registered: now.Truncate(time.Second).Format(time.RFC3339),
+		Registered: now.Truncate(time.Second).Format(time.RFC3339), Status: "REGISTERED", Words: "Предварительная информация зарегистрирована",
 	}
 	content, err := render("notif-pi-result.xml", answer)
 	if err != nil {
