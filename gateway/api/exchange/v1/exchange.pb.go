@@ -300,7 +300,7 @@ type CheckResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Document kind, as in Document.kind; empty when it could not be told.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The state that Submit would answer with: faulty, held, joined or message; of an id that
+	// The state that Submit would answer with: faulty, held, joined, message or done; of an id that
 	// stands for a submission already, its state.
 	Outcome       string   `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	WaitsFor      []string `protobuf:"bytes,3,rep,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"`
@@ -969,7 +969,8 @@ type Submission struct {
 	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
 	Office       string                 `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
 	Kind         string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	// arrived, faulty, held, joined, withdrawn, expired, parked, message.
+	// arrived, faulty, held, joined, withdrawn, expired, parked, message; done: a cancellation of
+	// what was not handed over, of which nothing is sent.
 	State       string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
 	StateReason string                 `protobuf:"bytes,5,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
 	Received    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received,proto3" json:"received,omitempty"`
@@ -1160,7 +1161,7 @@ type Judgement struct {
 	// From 1, of the submission's id.
 	Number int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	At     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
-	// What it came to: faulty, held, joined or message.
+	// What it came to: faulty, held, joined, message or done.
 	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
 	// Of the bytes that were judged.
 	Digest        string   `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
