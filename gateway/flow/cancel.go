@@ -18,6 +18,9 @@ import (
 // kindCancellation is the kind of document that takes another back.
 const kindCancellation = "Cancellation"
 
+// subjectID is where a cancellation names what it takes back.
+const subjectID = "subject.id"
+
 // cancelling is what a cancellation does to a submission of its office: what of it was not
 // handed over yet is withdrawn, what was is asked back by a message behind it.
 type cancelling struct {
@@ -47,31 +50,25 @@ func handedOver(m store.Message) bool { return m.State != gateway.Queued || m.At
 // office by its id, which by default is the id of its document.
 func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *Reading, a store.Arrival) error {
 	s, read := &j.submission, g.Store.Read()
-	const path = "subject.id"
-	id := leaf(reading.Document, path)
-	refuse := func(f gateway.Fault) error {
-		f.Path, f.Location, f.Place = path, reading.locate(path), document.PlaceOf(reading.Document, path)
-		s.State, s.Faults, j.cancels = gateway.Faulty, append(s.Faults, f), nil
-		return nil
-	}
+	id := leaf(reading.Document, subjectID)
 	named, err := read.Submission(ctx, s.Office, id)
 	if store.IgnoreNotFound(err) != nil {
 		return err
 	}
 	if err != nil || gateway.SameID(named.ID, s.ID) {
-		return refuse(fault(gateway.CancelUnknown, id, ""))
+		return j.refuseCancellation(reading, fault(gateway.CancelUnknown, id, ""))
 	}
 	j.cancels = &cancelling{named: named}
 	switch {
 	case named.Kind == kindCancellation:
-		return refuse(wanting(gateway.CancelNothing, id, gateway.WordIsCancellation))
+		return j.nothingToCancel(reading, gateway.WordIsCancellation)
 	case named.State == gateway.Held:
 		s.State = gateway.Done
 		return nil
 	case named.State == gateway.Arrived || named.State == gateway.SetAside:
-		return refuse(wanting(gateway.CancelNothing, id, gateway.WordNotJudged))
+		return j.nothingToCancel(reading, gateway.WordNotJudged)
 	case named.State == gateway.Withdrawn || named.MessageID == "":
-		return refuse(wanting(gateway.CancelNothing, id, gateway.WordNothingStands))
+		return j.nothingToCancel(reading, gateway.WordNothingStands)
 	}
 	messages, err := read.Messages(ctx, named.MessageID)
 	if err != nil {
@@ -83,7 +80,7 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 		case !handedOver(m):
 			j.cancels.withdraw = append(j.cancels.withdraw, m)
 		case m.Withdrawal == gateway.WithdrawalAsked:
-			return refuse(wanting(gateway.CancelNothing, id, gateway.WordWithdrawalAsked))
+			return j.nothingToCancel(reading, gateway.WordWithdrawalAsked)
 		default:
 			j.cancels.ask = append(j.cancels.ask, m)
 		}
@@ -92,9 +89,35 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 	case len(j.cancels.ask) > 0:
 		return g.askBack(ctx, j, reading, a)
 	case len(j.cancels.withdraw) == 0:
-		return refuse(wanting(gateway.CancelNothing, id, gateway.WordNothingStands))
+		return j.nothingToCancel(reading, gateway.WordNothingStands)
 	}
 	return nil
+}
+
+// refuseCancellation refuses a cancellation for what it names.
+func (j *judgement) refuseCancellation(reading *Reading, f gateway.Fault) error {
+	f.Path, f.Location, f.Place = subjectID, reading.locate(subjectID), document.PlaceOf(reading.Document, subjectID)
+	s := &j.submission
+	s.State, s.MessageID, s.Faults = gateway.Faulty, "", append(s.Faults, f)
+	j.messages, j.sealed, j.notices, j.cancels = nil, nil, nil, nil
+	return nil
+}
+
+// nothingToCancel refuses a cancellation and says why.
+func (j *judgement) nothingToCancel(reading *Reading, why gateway.Wording) error {
+	return j.refuseCancellation(reading, wanting(gateway.CancelNothing, leaf(reading.Document, subjectID), why))
+}
+
+// waiting reports whether another cancellation waits for the same answer: one is enough, so
+// that an answer has one to judge anew, however many are submitted.
+func waiting(ctx context.Context, read heldReader, route, key string, s store.Submission) (bool, error) {
+	held, err := read.Held(ctx, route, key)
+	return slices.ContainsFunc(held, func(h store.Submission) bool { return h.Office != s.Office || !gateway.SameID(h.ID, s.ID) }), err
+}
+
+// heldReader is what is committed, or seen inside a unit of work.
+type heldReader interface {
+	Held(ctx context.Context, route, key string) ([]store.Submission, error)
 }
 
 // askBack makes the messages that ask a partner to take back what it has. Where its form
@@ -122,6 +145,13 @@ func (g *Gateway) askBack(ctx context.Context, j *judgement, reading *Reading, a
 			return err
 		}
 		if t.Faults.Refuse() && len(m.Answers) == 0 && rt.Hold > 0 && wantsNumber(t.Faults) {
+			waits, err := waiting(ctx, g.Store.Read(), rt.Name, answerKey(m.ID), *s)
+			if err != nil {
+				return err
+			}
+			if waits {
+				return j.nothingToCancel(reading, gateway.WordWithdrawalAsked)
+			}
 			s.State, s.WaitsFor, s.JoinKey, s.Expires = gateway.Held, []string{WaitsForAnswer}, answerKey(m.ID), g.Now().Add(rt.Hold)
 			s.MessageID, j.messages, j.sealed, j.notices, j.cancels.ask = "", nil, nil, nil, nil
 			return nil
@@ -245,6 +275,11 @@ func (g *Gateway) takeBackAgain(ctx context.Context, rt *release.Route, messages
 // it is to be judged again. Its messages are written with all others.
 func (g *Gateway) recordCancellation(ctx context.Context, tx *store.Tx, a store.Arrival, j *judgement) (again bool, err error) {
 	c := j.cancels
+	if s := j.submission; s.State == gateway.Held {
+		if waits, err := waiting(ctx, tx, s.Route, s.JoinKey, s); waits || err != nil {
+			return true, err
+		}
+	}
 	now, err := tx.Submission(ctx, c.named.Office, c.named.ID)
 	if err != nil || now.State != c.named.State || now.MessageID != c.named.MessageID {
 		return true, err
@@ -420,30 +455,29 @@ func (g *Gateway) answerConcluded(ctx context.Context, tx *store.Tx, m store.Mes
 	return nil
 }
 
-// takenBackBy finds what a partner's cancellation takes back: the message that brought its
-// subject. One that names no document of its sender's here is refused.
-func (g *Gateway) takenBackBy(ctx context.Context, sender gateway.Administration, doc *customsv1.Document) (of store.Inbound, faults gateway.Faults, err error) {
-	const path = "subject.id"
-	id := leaf(doc, path)
+// takesBackNothing refuses a partner's cancellation that names no accepted document of its
+// sender's here.
+func (g *Gateway) takesBackNothing(ctx context.Context, sender gateway.Administration, doc *customsv1.Document) (gateway.Faults, error) {
+	id := leaf(doc, subjectID)
 	if id == "" { // only the receiving system knows by what else it is named
-		return of, nil, nil
+		return nil, nil
 	}
-	of, err = g.Store.Read().InboundByDocument(ctx, sender, id)
+	of, err := g.Store.Read().InboundByDocument(ctx, sender, id)
 	if store.IgnoreNotFound(err) != nil {
-		return of, nil, err
+		return nil, err
 	}
 	if err != nil || of.State != gateway.Accepted || of.Kind == kindCancellation {
 		f := fault(gateway.CancelUnknown, id, "")
-		f.Path = path
-		return store.Inbound{}, gateway.Faults{f}, nil
+		f.Path = subjectID
+		return gateway.Faults{f}, nil
 	}
-	return of, nil, nil
+	return nil, nil
 }
 
 // takeCancellation attaches a partner's cancellation to the movement of what it takes back. It
 // takes effect at once where this side gives no answers; else our answer decides.
 func (g *Gateway) takeCancellation(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
-	of, err := tx.InboundByDocument(ctx, in.Sender, leaf(doc, "subject.id"))
+	of, err := tx.InboundByDocument(ctx, in.Sender, leaf(doc, subjectID))
 	if err != nil || of.MovementID == "" {
 		return store.IgnoreNotFound(err)
 	}
@@ -451,11 +485,7 @@ func (g *Gateway) takeCancellation(ctx context.Context, tx *store.Tx, in *store.
 	if g.answers(in.Sender) {
 		from.Asks = gateway.WithdrawalAsked
 	}
-	row, err := tx.Movement(ctx, of.MovementID)
-	if err != nil {
-		return err
-	}
-	m, err := movementOf(row)
+	m, err := movementIn(ctx, tx, of.MovementID)
 	if err != nil {
 		return err
 	}
@@ -482,11 +512,7 @@ func (g *Gateway) answeredCancellation(ctx context.Context, tx *store.Tx, m stor
 	if err != nil {
 		return err
 	}
-	row, err := tx.Movement(ctx, in.MovementID)
-	if err != nil {
-		return err
-	}
-	of, err := movementOf(row)
+	of, err := movementIn(ctx, tx, in.MovementID)
 	if err != nil {
 		return err
 	}

@@ -116,12 +116,13 @@ func TestWhatWasNotHandedOverIsWithdrawn(t *testing.T) {
 func (w *world) resubmit(b border, p trip) store.Submission {
 	w.t.Helper()
 	var last store.Submission
+	n := w.ids.Add(1) // no id is used again
 	for i, name := range []string{"mt2401.xml", "mt4402.xml"} {
 		raw := p.document(w, b, name)
 		s, err := w.cn.Submit(w.t.Context(), b.exit, flow.Submission{
-			ID: gateway.SubmissionID(fmt.Sprintf("again-%d-%d-%d", p.n, i, w.ids.Load())), MediaType: flow.XML, Content: raw,
+			ID: gateway.SubmissionID(fmt.Sprintf("again-%d-%d-%d", p.n, i, n)), MediaType: flow.XML, Content: raw,
 		})
-		if err != nil || s.State == gateway.Faulty {
+		if err != nil || s.State != gateway.Held && s.State != gateway.Joined {
 			w.t.Fatalf("%s again is %s: %v %v", name, s.State, err, s.Faults.Report("en"))
 		}
 		last = s
@@ -229,6 +230,34 @@ func TestRussiaTakesBackByTheNumberOfItsAnswer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// One cancellation waits for an answer, however many are submitted: another is told that it
+// is asked for already, and the answer has one to judge anew.
+func TestOneCancellationWaitsForAnAnswer(t *testing.T) {
+	b := borders[0]
+	w := newPair(t, b.to)
+	m, id := w.announced(b, tripOf(1, w))
+	w.send(b)
+	if s := w.cancel(b, "C1", id); s.State != gateway.Held {
+		t.Fatal(s.State)
+	}
+	for i := range 20 {
+		s := w.cancel(b, fmt.Sprint("more", i), id)
+		if s.State != gateway.Faulty || !slices.Equal(codesIn(s.Faults), []gateway.Code{gateway.CancelNothing}) {
+			t.Fatalf("another is %s %v", s.State, s.Faults.Report("en"))
+		}
+	}
+	if _, err := w.cn.Withdraw(t.Context(), b.exit, "C1", "no"); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.cancel(b, "C2", id); s.State != gateway.Held {
+		t.Fatalf("after that was withdrawn another is %s %v", s.State, s.Faults.Report("en"))
+	}
+	w.answers(b, "A1", m.DocumentID, registered)
+	if one, two := w.state(b, "C1").State, w.state(b, "C2").State; one != gateway.Withdrawn || two != gateway.Sent {
+		t.Errorf("after the answer they are %s and %s", one, two)
 	}
 }
 

@@ -224,7 +224,14 @@ func (g *Gateway) Find(ctx context.Context, text string, before gateway.Commit, 
 
 // Movement returns one movement.
 func (g *Gateway) Movement(ctx context.Context, id gateway.MovementID) (Movement, error) {
-	row, err := g.Store.Read().Movement(ctx, id)
+	return movementIn(ctx, g.Store.Read(), id)
+}
+
+// movementIn is a movement as it is committed, or seen inside a unit of work.
+func movementIn(ctx context.Context, read interface {
+	Movement(ctx context.Context, id gateway.MovementID) (store.Movement, error)
+}, id gateway.MovementID) (Movement, error) {
+	row, err := read.Movement(ctx, id)
 	if err != nil {
 		return Movement{}, err
 	}

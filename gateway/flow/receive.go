@@ -309,7 +309,7 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 	}
 	doc := passed.Document()
 	if in.Kind == kindCancellation {
-		_, unknown, err := g.takenBackBy(ctx, in.Sender, doc)
+		unknown, err := g.takesBackNothing(ctx, in.Sender, doc)
 		if err != nil {
 			return nil, err
 		}

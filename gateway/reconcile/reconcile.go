@@ -245,9 +245,10 @@ func (m Movement) counting(rs []Record) []Record {
 }
 
 // replacedBy reports whether o takes r's place: it names r's document, or it is a
-// later message of the same document.
+// later message of the same document. A document's id is its sender's: nobody else's takes
+// its place.
 func (r Record) replacedBy(o Record) bool {
-	if r.DocumentID == "" || r.sameMessage(o) || o.Asks == gateway.WithdrawalAsked || o.Asks == gateway.WithdrawalRefused {
+	if r.DocumentID == "" || r.Sender != o.Sender || r.sameMessage(o) || o.Asks == gateway.WithdrawalAsked || o.Asks == gateway.WithdrawalRefused {
 		return false
 	}
 	if gateway.SameID(r.DocumentID, o.DocumentID) && (r.Kind == o.Kind || o.Withdraws) {

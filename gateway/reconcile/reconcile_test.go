@@ -252,6 +252,33 @@ func TestLateNoticeAmendmentAndCancellation(t *testing.T) {
 	}
 }
 
+// TestNobodyElseTakesADocumentsPlace: a document's id is its sender's. Whoever else uses it, as
+// its own, as one that it changes or takes back, leaves what was announced as it was.
+func TestNobodyElseTakesADocumentsPlace(t *testing.T) {
+	announced := parse(t, `{"envelope":{"documentId":"D1"},"preArrivalNotice":{"totals":{"packages":"9"}}}`)
+	for name, doc := range map[string]string{
+		"a cancellation":  `{"cancellation":{"subject":{"id":"D1"}}}`,
+		"the same id":     `{"envelope":{"documentId":"D1"},"preArrivalNotice":{"totals":{"packages":"1"}}}`,
+		"an amendment":    `{"envelope":{"documentId":"D2","references":[{"kind":"CHANGED","id":"D1"}]},"preArrivalNotice":{}}`,
+		"a taken-back id": `{"envelope":{"documentId":"D1","function":"CANCELLATION"},"preArrivalNotice":{}}`,
+	} {
+		for _, by := range []gateway.Administration{"KZ", "CN"} {
+			m := Movement{ID: "v"}
+			for i, d := range []*customsv1.Document{announced, parse(t, doc)} {
+				var err error
+				sender := []gateway.Administration{"KZ", by}[i]
+				if m, err = Attach(m, d, Origin{Message: gateway.MessageID(fmt.Sprint("m", i)), Sender: sender, Received: noon}, tolerances(t)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			stands := slices.ContainsFunc(m.counting(m.Announced), func(r Record) bool { return r.Message == "m0" })
+			if want := by != "KZ"; stands != want {
+				t.Errorf("%s by %s: what KZ announced stands: %v", name, by, stands)
+			}
+		}
+	}
+}
+
 // TestGoodsThatAPartRepeatsCountOnce: a notice split by its vehicles tells all its goods in
 // each part, one split by its lines tells them once; only the former does not add up.
 func TestGoodsThatAPartRepeatsCountOnce(t *testing.T) {
