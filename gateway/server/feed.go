@@ -24,6 +24,9 @@ const (
 type feed[T any] struct {
 	// changed returns a channel that is closed at the next commit.
 	changed func() <-chan struct{}
+	// last returns the number of the last commit, from which on it is read: where one watcher
+	// wants to begin is nothing to the others.
+	last func(ctx context.Context) (gateway.Commit, error)
 	// read returns what changed after a commit, in order: some of it, and nothing only if
 	// there is nothing. What changed in one commit MUST stand in one answer.
 	read   func(ctx context.Context, offices []string, after gateway.Commit) ([]T, error)
@@ -47,9 +50,12 @@ type watcher[T any] struct {
 	wake    chan struct{} // there is something, or it is behind
 }
 
-// join adds one who has seen everything up to a commit, or nearly: what changed before now
-// it MUST look for itself once more.
-func (f *feed[T]) join(offices []string, after gateway.Commit) *watcher[T] {
+// join adds a watcher, who MUST look for itself, once more, for what changed before now.
+func (f *feed[T]) join(ctx context.Context, offices []string) (*watcher[T], error) {
+	last, err := f.last(ctx)
+	if err != nil {
+		return nil, err
+	}
 	w := &watcher[T]{offices: offices, wake: make(chan struct{}, 1)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,9 +67,9 @@ func (f *feed[T]) join(offices []string, after gateway.Commit) *watcher[T] {
 		ctx, cancel := context.WithCancel(context.Background())
 		r := &reading{cancel}
 		f.reading = r
-		f.ended.Go(func() { f.run(ctx, r, after) })
+		f.ended.Go(func() { f.run(ctx, r, last) })
 	}
-	return w
+	return w, nil
 }
 
 func (f *feed[T]) leave(w *watcher[T]) {
@@ -196,7 +202,10 @@ func watch[T any](s *Server, f *feed[T], stream grpc.ServerStream, offices []str
 	if err := catchUp(); err != nil {
 		return s.refusal(ctx, err)
 	}
-	w := f.join(offices, after)
+	w, err := f.join(ctx, offices)
+	if err != nil {
+		return s.refusal(ctx, err)
+	}
 	defer f.leave(w)
 	for behind := true; ; {
 		if behind {

@@ -76,8 +76,14 @@ func (l *ledger) read(_ context.Context, offices []string, after gateway.Commit)
 	return out, nil
 }
 
+func (l *ledger) lastCommit(context.Context) (gateway.Commit, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last, nil
+}
+
 func (l *ledger) feed() *feed[change] {
-	return &feed[change]{changed: l.next, read: l.read, commit: func(c change) gateway.Commit { return c.commit }, office: func(c change) string { return c.office }}
+	return &feed[change]{changed: l.next, last: l.lastCommit, read: l.read, commit: func(c change) gateway.Commit { return c.commit }, office: func(c change) string { return c.office }}
 }
 
 // stream is one that nothing is sent on.
@@ -288,5 +294,49 @@ func TestWatchersAreToldThatNothingCanBeRead(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+	f.ended.Wait()
+}
+
+// TestWhereOneBeginsIsNothingToOthers: the first to watch begins behind everything that will
+// ever be, and who comes after it is told of each change all the same.
+func TestWhereOneBeginsIsNothingToOthers(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	l := newLedger()
+	f := l.feed()
+	s := &Server{stop: t.Context(), repeated: repeated{now: time.Now}}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	to := new(sent)
+	begin := func(from int64, send func(change) error) {
+		wg.Go(func() {
+			if err := watch(s, f, stream{ctx: ctx}, []string{"a"}, from, send); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	watchers := func(n int) {
+		for began := time.Now(); ; time.Sleep(time.Millisecond) {
+			f.mu.Lock()
+			there := len(f.watchers)
+			f.mu.Unlock()
+			if there == n {
+				return
+			}
+			if time.Since(began) > 20*time.Second {
+				t.Fatalf("%d watch", there)
+			}
+		}
+	}
+	begin(1<<40, func(c change) error { return fmt.Errorf("it is told %v", c) })
+	watchers(1)
+	begin(0, to.add)
+	watchers(2)
+	for i := range 5 {
+		l.commit(change{row: fmt.Sprint(i), office: "a"})
+		to.until(t, gateway.Commit(i+1)) // after the first there is nothing left to catch up with
+	}
+	l.inOrder(t, to.until(t, 5), "a")
+	cancel()
+	wg.Wait()
 	f.ended.Wait()
 }

@@ -85,11 +85,11 @@ func New(o Options) *Server {
 		budget: o.Flow.Budget, repeated: repeated{now: o.Flow.Now},
 	}
 	s.changes = feed[whole]{
-		changed: o.Flow.Store.Changed, read: s.changed,
+		changed: o.Flow.Store.Changed, last: o.Flow.Store.Read().LastCommit, read: s.changed,
 		commit: func(w whole) gateway.Commit { return w.Commit }, office: func(w whole) string { return w.Office },
 	}
 	s.accepted = feed[store.Inbound]{
-		changed: o.Flow.Store.Changed, commit: func(in store.Inbound) gateway.Commit { return in.Commit },
+		changed: o.Flow.Store.Changed, last: o.Flow.Store.Read().LastCommit, commit: func(in store.Inbound) gateway.Commit { return in.Commit },
 		read: func(ctx context.Context, _ []string, after gateway.Commit) ([]store.Inbound, error) {
 			return o.Flow.Store.Read().Inbox(ctx, store.InboxFilter{After: after, Limit: MaxPage})
 		},

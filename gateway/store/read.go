@@ -526,3 +526,9 @@ func IgnoreNotFound(err error) error {
 	}
 	return err
 }
+
+// LastCommit is the number of the last commit.
+func (r reader) LastCommit(ctx context.Context) (gateway.Commit, error) {
+	last, err := ask(ctx, r, "last commit number", r.q.LastCommit)
+	return gateway.Commit(last), err
+}
