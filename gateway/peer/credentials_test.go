@@ -11,7 +11,6 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
@@ -118,8 +117,13 @@ func TestRevocationClosesTheOpenConnection(t *testing.T) {
 			if revoked == "ru" {
 				judging, uri = calling, ruURI
 			}
-			if n := judging.Rejudge(); n != 0 || link.conn.GetState() != connectivity.Ready {
+			if n := judging.Rejudge(); n != 0 {
 				t.Fatalf("%d closed while all was well", n)
+			}
+			select {
+			case err := <-ended:
+				t.Fatalf("the call ended with %v while all was well", err)
+			default:
 			}
 			if peers := judging.Peers(); len(peers) != 1 || peers[0].Party != uri {
 				t.Errorf("peers %v", peers)

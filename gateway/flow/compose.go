@@ -1,0 +1,324 @@
+package flow
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/release"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// judgement is what a submission comes to, before it is on disk.
+type judgement struct {
+	recorded   bool // and after it
+	submission store.Submission
+	held       []store.Submission // the parts it was joined with
+	messages   []store.Message    // one, or the parts of a whole
+	sealed     []seal.Sealed      // they
+	reserved   bool               // they travel as soon as they are on disk
+	to         gateway.Administration
+	crossings  []crossing // what the messages announce
+	notices    []*customsv1.Document
+	translated *Translation
+	cancels    *cancelling       // what a cancellation does
+	behind     gateway.MessageID // the chain of what is being taken back and is announced anew
+}
+
+// judge decides from what is committed now; record checks that it still holds.
+func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) (*judgement, error) {
+	if reading == nil {
+		var err error
+		if reading, err = g.Chain.Read(ctx, a.Content, a.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, a.Party, g.Now())...); err != nil {
+			return nil, err
+		}
+	}
+	j := &judgement{submission: store.Submission{
+		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
+		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
+	}}
+	s := &j.submission
+	if reading.Table != nil {
+		s.Mapping = reading.Table.ID()
+	}
+	passed, faults, err := g.Chain.Validate(ctx, reading, g.scope(""))
+	if err != nil {
+		return nil, err
+	}
+	s.Faults = append(s.Faults, faults...)
+	if reading.Document == nil {
+		return j, nil
+	}
+	s.DocumentID, s.Batch = reading.Document.GetEnvelope().GetDocumentId(), leaf(reading.Document, "batch")
+	s.Faults = append(s.Faults, g.notOwnOffice(reading, a.Party)...)
+	if reading.Kind == kindCancellation {
+		if s.Faults.Refuse() || passed.IsZero() {
+			return j, nil
+		}
+		s.Canonical = document.Marshal(reading.Document)
+		return j, g.judgeCancellation(ctx, j, reading, a)
+	}
+	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
+	s.Faults = append(s.Faults, faults...)
+	if plan.Route != nil && len(a.Content) > capOf(plan.Route) {
+		s.Faults = append(s.Faults, tooLarge(len(a.Content), capOf(plan.Route)))
+	}
+	if plan.Join != nil && plan.Key == "" {
+		s.Faults = append(s.Faults, fault(gateway.JoinKeyMissing, plan.Part, plan.Join.ID()))
+	}
+	if s.Faults.Refuse() || passed.IsZero() {
+		return j, nil
+	}
+	s.Canonical = document.Marshal(reading.Document)
+	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
+
+	parts := []Part{{Name: plan.Part, Submission: a.ID, Reading: reading}}
+	if plan.Join != nil {
+		if err := g.gather(ctx, j, plan, &parts); err != nil {
+			return nil, err
+		}
+		if s.Faults.Refuse() {
+			return j, nil
+		}
+		if missing := plan.Missing(parts); len(missing) > 0 {
+			s.State, s.WaitsFor, s.Expires = gateway.Held, missing, g.Now().Add(plan.Route.Hold)
+			return j, nil
+		}
+	}
+	return j, g.compose(ctx, j, plan, parts)
+}
+
+// gather adds the held parts of the same message.
+func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]Part) error {
+	held, err := g.Store.Read().Held(ctx, plan.Route.Name, plan.Key)
+	if err != nil {
+		return err
+	}
+	for _, h := range held {
+		if h.Office == j.submission.Office && h.ID == j.submission.ID {
+			continue
+		}
+		if h.Part == plan.Part {
+			j.submission.Faults = append(j.submission.Faults, fault(gateway.PartAgain, plan.Part, h.ID))
+			return nil
+		}
+		arrival, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, h.Office, h.ID)
+		if err != nil {
+			return err
+		}
+		moreRoom(ctx, len(arrival.Content))
+		j.held = append(j.held, h)
+		part, err := g.part(ctx, h, arrival)
+		if err != nil {
+			return err
+		}
+		*parts = append(*parts, part)
+	}
+	return nil
+}
+
+// compose makes the message of complete parts and seals it: or several messages, where
+// the partner has no room for everything in one.
+func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []Part) error {
+	s, rt := &j.submission, plan.Route
+	whole := g.messageID(rt.To, j, 0)
+	t, err := g.Chain.Translate(ctx, plan, parts, whole, g.scope(rt.To))
+	if err != nil {
+		return err
+	}
+	s.Faults = merge(s.Faults, Unsaid(toldBefore(j.held), t.Faults))
+	conversation, relatesTo, faults, err := g.conversation(ctx, rt.To, t)
+	if err != nil {
+		return err
+	}
+	s.Faults = append(s.Faults, faults...)
+	if s.Faults.Refuse() {
+		return nil
+	}
+	s.State, s.MessageID, j.to = gateway.Sent, whole, rt.To
+	if plan.Join != nil {
+		s.State = gateway.Joined
+	}
+	header := seal.Header{
+		Kind: rt.Kind, Sender: g.Own, Recipient: rt.To, Conversation: cmp.Or(conversation, string(whole)), RelatesTo: relatesTo, Created: g.Now(),
+	}
+	for i, o := range t.Outputs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if header.MessageID = whole; i > 0 {
+			header.MessageID = g.messageID(rt.To, j, i)
+		}
+		if header.Part, header.Parts = 0, 0; o.split != "" {
+			header.Part, header.Parts = o.part, len(t.Outputs)
+		}
+		released := o.document
+		m, sealed, err := g.message(rt, o, header)
+		if err != nil {
+			return err
+		}
+		m.Whole, m.Part, m.Split = whole, i+1, o.split
+		j.messages, j.sealed, j.notices = append(j.messages, m), append(j.sealed, sealed), append(j.notices, released)
+		for _, c := range crossings(released) {
+			c.path = o.whole(c.path)
+			j.crossings = append(j.crossings, c)
+		}
+	}
+	slices.SortStableFunc(j.crossings, func(a, b crossing) int { return cmp.Compare(a.subject, b.subject) })
+	j.crossings = slices.CompactFunc(j.crossings, func(a, b crossing) bool { return a.subject == b.subject })
+	j.translated = t
+	return nil
+}
+
+// messageID names a message, which of several from 0, by the submissions that it is made of.
+// If this database is lost with it and they are submitted again, the partner knows it, and it
+// is announced once.
+func (g *Gateway) messageID(to gateway.Administration, j *judgement, i int) gateway.MessageID {
+	sources := []string{j.submission.Office + "\x00" + gateway.FoldID(j.submission.ID)}
+	for _, h := range j.held {
+		sources = append(sources, h.Office+"\x00"+gateway.FoldID(h.ID))
+	}
+	slices.Sort(sources)
+	return gateway.MessageID(gateway.DerivedID(append([]string{"message", string(g.Own), string(to), strconv.Itoa(i)}, sources...)...))
+}
+
+// toldBefore are the faults that held parts were told of when they came, as places in other
+// documents than the one judged.
+func toldBefore(held []store.Submission) (faults gateway.Faults) {
+	for _, h := range held {
+		for _, f := range h.Faults {
+			f.Location.Document = h.ID
+			faults = append(faults, f)
+		}
+	}
+	return faults
+}
+
+// message seals one message. Its order is its own: the parts of a whole do not wait for
+// each other.
+func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (store.Message, seal.Sealed, error) {
+	released := o.document
+	header.DocumentID = released.GetEnvelope().GetDocumentId()
+	expected := expectedArrival(released, rt.Crossing)
+	if !expected.IsZero() {
+		header.ExpectedArrival = &expected
+		header.LateBy = int64(max(0, rt.Lead-expected.Sub(header.Created)) / time.Second)
+	}
+	sealed, err := g.Keys.Seal(header, o.Released, o.Encoded, o.Conforming)
+	if err != nil {
+		return store.Message{}, seal.Sealed{}, fmt.Errorf("seal message: %w", err)
+	}
+	return store.Message{
+		ID: header.MessageID, Route: rt.Name, Kind: rt.Kind, Recipient: rt.To, Conversation: header.Conversation, Chain: header.MessageID,
+		DocumentID: header.DocumentID, State: gateway.Queued, Created: header.Created, ExpectedArrival: expected,
+		LateBy: time.Duration(header.LateBy) * time.Second, ValidUntil: header.Created.Add(rt.Validity),
+		Header: sealed.HeaderBytes(), Signature: sealed.Signature(), Payload: sealed.Payload(),
+		PayloadDigest: o.Encoded.Digest(), Canonical: document.Marshal(released), CanonicalDigest: o.Released.Digest(),
+		Mapping: o.Encoded.Table(), MappingDigest: o.Encoded.TableDigest(), SchemaDigest: o.Conforming.SchemaDigest(),
+		NextAttempt: header.Created, Answers: []store.Answer{},
+	}, sealed, nil
+}
+
+// conversation finds what an answer to a partner belongs to: the message that carried
+// the document of the partner's that it answers. The parts of a whole name the same.
+func (g *Gateway) conversation(ctx context.Context, with gateway.Administration, t *Translation) (conversation string, relatesTo gateway.MessageID, faults gateway.Faults, err error) {
+	if len(t.Outputs) == 0 || t.Outputs[0].Released.IsZero() || t.Outputs[0].Released.Kind() != "Answer" {
+		return "", "", nil, nil
+	}
+	for _, id := range answered(t.Outputs[0].Released.Document()) {
+		in, err := g.Store.Read().InboundByDocument(ctx, with, id)
+		if store.IgnoreNotFound(err) != nil {
+			return "", "", nil, err
+		}
+		if err != nil {
+			f := wanting(gateway.AnswerUnknown, id, gateway.WordReceivedDocument)
+			f.Location = t.Locate("envelope.references[0].id")
+			return "", "", gateway.Faults{f}, nil
+		}
+		return string(in.ID), in.ID, nil, nil
+	}
+	return "", "", nil, nil
+}
+
+// part reads a submission again, by the table that it was first read by.
+func (g *Gateway) part(ctx context.Context, s store.Submission, a store.Arrival) (p Part, err error) {
+	p = Part{Name: s.Part, Submission: s.ID}
+	if t, ok := g.Chain.Tables.Table(s.Mapping); ok {
+		p.Reading, err = g.Chain.ReadAs(ctx, a.Content, t)
+	} else {
+		p.Reading, err = g.Chain.Read(ctx, a.Content, a.MediaType, g.Own, a.Received)
+	}
+	return p, err
+}
+
+// notOwnOffice refuses a document that is issued for another office than the caller's.
+func (g *Gateway) notOwnOffice(r *Reading, office string) gateway.Faults {
+	own := gateway.Office{Administration: g.Own, Code: office}
+	for _, of := range []string{"office", "exitOffice"} {
+		path := of + ".code"
+		stated := gateway.Office{Administration: gateway.Administration(leaf(r.Document, of+".administration")), Code: leaf(r.Document, path)}
+		if stated.Code != "" && !stated.Same(own) && r.Kind != "Answer" {
+			f := fault(gateway.NotOwnOffice, stated.Code, office)
+			f.Path, f.Location = path, r.locate(path)
+			return gateway.Faults{f}
+		}
+	}
+	return nil
+}
+
+// expectedArrival is the document's own, or its departure plus the route's crossing. A
+// time that nobody means is none.
+func expectedArrival(d *customsv1.Document, crossing time.Duration) time.Time {
+	if at, ok := meant(d, leaf(d, "expectedArrival")); ok {
+		return at
+	}
+	if at, ok := meant(d, leaf(d, "departed")); ok {
+		return at.Add(crossing)
+	}
+	return time.Time{}
+}
+
+// meant is an instant of a document, if somebody means it.
+func meant(d *customsv1.Document, text string) (time.Time, bool) {
+	at, err := document.ParseInstant(text)
+	issued, _ := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
+	return at, err == nil && document.Meant(at, issued)
+}
+
+// leaf is the value at a path that not every kind of document has.
+func leaf(d *customsv1.Document, path string) string {
+	p, err := document.CompileFor(document.Kind(d), path)
+	if err != nil {
+		return ""
+	}
+	text, _ := p.Get(d.ProtoReflect())
+	return text
+}
+
+func sameParts(a, b []store.Submission) bool {
+	return slices.EqualFunc(a, b, func(x, y store.Submission) bool { return x.Office == y.Office && x.ID == y.ID })
+}
+
+func texts(as []gateway.Administration) []string {
+	out := make([]string, len(as))
+	for i, a := range as {
+		out[i] = string(a)
+	}
+	return out
+}
+
+func administrations(ts []string) []gateway.Administration {
+	out := make([]gateway.Administration, len(ts))
+	for i, t := range ts {
+		out[i] = gateway.Administration(strings.ToUpper(t))
+	}
+	return out
+}

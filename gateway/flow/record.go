@@ -1,0 +1,209 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/reconcile"
+	"customs.example/gateway/store"
+)
+
+// reader is what Submit and Check both ask of the store: one inside its unit of work, the
+// other of what is committed.
+type reader interface {
+	Submission(ctx context.Context, office, id string) (store.Submission, error)
+	Announced(ctx context.Context, route, subject string) (gateway.MessageID, error)
+	Messages(ctx context.Context, whole gateway.MessageID) ([]store.Message, error)
+	Sources(ctx context.Context, id gateway.MessageID) ([]store.Submission, error)
+}
+
+// crossing is what a notice announces: a waybill of its batch, or a vehicle without goods.
+type crossing struct {
+	subject string
+	path    string // of what names it, in the whole that was translated
+}
+
+// record writes a judgement if what it was decided from is still so; else it is to be
+// judged again.
+func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *judgement) (again bool, err error) {
+	arrival, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
+	if err != nil {
+		return false, err
+	}
+	s := &j.submission
+	if arrival.Judged { // a second caller with the same bytes was faster
+		return false, tx.Audit(a.Caller, "judged already", s.ID, a.Digest)
+	}
+	if j.submission.Kind == kindCancellation {
+		before, err := tx.Submission(ctx, s.Office, s.ID)
+		if store.IgnoreNotFound(err) != nil {
+			return false, err
+		}
+		if before.State == gateway.Withdrawn || before.State == gateway.Expired { // while it waited
+			return false, errors.Join(settle(tx, arrival, a.Claim), tx.Audit("gateway", "not judged anew: "+string(before.State), s.ID, a.Digest))
+		}
+	}
+	if j.cancels != nil {
+		if again, err := g.recordCancellation(ctx, tx, a, j); err != nil {
+			return false, err
+		} else if again {
+			return true, tx.Audit("gateway", "judged again: what it takes back has changed", s.ID, a.Digest)
+		}
+	}
+	if s.State != gateway.Faulty && s.JoinKey != "" && j.cancels == nil {
+		held, err := tx.Held(ctx, s.Route, s.JoinKey)
+		if err != nil {
+			return false, err
+		}
+		if !sameParts(held, j.held) {
+			return true, tx.Audit("gateway", "judged again: other parts came", s.ID, a.Digest)
+		}
+	}
+	if err := g.announcedBefore(ctx, tx, j); err != nil {
+		return false, err
+	}
+	if len(j.messages) > 0 {
+		for _, c := range j.crossings { // all or none: what is refused announces nothing
+			if err := tx.PutAnnounced(s.Route, c.subject, s.MessageID); err != nil {
+				return false, err
+			}
+		}
+	}
+	if err := settle(tx, arrival, a.Claim); err != nil {
+		return false, err
+	}
+	if err := tx.PutSubmission(*s); err != nil {
+		return false, err
+	}
+	if err := tx.PutJudgement(store.Judgement{
+		Office: s.Office, ID: s.ID, Digest: s.Digest, State: s.State, Caller: a.Caller, At: tx.Now(), Faults: s.Faults,
+	}); err != nil {
+		return false, err
+	}
+	if len(j.messages) > 0 {
+		for _, h := range j.held {
+			h.State, h.MessageID, h.WaitsFor = gateway.Joined, s.MessageID, []string{}
+			if err := tx.PutSubmission(h); err != nil {
+				return false, err
+			}
+		}
+	}
+	mine := j.reserved || g.hasRoom(j.to, len(j.messages))
+	for i := range j.messages {
+		m := &j.messages[i]
+		if j.behind != "" {
+			m.Chain = j.behind
+			if j.reserved { // it does not travel at once after all
+				m.State, m.Attempts, m.Tries, m.NextAttempt = gateway.Queued, 0, 0, m.Created
+			}
+		}
+		if mine {
+			m.Claim = tx.Claim(m.Claim)
+		}
+		if err := tx.PutMessage(*m); err != nil {
+			return false, err
+		}
+		if err := tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest); err != nil {
+			return false, err
+		}
+		if j.cancels != nil {
+			continue
+		}
+		if err := g.answeredCancellation(ctx, tx, *m, j.notices[i].GetAnswer()); err != nil {
+			return false, err
+		}
+		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival}
+		if _, _, err := g.follow(ctx, tx, j.notices[i], from, teller{office: s.Office}); err != nil {
+			return false, err
+		}
+	}
+	j.recorded = true
+	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.ID, a.Digest)
+}
+
+// announcedBefore refuses what announces a crossing that another whole has announced. A whole
+// has announced it as long as one of its messages may be acted on. What another office has
+// announced is told to be so, and no more of it.
+func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement) error {
+	s := &j.submission
+	void := make(map[gateway.MessageID]bool) // wholes that nobody may act on any more
+	for _, c := range j.crossings {
+		whole, err := read.Announced(ctx, s.Route, c.subject)
+		if store.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if err != nil || void[whole] {
+			continue
+		}
+		earlier, err := read.Messages(ctx, whole)
+		if store.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if !slices.ContainsFunc(earlier, stands) {
+			void[whole] = true
+			for _, m := range earlier { // what is announced anew comes behind what is being taken back
+				if m.Withdrawal == gateway.WithdrawalAsked && live(m) {
+					j.behind = m.Chain
+				}
+			}
+			continue
+		}
+		sources, err := read.Sources(ctx, whole)
+		if err != nil {
+			return err
+		}
+		f := g.announcedAs(c.subject, s.Office, earlier, sources)
+		f.Path, f.Location, f.Place = c.path, j.translated.Locate(c.path), document.PlaceOf(j.translated.whole, c.path)
+		s.State, s.MessageID, s.Faults, j.messages = gateway.Faulty, "", append(s.Faults, f), nil
+		return nil
+	}
+	return nil
+}
+
+// stands reports whether a message announces what it tells, and nobody has asked it back.
+func stands(m store.Message) bool { return live(m) && m.Withdrawal != gateway.WithdrawalAsked }
+
+// announcedAs says that a crossing is announced: to an office that took part in it by which
+// submission and message, how that stands and what can be done; to another only that it is.
+func (g *Gateway) announcedAs(subject, office string, earlier []store.Message, sources []store.Submission) gateway.Fault {
+	own := gateway.Office{Administration: g.Own, Code: office}
+	i := slices.IndexFunc(sources, func(s store.Submission) bool {
+		return own.Same(gateway.Office{Administration: g.Own, Code: s.Office})
+	})
+	if i < 0 {
+		return fault(gateway.AnnouncedElsewhere, subject, "")
+	}
+	m := earlier[slices.IndexFunc(earlier, stands)]
+	word := gateway.WordAnnouncedUnderWay
+	if m.State.Final() {
+		word = gateway.WordAnnouncedStands
+	}
+	return wanting(gateway.AlreadyAnnounced, subject, word, sources[i].ID, string(m.Whole))
+}
+
+// crossings are what a document announces: each waybill of its batch or, where it names none,
+// each vehicle.
+func crossings(d *customsv1.Document) []crossing {
+	if !reconcile.Announces(d) {
+		return nil
+	}
+	f := reconcile.FactsOf(d)
+	out := make([]crossing, 0, len(f.Waybills)+len(f.Vehicles))
+	add := func(id string, at reconcile.Place) {
+		out = append(out, crossing{gateway.FoldID(f.Batch) + " / " + gateway.FoldID(id), at.Path})
+	}
+	for _, w := range f.Waybills {
+		add(w.ID, w.Place)
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, v := range f.Vehicles {
+		add(v.Registration, v.Place)
+	}
+	return out
+}
