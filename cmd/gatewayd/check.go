@@ -254,14 +254,7 @@ func (s *setup) checkParties(f *findings) {
 	for i, c := range s.Callers {
 		key := fmt.Sprintf("callers[%d]", i)
 		if _, ok := server.Roles[c.Role]; !ok || c.Role == server.Partner {
-			var roles []string
-			for role := range server.Roles {
-				if role != server.Partner {
-					roles = append(roles, string(role))
-				}
-			}
-			slices.Sort(roles)
-			f.refuse(key+".role", gateway.ConfigRole, string(c.Role), roles...)
+			f.refuse(key+".role", gateway.ConfigRole, string(c.Role), callerRoles()...)
 		}
 		if len(c.Offices) == 0 {
 			f.refuse(key+".offices", gateway.ConfigMissing, "")
@@ -286,6 +279,17 @@ func (s *setup) checkParties(f *findings) {
 		s.callers = append(s.callers, server.Caller{URI: p.URI, Role: server.Partner, Administrations: p.Administrations})
 		s.partners = append(s.partners, peer.Partner{URI: p.URI, Address: p.Address, Administrations: p.Administrations})
 	}
+}
+
+// callerRoles are the roles that a caller may have.
+func callerRoles() (roles []string) {
+	for role := range server.Roles {
+		if role != server.Partner {
+			roles = append(roles, string(role))
+		}
+	}
+	slices.Sort(roles)
+	return roles
 }
 
 // loadData loads tables, rules, schemas and routes.

@@ -41,6 +41,9 @@ type stdio struct {
 }
 
 var commands = []command{
+	{"init", "make a gateway of one's own: -administration CC [-office CODE] [-dir DIR] [-port N] [-with DIR]", initialize},
+	{"sample", "write documents that make one message of a route; without one, list what there is: [ROUTE] [-dir DIR] [-data DIR]", writeSample},
+	{"config", "explain every key of the configuration, or those below one: [KEY]", configReference},
 	{"serve", "run the gateway: -config FILE [-check [-lang LANG] [-o json]]", untilStopped(serve)},
 	{"backup", "write what a gateway holds into a file, while it works: -config FILE -to FILE", backUp},
 	{"restore", "put a backup in the place of a database that is empty or lost: -config FILE -from FILE", restore},
