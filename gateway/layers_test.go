@@ -41,6 +41,7 @@ var order = []string{
 	"gateway/schema",
 	"gateway/analysis",
 	"gateway/seal",
+	"gateway/card",
 	"gateway/peer",
 	"gateway/store/rows",
 	"gateway/store/postgres",

@@ -309,7 +309,7 @@ func (s *setup) loadData(f *findings, load func(dir string) (*flow.Chain, error)
 	chain, err := load(s.Data)
 	if err == nil {
 		own := *chain
-		s.chain = &own
+		s.chain, s.known = &own, own.Routes
 	}
 	return errors.Join(err, tolerancesErr)
 }

@@ -9,32 +9,25 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/card"
 	"customs.example/gateway/document"
+	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
 )
 
-// acquaintance is what one administration has to know of another to exchange with it.
-type acquaintance struct {
-	administration gateway.Administration
-	uri, address   string
-	roots, crls    []byte // PEM
-	pins           []gateway.Digest
-	keys           []seal.TrustFile
-	files          map[string][]byte // of the keys, by name
-}
-
 // connect has two directories that init has made know each other, and activates the routes
 // between their offices. Both are connected, or neither. It takes development keys only.
-func connect(routes *release.Routes, dir, with string, std stdio) error {
-	one, err := readSite(dir)
+func connect(chain *flow.Chain, dir, with string, std stdio) error {
+	one, err := readSite(dir, chain)
 	if err != nil {
 		return err
 	}
-	other, err := readSite(with)
+	other, err := readSite(with, chain)
 	if err != nil {
 		return err
 	}
@@ -46,11 +39,11 @@ func connect(routes *release.Routes, dir, with string, std stdio) error {
 			return fmt.Errorf("%s and %s both listen on %s: make one of them with -port", dir, with, l.address)
 		}
 	}
-	first, err := one.meet(other, routes)
+	first, err := meet(one.dir, one.config, one.raw, other.card, chain)
 	if err != nil {
 		return err
 	}
-	second, err := other.meet(one, routes)
+	second, err := meet(other.dir, other.config, other.raw, one.card, chain)
 	if err != nil {
 		return err
 	}
@@ -74,10 +67,10 @@ type known struct {
 	dir    string
 	raw    []byte
 	config Config
-	self   acquaintance
+	card   card.Card
 }
 
-func readSite(dir string) (*known, error) {
+func readSite(dir string, chain *flow.Chain) (*known, error) {
 	file := filepath.Join(dir, configName)
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -87,104 +80,77 @@ func readSite(dir string) (*known, error) {
 	if k.config, _, err = readConfig(file); err != nil {
 		return nil, err
 	}
-	k.self, err = k.introduce()
+	if k.card, err = k.config.card(chain, chain.Routes); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	roots, err := k.card.Certificates()
+	if err == nil && slices.ContainsFunc(roots, func(ca *x509.Certificate) bool { return !mtls.IsDevelopment(ca) }) {
+		err = fmt.Errorf("%s: init connects development PKIs only", dir)
+	}
 	return k, err
 }
 
-// introduce reads what others have to know of a gateway from the files of its configuration.
-func (k *known) introduce() (acquaintance, error) {
-	c := k.config
-	a := acquaintance{administration: c.Administration, address: c.Listen.GRPC, files: map[string][]byte{}}
-	own, err := mtls.LoadRoots(c.Certificate.Cert)
-	if err != nil {
-		return a, err
-	}
-	if len(own[0].URIs) != 1 {
-		return a, fmt.Errorf("%s: want one URI", c.Certificate.Cert)
-	}
-	a.uri, a.pins = own[0].URIs[0].String(), []gateway.Digest{mtls.SPKIPin(own[0])}
-	roots, err := mtls.LoadRoots(c.Certificate.Roots)
-	if err != nil {
-		return a, err
-	}
-	if slices.ContainsFunc(roots, func(ca *x509.Certificate) bool { return !mtls.IsDevelopment(ca) }) {
-		return a, fmt.Errorf("%s: init connects development PKIs only", c.Certificate.Roots)
-	}
-	if a.roots, err = os.ReadFile(c.Certificate.Roots); err != nil {
-		return a, err
-	}
-	if a.crls, err = os.ReadFile(c.Certificate.CRLs); err != nil {
-		return a, err
-	}
-	for _, t := range c.Trust {
-		if t.Administration != c.Administration {
-			continue
-		}
-		name := t.ID + ".pub.pem"
-		if a.files[name], err = os.ReadFile(t.File); err != nil {
-			return a, err
-		}
-		t.File = name
-		a.keys = append(a.keys, t)
-	}
-	if len(a.keys) == 0 {
-		return a, fmt.Errorf("%s: no key of its own under trust", k.dir)
-	}
-	return a, nil
-}
-
-// meeting is what getting to know a partner changes in a directory.
+// meeting is what it changes in a directory that an administration becomes a partner.
 type meeting struct {
 	dir     string
+	file    string // the configuration
 	partner gateway.Administration
 	routes  []string
 	config  []byte
 	files   map[string][]byte // below dir
 }
 
-// meet says what changes when the other becomes a partner.
-func (k *known) meet(other *known, routes *release.Routes) (meeting, error) {
-	p := other.self
-	m := meeting{dir: k.dir, partner: p.administration, files: map[string][]byte{}}
-	if slices.ContainsFunc(k.config.Partners, func(c PartnerConfig) bool { return slices.Contains(c.Administrations, p.administration) }) {
-		return m, fmt.Errorf("%s knows %s already: take it out of partners and trust to connect anew", k.dir, p.administration)
+// meet says what changes in a configuration and beside it when who gives a card becomes a
+// partner. A route begins where it leads to the partner from an office of a caller's.
+func meet(dir string, c Config, raw []byte, partner card.Card, chain *flow.Chain) (meeting, error) {
+	m := meeting{dir: dir, file: filepath.Join(dir, configName), partner: partner.Administration, files: map[string][]byte{}}
+	if slices.ContainsFunc(c.Partners, func(p PartnerConfig) bool { return slices.Contains(p.Administrations, partner.Administration) }) {
+		return m, fmt.Errorf("%s knows %s already: take it out of partners and trust to connect anew", dir, partner.Administration)
 	}
-	beside := "partners/" + strings.ToLower(string(p.administration)) + "/"
-	m.files[beside+"ca.pem"], m.files[beside+"crl.pem"] = p.roots, p.crls
-	for name, pem := range p.files {
-		m.files[beside+name] = pem
+	for _, k := range partner.Keys {
+		if slices.ContainsFunc(c.Trust, func(t seal.TrustFile) bool { return t.ID == k.ID }) {
+			return m, fmt.Errorf("%s trusts a key %s already: keys are named once for all administrations", dir, k.ID)
+		}
 	}
-	for _, r := range routes.All() {
-		if r.From == k.config.Administration && r.To == p.administration && !slices.Contains(k.config.Routes, r.Name) &&
-			slices.ContainsFunc(k.config.Callers, func(c CallerConfig) bool { return slices.ContainsFunc(c.Offices, r.Serves) }) {
+	beside := "partners/" + strings.ToLower(string(partner.Administration)) + "/"
+	m.files[beside+"ca.pem"] = []byte(strings.Join(partner.Roots, ""))
+	m.files[beside+"crl.pem"] = []byte(strings.Join(partner.CRLs, ""))
+	var trusted, pins []string
+	for _, k := range partner.Keys {
+		name := beside + k.ID + ".pub.pem"
+		m.files[name] = []byte(k.Public)
+		trusted = append(trusted, fmt.Sprintf("{id: %q, administration: %q, file: %q, from: %s, until: %s}",
+			k.ID, partner.Administration, name, k.From.Format(time.RFC3339), k.Until.Format(time.RFC3339)))
+	}
+	for _, pin := range partner.Pins {
+		pins = append(pins, pin.String())
+	}
+	for _, r := range chain.Routes.All() {
+		if r.From == c.Administration && r.To == partner.Administration && !slices.Contains(c.Routes, r.Name) && c.serves(r) {
 			m.routes = append(m.routes, r.Name)
 		}
 	}
-	var trusted, pins []string
-	for _, t := range p.keys {
-		trusted = append(trusted, fmt.Sprintf("{id: %s, administration: %s, file: %s, from: %s, until: %s}",
-			t.ID, t.Administration, beside+t.File, t.From.Format("2006-01-02T15:04:05Z07:00"), t.Until.Format("2006-01-02T15:04:05Z07:00")))
-	}
-	for _, pin := range p.pins {
-		pins = append(pins, pin.String())
-	}
-	partner := fmt.Sprintf("uri: %s\naddress: %q\nadministrations: [%s]\nroots: %sca.pem\ncrls: %scrl.pem\npins: [%s]",
-		p.uri, p.address, p.administration, beside, beside, strings.Join(pins, ", "))
-	file, config := filepath.Join(k.dir, configName), k.raw
+	record := fmt.Sprintf("uri: %q\naddress: %q\nadministrations: [%q]\nroots: %q\ncrls: %q\npins: [%s]",
+		partner.URI, partner.GRPC, partner.Administration, beside+"ca.pem", beside+"crl.pem", strings.Join(pins, ", "))
+	m.config = raw
 	for _, list := range []struct {
 		key   string
 		items []string
-	}{{"trust", trusted}, {"routes", m.routes}, {"partners", []string{partner}}} {
-		var err error
+	}{{"trust", trusted}, {"routes", m.routes}, {"partners", []string{record}}} {
 		if len(list.items) == 0 {
 			continue
 		}
-		if config, err = document.AddYAML(file, config, list.key, list.items...); err != nil {
+		var err error
+		if m.config, err = document.AddYAML(m.file, m.config, list.key, list.items...); err != nil {
 			return m, err
 		}
 	}
-	m.config = config
 	return m, nil
+}
+
+// serves reports whether an office of a caller's is one from which a route leads.
+func (c Config) serves(r *release.Route) bool {
+	return slices.ContainsFunc(c.Callers, func(caller CallerConfig) bool { return slices.ContainsFunc(caller.Offices, r.Serves) })
 }
 
 // write puts the files in place, the configuration last and at once.
@@ -198,7 +164,6 @@ func (m meeting) write() error {
 			return err
 		}
 	}
-	file := filepath.Join(m.dir, configName)
-	next := file + ".next"
-	return errors.Join(os.WriteFile(next, m.config, 0o600), os.Rename(next, file))
+	next := m.file + ".next"
+	return errors.Join(os.WriteFile(next, m.config, 0o600), os.Rename(next, m.file))
 }

@@ -72,7 +72,7 @@ func initialize(_ context.Context, flags *flag.FlagSet, args []string, std stdio
 		}
 	}
 	if *with != "" {
-		if err := connect(chain.Routes, s.dir, *with, std); err != nil {
+		if err := connect(chain, s.dir, *with, std); err != nil {
 			if made { // all of it, or nothing
 				err = errors.Join(err, os.RemoveAll(s.dir))
 			}

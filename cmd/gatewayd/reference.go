@@ -65,6 +65,7 @@ var configKeys = []configKey{
 	{"partners[].crls", "file", "", "partners/ru/crl.pem", "Its revocation list; past its next update the link is closed."},
 	{"administrators[].id", "", "none: roots and pins of a PKI in earnest never change", "anna", "A person who may confirm a change of roots and pins; it takes two."},
 	{"administrators[].file", "file", "none", "anna.pub.pem", "The public key that is this person's alone: ECDSA P-256, PKIX in PEM."},
+	{"duty_desk", "", "nobody", `"+86 10 0000 0000"`, "Whom partners call, day and night: one line that stands on the partner card."},
 	{"limits.memory", "", "128MiB", "256MiB", "Memory for documents in all their forms, beside what the gateway takes anyway; at least 32MiB."},
 	{"limits.calls", "", "32", "64", "Calls that are answered at once, 4 to 10000."},
 	{"limits.wait", "", "2s", "1s", "How long a call waits for room before it is refused, 10ms to 1m."},

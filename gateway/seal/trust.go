@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"customs.example/gateway"
@@ -81,7 +82,16 @@ func LoadTrust(files []TrustFile) (*Trust, error) {
 
 // LoadVerifier reads one public key from its file.
 func LoadVerifier(f TrustFile) (Verifier, error) {
-	der, err := readPEM(f.File, "PUBLIC KEY")
+	raw, err := os.ReadFile(f.File)
+	if err != nil {
+		return Verifier{}, fmt.Errorf("public key %s: %w", f.ID, err)
+	}
+	return ReadVerifier(f, raw)
+}
+
+// ReadVerifier reads one public key from the content of its file.
+func ReadVerifier(f TrustFile, content []byte) (Verifier, error) {
+	der, err := onePEM(f.File, content, "PUBLIC KEY")
 	if err != nil {
 		return Verifier{}, fmt.Errorf("public key %s: %w", f.ID, err)
 	}
