@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/pem"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"customs.example/gateway"
@@ -34,10 +32,10 @@ func (c Config) card(chain *flow.Chain, known *release.Routes) (card.Card, error
 	if roots == "" && len(c.Callers) > 0 {
 		roots = c.Callers[0].Roots
 	}
-	if out.Roots, err = blocks(roots); err != nil {
+	if out.Roots, err = mtls.SplitPEM(roots); err != nil {
 		return out, fmt.Errorf("certificate.roots: %w", err)
 	}
-	if out.CRLs, err = blocks(lists); err != nil {
+	if out.CRLs, err = mtls.SplitPEM(lists); err != nil {
 		return out, fmt.Errorf("certificate.crls: %w", err)
 	}
 	for _, t := range c.Trust {
@@ -53,11 +51,11 @@ func (c Config) card(chain *flow.Chain, known *release.Routes) (card.Card, error
 	return out, nil
 }
 
-// signedCard is the gateway's card as a file, made anew each time.
-func (s *setup) signedCard(now time.Time) ([]byte, error) {
+// signedCard is the gateway's card as a file, made anew each time, with its fingerprint.
+func (s *setup) signedCard(now time.Time) ([]byte, gateway.Digest, error) {
 	c, err := s.card(s.chain, s.known)
 	if err != nil {
-		return nil, err
+		return nil, gateway.Digest{}, err
 	}
 	return card.Sign(c, s.keys, now)
 }
@@ -79,13 +77,4 @@ func formats(chain *flow.Chain, known *release.Routes, own gateway.Administratio
 		}
 	}
 	return all
-}
-
-// blocks are the PEM blocks of a file, each as a text of its own.
-func blocks(file string) (all []string, err error) {
-	raw, err := os.ReadFile(file)
-	for block, rest := pem.Decode(raw); err == nil && block != nil; block, rest = pem.Decode(rest) {
-		all = append(all, string(pem.EncodeToMemory(block)))
-	}
-	return slices.Clip(all), err
 }

@@ -83,7 +83,7 @@ func readSite(dir string, chain *flow.Chain) (*known, error) {
 	if k.card, err = k.config.card(chain, chain.Routes); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	roots, err := k.card.Certificates()
+	roots, err := mtls.ReadRoots(k.card.Roots)
 	if err == nil && slices.ContainsFunc(roots, func(ca *x509.Certificate) bool { return !mtls.IsDevelopment(ca) }) {
 		err = fmt.Errorf("%s: init connects development PKIs only", dir)
 	}

@@ -49,6 +49,7 @@ var commands = []command{
 	{"restore", "put a backup in the place of a database that is empty or lost: -config FILE -from FILE", restore},
 	{"migrate", "move a database to another place, SQLite or PostgreSQL: -from PLACE -to PLACE", migrate},
 	{"digest", "print what a database holds, by digests that are the same on every engine: -of PLACE", digest},
+	{"partner", "make who gives a signed card a partner: show | add | confirm", partner},
 	{"trust", "see which change of roots and pins waits, and confirm it: show | confirm", trust},
 	{"translate", "translate documents offline: (-mapping TABLE | -route ROUTE) -in FILE -out FILE [-trace FILE] [-data DIR]", translate},
 	{"validate", "judge a document: [-as TABLE] [-lang LANG] [-data DIR] FILE", validateFile},

@@ -10,6 +10,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"customs.example/gateway/flow"
 )
 
 // samplesDir holds a directory for each route, with documents that make one message of it.
@@ -78,6 +80,21 @@ func writeNew(name string, content []byte) error {
 	}
 	_, err = f.Write(content)
 	return errors.Join(err, f.Close())
+}
+
+// samples are the sample documents of a route, as files; none: it has none.
+func (s *setup) samples(route string) (all []flow.File) {
+	tables, _, err := data(s.Data)
+	if err != nil {
+		return nil
+	}
+	files, _ := fs.ReadDir(tables, path.Join(samplesDir, route))
+	for _, f := range files {
+		if content, err := fs.ReadFile(tables, path.Join(samplesDir, route, f.Name())); err == nil {
+			all = append(all, flow.File{Name: f.Name(), Content: content})
+		}
+	}
+	return all
 }
 
 func sampled(tables fs.FS) (routes []string) {

@@ -6,9 +6,7 @@ package card
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -98,28 +96,28 @@ func (f file) encode() ([]byte, error) {
 // text is what is signed.
 func (c Card) text() ([]byte, error) { return json.Marshal(c) }
 
-// Sign returns the file of a card, signed with the owner's key that is current now.
-func Sign(c Card, keys *seal.Keyring, now time.Time) ([]byte, error) {
+// Sign returns the file of a card, signed with the owner's key that is current now, and its
+// fingerprint.
+func Sign(c Card, keys *seal.Keyring, now time.Time) (raw []byte, fingerprint gateway.Digest, err error) {
 	if keys.Owner() != c.Administration {
-		return nil, fmt.Errorf("card of %s, keys of %s", c.Administration, keys.Owner())
+		return nil, gateway.Digest{}, fmt.Errorf("card of %s, keys of %s", c.Administration, keys.Owner())
 	}
 	c.Issued = now.UTC().Truncate(time.Second)
 	if err := c.check(); err != nil {
-		return nil, err
+		return nil, gateway.Digest{}, err
 	}
 	text, err := c.text()
 	if err != nil {
-		return nil, err
+		return nil, gateway.Digest{}, err
 	}
 	f := file{Card: c}
 	if f.Key, f.Signature, err = keys.SignText(purpose, text, now); err != nil {
-		return nil, err
+		return nil, gateway.Digest{}, err
 	}
-	raw, err := f.encode()
-	if err == nil && len(raw) > MaxSize {
+	if raw, err = f.encode(); err == nil && len(raw) > MaxSize {
 		err = fmt.Errorf("card of %d bytes: want at most %d", len(raw), MaxSize)
 	}
-	return raw, err
+	return raw, gateway.DigestOf(text), err
 }
 
 // Parse reads a card's file strictly: any byte that Sign does not write is an error. The
@@ -153,7 +151,7 @@ func Parse(raw []byte) (c Card, fingerprint gateway.Digest, err error) {
 	if i < 0 {
 		return Card{}, gateway.Digest{}, fmt.Errorf("the card is signed by %q, which is none of its keys", printable(f.Key))
 	}
-	verifier, err := c.Keys[i].verifier(c.Administration)
+	verifier, err := c.Keys[i].Verifier(c.Administration)
 	switch {
 	case err != nil:
 		return Card{}, gateway.Digest{}, err
@@ -165,7 +163,8 @@ func Parse(raw []byte) (c Card, fingerprint gateway.Digest, err error) {
 	return c, gateway.DigestOf(text), nil
 }
 
-func (k Key) verifier(of gateway.Administration) (seal.Verifier, error) {
+// Verifier is the key as an administration's.
+func (k Key) Verifier(of gateway.Administration) (seal.Verifier, error) {
 	return seal.ReadVerifier(seal.TrustFile{ID: k.ID, Administration: of, File: "card", Validity: seal.Validity{From: k.From, Until: k.Until}}, []byte(k.Public))
 }
 
@@ -208,7 +207,7 @@ func (c Card) check() error {
 			return fmt.Errorf("signing key %q: want an id of its own, of letters, digits, points and dashes", printable(k.ID))
 		}
 		ids[k.ID] = true
-		v, err := k.verifier(c.Administration)
+		v, err := k.Verifier(c.Administration)
 		if err != nil {
 			return err
 		}
@@ -221,32 +220,11 @@ func (c Card) check() error {
 			return fmt.Errorf("format %q: want direction, partner, kind and table", printable(f.Table))
 		}
 	}
-	if _, err := c.Certificates(); err != nil {
+	if _, err := mtls.ReadRoots(c.Roots); err != nil {
 		return err
 	}
-	_, err := parsed(c.CRLs, "X509 CRL", x509.ParseRevocationList)
+	_, err := mtls.ReadCRLs(c.CRLs)
 	return err
-}
-
-// Certificates are the card's roots.
-func (c Card) Certificates() ([]*x509.Certificate, error) {
-	return parsed(c.Roots, "CERTIFICATE", x509.ParseCertificate)
-}
-
-// parsed reads texts that are one PEM block each.
-func parsed[T any](texts []string, kind string, parse func([]byte) (T, error)) (all []T, err error) {
-	for _, text := range texts {
-		block, rest := pem.Decode([]byte(text))
-		if block == nil || block.Type != kind || len(block.Headers) > 0 || len(rest) > 0 || string(pem.EncodeToMemory(block)) != text {
-			return nil, fmt.Errorf("want one PEM block %s each", kind)
-		}
-		one, err := parse(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, nil
 }
 
 func isURI(text string) bool {
@@ -268,13 +246,4 @@ func printable(text string) string {
 		}
 		return r
 	}, text)
-}
-
-// Spoken is a fingerprint as two people read it to each other: groups of four digits.
-func Spoken(fingerprint gateway.Digest) string {
-	var groups []string
-	for four := range slices.Chunk([]byte(fingerprint.String()), 4) {
-		groups = append(groups, string(four))
-	}
-	return strings.Join(groups, " ")
 }

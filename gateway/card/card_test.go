@@ -62,26 +62,26 @@ func made(t *testing.T) (Card, *seal.Keyring) {
 
 func TestCardIsReadAsItWasSigned(t *testing.T) {
 	c, keys := made(t)
-	raw, err := Sign(c, keys, now)
+	raw, fingerprint, err := Sign(c, keys, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, fingerprint, err := Parse(raw)
-	if err != nil {
-		t.Fatal(err)
+	got, read, err := Parse(raw)
+	if err != nil || read != fingerprint {
+		t.Fatal(err, read, fingerprint)
 	}
 	c.Issued = now
 	if diff := cmp.Diff(c, got); diff != "" {
 		t.Errorf("(-signed +read)\n%s", diff)
 	}
-	again, err := Sign(c, keys, now)
+	again, _, err := Sign(c, keys, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, same, err := Parse(again); err != nil || same != fingerprint || bytes.Equal(again, raw) {
 		t.Errorf("signed again: %v, fingerprint %s, want %s by another signature", err, same, fingerprint)
 	}
-	if groups := strings.Fields(Spoken(fingerprint)); len(groups) != 16 || strings.Join(groups, "") != fingerprint.String() {
+	if groups := strings.Fields(fingerprint.Spoken()); len(groups) != 16 || strings.Join(groups, "") != fingerprint.String() {
 		t.Errorf("spoken as %q", groups)
 	}
 }
@@ -89,11 +89,7 @@ func TestCardIsReadAsItWasSigned(t *testing.T) {
 // TestWhoeverChangesACardIsFound flips every byte, and cuts the file at every length.
 func TestWhoeverChangesACardIsFound(t *testing.T) {
 	c, keys := made(t)
-	raw, err := Sign(c, keys, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, fingerprint, err := Parse(raw)
+	raw, fingerprint, err := Sign(c, keys, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +152,7 @@ func TestACardThatAnEnemyMakes(t *testing.T) {
 			if _, _, err := Parse(raw); err == nil {
 				t.Error("it is taken")
 			}
-			if raw, err := Sign(c, keys, now); err == nil {
+			if raw, _, err := Sign(c, keys, now); err == nil {
 				if _, _, err := Parse(raw); err == nil {
 					t.Error("it is signed, and taken")
 				}

@@ -67,6 +67,13 @@ func NewTrust(keys ...Verifier) (*Trust, error) {
 	return t, nil
 }
 
+// Has reports whether a key is trusted as another states it: under its id, for its
+// administration, and over the whole of its time.
+func (t *Trust) Has(v Verifier) bool {
+	known, ok := t.keys[v.ID]
+	return ok && known.Administration == v.Administration && v.Key != nil && known.Key.Equal(v.Key) && !known.From.After(v.From) && !known.Until.Before(v.Until)
+}
+
 // LoadTrust reads public keys from files.
 func LoadTrust(files []TrustFile) (*Trust, error) {
 	var keys []Verifier

@@ -67,7 +67,7 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		}))
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		exchangev1.RegisterSubmissionServiceHandler, exchangev1.RegisterInboxServiceHandler, exchangev1.RegisterMovementServiceHandler,
-		exchangev1.RegisterBalanceServiceHandler,
+		exchangev1.RegisterBalanceServiceHandler, exchangev1.RegisterPartnerServiceHandler,
 	} {
 		if err := register(context.Background(), mux, conn); err != nil {
 			return nil, nil, fmt.Errorf("rest: %w", err)
