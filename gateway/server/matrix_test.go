@@ -641,6 +641,9 @@ func (h *house) send(as, verb, path string, body io.Reader, listen time.Duration
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	if verb == http.MethodPost {
+		r.Header.Set("Content-Type", RequestJSON)
+	}
 	answer, err := h.web[as].Do(r)
 	if err != nil {
 		h.t.Fatal(err)
@@ -668,18 +671,19 @@ func (h *house) send(as, verb, path string, body io.Reader, listen time.Duration
 
 // exchangeStatus is a refusal as JSON.
 type exchangeStatus struct {
-	Details []struct {
-		Code string `json:"code"`
-	} `json:"details"`
-	Error *exchangeStatus `json:"error"` // of a stream
+	Faults []coded `json:"faults"`
+	Error  struct {
+		Details []coded `json:"details"`
+	} `json:"error"` // of a stream
+}
+
+type coded struct {
+	Code string `json:"code"`
 }
 
 func (s exchangeStatus) codes() string {
-	if s.Error != nil {
-		return s.Error.codes()
-	}
 	var codes []string
-	for _, d := range s.Details {
+	for _, d := range append(s.Faults, s.Error.Details...) {
 		if d.Code != "" && !slices.Contains(codes, d.Code) {
 			codes = append(codes, d.Code)
 		}

@@ -89,7 +89,9 @@ func New(o Options) *Server {
 		budget: o.Flow.Budget, repeated: repeated{now: o.Flow.Now}, introduction: o.Introduction,
 	}
 	if s.introduction.Card == nil {
-		s.introduction.Card = func() ([]byte, gateway.Digest, error) { return nil, gateway.Digest{}, errors.New("this gateway has no card") }
+		s.introduction.Card = func() ([]byte, gateway.Digest, error) {
+			return nil, gateway.Digest{}, errors.New("this gateway has no card")
+		}
 	}
 	s.changes = feed[whole]{
 		changed: o.Flow.Store.Changed, last: o.Flow.Store.Read().LastCommit, read: s.changed,
