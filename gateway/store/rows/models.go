@@ -25,6 +25,7 @@ type Arrival struct {
 	Received   string
 	Receipt    []byte
 	Reason     string
+	Asks       string
 }
 
 type Audit struct {
@@ -125,6 +126,7 @@ type Inbox struct {
 	Conversation    string
 	Batch           string
 	CommitNo        int64
+	Replaces        string
 }
 
 type Judgement struct {
@@ -186,6 +188,8 @@ type Message struct {
 	WholeKey        string
 	Part            int64
 	Split           string
+	Version         int64
+	Replaces        string
 }
 
 type Movement struct {
@@ -250,4 +254,5 @@ type Submission struct {
 	Faults     []byte
 	Canonical  []byte
 	CommitNo   int64
+	Version    int64
 }
