@@ -15,6 +15,7 @@ type Submission struct {
 	MediaType string
 	Content   []byte
 	To        []gateway.Administration // empty: the office's routes decide
+	Asks      store.Asks               // what its sender says beside it
 }
 
 // Submit stores a document, judges it, and sends, holds or refuses it. It returns when
@@ -38,7 +39,7 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	}
 	arrival := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
-		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content,
+		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content, Asks: s.Asks,
 		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1,
 	}
 	known, err := g.arrive(ctx, arrival)

@@ -164,7 +164,12 @@ type SubmitRequest struct {
 	MediaType string `protobuf:"bytes,2,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	Content   []byte `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
 	// Administrations to send to; empty: the routes of the office decide.
-	To            []string `protobuf:"bytes,4,rep,name=to,proto3" json:"to,omitempty"`
+	To []string `protobuf:"bytes,4,rep,name=to,proto3" json:"to,omitempty"`
+	// The submission whose place the document takes, as a full version: whatever its own
+	// function code says. Its submission id is one of its own.
+	Amends string `protobuf:"bytes,5,opt,name=amends,proto3" json:"amends,omitempty"`
+	// Why, of the list change-reason. It travels where the partner's form has a place for it.
+	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -227,20 +232,99 @@ func (x *SubmitRequest) GetTo() []string {
 	return nil
 }
 
+func (x *SubmitRequest) GetAmends() string {
+	if x != nil {
+		return x.Amends
+	}
+	return ""
+}
+
+func (x *SubmitRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ChooseRequest says what a deletion means that names only a batch of several vehicles.
+type ChooseRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Plates of the vehicles that are taken back; none with all.
+	Vehicles      []string `protobuf:"bytes,2,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
+	All           bool     `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChooseRequest) Reset() {
+	*x = ChooseRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChooseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChooseRequest) ProtoMessage() {}
+
+func (x *ChooseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChooseRequest.ProtoReflect.Descriptor instead.
+func (*ChooseRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ChooseRequest) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *ChooseRequest) GetVehicles() []string {
+	if x != nil {
+		return x.Vehicles
+	}
+	return nil
+}
+
+func (x *ChooseRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
 type CheckRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	MediaType string                 `protobuf:"bytes,1,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	Content   []byte                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
 	To        []string               `protobuf:"bytes,3,rep,name=to,proto3" json:"to,omitempty"`
 	// As in SubmitRequest: what the id stands for already is answered, as Submit would.
-	SubmissionId  string `protobuf:"bytes,4,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	SubmissionId string `protobuf:"bytes,4,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Likewise.
+	Amends        string `protobuf:"bytes,5,opt,name=amends,proto3" json:"amends,omitempty"`
+	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[1]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -252,7 +336,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[1]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -265,7 +349,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{1}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CheckRequest) GetMediaType() string {
@@ -296,6 +380,20 @@ func (x *CheckRequest) GetSubmissionId() string {
 	return ""
 }
 
+func (x *CheckRequest) GetAmends() string {
+	if x != nil {
+		return x.Amends
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type CheckResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Document kind, as in Document.kind; empty when it could not be told.
@@ -311,7 +409,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[2]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -323,7 +421,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[2]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -336,7 +434,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{2}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CheckResponse) GetKind() string {
@@ -377,7 +475,7 @@ type WithdrawRequest struct {
 
 func (x *WithdrawRequest) Reset() {
 	*x = WithdrawRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[3]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -389,7 +487,7 @@ func (x *WithdrawRequest) String() string {
 func (*WithdrawRequest) ProtoMessage() {}
 
 func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[3]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -402,7 +500,7 @@ func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{3}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *WithdrawRequest) GetSubmissionId() string {
@@ -430,7 +528,7 @@ type GetSubmissionRequest struct {
 
 func (x *GetSubmissionRequest) Reset() {
 	*x = GetSubmissionRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +540,7 @@ func (x *GetSubmissionRequest) String() string {
 func (*GetSubmissionRequest) ProtoMessage() {}
 
 func (x *GetSubmissionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +553,7 @@ func (x *GetSubmissionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubmissionRequest.ProtoReflect.Descriptor instead.
 func (*GetSubmissionRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{4}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetSubmissionRequest) GetSubmissionId() string {
@@ -491,7 +589,7 @@ type ListSubmissionsRequest struct {
 
 func (x *ListSubmissionsRequest) Reset() {
 	*x = ListSubmissionsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -503,7 +601,7 @@ func (x *ListSubmissionsRequest) String() string {
 func (*ListSubmissionsRequest) ProtoMessage() {}
 
 func (x *ListSubmissionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -516,7 +614,7 @@ func (x *ListSubmissionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubmissionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubmissionsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{5}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListSubmissionsRequest) GetState() string {
@@ -578,7 +676,7 @@ type ListSubmissionsResponse struct {
 
 func (x *ListSubmissionsResponse) Reset() {
 	*x = ListSubmissionsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +688,7 @@ func (x *ListSubmissionsResponse) String() string {
 func (*ListSubmissionsResponse) ProtoMessage() {}
 
 func (x *ListSubmissionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +701,7 @@ func (x *ListSubmissionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubmissionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubmissionsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{6}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListSubmissionsResponse) GetSubmissions() []*Submission {
@@ -630,7 +728,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +740,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +753,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{7}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WatchRequest) GetAfter() int64 {
@@ -675,7 +773,7 @@ type SubmissionEvent struct {
 
 func (x *SubmissionEvent) Reset() {
 	*x = SubmissionEvent{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +785,7 @@ func (x *SubmissionEvent) String() string {
 func (*SubmissionEvent) ProtoMessage() {}
 
 func (x *SubmissionEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +798,7 @@ func (x *SubmissionEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmissionEvent.ProtoReflect.Descriptor instead.
 func (*SubmissionEvent) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{8}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SubmissionEvent) GetCommit() int64 {
@@ -728,7 +826,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +838,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +851,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{9}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ExplainRequest) GetSubmissionId() string {
@@ -781,7 +879,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +891,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +904,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{10}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ExplainResponse) GetMessageId() string {
@@ -851,7 +949,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +961,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +974,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{11}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Origin) GetTarget() string {
@@ -1000,7 +1098,7 @@ type Submission struct {
 
 func (x *Submission) Reset() {
 	*x = Submission{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1012,7 +1110,7 @@ func (x *Submission) String() string {
 func (*Submission) ProtoMessage() {}
 
 func (x *Submission) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1025,7 +1123,7 @@ func (x *Submission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submission.ProtoReflect.Descriptor instead.
 func (*Submission) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{12}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Submission) GetSubmissionId() string {
@@ -1172,7 +1270,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1184,7 +1282,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1197,7 +1295,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Judgement) GetNumber() int32 {
@@ -1268,14 +1366,21 @@ type MessageStatus struct {
 	Split string `protobuf:"bytes,20,opt,name=split,proto3" json:"split,omitempty"`
 	// How its withdrawal stands, once a cancellation asks for it: asked, taken back, refused. The
 	// state stays what it is.
-	Withdrawal    string `protobuf:"bytes,21,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
+	Withdrawal string `protobuf:"bytes,21,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
+	// The version of what is announced together that it belongs to, from 1; the message whose
+	// place it takes, and the one that takes its own.
+	Version    int32  `protobuf:"varint,22,opt,name=version,proto3" json:"version,omitempty"`
+	Replaces   string `protobuf:"bytes,23,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	ReplacedBy string `protobuf:"bytes,24,opt,name=replaced_by,json=replacedBy,proto3" json:"replaced_by,omitempty"`
+	// Of one that takes another's place: what is different.
+	Changes       []*Change `protobuf:"bytes,25,rep,name=changes,proto3" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MessageStatus) Reset() {
 	*x = MessageStatus{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1392,7 @@ func (x *MessageStatus) String() string {
 func (*MessageStatus) ProtoMessage() {}
 
 func (x *MessageStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1405,7 @@ func (x *MessageStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageStatus.ProtoReflect.Descriptor instead.
 func (*MessageStatus) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MessageStatus) GetMessageId() string {
@@ -1450,6 +1555,107 @@ func (x *MessageStatus) GetWithdrawal() string {
 	return ""
 }
 
+func (x *MessageStatus) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *MessageStatus) GetReplaces() string {
+	if x != nil {
+		return x.Replaces
+	}
+	return ""
+}
+
+func (x *MessageStatus) GetReplacedBy() string {
+	if x != nil {
+		return x.ReplacedBy
+	}
+	return ""
+}
+
+func (x *MessageStatus) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// Change is one value that a later version of a document has otherwise.
+type Change struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path in the canonical document: of the later version, or of the earlier one for what is
+	// there no more.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// The place in words.
+	Place string `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
+	// Empty where there was, or is, none.
+	Before        string `protobuf:"bytes,3,opt,name=before,proto3" json:"before,omitempty"`
+	After         string `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Change) Reset() {
+	*x = Change{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Change) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Change) ProtoMessage() {}
+
+func (x *Change) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Change.ProtoReflect.Descriptor instead.
+func (*Change) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Change) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Change) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *Change) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *Change) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
 // BusinessAnswer is what the partner administration decided on the document.
 type BusinessAnswer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1469,7 +1675,7 @@ type BusinessAnswer struct {
 
 func (x *BusinessAnswer) Reset() {
 	*x = BusinessAnswer{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +1687,7 @@ func (x *BusinessAnswer) String() string {
 func (*BusinessAnswer) ProtoMessage() {}
 
 func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +1700,7 @@ func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusinessAnswer.ProtoReflect.Descriptor instead.
 func (*BusinessAnswer) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BusinessAnswer) GetMessageId() string {
@@ -1560,7 +1766,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1778,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1791,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -1622,7 +1828,7 @@ type SignedStatement struct {
 
 func (x *SignedStatement) Reset() {
 	*x = SignedStatement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +1840,7 @@ func (x *SignedStatement) String() string {
 func (*SignedStatement) ProtoMessage() {}
 
 func (x *SignedStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +1853,7 @@ func (x *SignedStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
 func (*SignedStatement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SignedStatement) GetHeader() []byte {
@@ -1699,7 +1905,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +1917,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +1930,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Fault) GetCode() string {
@@ -1838,7 +2044,7 @@ type ListInboxRequest struct {
 
 func (x *ListInboxRequest) Reset() {
 	*x = ListInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +2056,7 @@ func (x *ListInboxRequest) String() string {
 func (*ListInboxRequest) ProtoMessage() {}
 
 func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +2069,7 @@ func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxRequest.ProtoReflect.Descriptor instead.
 func (*ListInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListInboxRequest) GetUnacknowledged() bool {
@@ -1904,7 +2110,7 @@ type ListInboxResponse struct {
 
 func (x *ListInboxResponse) Reset() {
 	*x = ListInboxResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2122,7 @@ func (x *ListInboxResponse) String() string {
 func (*ListInboxResponse) ProtoMessage() {}
 
 func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2135,7 @@ func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxResponse.ProtoReflect.Descriptor instead.
 func (*ListInboxResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListInboxResponse) GetMessages() []*InboxMessage {
@@ -1958,7 +2164,7 @@ type GetInboxRequest struct {
 
 func (x *GetInboxRequest) Reset() {
 	*x = GetInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1970,7 +2176,7 @@ func (x *GetInboxRequest) String() string {
 func (*GetInboxRequest) ProtoMessage() {}
 
 func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1983,7 +2189,7 @@ func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInboxRequest.ProtoReflect.Descriptor instead.
 func (*GetInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetInboxRequest) GetMessageId() string {
@@ -2018,7 +2224,7 @@ type AcknowledgeRequest struct {
 
 func (x *AcknowledgeRequest) Reset() {
 	*x = AcknowledgeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2236,7 @@ func (x *AcknowledgeRequest) String() string {
 func (*AcknowledgeRequest) ProtoMessage() {}
 
 func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2249,7 @@ func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AcknowledgeRequest) GetMessageId() string {
@@ -2070,7 +2276,7 @@ type ListParkedRequest struct {
 
 func (x *ListParkedRequest) Reset() {
 	*x = ListParkedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2082,7 +2288,7 @@ func (x *ListParkedRequest) String() string {
 func (*ListParkedRequest) ProtoMessage() {}
 
 func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2095,7 +2301,7 @@ func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListParkedRequest) GetPageSize() int32 {
@@ -2126,7 +2332,7 @@ type ListParkedResponse struct {
 
 func (x *ListParkedResponse) Reset() {
 	*x = ListParkedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2344,7 @@ func (x *ListParkedResponse) String() string {
 func (*ListParkedResponse) ProtoMessage() {}
 
 func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2357,7 @@ func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListParkedResponse) GetMessages() []*InboxMessage {
@@ -2205,7 +2411,7 @@ type Arrival struct {
 
 func (x *Arrival) Reset() {
 	*x = Arrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2423,7 @@ func (x *Arrival) String() string {
 func (*Arrival) ProtoMessage() {}
 
 func (x *Arrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2436,7 @@ func (x *Arrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arrival.ProtoReflect.Descriptor instead.
 func (*Arrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Arrival) GetDoor() string {
@@ -2315,7 +2521,7 @@ type DecodeRequest struct {
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2327,7 +2533,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2340,7 +2546,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DecodeRequest) GetMessageIds() []string {
@@ -2372,7 +2578,7 @@ type DecodeResponse struct {
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2384,7 +2590,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2397,7 +2603,7 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DecodeResponse) GetMessages() []*InboxMessage {
@@ -2445,14 +2651,17 @@ type InboxMessage struct {
 	MediaType string `protobuf:"bytes,17,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	Content   []byte `protobuf:"bytes,18,opt,name=content,proto3" json:"content,omitempty"`
 	// Ids of documents that this one answers, and the message they travelled in.
-	Answers       []string `protobuf:"bytes,19,rep,name=answers,proto3" json:"answers,omitempty"`
+	Answers []string `protobuf:"bytes,19,rep,name=answers,proto3" json:"answers,omitempty"`
+	// The message whose place it takes, and, of Get alone, what is different.
+	Replaces      string    `protobuf:"bytes,20,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	Changes       []*Change `protobuf:"bytes,21,rep,name=changes,proto3" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2673,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2686,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -2613,6 +2822,20 @@ func (x *InboxMessage) GetAnswers() []string {
 	return nil
 }
 
+func (x *InboxMessage) GetReplaces() string {
+	if x != nil {
+		return x.Replaces
+	}
+	return ""
+}
+
+func (x *InboxMessage) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
 type DeliverRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The header's exact bytes, and the signature over them.
@@ -2625,7 +2848,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2637,7 +2860,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2650,7 +2873,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -2683,7 +2906,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2695,7 +2918,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2708,7 +2931,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -2728,7 +2951,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +2963,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +2976,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -2773,7 +2996,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2785,7 +3008,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2798,7 +3021,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -2816,7 +3039,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2828,7 +3051,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2841,7 +3064,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 type ListBalancesResponse struct {
@@ -2853,7 +3076,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +3088,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +3101,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -2898,7 +3121,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2910,7 +3133,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2923,7 +3146,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -2957,7 +3180,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2969,7 +3192,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2982,7 +3205,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Balance) GetPartner() string {
@@ -3059,7 +3282,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3294,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3307,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -3118,7 +3341,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3130,7 +3353,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3143,7 +3366,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -3185,7 +3408,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3197,7 +3420,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3210,7 +3433,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -3302,7 +3525,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3314,7 +3537,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3327,7 +3550,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -3361,7 +3584,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3373,7 +3596,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3386,7 +3609,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -3412,7 +3635,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3424,7 +3647,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3437,7 +3660,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -3463,7 +3686,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3475,7 +3698,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3488,7 +3711,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -3534,14 +3757,16 @@ type Movement struct {
 	// are written otherwise, and by what.
 	FoundAs []*Discrepancy `protobuf:"bytes,13,rep,name=found_as,json=foundAs,proto3" json:"found_as,omitempty"`
 	// Who opened it for a stated reason.
-	Openings      []*Opening `protobuf:"bytes,14,rep,name=openings,proto3" json:"openings,omitempty"`
+	Openings []*Opening `protobuf:"bytes,14,rep,name=openings,proto3" json:"openings,omitempty"`
+	// What was announced and then changed, in order.
+	Amendments    []*Amendment `protobuf:"bytes,15,rep,name=amendments,proto3" json:"amendments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3553,7 +3778,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3566,7 +3791,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -3667,6 +3892,93 @@ func (x *Movement) GetOpenings() []*Opening {
 	return nil
 }
 
+func (x *Movement) GetAmendments() []*Amendment {
+	if x != nil {
+		return x.Amendments
+	}
+	return nil
+}
+
+// Amendment is a later version of what was announced of a movement. Both are kept.
+type Amendment struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// The message whose place it takes.
+	Replaces string                 `protobuf:"bytes,2,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	Received *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=received,proto3" json:"received,omitempty"`
+	// asked while the partner has not taken it, refused if it does not count; else empty.
+	Standing string `protobuf:"bytes,4,opt,name=standing,proto3" json:"standing,omitempty"`
+	// Of Get alone: what is different, without data of persons and prices.
+	Changes       []*Change `protobuf:"bytes,5,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Amendment) Reset() {
+	*x = Amendment{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Amendment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Amendment) ProtoMessage() {}
+
+func (x *Amendment) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
+func (*Amendment) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *Amendment) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *Amendment) GetReplaces() string {
+	if x != nil {
+		return x.Replaces
+	}
+	return ""
+}
+
+func (x *Amendment) GetReceived() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
+func (x *Amendment) GetStanding() string {
+	if x != nil {
+		return x.Standing
+	}
+	return ""
+}
+
+func (x *Amendment) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
 // Opening is an arrival recorded for a stated reason.
 type Opening struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3680,7 +3992,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3692,7 +4004,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3705,7 +4017,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Opening) GetOffice() string {
@@ -3747,7 +4059,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3759,7 +4071,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3772,7 +4084,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Identifier) GetKind() string {
@@ -3812,7 +4124,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3824,7 +4136,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3837,7 +4149,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -3907,7 +4219,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3919,7 +4231,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3932,7 +4244,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -3973,7 +4285,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3985,7 +4297,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3998,7 +4310,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -4099,19 +4411,27 @@ var File_exchange_v1_exchange_proto protoreflect.FileDescriptor
 
 const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
-	"\x1aexchange/v1/exchange.proto\x12\vexchange.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/descriptor.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n" +
+	"\x1aexchange/v1/exchange.proto\x12\vexchange.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/descriptor.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x01\n" +
 	"\rSubmitRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x02 \x01(\tR\tmediaType\x12\x18\n" +
 	"\acontent\x18\x03 \x01(\fR\acontent\x12\x0e\n" +
-	"\x02to\x18\x04 \x03(\tR\x02to\"|\n" +
+	"\x02to\x18\x04 \x03(\tR\x02to\x12\x16\n" +
+	"\x06amends\x18\x05 \x01(\tR\x06amends\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"b\n" +
+	"\rChooseRequest\x12#\n" +
+	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1a\n" +
+	"\bvehicles\x18\x02 \x03(\tR\bvehicles\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\"\xac\x01\n" +
 	"\fCheckRequest\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x01 \x01(\tR\tmediaType\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x0e\n" +
 	"\x02to\x18\x03 \x03(\tR\x02to\x12#\n" +
-	"\rsubmission_id\x18\x04 \x01(\tR\fsubmissionId\"\x86\x01\n" +
+	"\rsubmission_id\x18\x04 \x01(\tR\fsubmissionId\x12\x16\n" +
+	"\x06amends\x18\x05 \x01(\tR\x06amends\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"\x86\x01\n" +
 	"\rCheckResponse\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x1b\n" +
@@ -4193,7 +4513,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\tR\x06digest\x12*\n" +
-	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\x80\x06\n" +
+	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\x86\a\n" +
 	"\rMessageStatus\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -4220,7 +4540,17 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05split\x18\x14 \x01(\tR\x05split\x12\x1e\n" +
 	"\n" +
 	"withdrawal\x18\x15 \x01(\tR\n" +
-	"withdrawal\"\xb1\x02\n" +
+	"withdrawal\x12\x18\n" +
+	"\aversion\x18\x16 \x01(\x05R\aversion\x12\x1a\n" +
+	"\breplaces\x18\x17 \x01(\tR\breplaces\x12\x1f\n" +
+	"\vreplaced_by\x18\x18 \x01(\tR\n" +
+	"replacedBy\x12-\n" +
+	"\achanges\x18\x19 \x03(\v2\x13.exchange.v1.ChangeR\achanges\"`\n" +
+	"\x06Change\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
+	"\x05place\x18\x02 \x01(\tR\x05place\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\tR\x05after\"\xb1\x02\n" +
 	"\x0eBusinessAnswer\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
@@ -4306,7 +4636,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eDecodeResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x120\n" +
 	"\barrivals\x18\x02 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\x126\n" +
-	"\boutgoing\x18\x03 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\x88\x05\n" +
+	"\boutgoing\x18\x03 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\xd3\x05\n" +
 	"\fInboxMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -4331,7 +4661,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"media_type\x18\x11 \x01(\tR\tmediaType\x12\x18\n" +
 	"\acontent\x18\x12 \x01(\fR\acontent\x12\x18\n" +
-	"\aanswers\x18\x13 \x03(\tR\aanswers\"`\n" +
+	"\aanswers\x18\x13 \x03(\tR\aanswers\x12\x1a\n" +
+	"\breplaces\x18\x14 \x01(\tR\breplaces\x12-\n" +
+	"\achanges\x18\x15 \x03(\v2\x13.exchange.v1.ChangeR\achanges\"`\n" +
 	"\x0eDeliverRequest\x12\x16\n" +
 	"\x06header\x18\x01 \x01(\fR\x06header\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x18\n" +
@@ -4395,7 +4727,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x14RecordArrivalRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xd4\x04\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x8c\x05\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -4412,7 +4744,17 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eambiguous_with\x18\v \x03(\tR\rambiguousWith\x12\x16\n" +
 	"\x06commit\x18\f \x01(\x03R\x06commit\x123\n" +
 	"\bfound_as\x18\r \x03(\v2\x18.exchange.v1.DiscrepancyR\afoundAs\x120\n" +
-	"\bopenings\x18\x0e \x03(\v2\x14.exchange.v1.OpeningR\bopenings\"\x82\x01\n" +
+	"\bopenings\x18\x0e \x03(\v2\x14.exchange.v1.OpeningR\bopenings\x126\n" +
+	"\n" +
+	"amendments\x18\x0f \x03(\v2\x16.exchange.v1.AmendmentR\n" +
+	"amendments\"\xc9\x01\n" +
+	"\tAmendment\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x1a\n" +
+	"\breplaces\x18\x02 \x01(\tR\breplaces\x126\n" +
+	"\breceived\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\breceived\x12\x1a\n" +
+	"\bstanding\x18\x04 \x01(\tR\bstanding\x12-\n" +
+	"\achanges\x18\x05 \x03(\v2\x13.exchange.v1.ChangeR\achanges\"\x82\x01\n" +
 	"\aOpening\x12\x16\n" +
 	"\x06office\x18\x01 \x01(\tR\x06office\x12\x1b\n" +
 	"\trecord_id\x18\x02 \x01(\tR\brecordId\x12\x16\n" +
@@ -4467,11 +4809,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCANONICAL\x10\x01\x12\x0f\n" +
 	"\vPARTNER_XML\x10\x02\x12\x10\n" +
-	"\fNATIONAL_XML\x10\x032\x9a\x06\n" +
+	"\fNATIONAL_XML\x10\x032\x90\a\n" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
-	"\bWithdraw\x12\x1c.exchange.v1.WithdrawRequest\x1a\x17.exchange.v1.Submission\"7\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/submissions/{submission_id}:withdraw\x12n\n" +
+	"\bWithdraw\x12\x1c.exchange.v1.WithdrawRequest\x1a\x17.exchange.v1.Submission\"7\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/submissions/{submission_id}:withdraw\x12t\n" +
+	"\x06Choose\x12\x1a.exchange.v1.ChooseRequest\x1a\x17.exchange.v1.Submission\"5\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/submissions/{submission_id}:choose\x12n\n" +
 	"\x03Get\x12!.exchange.v1.GetSubmissionRequest\x1a\x17.exchange.v1.Submission\"+\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/v1/submissions/{submission_id}\x12n\n" +
 	"\x04List\x12#.exchange.v1.ListSubmissionsRequest\x1a$.exchange.v1.ListSubmissionsResponse\"\x1b\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/submissions\x12e\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1c.exchange.v1.SubmissionEvent\"!\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/submissions:watch0\x01\x12}\n" +
@@ -4509,175 +4852,185 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
 	(*SubmitRequest)(nil),              // 2: exchange.v1.SubmitRequest
-	(*CheckRequest)(nil),               // 3: exchange.v1.CheckRequest
-	(*CheckResponse)(nil),              // 4: exchange.v1.CheckResponse
-	(*WithdrawRequest)(nil),            // 5: exchange.v1.WithdrawRequest
-	(*GetSubmissionRequest)(nil),       // 6: exchange.v1.GetSubmissionRequest
-	(*ListSubmissionsRequest)(nil),     // 7: exchange.v1.ListSubmissionsRequest
-	(*ListSubmissionsResponse)(nil),    // 8: exchange.v1.ListSubmissionsResponse
-	(*WatchRequest)(nil),               // 9: exchange.v1.WatchRequest
-	(*SubmissionEvent)(nil),            // 10: exchange.v1.SubmissionEvent
-	(*ExplainRequest)(nil),             // 11: exchange.v1.ExplainRequest
-	(*ExplainResponse)(nil),            // 12: exchange.v1.ExplainResponse
-	(*Origin)(nil),                     // 13: exchange.v1.Origin
-	(*Submission)(nil),                 // 14: exchange.v1.Submission
-	(*Judgement)(nil),                  // 15: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 16: exchange.v1.MessageStatus
-	(*BusinessAnswer)(nil),             // 17: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 18: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 19: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 20: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 21: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 22: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 23: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 24: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 25: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 26: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 27: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 28: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 29: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 30: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 31: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 32: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 33: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 34: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 35: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 36: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 37: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 38: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 39: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 40: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 41: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 42: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 43: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 44: exchange.v1.GetMovementRequest
-	(*RecordArrivalRequest)(nil),       // 45: exchange.v1.RecordArrivalRequest
-	(*Movement)(nil),                   // 46: exchange.v1.Movement
-	(*Opening)(nil),                    // 47: exchange.v1.Opening
-	(*Identifier)(nil),                 // 48: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 49: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 50: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 51: exchange.v1.Discrepancy
-	nil,                                // 52: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 53: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 54: google.protobuf.MethodOptions
+	(*ChooseRequest)(nil),              // 3: exchange.v1.ChooseRequest
+	(*CheckRequest)(nil),               // 4: exchange.v1.CheckRequest
+	(*CheckResponse)(nil),              // 5: exchange.v1.CheckResponse
+	(*WithdrawRequest)(nil),            // 6: exchange.v1.WithdrawRequest
+	(*GetSubmissionRequest)(nil),       // 7: exchange.v1.GetSubmissionRequest
+	(*ListSubmissionsRequest)(nil),     // 8: exchange.v1.ListSubmissionsRequest
+	(*ListSubmissionsResponse)(nil),    // 9: exchange.v1.ListSubmissionsResponse
+	(*WatchRequest)(nil),               // 10: exchange.v1.WatchRequest
+	(*SubmissionEvent)(nil),            // 11: exchange.v1.SubmissionEvent
+	(*ExplainRequest)(nil),             // 12: exchange.v1.ExplainRequest
+	(*ExplainResponse)(nil),            // 13: exchange.v1.ExplainResponse
+	(*Origin)(nil),                     // 14: exchange.v1.Origin
+	(*Submission)(nil),                 // 15: exchange.v1.Submission
+	(*Judgement)(nil),                  // 16: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 17: exchange.v1.MessageStatus
+	(*Change)(nil),                     // 18: exchange.v1.Change
+	(*BusinessAnswer)(nil),             // 19: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 20: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 21: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 22: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 23: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 24: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 25: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 26: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 27: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 28: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 29: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 30: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 31: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 32: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 33: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 34: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 35: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 36: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 37: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 38: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 39: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 40: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 41: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 42: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 43: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 44: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 45: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 46: exchange.v1.GetMovementRequest
+	(*RecordArrivalRequest)(nil),       // 47: exchange.v1.RecordArrivalRequest
+	(*Movement)(nil),                   // 48: exchange.v1.Movement
+	(*Amendment)(nil),                  // 49: exchange.v1.Amendment
+	(*Opening)(nil),                    // 50: exchange.v1.Opening
+	(*Identifier)(nil),                 // 51: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 52: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 53: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 54: exchange.v1.Discrepancy
+	nil,                                // 55: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 56: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 57: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	20, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	53, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	14, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	14, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	13, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	53, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	53, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	16, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	20, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	16, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	17, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	15, // 11: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	53, // 12: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	20, // 13: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	53, // 14: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	53, // 15: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	53, // 16: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	19, // 17: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	17, // 18: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	53, // 19: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	18, // 20: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	20, // 21: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	52, // 22: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	30, // 23: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	1,  // 24: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	30, // 25: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	27, // 26: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	16, // 27: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	53, // 28: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	53, // 29: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	30, // 30: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	27, // 31: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	16, // 32: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	53, // 33: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	53, // 34: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	20, // 35: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	19, // 36: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	19, // 37: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	19, // 38: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	38, // 39: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	53, // 40: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	53, // 41: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	20, // 42: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	53, // 43: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	53, // 44: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	41, // 45: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	53, // 46: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	20, // 47: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	46, // 48: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	53, // 49: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	53, // 50: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	48, // 51: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	49, // 52: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	51, // 53: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	47, // 54: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	53, // 55: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	53, // 56: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	51, // 57: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	51, // 58: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	51, // 59: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	50, // 60: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	54, // 61: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 62: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 63: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 64: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 65: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 66: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 67: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 68: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 69: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	21, // 70: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	23, // 71: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 72: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	24, // 73: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	25, // 74: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	28, // 75: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	31, // 76: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	33, // 77: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	35, // 78: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	37, // 79: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	39, // 80: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	42, // 81: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	44, // 82: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	45, // 83: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 84: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 85: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 86: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 87: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 88: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 89: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 90: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	22, // 91: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	30, // 92: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	30, // 93: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	30, // 94: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	26, // 95: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	29, // 96: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	32, // 97: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	34, // 98: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	36, // 99: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	38, // 100: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	40, // 101: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	43, // 102: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	46, // 103: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	46, // 104: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	84, // [84:105] is the sub-list for method output_type
-	63, // [63:84] is the sub-list for method input_type
-	62, // [62:63] is the sub-list for extension type_name
-	61, // [61:62] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	22, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	56, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	15, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	15, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	14, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	56, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	56, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	17, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	22, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	17, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	19, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	16, // 11: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	56, // 12: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	22, // 13: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	56, // 14: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	56, // 15: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	56, // 16: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	21, // 17: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	19, // 18: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	18, // 19: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	56, // 20: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	20, // 21: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	22, // 22: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	55, // 23: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	32, // 24: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	1,  // 25: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	32, // 26: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	29, // 27: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	17, // 28: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	56, // 29: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	56, // 30: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	32, // 31: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	29, // 32: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	17, // 33: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	56, // 34: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	56, // 35: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	22, // 36: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	18, // 37: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	21, // 38: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	21, // 39: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	21, // 40: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	40, // 41: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	56, // 42: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	56, // 43: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	22, // 44: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	56, // 45: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	56, // 46: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	43, // 47: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	56, // 48: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	22, // 49: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	48, // 50: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	56, // 51: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	56, // 52: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	51, // 53: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	52, // 54: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	54, // 55: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	50, // 56: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	49, // 57: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	56, // 58: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	18, // 59: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	56, // 60: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	56, // 61: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	54, // 62: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	54, // 63: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	54, // 64: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	53, // 65: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	57, // 66: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 67: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 68: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	4,  // 69: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	6,  // 70: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	3,  // 71: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	7,  // 72: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	8,  // 73: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	10, // 74: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	12, // 75: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	23, // 76: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	25, // 77: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	10, // 78: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	26, // 79: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	27, // 80: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	30, // 81: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	33, // 82: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	35, // 83: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	37, // 84: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	39, // 85: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	41, // 86: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	44, // 87: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	46, // 88: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	47, // 89: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	15, // 90: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	5,  // 91: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	15, // 92: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	15, // 93: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	15, // 94: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	9,  // 95: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	11, // 96: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	13, // 97: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	24, // 98: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	32, // 99: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	32, // 100: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	32, // 101: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	28, // 102: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	31, // 103: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	34, // 104: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	36, // 105: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	38, // 106: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	40, // 107: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	42, // 108: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	45, // 109: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	48, // 110: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	48, // 111: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	90, // [90:112] is the sub-list for method output_type
+	68, // [68:90] is the sub-list for method input_type
+	67, // [67:68] is the sub-list for extension type_name
+	66, // [66:67] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -4691,7 +5044,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   51,
+			NumMessages:   54,
 			NumExtensions: 1,
 			NumServices:   5,
 		},
