@@ -6,6 +6,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -161,14 +162,18 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 				if now.State != gateway.Held {
 					continue
 				}
-				now.State, now.Reason = gateway.Expired, "the other parts did not come in time"
-				if now.Kind == kindCancellation {
-					now.Reason = "the answer with the number to take it back by did not come in time"
+				expired++
+				if slices.Contains(now.WaitsFor, WaitsForNumber) { // it goes without
+					now.Expires = time.Time{}
+					if err := errors.Join(tx.PutSubmission(now), judgeAnew(ctx, tx, now, "the number did not come in time")); err != nil {
+						return err
+					}
+					continue
 				}
-				if err := tx.PutSubmission(now); err != nil {
+				now.State, now.Reason = gateway.Expired, notInTime(now)
+				if err := errors.Join(tx.PutSubmission(now), g.actEnded(ctx, tx, now.MessageID, now)); err != nil {
 					return err
 				}
-				expired++
 			}
 			if expired == 0 {
 				return errExpired
@@ -185,6 +190,19 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// notInTime says what did not come in time that a submission has waited for.
+func notInTime(s store.Submission) string {
+	switch {
+	case slices.Contains(s.WaitsFor, WaitsForAnswer):
+		return "the answer with the number to take it back by did not come in time"
+	case slices.Contains(s.WaitsFor, WaitsForVehicles):
+		return "nobody said in time which vehicles are meant"
+	case slices.Contains(s.WaitsFor, WaitsForEarlier):
+		return "what came before it did not end in time"
+	}
+	return "the other parts did not come in time"
 }
 
 func (g *Gateway) scope(partner gateway.Administration) validate.Scope {

@@ -299,6 +299,7 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 	}
 	scope := g.scope(in.Sender)
 	scope.At, scope.Part = a.Received, opened.Header().Parts > 0
+	scope.Done = slices.Contains(revisable, in.Kind) && actOf(reading.Document, store.Asks{}) == changes
 	passed, faults, err := g.Chain.Validate(ctx, reading, scope)
 	if err != nil {
 		return nil, err
@@ -319,6 +320,18 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 			return nil, nil
 		}
 	}
+	if scope.Done {
+		of, refused, err := g.original(ctx, in, doc)
+		if err != nil {
+			return nil, err
+		}
+		if len(refused) > 0 {
+			refused[0].Location, refused[0].Place = reading.locate(refused[0].Path), document.PlaceOf(doc, refused[0].Path)
+			in.Faults = append(in.Faults, refused...)
+			return nil, nil
+		}
+		in.Replaces = of.ID
+	}
 	in.State, in.Canonical, in.CanonicalDigest = gateway.Accepted, document.Marshal(doc), passed.Digest()
 	in.DocumentID, in.Answers = doc.GetEnvelope().GetDocumentId(), answered(doc)
 	return doc, nil
@@ -338,6 +351,9 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc
 	}
 	if in.Kind == kindCancellation {
 		return g.takeCancellation(ctx, tx, in, doc)
+	}
+	if in.Replaces != "" {
+		return g.takeAmendment(ctx, tx, in, doc)
 	}
 	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
 		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,

@@ -240,4 +240,3 @@ func (g *Gateway) hasArrived(ctx context.Context, o *open) (bool, error) {
 	}
 	return false, nil
 }
-

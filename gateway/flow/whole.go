@@ -240,4 +240,3 @@ func (g *Gateway) ownWhole(o open, office string) bool {
 		return own.Same(gateway.Office{Administration: g.Own, Code: s.Office})
 	})
 }
-
