@@ -100,6 +100,7 @@ func anew(known, attempt store.Arrival) store.Arrival {
 // arrivals are what is told of an arrival, by its door.
 var arrivals = map[string]event.Name{
 	store.DoorSubmit: event.SubmissionArrived, store.DoorPeer: event.MessageArrived, store.DoorBorder: event.BorderArrived,
+	store.DoorGate: event.BorderArrived,
 }
 
 // subject names an arrival in the audit trail.

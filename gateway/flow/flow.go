@@ -113,8 +113,8 @@ func (g *Gateway) heed(ctx context.Context) {
 	}
 }
 
-// SweepEvery is how often it is looked for held parts whose time is over, and for refusals
-// that are counted and not recorded.
+// SweepEvery is how often it is looked for held parts and movements whose time is over, and for
+// refusals that are counted and not recorded.
 const SweepEvery = time.Minute
 
 func (g *Gateway) sweep(ctx context.Context) {
@@ -131,6 +131,9 @@ func (g *Gateway) sweep(ctx context.Context) {
 			if err := g.ExpireHeld(ctx); err != nil && ctx.Err() == nil {
 				g.Log.Tell(event.Event{Name: event.HeldNotExpired, Cause: err})
 			}
+			if err := g.TellOverdue(ctx); err != nil && ctx.Err() == nil {
+				g.Log.Tell(event.Event{Name: event.OverdueNotTold, Cause: err})
+			}
 			if err := g.tellRefusals(ctx, g.Now()); err != nil && ctx.Err() == nil {
 				g.Log.Tell(event.Event{Name: event.RefusalsNotCounted, Cause: err})
 			}
@@ -138,8 +141,8 @@ func (g *Gateway) sweep(ctx context.Context) {
 	}
 }
 
-// errExpired says that another process has ended the same held parts meanwhile.
-var errExpired = errors.New("these parts have ended already")
+// errExpired says that another process was faster with what was over.
+var errExpired = errors.New("these have ended already")
 
 // expireAtOnce is how many held parts end in one unit of work.
 const expireAtOnce = 200
@@ -170,7 +173,7 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 					}
 					continue
 				}
-				now.State, now.Reason = gateway.Expired, notInTime(now)
+				now.State, now.Reason = gateway.Expired, overdue(now.WaitsFor)
 				if err := errors.Join(tx.PutSubmission(now), g.actEnded(ctx, tx, now.MessageID, now)); err != nil {
 					return err
 				}
@@ -192,14 +195,18 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 	}
 }
 
-// notInTime says what did not come in time that a submission has waited for.
-func notInTime(s store.Submission) string {
+// overdue says what a held submission waited for that did not come in time.
+func overdue(waitsFor []string) string {
 	switch {
-	case slices.Contains(s.WaitsFor, WaitsForAnswer):
+	case slices.Contains(waitsFor, WaitsForAnswer):
 		return "the answer with the number to take it back by did not come in time"
-	case slices.Contains(s.WaitsFor, WaitsForVehicles):
+	case slices.Contains(waitsFor, WaitsForApproval):
+		return "it was not approved in time"
+	case slices.Contains(waitsFor, WaitsForDeparture):
+		return "its departure was not recorded in time"
+	case slices.Contains(waitsFor, WaitsForVehicles):
 		return "nobody said in time which vehicles are meant"
-	case slices.Contains(s.WaitsFor, WaitsForEarlier):
+	case slices.Contains(waitsFor, WaitsForEarlier):
 		return "what came before it did not end in time"
 	}
 	return "the other parts did not come in time"

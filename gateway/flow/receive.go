@@ -299,7 +299,7 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 	}
 	scope := g.scope(in.Sender)
 	scope.At, scope.Part = a.Received, opened.Header().Parts > 0
-	scope.Done = slices.Contains(revisable, in.Kind) && actOf(reading.Document, store.Asks{}) == changes
+	scope.Done = slices.Contains(revisable, in.Kind) && effectOf(reading.Document, store.Asks{}) == changes
 	passed, faults, err := g.Chain.Validate(ctx, reading, scope)
 	if err != nil {
 		return nil, err

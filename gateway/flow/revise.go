@@ -73,6 +73,9 @@ func (g *Gateway) heldSteps(ctx context.Context, j *judgement, plan Plan) (steps
 		if err != nil {
 			return nil, err
 		}
+		if j.expected.IsZero() {
+			j.expected = s.asks.Expected
+		}
 		j.held, steps = append(j.held, h), append(steps, s)
 	}
 	return steps, nil
@@ -89,7 +92,7 @@ func (g *Gateway) stepOf(ctx context.Context, s store.Submission) (step, error) 
 	if err != nil {
 		return step{}, err
 	}
-	return step{p, actOf(p.Document, a.Asks), a.Asks}, nil
+	return step{p, effectOf(p.Document, a.Asks), a.Asks}, nil
 }
 
 // reviseHeld judges an act on parts that wait: it waits with them, or completes them; what it
@@ -160,6 +163,9 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		st, err := g.stepOf(ctx, src)
 		if err != nil {
 			return err
+		}
+		if j.expected.IsZero() {
+			j.expected = st.asks.Expected
 		}
 		steps = append(steps, st)
 	}

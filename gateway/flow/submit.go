@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 	"customs.example/gateway/event"
 	"customs.example/gateway/store"
 )
@@ -17,6 +19,14 @@ type Submission struct {
 	Content   []byte
 	To        []gateway.Administration // empty: the office's routes decide
 	Asks      store.Asks               // what its sender says beside it
+	Expected  time.Time                // arrival, where the document does not say it; zero: nobody says it
+}
+
+// asks is what a submission says beside its document.
+func (s Submission) asks() store.Asks {
+	asks := s.Asks
+	asks.Expected = s.Expected.UTC()
+	return asks
 }
 
 // Submit stores a document, judges it, and sends, holds or refuses it. It returns when
@@ -25,6 +35,9 @@ type Submission struct {
 func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Submission, error) {
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
+	}
+	if unfit := g.expectable(s.Expected); len(unfit) > 0 {
+		return store.Submission{}, g.refuse(ctx, c, s.Content, unfit...)
 	}
 	room, err := g.room(ctx, c.URI, len(s.Content))
 	if err != nil {
@@ -40,8 +53,8 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	}
 	arrival := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
-		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content, Asks: s.Asks,
-		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1,
+		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content,
+		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1, Asks: s.asks(),
 	}
 	known, err := g.arrive(ctx, arrival)
 	if err != nil {
@@ -60,6 +73,16 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 		read = nil // it is read as it came first
 	}
 	return judged(ctx, g, known, func(ctx context.Context, a store.Arrival) (store.Submission, error) { return g.judgeRead(ctx, a, read) })
+}
+
+// expectable refuses an expected arrival that nobody means.
+func (g *Gateway) expectable(at time.Time) gateway.Faults {
+	if at.IsZero() || document.Meant(at, g.Now()) {
+		return nil
+	}
+	f := wanting(gateway.InstantImplausible, at.UTC().Format(time.RFC3339), gateway.WordMeantDate)
+	f.Path = "expected_arrival"
+	return gateway.Faults{f}
 }
 
 // ownID is the document's own id, or, where none can be read, one made of its digest,

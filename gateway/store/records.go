@@ -11,7 +11,8 @@ import (
 const (
 	DoorSubmit = "submit"
 	DoorPeer   = "peer"
-	DoorBorder = "border"
+	DoorBorder = "border" // what is seen to arrive
+	DoorGate   = "gate"   // what has left
 )
 
 // Claim says whose work something is: of which of the processes that share a database, and
@@ -55,16 +56,18 @@ type Asks struct {
 	Reason   string   `json:"reason,omitempty"`   // why, of the list change-reason
 	Vehicles []string `json:"vehicles,omitempty"` // that are meant, where the document names none
 	All      bool     `json:"all,omitempty"`      // all are meant
+	// Expected is when it is expected to arrive, where the document does not say it.
+	Expected time.Time `json:"expected,omitzero"`
 }
 
 // IsZero reports whether nothing is said.
 func (a Asks) IsZero() bool {
-	return a.Amends == "" && a.Reason == "" && len(a.Vehicles) == 0 && !a.All
+	return a.Amends == "" && a.Reason == "" && len(a.Vehicles) == 0 && !a.All && a.Expected.IsZero()
 }
 
 // Same reports whether both say the same.
 func (a Asks) Same(b Asks) bool {
-	return a.Amends == b.Amends && a.Reason == b.Reason && a.All == b.All && slices.Equal(a.Vehicles, b.Vehicles)
+	return a.Amends == b.Amends && a.Reason == b.Reason && a.All == b.All && a.Expected.Equal(b.Expected) && slices.Equal(a.Vehicles, b.Vehicles)
 }
 
 // ArrivalKey names an arrival.
@@ -134,6 +137,17 @@ type Judgement struct {
 	At     time.Time
 	Faults gateway.Faults
 	Commit gateway.Commit
+}
+
+// Approval is what a supervisor decided on a submission that needs one: on these very bytes.
+type Approval struct {
+	Office   string
+	ID       string
+	Digest   gateway.Digest // of the bytes that it was given for
+	Approved bool
+	Caller   string
+	Reason   string
+	At       time.Time
 }
 
 // Message is a message to a partner, with its outbox state.
@@ -240,6 +254,7 @@ type Movement struct {
 	Opened time.Time
 	First  time.Time // the first and the last time that it speaks of
 	Last   time.Time
+	Due    time.Time // when what it waits for is overdue
 	Body   []byte
 	Commit gateway.Commit
 }

@@ -10,6 +10,17 @@ type Announced struct {
 	MessageID string
 }
 
+type Approval struct {
+	Office   string
+	IDKey    string
+	Digest   []byte
+	Approved bool
+	Caller   string
+	Reason   string
+	At       string
+	CommitNo int64
+}
+
 type Arrival struct {
 	Door       string
 	Party      string
@@ -37,6 +48,13 @@ type Audit struct {
 	Event    string
 	Subject  string
 	Digest   []byte
+}
+
+type Awaited struct {
+	Office string
+	IDKey  string
+	Kind   string
+	Folded string
 }
 
 type Balance struct {
@@ -200,6 +218,7 @@ type Movement struct {
 	LastTime  string
 	Body      []byte
 	CommitNo  int64
+	Due       string
 }
 
 type MovementIdentifier struct {

@@ -11,17 +11,17 @@ import (
 	"customs.example/gateway/store"
 )
 
-// act is what a document does: its function code decides, never only what it says.
-type act int
+// effect is what a document does: its function code decides, never only what it says.
+type effect int
 
 const (
-	adds     act = iota // it is new
-	changes             // it takes the place of what was said before
-	takesOut            // it takes back what it names
+	adds     effect = iota // it is new
+	changes                // it takes the place of what was said before
+	takesOut               // it takes back what it names
 )
 
-// actOf is what a document does, or what its sender says that it does.
-func actOf(d *customsv1.Document, asks store.Asks) act {
+// effectOf is what a document does, or what its sender says that it does.
+func effectOf(d *customsv1.Document, asks store.Asks) effect {
 	e := d.GetEnvelope()
 	switch e.GetFunction() {
 	case customsv1.FunctionCode_CANCELLATION, customsv1.FunctionCode_DELETION:
@@ -51,7 +51,7 @@ var revisable = []string{"PreArrivalNotice", "Manifest", "VehicleReport"}
 // step is a submission that acts on what is announced together, in the order of all.
 type step struct {
 	Part
-	does act
+	does effect
 	asks store.Asks
 }
 
