@@ -184,6 +184,7 @@ const (
 	CmpPlatesTogether     Code = "CMP_PLATES_TOGETHER"
 	CmpSealKind           Code = "CMP_SEAL_KIND"
 	CmpOutstanding        Code = "CMP_OUTSTANDING"
+	CmpConvoyApart        Code = "CMP_CONVOY_APART"
 	PageToken             Code = "PAGE_TOKEN"
 	FormUnknown           Code = "FORM_UNKNOWN"
 	DictionaryLength      Code = "DICTIONARY_LENGTH"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -443,6 +444,7 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 // state, a comparison's result, a kind of identifier, a method of weighing.
 var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
+	"partly arrived": "word.partlyArrived", "withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack",
 	"agrees": "word.agrees", "differs": "word.differs", "nothing to compare": "word.nothingToCompare",
 	"batch": "place.batch", "vehicle": "place.vehicle", "load-unit": "place.loadUnit", "seal": "place.seal",
 	"waybill": "place.waybill", "carnet": "place.tir",
@@ -497,6 +499,13 @@ func (p *page) movement(m *exchangev1.Movement) {
 	for _, id := range m.Identifiers {
 		p.field(p.word(id.Kind), id.Value)
 	}
+	if m.VehiclesAnnounced > 1 {
+		p.field(p.text("vehiclesArrived"), fmt.Sprintf("%d / %d", m.VehiclesArrived, m.VehiclesAnnounced))
+	}
+	for _, w := range m.Waybills {
+		p.figures("packagesAccount", w.Waybill, w.Packages)
+		p.figures("kilogramsAccount", w.Waybill, w.Kilograms)
+	}
 	p.field(p.text("messages"), m.Messages...)
 	p.field(p.text("couldAlsoBe"), m.AmbiguousWith...)
 	for _, o := range m.Openings {
@@ -505,6 +514,14 @@ func (p *page) movement(m *exchangev1.Movement) {
 	for _, c := range m.Comparisons {
 		p.comparison(c)
 	}
+}
+
+// figures shows how a quantity of a waybill stands, if anybody states it.
+func (p *page) figures(name, waybill string, f *exchangev1.Figures) {
+	if f.GetAnnounced() == "" && f.GetArrived() == "" {
+		return
+	}
+	p.field(p.text(name), waybill, fmt.Sprintf("%s / %s / %s", cmp.Or(f.GetAnnounced(), "-"), cmp.Or(f.GetArrived(), "-"), cmp.Or(f.GetOpen(), "-")))
 }
 
 func (p *page) comparison(c *exchangev1.Comparison) {

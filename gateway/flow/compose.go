@@ -12,6 +12,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/reconcile"
 	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
@@ -206,7 +207,7 @@ func toldBefore(held []store.Submission) (faults gateway.Faults) {
 // each other.
 func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (store.Message, seal.Sealed, error) {
 	released := o.document
-	header.DocumentID = released.GetEnvelope().GetDocumentId()
+	header.DocumentID, header.WholeGoods = released.GetEnvelope().GetDocumentId(), g.wholeGoods(released, o.split)
 	expected := expectedArrival(released, rt.Crossing)
 	if !expected.IsZero() {
 		header.ExpectedArrival = &expected
@@ -225,6 +226,13 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 		Mapping: o.Encoded.Table(), MappingDigest: o.Encoded.TableDigest(), SchemaDigest: o.Conforming.SchemaDigest(),
 		NextAttempt: header.Created, Answers: []store.Answer{},
 	}, sealed, nil
+}
+
+// wholeGoods reports whether a document, one of those that a split has made if any has, tells
+// all the goods of its waybills.
+func (g *Gateway) wholeGoods(d *customsv1.Document, split string) bool {
+	s, ok := g.Chain.Tables.Split(split)
+	return reconcile.Announces(d) && (!ok || !s.DealsGoods())
 }
 
 // conversation finds what an answer to a partner belongs to: the message that carried

@@ -218,13 +218,16 @@ func (g *Gateway) Find(ctx context.Context, text string, before gateway.Commit, 
 		if out[i], err = movementOf(row); err != nil {
 			return nil, err
 		}
+		out[i].Movement = out[i].AsOf(g.Now(), g.Tolerances)
 	}
 	return out, nil
 }
 
 // Movement returns one movement.
 func (g *Gateway) Movement(ctx context.Context, id gateway.MovementID) (Movement, error) {
-	return movementIn(ctx, g.Store.Read(), id)
+	m, err := movementIn(ctx, g.Store.Read(), id)
+	m.Movement = m.AsOf(g.Now(), g.Tolerances)
+	return m, err
 }
 
 // movementIn is a movement as it is committed, or seen inside a unit of work.

@@ -108,6 +108,7 @@ const (
 	announced       = "announced"
 	withdrawalAsked = "withdrawal asked"
 	takenBack       = "taken back"
+	partlyArrived   = "partly arrived"
 	arrived         = "arrived"
 	unannounced     = "arrived unannounced"
 )
@@ -117,6 +118,8 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	switch {
 	case len(m.Arrivals) > 0 && (len(m.Announced) == 0 || m.Withdrawal() == gateway.WithdrawalDone):
 		out.State = unannounced
+	case len(m.Arrivals) > 0 && !m.Complete():
+		out.State = partlyArrived
 	case len(m.Arrivals) > 0:
 		out.State = arrived
 	case m.Withdrawal() == gateway.WithdrawalAsked:
@@ -150,10 +153,19 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	for _, id := range m.Identifiers() {
 		out.Identifiers = append(out.Identifiers, &exchangev1.Identifier{Kind: id.Kind, Value: id.Value})
 	}
+	vehicles, come := m.Vehicles()
+	out.VehiclesAnnounced, out.VehiclesArrived = uint32(vehicles), uint32(come)
+	for _, a := range m.Accounts() {
+		out.Waybills = append(out.Waybills, &exchangev1.WaybillAccount{Waybill: a.Waybill, Packages: presentFigures(a.Packages), Kilograms: presentFigures(a.Kilograms)})
+	}
 	for _, c := range m.Comparisons {
 		out.Comparisons = append(out.Comparisons, presentComparison(c, lang))
 	}
 	return out
+}
+
+func presentFigures(f reconcile.Figures) *exchangev1.Figures {
+	return &exchangev1.Figures{Announced: f.Announced, Arrived: f.Arrived, Open: f.Open}
 }
 
 func presentComparison(c reconcile.Comparison, lang string) *exchangev1.Comparison {

@@ -3516,7 +3516,7 @@ func (x *RecordArrivalRequest) GetReason() string {
 type Movement struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
-	// announced, withdrawal asked, taken back, arrived, arrived unannounced, compared.
+	// announced, withdrawal asked, taken back, partly arrived, arrived, arrived unannounced.
 	State           string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	Batch           string                 `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
 	ExitOffices     []string               `protobuf:"bytes,4,rep,name=exit_offices,json=exitOffices,proto3" json:"exit_offices,omitempty"`
@@ -3534,7 +3534,13 @@ type Movement struct {
 	// are written otherwise, and by what.
 	FoundAs []*Discrepancy `protobuf:"bytes,13,rep,name=found_as,json=foundAs,proto3" json:"found_as,omitempty"`
 	// Who opened it for a stated reason.
-	Openings      []*Opening `protobuf:"bytes,14,rep,name=openings,proto3" json:"openings,omitempty"`
+	Openings []*Opening `protobuf:"bytes,14,rep,name=openings,proto3" json:"openings,omitempty"`
+	// How many road vehicles, each with what it tows, were announced so far, and how many of
+	// them have come.
+	VehiclesAnnounced uint32 `protobuf:"varint,34,opt,name=vehicles_announced,json=vehiclesAnnounced,proto3" json:"vehicles_announced,omitempty"`
+	VehiclesArrived   uint32 `protobuf:"varint,35,opt,name=vehicles_arrived,json=vehiclesArrived,proto3" json:"vehicles_arrived,omitempty"`
+	// How the goods of each waybill stand. A waybill counts once, however many messages tell it.
+	Waybills      []*WaybillAccount `protobuf:"bytes,36,rep,name=waybills,proto3" json:"waybills,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3667,6 +3673,150 @@ func (x *Movement) GetOpenings() []*Opening {
 	return nil
 }
 
+func (x *Movement) GetVehiclesAnnounced() uint32 {
+	if x != nil {
+		return x.VehiclesAnnounced
+	}
+	return 0
+}
+
+func (x *Movement) GetVehiclesArrived() uint32 {
+	if x != nil {
+		return x.VehiclesArrived
+	}
+	return 0
+}
+
+func (x *Movement) GetWaybills() []*WaybillAccount {
+	if x != nil {
+		return x.Waybills
+	}
+	return nil
+}
+
+// WaybillAccount is how the goods of one waybill stand.
+type WaybillAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Waybill       string                 `protobuf:"bytes,1,opt,name=waybill,proto3" json:"waybill,omitempty"`
+	Packages      *Figures               `protobuf:"bytes,2,opt,name=packages,proto3" json:"packages,omitempty"`
+	Kilograms     *Figures               `protobuf:"bytes,3,opt,name=kilograms,proto3" json:"kilograms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaybillAccount) Reset() {
+	*x = WaybillAccount{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaybillAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaybillAccount) ProtoMessage() {}
+
+func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
+func (*WaybillAccount) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *WaybillAccount) GetWaybill() string {
+	if x != nil {
+		return x.Waybill
+	}
+	return ""
+}
+
+func (x *WaybillAccount) GetPackages() *Figures {
+	if x != nil {
+		return x.Packages
+	}
+	return nil
+}
+
+func (x *WaybillAccount) GetKilograms() *Figures {
+	if x != nil {
+		return x.Kilograms
+	}
+	return nil
+}
+
+// Figures of one quantity, as decimals; one is empty where nobody states it.
+type Figures struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Announced string                 `protobuf:"bytes,1,opt,name=announced,proto3" json:"announced,omitempty"`
+	Arrived   string                 `protobuf:"bytes,2,opt,name=arrived,proto3" json:"arrived,omitempty"`
+	// Announced and still to come; 0 when nothing is expected any more.
+	Open          string `protobuf:"bytes,3,opt,name=open,proto3" json:"open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Figures) Reset() {
+	*x = Figures{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Figures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Figures) ProtoMessage() {}
+
+func (x *Figures) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Figures.ProtoReflect.Descriptor instead.
+func (*Figures) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *Figures) GetAnnounced() string {
+	if x != nil {
+		return x.Announced
+	}
+	return ""
+}
+
+func (x *Figures) GetArrived() string {
+	if x != nil {
+		return x.Arrived
+	}
+	return ""
+}
+
+func (x *Figures) GetOpen() string {
+	if x != nil {
+		return x.Open
+	}
+	return ""
+}
+
 // Opening is an arrival recorded for a stated reason.
 type Opening struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3680,7 +3830,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3692,7 +3842,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3705,7 +3855,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Opening) GetOffice() string {
@@ -3747,7 +3897,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3759,7 +3909,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3772,7 +3922,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Identifier) GetKind() string {
@@ -3812,7 +3962,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3824,7 +3974,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3837,7 +3987,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -3907,7 +4057,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3919,7 +4069,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3932,7 +4082,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -3973,7 +4123,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3985,7 +4135,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3998,7 +4148,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -4395,7 +4545,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x14RecordArrivalRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xd4\x04\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xe7\x05\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -4412,7 +4562,18 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eambiguous_with\x18\v \x03(\tR\rambiguousWith\x12\x16\n" +
 	"\x06commit\x18\f \x01(\x03R\x06commit\x123\n" +
 	"\bfound_as\x18\r \x03(\v2\x18.exchange.v1.DiscrepancyR\afoundAs\x120\n" +
-	"\bopenings\x18\x0e \x03(\v2\x14.exchange.v1.OpeningR\bopenings\"\x82\x01\n" +
+	"\bopenings\x18\x0e \x03(\v2\x14.exchange.v1.OpeningR\bopenings\x12-\n" +
+	"\x12vehicles_announced\x18\" \x01(\rR\x11vehiclesAnnounced\x12)\n" +
+	"\x10vehicles_arrived\x18# \x01(\rR\x0fvehiclesArrived\x127\n" +
+	"\bwaybills\x18$ \x03(\v2\x1b.exchange.v1.WaybillAccountR\bwaybills\"\x90\x01\n" +
+	"\x0eWaybillAccount\x12\x18\n" +
+	"\awaybill\x18\x01 \x01(\tR\awaybill\x120\n" +
+	"\bpackages\x18\x02 \x01(\v2\x14.exchange.v1.FiguresR\bpackages\x122\n" +
+	"\tkilograms\x18\x03 \x01(\v2\x14.exchange.v1.FiguresR\tkilograms\"U\n" +
+	"\aFigures\x12\x1c\n" +
+	"\tannounced\x18\x01 \x01(\tR\tannounced\x12\x18\n" +
+	"\aarrived\x18\x02 \x01(\tR\aarrived\x12\x12\n" +
+	"\x04open\x18\x03 \x01(\tR\x04open\"\x82\x01\n" +
 	"\aOpening\x12\x16\n" +
 	"\x06office\x18\x01 \x01(\tR\x06office\x12\x1b\n" +
 	"\trecord_id\x18\x02 \x01(\tR\brecordId\x12\x16\n" +
@@ -4509,7 +4670,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
@@ -4558,126 +4719,131 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*GetMovementRequest)(nil),         // 44: exchange.v1.GetMovementRequest
 	(*RecordArrivalRequest)(nil),       // 45: exchange.v1.RecordArrivalRequest
 	(*Movement)(nil),                   // 46: exchange.v1.Movement
-	(*Opening)(nil),                    // 47: exchange.v1.Opening
-	(*Identifier)(nil),                 // 48: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 49: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 50: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 51: exchange.v1.Discrepancy
-	nil,                                // 52: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 53: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 54: google.protobuf.MethodOptions
+	(*WaybillAccount)(nil),             // 47: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 48: exchange.v1.Figures
+	(*Opening)(nil),                    // 49: exchange.v1.Opening
+	(*Identifier)(nil),                 // 50: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 51: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 52: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 53: exchange.v1.Discrepancy
+	nil,                                // 54: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 55: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 56: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	20, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	53, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	55, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	14, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	14, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	13, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	53, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	53, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	55, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	55, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	16, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	20, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	16, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	17, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	15, // 11: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	53, // 12: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	55, // 12: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	20, // 13: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	53, // 14: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	53, // 15: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	53, // 16: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	55, // 14: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	55, // 15: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	55, // 16: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	19, // 17: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	17, // 18: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	53, // 19: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	55, // 19: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
 	18, // 20: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
 	20, // 21: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	52, // 22: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	54, // 22: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	30, // 23: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	1,  // 24: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	30, // 25: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	27, // 26: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
 	16, // 27: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	53, // 28: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	53, // 29: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	55, // 28: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	55, // 29: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
 	30, // 30: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
 	27, // 31: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
 	16, // 32: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	53, // 33: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	53, // 34: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	55, // 33: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	55, // 34: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	20, // 35: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	19, // 36: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
 	19, // 37: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
 	19, // 38: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
 	38, // 39: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	53, // 40: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	53, // 41: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	55, // 40: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	55, // 41: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
 	20, // 42: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	53, // 43: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	53, // 44: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	55, // 43: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	55, // 44: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
 	41, // 45: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	53, // 46: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	55, // 46: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
 	20, // 47: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
 	46, // 48: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	53, // 49: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	53, // 50: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	48, // 51: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	49, // 52: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	51, // 53: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	47, // 54: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	53, // 55: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	53, // 56: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	51, // 57: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	51, // 58: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	51, // 59: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	50, // 60: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	54, // 61: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 62: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 63: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 64: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 65: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 66: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 67: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 68: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 69: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	21, // 70: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	23, // 71: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 72: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	24, // 73: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	25, // 74: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	28, // 75: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	31, // 76: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	33, // 77: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	35, // 78: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	37, // 79: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	39, // 80: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	42, // 81: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	44, // 82: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	45, // 83: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 84: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 85: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 86: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 87: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 88: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 89: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 90: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	22, // 91: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	30, // 92: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	30, // 93: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	30, // 94: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	26, // 95: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	29, // 96: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	32, // 97: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	34, // 98: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	36, // 99: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	38, // 100: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	40, // 101: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	43, // 102: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	46, // 103: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	46, // 104: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	84, // [84:105] is the sub-list for method output_type
-	63, // [63:84] is the sub-list for method input_type
-	62, // [62:63] is the sub-list for extension type_name
-	61, // [61:62] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	55, // 49: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	55, // 50: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	50, // 51: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	51, // 52: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	53, // 53: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	49, // 54: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	47, // 55: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	48, // 56: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	48, // 57: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	55, // 58: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	55, // 59: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	53, // 60: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	53, // 61: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	53, // 62: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	52, // 63: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	56, // 64: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 65: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 66: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 67: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 68: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 69: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	7,  // 70: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	9,  // 71: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	11, // 72: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	21, // 73: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	23, // 74: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	9,  // 75: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	24, // 76: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	25, // 77: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	28, // 78: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	31, // 79: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	33, // 80: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	35, // 81: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	37, // 82: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	39, // 83: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	42, // 84: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	44, // 85: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	45, // 86: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	14, // 87: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 88: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	14, // 89: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	14, // 90: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	8,  // 91: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	10, // 92: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	12, // 93: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	22, // 94: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	30, // 95: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	30, // 96: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	30, // 97: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	26, // 98: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	29, // 99: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	32, // 100: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	34, // 101: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	36, // 102: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	38, // 103: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	40, // 104: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	43, // 105: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	46, // 106: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	46, // 107: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	87, // [87:108] is the sub-list for method output_type
+	66, // [66:87] is the sub-list for method input_type
+	65, // [65:66] is the sub-list for extension type_name
+	64, // [64:65] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -4691,7 +4857,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   51,
+			NumMessages:   53,
 			NumExtensions: 1,
 			NumServices:   5,
 		},
