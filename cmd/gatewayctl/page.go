@@ -132,6 +132,13 @@ func (p *page) submission(s *exchangev1.Submission) {
 	p.field("waits for", s.WaitsFor...)
 	p.field("joined by", s.JoinKey)
 	p.field("until", p.time(s.Expires))
+	if a := s.Approval; a != nil {
+		decided := "refused"
+		if a.Approved {
+			decided = "approved"
+		}
+		p.field("approval", decided, p.time(a.At), a.Caller, a.Reason)
+	}
 	several := len(s.Messages) > 1
 	if several {
 		p.whole(s)
@@ -187,9 +194,9 @@ func (p *page) whole(s *exchangev1.Submission) {
 }
 
 func (p *page) answer(name string, a *exchangev1.BusinessAnswer) {
-	outcome := ""
-	if a.Outcome == "refused" {
-		outcome = "refused" // a registration is told by its number
+	outcome := a.Outcome
+	if outcome == "registered" {
+		outcome = "" // it is told by its number
 	}
 	p.field(name, outcome, a.Status, prefixed("registered as ", a.RegistrationNumber), p.time(a.Received))
 	for _, r := range a.Results {
@@ -444,7 +451,8 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 // state, a comparison's result, a kind of identifier, a method of weighing.
 var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
-	"partly arrived": "word.partlyArrived", "withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack",
+	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
+	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack",
 	"agrees": "word.agrees", "differs": "word.differs", "nothing to compare": "word.nothingToCompare",
 	"batch": "place.batch", "vehicle": "place.vehicle", "load-unit": "place.loadUnit", "seal": "place.seal",
 	"waybill": "place.waybill", "carnet": "place.tir",
@@ -495,7 +503,9 @@ func (p *page) movement(m *exchangev1.Movement) {
 	p.field(p.text("exit"), m.ExitOffices...)
 	p.field(p.text("entry"), m.EntryOffices...)
 	p.field(p.text("expectedArrival"), p.time(m.ExpectedArrival))
+	p.field(p.text("departed"), p.time(m.Departed))
 	p.field(p.text("arrived"), p.time(m.Arrived))
+	p.field(p.text("until"), p.time(m.Due))
 	for _, id := range m.Identifiers {
 		p.field(p.word(id.Kind), id.Value)
 	}
@@ -510,6 +520,9 @@ func (p *page) movement(m *exchangev1.Movement) {
 	p.field(p.text("couldAlsoBe"), m.AmbiguousWith...)
 	for _, o := range m.Openings {
 		p.field(p.text("openedBy"), o.Office, o.RecordId, p.time(o.At), o.Reason)
+	}
+	for _, f := range m.Remarks {
+		p.heading("%s: %s", f.Code, f.Message)
 	}
 	for _, c := range m.Comparisons {
 		p.comparison(c)

@@ -163,6 +163,7 @@ func writeConfig(dir, side, partner string, listen []string, partnerAddress, off
 	fmt.Fprintf(&b, "routes: [%s]\ncallers:\n", strings.Join(routes, ", "))
 	for _, c := range []struct{ uri, role string }{
 		{"customs://" + own + "/office/" + office + "/post/1", "post"},
+		{"customs://" + own + "/office/" + office + "/supervisor/1", "supervisor"},
 		{"customs://" + own + "/system/national", "system"},
 		{"customs://" + own + "/analyst/1", "analyst"},
 		{"customs://" + own + "/operator/1", "operator"},
@@ -177,7 +178,7 @@ func writeConfig(dir, side, partner string, listen []string, partnerAddress, off
 // as sets who speaks to which gateway: as cn post, as ru national, as cn stranger.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: as cn|ru post|national|analyst|operator|stranger")
+		ts.Fatalf("usage: as cn|ru post|supervisor|national|analyst|operator|stranger")
 	}
 	side, who := args[0], args[1]
 	cert := filepath.Join("pki", side, who)

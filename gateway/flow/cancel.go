@@ -85,6 +85,13 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 			j.cancels.ask = append(j.cancels.ask, m)
 		}
 	}
+	if on := slices.Concat(j.cancels.withdraw, j.cancels.ask); len(on) > 0 {
+		may, err := g.mayAct(ctx, j, reading, on, leaf(reading.Document, "reason"), "reason")
+		if err != nil || !may {
+			j.cancels = nil
+			return err
+		}
+	}
 	switch s.State = gateway.Done; {
 	case len(j.cancels.ask) > 0:
 		return g.askBack(ctx, j, reading, a)
@@ -358,13 +365,13 @@ func (g *Gateway) attachTo(ctx context.Context, tx *store.Tx, of store.Message, 
 
 // movementOfMessage is the movement that one of our own messages is in, by what it can be
 // found by; nil if it is in none.
-func (g *Gateway) movementOfMessage(ctx context.Context, tx *store.Tx, of store.Message) (*Movement, error) {
+func (g *Gateway) movementOfMessage(ctx context.Context, read nearby, of store.Message) (*Movement, error) {
 	told := document.Parse(of.Canonical).Document
 	at := of.Created
 	if !of.ExpectedArrival.IsZero() {
 		at = of.ExpectedArrival
 	}
-	candidates, err := g.candidates(ctx, tx, told, reconcile.Origin{Message: of.ID, Batch: leaf(told, "batch")}, at)
+	candidates, err := g.candidates(ctx, read, told, reconcile.Origin{Message: of.ID, Batch: leaf(told, "batch")}, at)
 	if err != nil {
 		return nil, err
 	}
@@ -439,15 +446,8 @@ func (g *Gateway) answerConcluded(ctx context.Context, tx *store.Tx, m store.Mes
 		if err != nil {
 			return err
 		}
-		for _, s := range held { // they are judged anew, beside all others
-			a, err := tx.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
-			if err != nil {
-				return err
-			}
-			if err := tx.PutJudging(anew(a, a)); err != nil {
-				return err
-			}
-			if err := tx.Audit("gateway", "to be judged anew: the answer came", subject(a), a.Digest); err != nil {
+		for _, s := range held {
+			if err := judgeAnew(ctx, tx, s, "the answer came"); err != nil {
 				return err
 			}
 		}

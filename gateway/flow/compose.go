@@ -30,8 +30,12 @@ type judgement struct {
 	crossings  []crossing // what the messages announce
 	notices    []*customsv1.Document
 	translated *Translation
-	cancels    *cancelling       // what a cancellation does
-	behind     gateway.MessageID // the chain of what is being taken back and is announced anew
+	cancels    *cancelling // what a cancellation does
+	act        *act        // what it does to what was announced, if that may need an approval
+	route      *release.Route
+	awaits     []reconcile.Identifier // what is to leave before the message does
+	expected   time.Time              // arrival, as its sender or that of a part says beside the document
+	behind     gateway.MessageID      // the chain of what is being taken back and is announced anew
 }
 
 // judge decides from what is committed now; record checks that it still holds.
@@ -42,7 +46,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 			return nil, err
 		}
 	}
-	j := &judgement{submission: store.Submission{
+	j := &judgement{expected: a.Expected, submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
 		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
 	}}
@@ -116,6 +120,9 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 			return err
 		}
 		moreRoom(ctx, len(arrival.Content))
+		if j.expected.IsZero() {
+			j.expected = arrival.Expected
+		}
 		j.held = append(j.held, h)
 		part, err := g.part(ctx, h, arrival)
 		if err != nil {
@@ -144,6 +151,26 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	if s.Faults.Refuse() {
 		return nil
 	}
+	j.translated, j.route = t, rt
+	for _, o := range t.Outputs {
+		for _, c := range crossings(o.document) {
+			c.path = o.whole(c.path)
+			j.crossings = append(j.crossings, c)
+		}
+	}
+	slices.SortStableFunc(j.crossings, func(a, b crossing) int { return cmp.Compare(a.subject, b.subject) })
+	j.crossings = slices.CompactFunc(j.crossings, func(a, b crossing) bool { return a.subject == b.subject })
+	var left time.Time
+	if rt.Moment == release.GateOut {
+		if left, err = g.gateOut(ctx, g.Store.Read(), t.whole, rt, s.Office); err != nil {
+			return err
+		}
+		if left.IsZero() {
+			j.awaits = reconcile.Keys(reconcile.Identifiers(t.whole))
+			s.State, s.WaitsFor, s.Expires = gateway.Held, []string{WaitsForDeparture}, g.Now().Add(rt.Hold)
+			return nil
+		}
+	}
 	s.State, s.MessageID, j.to = gateway.Sent, whole, rt.To
 	if plan.Join != nil {
 		s.State = gateway.Joined
@@ -162,20 +189,17 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 			header.Part, header.Parts = o.part, len(t.Outputs)
 		}
 		released := o.document
+		header.ExpectedArrival = nil
+		if expected := g.expected(released, rt, j.expected, left); !expected.IsZero() {
+			header.ExpectedArrival = &expected
+		}
 		m, sealed, err := g.message(rt, o, header)
 		if err != nil {
 			return err
 		}
 		m.Whole, m.Part, m.Split = whole, i+1, o.split
 		j.messages, j.sealed, j.notices = append(j.messages, m), append(j.sealed, sealed), append(j.notices, released)
-		for _, c := range crossings(released) {
-			c.path = o.whole(c.path)
-			j.crossings = append(j.crossings, c)
-		}
 	}
-	slices.SortStableFunc(j.crossings, func(a, b crossing) int { return cmp.Compare(a.subject, b.subject) })
-	j.crossings = slices.CompactFunc(j.crossings, func(a, b crossing) bool { return a.subject == b.subject })
-	j.translated = t
 	return nil
 }
 
@@ -208,9 +232,9 @@ func toldBefore(held []store.Submission) (faults gateway.Faults) {
 func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (store.Message, seal.Sealed, error) {
 	released := o.document
 	header.DocumentID, header.WholeGoods = released.GetEnvelope().GetDocumentId(), g.wholeGoods(released, o.split)
-	expected := expectedArrival(released, rt.Crossing)
-	if !expected.IsZero() {
-		header.ExpectedArrival = &expected
+	var expected time.Time
+	if header.ExpectedArrival != nil {
+		expected = *header.ExpectedArrival
 		header.LateBy = int64(max(0, rt.Lead-expected.Sub(header.Created)) / time.Second)
 	}
 	sealed, err := g.Keys.Seal(header, o.Released, o.Encoded, o.Conforming)
@@ -282,14 +306,21 @@ func (g *Gateway) notOwnOffice(r *Reading, office string) gateway.Faults {
 	return nil
 }
 
-// expectedArrival is the document's own, or its departure plus the route's crossing. A
-// time that nobody means is none.
-func expectedArrival(d *customsv1.Document, crossing time.Duration) time.Time {
+// expected is when a document's goods are expected to arrive: as it says itself, as its sender
+// says beside it, or the route's crossing after they left or were reported to. A time that nobody
+// means is none.
+func (g *Gateway) expected(d *customsv1.Document, rt *release.Route, said, left time.Time) time.Time {
 	if at, ok := meant(d, leaf(d, "expectedArrival")); ok {
 		return at
 	}
+	if !said.IsZero() {
+		return said
+	}
+	if !left.IsZero() {
+		return left.Add(rt.Crossing)
+	}
 	if at, ok := meant(d, leaf(d, "departed")); ok {
-		return at.Add(crossing)
+		return at.Add(rt.Crossing)
 	}
 	return time.Time{}
 }

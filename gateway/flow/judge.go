@@ -334,6 +334,10 @@ func (g *Gateway) judgeAgain(ctx context.Context, k store.ArrivalKey, message fu
 		in, err := judged(ctx, g, a, message)
 		return string(in.State), err
 	}
-	_, err = judged(ctx, g, a, g.judgeArrival)
+	judge := g.judgeArrival
+	if k.Door == store.DoorGate {
+		judge = g.judgeDeparture
+	}
+	_, err = judged(ctx, g, a, judge)
 	return "recorded", err
 }

@@ -38,13 +38,29 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	if arrival.Judged { // a second caller with the same bytes was faster
 		return false, tx.Audit(a.Caller, "judged already", s.ID, a.Digest)
 	}
-	if j.submission.Kind == kindCancellation {
-		before, err := tx.Submission(ctx, s.Office, s.ID)
-		if store.IgnoreNotFound(err) != nil {
+	before, err := tx.Submission(ctx, s.Office, s.ID)
+	if store.IgnoreNotFound(err) != nil {
+		return false, err
+	}
+	if err == nil && ended(before.State) { // while it waited
+		return false, errors.Join(settle(tx, arrival, a.Claim), tx.Audit("gateway", "not judged anew: "+string(before.State), s.ID, a.Digest))
+	}
+	if j.act != nil {
+		now, err := g.assentTo(ctx, tx, *s, *j.act)
+		if err != nil {
 			return false, err
 		}
-		if before.State == gateway.Withdrawn || before.State == gateway.Expired { // while it waited
-			return false, errors.Join(settle(tx, arrival, a.Claim), tx.Audit("gateway", "not judged anew: "+string(before.State), s.ID, a.Digest))
+		if now != j.act.assent {
+			return true, tx.Audit("gateway", "judged again: it has left, or was decided on", s.ID, a.Digest)
+		}
+	}
+	if len(j.awaits) > 0 {
+		left, err := g.gateOut(ctx, tx, j.translated.whole, j.route, s.Office)
+		if err != nil {
+			return false, err
+		}
+		if !left.IsZero() {
+			return true, tx.Audit("gateway", "judged again: it has left", s.ID, a.Digest)
 		}
 	}
 	if j.cancels != nil {
@@ -83,6 +99,17 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		Office: s.Office, ID: s.ID, Digest: s.Digest, State: s.State, Caller: a.Caller, At: tx.Now(), Faults: s.Faults,
 	}); err != nil {
 		return false, err
+	}
+	if s.State == gateway.Held && len(j.awaits) > 0 {
+		if err := tx.Await(s.Office, s.ID, index(j.awaits)); err != nil {
+			return false, err
+		}
+		for _, h := range j.held { // they wait with it
+			h.WaitsFor, h.Expires = s.WaitsFor, s.Expires
+			if err := tx.PutSubmission(h); err != nil {
+				return false, err
+			}
+		}
 	}
 	if len(j.messages) > 0 {
 		for _, h := range j.held {
@@ -126,6 +153,11 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	}
 	j.recorded = true
 	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.ID, a.Digest)
+}
+
+// ended reports whether a submission has come to what it comes to: it is not judged any more.
+func ended(s gateway.SubmissionState) bool {
+	return !slices.Contains([]gateway.SubmissionState{gateway.Arrived, gateway.Faulty, gateway.Held, gateway.SetAside}, s)
 }
 
 // announcedBefore refuses what announces a crossing that another whole has announced. A whole

@@ -3,8 +3,10 @@ package flow
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 	"customs.example/gateway/event"
 	"customs.example/gateway/store"
 )
@@ -15,6 +17,7 @@ type Submission struct {
 	MediaType string
 	Content   []byte
 	To        []gateway.Administration // empty: the office's routes decide
+	Expected  time.Time                // arrival, where the document does not say it; zero: nobody says it
 }
 
 // Submit stores a document, judges it, and sends, holds or refuses it. It returns when
@@ -23,6 +26,9 @@ type Submission struct {
 func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Submission, error) {
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
+	}
+	if unfit := g.expectable(s.Expected); len(unfit) > 0 {
+		return store.Submission{}, g.refuse(ctx, c, s.Content, unfit...)
 	}
 	room, err := g.room(ctx, c.URI, len(s.Content))
 	if err != nil {
@@ -39,7 +45,7 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	arrival := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
 		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content,
-		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1,
+		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1, Expected: s.Expected.UTC(),
 	}
 	known, err := g.arrive(ctx, arrival)
 	if err != nil {
@@ -58,6 +64,16 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 		read = nil // it is read as it came first
 	}
 	return judged(ctx, g, known, func(ctx context.Context, a store.Arrival) (store.Submission, error) { return g.judgeRead(ctx, a, read) })
+}
+
+// expectable refuses an expected arrival that nobody means.
+func (g *Gateway) expectable(at time.Time) gateway.Faults {
+	if at.IsZero() || document.Meant(at, g.Now()) {
+		return nil
+	}
+	f := wanting(gateway.InstantImplausible, at.UTC().Format(time.RFC3339), gateway.WordMeantDate)
+	f.Path = "expected_arrival"
+	return gateway.Faults{f}
 }
 
 // ownID is the document's own id, or, where none can be read, one made of its digest,

@@ -57,6 +57,7 @@ func DevAuthorities() []DevAuthority {
 		{"cn", "CN development CA", []DevIdentity{
 			{"gateway", "customs://CN/gateway/1", true},
 			{"post", "customs://CN/office/0603/post/1", false},
+			{"supervisor", "customs://CN/office/0603/supervisor/1", false},
 			{"national", "customs://CN/system/national", false},
 			{"analyst", "customs://CN/analyst/1", false},
 			{"operator", "customs://CN/operator/1", false},
@@ -65,6 +66,7 @@ func DevAuthorities() []DevAuthority {
 		{"ru", "RU development CA", []DevIdentity{
 			{"gateway", "customs://RU/gateway/1", true},
 			{"post", "customs://RU/office/10719110/post/1", false},
+			{"supervisor", "customs://RU/office/10719110/supervisor/1", false},
 			{"national", "customs://RU/system/national", false},
 			{"analyst", "customs://RU/analyst/1", false},
 			{"operator", "customs://RU/operator/1", false},

@@ -93,7 +93,9 @@ func Match(d *customsv1.Document, from Origin, at time.Time, candidates []Moveme
 		switch {
 		case c.Strength == 0 || len(best) > 0 && c.Strength < best[0].Strength:
 			continue
-		case c.Strength < ByBatch && (Announces(d) && m.otherTrip(r, other, window) || d.GetArrivalReport() != nil && m.over(r, window)):
+		case c.Strength < ByBatch && from.Departed && (m.otherTrip(r, other, window) || m.left(r, window)):
+			continue
+		case c.Strength < ByBatch && !from.Departed && (Announces(d) && m.otherTrip(r, other, window) || d.GetArrivalReport() != nil && m.over(r, window)):
 			continue
 		case len(best) > 0 && c.Strength > best[0].Strength:
 			best, all, clash = nil, nil, false
@@ -212,6 +214,12 @@ func (m Movement) over(r Record, w Window) bool {
 	return slices.ContainsFunc(m.counting(m.Arrivals), func(o Record) bool {
 		return !o.Facts.Partial && o.sharesVehicle(r) && o.when().Sub(r.when()).Abs() > w.Apart
 	})
+}
+
+// left reports whether m has left with one of the vehicles of the departure r, and so long
+// before it, or after it, that this is another trip.
+func (m Movement) left(r Record, w Window) bool {
+	return slices.ContainsFunc(m.Departures, func(o Record) bool { return o.sharesVehicle(r) && o.At.Sub(r.At).Abs() > w.Apart })
 }
 
 func (r Record) sharesVehicle(o Record) bool {

@@ -35,6 +35,7 @@ type Movement struct {
 	Merged      []gateway.MovementID `json:"merged,omitempty"` // movements that went into this one
 	SplitFrom   gateway.MovementID   `json:"splitFrom,omitempty"`
 	Announced   []Record             `json:"announced,omitempty"`
+	Departures  []Record             `json:"departures,omitempty"`
 	Arrivals    []Record             `json:"arrivals,omitempty"`
 	Inspections []Record             `json:"inspections,omitempty"`
 	// Comparisons has one entry for each arrival that counts, in order of arrival.
@@ -56,7 +57,7 @@ type Record struct {
 	Issued     time.Time              `json:"issued,omitzero"`
 	Received   time.Time              `json:"received"`
 	Expected   time.Time              `json:"expected,omitzero"` // when arrival is expected
-	At         time.Time              `json:"at,omitzero"`       // when it arrived, or was inspected
+	At         time.Time              `json:"at,omitzero"`       // when it left, arrived or was inspected
 	// Conversation is what the messages of one whole have in common.
 	Conversation string `json:"conversation,omitempty"`
 	// WholeGoods: it tells of each of its waybills all the goods, whatever other messages
@@ -81,6 +82,8 @@ type Origin struct {
 	Expected time.Time // expected arrival from the message header; zero: the document's own
 	// Asks says of a withdrawal that its receiver decides on it: [gateway.WithdrawalAsked].
 	Asks gateway.Withdrawal
+	// Departed says of a vehicle report that the vehicle has left: it announces nothing.
+	Departed bool
 }
 
 // Attach returns m with d in it and its comparisons made anew. A message that is
@@ -92,6 +95,11 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 		return m, nil
 	}
 	switch {
+	case from.Departed && r.Kind == "VehicleReport":
+		if slices.ContainsFunc(m.Departures, func(o Record) bool { return o.At.Equal(r.At) && o.sharesVehicle(r) }) {
+			return m, nil // it is told twice
+		}
+		m.Departures = insert(m.Departures, r)
 	case slices.Contains(announcing, r.Kind) || r.Kind == "Cancellation":
 		m.Announced = insert(m.Announced, r)
 	case r.Kind == "ArrivalReport":
@@ -220,7 +228,7 @@ func (m Movement) Has(id gateway.MessageID, sender gateway.Administration) bool 
 }
 
 func (m *Movement) lists() []*[]Record {
-	return []*[]Record{&m.Announced, &m.Arrivals, &m.Inspections}
+	return []*[]Record{&m.Announced, &m.Departures, &m.Arrivals, &m.Inspections}
 }
 
 // Route returns every office that has to do with m, each part in it once.
@@ -238,7 +246,7 @@ func (m Movement) Route() (offices []RouteOffice) {
 }
 
 func (m Movement) records() []Record {
-	return slices.Concat(m.Announced, m.Arrivals, m.Inspections)
+	return slices.Concat(m.Announced, m.Departures, m.Arrivals, m.Inspections)
 }
 
 // counting returns the records of rs that nothing in m takes back or replaces.
@@ -306,6 +314,11 @@ func record(d *customsv1.Document, from Origin) Record {
 	if slices.Contains(announcing, r.Kind) {
 		r.Facts.declared()
 	}
+	for i, o := range r.Facts.Route {
+		if from.Departed && o.Role == SeenOffice {
+			r.Facts.Route[i] = RouteOffice{ExitOffice, cmp.Or(o.Administration, string(from.Sender)), o.Code}
+		}
+	}
 	if seen := &r.Facts.Office; r.Kind == "ArrivalReport" && seen.Code != "" && seen.Administration == "" {
 		seen.Administration = string(from.Sender)
 	}
@@ -324,7 +337,7 @@ func record(d *customsv1.Document, from Origin) Record {
 		r.At = instant(b.GetAt())
 	}
 	expected := instant(d.GetPreArrivalNotice().GetExpectedArrival())
-	if r.Kind == "VehicleReport" { // it announces: its time is yet to come
+	if r.Kind == "VehicleReport" && !from.Departed { // it announces: its time is yet to come
 		expected, r.At = r.At, time.Time{}
 	}
 	if r.Expected.IsZero() {

@@ -49,7 +49,10 @@ func TestEveryCallEveryRole(t *testing.T) {
 	may := map[Role][]string{
 		Post: {
 			"Submit", "Check", "Withdraw", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
-			"Find", "MovementService/Get", "RecordArrival",
+			"Find", "MovementService/Get", "RecordArrival", "RecordDeparture",
+		},
+		Supervisor: {
+			"Approve", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain", "Find", "MovementService/Get",
 		},
 		System: {
 			"Submit", "Check", "Withdraw", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",

@@ -67,6 +67,11 @@ func (s movements) RecordArrival(ctx context.Context, r *exchangev1.RecordArriva
 	return s.answer(ctx, m, err)
 }
 
+func (s movements) RecordDeparture(ctx context.Context, r *exchangev1.RecordDepartureRequest) (*exchangev1.Movement, error) {
+	m, err := s.flow.RecordDeparture(ctx, callerOf(ctx).flow(), r.RecordId, r.Content)
+	return s.answer(ctx, m, err)
+}
+
 func (s movements) answer(ctx context.Context, m flow.Movement, err error) (*exchangev1.Movement, error) {
 	if err != nil {
 		return nil, s.refusal(ctx, err)
@@ -103,29 +108,9 @@ func (s movements) visible(c Caller, m flow.Movement) bool {
 	})
 }
 
-// States of a movement, as shown.
-const (
-	announced       = "announced"
-	withdrawalAsked = "withdrawal asked"
-	takenBack       = "taken back"
-	partlyArrived   = "partly arrived"
-	arrived         = "arrived"
-	unannounced     = "arrived unannounced"
-)
-
 func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
-	out := &exchangev1.Movement{MovementId: string(m.ID), State: announced, Commit: int64(m.Commit)}
-	switch {
-	case len(m.Arrivals) > 0 && (len(m.Announced) == 0 || m.Withdrawal() == gateway.WithdrawalDone):
-		out.State = unannounced
-	case len(m.Arrivals) > 0 && !m.Complete():
-		out.State = partlyArrived
-	case len(m.Arrivals) > 0:
-		out.State = arrived
-	case m.Withdrawal() == gateway.WithdrawalAsked:
-		out.State = withdrawalAsked
-	case m.Withdrawal() == gateway.WithdrawalDone:
-		out.State = takenBack
+	out := &exchangev1.Movement{
+		MovementId: string(m.ID), State: string(m.State()), Commit: int64(m.Commit), Due: stamp(m.Due()), Remarks: presentFaults(m.Remarks(), lang),
 	}
 	for _, o := range m.Openings {
 		out.Openings = append(out.Openings, &exchangev1.Opening{Office: o.Office, RecordId: o.Record, Reason: o.Reason, At: stamp(o.At)})
@@ -136,6 +121,11 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 		if !r.Expected.IsZero() {
 			out.ExpectedArrival = stamp(r.Expected)
 		}
+	}
+	for _, r := range m.Departures {
+		out.Messages = append(out.Messages, string(r.Message))
+		out.Batch = cmp.Or(out.Batch, r.Facts.Batch)
+		out.Departed = stamp(r.At)
 	}
 	for _, r := range m.Arrivals {
 		out.Messages = append(out.Messages, string(r.Message))

@@ -22,7 +22,7 @@ type submissions struct {
 }
 
 func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*exchangev1.Submission, error) {
-	sub, err := s.flow.Submit(ctx, callerOf(ctx).flow(), submitted(r.SubmissionId, r.MediaType, r.Content, r.To))
+	sub, err := s.flow.Submit(ctx, callerOf(ctx).flow(), submitted(r))
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
@@ -41,7 +41,7 @@ func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*
 }
 
 func (s submissions) Check(ctx context.Context, r *exchangev1.CheckRequest) (*exchangev1.CheckResponse, error) {
-	res, err := s.flow.Check(ctx, callerOf(ctx).flow(), submitted(r.SubmissionId, r.MediaType, r.Content, r.To))
+	res, err := s.flow.Check(ctx, callerOf(ctx).flow(), submitted(r))
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
@@ -50,12 +50,22 @@ func (s submissions) Check(ctx context.Context, r *exchangev1.CheckRequest) (*ex
 	}, nil
 }
 
-func submitted(id, mediaType string, content []byte, to []string) flow.Submission {
-	if mediaType == "" {
-		mediaType = flow.MediaType(content)
+// submitted is what is to be submitted, or checked.
+func submitted(r interface {
+	GetSubmissionId() string
+	GetMediaType() string
+	GetContent() []byte
+	GetTo() []string
+	GetExpectedArrival() *timestamppb.Timestamp
+}) flow.Submission {
+	s := flow.Submission{ID: gateway.SubmissionID(r.GetSubmissionId()), MediaType: r.GetMediaType(), Content: r.GetContent()}
+	if s.MediaType == "" {
+		s.MediaType = flow.MediaType(s.Content)
 	}
-	s := flow.Submission{ID: gateway.SubmissionID(id), MediaType: mediaType, Content: content}
-	for _, a := range to {
+	if at := r.GetExpectedArrival(); at != nil {
+		s.Expected = at.AsTime()
+	}
+	for _, a := range r.GetTo() {
 		s.To = append(s.To, gateway.Administration(a))
 	}
 	return s
@@ -66,12 +76,27 @@ func (s submissions) Withdraw(ctx context.Context, r *exchangev1.WithdrawRequest
 	return s.answer(ctx, sub, err)
 }
 
-func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest) (*exchangev1.Submission, error) {
-	c := callerOf(ctx)
-	office, ok := c.office(), true
-	if r.Office != "" {
-		office, ok = c.officeAs(s.flow.Own, gateway.Office{Code: r.Office})
+// Approve decides on a submission of one of the caller's offices: foreign and unknown answer
+// alike.
+func (s submissions) Approve(ctx context.Context, r *exchangev1.ApproveRequest) (*exchangev1.Submission, error) {
+	office, ok := s.officeOf(callerOf(ctx), r.Office)
+	if !ok {
+		return nil, s.refusal(ctx, store.ErrNotFound)
 	}
+	sub, err := s.flow.Approve(ctx, callerOf(ctx).flow(), office, gateway.SubmissionID(r.SubmissionId), !r.Refuse, r.Reason)
+	return s.answer(ctx, sub, err)
+}
+
+// officeOf is the office of the caller's that is asked for: the first, if none is named.
+func (s submissions) officeOf(c Caller, named string) (office string, ok bool) {
+	if named == "" {
+		return c.office(), true
+	}
+	return c.officeAs(s.flow.Own, gateway.Office{Code: named})
+}
+
+func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest) (*exchangev1.Submission, error) {
+	office, ok := s.officeOf(callerOf(ctx), r.Office)
 	if !ok {
 		return nil, s.refusal(ctx, store.ErrNotFound) // foreign and unknown answer alike
 	}
@@ -88,6 +113,13 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 		shown.Judgements = append(shown.Judgements, &exchangev1.Judgement{
 			Number: int32(j.Number), At: stamp(j.At), State: string(j.State), Digest: j.Digest.String(), Faults: presentFaults(j.Faults, language(ctx)),
 		})
+	}
+	approval, err := s.flow.Approval(ctx, sub)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	if approval != nil {
+		shown.Approval = &exchangev1.Approval{Approved: approval.Approved, Reason: approval.Reason, At: stamp(approval.At), Caller: approval.Caller}
 	}
 	return shown, nil
 }

@@ -96,7 +96,7 @@ func toArrival(a rows.Arrival, j rows.Judging, content []byte) (Arrival, error) 
 	var r reading
 	out := Arrival{
 		Door: a.Door, Party: a.Party, ID: a.ID, Caller: a.Caller, MediaType: a.MediaType, Header: a.Header, Signature: a.Signature,
-		Content: content, Digest: r.digest(a.Digest), Received: r.time(a.Received), Receipt: r.statement(a.Receipt), Reason: a.Reason,
+		Content: content, Digest: r.digest(a.Digest), Received: r.time(a.Received), Receipt: r.statement(a.Receipt), Reason: a.Reason, Expected: r.time(a.Expected),
 		Attempts: int(j.Attempts), Judged: j.Judged, Tries: int(j.Tries), NextTry: r.time(j.NextTry), Trouble: j.Trouble,
 		Parked: j.Parked, Claim: Claim{j.Owner, j.Token}, Commit: gateway.Commit(j.CommitNo),
 	}
@@ -136,6 +136,14 @@ func toJudgement(j rows.Judgement, faults []byte) (Judgement, error) {
 	return out, r.err("judgement")
 }
 
+func toApproval(a rows.Approval, id string) (Approval, error) {
+	var r reading
+	out := Approval{
+		Office: a.Office, ID: id, Digest: r.digest(a.Digest), Approved: a.Approved, Caller: a.Caller, Reason: a.Reason, At: r.time(a.At),
+	}
+	return out, r.err("approval")
+}
+
 func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Message, error) {
 	var r reading
 	out := Message{
@@ -172,7 +180,7 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 func toMovement(m rows.Movement) (Movement, error) {
 	var r reading
 	out := Movement{
-		ID: gateway.MovementID(m.ID), Opened: r.time(m.Opened), First: r.time(m.FirstTime), Last: r.time(m.LastTime), Body: m.Body,
+		ID: gateway.MovementID(m.ID), Opened: r.time(m.Opened), First: r.time(m.FirstTime), Last: r.time(m.LastTime), Due: r.time(m.Due), Body: m.Body,
 		Commit: gateway.Commit(m.CommitNo),
 	}
 	return out, r.err("movement")

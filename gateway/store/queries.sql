@@ -32,11 +32,12 @@ SELECT * FROM restoration WHERE number = (SELECT max(r.number) FROM restoration 
 INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING;
 
 -- name: PutArrival :exec
-INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, expected)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
-    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason;
+    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason,
+    expected = excluded.expected;
 
 -- name: PutJudging :exec
 INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no)
@@ -96,6 +97,22 @@ SELECT sqlc.embed(j), f.bytes AS faults
 FROM judgement AS j LEFT JOIN content AS f ON f.digest = j.faults
 WHERE j.office = $1 AND j.id_key = $2
 ORDER BY j.number DESC LIMIT $3;
+
+-- name: AddApproval :exec
+INSERT INTO approval (office, id_key, digest, approved, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: Approval :one
+SELECT * FROM approval WHERE office = $1 AND id_key = $2 AND digest = $3;
+
+-- name: Await :exec
+INSERT INTO awaited (office, id_key, kind, folded) VALUES ($1, $2, $3, $4) ON CONFLICT (office, id_key, kind, folded) DO NOTHING;
+
+-- name: AwaitedBy :many
+SELECT w.office, w.id_key FROM awaited AS w WHERE w.folded = $1 AND w.kind = $2
+ORDER BY w.office, w.id_key LIMIT $3;
+
+-- name: AwaitNoMore :exec
+DELETE FROM awaited WHERE office = $1 AND id_key = $2;
 
 -- name: TouchSubmissions :exec
 UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> '' AND commit_no <> $1;
@@ -305,12 +322,16 @@ WHERE i.state = sqlc.arg(state) AND i.kind = sqlc.arg(kind) AND i.commit_no >= s
 ORDER BY i.commit_no, i.id LIMIT sqlc.arg(most);
 
 -- name: PutMovement :exec
-INSERT INTO movement (id_key, id, opened, first_time, last_time, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, body = excluded.body, commit_no = excluded.commit_no;
+INSERT INTO movement (id_key, id, opened, first_time, last_time, due, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, due = excluded.due, body = excluded.body, commit_no = excluded.commit_no;
 
 -- name: PutMovementIdentifier :exec
 INSERT INTO movement_identifier (id_key, kind, folded, first_time, last_time, commit_no) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (id_key, kind, folded) DO UPDATE SET first_time = excluded.first_time, last_time = excluded.last_time, commit_no = excluded.commit_no;
+
+-- name: MovementsDue :many
+SELECT * FROM movement WHERE due <> '' AND due <= $1
+ORDER BY due, id_key LIMIT $2;
 
 -- name: Movement :one
 SELECT * FROM movement WHERE id_key = $1;

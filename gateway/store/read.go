@@ -149,6 +149,17 @@ func (r reader) Judgements(ctx context.Context, office, id string, limit int) ([
 	return all(found, err, func(row rows.JudgementsRow) (Judgement, error) { return toJudgement(row.Judgement, row.Faults) })
 }
 
+// Approval returns what was decided on the bytes of a submission.
+func (r reader) Approval(ctx context.Context, office, id string, digest gateway.Digest) (Approval, error) {
+	row, err := ask(ctx, r, "approval", func(ctx context.Context) (rows.Approval, error) {
+		return r.q.Approval(ctx, rows.ApprovalParams{Office: office, IDKey: gateway.FoldID(id), Digest: digest[:]})
+	})
+	if err != nil {
+		return Approval{}, err
+	}
+	return toApproval(row, id)
+}
+
 // Held returns the held parts of a route with a join key, oldest first.
 func (r reader) Held(ctx context.Context, route, key string) ([]Submission, error) {
 	found, err := ask(ctx, r, "held", func(ctx context.Context) ([]rows.HeldRow, error) {
@@ -443,6 +454,14 @@ func (r reader) Movement(ctx context.Context, id gateway.MovementID) (Movement, 
 		return Movement{}, err
 	}
 	return toMovement(row)
+}
+
+// MovementsDue returns movements whose wait is over at an instant, the longest overdue first.
+func (r reader) MovementsDue(ctx context.Context, at time.Time, limit int) ([]Movement, error) {
+	found, err := ask(ctx, r, "movements", func(ctx context.Context) ([]rows.Movement, error) {
+		return r.q.MovementsDue(ctx, rows.MovementsDueParams{Due: formatTime(at), Limit: int32(limit)})
+	})
+	return all(found, err, toMovement)
 }
 
 // MovementsBy returns the movements that any of the identifiers finds, newest first.

@@ -10,7 +10,8 @@ import (
 const (
 	DoorSubmit = "submit"
 	DoorPeer   = "peer"
-	DoorBorder = "border"
+	DoorBorder = "border" // what is seen to arrive
+	DoorGate   = "gate"   // what has left
 )
 
 // Claim says whose work something is: of which of the processes that share a database, and
@@ -43,6 +44,7 @@ type Arrival struct {
 	Parked     bool       // not judged again until an operator says so
 	Receipt    *Statement // the signed RCV given for it
 	Reason     string     // stated for opening a movement of others
+	Expected   time.Time  // arrival, as its sender says beside the document
 	Claim      Claim      // whose it is to judge it
 	Commit     gateway.Commit
 }
@@ -113,6 +115,17 @@ type Judgement struct {
 	At     time.Time
 	Faults gateway.Faults
 	Commit gateway.Commit
+}
+
+// Approval is what a supervisor decided on a submission that needs one: on these very bytes.
+type Approval struct {
+	Office   string
+	ID       string
+	Digest   gateway.Digest // of the bytes that it was given for
+	Approved bool
+	Caller   string
+	Reason   string
+	At       time.Time
 }
 
 // Message is a message to a partner, with its outbox state.
@@ -216,6 +229,7 @@ type Movement struct {
 	Opened time.Time
 	First  time.Time // the first and the last time that it speaks of
 	Last   time.Time
+	Due    time.Time // when what it waits for is overdue
 	Body   []byte
 	Commit gateway.Commit
 }

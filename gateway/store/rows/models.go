@@ -10,6 +10,17 @@ type Announced struct {
 	MessageID string
 }
 
+type Approval struct {
+	Office   string
+	IDKey    string
+	Digest   []byte
+	Approved bool
+	Caller   string
+	Reason   string
+	At       string
+	CommitNo int64
+}
+
 type Arrival struct {
 	Door       string
 	Party      string
@@ -25,6 +36,7 @@ type Arrival struct {
 	Received   string
 	Receipt    []byte
 	Reason     string
+	Expected   string
 }
 
 type Audit struct {
@@ -36,6 +48,13 @@ type Audit struct {
 	Event    string
 	Subject  string
 	Digest   []byte
+}
+
+type Awaited struct {
+	Office string
+	IDKey  string
+	Kind   string
+	Folded string
 }
 
 type Balance struct {
@@ -194,6 +213,7 @@ type Movement struct {
 	Opened    string
 	FirstTime string
 	LastTime  string
+	Due       string
 	Body      []byte
 	CommitNo  int64
 }

@@ -9,6 +9,35 @@ import (
 	"context"
 )
 
+const addApproval = `-- name: AddApproval :exec
+INSERT INTO approval (office, id_key, digest, approved, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+`
+
+type AddApprovalParams struct {
+	Office   string
+	IDKey    string
+	Digest   []byte
+	Approved bool
+	Caller   string
+	Reason   string
+	At       string
+	CommitNo int64
+}
+
+func (q *Queries) AddApproval(ctx context.Context, arg AddApprovalParams) error {
+	_, err := q.exec(ctx, q.addApprovalStmt, addApproval,
+		arg.Office,
+		arg.IDKey,
+		arg.Digest,
+		arg.Approved,
+		arg.Caller,
+		arg.Reason,
+		arg.At,
+		arg.CommitNo,
+	)
+	return err
+}
+
 const addAudit = `-- name: AddAudit :exec
 INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
@@ -143,8 +172,34 @@ func (q *Queries) AnsweredBy(ctx context.Context, arg AnsweredByParams) ([]Answe
 	return items, nil
 }
 
+const approval = `-- name: Approval :one
+SELECT office, id_key, digest, approved, caller, reason, at, commit_no FROM approval WHERE office = $1 AND id_key = $2 AND digest = $3
+`
+
+type ApprovalParams struct {
+	Office string
+	IDKey  string
+	Digest []byte
+}
+
+func (q *Queries) Approval(ctx context.Context, arg ApprovalParams) (Approval, error) {
+	row := q.queryRow(ctx, q.approvalStmt, approval, arg.Office, arg.IDKey, arg.Digest)
+	var i Approval
+	err := row.Scan(
+		&i.Office,
+		&i.IDKey,
+		&i.Digest,
+		&i.Approved,
+		&i.Caller,
+		&i.Reason,
+		&i.At,
+		&i.CommitNo,
+	)
+	return i, err
+}
+
 const arrival = `-- name: Arrival :one
-SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
+SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, a.expected, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
 FROM arrival AS a JOIN judging AS j ON j.door = a.door AND j.party = a.party AND j.id_key = a.id_key
 LEFT JOIN content AS c ON c.digest = a.content
 WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3
@@ -180,6 +235,7 @@ func (q *Queries) Arrival(ctx context.Context, arg ArrivalParams) (ArrivalRow, e
 		&i.Arrival.Received,
 		&i.Arrival.Receipt,
 		&i.Arrival.Reason,
+		&i.Arrival.Expected,
 		&i.Judging.Door,
 		&i.Judging.Party,
 		&i.Judging.IDKey,
@@ -227,6 +283,80 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]Audit, error) {
 			&i.Subject,
 			&i.Digest,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const await = `-- name: Await :exec
+INSERT INTO awaited (office, id_key, kind, folded) VALUES ($1, $2, $3, $4) ON CONFLICT (office, id_key, kind, folded) DO NOTHING
+`
+
+type AwaitParams struct {
+	Office string
+	IDKey  string
+	Kind   string
+	Folded string
+}
+
+func (q *Queries) Await(ctx context.Context, arg AwaitParams) error {
+	_, err := q.exec(ctx, q.awaitStmt, await,
+		arg.Office,
+		arg.IDKey,
+		arg.Kind,
+		arg.Folded,
+	)
+	return err
+}
+
+const awaitNoMore = `-- name: AwaitNoMore :exec
+DELETE FROM awaited WHERE office = $1 AND id_key = $2
+`
+
+type AwaitNoMoreParams struct {
+	Office string
+	IDKey  string
+}
+
+func (q *Queries) AwaitNoMore(ctx context.Context, arg AwaitNoMoreParams) error {
+	_, err := q.exec(ctx, q.awaitNoMoreStmt, awaitNoMore, arg.Office, arg.IDKey)
+	return err
+}
+
+const awaitedBy = `-- name: AwaitedBy :many
+SELECT w.office, w.id_key FROM awaited AS w WHERE w.folded = $1 AND w.kind = $2
+ORDER BY w.office, w.id_key LIMIT $3
+`
+
+type AwaitedByParams struct {
+	Folded string
+	Kind   string
+	Limit  int32
+}
+
+type AwaitedByRow struct {
+	Office string
+	IDKey  string
+}
+
+func (q *Queries) AwaitedBy(ctx context.Context, arg AwaitedByParams) ([]AwaitedByRow, error) {
+	rows, err := q.query(ctx, q.awaitedByStmt, awaitedBy, arg.Folded, arg.Kind, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AwaitedByRow
+	for rows.Next() {
+		var i AwaitedByRow
+		if err := rows.Scan(&i.Office, &i.IDKey); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -1251,7 +1381,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 }
 
 const movement = `-- name: Movement :one
-SELECT id_key, id, opened, first_time, last_time, body, commit_no FROM movement WHERE id_key = $1
+SELECT id_key, id, opened, first_time, last_time, due, body, commit_no FROM movement WHERE id_key = $1
 `
 
 func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) {
@@ -1263,10 +1393,53 @@ func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) 
 		&i.Opened,
 		&i.FirstTime,
 		&i.LastTime,
+		&i.Due,
 		&i.Body,
 		&i.CommitNo,
 	)
 	return i, err
+}
+
+const movementsDue = `-- name: MovementsDue :many
+SELECT id_key, id, opened, first_time, last_time, due, body, commit_no FROM movement WHERE due <> '' AND due <= $1
+ORDER BY due, id_key LIMIT $2
+`
+
+type MovementsDueParams struct {
+	Due   string
+	Limit int32
+}
+
+func (q *Queries) MovementsDue(ctx context.Context, arg MovementsDueParams) ([]Movement, error) {
+	rows, err := q.query(ctx, q.movementsDueStmt, movementsDue, arg.Due, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Movement
+	for rows.Next() {
+		var i Movement
+		if err := rows.Scan(
+			&i.IDKey,
+			&i.ID,
+			&i.Opened,
+			&i.FirstTime,
+			&i.LastTime,
+			&i.Due,
+			&i.Body,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const openDifferences = `-- name: OpenDifferences :many
@@ -1439,11 +1612,12 @@ func (q *Queries) PutAnnounced(ctx context.Context, arg PutAnnouncedParams) erro
 }
 
 const putArrival = `-- name: PutArrival :exec
-INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, expected)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
-    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason
+    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason,
+    expected = excluded.expected
 `
 
 type PutArrivalParams struct {
@@ -1461,6 +1635,7 @@ type PutArrivalParams struct {
 	Received   string
 	Receipt    []byte
 	Reason     string
+	Expected   string
 }
 
 func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
@@ -1479,6 +1654,7 @@ func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
 		arg.Received,
 		arg.Receipt,
 		arg.Reason,
+		arg.Expected,
 	)
 	return err
 }
@@ -1817,8 +1993,8 @@ func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
 }
 
 const putMovement = `-- name: PutMovement :exec
-INSERT INTO movement (id_key, id, opened, first_time, last_time, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, body = excluded.body, commit_no = excluded.commit_no
+INSERT INTO movement (id_key, id, opened, first_time, last_time, due, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, due = excluded.due, body = excluded.body, commit_no = excluded.commit_no
 `
 
 type PutMovementParams struct {
@@ -1827,6 +2003,7 @@ type PutMovementParams struct {
 	Opened    string
 	FirstTime string
 	LastTime  string
+	Due       string
 	Body      []byte
 	CommitNo  int64
 }
@@ -1838,6 +2015,7 @@ func (q *Queries) PutMovement(ctx context.Context, arg PutMovementParams) error 
 		arg.Opened,
 		arg.FirstTime,
 		arg.LastTime,
+		arg.Due,
 		arg.Body,
 		arg.CommitNo,
 	)

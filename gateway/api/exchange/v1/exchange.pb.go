@@ -48,20 +48,26 @@ const (
 	Right_WORK_QUEUES Right = 7
 	// Balance the exchange as a partner's gateway: ask what it has sent and been sent.
 	Right_BALANCE Right = 8
+	// Record what leaves, at one's own office.
+	Right_RECORD_DEPARTURE Right = 9
+	// Approve or refuse what others of one's office have submitted and needs it.
+	Right_APPROVE Right = 10
 )
 
 // Enum value maps for Right.
 var (
 	Right_name = map[int32]string{
-		0: "RIGHT_UNSPECIFIED",
-		1: "SUBMIT",
-		2: "READ_SUBMISSIONS",
-		3: "READ_INBOX",
-		4: "DELIVER",
-		5: "READ_MOVEMENTS",
-		6: "RECORD_ARRIVAL",
-		7: "WORK_QUEUES",
-		8: "BALANCE",
+		0:  "RIGHT_UNSPECIFIED",
+		1:  "SUBMIT",
+		2:  "READ_SUBMISSIONS",
+		3:  "READ_INBOX",
+		4:  "DELIVER",
+		5:  "READ_MOVEMENTS",
+		6:  "RECORD_ARRIVAL",
+		7:  "WORK_QUEUES",
+		8:  "BALANCE",
+		9:  "RECORD_DEPARTURE",
+		10: "APPROVE",
 	}
 	Right_value = map[string]int32{
 		"RIGHT_UNSPECIFIED": 0,
@@ -73,6 +79,8 @@ var (
 		"RECORD_ARRIVAL":    6,
 		"WORK_QUEUES":       7,
 		"BALANCE":           8,
+		"RECORD_DEPARTURE":  9,
+		"APPROVE":           10,
 	}
 )
 
@@ -164,9 +172,11 @@ type SubmitRequest struct {
 	MediaType string `protobuf:"bytes,2,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	Content   []byte `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
 	// Administrations to send to; empty: the routes of the office decide.
-	To            []string `protobuf:"bytes,4,rep,name=to,proto3" json:"to,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	To []string `protobuf:"bytes,4,rep,name=to,proto3" json:"to,omitempty"`
+	// When the goods are expected at the partner's office, where the document does not say it.
+	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SubmitRequest) Reset() {
@@ -227,15 +237,24 @@ func (x *SubmitRequest) GetTo() []string {
 	return nil
 }
 
+func (x *SubmitRequest) GetExpectedArrival() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedArrival
+	}
+	return nil
+}
+
 type CheckRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	MediaType string                 `protobuf:"bytes,1,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	Content   []byte                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
 	To        []string               `protobuf:"bytes,3,rep,name=to,proto3" json:"to,omitempty"`
 	// As in SubmitRequest: what the id stands for already is answered, as Submit would.
-	SubmissionId  string `protobuf:"bytes,4,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SubmissionId string `protobuf:"bytes,4,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// As in SubmitRequest.
+	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *CheckRequest) Reset() {
@@ -294,6 +313,13 @@ func (x *CheckRequest) GetSubmissionId() string {
 		return x.SubmissionId
 	}
 	return ""
+}
+
+func (x *CheckRequest) GetExpectedArrival() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedArrival
+	}
+	return nil
 }
 
 type CheckResponse struct {
@@ -419,6 +445,77 @@ func (x *WithdrawRequest) GetReason() string {
 	return ""
 }
 
+type ApproveRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Whose submission; empty: one's own office.
+	Office string `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	// Refuse it; else it is approved.
+	Refuse bool `protobuf:"varint,3,opt,name=refuse,proto3" json:"refuse,omitempty"`
+	// Why, 5 to 500 characters. It is audited and shown to the office, and does not travel.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveRequest) Reset() {
+	*x = ApproveRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveRequest) ProtoMessage() {}
+
+func (x *ApproveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveRequest.ProtoReflect.Descriptor instead.
+func (*ApproveRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ApproveRequest) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *ApproveRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *ApproveRequest) GetRefuse() bool {
+	if x != nil {
+		return x.Refuse
+	}
+	return false
+}
+
+func (x *ApproveRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type GetSubmissionRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
@@ -430,7 +527,7 @@ type GetSubmissionRequest struct {
 
 func (x *GetSubmissionRequest) Reset() {
 	*x = GetSubmissionRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +539,7 @@ func (x *GetSubmissionRequest) String() string {
 func (*GetSubmissionRequest) ProtoMessage() {}
 
 func (x *GetSubmissionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +552,7 @@ func (x *GetSubmissionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubmissionRequest.ProtoReflect.Descriptor instead.
 func (*GetSubmissionRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{4}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetSubmissionRequest) GetSubmissionId() string {
@@ -491,7 +588,7 @@ type ListSubmissionsRequest struct {
 
 func (x *ListSubmissionsRequest) Reset() {
 	*x = ListSubmissionsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -503,7 +600,7 @@ func (x *ListSubmissionsRequest) String() string {
 func (*ListSubmissionsRequest) ProtoMessage() {}
 
 func (x *ListSubmissionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -516,7 +613,7 @@ func (x *ListSubmissionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubmissionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubmissionsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{5}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListSubmissionsRequest) GetState() string {
@@ -578,7 +675,7 @@ type ListSubmissionsResponse struct {
 
 func (x *ListSubmissionsResponse) Reset() {
 	*x = ListSubmissionsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +687,7 @@ func (x *ListSubmissionsResponse) String() string {
 func (*ListSubmissionsResponse) ProtoMessage() {}
 
 func (x *ListSubmissionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +700,7 @@ func (x *ListSubmissionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubmissionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubmissionsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{6}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListSubmissionsResponse) GetSubmissions() []*Submission {
@@ -630,7 +727,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +739,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +752,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{7}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WatchRequest) GetAfter() int64 {
@@ -675,7 +772,7 @@ type SubmissionEvent struct {
 
 func (x *SubmissionEvent) Reset() {
 	*x = SubmissionEvent{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +784,7 @@ func (x *SubmissionEvent) String() string {
 func (*SubmissionEvent) ProtoMessage() {}
 
 func (x *SubmissionEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +797,7 @@ func (x *SubmissionEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmissionEvent.ProtoReflect.Descriptor instead.
 func (*SubmissionEvent) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{8}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SubmissionEvent) GetCommit() int64 {
@@ -728,7 +825,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +837,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +850,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{9}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ExplainRequest) GetSubmissionId() string {
@@ -781,7 +878,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +890,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +903,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{10}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ExplainResponse) GetMessageId() string {
@@ -851,7 +948,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +960,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +973,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{11}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Origin) GetTarget() string {
@@ -993,14 +1090,16 @@ type Submission struct {
 	Answer   *BusinessAnswer `protobuf:"bytes,16,opt,name=answer,proto3" json:"answer,omitempty"`
 	Answered []string        `protobuf:"bytes,17,rep,name=answered,proto3" json:"answered,omitempty"`
 	// Of Get alone: how the id was judged, the last judgement first, at most 20.
-	Judgements    []*Judgement `protobuf:"bytes,18,rep,name=judgements,proto3" json:"judgements,omitempty"`
+	Judgements []*Judgement `protobuf:"bytes,18,rep,name=judgements,proto3" json:"judgements,omitempty"`
+	// Of one that needed an approval: what was decided.
+	Approval      *Approval `protobuf:"bytes,28,opt,name=approval,proto3" json:"approval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Submission) Reset() {
 	*x = Submission{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1012,7 +1111,7 @@ func (x *Submission) String() string {
 func (*Submission) ProtoMessage() {}
 
 func (x *Submission) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1025,7 +1124,7 @@ func (x *Submission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submission.ProtoReflect.Descriptor instead.
 func (*Submission) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{12}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Submission) GetSubmissionId() string {
@@ -1154,6 +1253,83 @@ func (x *Submission) GetJudgements() []*Judgement {
 	return nil
 }
 
+func (x *Submission) GetApproval() *Approval {
+	if x != nil {
+		return x.Approval
+	}
+	return nil
+}
+
+// Approval is what a supervisor decided on a submission. It does not travel.
+type Approval struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Approved bool                   `protobuf:"varint,1,opt,name=approved,proto3" json:"approved,omitempty"`
+	Reason   string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	At       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// Whose decision, by the identity in the certificate.
+	Caller        string `protobuf:"bytes,4,opt,name=caller,proto3" json:"caller,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Approval) Reset() {
+	*x = Approval{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Approval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Approval) ProtoMessage() {}
+
+func (x *Approval) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Approval.ProtoReflect.Descriptor instead.
+func (*Approval) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Approval) GetApproved() bool {
+	if x != nil {
+		return x.Approved
+	}
+	return false
+}
+
+func (x *Approval) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Approval) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Approval) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
 // Judgement is one judgement of a submission; a refusal is judged anew when it is submitted
 // again.
 type Judgement struct {
@@ -1172,7 +1348,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1184,7 +1360,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1197,7 +1373,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Judgement) GetNumber() int32 {
@@ -1275,7 +1451,7 @@ type MessageStatus struct {
 
 func (x *MessageStatus) Reset() {
 	*x = MessageStatus{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1463,7 @@ func (x *MessageStatus) String() string {
 func (*MessageStatus) ProtoMessage() {}
 
 func (x *MessageStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1476,7 @@ func (x *MessageStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageStatus.ProtoReflect.Descriptor instead.
 func (*MessageStatus) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MessageStatus) GetMessageId() string {
@@ -1459,7 +1635,7 @@ type BusinessAnswer struct {
 	RegistrationNumber string                 `protobuf:"bytes,3,opt,name=registration_number,json=registrationNumber,proto3" json:"registration_number,omitempty"`
 	Received           *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=received,proto3" json:"received,omitempty"`
 	Results            []*AnswerResult        `protobuf:"bytes,6,rep,name=results,proto3" json:"results,omitempty"`
-	// registered or refused; empty where it says neither.
+	// registered, accepted, too late, under inspection or refused; empty where it says none.
 	Outcome string `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// What is to be known of it: that it contradicts an earlier answer.
 	Faults        []*Fault `protobuf:"bytes,8,rep,name=faults,proto3" json:"faults,omitempty"`
@@ -1469,7 +1645,7 @@ type BusinessAnswer struct {
 
 func (x *BusinessAnswer) Reset() {
 	*x = BusinessAnswer{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +1657,7 @@ func (x *BusinessAnswer) String() string {
 func (*BusinessAnswer) ProtoMessage() {}
 
 func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +1670,7 @@ func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusinessAnswer.ProtoReflect.Descriptor instead.
 func (*BusinessAnswer) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BusinessAnswer) GetMessageId() string {
@@ -1560,7 +1736,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1748,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1761,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -1622,7 +1798,7 @@ type SignedStatement struct {
 
 func (x *SignedStatement) Reset() {
 	*x = SignedStatement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +1810,7 @@ func (x *SignedStatement) String() string {
 func (*SignedStatement) ProtoMessage() {}
 
 func (x *SignedStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +1823,7 @@ func (x *SignedStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
 func (*SignedStatement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SignedStatement) GetHeader() []byte {
@@ -1699,7 +1875,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +1887,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +1900,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Fault) GetCode() string {
@@ -1838,7 +2014,7 @@ type ListInboxRequest struct {
 
 func (x *ListInboxRequest) Reset() {
 	*x = ListInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +2026,7 @@ func (x *ListInboxRequest) String() string {
 func (*ListInboxRequest) ProtoMessage() {}
 
 func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +2039,7 @@ func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxRequest.ProtoReflect.Descriptor instead.
 func (*ListInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListInboxRequest) GetUnacknowledged() bool {
@@ -1904,7 +2080,7 @@ type ListInboxResponse struct {
 
 func (x *ListInboxResponse) Reset() {
 	*x = ListInboxResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2092,7 @@ func (x *ListInboxResponse) String() string {
 func (*ListInboxResponse) ProtoMessage() {}
 
 func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2105,7 @@ func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxResponse.ProtoReflect.Descriptor instead.
 func (*ListInboxResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListInboxResponse) GetMessages() []*InboxMessage {
@@ -1958,7 +2134,7 @@ type GetInboxRequest struct {
 
 func (x *GetInboxRequest) Reset() {
 	*x = GetInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1970,7 +2146,7 @@ func (x *GetInboxRequest) String() string {
 func (*GetInboxRequest) ProtoMessage() {}
 
 func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1983,7 +2159,7 @@ func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInboxRequest.ProtoReflect.Descriptor instead.
 func (*GetInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetInboxRequest) GetMessageId() string {
@@ -2018,7 +2194,7 @@ type AcknowledgeRequest struct {
 
 func (x *AcknowledgeRequest) Reset() {
 	*x = AcknowledgeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2206,7 @@ func (x *AcknowledgeRequest) String() string {
 func (*AcknowledgeRequest) ProtoMessage() {}
 
 func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2219,7 @@ func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AcknowledgeRequest) GetMessageId() string {
@@ -2070,7 +2246,7 @@ type ListParkedRequest struct {
 
 func (x *ListParkedRequest) Reset() {
 	*x = ListParkedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2082,7 +2258,7 @@ func (x *ListParkedRequest) String() string {
 func (*ListParkedRequest) ProtoMessage() {}
 
 func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2095,7 +2271,7 @@ func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListParkedRequest) GetPageSize() int32 {
@@ -2126,7 +2302,7 @@ type ListParkedResponse struct {
 
 func (x *ListParkedResponse) Reset() {
 	*x = ListParkedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2314,7 @@ func (x *ListParkedResponse) String() string {
 func (*ListParkedResponse) ProtoMessage() {}
 
 func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2327,7 @@ func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListParkedResponse) GetMessages() []*InboxMessage {
@@ -2205,7 +2381,7 @@ type Arrival struct {
 
 func (x *Arrival) Reset() {
 	*x = Arrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2393,7 @@ func (x *Arrival) String() string {
 func (*Arrival) ProtoMessage() {}
 
 func (x *Arrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2406,7 @@ func (x *Arrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arrival.ProtoReflect.Descriptor instead.
 func (*Arrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Arrival) GetDoor() string {
@@ -2315,7 +2491,7 @@ type DecodeRequest struct {
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2327,7 +2503,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2340,7 +2516,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DecodeRequest) GetMessageIds() []string {
@@ -2372,7 +2548,7 @@ type DecodeResponse struct {
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2384,7 +2560,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2397,7 +2573,7 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DecodeResponse) GetMessages() []*InboxMessage {
@@ -2452,7 +2628,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2640,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2653,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -2625,7 +2801,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2637,7 +2813,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2650,7 +2826,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -2683,7 +2859,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2695,7 +2871,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2708,7 +2884,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -2728,7 +2904,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +2916,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +2929,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -2773,7 +2949,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2785,7 +2961,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2798,7 +2974,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -2816,7 +2992,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2828,7 +3004,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2841,7 +3017,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 type ListBalancesResponse struct {
@@ -2853,7 +3029,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +3041,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +3054,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -2898,7 +3074,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2910,7 +3086,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2923,7 +3099,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -2957,7 +3133,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2969,7 +3145,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2982,7 +3158,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Balance) GetPartner() string {
@@ -3059,7 +3235,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3247,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3260,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -3118,7 +3294,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3130,7 +3306,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3143,7 +3319,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -3185,7 +3361,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3197,7 +3373,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3210,7 +3386,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -3302,7 +3478,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3314,7 +3490,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3327,7 +3503,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -3361,7 +3537,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3373,7 +3549,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3386,7 +3562,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -3412,7 +3588,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3424,7 +3600,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3437,7 +3613,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -3463,7 +3639,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3475,7 +3651,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3488,7 +3664,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -3512,11 +3688,67 @@ func (x *RecordArrivalRequest) GetReason() string {
 	return ""
 }
 
+type RecordDepartureRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's id of this record, unique per office.
+	RecordId string `protobuf:"bytes,1,opt,name=record_id,json=recordId,proto3" json:"record_id,omitempty"`
+	// A VehicleReport of an exit as canonical JSON: the vehicle, its batch if it is known, and when
+	// it left.
+	Content       []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordDepartureRequest) Reset() {
+	*x = RecordDepartureRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordDepartureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordDepartureRequest) ProtoMessage() {}
+
+func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
+func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *RecordDepartureRequest) GetRecordId() string {
+	if x != nil {
+		return x.RecordId
+	}
+	return ""
+}
+
+func (x *RecordDepartureRequest) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 // Movement is one crossing: what was announced, what was seen, how they compare.
 type Movement struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
-	// announced, withdrawal asked, taken back, partly arrived, arrived, arrived unannounced.
+	// announced, departed, departed unannounced, withdrawal asked, taken back, arrived, partly
+	// arrived, arrived unannounced.
 	State           string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	Batch           string                 `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
 	ExitOffices     []string               `protobuf:"bytes,4,rep,name=exit_offices,json=exitOffices,proto3" json:"exit_offices,omitempty"`
@@ -3535,6 +3767,12 @@ type Movement struct {
 	FoundAs []*Discrepancy `protobuf:"bytes,13,rep,name=found_as,json=foundAs,proto3" json:"found_as,omitempty"`
 	// Who opened it for a stated reason.
 	Openings []*Opening `protobuf:"bytes,14,rep,name=openings,proto3" json:"openings,omitempty"`
+	// When it left, as its exit office recorded.
+	Departed *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=departed,proto3" json:"departed,omitempty"`
+	// Until when its state is expected to end; absent once that is over.
+	Due *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=due,proto3" json:"due,omitempty"`
+	// What has not happened in time, and who is to look into it.
+	Remarks []*Fault `protobuf:"bytes,26,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	// How many road vehicles, each with what it tows, were announced so far, and how many of
 	// them have come.
 	VehiclesAnnounced uint32 `protobuf:"varint,34,opt,name=vehicles_announced,json=vehiclesAnnounced,proto3" json:"vehicles_announced,omitempty"`
@@ -3547,7 +3785,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3559,7 +3797,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3572,7 +3810,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -3673,6 +3911,27 @@ func (x *Movement) GetOpenings() []*Opening {
 	return nil
 }
 
+func (x *Movement) GetDeparted() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Departed
+	}
+	return nil
+}
+
+func (x *Movement) GetDue() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Due
+	}
+	return nil
+}
+
+func (x *Movement) GetRemarks() []*Fault {
+	if x != nil {
+		return x.Remarks
+	}
+	return nil
+}
+
 func (x *Movement) GetVehiclesAnnounced() uint32 {
 	if x != nil {
 		return x.VehiclesAnnounced
@@ -3706,7 +3965,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3718,7 +3977,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3731,7 +3990,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -3768,7 +4027,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3780,7 +4039,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3793,7 +4052,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -3830,7 +4089,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3842,7 +4101,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3855,7 +4114,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Opening) GetOffice() string {
@@ -3897,7 +4156,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3909,7 +4168,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3922,7 +4181,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Identifier) GetKind() string {
@@ -3962,7 +4221,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3974,7 +4233,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3987,7 +4246,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -4057,7 +4316,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4069,7 +4328,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4082,7 +4341,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -4123,7 +4382,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4135,7 +4394,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4148,7 +4407,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -4249,19 +4508,21 @@ var File_exchange_v1_exchange_proto protoreflect.FileDescriptor
 
 const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
-	"\x1aexchange/v1/exchange.proto\x12\vexchange.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/descriptor.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n" +
+	"\x1aexchange/v1/exchange.proto\x12\vexchange.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/descriptor.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x01\n" +
 	"\rSubmitRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x02 \x01(\tR\tmediaType\x12\x18\n" +
 	"\acontent\x18\x03 \x01(\fR\acontent\x12\x0e\n" +
-	"\x02to\x18\x04 \x03(\tR\x02to\"|\n" +
+	"\x02to\x18\x04 \x03(\tR\x02to\x12E\n" +
+	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\"\xc3\x01\n" +
 	"\fCheckRequest\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x01 \x01(\tR\tmediaType\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x0e\n" +
 	"\x02to\x18\x03 \x03(\tR\x02to\x12#\n" +
-	"\rsubmission_id\x18\x04 \x01(\tR\fsubmissionId\"\x86\x01\n" +
+	"\rsubmission_id\x18\x04 \x01(\tR\fsubmissionId\x12E\n" +
+	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\"\x86\x01\n" +
 	"\rCheckResponse\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x1b\n" +
@@ -4269,7 +4530,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06faults\x18\x04 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"N\n" +
 	"\x0fWithdrawRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"S\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"}\n" +
+	"\x0eApproveRequest\x12#\n" +
+	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
+	"\x06office\x18\x02 \x01(\tR\x06office\x12\x16\n" +
+	"\x06refuse\x18\x03 \x01(\bR\x06refuse\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"S\n" +
 	"\x14GetSubmissionRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06office\x18\x02 \x01(\tR\x06office\"\xeb\x01\n" +
@@ -4314,7 +4580,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\blist_row\x18\n" +
 	" \x01(\tR\alistRow\x12\x12\n" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
-	"\x04part\x18\f \x01(\x05R\x04part\"\xa5\x05\n" +
+	"\x04part\x18\f \x01(\x05R\x04part\"\xd8\x05\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -4337,7 +4603,13 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\banswered\x18\x11 \x03(\tR\banswered\x126\n" +
 	"\n" +
 	"judgements\x18\x12 \x03(\v2\x16.exchange.v1.JudgementR\n" +
-	"judgements\"\xa9\x01\n" +
+	"judgements\x121\n" +
+	"\bapproval\x18\x1c \x01(\v2\x15.exchange.v1.ApprovalR\bapproval\"\x82\x01\n" +
+	"\bApproval\x12\x1a\n" +
+	"\bapproved\x18\x01 \x01(\bR\bapproved\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06caller\x18\x04 \x01(\tR\x06caller\"\xa9\x01\n" +
 	"\tJudgement\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
@@ -4545,7 +4817,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x14RecordArrivalRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xe7\x05\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"O\n" +
+	"\x16RecordDepartureRequest\x12\x1b\n" +
+	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xfb\x06\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -4562,7 +4837,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eambiguous_with\x18\v \x03(\tR\rambiguousWith\x12\x16\n" +
 	"\x06commit\x18\f \x01(\x03R\x06commit\x123\n" +
 	"\bfound_as\x18\r \x03(\v2\x18.exchange.v1.DiscrepancyR\afoundAs\x120\n" +
-	"\bopenings\x18\x0e \x03(\v2\x14.exchange.v1.OpeningR\bopenings\x12-\n" +
+	"\bopenings\x18\x0e \x03(\v2\x14.exchange.v1.OpeningR\bopenings\x126\n" +
+	"\bdeparted\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\bdeparted\x12,\n" +
+	"\x03due\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\x03due\x12,\n" +
+	"\aremarks\x18\x1a \x03(\v2\x12.exchange.v1.FaultR\aremarks\x12-\n" +
 	"\x12vehicles_announced\x18\" \x01(\rR\x11vehiclesAnnounced\x12)\n" +
 	"\x10vehicles_arrived\x18# \x01(\rR\x0fvehiclesArrived\x127\n" +
 	"\bwaybills\x18$ \x03(\v2\x1b.exchange.v1.WaybillAccountR\bwaybills\"\x90\x01\n" +
@@ -4611,7 +4889,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"difference\x12\x1a\n" +
 	"\bseverity\x18\n" +
 	" \x01(\tR\bseverity\x12\x18\n" +
-	"\amessage\x18\v \x01(\tR\amessage*\xa3\x01\n" +
+	"\amessage\x18\v \x01(\tR\amessage*\xc6\x01\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -4623,16 +4901,21 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eREAD_MOVEMENTS\x10\x05\x12\x12\n" +
 	"\x0eRECORD_ARRIVAL\x10\x06\x12\x0f\n" +
 	"\vWORK_QUEUES\x10\a\x12\v\n" +
-	"\aBALANCE\x10\b*N\n" +
+	"\aBALANCE\x10\b\x12\x14\n" +
+	"\x10RECORD_DEPARTURE\x10\t\x12\v\n" +
+	"\aAPPROVE\x10\n" +
+	"*N\n" +
 	"\x04Form\x12\x14\n" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCANONICAL\x10\x01\x12\x0f\n" +
 	"\vPARTNER_XML\x10\x02\x12\x10\n" +
-	"\fNATIONAL_XML\x10\x032\x9a\x06\n" +
+	"\fNATIONAL_XML\x10\x032\x93\a\n" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
-	"\bWithdraw\x12\x1c.exchange.v1.WithdrawRequest\x1a\x17.exchange.v1.Submission\"7\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/submissions/{submission_id}:withdraw\x12n\n" +
+	"\bWithdraw\x12\x1c.exchange.v1.WithdrawRequest\x1a\x17.exchange.v1.Submission\"7\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/submissions/{submission_id}:withdraw\x12w\n" +
+	"\aApprove\x12\x1b.exchange.v1.ApproveRequest\x1a\x17.exchange.v1.Submission\"6\xf0\xbb\x18\n" +
+	"\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/submissions/{submission_id}:approve\x12n\n" +
 	"\x03Get\x12!.exchange.v1.GetSubmissionRequest\x1a\x17.exchange.v1.Submission\"+\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/v1/submissions/{submission_id}\x12n\n" +
 	"\x04List\x12#.exchange.v1.ListSubmissionsRequest\x1a$.exchange.v1.ListSubmissionsResponse\"\x1b\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/submissions\x12e\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1c.exchange.v1.SubmissionEvent\"!\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/submissions:watch0\x01\x12}\n" +
@@ -4650,11 +4933,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eBalanceService\x12e\n" +
 	"\x04List\x12 .exchange.v1.ListBalancesRequest\x1a!.exchange.v1.ListBalancesResponse\"\x18\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/balances\x12f\n" +
 	"\x03Run\x12\x1e.exchange.v1.RunBalanceRequest\x1a\x14.exchange.v1.Balance\")\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/balances/{partner}:run\x12\x88\x01\n" +
-	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xcb\x02\n" +
+	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xb9\x03\n" +
 	"\x0fMovementService\x12h\n" +
 	"\x04Find\x12!.exchange.v1.FindMovementsRequest\x1a\".exchange.v1.FindMovementsResponse\"\x19\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/movements\x12f\n" +
 	"\x03Get\x12\x1f.exchange.v1.GetMovementRequest\x1a\x15.exchange.v1.Movement\"'\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/movements/{movement_id}\x12f\n" +
-	"\rRecordArrival\x12!.exchange.v1.RecordArrivalRequest\x1a\x15.exchange.v1.Movement\"\x1b\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/arrivals:J\n" +
+	"\rRecordArrival\x12!.exchange.v1.RecordArrivalRequest\x1a\x15.exchange.v1.Movement\"\x1b\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/arrivals\x12l\n" +
+	"\x0fRecordDeparture\x12#.exchange.v1.RecordDepartureRequest\x1a\x15.exchange.v1.Movement\"\x1d\xf0\xbb\x18\t\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/departures:J\n" +
 	"\x05right\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x87\x03 \x01(\x0e2\x12.exchange.v1.RightR\x05rightB4Z2customs.example/gateway/api/exchange/v1;exchangev1b\x06proto3"
 
 var (
@@ -4670,7 +4954,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
@@ -4678,172 +4962,186 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*CheckRequest)(nil),               // 3: exchange.v1.CheckRequest
 	(*CheckResponse)(nil),              // 4: exchange.v1.CheckResponse
 	(*WithdrawRequest)(nil),            // 5: exchange.v1.WithdrawRequest
-	(*GetSubmissionRequest)(nil),       // 6: exchange.v1.GetSubmissionRequest
-	(*ListSubmissionsRequest)(nil),     // 7: exchange.v1.ListSubmissionsRequest
-	(*ListSubmissionsResponse)(nil),    // 8: exchange.v1.ListSubmissionsResponse
-	(*WatchRequest)(nil),               // 9: exchange.v1.WatchRequest
-	(*SubmissionEvent)(nil),            // 10: exchange.v1.SubmissionEvent
-	(*ExplainRequest)(nil),             // 11: exchange.v1.ExplainRequest
-	(*ExplainResponse)(nil),            // 12: exchange.v1.ExplainResponse
-	(*Origin)(nil),                     // 13: exchange.v1.Origin
-	(*Submission)(nil),                 // 14: exchange.v1.Submission
-	(*Judgement)(nil),                  // 15: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 16: exchange.v1.MessageStatus
-	(*BusinessAnswer)(nil),             // 17: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 18: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 19: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 20: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 21: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 22: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 23: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 24: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 25: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 26: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 27: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 28: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 29: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 30: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 31: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 32: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 33: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 34: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 35: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 36: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 37: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 38: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 39: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 40: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 41: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 42: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 43: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 44: exchange.v1.GetMovementRequest
-	(*RecordArrivalRequest)(nil),       // 45: exchange.v1.RecordArrivalRequest
-	(*Movement)(nil),                   // 46: exchange.v1.Movement
-	(*WaybillAccount)(nil),             // 47: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 48: exchange.v1.Figures
-	(*Opening)(nil),                    // 49: exchange.v1.Opening
-	(*Identifier)(nil),                 // 50: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 51: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 52: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 53: exchange.v1.Discrepancy
-	nil,                                // 54: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 55: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 56: google.protobuf.MethodOptions
+	(*ApproveRequest)(nil),             // 6: exchange.v1.ApproveRequest
+	(*GetSubmissionRequest)(nil),       // 7: exchange.v1.GetSubmissionRequest
+	(*ListSubmissionsRequest)(nil),     // 8: exchange.v1.ListSubmissionsRequest
+	(*ListSubmissionsResponse)(nil),    // 9: exchange.v1.ListSubmissionsResponse
+	(*WatchRequest)(nil),               // 10: exchange.v1.WatchRequest
+	(*SubmissionEvent)(nil),            // 11: exchange.v1.SubmissionEvent
+	(*ExplainRequest)(nil),             // 12: exchange.v1.ExplainRequest
+	(*ExplainResponse)(nil),            // 13: exchange.v1.ExplainResponse
+	(*Origin)(nil),                     // 14: exchange.v1.Origin
+	(*Submission)(nil),                 // 15: exchange.v1.Submission
+	(*Approval)(nil),                   // 16: exchange.v1.Approval
+	(*Judgement)(nil),                  // 17: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 18: exchange.v1.MessageStatus
+	(*BusinessAnswer)(nil),             // 19: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 20: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 21: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 22: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 23: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 24: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 25: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 26: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 27: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 28: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 29: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 30: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 31: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 32: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 33: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 34: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 35: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 36: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 37: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 38: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 39: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 40: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 41: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 42: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 43: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 44: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 45: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 46: exchange.v1.GetMovementRequest
+	(*RecordArrivalRequest)(nil),       // 47: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 48: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 49: exchange.v1.Movement
+	(*WaybillAccount)(nil),             // 50: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 51: exchange.v1.Figures
+	(*Opening)(nil),                    // 52: exchange.v1.Opening
+	(*Identifier)(nil),                 // 53: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 54: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 55: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 56: exchange.v1.Discrepancy
+	nil,                                // 57: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 58: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 59: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	20, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	55, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	14, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	14, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	13, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	55, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	55, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	16, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	20, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	16, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	17, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	15, // 11: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	55, // 12: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	20, // 13: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	55, // 14: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	55, // 15: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	55, // 16: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	19, // 17: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	17, // 18: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	55, // 19: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	18, // 20: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	20, // 21: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	54, // 22: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	30, // 23: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	1,  // 24: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	30, // 25: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	27, // 26: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	16, // 27: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	55, // 28: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	55, // 29: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	30, // 30: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	27, // 31: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	16, // 32: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	55, // 33: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	55, // 34: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	20, // 35: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	19, // 36: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	19, // 37: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	19, // 38: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	38, // 39: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	55, // 40: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	55, // 41: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	20, // 42: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	55, // 43: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	55, // 44: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	41, // 45: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	55, // 46: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	20, // 47: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	46, // 48: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	55, // 49: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	55, // 50: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	50, // 51: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	51, // 52: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	53, // 53: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	49, // 54: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	47, // 55: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	48, // 56: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	48, // 57: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	55, // 58: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	55, // 59: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	53, // 60: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	53, // 61: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	53, // 62: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	52, // 63: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	56, // 64: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 65: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 66: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 67: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 68: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 69: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 70: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 71: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 72: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	21, // 73: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	23, // 74: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 75: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	24, // 76: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	25, // 77: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	28, // 78: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	31, // 79: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	33, // 80: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	35, // 81: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	37, // 82: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	39, // 83: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	42, // 84: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	44, // 85: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	45, // 86: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 87: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 88: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 89: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 90: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 91: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 92: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 93: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	22, // 94: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	30, // 95: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	30, // 96: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	30, // 97: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	26, // 98: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	29, // 99: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	32, // 100: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	34, // 101: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	36, // 102: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	38, // 103: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	40, // 104: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	43, // 105: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	46, // 106: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	46, // 107: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	87, // [87:108] is the sub-list for method output_type
-	66, // [66:87] is the sub-list for method input_type
-	65, // [65:66] is the sub-list for extension type_name
-	64, // [64:65] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	58, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	58, // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	22, // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	58, // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	15, // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	15, // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	14, // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	58, // 7: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	58, // 8: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	18, // 9: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	22, // 10: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	18, // 11: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	19, // 12: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	17, // 13: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	16, // 14: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	58, // 15: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	58, // 16: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	22, // 17: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	58, // 18: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	58, // 19: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	58, // 20: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	21, // 21: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	19, // 22: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	58, // 23: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	20, // 24: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	22, // 25: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	57, // 26: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	32, // 27: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	1,  // 28: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	32, // 29: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	29, // 30: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	18, // 31: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	58, // 32: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	58, // 33: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	32, // 34: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	29, // 35: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	18, // 36: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	58, // 37: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	58, // 38: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	22, // 39: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	21, // 40: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	21, // 41: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	21, // 42: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	40, // 43: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	58, // 44: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	58, // 45: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	22, // 46: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	58, // 47: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	58, // 48: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	43, // 49: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	58, // 50: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	22, // 51: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	49, // 52: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	58, // 53: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	58, // 54: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	53, // 55: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	54, // 56: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	56, // 57: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	52, // 58: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	58, // 59: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	58, // 60: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	22, // 61: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	50, // 62: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	51, // 63: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	51, // 64: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	58, // 65: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	58, // 66: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	56, // 67: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	56, // 68: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	56, // 69: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	55, // 70: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	59, // 71: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,  // 72: exchange.v1.right:type_name -> exchange.v1.Right
+	2,  // 73: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	3,  // 74: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	5,  // 75: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	6,  // 76: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,  // 77: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	8,  // 78: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	10, // 79: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	12, // 80: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	23, // 81: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	25, // 82: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	10, // 83: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	26, // 84: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	27, // 85: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	30, // 86: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	33, // 87: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	35, // 88: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	37, // 89: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	39, // 90: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	41, // 91: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	44, // 92: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	46, // 93: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	47, // 94: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	48, // 95: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	15, // 96: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	4,  // 97: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	15, // 98: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	15, // 99: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	15, // 100: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	9,  // 101: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	11, // 102: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	13, // 103: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	24, // 104: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	32, // 105: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	32, // 106: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	32, // 107: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	28, // 108: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	31, // 109: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	34, // 110: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	36, // 111: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	38, // 112: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	40, // 113: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	42, // 114: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	45, // 115: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	49, // 116: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	49, // 117: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	49, // 118: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	96, // [96:119] is the sub-list for method output_type
+	73, // [73:96] is the sub-list for method input_type
+	72, // [72:73] is the sub-list for extension type_name
+	71, // [71:72] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -4857,7 +5155,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   53,
+			NumMessages:   56,
 			NumExtensions: 1,
 			NumServices:   5,
 		},
