@@ -46,7 +46,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 			return nil, err
 		}
 	}
-	j := &judgement{expected: a.Expected, submission: store.Submission{
+	j := &judgement{expected: a.Asks.Expected, submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
 		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
 	}}
@@ -121,7 +121,7 @@ func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]
 		}
 		moreRoom(ctx, len(arrival.Content))
 		if j.expected.IsZero() {
-			j.expected = arrival.Expected
+			j.expected = arrival.Asks.Expected
 		}
 		j.held = append(j.held, h)
 		part, err := g.part(ctx, h, arrival)

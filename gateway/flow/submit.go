@@ -45,7 +45,7 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	arrival := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
 		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content,
-		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1, Expected: s.Expected.UTC(),
+		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1, Asks: store.Asks{Expected: s.Expected.UTC()},
 	}
 	known, err := g.arrive(ctx, arrival)
 	if err != nil {

@@ -194,6 +194,14 @@ func (r reader) Sources(ctx context.Context, id gateway.MessageID) ([]Submission
 	return all(found, err, func(row rows.SourcesRow) (Submission, error) { return toSubmission(row.Submission, row.Faults, nil) })
 }
 
+// WholesOf returns the wholes that submissions of a key went into, the last changed first.
+func (r reader) WholesOf(ctx context.Context, route, key string, limit int) ([]gateway.MessageID, error) {
+	found, err := ask(ctx, r, "wholes", func(ctx context.Context) ([]rows.WholesOfRow, error) {
+		return r.q.WholesOf(ctx, rows.WholesOfParams{Route: route, JoinKey: key, Limit: int32(limit)})
+	})
+	return all(found, err, func(row rows.WholesOfRow) (gateway.MessageID, error) { return gateway.MessageID(row.MessageID), nil })
+}
+
 // SubmissionFilter narrows a list; zero fields do not.
 type SubmissionFilter struct {
 	Offices      []string // any of these

@@ -63,13 +63,18 @@ func (t *Tx) PutArrival(a Arrival) error {
 	content, err1 := t.content(a.Content)
 	recipients, err2 := toJSON(a.Recipients)
 	receipt, err3 := toStatement(a.Receipt)
-	if err := put("arrival", err1, err2, err3); err != nil {
+	var asks string
+	var err4 error
+	if !a.Asks.IsZero() {
+		asks, err4 = toJSON(a.Asks)
+	}
+	if err := put("arrival", err1, err2, err3, err4); err != nil {
 		return err
 	}
 	return put("arrival", t.q.PutArrival(within, rows.PutArrivalParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), ID: a.ID, Caller: a.Caller, MediaType: a.MediaType,
 		Recipients: recipients, Header: a.Header, Signature: a.Signature, Content: content, Digest: toDigest(a.Digest),
-		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason, Expected: formatTime(a.Expected),
+		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason, Asks: asks,
 	}), t.q.PutJudging(within, rows.PutJudgingParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), Attempts: int64(a.Attempts), Judged: a.Judged,
 		Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked,
@@ -123,7 +128,7 @@ func (t *Tx) PutSubmission(s Submission) error {
 		Office: s.Office, IDKey: gateway.FoldID(s.ID), ID: s.ID, Kind: s.Kind, State: string(s.State), Reason: s.Reason,
 		Received: formatTime(s.Received), Digest: toDigest(s.Digest), Batch: s.Batch, BatchKey: gateway.FoldID(s.Batch),
 		DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part, JoinKey: s.JoinKey, WaitsFor: waitsFor,
-		Expires: formatTime(s.Expires), MessageID: string(s.MessageID), Faults: faults, Canonical: canonical, CommitNo: int64(t.Commit),
+		Expires: formatTime(s.Expires), MessageID: string(s.MessageID), Version: int64(s.Version), Faults: faults, Canonical: canonical, CommitNo: int64(t.Commit),
 	}))
 }
 
@@ -206,6 +211,7 @@ func (t *Tx) PutMessage(m Message) error {
 		Header: m.Header, Signature: m.Signature, Payload: payload, PayloadSize: int64(len(m.Payload)), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, MappingDigest: toDigest(m.MappingDigest),
 		SchemaDigest: toDigest(m.SchemaDigest), Whole: string(m.Whole), WholeKey: gateway.FoldID(string(m.Whole)), Part: int64(m.Part), Split: m.Split,
+		Version: int64(m.Version), Replaces: string(m.Replaces),
 	}), t.q.PutDelivery(within, rows.PutDeliveryParams{
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
 		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
@@ -301,7 +307,7 @@ func (t *Tx) PutInbound(m Inbound) error {
 		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, Faults: faults, Unread: unread,
 		Answers: answers, Receipt: receipt, AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: formatTime(m.AcknowledgedAt),
-		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, CommitNo: int64(t.Commit),
+		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, Replaces: string(m.Replaces), CommitNo: int64(t.Commit),
 	}))
 }
 

@@ -237,6 +237,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.waitingStmt, err = db.PrepareContext(ctx, waiting); err != nil {
 		return nil, fmt.Errorf("error preparing query Waiting: %w", err)
 	}
+	if q.wholesOfStmt, err = db.PrepareContext(ctx, wholesOf); err != nil {
+		return nil, fmt.Errorf("error preparing query WholesOf: %w", err)
+	}
 	if q.withdrawStmt, err = db.PrepareContext(ctx, withdraw); err != nil {
 		return nil, fmt.Errorf("error preparing query Withdraw: %w", err)
 	}
@@ -600,6 +603,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing waitingStmt: %w", cerr)
 		}
 	}
+	if q.wholesOfStmt != nil {
+		if cerr := q.wholesOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing wholesOfStmt: %w", cerr)
+		}
+	}
 	if q.withdrawStmt != nil {
 		if cerr := q.withdrawStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing withdrawStmt: %w", cerr)
@@ -715,6 +723,7 @@ type Queries struct {
 	turnsStmt                 *sql.Stmt
 	unjudgedStmt              *sql.Stmt
 	waitingStmt               *sql.Stmt
+	wholesOfStmt              *sql.Stmt
 	withdrawStmt              *sql.Stmt
 }
 
@@ -793,6 +802,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		turnsStmt:                 q.turnsStmt,
 		unjudgedStmt:              q.unjudgedStmt,
 		waitingStmt:               q.waitingStmt,
+		wholesOfStmt:              q.wholesOfStmt,
 		withdrawStmt:              q.withdrawStmt,
 	}
 }

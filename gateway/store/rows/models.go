@@ -36,7 +36,7 @@ type Arrival struct {
 	Received   string
 	Receipt    []byte
 	Reason     string
-	Expected   string
+	Asks       string
 }
 
 type Audit struct {
@@ -144,6 +144,7 @@ type Inbox struct {
 	Conversation    string
 	Batch           string
 	CommitNo        int64
+	Replaces        string
 }
 
 type Judgement struct {
@@ -205,6 +206,8 @@ type Message struct {
 	WholeKey        string
 	Part            int64
 	Split           string
+	Version         int64
+	Replaces        string
 }
 
 type Movement struct {
@@ -213,9 +216,9 @@ type Movement struct {
 	Opened    string
 	FirstTime string
 	LastTime  string
-	Due       string
 	Body      []byte
 	CommitNo  int64
+	Due       string
 }
 
 type MovementIdentifier struct {
@@ -270,4 +273,5 @@ type Submission struct {
 	Faults     []byte
 	Canonical  []byte
 	CommitNo   int64
+	Version    int64
 }

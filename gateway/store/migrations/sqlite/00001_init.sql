@@ -96,7 +96,6 @@ CREATE TABLE arrival (
     received   TEXT NOT NULL,
     receipt    BLOB,                    -- signed RCV, JSON
     reason     TEXT NOT NULL,            -- stated for opening a movement of others
-    expected   TEXT NOT NULL,            -- arrival, as its sender says beside the document; empty: it does not
     PRIMARY KEY (door, party, id_key)
 );
 CREATE INDEX arrival_peer ON arrival (party, received, id_key) WHERE door = 'peer';
@@ -166,29 +165,6 @@ CREATE TABLE judgement (
     commit_no INTEGER NOT NULL,
     PRIMARY KEY (office, id_key, number)
 );
-
--- What a supervisor decided on a submission that needs an approval: on these very bytes.
-CREATE TABLE approval (
-    office    TEXT NOT NULL,
-    id_key    TEXT NOT NULL,
-    digest    BLOB NOT NULL, -- of the bytes that it was given for
-    approved  BOOLEAN NOT NULL,
-    caller    TEXT NOT NULL,
-    reason    TEXT NOT NULL,
-    at        TEXT NOT NULL,
-    commit_no INTEGER NOT NULL,
-    PRIMARY KEY (office, id_key, digest)
-);
-
--- What a held submission waits for the departure of: what that can be found by.
-CREATE TABLE awaited (
-    office TEXT NOT NULL,
-    id_key TEXT NOT NULL,
-    kind   TEXT NOT NULL,
-    folded TEXT NOT NULL,
-    PRIMARY KEY (office, id_key, kind, folded)
-);
-CREATE INDEX awaited_by ON awaited (folded, kind, office, id_key);
 
 -- What does not change of an outgoing message.
 CREATE TABLE message (
@@ -296,11 +272,9 @@ CREATE TABLE movement (
     opened    TEXT NOT NULL,
     first_time    TEXT NOT NULL,
     last_time     TEXT NOT NULL,
-    due       TEXT NOT NULL, -- when what it waits for is overdue; empty: it waits for nothing
     body      BLOB,                     -- JSON
     commit_no INTEGER NOT NULL
 );
-CREATE INDEX movement_due ON movement (due, id_key) WHERE due <> '';
 -- What a movement is found by; beside it, so that a search needs no other row, when the
 -- movement changed last and the first and the last of the times that it speaks of.
 CREATE TABLE movement_identifier (
@@ -349,8 +323,6 @@ DROP TABLE inbox;
 DROP TABLE announced;
 DROP TABLE delivery;
 DROP TABLE message;
-DROP TABLE awaited;
-DROP TABLE approval;
 DROP TABLE judgement;
 DROP TABLE submission;
 DROP TABLE judging;
