@@ -17,7 +17,7 @@ type Submission struct {
 	MediaType string
 	Content   []byte
 	To        []gateway.Administration // empty: the office's routes decide
-	Expected  time.Time                // arrival, where the document does not say it; zero: nobody says it
+	Asks      store.Asks               // what its sender says beside it
 }
 
 // Submit stores a document, judges it, and sends, holds or refuses it. It returns when
@@ -27,7 +27,7 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
 	}
-	if unfit := g.expectable(s.Expected); len(unfit) > 0 {
+	if unfit := g.expectable(s.Asks.Expected); len(unfit) > 0 {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, unfit...)
 	}
 	room, err := g.room(ctx, c.URI, len(s.Content))
@@ -44,8 +44,8 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	}
 	arrival := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
-		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content,
-		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1, Asks: store.Asks{Expected: s.Expected.UTC()},
+		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content, Asks: s.Asks,
+		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1,
 	}
 	known, err := g.arrive(ctx, arrival)
 	if err != nil {

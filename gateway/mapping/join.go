@@ -26,10 +26,11 @@ type Join struct {
 	rows               []*joinRow
 }
 
-// Part is one of the documents that a join takes.
+// Part is one of the documents that a join takes. Of a part that may come several times each
+// adds what it names, also after the first were announced.
 type Part struct {
 	Name, Kind, Table string
-	Required          bool
+	Required, Several bool
 }
 
 // Joined is the outcome of a join.

@@ -29,6 +29,7 @@ type partFile struct {
 	Kind     string `yaml:"kind"`
 	Table    string `yaml:"table"`
 	Required bool   `yaml:"required"`
+	Several  bool   `yaml:"several"`
 }
 
 type joinRowFile struct {
@@ -74,7 +75,7 @@ func loadJoin(m *mistaken, raw []byte, env *expr.Env) *Join {
 		if p.Name == "" || p.Name == gatewayPart || p.Name == elementPart || c.part(p.Name) != nil {
 			m.at(node, "part name %q, expected one of its own, not %s or %s", p.Name, gatewayPart, elementPart)
 		}
-		j.parts = append(j.parts, Part{p.Name, p.Kind, p.Table, p.Required})
+		j.parts = append(j.parts, Part{p.Name, p.Kind, p.Table, p.Required, p.Several})
 	}
 	c.keys(f.Key)
 	body, err := document.CompileFor(f.Document, ".")

@@ -112,12 +112,13 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 	return m.compared(tol), nil
 }
 
-// Decide returns m with what became of a withdrawal that was asked for, by the message that
-// asked, and its comparisons made anew. What is decided stays so.
+// Decide returns m with what became of a withdrawal or change that was asked for, by the
+// message that asked, and its comparisons made anew. What is decided stays so, but a change that
+// was taken may still be refused by the answer to it.
 func Decide(m Movement, asked gateway.MessageID, sender gateway.Administration, now gateway.Withdrawal, tol Tolerances) Movement {
 	m.Announced = slices.Clone(m.Announced)
 	for i, r := range m.Announced {
-		if r.Asks == gateway.WithdrawalAsked && r.sameMessage(Record{Message: asked, Sender: sender}) {
+		if (r.Asks == gateway.WithdrawalAsked || r.changes()) && r.sameMessage(Record{Message: asked, Sender: sender}) {
 			m.Announced[i].Asks = now
 		}
 	}
@@ -129,7 +130,7 @@ func Decide(m Movement, asked gateway.MessageID, sender gateway.Administration, 
 func (m Movement) Withdrawal() gateway.Withdrawal {
 	asked := false
 	for _, r := range m.Announced {
-		asked = asked || r.Asks == gateway.WithdrawalAsked
+		asked = asked || r.Withdraws && r.Asks == gateway.WithdrawalAsked
 	}
 	switch {
 	case len(m.Announced) > 0 && len(m.counting(m.Announced)) == 0:
@@ -253,15 +254,52 @@ func (m Movement) records() []Record {
 func (m Movement) counting(rs []Record) []Record {
 	all := m.records()
 	return slices.DeleteFunc(slices.Clone(rs), func(r Record) bool {
-		return r.Withdraws || slices.ContainsFunc(all, r.replacedBy)
+		return r.Withdraws || r.changes() && r.undecided() || slices.ContainsFunc(all, r.replacedBy)
 	})
+}
+
+// changes reports whether r takes the place of another and announces itself.
+func (r Record) changes() bool { return !r.Withdraws && len(r.Replaces) > 0 }
+
+// undecided reports whether what r asks for is not so, or not yet.
+func (r Record) undecided() bool {
+	return r.Asks == gateway.WithdrawalAsked || r.Asks == gateway.WithdrawalRefused
+}
+
+// Amendment is a later version of what was announced: whose place it takes, and how it stands.
+type Amendment struct {
+	Message  gateway.MessageID
+	Sender   gateway.Administration
+	Replaces gateway.MessageID // empty: it is not in this movement
+	Received time.Time
+	Standing gateway.Withdrawal // asked or refused where it does not count
+}
+
+// Amendments are the later versions of what m announces, in order.
+func (m Movement) Amendments() (out []Amendment) {
+	for _, r := range m.Announced {
+		if !r.changes() {
+			continue
+		}
+		a := Amendment{Message: r.Message, Sender: r.Sender, Received: r.Received}
+		if r.undecided() {
+			a.Standing = r.Asks
+		}
+		for _, o := range m.Announced {
+			if o.Sender == r.Sender && !o.Withdraws && slices.ContainsFunc(r.Replaces, func(id string) bool { return gateway.SameID(id, o.DocumentID) }) {
+				a.Replaces = o.Message
+			}
+		}
+		out = append(out, a)
+	}
+	return out
 }
 
 // replacedBy reports whether o takes r's place: it names r's document, or it is a
 // later message of the same document. A document's id is its sender's: nobody else's takes
 // its place.
 func (r Record) replacedBy(o Record) bool {
-	if r.DocumentID == "" || r.Sender != o.Sender || r.sameMessage(o) || o.Asks == gateway.WithdrawalAsked || o.Asks == gateway.WithdrawalRefused {
+	if r.DocumentID == "" || r.Sender != o.Sender || r.sameMessage(o) || o.undecided() {
 		return false
 	}
 	if gateway.SameID(r.DocumentID, o.DocumentID) && (r.Kind == o.Kind || o.Withdraws) {
