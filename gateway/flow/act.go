@@ -29,7 +29,7 @@ func actOf(d *customsv1.Document, asks store.Asks) act {
 	case customsv1.FunctionCode_CHANGE, customsv1.FunctionCode_REPLACE:
 		return changes
 	}
-	if asks.Amends != "" || len(changed(d)) > 0 {
+	if asks.Amends != "" || len(changed(d)) > 0 || d.GetPreArrivalNotice().GetChanges() != nil {
 		return changes
 	}
 	return adds

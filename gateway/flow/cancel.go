@@ -532,7 +532,7 @@ func (g *Gateway) answeredCancellation(ctx context.Context, tx *store.Tx, m stor
 		return err
 	}
 	in, err := tx.Inbound(ctx, m.Recipient, h.RelatesTo)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (in.Kind != kindCancellation || in.MovementID == "") {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (in.Kind != kindCancellation && in.Replaces == "" || in.MovementID == "") {
 		return nil
 	}
 	if err != nil {

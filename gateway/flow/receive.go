@@ -299,6 +299,7 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 	}
 	scope := g.scope(in.Sender)
 	scope.At, scope.Part = a.Received, opened.Header().Parts > 0
+	scope.Done = slices.Contains(revisable, in.Kind) && actOf(reading.Document, store.Asks{}) == changes
 	passed, faults, err := g.Chain.Validate(ctx, reading, scope)
 	if err != nil {
 		return nil, err
@@ -318,6 +319,18 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 			in.Faults = append(in.Faults, unknown...)
 			return nil, nil
 		}
+	}
+	if scope.Done {
+		of, refused, err := g.original(ctx, in, doc)
+		if err != nil {
+			return nil, err
+		}
+		if len(refused) > 0 {
+			refused[0].Location, refused[0].Place = reading.locate(refused[0].Path), document.PlaceOf(doc, refused[0].Path)
+			in.Faults = append(in.Faults, refused...)
+			return nil, nil
+		}
+		in.Replaces = of.ID
 	}
 	in.State, in.Canonical, in.CanonicalDigest = gateway.Accepted, document.Marshal(doc), passed.Digest()
 	in.DocumentID, in.Answers = doc.GetEnvelope().GetDocumentId(), answered(doc)
@@ -342,6 +355,9 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, a store.Arrival, in *s
 	h, err := seal.ParseHeader(a.Header)
 	if err != nil {
 		return err
+	}
+	if in.Replaces != "" {
+		return g.takeAmendment(ctx, tx, h, in, doc)
 	}
 	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
 		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, WholeGoods: h.WholeGoods,

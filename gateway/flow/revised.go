@@ -117,6 +117,9 @@ func (g *Gateway) amendmentConcluded(ctx context.Context, tx *store.Tx, m store.
 
 // actEnded has the acts judged anew that wait for one on the same whole to end.
 func (g *Gateway) actEnded(ctx context.Context, tx *store.Tx, whole gateway.MessageID, ended store.Submission) error {
+	if whole == "" {
+		return nil
+	}
 	sources, err := tx.Sources(ctx, whole)
 	if err != nil {
 		return err

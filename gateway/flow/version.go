@@ -260,13 +260,11 @@ func (v *versioned) sameAs(l *lineage, o *Output) (bool, *gateway.Fault) {
 			continue
 		}
 		told := document.Parse(m.Canonical).Document
-		for _, path := range []string{"entryOffice.code", "exitOffice.code", "office.code", "partnerOffice.code"} {
-			if was, is := leaf(told, path), leaf(o.document, path); was != is && was != "" {
-				path = o.whole(path)
-				f := fault(gateway.AmendOffices, is, was)
-				f.Path, f.Location, f.Place = path, o.of.Locate(path), document.PlaceOf(o.of.whole, path)
-				return false, &f
-			}
+		if path, was, is := otherOffice(told, o.document); path != "" {
+			path = o.whole(path)
+			f := fault(gateway.AmendOffices, is, was)
+			f.Path, f.Location, f.Place = path, o.of.Locate(path), document.PlaceOf(o.of.whole, path)
+			return false, &f
 		}
 		if content(told) == content(o.document) {
 			return true, nil

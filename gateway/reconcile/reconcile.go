@@ -266,6 +266,50 @@ func (r Record) undecided() bool {
 	return r.Asks == gateway.WithdrawalAsked || r.Asks == gateway.WithdrawalRefused
 }
 
+// Newest is the message that counts of the versions of an announcement, by one of them; false if
+// none counts any more.
+func (m Movement) Newest(id gateway.MessageID, sender gateway.Administration) (gateway.MessageID, bool) {
+	for range m.Announced { // of documents that replace each other none counts
+		at := slices.IndexFunc(m.Announced, func(r Record) bool { return r.sameMessage(Record{Message: id, Sender: sender}) })
+		if at < 0 {
+			return id, false
+		}
+		next := slices.IndexFunc(m.Announced, m.Announced[at].replacedBy)
+		switch {
+		case next < 0:
+			return id, !m.Announced[at].undecided()
+		case m.Announced[next].Withdraws:
+			return id, false
+		}
+		id = m.Announced[next].Message
+	}
+	return id, false
+}
+
+// Announcing is the message by which a sender announces, and still does, the waybills and
+// vehicles of a document of the same kind: the one that shares its vehicles, if one does, else
+// one that shares a waybill.
+func (m Movement) Announcing(d *customsv1.Document, sender gateway.Administration) (id gateway.MessageID, ok bool) {
+	r := record(d, Origin{Sender: sender})
+	waybills, best := keys(r.Facts.Waybills), 0
+	for _, o := range m.counting(m.Announced) {
+		if o.Sender != sender || o.Kind != r.Kind {
+			continue
+		}
+		how := 0
+		if slices.ContainsFunc(o.Facts.Waybills, func(wb WaybillFact) bool { return waybills[wb.key()] }) {
+			how++
+		}
+		if o.sharesVehicle(r) {
+			how += 2
+		}
+		if how > best {
+			id, best = o.Message, how
+		}
+	}
+	return id, best > 0
+}
+
 // Amendment is a later version of what was announced: whose place it takes, and how it stands.
 type Amendment struct {
 	Message  gateway.MessageID
@@ -391,3 +435,6 @@ func instant(i *customsv1.Instant) time.Time {
 	}
 	return t.UTC()
 }
+
+// Counting are the records that announce, and that nothing takes back or takes the place of.
+func (m Movement) Counting() []Record { return m.counting(m.Announced) }
