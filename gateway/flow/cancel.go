@@ -76,7 +76,7 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 		return err
 	}
 	all := lineages(messages)
-	if as := named.Canonical; as != nil && effectOf(document.Parse(as).Document, store.Asks{}) == takesOut {
+	if as := named.Canonical; as != nil && actOf(document.Parse(as).Document, store.Asks{}) == takesOut {
 		return j.nothingToCancel(reading, gateway.WordIsCancellation)
 	}
 	for _, l := range all {
@@ -371,7 +371,7 @@ func (g *Gateway) attachTo(ctx context.Context, tx *store.Tx, of store.Message, 
 
 // movementOfMessage is the movement that one of our own messages is in, by what it can be
 // found by; nil if it is in none.
-func (g *Gateway) movementOfMessage(ctx context.Context, read nearby, of store.Message) (*Movement, error) {
+func (g *Gateway) movementOfMessage(ctx context.Context, read movementReader, of store.Message) (*Movement, error) {
 	told := document.Parse(of.Canonical).Document
 	at := of.Created
 	if !of.ExpectedArrival.IsZero() {
@@ -464,6 +464,21 @@ func (g *Gateway) answerConcluded(ctx context.Context, tx *store.Tx, m store.Mes
 		}
 	}
 	return nil
+}
+
+// judgeAnew has a submission that waits judged by what is there now, beside all others.
+func judgeAnew(ctx context.Context, tx *store.Tx, s store.Submission, why string) error {
+	a, err := tx.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
+	if err != nil {
+		return err
+	}
+	if !a.Judged { // it is being judged
+		return nil
+	}
+	if err := tx.PutJudging(anew(a, a)); err != nil {
+		return err
+	}
+	return tx.Audit("gateway", "to be judged anew: "+why, subject(a), a.Digest)
 }
 
 // takesBackNothing refuses a partner's cancellation that names no accepted document of its

@@ -30,13 +30,13 @@ type judgement struct {
 	crossings  []crossing // what the messages announce
 	notices    []*customsv1.Document
 	translated *Translation
-	cancels    *cancelling        // what a cancellation does
-	revises    *revising          // what an act does to a whole that there is
-	dropped    []store.Submission // held parts that it takes out
-	act        *act               // what it does to what was announced, if that may need an approval
+	cancels    *cancelling // what a cancellation does
+	act        *acting     // what it does to what was announced, if that may need an approval
 	route      *release.Route
 	awaits     []reconcile.Identifier // what is to leave before the message does
 	expected   time.Time              // arrival, as its sender or that of a part says beside the document
+	revises    *revising              // what an act does to a whole that there is
+	dropped    []store.Submission     // held parts that it takes out
 	behind     gateway.MessageID      // the chain of what is being taken back and is announced anew
 }
 
@@ -91,7 +91,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 
 	cur := step{Part{plan.Part, a.ID, reading}, adds, a.Asks}
 	if slices.Contains(revisable, reading.Kind) {
-		cur.does = effectOf(reading.Document, a.Asks)
+		cur.does = actOf(reading.Document, a.Asks)
 	}
 	held, err := g.heldSteps(ctx, j, plan)
 	if err != nil {
@@ -207,7 +207,7 @@ func toldBefore(held []store.Submission) (faults gateway.Faults) {
 // each other.
 func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (store.Message, seal.Sealed, error) {
 	released := o.document
-	header.DocumentID = released.GetEnvelope().GetDocumentId()
+	header.DocumentID, header.WholeGoods = released.GetEnvelope().GetDocumentId(), g.wholeGoods(released, o.split)
 	var expected time.Time
 	if header.ExpectedArrival != nil {
 		expected = *header.ExpectedArrival
@@ -226,6 +226,13 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 		Mapping: o.Encoded.Table(), MappingDigest: o.Encoded.TableDigest(), SchemaDigest: o.Conforming.SchemaDigest(),
 		NextAttempt: header.Created, Answers: []store.Answer{},
 	}, sealed, nil
+}
+
+// wholeGoods reports whether a document, one of those that a split has made if any has, tells
+// all the goods of its waybills.
+func (g *Gateway) wholeGoods(d *customsv1.Document, split string) bool {
+	s, ok := g.Chain.Tables.Split(split)
+	return reconcile.Announces(d) && (!ok || !s.DealsGoods())
 }
 
 // conversation finds what an answer to a partner belongs to: the message that carried

@@ -182,7 +182,7 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 		if err != nil {
 			return nil, nil, err
 		}
-		steps[i] = step{p, effectOf(p.Document, arrivals[i].Asks), arrivals[i].Asks}
+		steps[i] = step{p, actOf(p.Document, arrivals[i].Asks), arrivals[i].Asks}
 		if p.Kind == kindCancellation {
 			steps[i].does = adds
 		}

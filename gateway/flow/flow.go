@@ -173,7 +173,7 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 					}
 					continue
 				}
-				now.State, now.Reason = gateway.Expired, overdue(now.WaitsFor)
+				now.State, now.Reason = gateway.Expired, notInTime(now)
 				if err := errors.Join(tx.PutSubmission(now), g.actEnded(ctx, tx, now.MessageID, now)); err != nil {
 					return err
 				}
@@ -195,18 +195,18 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 	}
 }
 
-// overdue says what a held submission waited for that did not come in time.
-func overdue(waitsFor []string) string {
+// notInTime says what did not come in time that a submission has waited for.
+func notInTime(s store.Submission) string {
 	switch {
-	case slices.Contains(waitsFor, WaitsForAnswer):
+	case slices.Contains(s.WaitsFor, WaitsForAnswer):
 		return "the answer with the number to take it back by did not come in time"
-	case slices.Contains(waitsFor, WaitsForApproval):
+	case slices.Contains(s.WaitsFor, WaitsForApproval):
 		return "it was not approved in time"
-	case slices.Contains(waitsFor, WaitsForDeparture):
+	case slices.Contains(s.WaitsFor, WaitsForDeparture):
 		return "its departure was not recorded in time"
-	case slices.Contains(waitsFor, WaitsForVehicles):
+	case slices.Contains(s.WaitsFor, WaitsForVehicles):
 		return "nobody said in time which vehicles are meant"
-	case slices.Contains(waitsFor, WaitsForEarlier):
+	case slices.Contains(s.WaitsFor, WaitsForEarlier):
 		return "what came before it did not end in time"
 	}
 	return "the other parts did not come in time"

@@ -9,6 +9,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/reconcile"
+	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
 
@@ -108,7 +109,7 @@ func otherOffice(told, doc *customsv1.Document) (path, was, is string) {
 
 // takeAmendment attaches a partner's change to the movement of what it changes: it takes its
 // place, and both are kept.
-func (g *Gateway) takeAmendment(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
+func (g *Gateway) takeAmendment(ctx context.Context, tx *store.Tx, h seal.Header, in *store.Inbound, doc *customsv1.Document) error {
 	of, err := tx.Inbound(ctx, in.Sender, in.Replaces)
 	if err != nil {
 		return err
@@ -122,7 +123,8 @@ func (g *Gateway) takeAmendment(ctx context.Context, tx *store.Tx, in *store.Inb
 		doc.Envelope.References = append(doc.Envelope.References, &customsv1.Reference{Kind: customsv1.ReferenceKind_CHANGED, Id: of.DocumentID})
 	}
 	from := reconcile.Origin{
-		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
+		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, WholeGoods: h.WholeGoods,
+		Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
 	}
 	if m.Movement, err = reconcile.Attach(m.Movement, doc, from, g.Tolerances); err != nil {
 		return err

@@ -159,7 +159,10 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		if err := g.answeredCancellation(ctx, tx, *m, j.notices[i].GetAnswer()); err != nil {
 			return false, err
 		}
-		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival}
+		from := reconcile.Origin{
+			Message: m.ID, Conversation: m.Conversation, WholeGoods: g.wholeGoods(j.notices[i], m.Split),
+			Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival,
+		}
 		if of, ok := j.revises.replaces(m.ID); ok {
 			from.Asks = gateway.WithdrawalAsked // it counts once the partner has taken it
 			if err := g.attachTo(ctx, tx, of, j.notices[i], from); err != nil {

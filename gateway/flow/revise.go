@@ -92,7 +92,7 @@ func (g *Gateway) stepOf(ctx context.Context, s store.Submission) (step, error) 
 	if err != nil {
 		return step{}, err
 	}
-	return step{p, effectOf(p.Document, a.Asks), a.Asks}, nil
+	return step{p, actOf(p.Document, a.Asks), a.Asks}, nil
 }
 
 // reviseHeld judges an act on parts that wait: it waits with them, or completes them; what it

@@ -19,14 +19,6 @@ type Submission struct {
 	Content   []byte
 	To        []gateway.Administration // empty: the office's routes decide
 	Asks      store.Asks               // what its sender says beside it
-	Expected  time.Time                // arrival, where the document does not say it; zero: nobody says it
-}
-
-// asks is what a submission says beside its document.
-func (s Submission) asks() store.Asks {
-	asks := s.Asks
-	asks.Expected = s.Expected.UTC()
-	return asks
 }
 
 // Submit stores a document, judges it, and sends, holds or refuses it. It returns when
@@ -36,7 +28,7 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
 	}
-	if unfit := g.expectable(s.Expected); len(unfit) > 0 {
+	if unfit := g.expectable(s.Asks.Expected); len(unfit) > 0 {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, unfit...)
 	}
 	room, err := g.room(ctx, c.URI, len(s.Content))
@@ -53,8 +45,8 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	}
 	arrival := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
-		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content,
-		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1, Asks: s.asks(),
+		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content, Asks: s.Asks,
+		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1,
 	}
 	known, err := g.arrive(ctx, arrival)
 	if err != nil {

@@ -310,6 +310,9 @@ func (v *versioned) send(o *Output, i int, l *lineage) error {
 	if o.split != "" {
 		header.Part, header.Parts = o.part, len(v.parts)
 	}
+	if expected := v.g.expected(o.document, rt, v.j.expected, time.Time{}); !expected.IsZero() {
+		header.ExpectedArrival = &expected
+	}
 	var behind, replaces gateway.MessageID
 	if l != nil && l.head != nil {
 		header.Conversation, header.RelatesTo = l.head.Conversation, l.head.ID

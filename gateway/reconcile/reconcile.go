@@ -41,6 +41,8 @@ type Movement struct {
 	// Comparisons has one entry for each arrival that counts, in order of arrival.
 	// It follows from the records alone, whatever the order in which they came.
 	Comparisons []Comparison `json:"comparisons,omitempty"`
+	// Closed: its time is over, and nothing is expected any more; see [Movement.AsOf].
+	Closed bool `json:"-"`
 }
 
 // Record is one document of a movement, reduced to what is matched and compared.
@@ -56,11 +58,12 @@ type Record struct {
 	Received   time.Time              `json:"received"`
 	Expected   time.Time              `json:"expected,omitzero"` // when arrival is expected
 	At         time.Time              `json:"at,omitzero"`       // when it left, arrived or was inspected
-	// Conversation and Goods, the digest of the consignments, tell a part of a notice
-	// that repeats all its goods.
-	Conversation string         `json:"conversation,omitempty"`
-	Goods        gateway.Digest `json:"goods,omitzero"`
-	Facts        Facts          `json:"facts"`
+	// Conversation is what the messages of one whole have in common.
+	Conversation string `json:"conversation,omitempty"`
+	// WholeGoods: it tells of each of its waybills all the goods, whatever other messages
+	// tell them too and whichever vehicle has them. Else it tells a share, and shares add up.
+	WholeGoods bool  `json:"wholeGoods,omitempty"`
+	Facts      Facts `json:"facts"`
 }
 
 // Origin says how a document came.
@@ -71,6 +74,8 @@ type Origin struct {
 	Sender gateway.Administration
 	// Conversation is what the parts of one notice have in common; empty if nothing has.
 	Conversation string
+	// WholeGoods says that it tells all the goods of each of its waybills, and not a share.
+	WholeGoods bool
 	// Batch is the batch number from the message header, for a document that names none.
 	Batch    string
 	Received time.Time
@@ -383,13 +388,10 @@ func record(d *customsv1.Document, from Origin) Record {
 	r := Record{
 		Message: from.Message, Sender: from.Sender, Kind: document.Kind(d), DocumentID: e.GetDocumentId(),
 		Issued: instant(e.GetIssued()), Received: from.Received.UTC(), Expected: from.Expected.UTC(),
-		Conversation: from.Conversation, Asks: from.Asks, Facts: read(d, from.Message),
+		Conversation: from.Conversation, WholeGoods: from.WholeGoods, Asks: from.Asks, Facts: read(d, from.Message),
 	}
 	if r.Facts.Batch == "" {
 		r.Facts.Batch = from.Batch
-	}
-	if r.Conversation != "" {
-		r.Goods = goods(d)
 	}
 	if slices.Contains(announcing, r.Kind) {
 		r.Facts.declared()
@@ -424,25 +426,6 @@ func record(d *customsv1.Document, from Origin) Record {
 		r.Expected = expected
 	}
 	return r
-}
-
-// goods is the digest of what a document says of its goods: its consignments, whatever
-// load units they are in; zero if it has none.
-func goods(d *customsv1.Document) gateway.Digest {
-	b, ok := bodyOf(d).(interface {
-		GetConsignments() []*customsv1.Consignment
-	})
-	if !ok || len(b.GetConsignments()) == 0 {
-		return gateway.Digest{}
-	}
-	said := document.Clone(&customsv1.Document{Kind: &customsv1.Document_Manifest{Manifest: &customsv1.Manifest{Consignments: b.GetConsignments()}}})
-	for _, c := range said.GetManifest().Consignments {
-		c.LoadUnits = nil
-		for _, item := range c.Items {
-			item.LoadUnits = nil
-		}
-	}
-	return document.Digest(said)
 }
 
 func instant(i *customsv1.Instant) time.Time {

@@ -67,7 +67,7 @@ func (a Asks) IsZero() bool {
 
 // Same reports whether both say the same.
 func (a Asks) Same(b Asks) bool {
-	return a.Amends == b.Amends && a.Reason == b.Reason && a.All == b.All && a.Expected.Equal(b.Expected) && slices.Equal(a.Vehicles, b.Vehicles)
+	return a.Amends == b.Amends && a.Reason == b.Reason && a.All == b.All && slices.Equal(a.Vehicles, b.Vehicles) && a.Expected.Equal(b.Expected)
 }
 
 // ArrivalKey names an arrival.

@@ -23,10 +23,10 @@ type Scope struct {
 	Part bool
 	// Alone: the document is judged by itself. It then makes no Passed.
 	Alone bool
-	// Done: what the function code of the document asks is done, so that it is not taken as new.
-	Done bool
 	// Seen: the document records what a post has seen, and is neither sent nor joined.
 	Seen bool
+	// Done: what the function code of the document asks is done, so that it is not taken as new.
+	Done bool
 }
 
 // adds reports whether all rules in force in another scope are in force in this one too.

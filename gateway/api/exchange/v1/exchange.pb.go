@@ -332,9 +332,10 @@ type CheckRequest struct {
 	To        []string               `protobuf:"bytes,3,rep,name=to,proto3" json:"to,omitempty"`
 	// As in SubmitRequest: what the id stands for already is answered, as Submit would.
 	SubmissionId string `protobuf:"bytes,4,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Likewise.
+	Amends string `protobuf:"bytes,5,opt,name=amends,proto3" json:"amends,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// As in SubmitRequest.
-	Amends          string                 `protobuf:"bytes,5,opt,name=amends,proto3" json:"amends,omitempty"`
-	Reason          string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -3996,7 +3997,13 @@ type Movement struct {
 	// Until when its state is expected to end; absent once that is over.
 	Due *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=due,proto3" json:"due,omitempty"`
 	// What has not happened in time, and who is to look into it.
-	Remarks       []*Fault `protobuf:"bytes,26,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	Remarks []*Fault `protobuf:"bytes,26,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	// How many road vehicles, each with what it tows, were announced so far, and how many of
+	// them have come.
+	VehiclesAnnounced uint32 `protobuf:"varint,34,opt,name=vehicles_announced,json=vehiclesAnnounced,proto3" json:"vehicles_announced,omitempty"`
+	VehiclesArrived   uint32 `protobuf:"varint,35,opt,name=vehicles_arrived,json=vehiclesArrived,proto3" json:"vehicles_arrived,omitempty"`
+	// How the goods of each waybill stand. A waybill counts once, however many messages tell it.
+	Waybills      []*WaybillAccount `protobuf:"bytes,36,rep,name=waybills,proto3" json:"waybills,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4157,6 +4164,150 @@ func (x *Movement) GetRemarks() []*Fault {
 	return nil
 }
 
+func (x *Movement) GetVehiclesAnnounced() uint32 {
+	if x != nil {
+		return x.VehiclesAnnounced
+	}
+	return 0
+}
+
+func (x *Movement) GetVehiclesArrived() uint32 {
+	if x != nil {
+		return x.VehiclesArrived
+	}
+	return 0
+}
+
+func (x *Movement) GetWaybills() []*WaybillAccount {
+	if x != nil {
+		return x.Waybills
+	}
+	return nil
+}
+
+// WaybillAccount is how the goods of one waybill stand.
+type WaybillAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Waybill       string                 `protobuf:"bytes,1,opt,name=waybill,proto3" json:"waybill,omitempty"`
+	Packages      *Figures               `protobuf:"bytes,2,opt,name=packages,proto3" json:"packages,omitempty"`
+	Kilograms     *Figures               `protobuf:"bytes,3,opt,name=kilograms,proto3" json:"kilograms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaybillAccount) Reset() {
+	*x = WaybillAccount{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaybillAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaybillAccount) ProtoMessage() {}
+
+func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
+func (*WaybillAccount) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *WaybillAccount) GetWaybill() string {
+	if x != nil {
+		return x.Waybill
+	}
+	return ""
+}
+
+func (x *WaybillAccount) GetPackages() *Figures {
+	if x != nil {
+		return x.Packages
+	}
+	return nil
+}
+
+func (x *WaybillAccount) GetKilograms() *Figures {
+	if x != nil {
+		return x.Kilograms
+	}
+	return nil
+}
+
+// Figures of one quantity, as decimals; one is empty where nobody states it.
+type Figures struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Announced string                 `protobuf:"bytes,1,opt,name=announced,proto3" json:"announced,omitempty"`
+	Arrived   string                 `protobuf:"bytes,2,opt,name=arrived,proto3" json:"arrived,omitempty"`
+	// Announced and still to come; 0 when nothing is expected any more.
+	Open          string `protobuf:"bytes,3,opt,name=open,proto3" json:"open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Figures) Reset() {
+	*x = Figures{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Figures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Figures) ProtoMessage() {}
+
+func (x *Figures) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Figures.ProtoReflect.Descriptor instead.
+func (*Figures) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *Figures) GetAnnounced() string {
+	if x != nil {
+		return x.Announced
+	}
+	return ""
+}
+
+func (x *Figures) GetArrived() string {
+	if x != nil {
+		return x.Arrived
+	}
+	return ""
+}
+
+func (x *Figures) GetOpen() string {
+	if x != nil {
+		return x.Open
+	}
+	return ""
+}
+
 // Amendment is a later version of what was announced of a movement. Both are kept.
 type Amendment struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -4174,7 +4325,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4186,7 +4337,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4199,7 +4350,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -4250,7 +4401,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4262,7 +4413,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4275,7 +4426,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Opening) GetOffice() string {
@@ -4317,7 +4468,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4329,7 +4480,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4342,7 +4493,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Identifier) GetKind() string {
@@ -4382,7 +4533,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4394,7 +4545,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4407,7 +4558,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -4477,7 +4628,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4489,7 +4640,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4502,7 +4653,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -4543,7 +4694,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4555,7 +4706,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4568,7 +4719,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -5001,7 +5152,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"O\n" +
 	"\x16RecordDepartureRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\xa0\x06\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xb3\a\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -5024,7 +5175,18 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"amendments\x126\n" +
 	"\bdeparted\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\bdeparted\x12,\n" +
 	"\x03due\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\x03due\x12,\n" +
-	"\aremarks\x18\x1a \x03(\v2\x12.exchange.v1.FaultR\aremarks\"\xc9\x01\n" +
+	"\aremarks\x18\x1a \x03(\v2\x12.exchange.v1.FaultR\aremarks\x12-\n" +
+	"\x12vehicles_announced\x18\" \x01(\rR\x11vehiclesAnnounced\x12)\n" +
+	"\x10vehicles_arrived\x18# \x01(\rR\x0fvehiclesArrived\x127\n" +
+	"\bwaybills\x18$ \x03(\v2\x1b.exchange.v1.WaybillAccountR\bwaybills\"\x90\x01\n" +
+	"\x0eWaybillAccount\x12\x18\n" +
+	"\awaybill\x18\x01 \x01(\tR\awaybill\x120\n" +
+	"\bpackages\x18\x02 \x01(\v2\x14.exchange.v1.FiguresR\bpackages\x122\n" +
+	"\tkilograms\x18\x03 \x01(\v2\x14.exchange.v1.FiguresR\tkilograms\"U\n" +
+	"\aFigures\x12\x1c\n" +
+	"\tannounced\x18\x01 \x01(\tR\tannounced\x12\x18\n" +
+	"\aarrived\x18\x02 \x01(\tR\aarrived\x12\x12\n" +
+	"\x04open\x18\x03 \x01(\tR\x04open\"\xc9\x01\n" +
 	"\tAmendment\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x1a\n" +
@@ -5093,10 +5255,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
-	"\bWithdraw\x12\x1c.exchange.v1.WithdrawRequest\x1a\x17.exchange.v1.Submission\"7\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/submissions/{submission_id}:withdraw\x12t\n" +
-	"\x06Choose\x12\x1a.exchange.v1.ChooseRequest\x1a\x17.exchange.v1.Submission\"5\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/submissions/{submission_id}:choose\x12w\n" +
+	"\bWithdraw\x12\x1c.exchange.v1.WithdrawRequest\x1a\x17.exchange.v1.Submission\"7\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/submissions/{submission_id}:withdraw\x12w\n" +
 	"\aApprove\x12\x1b.exchange.v1.ApproveRequest\x1a\x17.exchange.v1.Submission\"6\xf0\xbb\x18\n" +
-	"\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/submissions/{submission_id}:approve\x12n\n" +
+	"\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/submissions/{submission_id}:approve\x12t\n" +
+	"\x06Choose\x12\x1a.exchange.v1.ChooseRequest\x1a\x17.exchange.v1.Submission\"5\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/submissions/{submission_id}:choose\x12n\n" +
 	"\x03Get\x12!.exchange.v1.GetSubmissionRequest\x1a\x17.exchange.v1.Submission\"+\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/v1/submissions/{submission_id}\x12n\n" +
 	"\x04List\x12#.exchange.v1.ListSubmissionsRequest\x1a$.exchange.v1.ListSubmissionsResponse\"\x1b\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/submissions\x12e\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1c.exchange.v1.SubmissionEvent\"!\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/submissions:watch0\x01\x12}\n" +
@@ -5135,7 +5297,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
@@ -5189,145 +5351,150 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*RecordArrivalRequest)(nil),       // 49: exchange.v1.RecordArrivalRequest
 	(*RecordDepartureRequest)(nil),     // 50: exchange.v1.RecordDepartureRequest
 	(*Movement)(nil),                   // 51: exchange.v1.Movement
-	(*Amendment)(nil),                  // 52: exchange.v1.Amendment
-	(*Opening)(nil),                    // 53: exchange.v1.Opening
-	(*Identifier)(nil),                 // 54: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 55: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 56: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 57: exchange.v1.Discrepancy
-	nil,                                // 58: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 59: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 60: google.protobuf.MethodOptions
+	(*WaybillAccount)(nil),             // 52: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 53: exchange.v1.Figures
+	(*Amendment)(nil),                  // 54: exchange.v1.Amendment
+	(*Opening)(nil),                    // 55: exchange.v1.Opening
+	(*Identifier)(nil),                 // 56: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 57: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 58: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 59: exchange.v1.Discrepancy
+	nil,                                // 60: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 61: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 62: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	59, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	59, // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	24, // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	59, // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	16, // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	16, // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	15, // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	59, // 7: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	59, // 8: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	19, // 9: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	24, // 10: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	19, // 11: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	21, // 12: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	18, // 13: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	17, // 14: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	59, // 15: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	59, // 16: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	24, // 17: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	59, // 18: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	59, // 19: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	59, // 20: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	23, // 21: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	21, // 22: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	20, // 23: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	59, // 24: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	22, // 25: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	24, // 26: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	58, // 27: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	34, // 28: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	1,  // 29: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	34, // 30: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	31, // 31: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	19, // 32: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	59, // 33: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	59, // 34: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	34, // 35: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	31, // 36: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	19, // 37: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	59, // 38: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	59, // 39: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	24, // 40: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	20, // 41: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	23, // 42: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	23, // 43: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	23, // 44: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	42, // 45: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	59, // 46: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	59, // 47: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	24, // 48: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	59, // 49: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	59, // 50: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	45, // 51: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	59, // 52: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	24, // 53: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	51, // 54: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	59, // 55: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	59, // 56: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	54, // 57: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	55, // 58: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	57, // 59: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	53, // 60: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	52, // 61: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	59, // 62: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	59, // 63: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	24, // 64: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	59, // 65: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	20, // 66: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	59, // 67: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	59, // 68: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	57, // 69: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	57, // 70: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	57, // 71: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	56, // 72: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	60, // 73: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 74: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 75: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	4,  // 76: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	6,  // 77: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	3,  // 78: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	7,  // 79: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	8,  // 80: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	9,  // 81: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	11, // 82: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	13, // 83: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	25, // 84: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	27, // 85: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	11, // 86: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	28, // 87: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	29, // 88: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	32, // 89: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	35, // 90: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	37, // 91: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	39, // 92: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	41, // 93: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	43, // 94: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	46, // 95: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	48, // 96: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	49, // 97: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	50, // 98: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	16, // 99: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	5,  // 100: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	16, // 101: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	16, // 102: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	16, // 103: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	16, // 104: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	10, // 105: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	12, // 106: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	14, // 107: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	26, // 108: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	34, // 109: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	34, // 110: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	34, // 111: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	30, // 112: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	33, // 113: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	36, // 114: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	38, // 115: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	40, // 116: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	42, // 117: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	44, // 118: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	47, // 119: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	51, // 120: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	51, // 121: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	51, // 122: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	99, // [99:123] is the sub-list for method output_type
-	75, // [75:99] is the sub-list for method input_type
-	74, // [74:75] is the sub-list for extension type_name
-	73, // [73:74] is the sub-list for extension extendee
-	0,  // [0:73] is the sub-list for field type_name
+	61,  // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	61,  // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	24,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	61,  // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	16,  // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	16,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	15,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	61,  // 7: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	61,  // 8: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	19,  // 9: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	24,  // 10: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	19,  // 11: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	21,  // 12: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	18,  // 13: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	17,  // 14: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	61,  // 15: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	61,  // 16: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	24,  // 17: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	61,  // 18: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	61,  // 19: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	61,  // 20: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	23,  // 21: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	21,  // 22: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	20,  // 23: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	61,  // 24: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	22,  // 25: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	24,  // 26: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	60,  // 27: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	34,  // 28: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	1,   // 29: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	34,  // 30: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	31,  // 31: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	19,  // 32: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	61,  // 33: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	61,  // 34: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	34,  // 35: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	31,  // 36: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	19,  // 37: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	61,  // 38: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	61,  // 39: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	24,  // 40: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	20,  // 41: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	23,  // 42: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	23,  // 43: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	23,  // 44: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	42,  // 45: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	61,  // 46: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	61,  // 47: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	24,  // 48: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	61,  // 49: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	61,  // 50: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	45,  // 51: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	61,  // 52: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	24,  // 53: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	51,  // 54: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	61,  // 55: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	61,  // 56: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	56,  // 57: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	57,  // 58: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	59,  // 59: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	55,  // 60: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	54,  // 61: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	61,  // 62: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	61,  // 63: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	24,  // 64: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	52,  // 65: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	53,  // 66: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	53,  // 67: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	61,  // 68: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	20,  // 69: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	61,  // 70: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	61,  // 71: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	59,  // 72: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	59,  // 73: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	59,  // 74: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	58,  // 75: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	62,  // 76: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 77: exchange.v1.right:type_name -> exchange.v1.Right
+	2,   // 78: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	4,   // 79: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	6,   // 80: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	7,   // 81: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	3,   // 82: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	8,   // 83: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	9,   // 84: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	11,  // 85: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	13,  // 86: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	25,  // 87: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	27,  // 88: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	11,  // 89: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	28,  // 90: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	29,  // 91: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	32,  // 92: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	35,  // 93: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	37,  // 94: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	39,  // 95: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	41,  // 96: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	43,  // 97: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	46,  // 98: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	48,  // 99: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	49,  // 100: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	50,  // 101: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	16,  // 102: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	5,   // 103: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	16,  // 104: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	16,  // 105: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	16,  // 106: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	16,  // 107: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	10,  // 108: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	12,  // 109: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	14,  // 110: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	26,  // 111: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	34,  // 112: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	34,  // 113: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	34,  // 114: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	30,  // 115: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	33,  // 116: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	36,  // 117: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	38,  // 118: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	40,  // 119: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	42,  // 120: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	44,  // 121: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	47,  // 122: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	51,  // 123: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	51,  // 124: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	51,  // 125: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	102, // [102:126] is the sub-list for method output_type
+	78,  // [78:102] is the sub-list for method input_type
+	77,  // [77:78] is the sub-list for extension type_name
+	76,  // [76:77] is the sub-list for extension extendee
+	0,   // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -5341,7 +5508,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   57,
+			NumMessages:   59,
 			NumExtensions: 1,
 			NumServices:   5,
 		},

@@ -11,17 +11,17 @@ import (
 	"customs.example/gateway/store"
 )
 
-// effect is what a document does: its function code decides, never only what it says.
-type effect int
+// act is what a document does: its function code decides, never only what it says.
+type act int
 
 const (
-	adds     effect = iota // it is new
-	changes                // it takes the place of what was said before
-	takesOut               // it takes back what it names
+	adds     act = iota // it is new
+	changes             // it takes the place of what was said before
+	takesOut            // it takes back what it names
 )
 
-// effectOf is what a document does, or what its sender says that it does.
-func effectOf(d *customsv1.Document, asks store.Asks) effect {
+// actOf is what a document does, or what its sender says that it does.
+func actOf(d *customsv1.Document, asks store.Asks) act {
 	e := d.GetEnvelope()
 	switch e.GetFunction() {
 	case customsv1.FunctionCode_CANCELLATION, customsv1.FunctionCode_DELETION:
@@ -51,7 +51,7 @@ var revisable = []string{"PreArrivalNotice", "Manifest", "VehicleReport"}
 // step is a submission that acts on what is announced together, in the order of all.
 type step struct {
 	Part
-	does effect
+	does act
 	asks store.Asks
 }
 
