@@ -225,10 +225,13 @@ func (g *Gateway) Movement(ctx context.Context, id gateway.MovementID) (Movement
 	return movementIn(ctx, g.Store.Read(), id)
 }
 
-// movementIn is a movement as it is committed, or seen inside a unit of work.
-func movementIn(ctx context.Context, read interface {
+// movementReader is where a movement is read from.
+type movementReader interface {
 	Movement(ctx context.Context, id gateway.MovementID) (store.Movement, error)
-}, id gateway.MovementID) (Movement, error) {
+}
+
+// movementIn is a movement as it is committed, or seen inside a unit of work.
+func movementIn(ctx context.Context, read movementReader, id gateway.MovementID) (Movement, error) {
 	row, err := read.Movement(ctx, id)
 	if err != nil {
 		return Movement{}, err
