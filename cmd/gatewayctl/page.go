@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -508,6 +509,13 @@ func (p *page) movement(m *exchangev1.Movement) {
 	for _, id := range m.Identifiers {
 		p.field(p.word(id.Kind), id.Value)
 	}
+	if m.VehiclesAnnounced > 1 {
+		p.field(p.text("vehiclesArrived"), fmt.Sprintf("%d / %d", m.VehiclesArrived, m.VehiclesAnnounced))
+	}
+	for _, w := range m.Waybills {
+		p.figures("packagesAccount", w.Waybill, w.Packages)
+		p.figures("kilogramsAccount", w.Waybill, w.Kilograms)
+	}
 	p.field(p.text("messages"), m.Messages...)
 	p.field(p.text("couldAlsoBe"), m.AmbiguousWith...)
 	for _, o := range m.Openings {
@@ -519,6 +527,14 @@ func (p *page) movement(m *exchangev1.Movement) {
 	for _, c := range m.Comparisons {
 		p.comparison(c)
 	}
+}
+
+// figures shows how a quantity of a waybill stands, if anybody states it.
+func (p *page) figures(name, waybill string, f *exchangev1.Figures) {
+	if f.GetAnnounced() == "" && f.GetArrived() == "" {
+		return
+	}
+	p.field(p.text(name), waybill, fmt.Sprintf("%s / %s / %s", cmp.Or(f.GetAnnounced(), "-"), cmp.Or(f.GetArrived(), "-"), cmp.Or(f.GetOpen(), "-")))
 }
 
 func (p *page) comparison(c *exchangev1.Comparison) {

@@ -21,9 +21,9 @@ const WaitsForApproval = "approval"
 // ApprovalTime is how long an act waits for its approval.
 const ApprovalTime = 24 * time.Hour
 
-// act is what a submission does to messages that were announced: it changes them or takes them
+// acting is what a submission does to messages that were announced: it changes them or takes them
 // back, for a reason.
-type act struct {
+type acting struct {
 	on     []store.Message
 	reason string // a code of the list change-reason
 	path   string // where the document states it
@@ -45,7 +45,7 @@ const (
 // judges again if it is so no more. If not, the submission is held for the approval, or faulty.
 func (g *Gateway) mayAct(ctx context.Context, j *judgement, reading *Reading, on []store.Message, reason, path string) (may bool, err error) {
 	s := &j.submission
-	j.act = &act{on: on, reason: reason, path: path}
+	j.act = &acting{on: on, reason: reason, path: path}
 	if j.act.assent, err = g.assentTo(ctx, g.Store.Read(), *s, *j.act); err != nil {
 		return false, err
 	}
@@ -71,13 +71,13 @@ func (g *Gateway) mayAct(ctx context.Context, j *judgement, reading *Reading, on
 
 // approvals is what assentTo asks of the store: of what is committed, or inside a unit of work.
 type approvals interface {
-	nearby
+	movementReader
 	Message(ctx context.Context, id gateway.MessageID) (store.Message, error)
 	Approval(ctx context.Context, office, id string, digest gateway.Digest) (store.Approval, error)
 }
 
 // assentTo is whether the act of a submission may be done now.
-func (g *Gateway) assentTo(ctx context.Context, read approvals, s store.Submission, a act) (assent, error) {
+func (g *Gateway) assentTo(ctx context.Context, read approvals, s store.Submission, a acting) (assent, error) {
 	left := false
 	for _, m := range a.on {
 		var err error
@@ -222,9 +222,4 @@ func reasonUnfit(n int) gateway.Faults {
 	f := fault(gateway.ReasonUnfit, strconv.Itoa(n), fmt.Sprintf("%d-%d", MinReason, MaxReason))
 	f.Path = "reason"
 	return gateway.Faults{f}
-}
-
-// nearby is where movements are looked for, by what they can be found by.
-type nearby interface {
-	MovementsNear(ctx context.Context, ids []store.Identifier, from, until time.Time, lasting []store.Identifier, limit int) ([]store.Movement, error)
 }

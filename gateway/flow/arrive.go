@@ -31,7 +31,7 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 		case err != nil && len(short) > 0:
 			return short
 		case err != nil:
-		case known.Digest == a.Digest && known.Reason == a.Reason && known.Asks.Expected.Equal(a.Asks.Expected):
+		case known.Digest == a.Digest && known.Reason == a.Reason && known.Asks.Same(a.Asks):
 			refused, err := wasRefused(ctx, tx, known)
 			if err != nil {
 				return err

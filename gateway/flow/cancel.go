@@ -27,6 +27,7 @@ type cancelling struct {
 	named    store.Submission
 	withdraw []store.Message
 	ask      []store.Message // those that j.messages ask back, in their order
+	of       []*lineage      // they
 }
 
 // live reports whether a partner may act on a message, or will.
@@ -74,15 +75,19 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 	if err != nil {
 		return err
 	}
-	for _, m := range messages {
-		switch {
-		case !live(m):
-		case !handedOver(m):
-			j.cancels.withdraw = append(j.cancels.withdraw, m)
-		case m.Withdrawal == gateway.WithdrawalAsked:
+	all := lineages(messages)
+	if as := named.Canonical; as != nil && actOf(document.Parse(as).Document, store.Asks{}) == takesOut {
+		return j.nothingToCancel(reading, gateway.WordIsCancellation)
+	}
+	for _, l := range all {
+		if l.asked() {
 			return j.nothingToCancel(reading, gateway.WordWithdrawalAsked)
-		default:
-			j.cancels.ask = append(j.cancels.ask, m)
+		}
+		if l.wait != nil {
+			j.cancels.withdraw = append(j.cancels.withdraw, *l.wait)
+		}
+		if l.head != nil {
+			j.cancels.ask, j.cancels.of = append(j.cancels.ask, *l.head), append(j.cancels.of, l)
 		}
 	}
 	if on := slices.Concat(j.cancels.withdraw, j.cancels.ask); len(on) > 0 {
@@ -141,17 +146,12 @@ func (g *Gateway) askBack(ctx context.Context, j *judgement, reading *Reading, a
 	s.Route, j.to = rt.Name, to
 	whole := g.messageID(to, j, 0)
 	for i, m := range ask {
-		known, err := g.knownAs(ctx, m)
-		if err != nil {
-			return err
-		}
 		id := g.messageID(to, j, i)
-		back := takingBack(reading, known, id, m.DocumentID, document.FormatInstant(a.Received))
-		t, err := g.Chain.Translate(ctx, Plan{Route: rt}, []Part{{Submission: a.ID, Reading: back}}, id, g.scope(to))
+		t, err := g.takeBack(ctx, rt, reading, a.ID, j.cancels.of[i], id, document.FormatInstant(a.Received))
 		if err != nil {
 			return err
 		}
-		if t.Faults.Refuse() && len(m.Answers) == 0 && rt.Hold > 0 && wantsNumber(t.Faults) {
+		if t.Faults.Refuse() && !j.cancels.of[i].answered() && rt.Hold > 0 && wantsNumber(t.Faults) {
 			waits, err := waiting(ctx, g.Store.Read(), rt.Name, answerKey(m.ID), *s)
 			if err != nil {
 				return err
@@ -175,7 +175,7 @@ func (g *Gateway) askBack(ctx context.Context, j *judgement, reading *Reading, a
 			return err
 		}
 		sent.Whole, sent.Part, sent.Chain = whole, i+1, m.Chain // behind what it takes back
-		s.State, s.MessageID = gateway.Sent, whole
+		s.State, s.MessageID, s.Version = gateway.Sent, whole, 1
 		j.messages, j.sealed, j.notices = append(j.messages, sent), append(j.sealed, sealed), append(j.notices, t.Outputs[0].document)
 	}
 	return nil
@@ -215,20 +215,26 @@ func (g *Gateway) answers(to gateway.Administration) bool {
 	})
 }
 
-// knownAs is by what a partner's system knows a message: as its answers say.
-func (g *Gateway) knownAs(ctx context.Context, m store.Message) (*customsv1.Answer, error) {
+// knownAs is by what a partner's system knows an announcement: as its answers to the messages
+// of it say, the last of them first.
+func (g *Gateway) knownAs(ctx context.Context, messages ...store.Message) (*customsv1.Answer, error) {
 	out := &customsv1.Answer{}
-	for _, a := range m.Answers {
-		in, err := g.Store.Read().Inbound(ctx, m.Recipient, a.MessageID)
-		if err != nil {
-			return nil, err
-		}
-		said := document.Parse(in.Canonical).Document.GetAnswer()
-		if said.GetSystemId() != "" {
-			out.SystemId = said.GetSystemId()
-		}
-		if said.GetTir() != nil {
-			out.Tir, out.TirGreenPage = said.GetTir(), said.TirGreenPage
+	for _, m := range messages {
+		for _, a := range m.Answers {
+			in, err := g.Store.Read().Inbound(ctx, m.Recipient, a.MessageID)
+			if err != nil {
+				return nil, err
+			}
+			said := document.Parse(in.Canonical).Document.GetAnswer()
+			if said.GetSystemId() != "" {
+				out.SystemId = said.GetSystemId()
+			}
+			if said.GetTir() != nil {
+				out.Tir, out.TirGreenPage = said.GetTir(), said.TirGreenPage
+			}
+			if said.GetRegistration() != nil {
+				out.Registration = said.GetRegistration()
+			}
 		}
 	}
 	return out, nil
@@ -365,7 +371,7 @@ func (g *Gateway) attachTo(ctx context.Context, tx *store.Tx, of store.Message, 
 
 // movementOfMessage is the movement that one of our own messages is in, by what it can be
 // found by; nil if it is in none.
-func (g *Gateway) movementOfMessage(ctx context.Context, read nearby, of store.Message) (*Movement, error) {
+func (g *Gateway) movementOfMessage(ctx context.Context, read movementReader, of store.Message) (*Movement, error) {
 	told := document.Parse(of.Canonical).Document
 	at := of.Created
 	if !of.ExpectedArrival.IsZero() {
@@ -438,8 +444,13 @@ func (g *Gateway) answerConcluded(ctx context.Context, tx *store.Tx, m store.Mes
 		}
 		return g.decideWithdrawal(ctx, tx, m, now)
 	}
+	if m.Replaces != "" && said.Outcome == Declined {
+		if err := g.decideAmendment(ctx, tx, m, gateway.WithdrawalRefused); err != nil {
+			return err
+		}
+	}
 	for _, rt := range g.Chain.Routes.All() {
-		if rt.From != g.Own || rt.To != m.Recipient || rt.Kind != kindCancellation {
+		if rt.From != g.Own || rt.To != m.Recipient {
 			continue
 		}
 		held, err := tx.Held(ctx, rt.Name, answerKey(m.ID))
@@ -465,6 +476,21 @@ func withdrawalBy(said store.Answer) (now gateway.Withdrawal, ended bool) {
 		return "", false
 	}
 	return gateway.WithdrawalDone, true
+}
+
+// judgeAnew has a submission that waits judged by what is there now, beside all others.
+func judgeAnew(ctx context.Context, tx *store.Tx, s store.Submission, why string) error {
+	a, err := tx.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
+	if err != nil {
+		return err
+	}
+	if !a.Judged { // it is being judged
+		return nil
+	}
+	if err := tx.PutJudging(anew(a, a)); err != nil {
+		return err
+	}
+	return tx.Audit("gateway", "to be judged anew: "+why, subject(a), a.Digest)
 }
 
 // takesBackNothing refuses a partner's cancellation that names no accepted document of its
@@ -493,7 +519,7 @@ func (g *Gateway) takesBackNothing(ctx context.Context, read received, sender ga
 }
 
 // arrivedHere reports whether what a partner's message announced has arrived.
-func arrivedHere(ctx context.Context, read movementReader, of store.Inbound) (bool, error) {
+func arrivedHere(ctx context.Context, read movementStore, of store.Inbound) (bool, error) {
 	if of.MovementID == "" {
 		return false, nil
 	}
@@ -504,7 +530,7 @@ func arrivedHere(ctx context.Context, read movementReader, of store.Inbound) (bo
 // received is what is asked of the store about a partner's messages: of what is committed, or
 // inside a unit of work.
 type received interface {
-	movementReader
+	movementStore
 	InboundByDocument(ctx context.Context, sender gateway.Administration, documentID string) (store.Inbound, error)
 }
 
@@ -540,7 +566,7 @@ func (g *Gateway) answeredCancellation(ctx context.Context, tx *store.Tx, m stor
 		return err
 	}
 	in, err := tx.Inbound(ctx, m.Recipient, h.RelatesTo)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (in.Kind != kindCancellation || in.MovementID == "") {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (in.Kind != kindCancellation && in.Replaces == "" || in.MovementID == "") {
 		return nil
 	}
 	if err != nil {

@@ -31,10 +31,12 @@ type judgement struct {
 	notices    []*customsv1.Document
 	translated *Translation
 	cancels    *cancelling // what a cancellation does
-	act        *act        // what it does to what was announced, if that may need an approval
+	act        *acting     // what it does to what was announced, if that may need an approval
 	route      *release.Route
 	awaits     []reconcile.Identifier // what is to leave before the message does
 	expected   time.Time              // arrival, as its sender or that of a part says beside the document
+	revises    *revising              // what an act does to a whole that there is
+	dropped    []store.Submission     // held parts that it takes out
 	behind     gateway.MessageID      // the chain of what is being taken back and is announced anew
 }
 
@@ -54,7 +56,9 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	if reading.Table != nil {
 		s.Mapping = reading.Table.ID()
 	}
-	passed, faults, err := g.Chain.Validate(ctx, reading, g.scope(""))
+	scope := g.scope("")
+	scope.Done = slices.Contains(revisable, reading.Kind)
+	passed, faults, err := g.Chain.Validate(ctx, reading, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -85,52 +89,25 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	s.Canonical = document.Marshal(reading.Document)
 	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
 
-	parts := []Part{{Name: plan.Part, Submission: a.ID, Reading: reading}}
-	if plan.Join != nil {
-		if err := g.gather(ctx, j, plan, &parts); err != nil {
-			return nil, err
-		}
-		if s.Faults.Refuse() {
-			return j, nil
-		}
-		if missing := plan.Missing(parts); len(missing) > 0 {
-			s.State, s.WaitsFor, s.Expires = gateway.Held, missing, g.Now().Add(plan.Route.Hold)
-			return j, nil
-		}
+	cur := step{Part{plan.Part, a.ID, reading}, adds, a.Asks}
+	if slices.Contains(revisable, reading.Kind) {
+		cur.does = actOf(reading.Document, a.Asks)
 	}
-	return j, g.compose(ctx, j, plan, parts)
-}
-
-// gather adds the held parts of the same message.
-func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]Part) error {
-	held, err := g.Store.Read().Held(ctx, plan.Route.Name, plan.Key)
+	held, err := g.heldSteps(ctx, j, plan)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, h := range held {
-		if h.Office == j.submission.Office && h.ID == j.submission.ID {
-			continue
-		}
-		if h.Part == plan.Part {
-			j.submission.Faults = append(j.submission.Faults, fault(gateway.PartAgain, plan.Part, h.ID))
-			return nil
-		}
-		arrival, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, h.Office, h.ID)
-		if err != nil {
-			return err
-		}
-		moreRoom(ctx, len(arrival.Content))
-		if j.expected.IsZero() {
-			j.expected = arrival.Asks.Expected
-		}
-		j.held = append(j.held, h)
-		part, err := g.part(ctx, h, arrival)
-		if err != nil {
-			return err
-		}
-		*parts = append(*parts, part)
+	if done, err := g.revise(ctx, j, plan, held, cur, a); done || err != nil {
+		return j, err
 	}
-	return nil
+	if plan.Join == nil {
+		return j, g.compose(ctx, j, plan, []Part{cur.Part})
+	}
+	if i := slices.IndexFunc(j.held, func(h store.Submission) bool { return h.Part == plan.Part }); i >= 0 && !plan.several() {
+		s.Faults = append(s.Faults, fault(gateway.PartAgain, plan.Part, j.held[i].ID))
+		return j, nil
+	}
+	return j, g.reviseHeld(ctx, j, plan, append(held, cur))
 }
 
 // compose makes the message of complete parts and seals it: or several messages, where
@@ -158,8 +135,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 			j.crossings = append(j.crossings, c)
 		}
 	}
-	slices.SortStableFunc(j.crossings, func(a, b crossing) int { return cmp.Compare(a.subject, b.subject) })
-	j.crossings = slices.CompactFunc(j.crossings, func(a, b crossing) bool { return a.subject == b.subject })
+	j.crossings = eachOnce(j.crossings)
 	var left time.Time
 	if rt.Moment == release.GateOut {
 		if left, err = g.gateOut(ctx, g.Store.Read(), t.whole, rt, s.Office); err != nil {
@@ -171,7 +147,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 			return nil
 		}
 	}
-	s.State, s.MessageID, j.to = gateway.Sent, whole, rt.To
+	s.State, s.MessageID, s.Version, j.to = gateway.Sent, whole, 1, rt.To
 	if plan.Join != nil {
 		s.State = gateway.Joined
 	}
@@ -231,7 +207,7 @@ func toldBefore(held []store.Submission) (faults gateway.Faults) {
 // each other.
 func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (store.Message, seal.Sealed, error) {
 	released := o.document
-	header.DocumentID = released.GetEnvelope().GetDocumentId()
+	header.DocumentID, header.WholeGoods = released.GetEnvelope().GetDocumentId(), g.wholeGoods(released, o.split)
 	var expected time.Time
 	if header.ExpectedArrival != nil {
 		expected = *header.ExpectedArrival
@@ -244,12 +220,19 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 	return store.Message{
 		ID: header.MessageID, Route: rt.Name, Kind: rt.Kind, Recipient: rt.To, Conversation: header.Conversation, Chain: header.MessageID,
 		DocumentID: header.DocumentID, State: gateway.Queued, Created: header.Created, ExpectedArrival: expected,
-		LateBy: time.Duration(header.LateBy) * time.Second, ValidUntil: header.Created.Add(rt.Validity),
+		LateBy: time.Duration(header.LateBy) * time.Second, ValidUntil: header.Created.Add(rt.Validity), Version: 1,
 		Header: sealed.HeaderBytes(), Signature: sealed.Signature(), Payload: sealed.Payload(),
 		PayloadDigest: o.Encoded.Digest(), Canonical: document.Marshal(released), CanonicalDigest: o.Released.Digest(),
 		Mapping: o.Encoded.Table(), MappingDigest: o.Encoded.TableDigest(), SchemaDigest: o.Conforming.SchemaDigest(),
 		NextAttempt: header.Created, Answers: []store.Answer{},
 	}, sealed, nil
+}
+
+// wholeGoods reports whether a document, one of those that a split has made if any has, tells
+// all the goods of its waybills.
+func (g *Gateway) wholeGoods(d *customsv1.Document, split string) bool {
+	s, ok := g.Chain.Tables.Split(split)
+	return reconcile.Announces(d) && (!ok || !s.DealsGoods())
 }
 
 // conversation finds what an answer to a partner belongs to: the message that carried

@@ -127,21 +127,6 @@ func (g *Gateway) depart(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	return m.ID, false, nil, nil
 }
 
-// judgeAnew has a held submission judged anew, beside all others, for what has come.
-func judgeAnew(ctx context.Context, tx *store.Tx, s store.Submission, why string) error {
-	a, err := tx.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
-	if err != nil {
-		return err
-	}
-	if !a.Judged { // it is being judged
-		return nil
-	}
-	if err := tx.PutJudging(anew(a, a)); err != nil {
-		return err
-	}
-	return tx.Audit("gateway", "to be judged anew: "+why, subject(a), a.Digest)
-}
-
 // exitOf reports whether goods leave by an office of ours, as far as a movement tells: it has no
 // other part in it.
 func (g *Gateway) exitOf(m Movement, office string) bool {
@@ -153,7 +138,7 @@ func (g *Gateway) exitOf(m Movement, office string) bool {
 
 // gateOut is when what a document announces left by an office of ours; zero if it has not, as
 // far as anybody recorded.
-func (g *Gateway) gateOut(ctx context.Context, read nearby, doc *customsv1.Document, rt *release.Route, office string) (time.Time, error) {
+func (g *Gateway) gateOut(ctx context.Context, read movementReader, doc *customsv1.Document, rt *release.Route, office string) (time.Time, error) {
 	from := reconcile.Origin{Batch: leaf(doc, "batch"), Received: g.Now(), Expected: g.expected(doc, rt, time.Time{}, time.Time{})}
 	at := from.Received
 	if !from.Expected.IsZero() {

@@ -165,11 +165,18 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 				if now.State != gateway.Held {
 					continue
 				}
-				now.State, now.Reason = gateway.Expired, overdue(now.WaitsFor)
-				if err := tx.PutSubmission(now); err != nil {
+				expired++
+				if slices.Contains(now.WaitsFor, WaitsForNumber) { // it goes without
+					now.Expires = time.Time{}
+					if err := errors.Join(tx.PutSubmission(now), judgeAnew(ctx, tx, now, "the number did not come in time")); err != nil {
+						return err
+					}
+					continue
+				}
+				now.State, now.Reason = gateway.Expired, notInTime(now)
+				if err := errors.Join(tx.PutSubmission(now), g.actEnded(ctx, tx, now.MessageID, now)); err != nil {
 					return err
 				}
-				expired++
 			}
 			if expired == 0 {
 				return errExpired
@@ -188,15 +195,19 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 	}
 }
 
-// overdue says what a held submission waited for that did not come in time.
-func overdue(waitsFor []string) string {
+// notInTime says what did not come in time that a submission has waited for.
+func notInTime(s store.Submission) string {
 	switch {
-	case slices.Contains(waitsFor, WaitsForAnswer):
+	case slices.Contains(s.WaitsFor, WaitsForAnswer):
 		return "the answer with the number to take it back by did not come in time"
-	case slices.Contains(waitsFor, WaitsForApproval):
+	case slices.Contains(s.WaitsFor, WaitsForApproval):
 		return "it was not approved in time"
-	case slices.Contains(waitsFor, WaitsForDeparture):
+	case slices.Contains(s.WaitsFor, WaitsForDeparture):
 		return "its departure was not recorded in time"
+	case slices.Contains(s.WaitsFor, WaitsForVehicles):
+		return "nobody said in time which vehicles are meant"
+	case slices.Contains(s.WaitsFor, WaitsForEarlier):
+		return "what came before it did not end in time"
 	}
 	return "the other parts did not come in time"
 }

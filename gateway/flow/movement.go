@@ -161,9 +161,14 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	return m.ID, opened, g.keep(tx, m)
 }
 
+// movementReader is what is committed, or seen inside a unit of work.
+type movementReader interface {
+	MovementsNear(ctx context.Context, ids []store.Identifier, from, until time.Time, lasting []store.Identifier, limit int) ([]store.Movement, error)
+}
+
 // candidates are the movements that share an identifier with a document: a batch or waybill,
 // or something that comes again, inside the time window.
-func (g *Gateway) candidates(ctx context.Context, read nearby, doc *customsv1.Document, from reconcile.Origin, at time.Time) ([]Movement, error) {
+func (g *Gateway) candidates(ctx context.Context, read movementReader, doc *customsv1.Document, from reconcile.Origin, at time.Time) ([]Movement, error) {
 	var again, lasting []reconcile.Identifier
 	for _, id := range reconcile.SoughtBy(doc, from) {
 		if reconcile.Lasting(id.Kind) {
@@ -216,22 +221,26 @@ func (g *Gateway) Find(ctx context.Context, text string, before gateway.Commit, 
 		if out[i], err = movementOf(row); err != nil {
 			return nil, err
 		}
+		out[i].Movement = out[i].AsOf(g.Now(), g.Tolerances)
 	}
 	return out, nil
 }
 
 // Movement returns one movement.
 func (g *Gateway) Movement(ctx context.Context, id gateway.MovementID) (Movement, error) {
-	return movementIn(ctx, g.Store.Read(), id)
+	m, err := movementIn(ctx, g.Store.Read(), id)
+	m.Movement = m.AsOf(g.Now(), g.Tolerances)
+	return m, err
 }
 
-// movementReader is where a movement is read from.
-type movementReader interface {
+// movementStore is where one movement is read from: of what is committed, or inside a unit of
+// work.
+type movementStore interface {
 	Movement(ctx context.Context, id gateway.MovementID) (store.Movement, error)
 }
 
 // movementIn is a movement as it is committed, or seen inside a unit of work.
-func movementIn(ctx context.Context, read movementReader, id gateway.MovementID) (Movement, error) {
+func movementIn(ctx context.Context, read movementStore, id gateway.MovementID) (Movement, error) {
 	row, err := read.Movement(ctx, id)
 	if err != nil {
 		return Movement{}, err

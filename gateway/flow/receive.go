@@ -217,7 +217,7 @@ func (g *Gateway) judgeOnce(ctx context.Context, a store.Arrival, opened seal.Op
 			}
 			return tx.Audit(a.Caller, "judged already", string(in.ID), a.Digest)
 		}
-		if again, err = g.recordVerdict(ctx, tx, &in, doc); err != nil {
+		if again, err = g.recordVerdict(ctx, tx, a, &in, doc); err != nil {
 			return err
 		}
 		if again {
@@ -247,7 +247,7 @@ func (g *Gateway) tellVerdict(name event.Name, in store.Inbound, caller string, 
 
 // recordVerdict records a verdict with what follows from it, unless it is to be judged again:
 // what its receipt says of earlier answers is not so any more.
-func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) (again bool, err error) {
+func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, a store.Arrival, in *store.Inbound, doc *customsv1.Document) (again bool, err error) {
 	if doc != nil && in.State == gateway.Accepted {
 		now, err := g.contradictions(ctx, tx, in, doc)
 		if err != nil {
@@ -266,7 +266,7 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inb
 		if slices.ContainsFunc(now, func(f gateway.Fault) bool { return !said(f) }) {
 			return true, nil
 		}
-		if err := g.take(ctx, tx, in, doc); err != nil {
+		if err := g.take(ctx, tx, a, in, doc); err != nil {
 			return false, err
 		}
 	}
@@ -306,6 +306,7 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 	}
 	scope := g.scope(in.Sender)
 	scope.At, scope.Part = a.Received, opened.Header().Parts > 0
+	scope.Done = slices.Contains(revisable, in.Kind) && actOf(reading.Document, store.Asks{}) == changes
 	passed, faults, err := g.Chain.Validate(ctx, reading, scope)
 	if err != nil {
 		return nil, err
@@ -326,6 +327,18 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 			return nil, nil
 		}
 	}
+	if scope.Done {
+		of, refused, err := g.original(ctx, in, doc)
+		if err != nil {
+			return nil, err
+		}
+		if len(refused) > 0 {
+			refused[0].Location, refused[0].Place = reading.locate(refused[0].Path), document.PlaceOf(doc, refused[0].Path)
+			in.Faults = append(in.Faults, refused...)
+			return nil, nil
+		}
+		in.Replaces = of.ID
+	}
 	in.State, in.Canonical, in.CanonicalDigest = gateway.Accepted, document.Marshal(doc), passed.Digest()
 	in.DocumentID, in.Answers = doc.GetEnvelope().GetDocumentId(), answered(doc)
 	return doc, nil
@@ -339,15 +352,23 @@ func waitsForTable(faults gateway.Faults) bool {
 
 // take does what follows from an accepted message: an answer goes to the message it
 // answers, a notice to its movement.
-func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
+func (g *Gateway) take(ctx context.Context, tx *store.Tx, a store.Arrival, in *store.Inbound, doc *customsv1.Document) error {
 	if answer := doc.GetAnswer(); answer != nil {
 		return g.attachAnswer(ctx, tx, in, answer)
 	}
 	if in.Kind == kindCancellation {
 		return g.takeCancellation(ctx, tx, in, doc)
 	}
+	h, err := seal.ParseHeader(a.Header)
+	if err != nil {
+		return err
+	}
+	if in.Replaces != "" {
+		return g.takeAmendment(ctx, tx, h, in, doc)
+	}
 	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
-		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
+		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, WholeGoods: h.WholeGoods,
+		Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
 	}, teller{})
 	in.MovementID = movement
 	return err

@@ -149,20 +149,26 @@ func nearest(r Record, best []Candidate, of []Movement) []Candidate {
 
 // otherTrip reports whether r announces another trip than m, although they have something in
 // common: other batches, the other direction, another trailer, or times that are too far apart.
+// What tells all the goods of a waybill tells of one crossing, whenever each vehicle goes.
 func (m Movement) otherTrip(r Record, otherBatch bool, w Window) bool {
 	if otherBatch {
 		return true
 	}
 	trailers := r.Facts.trailers()
 	var known []string
-	shares := false // a waybill
+	shares, same := false, false // a waybill, or all of its goods
 	waybills := keys(r.Facts.Waybills)
 	for _, o := range m.records() {
 		if a, b := o.Facts.Entry.Administration, r.Facts.Entry.Administration; a != "" && b != "" && a != b {
 			return true
 		}
 		known = append(known, o.Facts.trailers()...)
-		shares = shares || slices.ContainsFunc(o.Facts.Waybills, func(wb WaybillFact) bool { return waybills[wb.key()] })
+		if slices.ContainsFunc(o.Facts.Waybills, func(wb WaybillFact) bool { return waybills[wb.key()] }) {
+			shares, same = true, same || r.WholeGoods && o.WholeGoods
+		}
+	}
+	if same { // all of a waybill crosses once, be it on several vehicles and days
+		return false
 	}
 	if !shares && len(trailers) > 0 && len(known) > 0 && !slices.ContainsFunc(trailers, func(t string) bool { return slices.Contains(known, t) }) {
 		return true
@@ -185,7 +191,7 @@ func (m Movement) otherTrip(r Record, otherBatch bool, w Window) bool {
 // trailers are the keys of what is towed.
 func (f Facts) trailers() (all []string) {
 	for _, v := range f.Vehicles {
-		if v.Role == "TRAILER" || v.Role == "CHASSIS" {
+		if v.towed() {
 			all = append(all, plateOf(v.Registration).core)
 		}
 	}

@@ -31,7 +31,7 @@ func (m Movement) State() State {
 	switch {
 	case len(m.Arrivals) > 0 && !stands:
 		return StateArrivedUnannounced
-	case len(m.Arrivals) > 0 && m.incomplete():
+	case len(m.Arrivals) > 0 && !m.Complete():
 		return StatePartlyArrived
 	case len(m.Arrivals) > 0:
 		return StateArrived
@@ -45,11 +45,6 @@ func (m Movement) State() State {
 		return StateDeparted
 	}
 	return StateAnnounced
-}
-
-// incomplete reports whether something that was announced is still to come.
-func (m Movement) incomplete() bool {
-	return len(m.Comparisons) > 0 && len(m.Comparisons[len(m.Comparisons)-1].Outstanding) > 0
 }
 
 // Since is when the movement came to what it waits in, or is to end it: the expected arrival of

@@ -143,10 +143,19 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	for _, id := range m.Identifiers() {
 		out.Identifiers = append(out.Identifiers, &exchangev1.Identifier{Kind: id.Kind, Value: id.Value})
 	}
+	vehicles, come := m.Vehicles()
+	out.VehiclesAnnounced, out.VehiclesArrived = uint32(vehicles), uint32(come)
+	for _, a := range m.Accounts() {
+		out.Waybills = append(out.Waybills, &exchangev1.WaybillAccount{Waybill: a.Waybill, Packages: presentFigures(a.Packages), Kilograms: presentFigures(a.Kilograms)})
+	}
 	for _, c := range m.Comparisons {
 		out.Comparisons = append(out.Comparisons, presentComparison(c, lang))
 	}
 	return out
+}
+
+func presentFigures(f reconcile.Figures) *exchangev1.Figures {
+	return &exchangev1.Figures{Announced: f.Announced, Arrived: f.Arrived, Open: f.Open}
 }
 
 func presentComparison(c reconcile.Comparison, lang string) *exchangev1.Comparison {

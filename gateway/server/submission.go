@@ -63,7 +63,7 @@ func submitted(r interface {
 		s.MediaType = flow.MediaType(s.Content)
 	}
 	if at := r.GetExpectedArrival(); at != nil {
-		s.Expected = at.AsTime()
+		s.Asks.Expected = at.AsTime().UTC()
 	}
 	for _, a := range r.GetTo() {
 		s.To = append(s.To, gateway.Administration(a))

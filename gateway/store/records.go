@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"customs.example/gateway"
@@ -62,6 +63,11 @@ type Asks struct {
 // IsZero reports whether nothing is said.
 func (a Asks) IsZero() bool {
 	return a.Amends == "" && a.Reason == "" && len(a.Vehicles) == 0 && !a.All && a.Expected.IsZero()
+}
+
+// Same reports whether both say the same.
+func (a Asks) Same(b Asks) bool {
+	return a.Amends == b.Amends && a.Reason == b.Reason && a.All == b.All && slices.Equal(a.Vehicles, b.Vehicles) && a.Expected.Equal(b.Expected)
 }
 
 // ArrivalKey names an arrival.

@@ -25,6 +25,8 @@ type Scope struct {
 	Alone bool
 	// Seen: the document records what a post has seen, and is neither sent nor joined.
 	Seen bool
+	// Done: what the function code of the document asks is done, so that it is not taken as new.
+	Done bool
 }
 
 // adds reports whether all rules in force in another scope are in force in this one too.

@@ -26,6 +26,7 @@ const (
 	SubmissionService_Check_FullMethodName    = "/exchange.v1.SubmissionService/Check"
 	SubmissionService_Withdraw_FullMethodName = "/exchange.v1.SubmissionService/Withdraw"
 	SubmissionService_Approve_FullMethodName  = "/exchange.v1.SubmissionService/Approve"
+	SubmissionService_Choose_FullMethodName   = "/exchange.v1.SubmissionService/Choose"
 	SubmissionService_Get_FullMethodName      = "/exchange.v1.SubmissionService/Get"
 	SubmissionService_List_FullMethodName     = "/exchange.v1.SubmissionService/List"
 	SubmissionService_Watch_FullMethodName    = "/exchange.v1.SubmissionService/Watch"
@@ -50,6 +51,9 @@ type SubmissionServiceClient interface {
 	// what has left. Who submitted it may not. What is approved is judged anew, by what is there
 	// now.
 	Approve(ctx context.Context, in *ApproveRequest, opts ...grpc.CallOption) (*Submission, error)
+	// Choose answers a deletion that is held because it names only a batch of several vehicles:
+	// which of them are taken back, or all. Until then nothing is.
+	Choose(ctx context.Context, in *ChooseRequest, opts ...grpc.CallOption) (*Submission, error)
 	Get(ctx context.Context, in *GetSubmissionRequest, opts ...grpc.CallOption) (*Submission, error)
 	// List pages through submissions, newest first.
 	List(ctx context.Context, in *ListSubmissionsRequest, opts ...grpc.CallOption) (*ListSubmissionsResponse, error)
@@ -102,6 +106,16 @@ func (c *submissionServiceClient) Approve(ctx context.Context, in *ApproveReques
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Submission)
 	err := c.cc.Invoke(ctx, SubmissionService_Approve_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *submissionServiceClient) Choose(ctx context.Context, in *ChooseRequest, opts ...grpc.CallOption) (*Submission, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Submission)
+	err := c.cc.Invoke(ctx, SubmissionService_Choose_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +189,9 @@ type SubmissionServiceServer interface {
 	// what has left. Who submitted it may not. What is approved is judged anew, by what is there
 	// now.
 	Approve(context.Context, *ApproveRequest) (*Submission, error)
+	// Choose answers a deletion that is held because it names only a batch of several vehicles:
+	// which of them are taken back, or all. Until then nothing is.
+	Choose(context.Context, *ChooseRequest) (*Submission, error)
 	Get(context.Context, *GetSubmissionRequest) (*Submission, error)
 	// List pages through submissions, newest first.
 	List(context.Context, *ListSubmissionsRequest) (*ListSubmissionsResponse, error)
@@ -204,6 +221,9 @@ func (UnimplementedSubmissionServiceServer) Withdraw(context.Context, *WithdrawR
 }
 func (UnimplementedSubmissionServiceServer) Approve(context.Context, *ApproveRequest) (*Submission, error) {
 	return nil, status.Error(codes.Unimplemented, "method Approve not implemented")
+}
+func (UnimplementedSubmissionServiceServer) Choose(context.Context, *ChooseRequest) (*Submission, error) {
+	return nil, status.Error(codes.Unimplemented, "method Choose not implemented")
 }
 func (UnimplementedSubmissionServiceServer) Get(context.Context, *GetSubmissionRequest) (*Submission, error) {
 	return nil, status.Error(codes.Unimplemented, "method Get not implemented")
@@ -310,6 +330,24 @@ func _SubmissionService_Approve_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SubmissionService_Choose_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChooseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubmissionServiceServer).Choose(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubmissionService_Choose_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubmissionServiceServer).Choose(ctx, req.(*ChooseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SubmissionService_Get_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetSubmissionRequest)
 	if err := dec(in); err != nil {
@@ -397,6 +435,10 @@ var SubmissionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Approve",
 			Handler:    _SubmissionService_Approve_Handler,
+		},
+		{
+			MethodName: "Choose",
+			Handler:    _SubmissionService_Choose_Handler,
 		},
 		{
 			MethodName: "Get",
