@@ -75,6 +75,11 @@ func (m Movement) Since() time.Time {
 	return last(m.counting(m.Announced), Record.due)
 }
 
+// Incoming reports whether a partner announced it.
+func (m Movement) Incoming() bool {
+	return slices.ContainsFunc(m.Announced, func(r Record) bool { return r.Sender != "" })
+}
+
 // DepartedWith reports when the movement left with one of the vehicles of a document, or, where
 // that names none, at all.
 func (m Movement) DepartedWith(d *customsv1.Document) (time.Time, bool) {
