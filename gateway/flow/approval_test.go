@@ -10,6 +10,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/reconcile"
 	"customs.example/gateway/store"
 )
 
@@ -206,5 +207,32 @@ func TestOneDecides(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d decided", n)
+	}
+}
+
+// A list for Mongolia leaves with its truck, so that it is taken back with an approval alone, and
+// then by Mongolia's receipt.
+func TestLoadListIsTakenBackWithApproval(t *testing.T) {
+	w, b := newPair(t, "MN"), erenhot
+	p := tripOf(1, w)
+	if _, err := p.depart(w, b, "G1", w.clock.Now(), true); err != nil {
+		t.Fatal(err)
+	}
+	list := p.list(w, b)
+	w.send(b)
+	if s := w.cancel(b, "C1", list.ID); s.State != gateway.Held || !slices.Equal(s.WaitsFor, []string{flow.WaitsForApproval}) {
+		t.Fatalf("it is %s %v %v", s.State, s.WaitsFor, s.Faults.Report("en"))
+	}
+	if s, err := w.approve(b, "C1", true); err != nil || s.State != gateway.Sent {
+		t.Fatal(s.State, s.Faults.Report("en"), err)
+	}
+	w.send(b)
+	if m := w.message(w.state(b, list.ID).MessageID); m.Withdrawal != gateway.WithdrawalDone {
+		t.Errorf("its withdrawal is %q", m.Withdrawal)
+	}
+	for _, g := range []*flow.Gateway{w.cn, w.ru} {
+		if m := found(w, g, p.waybills()[0]); m.State() != reconcile.StateTakenBack {
+			t.Errorf("%s shows it as %s", g.Own, m.State())
+		}
 	}
 }

@@ -66,11 +66,6 @@ func (m Movement) Since() time.Time {
 		return last(m.Arrivals, Record.when)
 	case StateDepartedUnannounced:
 		return last(m.Departures, Record.when)
-	case StateDeparted:
-		if due := last(m.counting(m.Announced), Record.due); due.After(last(m.Departures, Record.when)) {
-			return due
-		}
-		return last(m.Departures, Record.when)
 	}
 	return last(m.counting(m.Announced), Record.due)
 }
