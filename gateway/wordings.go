@@ -58,6 +58,7 @@ const (
 	WordWithdrawalAsked             Wording = "withdrawal_asked"
 	WordIsCancellation              Wording = "is_cancellation"
 	WordNotJudged                   Wording = "not_judged"
+	WordHasArrived                  Wording = "has_arrived"
 	WordFirstContent                Wording = "first_content"
 	WordJSONObject                  Wording = "json_object"
 	WordJSONArray                   Wording = "json_array"

@@ -13,6 +13,17 @@ import (
 	"customs.example/gateway/document"
 )
 
+// A notice of each vehicle tells all the goods, a checklist of so many lines a share of them.
+func TestWhatPartsTellOfGoods(t *testing.T) {
+	d := load(t)
+	for _, s := range d.library.Splits() {
+		want := s.ID() == "mn/load-checklist.v1"
+		if s.DealsGoods() != want {
+			t.Errorf("%s deals goods out: %v", s.ID(), s.DealsGoods())
+		}
+	}
+}
+
 // One waybill on four vehicles is four notices: each tractor with what it tows and the
 // containers on it. Their answers become one.
 func TestOneWaybillOnFourVehicles(t *testing.T) {

@@ -51,7 +51,10 @@ var commands = []command{
 	{"list", "", "list submissions, the last changed first", 0, 0, list},
 	{"watch", "", "follow submissions as they change", 0, 0, watch},
 	{"withdraw", "ID", "take back a part that is held", 1, 1, withdraw},
+	{"amend", "ID FILE", "put a full new version in the place of what was submitted under the id", 2, 2, amend},
+	{"choose", "ID [PLATE...]", "say which vehicles a deletion means that is held because it names none of several", 1, 200, choose},
 	{"cancel", "ID", "take back what was submitted: before it is handed over nothing is sent, after that the partner is asked", 1, 1, cancel},
+	{"approve", "ID", "approve or refuse what changes or takes back what has left (supervisor)", 1, 1, approve},
 	{"explain", "ID", "say where the values of a message came from", 1, 1, explain},
 	{"inbox list", "", "list what partners sent", 0, 0, inboxList},
 	{"inbox get", "MESSAGE", "show a message, or take its document", 1, 1, inboxGet},
@@ -64,6 +67,7 @@ var commands = []command{
 	{"partner check", "PARTNER", "try all that an exchange with a partner needs (operator)", 1, 1, partnerCheck},
 	{"find", "TEXT", "find movements by a plate, container, seal, waybill, batch or carnet", 1, 1, find},
 	{"movement", "ID", "show a movement and how it compares with what arrived", 1, 1, movement},
+	{"departure", "FILE", "record that a vehicle has left (VehicleReport of an exit, canonical JSON)", 1, 1, departure},
 	{"arrival", "FILE", "record what is seen at the border (ArrivalReport, canonical JSON)", 1, 1, arrival},
 }
 

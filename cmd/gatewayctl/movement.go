@@ -45,6 +45,21 @@ func arrival(fs *flag.FlagSet) action {
 	}
 }
 
+func departure(fs *flag.FlagSet) action {
+	id := fs.String("id", "", "`ID` of this record, unique per office; needed")
+	return func(ctx context.Context, s *session, operands []string) error {
+		if *id == "" {
+			return errors.New("-id is missing")
+		}
+		content, err := s.read(operands[0])
+		if err != nil {
+			return err
+		}
+		m, err := s.movements.RecordDeparture(ctx, &exchangev1.RecordDepartureRequest{RecordId: *id, Content: content})
+		return s.movement(m, err)
+	}
+}
+
 func (s *session) movement(m *exchangev1.Movement, err error) error {
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -131,6 +132,13 @@ func (p *page) submission(s *exchangev1.Submission) {
 	p.field("waits for", s.WaitsFor...)
 	p.field("joined by", s.JoinKey)
 	p.field("until", p.time(s.Expires))
+	if a := s.Approval; a != nil {
+		decided := "refused"
+		if a.Approved {
+			decided = "approved"
+		}
+		p.field("approval", decided, p.time(a.At), a.Caller, a.Reason)
+	}
 	several := len(s.Messages) > 1
 	if several {
 		p.whole(s)
@@ -186,9 +194,9 @@ func (p *page) whole(s *exchangev1.Submission) {
 }
 
 func (p *page) answer(name string, a *exchangev1.BusinessAnswer) {
-	outcome := ""
-	if a.Outcome == "refused" {
-		outcome = "refused" // a registration is told by its number
+	outcome := a.Outcome
+	if outcome == "registered" {
+		outcome = "" // it is told by its number
 	}
 	p.field(name, outcome, a.Status, prefixed("registered as ", a.RegistrationNumber), p.time(a.Received))
 	for _, r := range a.Results {
@@ -207,6 +215,11 @@ func (p *page) message(m *exchangev1.MessageStatus) {
 	p.field("to", m.Recipient)
 	p.field("message state", m.State, m.StateReason)
 	p.field("withdrawal", m.Withdrawal)
+	if m.Version > 1 {
+		p.field("version", strconv.Itoa(int(m.Version)))
+	}
+	p.field("takes the place of", m.Replaces)
+	p.field("replaced by", m.ReplacedBy)
 	p.field("waiting", m.Waiting)
 	p.field("created", p.time(m.Created))
 	p.field("expected arrival", p.time(m.ExpectedArrival), late(m.LateBy))
@@ -221,6 +234,25 @@ func (p *page) message(m *exchangev1.MessageStatus) {
 	for _, a := range m.Answers {
 		p.answer("answer", a)
 	}
+	p.changes(m.Changes)
+}
+
+// changes are what a later version says otherwise, value by value.
+func (p *page) changes(changes []*exchangev1.Change) {
+	for _, c := range changes {
+		place := c.Place
+		if place == "" {
+			place = c.Path
+		}
+		p.field("changed", place+": "+orNone(c.Before)+" -> "+orNone(c.After))
+	}
+}
+
+func orNone(value string) string {
+	if value == "" {
+		return "-"
+	}
+	return value
 }
 
 func (p *page) submissions(subs []*exchangev1.Submission) {
@@ -432,6 +464,8 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 	p.field("payload digest", m.PayloadDigest)
 	p.field("canonical digest", m.CanonicalDigest)
 	p.field("commit", strconv.FormatInt(m.Commit, 10))
+	p.field("takes the place of", m.Replaces)
+	p.changes(m.Changes)
 	for _, place := range m.Unread {
 		p.field("not read", place)
 	}
@@ -443,6 +477,8 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 // state, a comparison's result, a kind of identifier, a method of weighing.
 var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
+	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
+	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack",
 	"agrees": "word.agrees", "differs": "word.differs", "nothing to compare": "word.nothingToCompare",
 	"batch": "place.batch", "vehicle": "place.vehicle", "load-unit": "place.loadUnit", "seal": "place.seal",
 	"waybill": "place.waybill", "carnet": "place.tir",
@@ -493,18 +529,44 @@ func (p *page) movement(m *exchangev1.Movement) {
 	p.field(p.text("exit"), m.ExitOffices...)
 	p.field(p.text("entry"), m.EntryOffices...)
 	p.field(p.text("expectedArrival"), p.time(m.ExpectedArrival))
+	p.field(p.text("departed"), p.time(m.Departed))
 	p.field(p.text("arrived"), p.time(m.Arrived))
+	p.field(p.text("until"), p.time(m.Due))
 	for _, id := range m.Identifiers {
 		p.field(p.word(id.Kind), id.Value)
 	}
+	if m.VehiclesAnnounced > 1 {
+		p.field(p.text("vehiclesArrived"), fmt.Sprintf("%d / %d", m.VehiclesArrived, m.VehiclesAnnounced))
+	}
+	for _, w := range m.Waybills {
+		p.figures("packagesAccount", w.Waybill, w.Packages)
+		p.figures("kilogramsAccount", w.Waybill, w.Kilograms)
+	}
 	p.field(p.text("messages"), m.Messages...)
+	for _, a := range m.Amendments {
+		p.field(p.text("changedBy"), a.MessageId, p.time(a.Received), a.Standing)
+		for _, c := range a.Changes {
+			p.field(p.text("changed"), c.Place+": "+orNone(c.Before)+" -> "+orNone(c.After))
+		}
+	}
 	p.field(p.text("couldAlsoBe"), m.AmbiguousWith...)
 	for _, o := range m.Openings {
 		p.field(p.text("openedBy"), o.Office, o.RecordId, p.time(o.At), o.Reason)
 	}
+	for _, f := range m.Remarks {
+		p.heading("%s: %s", f.Code, f.Message)
+	}
 	for _, c := range m.Comparisons {
 		p.comparison(c)
 	}
+}
+
+// figures shows how a quantity of a waybill stands, if anybody states it.
+func (p *page) figures(name, waybill string, f *exchangev1.Figures) {
+	if f.GetAnnounced() == "" && f.GetArrived() == "" {
+		return
+	}
+	p.field(p.text(name), waybill, fmt.Sprintf("%s / %s / %s", cmp.Or(f.GetAnnounced(), "-"), cmp.Or(f.GetArrived(), "-"), cmp.Or(f.GetOpen(), "-")))
 }
 
 func (p *page) comparison(c *exchangev1.Comparison) {

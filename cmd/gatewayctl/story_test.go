@@ -48,7 +48,12 @@ func newFake() *fake {
 			{MessageId: "m-9", Kind: "Answer", Sender: "RU", DocumentId: "d-9", State: "accepted", Acknowledged: true, Commit: 8},
 		},
 		movements: []*exchangev1.Movement{{
-			MovementId: "mv-1", State: "arrived", Batch: "B-77", ExitOffices: []string{"0603"}, EntryOffices: []string{"10719110"},
+			MovementId: "mv-1", State: "partly arrived", Batch: "B-77", VehiclesAnnounced: 3, VehiclesArrived: 1,
+			Waybills: []*exchangev1.WaybillAccount{
+				{Waybill: "WB-1", Packages: &exchangev1.Figures{Announced: "60", Arrived: "20", Open: "40"}, Kilograms: &exchangev1.Figures{Announced: "900.5", Open: "900.5"}},
+				{Waybill: "WB-2"},
+			},
+			ExitOffices: []string{"0603"}, EntryOffices: []string{"10719110"},
 			ExpectedArrival: instant("2026-03-02T02:30:00Z"), Arrived: instant("2026-03-02T02:41:00Z"), Messages: []string{"m-1"},
 			Identifiers: []*exchangev1.Identifier{{Kind: "batch", Value: "B-77"}, {Kind: "vehicle", Value: "А123ВС75"}},
 			Comparisons: []*exchangev1.Comparison{{

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -17,13 +18,18 @@ import (
 func submit(fs *flag.FlagSet) action {
 	id := fs.String("id", "", "submission `ID`, unique per office; without it the document's own")
 	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
+	eta := fs.String("eta", "", etaHelp)
 	return func(ctx context.Context, s *session, operands []string) error {
 		content, err := s.read(operands[0])
 		if err != nil {
 			return err
 		}
+		expected, err := s.expected(*eta)
+		if err != nil {
+			return err
+		}
 		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{
-			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to),
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected,
 		})
 		return s.submission(sub, err)
 	}
@@ -32,12 +38,19 @@ func submit(fs *flag.FlagSet) action {
 func check(fs *flag.FlagSet) action {
 	id := fs.String("id", "", "submission `ID` that it would be submitted under; without it the document's own")
 	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
+	eta := fs.String("eta", "", etaHelp)
 	return func(ctx context.Context, s *session, operands []string) error {
 		content, err := s.read(operands[0])
 		if err != nil {
 			return err
 		}
-		r, err := s.submissions.Check(ctx, &exchangev1.CheckRequest{SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to)})
+		expected, err := s.expected(*eta)
+		if err != nil {
+			return err
+		}
+		r, err := s.submissions.Check(ctx, &exchangev1.CheckRequest{
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected,
+		})
 		if err != nil {
 			return err
 		}
@@ -49,6 +62,20 @@ func check(fs *flag.FlagSet) action {
 		}
 		return nil
 	}
+}
+
+const etaHelp = "`WHEN` it is expected to arrive, an instant such as 2026-03-02T14:00:00+08:00, where the document does not say it"
+
+// expected is an expected arrival as it is typed; nil if none is.
+func (s *session) expected(text string) (*timestamppb.Timestamp, error) {
+	if text == "" {
+		return nil, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return nil, fmt.Errorf("-eta: %q is not an RFC 3339 instant", text)
+	}
+	return timestamppb.New(at), nil
 }
 
 // mediaType tells canonical JSON from national XML.
@@ -75,6 +102,41 @@ func withdraw(fs *flag.FlagSet) action {
 	reason := fs.String("reason", "", "`WHY`, for the record")
 	return func(ctx context.Context, s *session, operands []string) error {
 		sub, err := s.submissions.Withdraw(ctx, &exchangev1.WithdrawRequest{SubmissionId: operands[0], Reason: *reason})
+		return s.submission(sub, err)
+	}
+}
+
+func approve(fs *flag.FlagSet) action {
+	office := fs.String("office", "", "`OFFICE` that submitted it; without it one's own")
+	refuse := fs.Bool("refuse", false, "refuse it; without this it is approved")
+	reason := fs.String("reason", "", "`WHY`, needed: 5 to 500 characters, for the record and your office; it does not travel")
+	return func(ctx context.Context, s *session, operands []string) error {
+		sub, err := s.submissions.Approve(ctx, &exchangev1.ApproveRequest{SubmissionId: operands[0], Office: *office, Refuse: *refuse, Reason: *reason})
+		return s.submission(sub, err)
+	}
+}
+
+// amend submits a full version of what was submitted under an id.
+func amend(fs *flag.FlagSet) action {
+	reason := fs.String("reason", "", "`CODE` of the list change-reason, such as 004; it travels where the partner's form has a place for it")
+	id := fs.String("id", "", "submission `ID` of the new version; without it the document's own")
+	return func(ctx context.Context, s *session, operands []string) error {
+		content, err := s.read(operands[1])
+		if err != nil {
+			return err
+		}
+		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, Amends: operands[0], Reason: *reason,
+		})
+		return s.submission(sub, err)
+	}
+}
+
+// choose answers a deletion that names only a batch of several vehicles.
+func choose(fs *flag.FlagSet) action {
+	all := fs.Bool("all", false, "all vehicles are meant")
+	return func(ctx context.Context, s *session, operands []string) error {
+		sub, err := s.submissions.Choose(ctx, &exchangev1.ChooseRequest{SubmissionId: operands[0], Vehicles: operands[1:], All: *all})
 		return s.submission(sub, err)
 	}
 }

@@ -105,6 +105,7 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("PUBLISHED", root)
+	env.Setenv("TOMORROW", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
 	env.Setenv("CN_GRPC", ports[0])
 	env.Setenv("CN_REST", ports[1])
 	env.Setenv("RU_GRPC", ports[2])
@@ -164,6 +165,7 @@ func writeConfig(dir, side, partner string, listen []string, partnerAddress, off
 	fmt.Fprintf(&b, "routes: [%s]\ncallers:\n", strings.Join(routes, ", "))
 	for _, c := range []struct{ uri, role string }{
 		{"customs://" + own + "/office/" + office + "/post/1", "post"},
+		{"customs://" + own + "/office/" + office + "/supervisor/1", "supervisor"},
 		{"customs://" + own + "/system/national", "system"},
 		{"customs://" + own + "/analyst/1", "analyst"},
 		{"customs://" + own + "/operator/1", "operator"},
@@ -178,7 +180,7 @@ func writeConfig(dir, side, partner string, listen []string, partnerAddress, off
 // as sets who speaks to which gateway: as cn post, as ru national, as cn stranger.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: as cn|ru post|national|analyst|operator|stranger")
+		ts.Fatalf("usage: as cn|ru post|supervisor|national|analyst|operator|stranger")
 	}
 	side, who := args[0], args[1]
 	cert := filepath.Join("pki", side, who)

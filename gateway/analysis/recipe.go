@@ -23,6 +23,8 @@ func ShowJoin(s *Source) Report {
 			value = strconv.Quote(r.Get("const"))
 		case r.Get("each") != "":
 			value = "for each " + r.Get("each")
+		case r.Get("in") != "":
+			value = "those that stand in " + r.Get("in")
 		}
 		differ := ""
 		switch {

@@ -46,7 +46,9 @@ const (
 	MessageAcknowledged Name = "message acknowledged"
 	BorderArrived       Name = "border record arrived"
 	BorderJudged        Name = "border record judged"
+	SubmissionApproved  Name = "submission decided on"
 	MovementOpened      Name = "movement opened for a reason"
+	MovementOverdue     Name = "movement overdue"
 	IDReused            Name = "id used again"
 )
 
@@ -74,6 +76,7 @@ const (
 	DiskShort        Name = "disk nearly full"
 	DiskFree         Name = "room on the disk again"
 	HeldNotExpired   Name = "held parts not looked through"
+	OverdueNotTold   Name = "overdue movements not looked through"
 	DecodingFailed   Name = "decode failed"
 	CallBroke        Name = "call broke off"
 	InternalError    Name = "internal error"
@@ -140,9 +143,11 @@ var Kinds = []Kind{
 	{MessageJudged, slog.LevelInfo, "It is accepted, refused, or parked until a table can read it.", []string{"door", "party", "id", "kind", "state", "codes", "movement", "took"}},
 	{MessageDecoded, slog.LevelInfo, "An operator had a parked message judged again.", []string{"door", "party", "id", "caller", "kind", "state", "codes", "movement"}},
 	{MessageAcknowledged, slog.LevelInfo, "The administration's own system has taken a message.", []string{"door", "party", "id", "caller"}},
-	{BorderArrived, slog.LevelInfo, "A post's record of an arrival is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
+	{BorderArrived, slog.LevelInfo, "A post's record of an arrival or a departure is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
 	{BorderJudged, slog.LevelInfo, "It is recorded with its movement, or refused.", []string{"door", "party", "id", "state", "codes", "movement", "took"}},
+	{SubmissionApproved, slog.LevelInfo, "A supervisor approved or refused what changes or takes back what has left; the reason is in the record.", []string{"door", "party", "id", "caller", "state"}},
 	{MovementOpened, slog.LevelWarn, "A post that is not on a movement's route opened it and stated why; the reason is in the movement and, by digest, in the audit trail.", []string{"door", "party", "id", "caller", "movement"}},
+	{MovementOverdue, slog.LevelWarn, "A movement was waited for in its state for as long as it is; a person is to look into it.", []string{"state", "movement"}},
 	{IDReused, slog.LevelWarn, "An id came again with other bytes; nothing was taken.", []string{"door", "party", "id", "caller", "code"}},
 	{BalanceAwaited, slog.LevelWarn, "This database was restored: nothing goes to a partner before what both hold was compared.", []string{"partner"}},
 	{BalanceStruck, slog.LevelInfo, "What two gateways hold was compared; codes name what they hold differently.", []string{"partner", "count", "codes", "took"}},
@@ -162,6 +167,7 @@ var Kinds = []Kind{
 	{DiskShort, slog.LevelError, "Nothing new is taken at this door while receipts still fit. Told once.", []string{"door", "percent"}},
 	{DiskFree, slog.LevelInfo, "New documents are taken again.", []string{"percent"}},
 	{HeldNotExpired, slog.LevelError, "The held parts could not be looked through.", []string{"cause"}},
+	{OverdueNotTold, slog.LevelError, "The movements whose time is over could not be looked through.", []string{"cause"}},
 	{DecodingFailed, slog.LevelError, "Some of what an operator had judged again could not be.", []string{"method", "caller", "cause"}},
 	{CallBroke, slog.LevelError, "The code broke off in a call.", []string{"method", "caller", "cause", "stack"}},
 	{InternalError, slog.LevelError, "A call failed for a reason of ours. The same is told once a minute, with how often.", []string{"method", "caller", "cause", "repeated"}},
@@ -200,7 +206,7 @@ var levels = func() map[Name]slog.Level {
 // were verified or allocated, codes, names from the configuration, counts and times.
 type Event struct {
 	Name    Name
-	Door    string // submit, peer or border
+	Door    string // submit, peer, border or gate
 	Party   string // office or administration whose it is
 	ID      string // the party's id for it
 	Caller  string // the URI of a verified certificate

@@ -31,7 +31,7 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 		case err != nil && len(short) > 0:
 			return short
 		case err != nil:
-		case known.Digest == a.Digest && known.Reason == a.Reason:
+		case known.Digest == a.Digest && known.Reason == a.Reason && known.Asks.Same(a.Asks):
 			refused, err := wasRefused(ctx, tx, known)
 			if err != nil {
 				return err
@@ -100,6 +100,7 @@ func anew(known, attempt store.Arrival) store.Arrival {
 // arrivals are what is told of an arrival, by its door.
 var arrivals = map[string]event.Name{
 	store.DoorSubmit: event.SubmissionArrived, store.DoorPeer: event.MessageArrived, store.DoorBorder: event.BorderArrived,
+	store.DoorGate: event.BorderArrived,
 }
 
 // subject names an arrival in the audit trail.

@@ -27,6 +27,7 @@ type cancelling struct {
 	named    store.Submission
 	withdraw []store.Message
 	ask      []store.Message // those that j.messages ask back, in their order
+	of       []*lineage      // they
 }
 
 // live reports whether a partner may act on a message, or will.
@@ -74,15 +75,26 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 	if err != nil {
 		return err
 	}
-	for _, m := range messages {
-		switch {
-		case !live(m):
-		case !handedOver(m):
-			j.cancels.withdraw = append(j.cancels.withdraw, m)
-		case m.Withdrawal == gateway.WithdrawalAsked:
+	all := lineages(messages)
+	if as := named.Canonical; as != nil && actOf(document.Parse(as).Document, store.Asks{}) == takesOut {
+		return j.nothingToCancel(reading, gateway.WordIsCancellation)
+	}
+	for _, l := range all {
+		if l.asked() {
 			return j.nothingToCancel(reading, gateway.WordWithdrawalAsked)
-		default:
-			j.cancels.ask = append(j.cancels.ask, m)
+		}
+		if l.wait != nil {
+			j.cancels.withdraw = append(j.cancels.withdraw, *l.wait)
+		}
+		if l.head != nil {
+			j.cancels.ask, j.cancels.of = append(j.cancels.ask, *l.head), append(j.cancels.of, l)
+		}
+	}
+	if on := slices.Concat(j.cancels.withdraw, j.cancels.ask); len(on) > 0 {
+		may, err := g.mayAct(ctx, j, reading, on, leaf(reading.Document, "reason"), "reason")
+		if err != nil || !may {
+			j.cancels = nil
+			return err
 		}
 	}
 	switch s.State = gateway.Done; {
@@ -134,17 +146,12 @@ func (g *Gateway) askBack(ctx context.Context, j *judgement, reading *Reading, a
 	s.Route, j.to = rt.Name, to
 	whole := g.messageID(to, j, 0)
 	for i, m := range ask {
-		known, err := g.knownAs(ctx, m)
-		if err != nil {
-			return err
-		}
 		id := g.messageID(to, j, i)
-		back := takingBack(reading, known, id, m.DocumentID, document.FormatInstant(a.Received))
-		t, err := g.Chain.Translate(ctx, Plan{Route: rt}, []Part{{Submission: a.ID, Reading: back}}, id, g.scope(to))
+		t, err := g.takeBack(ctx, rt, reading, a.ID, j.cancels.of[i], id, document.FormatInstant(a.Received))
 		if err != nil {
 			return err
 		}
-		if t.Faults.Refuse() && len(m.Answers) == 0 && rt.Hold > 0 && wantsNumber(t.Faults) {
+		if t.Faults.Refuse() && !j.cancels.of[i].answered() && rt.Hold > 0 && wantsNumber(t.Faults) {
 			waits, err := waiting(ctx, g.Store.Read(), rt.Name, answerKey(m.ID), *s)
 			if err != nil {
 				return err
@@ -168,7 +175,7 @@ func (g *Gateway) askBack(ctx context.Context, j *judgement, reading *Reading, a
 			return err
 		}
 		sent.Whole, sent.Part, sent.Chain = whole, i+1, m.Chain // behind what it takes back
-		s.State, s.MessageID = gateway.Sent, whole
+		s.State, s.MessageID, s.Version = gateway.Sent, whole, 1
 		j.messages, j.sealed, j.notices = append(j.messages, sent), append(j.sealed, sealed), append(j.notices, t.Outputs[0].document)
 	}
 	return nil
@@ -208,20 +215,26 @@ func (g *Gateway) answers(to gateway.Administration) bool {
 	})
 }
 
-// knownAs is by what a partner's system knows a message: as its answers say.
-func (g *Gateway) knownAs(ctx context.Context, m store.Message) (*customsv1.Answer, error) {
+// knownAs is by what a partner's system knows an announcement: as its answers to the messages
+// of it say, the last of them first.
+func (g *Gateway) knownAs(ctx context.Context, messages ...store.Message) (*customsv1.Answer, error) {
 	out := &customsv1.Answer{}
-	for _, a := range m.Answers {
-		in, err := g.Store.Read().Inbound(ctx, m.Recipient, a.MessageID)
-		if err != nil {
-			return nil, err
-		}
-		said := document.Parse(in.Canonical).Document.GetAnswer()
-		if said.GetSystemId() != "" {
-			out.SystemId = said.GetSystemId()
-		}
-		if said.GetTir() != nil {
-			out.Tir, out.TirGreenPage = said.GetTir(), said.TirGreenPage
+	for _, m := range messages {
+		for _, a := range m.Answers {
+			in, err := g.Store.Read().Inbound(ctx, m.Recipient, a.MessageID)
+			if err != nil {
+				return nil, err
+			}
+			said := document.Parse(in.Canonical).Document.GetAnswer()
+			if said.GetSystemId() != "" {
+				out.SystemId = said.GetSystemId()
+			}
+			if said.GetTir() != nil {
+				out.Tir, out.TirGreenPage = said.GetTir(), said.TirGreenPage
+			}
+			if said.GetRegistration() != nil {
+				out.Registration = said.GetRegistration()
+			}
 		}
 	}
 	return out, nil
@@ -358,13 +371,13 @@ func (g *Gateway) attachTo(ctx context.Context, tx *store.Tx, of store.Message, 
 
 // movementOfMessage is the movement that one of our own messages is in, by what it can be
 // found by; nil if it is in none.
-func (g *Gateway) movementOfMessage(ctx context.Context, tx *store.Tx, of store.Message) (*Movement, error) {
+func (g *Gateway) movementOfMessage(ctx context.Context, read movementReader, of store.Message) (*Movement, error) {
 	told := document.Parse(of.Canonical).Document
 	at := of.Created
 	if !of.ExpectedArrival.IsZero() {
 		at = of.ExpectedArrival
 	}
-	candidates, err := g.candidates(ctx, tx, told, reconcile.Origin{Message: of.ID, Batch: leaf(told, "batch")}, at)
+	candidates, err := g.candidates(ctx, read, told, reconcile.Origin{Message: of.ID, Batch: leaf(told, "batch")}, at)
 	if err != nil {
 		return nil, err
 	}
@@ -425,29 +438,27 @@ func (g *Gateway) cancellationConcluded(ctx context.Context, tx *store.Tx, m sto
 // that waits for the number it brings.
 func (g *Gateway) answerConcluded(ctx context.Context, tx *store.Tx, m store.Message, said store.Answer) error {
 	if m.Kind == kindCancellation {
-		now := gateway.WithdrawalDone
-		if said.Outcome == Declined {
-			now = gateway.WithdrawalRefused
+		now, ended := withdrawalBy(said)
+		if !ended {
+			return nil
 		}
 		return g.decideWithdrawal(ctx, tx, m, now)
 	}
+	if m.Replaces != "" && said.Outcome == Declined {
+		if err := g.decideAmendment(ctx, tx, m, gateway.WithdrawalRefused); err != nil {
+			return err
+		}
+	}
 	for _, rt := range g.Chain.Routes.All() {
-		if rt.From != g.Own || rt.To != m.Recipient || rt.Kind != kindCancellation {
+		if rt.From != g.Own || rt.To != m.Recipient {
 			continue
 		}
 		held, err := tx.Held(ctx, rt.Name, answerKey(m.ID))
 		if err != nil {
 			return err
 		}
-		for _, s := range held { // they are judged anew, beside all others
-			a, err := tx.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
-			if err != nil {
-				return err
-			}
-			if err := tx.PutJudging(anew(a, a)); err != nil {
-				return err
-			}
-			if err := tx.Audit("gateway", "to be judged anew: the answer came", subject(a), a.Digest); err != nil {
+		for _, s := range held {
+			if err := judgeAnew(ctx, tx, s, "the answer came"); err != nil {
 				return err
 			}
 		}
@@ -455,14 +466,41 @@ func (g *Gateway) answerConcluded(ctx context.Context, tx *store.Tx, m store.Mes
 	return nil
 }
 
+// withdrawalBy is what an answer to a cancellation makes of the withdrawal, if it ends it: what
+// is under inspection stays asked.
+func withdrawalBy(said store.Answer) (now gateway.Withdrawal, ended bool) {
+	switch said.Outcome {
+	case Declined, TooLate:
+		return gateway.WithdrawalRefused, true
+	case UnderInspection:
+		return "", false
+	}
+	return gateway.WithdrawalDone, true
+}
+
+// judgeAnew has a submission that waits judged by what is there now, beside all others.
+func judgeAnew(ctx context.Context, tx *store.Tx, s store.Submission, why string) error {
+	a, err := tx.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
+	if err != nil {
+		return err
+	}
+	if !a.Judged { // it is being judged
+		return nil
+	}
+	if err := tx.PutJudging(anew(a, a)); err != nil {
+		return err
+	}
+	return tx.Audit("gateway", "to be judged anew: "+why, subject(a), a.Digest)
+}
+
 // takesBackNothing refuses a partner's cancellation that names no accepted document of its
 // sender's here.
-func (g *Gateway) takesBackNothing(ctx context.Context, sender gateway.Administration, doc *customsv1.Document) (gateway.Faults, error) {
+func (g *Gateway) takesBackNothing(ctx context.Context, read received, sender gateway.Administration, doc *customsv1.Document) (gateway.Faults, error) {
 	id := leaf(doc, subjectID)
 	if id == "" { // only the receiving system knows by what else it is named
 		return nil, nil
 	}
-	of, err := g.Store.Read().InboundByDocument(ctx, sender, id)
+	of, err := read.InboundByDocument(ctx, sender, id)
 	if store.IgnoreNotFound(err) != nil {
 		return nil, err
 	}
@@ -471,7 +509,29 @@ func (g *Gateway) takesBackNothing(ctx context.Context, sender gateway.Administr
 		f.Path = subjectID
 		return gateway.Faults{f}, nil
 	}
-	return nil, nil
+	late, err := arrivedHere(ctx, read, of)
+	if late {
+		f := fault(gateway.CancelArrived, id, "")
+		f.Path = subjectID
+		return gateway.Faults{f}, err
+	}
+	return nil, err
+}
+
+// arrivedHere reports whether what a partner's message announced has arrived.
+func arrivedHere(ctx context.Context, read movementStore, of store.Inbound) (bool, error) {
+	if of.MovementID == "" {
+		return false, nil
+	}
+	m, err := movementIn(ctx, read, of.MovementID)
+	return len(m.Arrivals) > 0, store.IgnoreNotFound(err)
+}
+
+// received is what is asked of the store about a partner's messages: of what is committed, or
+// inside a unit of work.
+type received interface {
+	movementStore
+	InboundByDocument(ctx context.Context, sender gateway.Administration, documentID string) (store.Inbound, error)
 }
 
 // takeCancellation attaches a partner's cancellation to the movement of what it takes back. It
@@ -506,7 +566,7 @@ func (g *Gateway) answeredCancellation(ctx context.Context, tx *store.Tx, m stor
 		return err
 	}
 	in, err := tx.Inbound(ctx, m.Recipient, h.RelatesTo)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (in.Kind != kindCancellation || in.MovementID == "") {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (in.Kind != kindCancellation && in.Replaces == "" || in.MovementID == "") {
 		return nil
 	}
 	if err != nil {
@@ -516,9 +576,9 @@ func (g *Gateway) answeredCancellation(ctx context.Context, tx *store.Tx, m stor
 	if err != nil {
 		return err
 	}
-	now := gateway.WithdrawalDone
-	if g.inWords(answer, m.Mapping, m.Created).Outcome == Declined {
-		now = gateway.WithdrawalRefused
+	now, ended := withdrawalBy(g.inWords(answer, m.Mapping, m.Created))
+	if !ended {
+		return nil
 	}
 	of.Movement = reconcile.Decide(of.Movement, in.ID, in.Sender, now, g.Tolerances)
 	return g.keep(tx, of)

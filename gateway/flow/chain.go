@@ -2,6 +2,7 @@ package flow
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -45,7 +46,8 @@ type Reading struct {
 	Unread   []gateway.Location
 
 	locate func(path string) gateway.Location
-	wrote  func(path, value string) string // the sender's own text of a value at a path; nil: the value itself
+	wrote  func(path, value string) string  // the sender's own text of a value at a path; nil: the value itself
+	origin func(path string) (Part, string) // of what several documents make: which has a value, and where; else nil
 	trace  mapping.Trace
 	broken map[string]bool // paths at or below which a value could not be read
 	passed validate.Passed // as it was judged last
@@ -310,6 +312,11 @@ type Plan struct {
 	Split *mapping.Split // nil for a route whose messages have room for everything
 	Part  string
 	Key   string // what the parts of one message have in common
+	// Judged is the submission that is being judged, where it is none of the parts.
+	Judged string
+	// Mark notes in the documents of all messages, before they are judged, what they take the
+	// place of; nil: they are new.
+	Mark func(parts []*customsv1.Document)
 }
 
 // Addressing is who sends, from which office, to whom, and when.
@@ -407,6 +414,7 @@ type Translation struct {
 	Disagreements []mapping.Disagreement
 
 	parts  []Part
+	judged string          // the submission that is being judged
 	joined *mapping.Joined // nil without recipe
 	whole  *customsv1.Document
 	said   map[saying]bool // what was said of messages of a whole
@@ -437,7 +445,7 @@ type Output struct {
 // parts by the partner's too: a part is what the partner gets. A part is judged as a
 // part: what warns only because the rest of the whole is elsewhere is not said.
 func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.MessageID, s validate.Scope) (*Translation, error) {
-	t := &Translation{parts: parts}
+	t := &Translation{parts: parts, judged: cmp.Or(p.Judged, parts[0].Submission)}
 	whole := parts[0].Reading
 	var err error
 	if p.Join != nil {
@@ -445,11 +453,21 @@ func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.
 			return nil, err
 		}
 	}
-	t.whole = whole.Document
+	t.whole, s.Done = whole.Document, p.Mark != nil
 	var splitting mapping.Splitting
 	if p.Split != nil && whole.Document != nil {
 		if splitting, err = p.Split.RunWhile(pace.Of(ctx), whole.Document, string(id)); err != nil {
 			return nil, err
+		}
+	}
+	if p.Mark != nil && whole.Document != nil {
+		if len(splitting.Parts) < 2 {
+			marked := *whole
+			marked.Document, marked.passed, marked.warned = document.Clone(whole.Document), validate.Passed{}, nil
+			whole, splitting.Parts = &marked, nil
+			p.Mark([]*customsv1.Document{marked.Document})
+		} else {
+			p.Mark(splitting.Parts)
 		}
 	}
 	if len(splitting.Parts) < 2 && !splitting.Faults.Refuse() { // what fits goes as it is
@@ -634,7 +652,7 @@ func (t *Translation) Locate(path string) gateway.Location {
 		return t.parts[0].locate("")
 	}
 	loc := part.locate(partPath)
-	if part.Submission != t.parts[0].Submission {
+	if part.Submission != t.judged {
 		loc.Document = part.Submission
 	}
 	return loc
@@ -642,15 +660,19 @@ func (t *Translation) Locate(path string) gateway.Location {
 
 // partOf follows a canonical path into the part it was joined from.
 func (t *Translation) partOf(path string) (Part, string, bool) {
-	if t.joined == nil {
-		return t.parts[0], path, true
+	part := t.parts[0]
+	if t.joined != nil {
+		link, ok := t.joined.Origin(path)
+		i := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == link.Part })
+		if !ok || i < 0 {
+			return Part{}, "", false
+		}
+		part, path = t.parts[i], link.PartPath
 	}
-	link, ok := t.joined.Origin(path)
-	i := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == link.Part })
-	if !ok || i < 0 {
-		return Part{}, "", false
+	if part.origin != nil {
+		part, path = part.origin(path)
 	}
-	return t.parts[i], link.PartPath, true
+	return part, path, true
 }
 
 // wrote is the sender's own text of a value that the whole has at a path.

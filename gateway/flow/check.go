@@ -21,6 +21,9 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return CheckResult{}, gateway.Faults{tooLarge(len(s.Content), most)}
 	}
+	if unfit := g.expectable(s.Asks.Expected); len(unfit) > 0 {
+		return CheckResult{}, unfit
+	}
 	room, err := g.room(ctx, c.URI, len(s.Content))
 	if err != nil {
 		return CheckResult{}, err
@@ -35,7 +38,7 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	}
 	a := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI, MediaType: s.MediaType, Recipients: texts(s.To),
-		Content: s.Content, Digest: gateway.DigestOf(s.Content), Received: g.Now(),
+		Content: s.Content, Asks: s.Asks, Digest: gateway.DigestOf(s.Content), Received: g.Now(),
 	}
 	answered, err := g.standing(ctx, &a)
 	if answered != nil || err != nil {
@@ -78,9 +81,9 @@ func (g *Gateway) standing(ctx context.Context, a *store.Arrival) (*store.Submis
 	switch {
 	case err != nil:
 		return nil, err
-	case known.Digest != a.Digest && !refused:
+	case (known.Digest != a.Digest || !known.Asks.Same(a.Asks)) && !refused:
 		return nil, gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)}
-	case known.Digest != a.Digest:
+	case known.Digest != a.Digest || !known.Asks.Same(a.Asks):
 		return nil, short.Err()
 	case refused:
 		*a = anew(known, *a)

@@ -12,6 +12,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/reconcile"
 	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
@@ -29,8 +30,14 @@ type judgement struct {
 	crossings  []crossing // what the messages announce
 	notices    []*customsv1.Document
 	translated *Translation
-	cancels    *cancelling       // what a cancellation does
-	behind     gateway.MessageID // the chain of what is being taken back and is announced anew
+	cancels    *cancelling // what a cancellation does
+	act        *acting     // what it does to what was announced, if that may need an approval
+	route      *release.Route
+	awaits     []reconcile.Identifier // what is to leave before the message does
+	expected   time.Time              // arrival, as its sender or that of a part says beside the document
+	revises    *revising              // what an act does to a whole that there is
+	dropped    []store.Submission     // held parts that it takes out
+	behind     gateway.MessageID      // the chain of what is being taken back and is announced anew
 }
 
 // judge decides from what is committed now; record checks that it still holds.
@@ -41,7 +48,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 			return nil, err
 		}
 	}
-	j := &judgement{submission: store.Submission{
+	j := &judgement{expected: a.Asks.Expected, submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
 		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
 	}}
@@ -49,7 +56,9 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	if reading.Table != nil {
 		s.Mapping = reading.Table.ID()
 	}
-	passed, faults, err := g.Chain.Validate(ctx, reading, g.scope(""))
+	scope := g.scope("")
+	scope.Done = slices.Contains(revisable, reading.Kind)
+	passed, faults, err := g.Chain.Validate(ctx, reading, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +75,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 		s.Canonical = document.Marshal(reading.Document)
 		return j, g.judgeCancellation(ctx, j, reading, a)
 	}
+	s.Faults = append(s.Faults, g.unfit(reading, a)...)
 	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
 	s.Faults = append(s.Faults, faults...)
 	if plan.Route != nil && len(a.Content) > capOf(plan.Route) {
@@ -80,49 +90,40 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	s.Canonical = document.Marshal(reading.Document)
 	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
 
-	parts := []Part{{Name: plan.Part, Submission: a.ID, Reading: reading}}
-	if plan.Join != nil {
-		if err := g.gather(ctx, j, plan, &parts); err != nil {
-			return nil, err
-		}
-		if s.Faults.Refuse() {
-			return j, nil
-		}
-		if missing := plan.Missing(parts); len(missing) > 0 {
-			s.State, s.WaitsFor, s.Expires = gateway.Held, missing, g.Now().Add(plan.Route.Hold)
-			return j, nil
-		}
+	cur := step{Part{plan.Part, a.ID, reading}, adds, a.Asks}
+	if slices.Contains(revisable, reading.Kind) {
+		cur.does = actOf(reading.Document, a.Asks)
 	}
-	return j, g.compose(ctx, j, plan, parts)
+	held, err := g.heldSteps(ctx, j, plan)
+	if err != nil {
+		return nil, err
+	}
+	if done, err := g.revise(ctx, j, plan, held, cur, a); done || err != nil {
+		return j, err
+	}
+	if plan.Join == nil {
+		return j, g.compose(ctx, j, plan, []Part{cur.Part})
+	}
+	if i := slices.IndexFunc(j.held, func(h store.Submission) bool { return h.Part == plan.Part }); i >= 0 && !plan.several() {
+		s.Faults = append(s.Faults, fault(gateway.PartAgain, plan.Part, j.held[i].ID))
+		return j, nil
+	}
+	return j, g.reviseHeld(ctx, j, plan, append(held, cur))
 }
 
-// gather adds the held parts of the same message.
-func (g *Gateway) gather(ctx context.Context, j *judgement, plan Plan, parts *[]Part) error {
-	held, err := g.Store.Read().Held(ctx, plan.Route.Name, plan.Key)
-	if err != nil {
-		return err
+// unfit refuses what a sender says beside a document that cannot be said of it.
+func (g *Gateway) unfit(r *Reading, a store.Arrival) (faults gateway.Faults) {
+	if a.Asks.Amends != "" && !slices.Contains(revisable, r.Kind) {
+		f := fault(gateway.AmendUnknown, a.Asks.Amends, "")
+		f.Path = "amends"
+		faults = append(faults, f)
 	}
-	for _, h := range held {
-		if h.Office == j.submission.Office && h.ID == j.submission.ID {
-			continue
-		}
-		if h.Part == plan.Part {
-			j.submission.Faults = append(j.submission.Faults, fault(gateway.PartAgain, plan.Part, h.ID))
-			return nil
-		}
-		arrival, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, h.Office, h.ID)
-		if err != nil {
-			return err
-		}
-		moreRoom(ctx, len(arrival.Content))
-		j.held = append(j.held, h)
-		part, err := g.part(ctx, h, arrival)
-		if err != nil {
-			return err
-		}
-		*parts = append(*parts, part)
+	if a.Asks.Reason != "" && !g.Chain.Tables.Lists().Known("change-reason", a.Asks.Reason, g.Now()) {
+		f := fault(gateway.ListUnknown, a.Asks.Reason, "change-reason")
+		f.Path = "reason"
+		faults = append(faults, f)
 	}
-	return nil
+	return faults
 }
 
 // compose makes the message of complete parts and seals it: or several messages, where
@@ -143,7 +144,26 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	if s.Faults.Refuse() {
 		return nil
 	}
-	s.State, s.MessageID, j.to = gateway.Sent, whole, rt.To
+	j.translated, j.route = t, rt
+	for _, o := range t.Outputs {
+		for _, c := range crossings(o.document) {
+			c.path = o.whole(c.path)
+			j.crossings = append(j.crossings, c)
+		}
+	}
+	j.crossings = eachOnce(j.crossings)
+	var left time.Time
+	if rt.Moment == release.GateOut {
+		if left, err = g.gateOut(ctx, g.Store.Read(), t.whole, rt, s.Office); err != nil {
+			return err
+		}
+		if left.IsZero() {
+			j.awaits = reconcile.Keys(reconcile.Identifiers(t.whole))
+			s.State, s.WaitsFor, s.Expires = gateway.Held, []string{WaitsForDeparture}, g.Now().Add(rt.Hold)
+			return nil
+		}
+	}
+	s.State, s.MessageID, s.Version, j.to = gateway.Sent, whole, 1, rt.To
 	if plan.Join != nil {
 		s.State = gateway.Joined
 	}
@@ -161,20 +181,17 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 			header.Part, header.Parts = o.part, len(t.Outputs)
 		}
 		released := o.document
+		header.ExpectedArrival = nil
+		if expected := g.expected(released, rt, j.expected, left); !expected.IsZero() {
+			header.ExpectedArrival = &expected
+		}
 		m, sealed, err := g.message(rt, o, header)
 		if err != nil {
 			return err
 		}
 		m.Whole, m.Part, m.Split = whole, i+1, o.split
 		j.messages, j.sealed, j.notices = append(j.messages, m), append(j.sealed, sealed), append(j.notices, released)
-		for _, c := range crossings(released) {
-			c.path = o.whole(c.path)
-			j.crossings = append(j.crossings, c)
-		}
 	}
-	slices.SortStableFunc(j.crossings, func(a, b crossing) int { return cmp.Compare(a.subject, b.subject) })
-	j.crossings = slices.CompactFunc(j.crossings, func(a, b crossing) bool { return a.subject == b.subject })
-	j.translated = t
 	return nil
 }
 
@@ -206,10 +223,10 @@ func toldBefore(held []store.Submission) (faults gateway.Faults) {
 // each other.
 func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (store.Message, seal.Sealed, error) {
 	released := o.document
-	header.DocumentID = released.GetEnvelope().GetDocumentId()
-	expected := expectedArrival(released, rt.Crossing)
-	if !expected.IsZero() {
-		header.ExpectedArrival = &expected
+	header.DocumentID, header.WholeGoods = released.GetEnvelope().GetDocumentId(), g.wholeGoods(released, o.split)
+	var expected time.Time
+	if header.ExpectedArrival != nil {
+		expected = *header.ExpectedArrival
 		header.LateBy = int64(max(0, rt.Lead-expected.Sub(header.Created)) / time.Second)
 	}
 	sealed, err := g.Keys.Seal(header, o.Released, o.Encoded, o.Conforming)
@@ -219,12 +236,19 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 	return store.Message{
 		ID: header.MessageID, Route: rt.Name, Kind: rt.Kind, Recipient: rt.To, Conversation: header.Conversation, Chain: header.MessageID,
 		DocumentID: header.DocumentID, State: gateway.Queued, Created: header.Created, ExpectedArrival: expected,
-		LateBy: time.Duration(header.LateBy) * time.Second, ValidUntil: header.Created.Add(rt.Validity),
+		LateBy: time.Duration(header.LateBy) * time.Second, ValidUntil: header.Created.Add(rt.Validity), Version: 1,
 		Header: sealed.HeaderBytes(), Signature: sealed.Signature(), Payload: sealed.Payload(),
 		PayloadDigest: o.Encoded.Digest(), Canonical: document.Marshal(released), CanonicalDigest: o.Released.Digest(),
 		Mapping: o.Encoded.Table(), MappingDigest: o.Encoded.TableDigest(), SchemaDigest: o.Conforming.SchemaDigest(),
 		NextAttempt: header.Created, Answers: []store.Answer{},
 	}, sealed, nil
+}
+
+// wholeGoods reports whether a document, one of those that a split has made if any has, tells
+// all the goods of its waybills.
+func (g *Gateway) wholeGoods(d *customsv1.Document, split string) bool {
+	s, ok := g.Chain.Tables.Split(split)
+	return reconcile.Announces(d) && (!ok || !s.DealsGoods())
 }
 
 // conversation finds what an answer to a partner belongs to: the message that carried
@@ -274,14 +298,21 @@ func (g *Gateway) notOwnOffice(r *Reading, office string) gateway.Faults {
 	return nil
 }
 
-// expectedArrival is the document's own, or its departure plus the route's crossing. A
-// time that nobody means is none.
-func expectedArrival(d *customsv1.Document, crossing time.Duration) time.Time {
+// expected is when a document's goods are expected to arrive: as it says itself, as its sender
+// says beside it, or the route's crossing after they left or were reported to. A time that nobody
+// means is none.
+func (g *Gateway) expected(d *customsv1.Document, rt *release.Route, said, left time.Time) time.Time {
 	if at, ok := meant(d, leaf(d, "expectedArrival")); ok {
 		return at
 	}
+	if !said.IsZero() {
+		return said
+	}
+	if !left.IsZero() {
+		return left.Add(rt.Crossing)
+	}
 	if at, ok := meant(d, leaf(d, "departed")); ok {
-		return at.Add(crossing)
+		return at.Add(rt.Crossing)
 	}
 	return time.Time{}
 }

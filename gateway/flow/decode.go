@@ -226,7 +226,7 @@ func (g *Gateway) decodeOnce(ctx context.Context, c Caller, parked store.Inbound
 			in = now
 			return tx.Audit(c.URI, "decoded already", string(in.ID), a.Digest)
 		}
-		if again, err = g.recordVerdict(ctx, tx, &in, doc); err != nil {
+		if again, err = g.recordVerdict(ctx, tx, a, &in, doc); err != nil {
 			return err
 		}
 		if again {

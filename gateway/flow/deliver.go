@@ -289,6 +289,9 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 		if err := g.cancellationConcluded(ctx, tx, m); err != nil {
 			return err
 		}
+		if err := g.amendmentConcluded(ctx, tx, m); err != nil {
+			return err
+		}
 		if len(refusal) > 0 {
 			if err := g.refuseSources(ctx, tx, m, refusal); err != nil {
 				return err
@@ -375,7 +378,7 @@ func (g *Gateway) warnSources(ctx context.Context, m store.Message, warnings gat
 		if err != nil {
 			return err
 		}
-		for _, s := range sources {
+		for _, s := range ofVersion(sources, m.Version) {
 			told := event.CodesOf(s.Faults)
 			more := slices.DeleteFunc(slices.Clone(warnings), func(f gateway.Fault) bool { return slices.Contains(told, f.Code) })
 			if len(more) == 0 {
@@ -391,6 +394,11 @@ func (g *Gateway) warnSources(ctx context.Context, m store.Message, warnings gat
 	return err
 }
 
+// ofVersion are the sources that made a version of a whole.
+func ofVersion(sources []store.Submission, version int) []store.Submission {
+	return slices.DeleteFunc(sources, func(s store.Submission) bool { return s.Version != version })
+}
+
 // refuseSources gives the submissions that a message was made from the faults of its
 // refusal. Those of several messages of one whole stand together, each once.
 func (g *Gateway) refuseSources(ctx context.Context, tx *store.Tx, m store.Message, refusal gateway.Faults) error {
@@ -398,12 +406,14 @@ func (g *Gateway) refuseSources(ctx context.Context, tx *store.Tx, m store.Messa
 	if err != nil {
 		return err
 	}
-	more := slices.ContainsFunc(whole, func(o store.Message) bool { return o.ID != m.ID && o.State == gateway.Refused })
+	more := slices.ContainsFunc(whole, func(o store.Message) bool {
+		return o.ID != m.ID && o.Version == m.Version && o.State == gateway.Refused
+	})
 	sources, err := tx.Joined(ctx, m.Whole)
 	if err != nil {
 		return err
 	}
-	for _, s := range sources {
+	for _, s := range ofVersion(sources, m.Version) {
 		if !more {
 			s.Faults = nil
 		}
@@ -430,10 +440,11 @@ func (g *Gateway) relocate(ctx context.Context, m store.Message, reports []gatew
 	faults := make(gateway.Faults, len(reports))
 	var out *Output
 	if messages, err := g.Store.Read().Messages(ctx, m.Whole); err == nil {
+		messages = slices.DeleteFunc(messages, func(o store.Message) bool { return o.Version != m.Version || o.Kind != m.Kind })
 		t, room, err := g.translateAgain(ctx, messages, "", func(size int) (*budget.Lease, error) { return g.ownRoom(ctx, size) })
 		if err == nil {
 			defer room.Release()
-			out = t.Outputs[m.Part-1]
+			out = t.Outputs[slices.IndexFunc(messages, func(o store.Message) bool { return o.ID == m.ID })]
 		}
 	}
 	for i, r := range reports {

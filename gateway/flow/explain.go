@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/budget"
+	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/store"
 )
@@ -119,6 +121,12 @@ func (g *Gateway) Explain(ctx context.Context, c Caller, id gateway.SubmissionID
 	if err != nil {
 		return "", nil, err
 	}
+	messages = slices.DeleteFunc(messages, func(m store.Message) bool {
+		return m.Version != s.Version || m.Kind == kindCancellation && s.Kind != kindCancellation
+	})
+	if len(messages) == 0 {
+		return "", nil, gateway.Faults{wanting(gateway.KindUnexpected, string(s.State), gateway.WordSubmissionThatBecameMessage)}
+	}
 	t, room, err := g.translateAgain(ctx, messages, s.ID, func(size int) (*budget.Lease, error) {
 		return g.room(ctx, c.URI, size)
 	})
@@ -126,13 +134,14 @@ func (g *Gateway) Explain(ctx context.Context, c Caller, id gateway.SubmissionID
 		return "", nil, err
 	}
 	defer room.Release()
-	return s.MessageID, t.Explain(), nil
+	return messages[0].ID, t.Explain(), nil
 }
 
-// translateAgain repeats the translation of a whole's messages from their stored sources,
-// by the split that made them; the named submission is its first part. It takes room for
-// that, which the caller gives back when it needs the translation no more.
-func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, first string, take func(size int) (*budget.Lease, error)) (*Translation, *budget.Lease, error) {
+// translateAgain repeats the translation of messages of one version of a whole, all of one
+// kind, from their stored sources, by the split that made them; the named submission is its
+// first part. It takes room for that, which the caller gives back when it needs the translation
+// no more.
+func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, first string, take func(size int) (*budget.Lease, error)) (_ *Translation, _ *budget.Lease, err error) {
 	read, m := g.Store.Read(), messages[0]
 	sources, err := read.Sources(ctx, m.Whole)
 	if err != nil {
@@ -147,7 +156,10 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 		plan.Join, _ = g.Chain.Tables.Join(rt.Recipe)
 	}
 	plan.Split, _ = g.Chain.Tables.Split(m.Split)
-	slices.SortStableFunc(sources, func(a, b store.Submission) int { return cmp.Compare(b2i(b.ID == first), b2i(a.ID == first)) })
+	sources = slices.DeleteFunc(sources, func(s store.Submission) bool { return s.Version == 0 || s.Version > m.Version })
+	slices.SortStableFunc(sources, func(a, b store.Submission) int {
+		return cmp.Or(cmp.Compare(a.Version, b.Version), a.Received.Compare(b.Received), cmp.Compare(a.ID, b.ID))
+	})
 	size, arrivals := 0, make([]store.Arrival, len(sources))
 	for i, s := range sources {
 		if arrivals[i], err = read.Arrival(ctx, store.DoorSubmit, s.Office, s.ID); err != nil {
@@ -159,32 +171,87 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 	if err != nil {
 		return nil, nil, err
 	}
-	parts := make([]Part, len(sources))
-	for i, s := range sources {
-		if parts[i], err = g.part(ctx, s, arrivals[i]); err != nil {
+	defer func() {
+		if err != nil {
 			room.Release()
+		}
+	}()
+	steps := make([]step, len(sources))
+	for i, s := range sources {
+		p, err := g.part(ctx, s, arrivals[i])
+		if err != nil {
 			return nil, nil, err
 		}
+		steps[i] = step{p, actOf(p.Document, arrivals[i].Asks), arrivals[i].Asks}
+		if p.Kind == kindCancellation {
+			steps[i].does = adds
+		}
 	}
-	var t *Translation
-	if rt.Kind == kindCancellation {
-		t, err = g.takeBackAgain(ctx, rt, messages, parts[0])
-	} else {
-		scope := g.scope(rt.To)
-		scope.At = m.Created
-		t, err = g.Chain.Translate(ctx, plan, parts, m.Whole, scope)
+	if len(steps) == 0 {
+		return nil, nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
 	}
+	act := sources[len(sources)-1]
+	t, err := g.translateSteps(ctx, plan, messages, steps, act, first)
 	if err != nil {
-		room.Release()
 		return nil, nil, err
 	}
 	for i, m := range messages {
 		if len(t.Outputs) != len(messages) || t.Outputs[i].Encoded.IsZero() || t.Outputs[i].Encoded.Digest() != m.PayloadDigest {
-			room.Release()
 			return nil, nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
 		}
 	}
 	return t, room, nil
+}
+
+// translateSteps repeats what the last act, or the first ones together, were translated to.
+func (g *Gateway) translateSteps(ctx context.Context, plan Plan, messages []store.Message, steps []step, act store.Submission, first string) (*Translation, error) {
+	m := messages[0]
+	if m.Kind == kindCancellation {
+		last := steps[len(steps)-1]
+		if last.Kind != kindCancellation {
+			last.Reading = last.asCancellation()
+		}
+		return g.takeBackAgain(ctx, plan.Route, messages, last.Part)
+	}
+	parts := stand(steps).parts
+	if len(parts) == 0 {
+		return nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
+	}
+	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(b2i(b.Submission == first), b2i(a.Submission == first)) })
+	scope := g.scope(plan.Route.To)
+	scope.At = m.Created
+	if m.Version == 1 {
+		return g.Chain.Translate(ctx, plan, parts, m.Whole, scope)
+	}
+	of := make(map[string]store.Message, len(messages))
+	for _, m := range messages {
+		full, err := g.Store.Read().Message(ctx, m.ID)
+		if err != nil {
+			return nil, err
+		}
+		of[gateway.FoldID(m.DocumentID)] = full
+	}
+	plan.Mark = func(parts []*customsv1.Document) {
+		for _, d := range parts {
+			if m, ok := of[gateway.FoldID(d.GetEnvelope().GetDocumentId())]; ok && m.Replaces != "" {
+				sent := document.Parse(m.Canonical).Document
+				if ids := changed(sent); len(ids) > 0 {
+					markAs(d, ids[0], sent.GetPreArrivalNotice().GetChanges())
+				} else {
+					markAs(d, "", nil)
+				}
+			}
+		}
+	}
+	t, err := g.Chain.Translate(ctx, plan, parts, versionBase(g.Own, m.Whole, act.Office, act.ID), scope)
+	if err != nil {
+		return nil, err
+	}
+	t.Outputs = slices.DeleteFunc(t.Outputs, func(o *Output) bool {
+		_, ok := of[gateway.FoldID(o.document.GetEnvelope().GetDocumentId())]
+		return !ok
+	})
+	return t, nil
 }
 
 func b2i(b bool) int {

@@ -6,6 +6,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -112,8 +113,8 @@ func (g *Gateway) heed(ctx context.Context) {
 	}
 }
 
-// SweepEvery is how often it is looked for held parts whose time is over, and for refusals
-// that are counted and not recorded.
+// SweepEvery is how often it is looked for held parts and movements whose time is over, and for
+// refusals that are counted and not recorded.
 const SweepEvery = time.Minute
 
 func (g *Gateway) sweep(ctx context.Context) {
@@ -130,6 +131,9 @@ func (g *Gateway) sweep(ctx context.Context) {
 			if err := g.ExpireHeld(ctx); err != nil && ctx.Err() == nil {
 				g.Log.Tell(event.Event{Name: event.HeldNotExpired, Cause: err})
 			}
+			if err := g.TellOverdue(ctx); err != nil && ctx.Err() == nil {
+				g.Log.Tell(event.Event{Name: event.OverdueNotTold, Cause: err})
+			}
 			if err := g.tellRefusals(ctx, g.Now()); err != nil && ctx.Err() == nil {
 				g.Log.Tell(event.Event{Name: event.RefusalsNotCounted, Cause: err})
 			}
@@ -137,8 +141,8 @@ func (g *Gateway) sweep(ctx context.Context) {
 	}
 }
 
-// errExpired says that another process has ended the same held parts meanwhile.
-var errExpired = errors.New("these parts have ended already")
+// errExpired says that another process was faster with what was over.
+var errExpired = errors.New("these have ended already")
 
 // expireAtOnce is how many held parts end in one unit of work.
 const expireAtOnce = 200
@@ -161,14 +165,18 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 				if now.State != gateway.Held {
 					continue
 				}
-				now.State, now.Reason = gateway.Expired, "the other parts did not come in time"
-				if now.Kind == kindCancellation {
-					now.Reason = "the answer with the number to take it back by did not come in time"
+				expired++
+				if slices.Contains(now.WaitsFor, WaitsForNumber) { // it goes without
+					now.Expires = time.Time{}
+					if err := errors.Join(tx.PutSubmission(now), judgeAnew(ctx, tx, now, "the number did not come in time")); err != nil {
+						return err
+					}
+					continue
 				}
-				if err := tx.PutSubmission(now); err != nil {
+				now.State, now.Reason = gateway.Expired, notInTime(now)
+				if err := errors.Join(tx.PutSubmission(now), g.actEnded(ctx, tx, now.MessageID, now)); err != nil {
 					return err
 				}
-				expired++
 			}
 			if expired == 0 {
 				return errExpired
@@ -185,6 +193,23 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// notInTime says what did not come in time that a submission has waited for.
+func notInTime(s store.Submission) string {
+	switch {
+	case slices.Contains(s.WaitsFor, WaitsForAnswer):
+		return "the answer with the number to take it back by did not come in time"
+	case slices.Contains(s.WaitsFor, WaitsForApproval):
+		return "it was not approved in time"
+	case slices.Contains(s.WaitsFor, WaitsForDeparture):
+		return "its departure was not recorded in time"
+	case slices.Contains(s.WaitsFor, WaitsForVehicles):
+		return "nobody said in time which vehicles are meant"
+	case slices.Contains(s.WaitsFor, WaitsForEarlier):
+		return "what came before it did not end in time"
+	}
+	return "the other parts did not come in time"
 }
 
 func (g *Gateway) scope(partner gateway.Administration) validate.Scope {

@@ -138,6 +138,7 @@ func concernsAll(err error) bool {
 func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) error {
 	pending := gateway.Faults{fault(gateway.JudgementPending, a.ID, "")}
 	var ahead *aheadError
+	var early *earlyError
 	switch {
 	case errors.Is(cause, store.ErrTaken):
 		g.Log.Tell(of(a, event.Event{Name: event.JudgementTaken}))
@@ -145,6 +146,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 	case ctx.Err() != nil:
 		return cause // the caller has gone; it is judged without it
 	case errors.As(cause, &ahead):
+	case errors.As(cause, &early):
 	case concernsAll(cause):
 		if g.desk.outage.failed() {
 			g.Log.Tell(of(a, event.Event{Name: event.JudgingStopped, Cause: cause}))
@@ -162,12 +164,18 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		now.Claim = a.Claim
 		event, first := "not judged, again later", now.Trouble == ""
 		now.Trouble = gateway.Clip(cause.Error())
-		if ahead != nil { // it is nobody's document that fails: time mends it, or who mends a clock
+		switch {
+		case early != nil: // time mends it, or refuses it
+			now.NextTry = g.Now().Add(OriginalEvery)
+			if first {
+				event = "not judged, what it changes has not come"
+			}
+		case ahead != nil: // it is nobody's document that fails: time mends it, or who mends a clock
 			now.NextTry = g.Now().Add(min(ahead.by-seal.Skew, MaxInterval))
 			if first {
 				event = "alarm: not judged, clocks differ"
 			}
-		} else {
+		default:
 			now.Tries++
 			now.NextTry = g.Now().Add(g.doubled(JudgeInterval, now.Tries, JudgeMaxInterval))
 		}
@@ -334,6 +342,10 @@ func (g *Gateway) judgeAgain(ctx context.Context, k store.ArrivalKey, message fu
 		in, err := judged(ctx, g, a, message)
 		return string(in.State), err
 	}
-	_, err = judged(ctx, g, a, g.judgeArrival)
+	judge := g.judgeArrival
+	if k.Door == store.DoorGate {
+		judge = g.judgeDeparture
+	}
+	_, err = judged(ctx, g, a, judge)
 	return "recorded", err
 }

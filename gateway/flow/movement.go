@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -38,6 +35,7 @@ type Movement struct {
 	reconcile.Movement
 	AmbiguousWith []gateway.MovementID `json:"ambiguousWith,omitempty"`
 	Openings      []Opening            `json:"openings,omitempty"`
+	Overdue       []Overdue            `json:"overdue,omitempty"`
 	Commit        gateway.Commit       `json:"-"`
 }
 
@@ -163,9 +161,14 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	return m.ID, opened, g.keep(tx, m)
 }
 
+// movementReader is what is committed, or seen inside a unit of work.
+type movementReader interface {
+	MovementsNear(ctx context.Context, ids []store.Identifier, from, until time.Time, lasting []store.Identifier, limit int) ([]store.Movement, error)
+}
+
 // candidates are the movements that share an identifier with a document: a batch or waybill,
 // or something that comes again, inside the time window.
-func (g *Gateway) candidates(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, at time.Time) ([]Movement, error) {
+func (g *Gateway) candidates(ctx context.Context, read movementReader, doc *customsv1.Document, from reconcile.Origin, at time.Time) ([]Movement, error) {
 	var again, lasting []reconcile.Identifier
 	for _, id := range reconcile.SoughtBy(doc, from) {
 		if reconcile.Lasting(id.Kind) {
@@ -174,7 +177,7 @@ func (g *Gateway) candidates(ctx context.Context, tx *store.Tx, doc *customsv1.D
 			again = append(again, id)
 		}
 	}
-	rows, err := tx.MovementsNear(ctx, index(again), at.Add(-Window.After), at.Add(Window.Before), index(lasting), MaxCandidates)
+	rows, err := read.MovementsNear(ctx, index(again), at.Add(-Window.After), at.Add(Window.Before), index(lasting), MaxCandidates)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +196,7 @@ func (g *Gateway) keep(tx *store.Tx, m Movement) error {
 		return fmt.Errorf("movement %s: %w", m.ID, err)
 	}
 	first, last := m.Span()
-	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), First: first, Last: last, Body: body}, index(reconcile.Keys(m.Identifiers()))); err != nil {
+	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), First: first, Last: last, Due: m.Due(), Body: body}, index(reconcile.Keys(m.Identifiers()))); err != nil {
 		return err
 	}
 	return tx.Audit("gateway", "movement changed", string(m.ID), gateway.DigestOf(body))
@@ -218,19 +221,26 @@ func (g *Gateway) Find(ctx context.Context, text string, before gateway.Commit, 
 		if out[i], err = movementOf(row); err != nil {
 			return nil, err
 		}
+		out[i].Movement = out[i].AsOf(g.Now(), g.Tolerances)
 	}
 	return out, nil
 }
 
 // Movement returns one movement.
 func (g *Gateway) Movement(ctx context.Context, id gateway.MovementID) (Movement, error) {
-	return movementIn(ctx, g.Store.Read(), id)
+	m, err := movementIn(ctx, g.Store.Read(), id)
+	m.Movement = m.AsOf(g.Now(), g.Tolerances)
+	return m, err
+}
+
+// movementStore is where one movement is read from: of what is committed, or inside a unit of
+// work.
+type movementStore interface {
+	Movement(ctx context.Context, id gateway.MovementID) (store.Movement, error)
 }
 
 // movementIn is a movement as it is committed, or seen inside a unit of work.
-func movementIn(ctx context.Context, read interface {
-	Movement(ctx context.Context, id gateway.MovementID) (store.Movement, error)
-}, id gateway.MovementID) (Movement, error) {
+func movementIn(ctx context.Context, read movementStore, id gateway.MovementID) (Movement, error) {
 	row, err := read.Movement(ctx, id)
 	if err != nil {
 		return Movement{}, err
@@ -244,27 +254,29 @@ func movementIn(ctx context.Context, read interface {
 // one of a vehicle that is announced to others alone, unless a reason is stated: then it is
 // attached to theirs, and the reason stands in it.
 func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, content []byte, reason string) (Movement, error) {
-	if len(content) > schema.MaxBytes {
-		return Movement{}, g.refuse(ctx, c, content, tooLarge(len(content), schema.MaxBytes))
+	reason, unfit := statedReason(reason)
+	if len(unfit) > 0 {
+		return Movement{}, g.refuse(ctx, c, content, unfit...)
 	}
-	if id == "" {
-		return Movement{}, g.refuse(ctx, c, content, fault(gateway.IDMissing, "", ""))
+	return g.recordSeen(ctx, c, store.Arrival{Door: store.DoorBorder, ID: id, Content: content, Reason: reason}, g.judgeArrival)
+}
+
+// recordSeen is the first unit of work of what a post records of a vehicle, and has it judged.
+func (g *Gateway) recordSeen(ctx context.Context, c Caller, a store.Arrival, judge func(context.Context, store.Arrival) (Movement, error)) (Movement, error) {
+	if len(a.Content) > schema.MaxBytes {
+		return Movement{}, g.refuse(ctx, c, a.Content, tooLarge(len(a.Content), schema.MaxBytes))
 	}
-	reason = strings.Join(strings.Fields(reason), " ")
-	if n := utf8.RuneCountInString(reason); reason != "" && (n < MinReason || n > MaxReason || strings.ContainsFunc(reason, gateway.Invisible)) {
-		f := fault(gateway.ReasonUnfit, strconv.Itoa(n), fmt.Sprintf("%d-%d", MinReason, MaxReason))
-		f.Path = "reason"
-		return Movement{}, g.refuse(ctx, c, content, f)
+	if a.ID == "" {
+		return Movement{}, g.refuse(ctx, c, a.Content, fault(gateway.IDMissing, "", ""))
 	}
-	room, err := g.room(ctx, c.URI, len(content))
+	room, err := g.room(ctx, c.URI, len(a.Content))
 	if err != nil {
 		return Movement{}, err
 	}
 	defer room.Release()
-	known, err := g.arrive(ctx, store.Arrival{
-		Door: store.DoorBorder, Party: c.Office, ID: id, Caller: c.URI, MediaType: JSON, Recipients: []string{},
-		Content: content, Digest: gateway.DigestOf(content), Received: g.Now(), Attempts: 1, Reason: reason,
-	})
+	a.Party, a.Caller, a.MediaType, a.Recipients = c.Office, c.URI, JSON, []string{}
+	a.Digest, a.Received, a.Attempts = gateway.DigestOf(a.Content), g.Now(), 1
+	known, err := g.arrive(ctx, a)
 	if err != nil {
 		return Movement{}, err
 	}
@@ -274,24 +286,45 @@ func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, conten
 	if wait := stuck(known, g.Now()); wait != nil {
 		return Movement{}, wait
 	}
-	return judged(ctx, g, known, g.judgeArrival)
+	return judged(ctx, g, known, judge)
 }
 
-// judgeArrival is the second unit of work. Judging a recorded arrival again finds it
-// attached already and changes nothing.
+// sight is what a post records of a vehicle: a document of a kind, what else makes it fit, and
+// how it is attached to its movement. Faults of the latter refuse it.
+type sight struct {
+	kind, said string
+	fits       func(r *Reading) gateway.Faults
+	attach     func(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, by teller) (id gateway.MovementID, opened bool, faults gateway.Faults, err error)
+}
+
+// judgeArrival is the second unit of work.
 func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, error) {
+	return g.judgeSeen(ctx, a, sight{
+		kind: "ArrivalReport", said: "arrival", fits: func(*Reading) gateway.Faults { return nil },
+		attach: func(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, by teller) (gateway.MovementID, bool, gateway.Faults, error) {
+			id, opened, err := g.follow(ctx, tx, doc, from, by)
+			return id, opened, nil, err
+		},
+	})
+}
+
+// judgeSeen is the second unit of work of what a post records. Judging it again finds it
+// attached already and changes nothing.
+func (g *Gateway) judgeSeen(ctx context.Context, a store.Arrival, seen sight) (Movement, error) {
 	reading, err := g.Chain.Read(ctx, a.Content, a.MediaType, g.Own, a.Received)
 	if err != nil {
 		return Movement{}, err
 	}
-	passed, faults, err := g.Chain.Validate(ctx, reading, g.scope(""))
+	scope := g.scope("")
+	scope.Seen = true
+	passed, faults, err := g.Chain.Validate(ctx, reading, scope)
 	if err != nil {
 		return Movement{}, err
 	}
-	if reading.Document != nil && reading.Kind != "ArrivalReport" {
-		faults = append(faults, fault(gateway.KindUnexpected, reading.Kind, "ArrivalReport"))
+	if reading.Document != nil && reading.Kind != seen.kind {
+		faults = append(faults, fault(gateway.KindUnexpected, reading.Kind, seen.kind))
 	} else if reading.Document != nil {
-		faults = append(faults, g.notOwnOffice(reading, a.Party)...)
+		faults = append(append(faults, g.notOwnOffice(reading, a.Party)...), seen.fits(reading)...)
 	}
 	by := teller{a.Party, a.Caller, a.ID, a.Reason}
 	var id gateway.MovementID
@@ -306,13 +339,20 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 				return err
 			}
 		}
-		said := "arrival refused"
 		if !faults.Refuse() {
-			said = "arrival recorded"
 			from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID), Sender: g.Own, Received: tx.Now()}
-			if id, opened, err = g.follow(ctx, tx, passed.Document(), from, by); err != nil {
+			var refused gateway.Faults
+			if id, opened, refused, err = seen.attach(ctx, tx, passed.Document(), from, by); err != nil {
 				return err
 			}
+			for i, f := range refused {
+				refused[i].Location, refused[i].Place = reading.locate(f.Path), document.PlaceOf(reading.Document, f.Path)
+			}
+			faults = append(faults, refused...)
+		}
+		said := seen.said + " recorded"
+		if faults.Refuse() {
+			said = seen.said + " refused"
 		}
 		if a.Reason != "" && id != "" {
 			if err := tx.Audit(a.Caller, "reason stated", a.Party+" "+a.ID+" "+string(id), gateway.DigestOf([]byte(a.Reason))); err != nil {
@@ -322,7 +362,7 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 		return tx.Audit(a.Caller, said, a.Party+" "+a.ID, a.Digest)
 	})
 	if err != nil {
-		return Movement{}, fmt.Errorf("judge arrival: %w", err)
+		return Movement{}, fmt.Errorf("judge %s: %w", seen.said, err)
 	}
 	state := "recorded"
 	if faults.Refuse() {

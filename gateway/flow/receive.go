@@ -217,7 +217,7 @@ func (g *Gateway) judgeOnce(ctx context.Context, a store.Arrival, opened seal.Op
 			}
 			return tx.Audit(a.Caller, "judged already", string(in.ID), a.Digest)
 		}
-		if again, err = g.recordVerdict(ctx, tx, &in, doc); err != nil {
+		if again, err = g.recordVerdict(ctx, tx, a, &in, doc); err != nil {
 			return err
 		}
 		if again {
@@ -247,7 +247,7 @@ func (g *Gateway) tellVerdict(name event.Name, in store.Inbound, caller string, 
 
 // recordVerdict records a verdict with what follows from it, unless it is to be judged again:
 // what its receipt says of earlier answers is not so any more.
-func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) (again bool, err error) {
+func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, a store.Arrival, in *store.Inbound, doc *customsv1.Document) (again bool, err error) {
 	if doc != nil && in.State == gateway.Accepted {
 		now, err := g.contradictions(ctx, tx, in, doc)
 		if err != nil {
@@ -256,10 +256,17 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, in *store.Inb
 		said := func(f gateway.Fault) bool {
 			return slices.ContainsFunc(in.Faults, func(o gateway.Fault) bool { return sayingOf(o) == sayingOf(f) })
 		}
+		if in.Kind == kindCancellation { // it may have arrived meanwhile
+			late, err := g.takesBackNothing(ctx, tx, in.Sender, doc)
+			if err != nil {
+				return false, err
+			}
+			now = append(now, late...)
+		}
 		if slices.ContainsFunc(now, func(f gateway.Fault) bool { return !said(f) }) {
 			return true, nil
 		}
-		if err := g.take(ctx, tx, in, doc); err != nil {
+		if err := g.take(ctx, tx, a, in, doc); err != nil {
 			return false, err
 		}
 	}
@@ -299,6 +306,7 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 	}
 	scope := g.scope(in.Sender)
 	scope.At, scope.Part = a.Received, opened.Header().Parts > 0
+	scope.Done = slices.Contains(revisable, in.Kind) && actOf(reading.Document, store.Asks{}) == changes
 	passed, faults, err := g.Chain.Validate(ctx, reading, scope)
 	if err != nil {
 		return nil, err
@@ -309,7 +317,7 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 	}
 	doc := passed.Document()
 	if in.Kind == kindCancellation {
-		unknown, err := g.takesBackNothing(ctx, in.Sender, doc)
+		unknown, err := g.takesBackNothing(ctx, g.Store.Read(), in.Sender, doc)
 		if err != nil {
 			return nil, err
 		}
@@ -318,6 +326,18 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 			in.Faults = append(in.Faults, unknown...)
 			return nil, nil
 		}
+	}
+	if scope.Done {
+		of, refused, err := g.original(ctx, in, doc)
+		if err != nil {
+			return nil, err
+		}
+		if len(refused) > 0 {
+			refused[0].Location, refused[0].Place = reading.locate(refused[0].Path), document.PlaceOf(doc, refused[0].Path)
+			in.Faults = append(in.Faults, refused...)
+			return nil, nil
+		}
+		in.Replaces = of.ID
 	}
 	in.State, in.Canonical, in.CanonicalDigest = gateway.Accepted, document.Marshal(doc), passed.Digest()
 	in.DocumentID, in.Answers = doc.GetEnvelope().GetDocumentId(), answered(doc)
@@ -332,15 +352,23 @@ func waitsForTable(faults gateway.Faults) bool {
 
 // take does what follows from an accepted message: an answer goes to the message it
 // answers, a notice to its movement.
-func (g *Gateway) take(ctx context.Context, tx *store.Tx, in *store.Inbound, doc *customsv1.Document) error {
+func (g *Gateway) take(ctx context.Context, tx *store.Tx, a store.Arrival, in *store.Inbound, doc *customsv1.Document) error {
 	if answer := doc.GetAnswer(); answer != nil {
 		return g.attachAnswer(ctx, tx, in, answer)
 	}
 	if in.Kind == kindCancellation {
 		return g.takeCancellation(ctx, tx, in, doc)
 	}
+	h, err := seal.ParseHeader(a.Header)
+	if err != nil {
+		return err
+	}
+	if in.Replaces != "" {
+		return g.takeAmendment(ctx, tx, h, in, doc)
+	}
 	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
-		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
+		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, WholeGoods: h.WholeGoods,
+		Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
 	}, teller{})
 	in.MovementID = movement
 	return err
@@ -416,9 +444,16 @@ const resultList = "answer-result"
 
 // Outcomes of a business answer.
 const (
-	Registered = "registered"
-	Declined   = "refused"
+	Registered      = "registered" // under a number or a carnet
+	Confirmed       = "accepted"
+	TooLate         = "too late" // the goods are released, or have crossed
+	UnderInspection = "under inspection"
+	Declined        = "refused"
 )
+
+// outcomes are what results may come to, by what the code list says follows from each, the one
+// that counts before the others first. A result that is not known is a refusal.
+var outcomes = []string{Declined, TooLate, UnderInspection, Confirmed}
 
 // inWords is what an answer that a table has read says, as it is shown beside the message.
 func (g *Gateway) inWords(answer *customsv1.Answer, table string, day time.Time) store.Answer {
@@ -431,27 +466,23 @@ func (g *Gateway) inWords(answer *customsv1.Answer, table string, day time.Time)
 		system = t.System()
 	}
 	lists := g.Chain.Tables.Lists()
-	refuses := false
+	least := len(outcomes)
 	for _, r := range answer.GetResults() {
 		result := store.Result{Code: r.GetCode(), Words: r.GetDescriptions()}
 		if known, err := lists.Translate(resultList, system, r.GetCode(), day, codelist.Decode); err == nil && lists.Known(resultList, known.Code, day) {
 			result.Meaning = known.Code
 		}
-		refuses = refuses || !slices.Contains(positive, result.Meaning)
+		least = min(least, max(0, slices.Index(outcomes, lists.Means(resultList, result.Meaning))))
 		a.Results = append(a.Results, result)
 	}
 	switch {
 	case answer.GetRegistration() != nil || answer.GetTir() != nil:
 		a.Outcome = Registered
-	case refuses:
-		a.Outcome = Declined
+	case least < len(outcomes):
+		a.Outcome = outcomes[least]
 	}
 	return a
 }
-
-// positive are the meanings of results that refuse nothing. An answer that brings neither
-// number nor carnet and has any other result is a refusal.
-var positive = []string{"REGISTERED", "CHANGED", "CANCELLED"}
 
 // ResultName is what a result means, in a language; empty if that is not known.
 func (g *Gateway) ResultName(r store.Result, lang string) string {

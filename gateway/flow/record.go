@@ -38,13 +38,29 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	if arrival.Judged { // a second caller with the same bytes was faster
 		return false, tx.Audit(a.Caller, "judged already", s.ID, a.Digest)
 	}
-	if j.submission.Kind == kindCancellation {
-		before, err := tx.Submission(ctx, s.Office, s.ID)
-		if store.IgnoreNotFound(err) != nil {
+	before, err := tx.Submission(ctx, s.Office, s.ID)
+	if store.IgnoreNotFound(err) != nil {
+		return false, err
+	}
+	if err == nil && ended(before.State) { // while it waited
+		return false, errors.Join(settle(tx, arrival, a.Claim), tx.Audit("gateway", "not judged anew: "+string(before.State), s.ID, a.Digest))
+	}
+	if j.act != nil {
+		now, err := g.assentTo(ctx, tx, *s, *j.act)
+		if err != nil {
 			return false, err
 		}
-		if before.State == gateway.Withdrawn || before.State == gateway.Expired { // while it waited
-			return false, errors.Join(settle(tx, arrival, a.Claim), tx.Audit("gateway", "not judged anew: "+string(before.State), s.ID, a.Digest))
+		if now != j.act.assent {
+			return true, tx.Audit("gateway", "judged again: it has left, or was decided on", s.ID, a.Digest)
+		}
+	}
+	if len(j.awaits) > 0 {
+		left, err := g.gateOut(ctx, tx, j.translated.whole, j.route, s.Office)
+		if err != nil {
+			return false, err
+		}
+		if !left.IsZero() {
+			return true, tx.Audit("gateway", "judged again: it has left", s.ID, a.Digest)
 		}
 	}
 	if j.cancels != nil {
@@ -54,17 +70,25 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return true, tx.Audit("gateway", "judged again: what it takes back has changed", s.ID, a.Digest)
 		}
 	}
-	if s.State != gateway.Faulty && s.JoinKey != "" && j.cancels == nil {
+	if s.State != gateway.Faulty && s.JoinKey != "" && j.cancels == nil && j.revises == nil {
 		held, err := tx.Held(ctx, s.Route, s.JoinKey)
 		if err != nil {
 			return false, err
 		}
+		held = slices.DeleteFunc(held, func(h store.Submission) bool { return h.Office == s.Office && gateway.SameID(h.ID, s.ID) }) // it waits itself
 		if !sameParts(held, j.held) {
 			return true, tx.Audit("gateway", "judged again: other parts came", s.ID, a.Digest)
 		}
 	}
 	if err := g.announcedBefore(ctx, tx, j); err != nil {
 		return false, err
+	}
+	if j.revises != nil {
+		if again, err := g.recordRevision(ctx, tx, a, j); err != nil {
+			return false, err
+		} else if again {
+			return true, tx.Audit("gateway", "judged again: what it acts on has changed", s.ID, a.Digest)
+		}
 	}
 	if len(j.messages) > 0 {
 		for _, c := range j.crossings { // all or none: what is refused announces nothing
@@ -84,12 +108,32 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	}); err != nil {
 		return false, err
 	}
-	if len(j.messages) > 0 {
-		for _, h := range j.held {
-			h.State, h.MessageID, h.WaitsFor = gateway.Joined, s.MessageID, []string{}
+	if s.State == gateway.Held && len(j.awaits) > 0 {
+		if err := tx.Await(s.Office, s.ID, index(j.awaits)); err != nil {
+			return false, err
+		}
+		for _, h := range j.held { // they wait with it
+			h.WaitsFor, h.Expires = s.WaitsFor, s.Expires
 			if err := tx.PutSubmission(h); err != nil {
 				return false, err
 			}
+		}
+	}
+	if len(j.messages) > 0 {
+		for _, h := range j.held {
+			h.State, h.MessageID, h.Version, h.WaitsFor = gateway.Joined, s.MessageID, s.Version, []string{}
+			if err := tx.PutSubmission(h); err != nil {
+				return false, err
+			}
+		}
+	}
+	for _, h := range j.dropped {
+		h.State, h.Reason, h.WaitsFor = gateway.Withdrawn, "taken back by "+s.ID, []string{}
+		if err := tx.PutSubmission(h); err != nil {
+			return false, err
+		}
+		if err := tx.Audit(a.Caller, "submission withdrawn", h.Office+" "+h.ID, h.Digest); err != nil {
+			return false, err
 		}
 	}
 	mine := j.reserved || g.hasRoom(j.to, len(j.messages))
@@ -110,19 +154,39 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		if err := tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest); err != nil {
 			return false, err
 		}
-		if j.cancels != nil {
+		if j.cancels != nil || m.Kind == kindCancellation {
 			continue
 		}
 		if err := g.answeredCancellation(ctx, tx, *m, j.notices[i].GetAnswer()); err != nil {
 			return false, err
 		}
-		from := reconcile.Origin{Message: m.ID, Conversation: m.Conversation, Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival}
+		from := reconcile.Origin{
+			Message: m.ID, Conversation: m.Conversation, WholeGoods: g.wholeGoods(j.notices[i], m.Split),
+			Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival,
+		}
+		if of, ok := j.revises.replaces(m.ID); ok {
+			from.Asks = gateway.WithdrawalAsked // it counts once the partner has taken it
+			if err := g.attachTo(ctx, tx, of, j.notices[i], from); err != nil {
+				return false, err
+			}
+			continue
+		}
 		if _, _, err := g.follow(ctx, tx, j.notices[i], from, teller{office: s.Office}); err != nil {
+			return false, err
+		}
+	}
+	if j.revises != nil && s.State != gateway.Held {
+		if err := g.actEnded(ctx, tx, j.revises.whole, *s); err != nil {
 			return false, err
 		}
 	}
 	j.recorded = true
 	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.ID, a.Digest)
+}
+
+// ended reports whether a submission has come to what it comes to: it is not judged any more.
+func ended(s gateway.SubmissionState) bool {
+	return !slices.Contains([]gateway.SubmissionState{gateway.Arrived, gateway.Faulty, gateway.Held, gateway.SetAside}, s)
 }
 
 // announcedBefore refuses what announces a crossing that another whole has announced. A whole
@@ -136,7 +200,7 @@ func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement
 		if store.IgnoreNotFound(err) != nil {
 			return err
 		}
-		if err != nil || void[whole] {
+		if err != nil || whole == "" || void[whole] || j.revises != nil && whole == j.revises.whole {
 			continue
 		}
 		earlier, err := read.Messages(ctx, whole)
@@ -158,14 +222,17 @@ func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement
 		}
 		f := g.announcedAs(c.subject, s.Office, earlier, sources)
 		f.Path, f.Location, f.Place = c.path, j.translated.Locate(c.path), document.PlaceOf(j.translated.whole, c.path)
-		s.State, s.MessageID, s.Faults, j.messages = gateway.Faulty, "", append(s.Faults, f), nil
+		s.Faults = append(s.Faults, f)
+		j.drop()
 		return nil
 	}
 	return nil
 }
 
 // stands reports whether a message announces what it tells, and nobody has asked it back.
-func stands(m store.Message) bool { return live(m) && m.Withdrawal != gateway.WithdrawalAsked }
+func stands(m store.Message) bool {
+	return m.Kind != kindCancellation && live(m) && m.Withdrawal != gateway.WithdrawalAsked
+}
 
 // announcedAs says that a crossing is announced: to an office that took part in it by which
 // submission and message, how that stands and what can be done; to another only that it is.
@@ -194,7 +261,7 @@ func crossings(d *customsv1.Document) []crossing {
 	f := reconcile.FactsOf(d)
 	out := make([]crossing, 0, len(f.Waybills)+len(f.Vehicles))
 	add := func(id string, at reconcile.Place) {
-		out = append(out, crossing{gateway.FoldID(f.Batch) + " / " + gateway.FoldID(id), at.Path})
+		out = append(out, crossing{subjectOf(f.Batch, id), at.Path})
 	}
 	for _, w := range f.Waybills {
 		add(w.ID, w.Place)
@@ -207,3 +274,6 @@ func crossings(d *customsv1.Document) []crossing {
 	}
 	return out
 }
+
+// subjectOf is what is announced once: a waybill or vehicle of a batch.
+func subjectOf(batch, id string) string { return gateway.FoldID(batch) + " / " + gateway.FoldID(id) }

@@ -11,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/reconcile"
 	"customs.example/gateway/store"
 	"customs.example/mappings"
 	"customs.example/xsd"
@@ -74,7 +77,7 @@ func TestOneWaybillOnFourTrucksIsFourNotices(t *testing.T) {
 	for i, m := range ms {
 		documents[m.DocumentID] = true
 		if m.Whole != ms[0].ID || m.Part != i+1 || m.Split != "ru/road-notice.v1" || m.State != gateway.Queued || m.Sequence != ms[0].Sequence ||
-			m.Conversation != string(ms[0].ID) || m.Chain != m.ID || len(documents) != i+1 || m.ExpectedArrival.IsZero() {
+			!strings.Contains(string(m.Header), `"wholeGoods":true`) || m.Conversation != string(ms[0].ID) || m.Chain != m.ID || len(documents) != i+1 || m.ExpectedArrival.IsZero() {
 			t.Errorf("message %d is %s of %s, part %d by %q, %s in commit %d, conversation %s", i, m.ID, m.Whole, m.Part, m.Split, m.State, m.Sequence, m.Conversation)
 		}
 		if own := fmt.Sprint("蒙E1234", i+1); strings.Count(string(m.Payload), "蒙E1234") != 1 || !strings.Contains(string(m.Payload), own) {
@@ -101,6 +104,11 @@ func TestOneWaybillOnFourTrucksIsFourNotices(t *testing.T) {
 		found, err := g.Find(t.Context(), "CNRU26030001", 0, 10)
 		if err != nil || len(found) != 1 || len(found[0].Announced) != 4 {
 			t.Fatalf("%s knows %+v, %v", name, found, err)
+		}
+		announced, arrived := found[0].Vehicles()
+		want := []reconcile.Account{{Waybill: "CNRU26030001", Packages: reconcile.Figures{Announced: "420", Open: "420"}, Kilograms: reconcile.Figures{Announced: "18250.5", Open: "18250.5"}}}
+		if diff := cmp.Diff(want, found[0].Accounts()); diff != "" || announced != 4 || arrived != 0 {
+			t.Errorf("%s: %d vehicles, %d arrived, %s", name, announced, arrived, diff)
 		}
 		if again, err := g.Find(t.Context(), "蒙E12344", 0, 10); err != nil || len(again) != 1 || again[0].ID != found[0].ID {
 			t.Errorf("%s finds %+v by the fourth truck, %v", name, again, err)

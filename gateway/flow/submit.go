@@ -3,8 +3,11 @@ package flow
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 	"customs.example/gateway/event"
 	"customs.example/gateway/store"
 )
@@ -15,6 +18,7 @@ type Submission struct {
 	MediaType string
 	Content   []byte
 	To        []gateway.Administration // empty: the office's routes decide
+	Asks      store.Asks               // what its sender says beside it
 }
 
 // Submit stores a document, judges it, and sends, holds or refuses it. It returns when
@@ -23,6 +27,9 @@ type Submission struct {
 func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Submission, error) {
 	if most := g.capFor(c.Office); len(s.Content) > most {
 		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
+	}
+	if unfit := g.expectable(s.Asks.Expected); len(unfit) > 0 {
+		return store.Submission{}, g.refuse(ctx, c, s.Content, unfit...)
 	}
 	room, err := g.room(ctx, c.URI, len(s.Content))
 	if err != nil {
@@ -38,7 +45,7 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	}
 	arrival := store.Arrival{
 		Door: store.DoorSubmit, Party: c.Office, ID: string(s.ID), Caller: c.URI,
-		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content,
+		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content, Asks: s.Asks,
 		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1,
 	}
 	known, err := g.arrive(ctx, arrival)
@@ -58,6 +65,16 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 		read = nil // it is read as it came first
 	}
 	return judged(ctx, g, known, func(ctx context.Context, a store.Arrival) (store.Submission, error) { return g.judgeRead(ctx, a, read) })
+}
+
+// expectable refuses an expected arrival that nobody means.
+func (g *Gateway) expectable(at time.Time) gateway.Faults {
+	if at.IsZero() || document.Meant(at, g.Now()) {
+		return nil
+	}
+	f := wanting(gateway.InstantImplausible, at.UTC().Format(time.RFC3339), gateway.WordMeantDate)
+	f.Path = "expected_arrival"
+	return gateway.Faults{f}
 }
 
 // ownID is the document's own id, or, where none can be read, one made of its digest,
@@ -169,6 +186,9 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 		if err := tx.PutSubmission(s); err != nil {
 			return err
 		}
+		if err := g.actEnded(ctx, tx, s.MessageID, s); err != nil {
+			return err
+		}
 		return tx.Audit(c.URI, "submission withdrawn", c.Office+" "+s.ID, s.Digest)
 	})
 	if err != nil {
@@ -176,4 +196,44 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 	}
 	g.Log.Tell(event.Event{Name: event.SubmissionWithdrawn, Door: store.DoorSubmit, Party: c.Office, ID: string(id), Caller: c.URI})
 	return g.Store.Read().Submission(ctx, c.Office, string(id))
+}
+
+// Choose says what a deletion means that is held because it names only a batch of several
+// vehicles: these, or all. It is judged by that.
+func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID, vehicles []string, all bool) (store.Submission, error) {
+	var refused gateway.Faults
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		s, err := tx.Submission(ctx, c.Office, string(id))
+		if err != nil {
+			return err
+		}
+		if s.State != gateway.Held || !slices.Contains(s.WaitsFor, WaitsForVehicles) {
+			refused = gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
+			return refused
+		}
+		a, err := tx.Arrival(ctx, store.DoorSubmit, c.Office, s.ID)
+		if err != nil {
+			return err
+		}
+		a.Asks.Vehicles, a.Asks.All = vehicles, all
+		a = anew(a, a)
+		a.Claim = tx.Claim(a.Claim)
+		if err := tx.PutArrival(a); err != nil {
+			return err
+		}
+		return tx.Audit(c.URI, "vehicles chosen", subject(a), a.Digest)
+	})
+	if err != nil {
+		return store.Submission{}, err
+	}
+	a, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, c.Office, string(id))
+	if err != nil {
+		return store.Submission{}, err
+	}
+	room, err := g.room(ctx, c.URI, len(a.Content))
+	if err != nil {
+		return store.Submission{}, err
+	}
+	defer room.Release()
+	return judged(within(ctx, room), g, a, g.judgeSubmission)
 }

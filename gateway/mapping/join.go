@@ -26,10 +26,11 @@ type Join struct {
 	rows               []*joinRow
 }
 
-// Part is one of the documents that a join takes.
+// Part is one of the documents that a join takes. Of a part that may come several times each
+// adds what it names, also after the first were announced.
 type Part struct {
 	Name, Kind, Table string
-	Required          bool
+	Required, Several bool
 }
 
 // Joined is the outcome of a join.
@@ -38,6 +39,7 @@ type Joined struct {
 	Faults        gateway.Faults
 	Origins       []JoinLink
 	Disagreements []Disagreement
+	Left          []Source // what rows with in left out of lists
 
 	byPath func() map[string]int // of Origins; of several links to one path the last
 }
@@ -66,6 +68,8 @@ type joinRow struct {
 	each       *joinSource
 	rows       []*joinRow
 	when       []joinCondition
+	in         []joinSource   // of a list of texts: those that stay
+	holder     *document.Path // the messages that hold it
 }
 
 // joinSource is a path in a part; in the rows of each, in the list's element.
@@ -153,14 +157,16 @@ func (j *Join) run(steps *pace.Steps, parts map[string]*customsv1.Document, id s
 		r.row(row, d.ProtoReflect(), "")
 	}
 	origins := r.out.Origins
-	r.out.byPath = sync.OnceValue(func() map[string]int {
-		index := make(map[string]int, len(origins))
-		for i, l := range origins {
-			index[l.Path] = i
-		}
-		return index
-	})
+	r.out.byPath = sync.OnceValue(func() map[string]int { return indexOf(origins) })
 	return r.out
+}
+
+func indexOf(origins []JoinLink) map[string]int {
+	index := make(map[string]int, len(origins))
+	for i, l := range origins {
+		index[l.Path] = i
+	}
+	return index
 }
 
 // Origin returns the link that covers a canonical instance path of the joined
@@ -218,6 +224,8 @@ func (j *joiner) row(r *joinRow, m protoreflect.Message, at string) {
 	switch {
 	case r.each != nil:
 		j.each(r, m, at)
+	case r.in != nil:
+		j.keep(r, m)
 	case r.fixed != "":
 		j.set(r, m, at, r.fixed, Source{Path: ""})
 	default:
@@ -247,6 +255,45 @@ func (j *joiner) each(r *joinRow, m protoreflect.Message, at string) {
 	delete(j.froms, elementPart)
 	if nested {
 		j.froms[elementPart] = outer
+	}
+}
+
+// keep leaves in lists of texts those that a part names. Where it names none of them, nobody
+// knows, and all stay.
+func (j *joiner) keep(r *joinRow, m protoreflect.Message) {
+	named, some := map[string]bool{}, false
+	for _, s := range r.in {
+		if from, ok := j.froms[s.part]; ok {
+			for _, text := range s.path.Texts(from.m) {
+				named[text] = true
+			}
+		}
+	}
+	for _, holder := range r.holder.All(m, "") {
+		some = some || slices.ContainsFunc(r.to.Texts(holder), func(text string) bool { return named[text] })
+	}
+	if !some {
+		return
+	}
+	joined := Joined{Origins: j.out.Origins, byPath: sync.OnceValue(func() map[string]int { return indexOf(j.out.Origins) })}
+	for at, holder := range r.holder.All(m, "") {
+		if !j.steps.Next() {
+			return
+		}
+		list, texts := r.to.Instance(holder, at), r.to.Texts(holder)
+		r.to.Clear(holder)
+		var links []JoinLink
+		for i, text := range texts {
+			link, _ := joined.Origin(element(list, i))
+			if !named[text] {
+				j.out.Left = append(j.out.Left, Source{link.Part, link.PartPath, text})
+				continue
+			}
+			link.Path = element(list, len(links))
+			links = append(links, link)
+			_ = r.to.AppendText(holder, text) // it was there
+		}
+		j.out.Origins = append(j.out.Origins, links...)
 	}
 }
 

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,47 @@ func parts(t *testing.T) map[string]*customsv1.Document {
 		"vehicle": parse(t, `{"vehicleReport": {"batch": "B1", "kind": "LADEN_EXIT", "office": {"code": "0603"}, "carrier": {"country": "MN"},
 		  "loadUnits": [{"id": "B"}, {"id": "C"}],
 		  "transport": {"mode": "3", "grossMass": {"kilograms": "10"}, "vehicles": [{"role": "TRACTOR", "registration": "T1"}, {"role": "CHASSIS", "registration": "T2"}]}}}`),
+	}
+}
+
+// TestJoinLeavesWhatAPartNames: of several reports each names its own containers, whose places
+// are still found; a report that names none of them leaves all.
+func TestJoinLeavesWhatAPartNames(t *testing.T) {
+	l, err := load(t, map[string]string{"join/cn-road-export.v1.yaml": roadExport + "  - {id: J20, to: consignments.loadUnits, in: [vehicle.loadUnits.id]}\n  - {id: J21, to: consignments.items.loadUnits, in: [vehicle.loadUnits.id]}\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, _ := l.Join("cn/road-export.v1")
+	for report, want := range map[string]string{
+		`{"id": "B"}, {"id": "D"}`: `[{"ucr": "1", "loadUnits": ["B"]}, {"ucr": "2", "loadUnits": ["D", "B"], "items": [{"loadUnits": ["D"]}]}] left manifest.consignments[0].loadUnits[0] A, manifest.consignments[1].loadUnits[1] A`,
+		`{"id": "A"}`:              `[{"ucr": "1", "loadUnits": ["A"]}, {"ucr": "2", "loadUnits": ["A"], "items": [{"loadUnits": ["D", "E"]}]}] left manifest.consignments[0].loadUnits[1] B, manifest.consignments[1].loadUnits[0] D, manifest.consignments[1].loadUnits[2] B`,
+		`{"id": "X"}`:              `[{"ucr": "1", "loadUnits": ["A", "B"]}, {"ucr": "2", "loadUnits": ["D", "A", "B"], "items": [{"loadUnits": ["D", "E"]}]}] left `,
+		``:                         `[{"ucr": "1", "loadUnits": ["A", "B"]}, {"ucr": "2", "loadUnits": ["D", "A", "B"], "items": [{"loadUnits": ["D", "E"]}]}] left `,
+	} {
+		in := parts(t)
+		in["manifest"] = parse(t, `{"manifest": {"consignments": [{"ucr": "1", "loadUnits": ["A", "B"]}, {"ucr": "2", "loadUnits": ["D", "A", "B"], "items": [{"loadUnits": ["D", "E"]}]}]}}`)
+		in["vehicle"] = parse(t, `{"vehicleReport": {"loadUnits": [`+report+`]}}`)
+		out := j.Run(in, "M-1")
+		goods := document.Clone(out.Document)
+		wanted, left, _ := strings.Cut(want, " left ")
+		var said []string
+		for _, s := range out.Left {
+			if !strings.Contains(s.Path, "items") {
+				said = append(said, s.Part+"."+s.Path+" "+s.Value)
+			}
+		}
+		goods.GetPreArrivalNotice().LoadUnits, goods.GetPreArrivalNotice().Transport, goods.GetPreArrivalNotice().ExitOffice, goods.Envelope = nil, nil, nil, nil
+		if diff := cmp.Diff(marshal(parse(t, `{"preArrivalNotice": {"consignments": `+wanted+`}}`)), marshal(goods)); diff != "" || strings.Join(said, ", ") != left {
+			t.Errorf("a report with %s: left out %v\n%s", report, said, diff)
+		}
+		for i, c := range out.Document.GetPreArrivalNotice().Consignments {
+			for n, id := range c.LoadUnits {
+				link, ok := out.Origin(fmt.Sprintf("consignments[%d].loadUnits[%d]", i, n))
+				if at := in["manifest"].GetManifest().Consignments[i].LoadUnits; !ok || link.Part != "manifest" || at[n] != id && link.PartPath != fmt.Sprintf("consignments[%d].loadUnits[%d]", i, slices.Index(at, id)) {
+					t.Errorf("%s is found at %+v", id, link)
+				}
+			}
+		}
 	}
 }
 
@@ -140,6 +182,8 @@ func TestLoadJoinSaysEveryMistakeAtOnce(t *testing.T) {
   - {id: J25, to: batch, from: [manifest.consignments.ucr]}
   - {id: J26, to: batch, from: [manifest.batch], const: x}
   - {id: J27, to: transport.vehicles, each: manifest.batch, rows: [{id: J28, to: vin, const: x}]}
+  - {id: J29, to: batch, in: [manifest.batch]}
+  - {id: J30, to: consignments.loadUnits, in: [manifest.loadUnits]}
 `, 1)
 	bad = strings.Replace(bad, ", vehicle: batch}", "}", 1)
 	_, err := load(t, map[string]string{"join/cn-road-export.v2.yaml": bad})
@@ -157,7 +201,9 @@ func TestLoadJoinSaysEveryMistakeAtOnce(t *testing.T) {
 		"row J23: merge into batch, expected a list",
 		`row J24: when asks "truck"`,
 		"row J25: from manifest.consignments.ucr passes through a list",
-		"row J26: has 2 of from, const and each",
+		"row J26: has 2 of from, const, each and in",
+		"row J29: in for batch, expected a list of texts",
+		"row J30: in manifest.loadUnits, expected values of a part",
 		"row J27: each manifest.batch to transport.vehicles, expected a list of messages on both sides",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -29,6 +29,7 @@ type partFile struct {
 	Kind     string `yaml:"kind"`
 	Table    string `yaml:"table"`
 	Required bool   `yaml:"required"`
+	Several  bool   `yaml:"several"`
 }
 
 type joinRowFile struct {
@@ -37,6 +38,7 @@ type joinRowFile struct {
 	From       []string          `yaml:"from"`
 	Const      literal           `yaml:"const"`
 	Each       string            `yaml:"each"`
+	In         []string          `yaml:"in"`
 	When       map[string]string `yaml:"when"`
 	Precedence bool              `yaml:"precedence"`
 	Merge      bool              `yaml:"merge"`
@@ -73,7 +75,7 @@ func loadJoin(m *mistaken, raw []byte, env *expr.Env) *Join {
 		if p.Name == "" || p.Name == gatewayPart || p.Name == elementPart || c.part(p.Name) != nil {
 			m.at(node, "part name %q, expected one of its own, not %s or %s", p.Name, gatewayPart, elementPart)
 		}
-		j.parts = append(j.parts, Part{p.Name, p.Kind, p.Table, p.Required})
+		j.parts = append(j.parts, Part{p.Name, p.Kind, p.Table, p.Required, p.Several})
 	}
 	c.keys(f.Key)
 	body, err := document.CompileFor(f.Document, ".")
@@ -149,8 +151,8 @@ func (c *joinCompiler) one(node string, f *joinRowFile, p joinPlace) *joinRow {
 		wrong("id %q, expected one that is unique in the join", f.ID)
 	}
 	c.ids[f.ID] = true
-	if n := min(len(f.From), 1) + min(len(f.Const.text), 1) + min(len(f.Each), 1); n != 1 || (f.Each != "") != (len(f.Rows) > 0) {
-		wrong("has %d of from, const and each, expected exactly one, and rows with each", n)
+	if n := min(len(f.From), 1) + min(len(f.Const.text), 1) + min(len(f.Each), 1) + min(len(f.In), 1); n != 1 || (f.Each != "") != (len(f.Rows) > 0) {
+		wrong("has %d of from, const, each and in, expected exactly one, and rows with each", n)
 	}
 	var err error
 	if p.root {
@@ -160,6 +162,10 @@ func (c *joinCompiler) one(node string, f *joinRowFile, p joinPlace) *joinRow {
 	}
 	if err != nil {
 		wrong("%v", err)
+		return r
+	}
+	if f.In != nil {
+		c.keep(r, f, p, wrong)
 		return r
 	}
 	if r.to.Many() && !r.to.Repeated() {
@@ -189,6 +195,27 @@ func (c *joinCompiler) one(node string, f *joinRowFile, p joinPlace) *joinRow {
 		r.rows = c.rows(node+".rows", f.Rows, joinPlace{md: r.to.Descriptor(), element: each.path.Descriptor()})
 	}
 	return r
+}
+
+// keep compiles a row that leaves in lists of texts those that parts name.
+func (c *joinCompiler) keep(r *joinRow, f *joinRowFile, p joinPlace, wrong func(string, ...any)) {
+	if !p.root || !r.to.Leaf() || !r.to.Repeated() || r.to.Field().Type != document.String || f.Precedence || f.Merge {
+		wrong("in for %s, expected a list of texts of the document, and neither precedence nor merge", f.To)
+		return
+	}
+	for part, condition := range f.When {
+		r.when = append(r.when, c.condition(part, condition, p, wrong))
+	}
+	slices.SortFunc(r.when, func(a, b joinCondition) int { return strings.Compare(a.part, b.part) })
+	for _, in := range f.In {
+		s := c.source(in, nil, p, wrong)
+		if s.path == nil || !s.path.Leaf() {
+			wrong("in %s, expected values of a part", in)
+			continue
+		}
+		r.in = append(r.in, s)
+	}
+	r.holder, r.to = held(c.join.kind, f.To)
 }
 
 // source compiles "part.path", or a path of the element inside each, and checks that

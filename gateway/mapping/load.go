@@ -27,6 +27,7 @@ type tableFile struct {
 	Namespaces map[string]string `yaml:"namespaces"`
 	Default    string            `yaml:"default"`
 	System     string            `yaml:"system"`
+	Changes    string            `yaml:"changes"` // named: a change acts only on what its document names
 	Zone       string            `yaml:"zone"`
 	Space      string            `yaml:"space"`
 	ZoneOf     []string          `yaml:"zone_of"`
@@ -271,7 +272,7 @@ func (l *loader) table(m *mistaken, raw []byte) {
 // build compiles a table, as it is written or as a profile changed it.
 func (l *loader) build(m *mistaken, f tableFile) *Table {
 	t := &Table{
-		name: f.Mapping, version: f.Version, kind: f.Document, system: f.System, file: m.file,
+		name: f.Mapping, version: f.Version, kind: f.Document, system: f.System, changesNamed: f.Changes == changesNamed, file: m.file,
 		schema: cmp.Or(f.Schema, versioned(f.Mapping, f.Version)), status: f.Status, source: f.Source,
 		from: f.Valid.From, to: f.Valid.To, fallback: f.Default,
 	}
@@ -286,6 +287,9 @@ func (l *loader) build(m *mistaken, f tableFile) *Table {
 	})
 	if f.Default != "" && f.Namespaces[f.Default] == "" {
 		m.at("$.default", "prefix %q is not declared, expected one of %v", f.Default, slices.Sorted(maps.Keys(f.Namespaces)))
+	}
+	if f.Changes != "" && f.Changes != changesNamed {
+		m.at("$.changes", "changes %q, expected %s, or nothing: then a change is a full version", f.Changes, changesNamed)
 	}
 	if f.System != "" && !hasSystem(l.lists, f.System) {
 		m.at("$.system", "no code list has the system %q, expected one that some list has", f.System)

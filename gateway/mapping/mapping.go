@@ -37,6 +37,7 @@ type Table struct {
 	name, kind, schema, system, status, source string
 	file                                       string // for mistakes
 	version                                    int
+	changesNamed                               bool
 	profile, administration                    string
 	profileVersion                             int
 	from, to                                   string // first and last day, "" is open
@@ -285,6 +286,13 @@ func (t *Table) Schema() string { return t.schema }
 
 // System returns the column of the code lists that the table translates by.
 func (t *Table) System() string { return t.system }
+
+// changesNamed is what a table says of a format whose changes act only on what they name.
+const changesNamed = "named"
+
+// ChangesNamed reports whether a document of the format that changes an earlier one acts only
+// on the waybills that it names; else it is a full version.
+func (t *Table) ChangesNamed() bool { return t.changesNamed }
 
 // Status says how well the format is known; Source, where it comes from.
 func (t *Table) Status() string { return t.status }

@@ -94,6 +94,11 @@ func (s *Split) Source() string { return s.source }
 // Digest returns the digest of the split's file.
 func (s *Split) Digest() gateway.Digest { return s.digest }
 
+// DealsGoods reports whether a part tells a share of the goods, and not all of them.
+func (s *Split) DealsGoods() bool {
+	return s.lists[0].Descriptor() == (&customsv1.Consignment{}).ProtoReflect().Descriptor()
+}
+
 // Run splits a document. Id is the message's id, from which parts may be numbered.
 // The document is not changed, and the parts share nothing with it.
 func (s *Split) Run(d *customsv1.Document, id string) Splitting {

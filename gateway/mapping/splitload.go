@@ -228,7 +228,7 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 			}
 		}
 		if r.to.Leaf() && r.to.Repeated() && f.In != nil && f.By == "" {
-			r.holder, r.to = c.held(f.To)
+			r.holder, r.to = held(c.split.kind, f.To)
 			break
 		}
 		if r.to.Leaf() || !r.to.Repeated() || strings.Count(r.to.String(), ".") > 0 {
@@ -259,10 +259,10 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 
 // held cuts the path of a list of texts, which is right as a whole, into that of the
 // messages that hold it and the rest.
-func (c *splitCompiler) held(list string) (holder, rest *document.Path) {
+func held(kind, list string) (holder, rest *document.Path) {
 	steps := pathSteps(list)
 	last := len(steps) - 1
-	holder, _ = document.CompileFor(c.split.kind, cmp.Or(strings.Join(steps[:last], "."), "."))
+	holder, _ = document.CompileFor(kind, cmp.Or(strings.Join(steps[:last], "."), "."))
 	rest, _ = document.Compile(holder.Descriptor(), steps[last])
 	return holder, rest
 }

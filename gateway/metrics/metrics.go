@@ -153,7 +153,7 @@ func door(e event.Event) string {
 		return "submissions"
 	case "peer":
 		return "peer"
-	case "border":
+	case "border", "gate":
 		return "movements"
 	}
 	return "other"

@@ -72,6 +72,7 @@ func DevAdministration(dir string, own gateway.Administration, office string) De
 	return DevAuthority{dir, string(own) + " development CA", []DevIdentity{
 		{"gateway", of + "gateway/1", true},
 		{"post", of + "office/" + office + "/post/1", false},
+		{"supervisor", of + "office/" + office + "/supervisor/1", false},
 		{"national", of + "system/national", false},
 		{"analyst", of + "analyst/1", false},
 		{"operator", of + "operator/1", false},

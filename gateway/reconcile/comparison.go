@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func thing(word, key, label string) gateway.Place {
 func Compare(announced, arrival *customsv1.Document, tol Tolerances, at time.Time) Comparison {
 	a := record(announced, Origin{Message: "announced", Received: at})
 	f := record(arrival, Origin{Message: "arrival", Received: at})
-	return compare([]Record{a}, []Record{f}, nil, f.Facts.Partial, tol)
+	return compare([]Record{a}, []Record{f}, nil, f.Facts.Partial || expectsMore([]Record{a}, []Record{f}), tol)
 }
 
 // compared returns m with its comparisons made anew from its records.
@@ -82,7 +83,7 @@ func (m Movement) compared(tol Tolerances) Movement {
 	announced, arrivals, inspections := m.counting(m.Announced), m.counting(m.Arrivals), m.counting(m.Inspections)
 	m.Comparisons = nil
 	for i, arrival := range arrivals {
-		partial := arrival.Facts.Partial || i+1 < len(arrivals)
+		partial := arrival.Facts.Partial || i+1 < len(arrivals) || !m.Closed && expectsMore(announced, arrivals)
 		m.Comparisons = append(m.Comparisons, compare(announced, arrivals[:i+1], inspections, partial, tol))
 	}
 	return m
@@ -111,6 +112,7 @@ func compare(announced, arrivals, inspections []Record, partial bool, tol Tolera
 		return c.out
 	}
 	c.times(announced, last)
+	c.together(announced, arrivals)
 	c.office(last.Facts.Office)
 	c.empty()
 	c.vehicles()
@@ -261,8 +263,11 @@ func (c *comparer) times(announced []Record, arrival Record) {
 		c.differ(Discrepancy{
 			Code: code, Severity: gateway.Info, Subject: subject,
 			Expected: gateway.Term(document.FormatInstant(expected)), Found: gateway.Term(document.FormatInstant(found)),
-			Difference: gateway.Term(strings.TrimSuffix(by.Round(time.Minute).String(), "0s")), Place: Place{Message: arrival.Message},
+			Difference: duration(by), Place: Place{Message: arrival.Message},
 		})
+	}
+	if own := slices.DeleteFunc(slices.Clone(announced), func(r Record) bool { return !r.sharesVehicle(arrival) }); len(own) > 0 {
+		announced = own // each vehicle of a convoy has its own notice
 	}
 	var expected time.Time
 	first, kind := announced[0].Received, announced[0].Kind
@@ -288,4 +293,9 @@ func (c *comparer) times(announced []Record, arrival Record) {
 	default:
 		c.out.Agreed++
 	}
+}
+
+// duration writes out how far two instants are apart.
+func duration(by time.Duration) gateway.Phrase {
+	return gateway.Term(strings.TrimSuffix(by.Round(time.Minute).String(), "0s"))
 }

@@ -58,6 +58,19 @@ func TestComparisonIsSaidInTheReadersLanguage(t *testing.T) {
 		}
 		out.WriteString("\n")
 	}
+	convoy := Movement{}
+	for i, d := range []string{`"entryOffice":{"code":"39899001"},"transport":{"vehicles":[{"role":"TRACTOR","registration":"新A10001"}]}`, `"transport":{"vehicles":[{"role":"TRACTOR","registration":"新A10002"}]}`} {
+		convoy = attach(t, convoy, tol, message{fmt.Sprint("m", i), notice(t, `"batch":"B1",`+d)})
+	}
+	for i, d := range []string{`"at":"2026-03-02T12:00:00Z","transport":{"vehicles":[{"role":"TRACTOR","registration":"新A10001"}]}`, `"at":"2026-03-03T15:30:00Z","transport":{"vehicles":[{"role":"TRACTOR","registration":"新A10002"}]}`} {
+		convoy = attach(t, convoy, tol, message{fmt.Sprint("m2", i), arrival(t, d)})
+		for _, lang := range gateway.Languages {
+			fmt.Fprintf(&out, "vehicle %d of a convoy, %s: %s\n", i+1, lang, convoy.Comparisons[i].Result)
+			say(&out, "differs", lang, convoy.Comparisons[i].Discrepancies, codes)
+			say(&out, "still to come", lang, convoy.Comparisons[i].Outstanding, codes)
+		}
+		out.WriteString("\n")
+	}
 	empty := attach(t, Movement{}, tol, message{"m1", arrival(t, `"at":"2026-03-01T12:00:00Z"`)})
 	for _, lang := range gateway.Languages {
 		fmt.Fprintf(&out, "nobody announced it, %s\n", lang)

@@ -93,7 +93,9 @@ func Match(d *customsv1.Document, from Origin, at time.Time, candidates []Moveme
 		switch {
 		case c.Strength == 0 || len(best) > 0 && c.Strength < best[0].Strength:
 			continue
-		case c.Strength < ByBatch && (Announces(d) && m.otherTrip(r, other, window) || d.GetArrivalReport() != nil && m.over(r, window)):
+		case c.Strength < ByBatch && from.Departed && (m.otherTrip(r, other, window) || m.left(r, window)):
+			continue
+		case c.Strength < ByBatch && !from.Departed && (Announces(d) && m.otherTrip(r, other, window) || d.GetArrivalReport() != nil && m.over(r, window)):
 			continue
 		case len(best) > 0 && c.Strength > best[0].Strength:
 			best, all, clash = nil, nil, false
@@ -147,20 +149,26 @@ func nearest(r Record, best []Candidate, of []Movement) []Candidate {
 
 // otherTrip reports whether r announces another trip than m, although they have something in
 // common: other batches, the other direction, another trailer, or times that are too far apart.
+// What tells all the goods of a waybill tells of one crossing, whenever each vehicle goes.
 func (m Movement) otherTrip(r Record, otherBatch bool, w Window) bool {
 	if otherBatch {
 		return true
 	}
 	trailers := r.Facts.trailers()
 	var known []string
-	shares := false // a waybill
+	shares, same := false, false // a waybill, or all of its goods
 	waybills := keys(r.Facts.Waybills)
 	for _, o := range m.records() {
 		if a, b := o.Facts.Entry.Administration, r.Facts.Entry.Administration; a != "" && b != "" && a != b {
 			return true
 		}
 		known = append(known, o.Facts.trailers()...)
-		shares = shares || slices.ContainsFunc(o.Facts.Waybills, func(wb WaybillFact) bool { return waybills[wb.key()] })
+		if slices.ContainsFunc(o.Facts.Waybills, func(wb WaybillFact) bool { return waybills[wb.key()] }) {
+			shares, same = true, same || r.WholeGoods && o.WholeGoods
+		}
+	}
+	if same { // all of a waybill crosses once, be it on several vehicles and days
+		return false
 	}
 	if !shares && len(trailers) > 0 && len(known) > 0 && !slices.ContainsFunc(trailers, func(t string) bool { return slices.Contains(known, t) }) {
 		return true
@@ -183,7 +191,7 @@ func (m Movement) otherTrip(r Record, otherBatch bool, w Window) bool {
 // trailers are the keys of what is towed.
 func (f Facts) trailers() (all []string) {
 	for _, v := range f.Vehicles {
-		if v.Role == "TRAILER" || v.Role == "CHASSIS" {
+		if v.towed() {
 			all = append(all, plateOf(v.Registration).core)
 		}
 	}
@@ -206,6 +214,12 @@ func (m Movement) over(r Record, w Window) bool {
 	return slices.ContainsFunc(m.counting(m.Arrivals), func(o Record) bool {
 		return !o.Facts.Partial && o.sharesVehicle(r) && o.when().Sub(r.when()).Abs() > w.Apart
 	})
+}
+
+// left reports whether m has left with one of the vehicles of the departure r, and so long
+// before it, or after it, that this is another trip.
+func (m Movement) left(r Record, w Window) bool {
+	return slices.ContainsFunc(m.Departures, func(o Record) bool { return o.sharesVehicle(r) && o.At.Sub(r.At).Abs() > w.Apart })
 }
 
 func (r Record) sharesVehicle(o Record) bool {

@@ -35,11 +35,14 @@ type Movement struct {
 	Merged      []gateway.MovementID `json:"merged,omitempty"` // movements that went into this one
 	SplitFrom   gateway.MovementID   `json:"splitFrom,omitempty"`
 	Announced   []Record             `json:"announced,omitempty"`
+	Departures  []Record             `json:"departures,omitempty"`
 	Arrivals    []Record             `json:"arrivals,omitempty"`
 	Inspections []Record             `json:"inspections,omitempty"`
 	// Comparisons has one entry for each arrival that counts, in order of arrival.
 	// It follows from the records alone, whatever the order in which they came.
 	Comparisons []Comparison `json:"comparisons,omitempty"`
+	// Closed: its time is over, and nothing is expected any more; see [Movement.AsOf].
+	Closed bool `json:"-"`
 }
 
 // Record is one document of a movement, reduced to what is matched and compared.
@@ -54,12 +57,13 @@ type Record struct {
 	Issued     time.Time              `json:"issued,omitzero"`
 	Received   time.Time              `json:"received"`
 	Expected   time.Time              `json:"expected,omitzero"` // when arrival is expected
-	At         time.Time              `json:"at,omitzero"`       // when it arrived, or was inspected
-	// Conversation and Goods, the digest of the consignments, tell a part of a notice
-	// that repeats all its goods.
-	Conversation string         `json:"conversation,omitempty"`
-	Goods        gateway.Digest `json:"goods,omitzero"`
-	Facts        Facts          `json:"facts"`
+	At         time.Time              `json:"at,omitzero"`       // when it left, arrived or was inspected
+	// Conversation is what the messages of one whole have in common.
+	Conversation string `json:"conversation,omitempty"`
+	// WholeGoods: it tells of each of its waybills all the goods, whatever other messages
+	// tell them too and whichever vehicle has them. Else it tells a share, and shares add up.
+	WholeGoods bool  `json:"wholeGoods,omitempty"`
+	Facts      Facts `json:"facts"`
 }
 
 // Origin says how a document came.
@@ -70,12 +74,16 @@ type Origin struct {
 	Sender gateway.Administration
 	// Conversation is what the parts of one notice have in common; empty if nothing has.
 	Conversation string
+	// WholeGoods says that it tells all the goods of each of its waybills, and not a share.
+	WholeGoods bool
 	// Batch is the batch number from the message header, for a document that names none.
 	Batch    string
 	Received time.Time
 	Expected time.Time // expected arrival from the message header; zero: the document's own
 	// Asks says of a withdrawal that its receiver decides on it: [gateway.WithdrawalAsked].
 	Asks gateway.Withdrawal
+	// Departed says of a vehicle report that the vehicle has left: it announces nothing.
+	Departed bool
 }
 
 // Attach returns m with d in it and its comparisons made anew. A message that is
@@ -87,6 +95,11 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 		return m, nil
 	}
 	switch {
+	case from.Departed && r.Kind == "VehicleReport":
+		if slices.ContainsFunc(m.Departures, func(o Record) bool { return o.At.Equal(r.At) && o.sharesVehicle(r) }) {
+			return m, nil // it is told twice
+		}
+		m.Departures = insert(m.Departures, r)
 	case slices.Contains(announcing, r.Kind) || r.Kind == "Cancellation":
 		m.Announced = insert(m.Announced, r)
 	case r.Kind == "ArrivalReport":
@@ -99,12 +112,13 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 	return m.compared(tol), nil
 }
 
-// Decide returns m with what became of a withdrawal that was asked for, by the message that
-// asked, and its comparisons made anew. What is decided stays so.
+// Decide returns m with what became of a withdrawal or change that was asked for, by the
+// message that asked, and its comparisons made anew. What is decided stays so, but a change that
+// was taken may still be refused by the answer to it.
 func Decide(m Movement, asked gateway.MessageID, sender gateway.Administration, now gateway.Withdrawal, tol Tolerances) Movement {
 	m.Announced = slices.Clone(m.Announced)
 	for i, r := range m.Announced {
-		if r.Asks == gateway.WithdrawalAsked && r.sameMessage(Record{Message: asked, Sender: sender}) {
+		if (r.Asks == gateway.WithdrawalAsked || r.changes()) && r.sameMessage(Record{Message: asked, Sender: sender}) {
 			m.Announced[i].Asks = now
 		}
 	}
@@ -116,7 +130,7 @@ func Decide(m Movement, asked gateway.MessageID, sender gateway.Administration, 
 func (m Movement) Withdrawal() gateway.Withdrawal {
 	asked := false
 	for _, r := range m.Announced {
-		asked = asked || r.Asks == gateway.WithdrawalAsked
+		asked = asked || r.Withdraws && r.Asks == gateway.WithdrawalAsked
 	}
 	switch {
 	case len(m.Announced) > 0 && len(m.counting(m.Announced)) == 0:
@@ -215,7 +229,7 @@ func (m Movement) Has(id gateway.MessageID, sender gateway.Administration) bool 
 }
 
 func (m *Movement) lists() []*[]Record {
-	return []*[]Record{&m.Announced, &m.Arrivals, &m.Inspections}
+	return []*[]Record{&m.Announced, &m.Departures, &m.Arrivals, &m.Inspections}
 }
 
 // Route returns every office that has to do with m, each part in it once.
@@ -233,22 +247,103 @@ func (m Movement) Route() (offices []RouteOffice) {
 }
 
 func (m Movement) records() []Record {
-	return slices.Concat(m.Announced, m.Arrivals, m.Inspections)
+	return slices.Concat(m.Announced, m.Departures, m.Arrivals, m.Inspections)
 }
 
 // counting returns the records of rs that nothing in m takes back or replaces.
 func (m Movement) counting(rs []Record) []Record {
 	all := m.records()
 	return slices.DeleteFunc(slices.Clone(rs), func(r Record) bool {
-		return r.Withdraws || slices.ContainsFunc(all, r.replacedBy)
+		return r.Withdraws || r.changes() && r.undecided() || slices.ContainsFunc(all, r.replacedBy)
 	})
+}
+
+// changes reports whether r takes the place of another and announces itself.
+func (r Record) changes() bool { return !r.Withdraws && len(r.Replaces) > 0 }
+
+// undecided reports whether what r asks for is not so, or not yet.
+func (r Record) undecided() bool {
+	return r.Asks == gateway.WithdrawalAsked || r.Asks == gateway.WithdrawalRefused
+}
+
+// Newest is the message that counts of the versions of an announcement, by one of them; false if
+// none counts any more.
+func (m Movement) Newest(id gateway.MessageID, sender gateway.Administration) (gateway.MessageID, bool) {
+	for range m.Announced { // of documents that replace each other none counts
+		at := slices.IndexFunc(m.Announced, func(r Record) bool { return r.sameMessage(Record{Message: id, Sender: sender}) })
+		if at < 0 {
+			return id, false
+		}
+		next := slices.IndexFunc(m.Announced, m.Announced[at].replacedBy)
+		switch {
+		case next < 0:
+			return id, !m.Announced[at].undecided()
+		case m.Announced[next].Withdraws:
+			return id, false
+		}
+		id = m.Announced[next].Message
+	}
+	return id, false
+}
+
+// Announcing is the message by which a sender announces, and still does, the waybills and
+// vehicles of a document of the same kind: the one that shares its vehicles, if one does, else
+// one that shares a waybill.
+func (m Movement) Announcing(d *customsv1.Document, sender gateway.Administration) (id gateway.MessageID, ok bool) {
+	r := record(d, Origin{Sender: sender})
+	waybills, best := keys(r.Facts.Waybills), 0
+	for _, o := range m.counting(m.Announced) {
+		if o.Sender != sender || o.Kind != r.Kind {
+			continue
+		}
+		how := 0
+		if slices.ContainsFunc(o.Facts.Waybills, func(wb WaybillFact) bool { return waybills[wb.key()] }) {
+			how++
+		}
+		if o.sharesVehicle(r) {
+			how += 2
+		}
+		if how > best {
+			id, best = o.Message, how
+		}
+	}
+	return id, best > 0
+}
+
+// Amendment is a later version of what was announced: whose place it takes, and how it stands.
+type Amendment struct {
+	Message  gateway.MessageID
+	Sender   gateway.Administration
+	Replaces gateway.MessageID // empty: it is not in this movement
+	Received time.Time
+	Standing gateway.Withdrawal // asked or refused where it does not count
+}
+
+// Amendments are the later versions of what m announces, in order.
+func (m Movement) Amendments() (out []Amendment) {
+	for _, r := range m.Announced {
+		if !r.changes() {
+			continue
+		}
+		a := Amendment{Message: r.Message, Sender: r.Sender, Received: r.Received}
+		if r.undecided() {
+			a.Standing = r.Asks
+		}
+		for _, o := range m.Announced {
+			if o.Sender == r.Sender && !o.Withdraws && slices.ContainsFunc(r.Replaces, func(id string) bool { return gateway.SameID(id, o.DocumentID) }) {
+				a.Replaces = o.Message
+			}
+		}
+		out = append(out, a)
+	}
+	return out
 }
 
 // replacedBy reports whether o takes r's place: it names r's document, or it is a
 // later message of the same document. A document's id is its sender's: nobody else's takes
 // its place.
 func (r Record) replacedBy(o Record) bool {
-	if r.DocumentID == "" || r.Sender != o.Sender || r.sameMessage(o) || o.Asks == gateway.WithdrawalAsked || o.Asks == gateway.WithdrawalRefused {
+	if r.DocumentID == "" || r.Sender != o.Sender || r.sameMessage(o) || o.undecided() {
 		return false
 	}
 	if gateway.SameID(r.DocumentID, o.DocumentID) && (r.Kind == o.Kind || o.Withdraws) {
@@ -293,16 +388,18 @@ func record(d *customsv1.Document, from Origin) Record {
 	r := Record{
 		Message: from.Message, Sender: from.Sender, Kind: document.Kind(d), DocumentID: e.GetDocumentId(),
 		Issued: instant(e.GetIssued()), Received: from.Received.UTC(), Expected: from.Expected.UTC(),
-		Conversation: from.Conversation, Asks: from.Asks, Facts: read(d, from.Message),
+		Conversation: from.Conversation, WholeGoods: from.WholeGoods, Asks: from.Asks, Facts: read(d, from.Message),
 	}
 	if r.Facts.Batch == "" {
 		r.Facts.Batch = from.Batch
 	}
-	if r.Conversation != "" {
-		r.Goods = goods(d)
-	}
 	if slices.Contains(announcing, r.Kind) {
 		r.Facts.declared()
+	}
+	for i, o := range r.Facts.Route {
+		if from.Departed && o.Role == SeenOffice {
+			r.Facts.Route[i] = RouteOffice{ExitOffice, cmp.Or(o.Administration, string(from.Sender)), o.Code}
+		}
 	}
 	if seen := &r.Facts.Office; r.Kind == "ArrivalReport" && seen.Code != "" && seen.Administration == "" {
 		seen.Administration = string(from.Sender)
@@ -322,32 +419,13 @@ func record(d *customsv1.Document, from Origin) Record {
 		r.At = instant(b.GetAt())
 	}
 	expected := instant(d.GetPreArrivalNotice().GetExpectedArrival())
-	if r.Kind == "VehicleReport" { // it announces: its time is yet to come
+	if r.Kind == "VehicleReport" && !from.Departed { // it announces: its time is yet to come
 		expected, r.At = r.At, time.Time{}
 	}
 	if r.Expected.IsZero() {
 		r.Expected = expected
 	}
 	return r
-}
-
-// goods is the digest of what a document says of its goods: its consignments, whatever
-// load units they are in; zero if it has none.
-func goods(d *customsv1.Document) gateway.Digest {
-	b, ok := bodyOf(d).(interface {
-		GetConsignments() []*customsv1.Consignment
-	})
-	if !ok || len(b.GetConsignments()) == 0 {
-		return gateway.Digest{}
-	}
-	said := document.Clone(&customsv1.Document{Kind: &customsv1.Document_Manifest{Manifest: &customsv1.Manifest{Consignments: b.GetConsignments()}}})
-	for _, c := range said.GetManifest().Consignments {
-		c.LoadUnits = nil
-		for _, item := range c.Items {
-			item.LoadUnits = nil
-		}
-	}
-	return document.Digest(said)
 }
 
 func instant(i *customsv1.Instant) time.Time {
@@ -357,3 +435,6 @@ func instant(i *customsv1.Instant) time.Time {
 	}
 	return t.UTC()
 }
+
+// Counting are the records that announce, and that nothing takes back or takes the place of.
+func (m Movement) Counting() []Record { return m.counting(m.Announced) }

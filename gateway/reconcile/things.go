@@ -179,14 +179,18 @@ func (c *comparer) changed(v VehicleFact) (gateway.Code, gateway.Severity) {
 	switch {
 	case c.carriers[v.key()]:
 		return gateway.CmpVehicleChanged, gateway.Info
-	case v.Role == "TRAILER" || v.Role == "CHASSIS":
+	case v.towed():
 		return gateway.CmpTrailer, gateway.Warning
 	}
 	return gateway.CmpPlate, gateway.Warning
 }
 
 func subjectOf(v VehicleFact) gateway.Place {
-	return thing(strings.ToLower(cmp.Or(v.Role, "vehicle")), "", "")
+	return thing(wordOf(v), "", "")
+}
+
+func wordOf(v VehicleFact) string {
+	return strings.ToLower(cmp.Or(v.Role, "vehicle"))
 }
 
 func oneOfRole(vs []VehicleFact, role string) bool {

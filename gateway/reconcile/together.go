@@ -32,12 +32,7 @@ func together(rs []Record) whole {
 	var w whole
 	for _, g := range groups {
 		var all Facts
-		var goods []Record // those that tell of goods for the first time
-		for i, r := range g {
-			if !slices.ContainsFunc(g[:i], r.repeats) {
-				goods = append(goods, r)
-				all.Waybills = append(all.Waybills, r.Facts.Waybills...)
-			}
+		for _, r := range g {
 			all.Vehicles = append(all.Vehicles, r.Facts.Vehicles...)
 			all.Units = append(all.Units, r.Facts.Units...)
 			w.Empty = w.Empty || r.Facts.Empty
@@ -46,14 +41,18 @@ func together(rs []Record) whole {
 			}
 			all.Destinations = append(all.Destinations, r.Facts.Destinations...)
 		}
-		sum := func(to *Quantity, of func(Record) Quantity) {
+		goods := goodsOnce(g)
+		for _, f := range goods {
+			all.Waybills = append(all.Waybills, f.Waybills...)
+		}
+		sum := func(to *Quantity, of func(Facts) Quantity) {
 			if to.Value == "" {
 				*to = total(goods, of)
 			}
 		}
-		sum(&w.GrossMass, func(r Record) Quantity { return r.Facts.GrossMass })
-		sum(&w.VehicleMass, func(r Record) Quantity { return r.Facts.VehicleMass })
-		sum(&w.Packages, func(r Record) Quantity { return r.Facts.Packages })
+		sum(&w.GrossMass, func(f Facts) Quantity { return f.GrossMass })
+		sum(&w.VehicleMass, func(f Facts) Quantity { return f.VehicleMass })
+		sum(&w.Packages, func(f Facts) Quantity { return f.Packages })
 		if w.Destinations == nil {
 			w.Destinations = joinOffices(all.Destinations)
 		}
@@ -74,10 +73,36 @@ func together(rs []Record) whole {
 	return w
 }
 
-// repeats reports whether a record tells of the very goods that another of the same
-// conversation has told of: a notice that is split by its vehicles has them in each part.
-func (r Record) repeats(o Record) bool {
-	return r.Conversation != "" && gateway.SameID(r.Conversation, o.Conversation) && !r.Goods.IsZero() && r.Goods == o.Goods
+// goodsOnce is what records of one kind, in their order, say of goods, each waybill told
+// once. Of those that tell all of a waybill the last counts; of several messages of one whole
+// that do, the last counts for all. What is left of one that others repeat in part is counted
+// by its waybills.
+func goodsOnce(rs []Record) (told []Facts) {
+	waybills, wholes := make(map[string]bool), make(map[string]bool)
+	for _, r := range slices.Backward(rs) {
+		f, conversation := r.Facts, string(r.Sender)+" "+gateway.FoldID(r.Conversation)
+		if r.WholeGoods {
+			if wholes[conversation] {
+				continue
+			}
+			rest := slices.DeleteFunc(slices.Clone(f.Waybills), func(w WaybillFact) bool { return waybills[w.key()] })
+			if len(rest) == 0 && len(f.Waybills) > 0 {
+				continue
+			}
+			if len(rest) < len(f.Waybills) {
+				f.Waybills = rest
+				f.GrossMass = total(rest, func(w WaybillFact) Quantity { return w.GrossMass })
+				f.Packages = total(rest, func(w WaybillFact) Quantity { return w.Packages })
+			}
+			for _, w := range rest {
+				waybills[w.key()] = true
+			}
+			wholes[conversation] = r.Conversation != ""
+		}
+		told = append(told, f)
+	}
+	slices.Reverse(told)
+	return told
 }
 
 // hasGoods reports whether f speaks of any goods.

@@ -17,14 +17,18 @@ const (
 	grossMass     = "gross-mass"
 	packageCount  = "packages"
 	timeOfArrival = "arrival-time"
+	convoyTimes   = "convoy"
 )
 
 // Tolerances say how far what is found may be from what was announced. The zero
 // Tolerances tolerate nothing, and any time of arrival.
 type Tolerances struct {
-	rows        map[pair]tolerance
-	early, late time.Duration
-	timeSource  string // empty: no time of arrival is early or late
+	rows         map[pair]tolerance
+	early, late  time.Duration
+	timeSource   string // empty: no time of arrival is early or late
+	convoyApart  time.Duration
+	convoyOpen   time.Duration // how long after it was expected a convoy waits for the rest of it
+	convoySource string        // empty: no vehicle of a convoy is behind the others
 }
 
 // pair is a quantity and two methods in alphabetical order; "" is any method.
@@ -64,6 +68,8 @@ type toleranceFile struct {
 	Unit       string         `yaml:"unit"`
 	Early      string         `yaml:"early"`
 	Late       string         `yaml:"late"`
+	Apart      string         `yaml:"apart"`
+	Open       string         `yaml:"open"`
 	Rows       []toleranceRow `yaml:"rows"`
 }
 
@@ -78,8 +84,8 @@ type toleranceRow struct {
 	Note      string `yaml:"note"`
 }
 
-// LoadTolerances reads tolerances/*.yaml of fsys. Gross mass, packages and time of
-// arrival MUST each stand in exactly one file, the first two with a row for any two
+// LoadTolerances reads tolerances/*.yaml of fsys. Gross mass, packages, time of arrival
+// and convoys MUST each stand in exactly one file, the first two with a row for any two
 // methods. The error names every mistake with its file and line.
 func LoadTolerances(fsys fs.FS) (Tolerances, error) {
 	names, err := fs.Glob(fsys, "tolerances/*.yaml")
@@ -100,7 +106,7 @@ func LoadTolerances(fsys fs.FS) (Tolerances, error) {
 		}
 		l.file(name, lines, f)
 	}
-	for _, quantity := range []string{grossMass, packageCount, timeOfArrival} {
+	for _, quantity := range []string{grossMass, packageCount, timeOfArrival, convoyTimes} {
 		if l.files[quantity] == "" && l.errs == nil {
 			l.errs = append(l.errs, fmt.Errorf("tolerances/: no file of %s", quantity))
 		}
@@ -135,18 +141,27 @@ func (l *toleranceLoader) file(name string, lines document.Lines, f toleranceFil
 		var early, late error
 		l.out.early, early = time.ParseDuration(f.Early)
 		l.out.late, late = time.ParseDuration(f.Late)
-		if early != nil || late != nil || l.out.early < 0 || l.out.late < 0 || f.Rows != nil {
-			fail("$", "%s has early and late, each a duration such as 4h, and no rows", timeOfArrival)
+		if early != nil || late != nil || l.out.early < 0 || l.out.late < 0 || f.Apart+f.Open != "" || f.Rows != nil {
+			fail("$", "%s has early and late, each a duration such as 4h, and nothing else", timeOfArrival)
 		}
 		l.out.timeSource = id
 		return
+	case convoyTimes:
+		var apart, open error
+		l.out.convoyApart, apart = time.ParseDuration(f.Apart)
+		l.out.convoyOpen, open = time.ParseDuration(f.Open)
+		if apart != nil || open != nil || l.out.convoyApart < 0 || l.out.convoyOpen < 0 || f.Early+f.Late != "" || f.Rows != nil {
+			fail("$", "%s has apart and open, each a duration such as 4h, and nothing else", convoyTimes)
+		}
+		l.out.convoySource = id
+		return
 	case grossMass, packageCount:
 	default:
-		fail("$.tolerances", "unknown quantity %q: want %s, %s or %s", f.Tolerances, grossMass, packageCount, timeOfArrival)
+		fail("$.tolerances", "unknown quantity %q: want %s, %s, %s or %s", f.Tolerances, grossMass, packageCount, timeOfArrival, convoyTimes)
 		return
 	}
-	if f.Early != "" || f.Late != "" {
-		fail("$", "early and late belong to %s", timeOfArrival)
+	if f.Early+f.Late+f.Apart+f.Open != "" {
+		fail("$", "early and late belong to %s, apart and open to %s", timeOfArrival, convoyTimes)
 	}
 	ids := make(map[string]bool)
 	for i, r := range f.Rows {

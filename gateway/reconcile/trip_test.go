@@ -31,6 +31,9 @@ func TestOneTripIsOneMovement(t *testing.T) {
 	seen := func(m Movement, at time.Time, body string) Movement {
 		return attach(t, m, tol, message{"seen-" + string(m.ID), arrival(t, `"at":"`+at.Format(time.RFC3339)+`",`+body)})
 	}
+	all := func(id, body string) Movement {
+		return told{id: id, body: body, whole: true}.attach(t, Movement{ID: gateway.MovementID(id)}, noon, tol)
+	}
 	one := open("one", entry+truck("蒙E1挂")+goods("WB-1")+due(noon))
 	next := open("next", entry+truck("蒙E1挂")+goods("WB-2")+due(day))
 	swapped := open("swapped", entry+truck("蒙E2挂")+goods("WB-3")+due(noon.Add(8*time.Hour)))
@@ -45,6 +48,10 @@ func TestOneTripIsOneMovement(t *testing.T) {
 	}{
 		{"the next day's notice is another trip", notice(t, entry+truck("蒙E1挂")+goods("WB-2")+due(day)), Origin{}, day, []Movement{one}, "", NoMatch},
 		{"the next day's notice of the same waybill, which goes in parts", notice(t, entry+truck("蒙E1挂")+goods("WB-1")+due(day)), Origin{}, day, []Movement{one}, "", NoMatch},
+		{"another truck's notice of all of a waybill, the next day", notice(t, entry+truck("蒙E7挂")+goods("WB-1")+due(day)), Origin{WholeGoods: true}, day, []Movement{all("whole", entry+truck("蒙E1挂")+goods("WB-1")+due(noon))}, "whole", OneMatch},
+		{"all of a waybill, and a share of it the next day", notice(t, entry+truck("蒙E7挂")+goods("WB-1")+due(day)), Origin{}, day, []Movement{all("whole", entry+truck("蒙E1挂")+goods("WB-1")+due(noon))}, "", NoMatch},
+		{"all of a waybill under another batch", notice(t, entry+truck("蒙E7挂")+goods("WB-1")+due(noon)), Origin{WholeGoods: true, Batch: "B-2"}, noon, []Movement{all("whole", `"batch":"B1",`+entry+truck("蒙E1挂")+goods("WB-1")+due(noon))}, "", NoMatch},
+		{"all of a waybill the other way", notice(t, `"entryOffice":{"administration":"CN","code":"0603"},`+truck("蒙E7挂")+goods("WB-1")+due(noon)), Origin{WholeGoods: true}, noon, []Movement{all("whole", entry+truck("蒙E1挂")+goods("WB-1")+due(noon))}, "", NoMatch},
 		{"another waybill of the same truck at the same time", notice(t, entry+truck("蒙E1挂")+goods("WB-9")+due(noon.Add(2*time.Hour))), Origin{}, noon, []Movement{one, next}, "one", OneMatch},
 		{"the tractor with another trailer two hours later", notice(t, entry+truck("蒙E2挂")+goods("WB-9")+due(noon.Add(2*time.Hour))), Origin{}, noon, []Movement{one}, "", NoMatch},
 		{"the way back two hours later", notice(t, `"entryOffice":{"administration":"CN","code":"0603"},`+truck("蒙E1挂")+goods("WB-9")+due(noon.Add(2*time.Hour))), Origin{}, noon, []Movement{one}, "", NoMatch},

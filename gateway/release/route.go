@@ -49,6 +49,9 @@ type Route struct {
 	// Answered says of cancellations that the partner's own answer decides on them; else its
 	// receipt does.
 	Answered bool `yaml:"answered"`
+	// ByNumber says of a form that it names what a change changes by its registration number
+	// too: a change waits for the answer that brings it, as long as the lead time is not lost.
+	ByNumber bool `yaml:"by_number"`
 	// Validity is how long the message is worth delivering, Retention how long its
 	// payload is kept.
 	Validity  time.Duration         `yaml:"validity"`

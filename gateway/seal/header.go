@@ -33,6 +33,9 @@ type Header struct {
 	Recipient       gateway.Administration `json:"recipient"`
 	RelatesTo       gateway.MessageID      `json:"relatesTo"`
 	Sender          gateway.Administration `json:"sender"`
+	// WholeGoods: the message tells all the goods of each of its waybills, however many
+	// messages do; else it tells a share of them, to which those of others add up.
+	WholeGoods bool `json:"wholeGoods,omitempty"`
 }
 
 // Ahead is how long after an instant the header says that it was created.

@@ -28,26 +28,28 @@ type Role string
 
 // The roles.
 const (
-	Post     Role = "post"     // a border post's system
-	System   Role = "system"   // the administration's own national system
-	Analyst  Role = "analyst"  // reads mappings and masked messages
-	Operator Role = "operator" // works what waits for a person, without payload
-	Partner  Role = "partner"  // a partner's gateway
+	Post       Role = "post"       // a border post's system
+	System     Role = "system"     // the administration's own national system
+	Analyst    Role = "analyst"    // reads mappings and masked messages
+	Operator   Role = "operator"   // works what waits for a person, without payload
+	Supervisor Role = "supervisor" // decides on what others of its office have submitted
+	Partner    Role = "partner"    // a partner's gateway
 )
 
 // Roles are the roles with their rights. What is not here is denied.
 var Roles = map[Role][]exchangev1.Right{
 	Post: {
 		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS,
-		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_RECORD_ARRIVAL,
+		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_RECORD_ARRIVAL, exchangev1.Right_RECORD_DEPARTURE,
 	},
 	System: {
 		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_INBOX,
 		exchangev1.Right_READ_MOVEMENTS,
 	},
-	Analyst:  {},
-	Operator: {exchangev1.Right_WORK_QUEUES},
-	Partner:  {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE},
+	Supervisor: {exchangev1.Right_APPROVE, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS},
+	Analyst:    {},
+	Operator:   {exchangev1.Right_WORK_QUEUES},
+	Partner:    {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE},
 }
 
 // Caller binds a certificate's URI to one role and its offices. A partner's gateway

@@ -98,7 +98,7 @@ type house struct {
 
 // who are the callers of the matrix, by the names of their certificates. The auditor's
 // certificate is good, and bound to no role.
-var who = map[string]string{"post": "cn/post", "system": "cn/national", "analyst": "cn/analyst", "operator": "cn/operator", "partner": "ru/gateway", "unbound": "cn/auditor"}
+var who = map[string]string{"post": "cn/post", "system": "cn/national", "supervisor": "cn/supervisor", "analyst": "cn/analyst", "operator": "cn/operator", "partner": "ru/gateway", "unbound": "cn/auditor"}
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
@@ -395,6 +395,12 @@ var lines = map[string]line{
 	"SubmissionService/Withdraw": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.WithdrawRequest{SubmissionId: submissionID(h, of), Reason: "not needed"}
 	}},
+	"SubmissionService/Choose": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ChooseRequest{SubmissionId: submissionID(h, of), All: true}
+	}},
+	"SubmissionService/Approve": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ApproveRequest{SubmissionId: submissionID(h, of), Office: map[object]string{foreign: "9402", unknown: "9402"}[of], Reason: "the truck broke down"}
+	}},
 	"SubmissionService/Get": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.GetSubmissionRequest{SubmissionId: submissionID(h, of), Office: map[object]string{foreign: "9402", unknown: "9402"}[of]}
 	}},
@@ -488,6 +494,18 @@ var lines = map[string]line{
 		id := h.fresh()
 		return &exchangev1.RecordArrivalRequest{RecordId: id, Content: seen(id, "0603", units[of])}
 	}},
+
+	"MovementService/RecordDeparture": {ask: func(h *house, of object) proto.Message {
+		id := h.fresh()
+		return &exchangev1.RecordDepartureRequest{RecordId: id, Content: gone(id, map[object]string{own: "0603", foreign: "9402", unknown: "0000"}[of])}
+	}, apart: byContent},
+}
+
+// gone is a report of a truck that left an office.
+func gone(id, office string) []byte {
+	at := time.Now().UTC().Format(time.RFC3339)
+	return []byte(`{"envelope": {"documentId": "` + id + `", "issued": "` + at + `", "function": "ORIGINAL"}, "vehicleReport": {"kind": "LADEN_EXIT",
+		"office": {"administration": "CN", "code": "` + office + `"}, "at": "` + at + `", "transport": {"mode": "3", "vehicles": [{"role": "TRACTOR", "registration": "蒙E54321", "country": "CN"}]}}}`)
 }
 
 // method is an RPC as its proto describes it.

@@ -59,11 +59,27 @@ func (s movements) Get(ctx context.Context, r *exchangev1.GetMovementRequest) (*
 	if err == nil && !s.visible(callerOf(ctx), m) {
 		err = store.ErrNotFound // foreign and unknown answer alike
 	}
-	return s.answer(ctx, m, err)
+	shown, err := s.answer(ctx, m, err)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range m.Amendments() {
+		changes, err := s.flow.MovementChanges(ctx, a)
+		if err != nil {
+			return nil, s.refusal(ctx, err)
+		}
+		shown.Amendments[i].Changes = presentChanges(changes, language(ctx))
+	}
+	return shown, nil
 }
 
 func (s movements) RecordArrival(ctx context.Context, r *exchangev1.RecordArrivalRequest) (*exchangev1.Movement, error) {
 	m, err := s.flow.RecordArrival(ctx, callerOf(ctx).flow(), r.RecordId, r.Content, r.Reason)
+	return s.answer(ctx, m, err)
+}
+
+func (s movements) RecordDeparture(ctx context.Context, r *exchangev1.RecordDepartureRequest) (*exchangev1.Movement, error) {
+	m, err := s.flow.RecordDeparture(ctx, callerOf(ctx).flow(), r.RecordId, r.Content)
 	return s.answer(ctx, m, err)
 }
 
@@ -103,26 +119,14 @@ func (s movements) visible(c Caller, m flow.Movement) bool {
 	})
 }
 
-// States of a movement, as shown.
-const (
-	announced       = "announced"
-	withdrawalAsked = "withdrawal asked"
-	takenBack       = "taken back"
-	arrived         = "arrived"
-	unannounced     = "arrived unannounced"
-)
-
 func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
-	out := &exchangev1.Movement{MovementId: string(m.ID), State: announced, Commit: int64(m.Commit)}
-	switch {
-	case len(m.Arrivals) > 0 && (len(m.Announced) == 0 || m.Withdrawal() == gateway.WithdrawalDone):
-		out.State = unannounced
-	case len(m.Arrivals) > 0:
-		out.State = arrived
-	case m.Withdrawal() == gateway.WithdrawalAsked:
-		out.State = withdrawalAsked
-	case m.Withdrawal() == gateway.WithdrawalDone:
-		out.State = takenBack
+	out := &exchangev1.Movement{
+		MovementId: string(m.ID), State: string(m.State()), Commit: int64(m.Commit), Due: stamp(m.Due()), Remarks: presentFaults(m.Remarks(), lang),
+	}
+	for _, a := range m.Amendments() {
+		out.Amendments = append(out.Amendments, &exchangev1.Amendment{
+			MessageId: string(a.Message), Replaces: string(a.Replaces), Received: stamp(a.Received), Standing: string(a.Standing),
+		})
 	}
 	for _, o := range m.Openings {
 		out.Openings = append(out.Openings, &exchangev1.Opening{Office: o.Office, RecordId: o.Record, Reason: o.Reason, At: stamp(o.At)})
@@ -133,6 +137,11 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 		if !r.Expected.IsZero() {
 			out.ExpectedArrival = stamp(r.Expected)
 		}
+	}
+	for _, r := range m.Departures {
+		out.Messages = append(out.Messages, string(r.Message))
+		out.Batch = cmp.Or(out.Batch, r.Facts.Batch)
+		out.Departed = stamp(r.At)
 	}
 	for _, r := range m.Arrivals {
 		out.Messages = append(out.Messages, string(r.Message))
@@ -150,10 +159,19 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	for _, id := range m.Identifiers() {
 		out.Identifiers = append(out.Identifiers, &exchangev1.Identifier{Kind: id.Kind, Value: id.Value})
 	}
+	vehicles, come := m.Vehicles()
+	out.VehiclesAnnounced, out.VehiclesArrived = uint32(vehicles), uint32(come)
+	for _, a := range m.Accounts() {
+		out.Waybills = append(out.Waybills, &exchangev1.WaybillAccount{Waybill: a.Waybill, Packages: presentFigures(a.Packages), Kilograms: presentFigures(a.Kilograms)})
+	}
 	for _, c := range m.Comparisons {
 		out.Comparisons = append(out.Comparisons, presentComparison(c, lang))
 	}
 	return out
+}
+
+func presentFigures(f reconcile.Figures) *exchangev1.Figures {
+	return &exchangev1.Figures{Announced: f.Announced, Arrived: f.Arrived, Open: f.Open}
 }
 
 func presentComparison(c reconcile.Comparison, lang string) *exchangev1.Comparison {

@@ -101,6 +101,7 @@ func toArrival(a rows.Arrival, j rows.Judging, content []byte) (Arrival, error) 
 		Parked: j.Parked, Claim: Claim{j.Owner, j.Token}, Commit: gateway.Commit(j.CommitNo),
 	}
 	r.json([]byte(a.Recipients), &out.Recipients)
+	r.json([]byte(a.Asks), &out.Asks)
 	return out, r.err("arrival")
 }
 
@@ -118,7 +119,7 @@ func toSubmission(s rows.Submission, faults, canonical []byte) (Submission, erro
 	out := Submission{
 		Office: s.Office, ID: s.ID, Kind: s.Kind, State: gateway.SubmissionState(s.State), Reason: s.Reason, Received: r.time(s.Received),
 		Digest: r.digest(s.Digest), Batch: s.Batch, DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part,
-		JoinKey: s.JoinKey, Expires: r.time(s.Expires), MessageID: gateway.MessageID(s.MessageID), Canonical: canonical,
+		JoinKey: s.JoinKey, Expires: r.time(s.Expires), MessageID: gateway.MessageID(s.MessageID), Version: int(s.Version), Canonical: canonical,
 		Commit: gateway.Commit(s.CommitNo),
 	}
 	r.json([]byte(s.WaitsFor), &out.WaitsFor)
@@ -136,6 +137,14 @@ func toJudgement(j rows.Judgement, faults []byte) (Judgement, error) {
 	return out, r.err("judgement")
 }
 
+func toApproval(a rows.Approval, id string) (Approval, error) {
+	var r reading
+	out := Approval{
+		Office: a.Office, ID: id, Digest: r.digest(a.Digest), Approved: a.Approved, Caller: a.Caller, Reason: a.Reason, At: r.time(a.At),
+	}
+	return out, r.err("approval")
+}
+
 func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Message, error) {
 	var r reading
 	out := Message{
@@ -147,6 +156,7 @@ func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Mess
 		Mapping: m.Mapping, MappingDigest: r.digest(m.MappingDigest), SchemaDigest: r.digest(m.SchemaDigest),
 		Attempts: int(d.Attempts), Tries: int(d.Tries), Troubles: int(d.Troubles), Parked: d.Parked, NextAttempt: r.time(d.NextAttempt), LastError: d.LastError, Receipt: r.statement(d.Receipt), Answered: r.time(d.Answered),
 		Withdrawal: gateway.Withdrawal(d.Withdrawal), Whole: gateway.MessageID(m.Whole), Part: int(m.Part), Split: m.Split,
+		Version: int(m.Version), Replaces: gateway.MessageID(m.Replaces),
 		Claim: Claim{d.Owner, d.Token}, Commit: gateway.Commit(d.CommitNo),
 	}
 	r.json([]byte(d.Answers), &out.Answers)
@@ -160,7 +170,7 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 		State: gateway.MessageState(i.State), Received: r.time(i.Received), ExpectedArrival: r.time(i.ExpectedArrival),
 		LateBy: time.Duration(i.LateBy), PayloadDigest: r.digest(i.PayloadDigest), Canonical: canonical,
 		CanonicalDigest: r.digest(i.CanonicalDigest), Mapping: i.Mapping, Receipt: r.statement(receipt), AcknowledgedBy: i.AcknowledgedBy,
-		AcknowledgedAt: r.time(i.AcknowledgedAt), MovementID: gateway.MovementID(i.MovementID), Conversation: i.Conversation, Batch: i.Batch,
+		AcknowledgedAt: r.time(i.AcknowledgedAt), MovementID: gateway.MovementID(i.MovementID), Conversation: i.Conversation, Batch: i.Batch, Replaces: gateway.MessageID(i.Replaces),
 		Commit: gateway.Commit(i.CommitNo),
 	}
 	r.json(faults, &out.Faults)
@@ -172,7 +182,7 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 func toMovement(m rows.Movement) (Movement, error) {
 	var r reading
 	out := Movement{
-		ID: gateway.MovementID(m.ID), Opened: r.time(m.Opened), First: r.time(m.FirstTime), Last: r.time(m.LastTime), Body: m.Body,
+		ID: gateway.MovementID(m.ID), Opened: r.time(m.Opened), First: r.time(m.FirstTime), Last: r.time(m.LastTime), Due: r.time(m.Due), Body: m.Body,
 		Commit: gateway.Commit(m.CommitNo),
 	}
 	return out, r.err("movement")

@@ -42,6 +42,8 @@ var recorded = []table{
 	{"judging", []string{"door", "party", "id_key"}},
 	{"submission", []string{"office", "id_key"}},
 	{"judgement", []string{"office", "id_key", "number"}},
+	{"approval", []string{"office", "id_key", "digest"}},
+	{"awaited", []string{"office", "id_key", "kind", "folded"}},
 	{"message", []string{"id_key"}},
 	{"delivery", []string{"id_key"}},
 	{"announced", []string{"route", "subject"}},

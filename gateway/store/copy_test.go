@@ -46,17 +46,18 @@ func furnish(place string) error {
 		var a Arrival
 		var sub Submission
 		var j Judgement
+		var ap Approval
 		var m Message
 		var in Inbound
 		var mov Movement
 		var id Identifier
 		var b Balance
 		var d Difference
-		for _, rec := range []any{&a, &sub, &j, &m, &in, &mov, &id, &b, &d} {
+		for _, rec := range []any{&a, &sub, &j, &ap, &m, &in, &mov, &id, &b, &d} {
 			f.fill(reflect.ValueOf(rec).Elem())
 		}
 		unit(func(tx *Tx) error {
-			return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutJudgement(j), tx.PutMessage(m), tx.PutInbound(in),
+			return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutJudgement(j), tx.PutApproval(ap), tx.Await(sub.Office, sub.ID, []Identifier{id}), tx.PutMessage(m), tx.PutInbound(in),
 				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutBalance(b), tx.PutDifference(d), tx.PutAnnounced(m.Route, m.Kind, m.ID))
 		})
 	}

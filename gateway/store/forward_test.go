@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,7 +94,8 @@ func TestMigrationsRunForward(t *testing.T) {
 					if c.Table == "audit" || c.Table == "submission" {
 						want++
 					}
-					if c.Rows < want || want == 0 && c.Table != "restoration" {
+					kept := slices.ContainsFunc(all.Tables, func(k keptTable) bool { return k.Name == c.Table }) // else it is newer
+					if c.Rows < want || want == 0 && kept && c.Table != "restoration" {
 						t.Errorf("%s has %d rows of %d", c.Table, c.Rows, want)
 					}
 				}

@@ -32,11 +32,12 @@ SELECT * FROM restoration WHERE number = (SELECT max(r.number) FROM restoration 
 INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING;
 
 -- name: PutArrival :exec
-INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
-    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason;
+    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason,
+    asks = excluded.asks;
 
 -- name: PutJudging :exec
 INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no)
@@ -79,12 +80,12 @@ ORDER BY j.commit_no;
 
 -- name: PutSubmission :exec
 INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
-    join_key, waits_for, expires, message_id, faults, canonical, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+    join_key, waits_for, expires, message_id, version, faults, canonical, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, state = excluded.state, reason = excluded.reason,
     received = excluded.received, digest = excluded.digest, batch = excluded.batch, batch_key = excluded.batch_key,
     document_id = excluded.document_id, mapping = excluded.mapping, route = excluded.route, part = excluded.part,
-    join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id,
+    join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id, version = excluded.version,
     faults = excluded.faults, canonical = excluded.canonical, commit_no = excluded.commit_no;
 
 -- name: AddJudgement :exec
@@ -96,6 +97,22 @@ SELECT sqlc.embed(j), f.bytes AS faults
 FROM judgement AS j LEFT JOIN content AS f ON f.digest = j.faults
 WHERE j.office = $1 AND j.id_key = $2
 ORDER BY j.number DESC LIMIT $3;
+
+-- name: AddApproval :exec
+INSERT INTO approval (office, id_key, digest, approved, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: Approval :one
+SELECT * FROM approval WHERE office = $1 AND id_key = $2 AND digest = $3;
+
+-- name: Await :exec
+INSERT INTO awaited (office, id_key, kind, folded) VALUES ($1, $2, $3, $4) ON CONFLICT (office, id_key, kind, folded) DO NOTHING;
+
+-- name: AwaitedBy :many
+SELECT w.office, w.id_key FROM awaited AS w WHERE w.folded = $1 AND w.kind = $2
+ORDER BY w.office, w.id_key LIMIT $3;
+
+-- name: AwaitNoMore :exec
+DELETE FROM awaited WHERE office = $1 AND id_key = $2;
 
 -- name: TouchSubmissions :exec
 UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> '' AND commit_no <> $1;
@@ -121,13 +138,19 @@ ORDER BY s.expires LIMIT $2;
 SELECT sqlc.embed(s), f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.message_id = $1 AND s.message_id <> ''
-ORDER BY s.part, s.id;
+ORDER BY s.version, s.part, s.id;
 
 -- name: Sources :many
 SELECT sqlc.embed(s), f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.message_id = $1 AND s.message_id <> ''
-ORDER BY s.part, s.id;
+ORDER BY s.version, s.part, s.id;
+
+-- name: WholesOf :many
+-- Those that submissions of a key went into, the last first.
+SELECT s.message_id, CAST(max(s.commit_no) AS BIGINT) AS latest FROM submission AS s
+WHERE s.route = $1 AND s.join_key = $2 AND s.message_id <> ''
+GROUP BY s.message_id ORDER BY latest DESC LIMIT $3;
 
 -- name: SubmissionsAfter :many
 SELECT sqlc.embed(s), f.bytes AS faults
@@ -167,15 +190,16 @@ ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 -- name: PutMessage :exec
 INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by, valid_until,
     header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
-    whole, whole_key, part, split)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+    whole, whole_key, part, split, version, replaces)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
 ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
     document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, valid_until = excluded.valid_until,
     header = excluded.header, signature = excluded.signature, payload = excluded.payload, payload_size = excluded.payload_size, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
-    whole_key = excluded.whole_key, part = excluded.part, split = excluded.split;
+    whole_key = excluded.whole_key, part = excluded.part, split = excluded.split,
+    version = excluded.version, replaces = excluded.replaces;
 
 -- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
@@ -213,7 +237,7 @@ WHERE m.id_key = $1;
 
 -- name: Messages :many
 SELECT sqlc.embed(m), sqlc.embed(d) FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-WHERE m.whole_key = $1 ORDER BY m.part;
+WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.id_key;
 
 -- name: MessageByDocument :one
 SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical
@@ -253,15 +277,15 @@ SELECT message_id FROM announced WHERE route = $1 AND subject = $2;
 -- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
-    conversation, batch, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    conversation, batch, replaces, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
     document_key = excluded.document_key, state = excluded.state, received = excluded.received,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
     acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
-    conversation = excluded.conversation, batch = excluded.batch, commit_no = excluded.commit_no;
+    conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, commit_no = excluded.commit_no;
 
 -- name: Inbound :one
 SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
@@ -305,12 +329,16 @@ WHERE i.state = sqlc.arg(state) AND i.kind = sqlc.arg(kind) AND i.commit_no >= s
 ORDER BY i.commit_no, i.id LIMIT sqlc.arg(most);
 
 -- name: PutMovement :exec
-INSERT INTO movement (id_key, id, opened, first_time, last_time, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, body = excluded.body, commit_no = excluded.commit_no;
+INSERT INTO movement (id_key, id, opened, first_time, last_time, due, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, due = excluded.due, body = excluded.body, commit_no = excluded.commit_no;
 
 -- name: PutMovementIdentifier :exec
 INSERT INTO movement_identifier (id_key, kind, folded, first_time, last_time, commit_no) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (id_key, kind, folded) DO UPDATE SET first_time = excluded.first_time, last_time = excluded.last_time, commit_no = excluded.commit_no;
+
+-- name: MovementsDue :many
+SELECT * FROM movement WHERE due <> '' AND due <= $1
+ORDER BY due, id_key LIMIT $2;
 
 -- name: Movement :one
 SELECT * FROM movement WHERE id_key = $1;

@@ -149,6 +149,17 @@ func (r reader) Judgements(ctx context.Context, office, id string, limit int) ([
 	return all(found, err, func(row rows.JudgementsRow) (Judgement, error) { return toJudgement(row.Judgement, row.Faults) })
 }
 
+// Approval returns what was decided on the bytes of a submission.
+func (r reader) Approval(ctx context.Context, office, id string, digest gateway.Digest) (Approval, error) {
+	row, err := ask(ctx, r, "approval", func(ctx context.Context) (rows.Approval, error) {
+		return r.q.Approval(ctx, rows.ApprovalParams{Office: office, IDKey: gateway.FoldID(id), Digest: digest[:]})
+	})
+	if err != nil {
+		return Approval{}, err
+	}
+	return toApproval(row, id)
+}
+
 // Held returns the held parts of a route with a join key, oldest first.
 func (r reader) Held(ctx context.Context, route, key string) ([]Submission, error) {
 	found, err := ask(ctx, r, "held", func(ctx context.Context) ([]rows.HeldRow, error) {
@@ -181,6 +192,14 @@ func (r reader) Joined(ctx context.Context, id gateway.MessageID) ([]Submission,
 func (r reader) Sources(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
 	found, err := ask(ctx, r, "sources", func(ctx context.Context) ([]rows.SourcesRow, error) { return r.q.Sources(ctx, string(id)) })
 	return all(found, err, func(row rows.SourcesRow) (Submission, error) { return toSubmission(row.Submission, row.Faults, nil) })
+}
+
+// WholesOf returns the wholes that submissions of a key went into, the last changed first.
+func (r reader) WholesOf(ctx context.Context, route, key string, limit int) ([]gateway.MessageID, error) {
+	found, err := ask(ctx, r, "wholes", func(ctx context.Context) ([]rows.WholesOfRow, error) {
+		return r.q.WholesOf(ctx, rows.WholesOfParams{Route: route, JoinKey: key, Limit: int32(limit)})
+	})
+	return all(found, err, func(row rows.WholesOfRow) (gateway.MessageID, error) { return gateway.MessageID(row.MessageID), nil })
 }
 
 // SubmissionFilter narrows a list; zero fields do not.
@@ -443,6 +462,14 @@ func (r reader) Movement(ctx context.Context, id gateway.MovementID) (Movement, 
 		return Movement{}, err
 	}
 	return toMovement(row)
+}
+
+// MovementsDue returns movements whose wait is over at an instant, the longest overdue first.
+func (r reader) MovementsDue(ctx context.Context, at time.Time, limit int) ([]Movement, error) {
+	found, err := ask(ctx, r, "movements", func(ctx context.Context) ([]rows.Movement, error) {
+		return r.q.MovementsDue(ctx, rows.MovementsDueParams{Due: formatTime(at), Limit: int32(limit)})
+	})
+	return all(found, err, toMovement)
 }
 
 // MovementsBy returns the movements that any of the identifiers finds, newest first.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"customs.example/gateway"
@@ -10,7 +11,8 @@ import (
 const (
 	DoorSubmit = "submit"
 	DoorPeer   = "peer"
-	DoorBorder = "border"
+	DoorBorder = "border" // what is seen to arrive
+	DoorGate   = "gate"   // what has left
 )
 
 // Claim says whose work something is: of which of the processes that share a database, and
@@ -43,8 +45,29 @@ type Arrival struct {
 	Parked     bool       // not judged again until an operator says so
 	Receipt    *Statement // the signed RCV given for it
 	Reason     string     // stated for opening a movement of others
+	Asks       Asks       // what its sender said beside the document
 	Claim      Claim      // whose it is to judge it
 	Commit     gateway.Commit
+}
+
+// Asks is what the sender of a document says beside it.
+type Asks struct {
+	Amends   string   `json:"amends,omitempty"`   // id of the submission whose place it takes
+	Reason   string   `json:"reason,omitempty"`   // why, of the list change-reason
+	Vehicles []string `json:"vehicles,omitempty"` // that are meant, where the document names none
+	All      bool     `json:"all,omitempty"`      // all are meant
+	// Expected is when it is expected to arrive, where the document does not say it.
+	Expected time.Time `json:"expected,omitzero"`
+}
+
+// IsZero reports whether nothing is said.
+func (a Asks) IsZero() bool {
+	return a.Amends == "" && a.Reason == "" && len(a.Vehicles) == 0 && !a.All && a.Expected.IsZero()
+}
+
+// Same reports whether both say the same.
+func (a Asks) Same(b Asks) bool {
+	return a.Amends == b.Amends && a.Reason == b.Reason && a.All == b.All && slices.Equal(a.Vehicles, b.Vehicles) && a.Expected.Equal(b.Expected)
 }
 
 // ArrivalKey names an arrival.
@@ -95,7 +118,8 @@ type Submission struct {
 	JoinKey    string
 	WaitsFor   []string
 	Expires    time.Time
-	MessageID  gateway.MessageID // the whole that it became or was joined into
+	MessageID  gateway.MessageID // the whole that it became, was joined into or changes
+	Version    int               // of the whole, that it made; 0: none
 	Faults     gateway.Faults
 	Canonical  []byte
 	Commit     gateway.Commit
@@ -113,6 +137,17 @@ type Judgement struct {
 	At     time.Time
 	Faults gateway.Faults
 	Commit gateway.Commit
+}
+
+// Approval is what a supervisor decided on a submission that needs one: on these very bytes.
+type Approval struct {
+	Office   string
+	ID       string
+	Digest   gateway.Digest // of the bytes that it was given for
+	Approved bool
+	Caller   string
+	Reason   string
+	At       time.Time
 }
 
 // Message is a message to a partner, with its outbox state.
@@ -151,6 +186,8 @@ type Message struct {
 	Answered        time.Time          // when the last receipt was verified
 	Whole           gateway.MessageID  // the first message made of the same submissions; its own id if it is the only one
 	Part            int                // which of them it is, from 1
+	Version         int                // of the whole, that it belongs to: from 1
+	Replaces        gateway.MessageID  // the message whose place it takes
 	Split           string             // id of the split that made them several; empty if it is the only one
 	Claim           Claim              // whose it is to deliver it
 	Withdrawal      gateway.Withdrawal // how the cancellation of what was handed over stands
@@ -206,7 +243,8 @@ type Inbound struct {
 	AcknowledgedAt  time.Time
 	MovementID      gateway.MovementID
 	Conversation    string
-	Batch           string // as its header says
+	Batch           string            // as its header says
+	Replaces        gateway.MessageID // its sender's message whose place it takes
 	Commit          gateway.Commit
 }
 
@@ -216,6 +254,7 @@ type Movement struct {
 	Opened time.Time
 	First  time.Time // the first and the last time that it speaks of
 	Last   time.Time
+	Due    time.Time // when what it waits for is overdue
 	Body   []byte
 	Commit gateway.Commit
 }

@@ -63,13 +63,18 @@ func (t *Tx) PutArrival(a Arrival) error {
 	content, err1 := t.content(a.Content)
 	recipients, err2 := toJSON(a.Recipients)
 	receipt, err3 := toStatement(a.Receipt)
-	if err := put("arrival", err1, err2, err3); err != nil {
+	var asks string
+	var err4 error
+	if !a.Asks.IsZero() {
+		asks, err4 = toJSON(a.Asks)
+	}
+	if err := put("arrival", err1, err2, err3, err4); err != nil {
 		return err
 	}
 	return put("arrival", t.q.PutArrival(within, rows.PutArrivalParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), ID: a.ID, Caller: a.Caller, MediaType: a.MediaType,
 		Recipients: recipients, Header: a.Header, Signature: a.Signature, Content: content, Digest: toDigest(a.Digest),
-		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason,
+		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason, Asks: asks,
 	}), t.q.PutJudging(within, rows.PutJudgingParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), Attempts: int64(a.Attempts), Judged: a.Judged,
 		Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked,
@@ -114,11 +119,16 @@ func (t *Tx) PutSubmission(s Submission) error {
 	if err := put("submission", err1, err2, err3); err != nil {
 		return err
 	}
+	if s.State == gateway.Withdrawn || s.State == gateway.Expired {
+		if err := t.awaitNoMore(s.Office, gateway.FoldID(s.ID)); err != nil {
+			return err
+		}
+	}
 	return put("submission", t.q.PutSubmission(within, rows.PutSubmissionParams{
 		Office: s.Office, IDKey: gateway.FoldID(s.ID), ID: s.ID, Kind: s.Kind, State: string(s.State), Reason: s.Reason,
 		Received: formatTime(s.Received), Digest: toDigest(s.Digest), Batch: s.Batch, BatchKey: gateway.FoldID(s.Batch),
 		DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part, JoinKey: s.JoinKey, WaitsFor: waitsFor,
-		Expires: formatTime(s.Expires), MessageID: string(s.MessageID), Faults: faults, Canonical: canonical, CommitNo: int64(t.Commit),
+		Expires: formatTime(s.Expires), MessageID: string(s.MessageID), Version: int64(s.Version), Faults: faults, Canonical: canonical, CommitNo: int64(t.Commit),
 	}))
 }
 
@@ -132,6 +142,50 @@ func (t *Tx) PutJudgement(j Judgement) error {
 		Office: j.Office, IDKey: gateway.FoldID(j.ID), ID: j.ID, Digest: toDigest(j.Digest), State: string(j.State),
 		Caller: j.Caller, At: formatTime(j.At), Faults: faults, CommitNo: int64(t.Commit),
 	}))
+}
+
+// PutApproval adds what was decided on the bytes of a submission; it is decided once.
+func (t *Tx) PutApproval(a Approval) error {
+	return put("approval", t.q.AddApproval(within, rows.AddApprovalParams{
+		Office: a.Office, IDKey: gateway.FoldID(a.ID), Digest: a.Digest[:], Approved: a.Approved, Caller: a.Caller, Reason: a.Reason,
+		At: formatTime(a.At), CommitNo: int64(t.Commit),
+	}))
+}
+
+// Await notes what a held submission waits for to be told of, by all that it can be found by.
+func (t *Tx) Await(office, id string, ids []Identifier) error {
+	for _, of := range ids {
+		if err := t.q.Await(within, rows.AwaitParams{Office: office, IDKey: gateway.FoldID(id), Kind: of.Kind, Folded: of.Folded}); err != nil {
+			return put("awaited", err)
+		}
+	}
+	return nil
+}
+
+// Woken returns the submissions that wait for something that any of the identifiers finds, at
+// most so many for each, and lets them wait no more.
+func (t *Tx) Woken(ids []Identifier, limit int) (out []Submission, err error) {
+	for _, of := range ids {
+		found, err := t.q.AwaitedBy(within, rows.AwaitedByParams{Folded: of.Folded, Kind: of.Kind, Limit: int32(limit)})
+		if err != nil {
+			return nil, put("awaited", err)
+		}
+		for _, w := range found {
+			s, err := t.Submission(within, w.Office, w.IDKey)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, s)
+			if err := t.awaitNoMore(w.Office, w.IDKey); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+func (t *Tx) awaitNoMore(office, key string) error {
+	return put("awaited", t.q.AwaitNoMore(within, rows.AwaitNoMoreParams{Office: office, IDKey: key}))
 }
 
 // PutMessage stores an outgoing message; the submissions it was made from change with it.
@@ -157,6 +211,7 @@ func (t *Tx) PutMessage(m Message) error {
 		Header: m.Header, Signature: m.Signature, Payload: payload, PayloadSize: int64(len(m.Payload)), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, MappingDigest: toDigest(m.MappingDigest),
 		SchemaDigest: toDigest(m.SchemaDigest), Whole: string(m.Whole), WholeKey: gateway.FoldID(string(m.Whole)), Part: int64(m.Part), Split: m.Split,
+		Version: int64(m.Version), Replaces: string(m.Replaces),
 	}), t.q.PutDelivery(within, rows.PutDeliveryParams{
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
 		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
@@ -252,7 +307,7 @@ func (t *Tx) PutInbound(m Inbound) error {
 		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, Faults: faults, Unread: unread,
 		Answers: answers, Receipt: receipt, AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: formatTime(m.AcknowledgedAt),
-		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, CommitNo: int64(t.Commit),
+		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, Replaces: string(m.Replaces), CommitNo: int64(t.Commit),
 	}))
 }
 
@@ -261,7 +316,7 @@ func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 	key := gateway.FoldID(string(m.ID))
 	if err := t.q.PutMovement(within, rows.PutMovementParams{
 		IDKey: key, ID: string(m.ID), Opened: formatTime(m.Opened), FirstTime: formatTime(m.First), LastTime: formatTime(m.Last),
-		Body: m.Body, CommitNo: int64(t.Commit),
+		Due: formatTime(m.Due), Body: m.Body, CommitNo: int64(t.Commit),
 	}); err != nil {
 		return put("movement", err)
 	}

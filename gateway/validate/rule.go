@@ -28,9 +28,14 @@ type Rule struct {
 	// Travels: the rule holds where the document goes to another administration or has
 	// come from one, not of a document by itself.
 	Travels bool `yaml:"travels"`
+	// Undone: the rule holds where nothing does what the document's function asks: it would
+	// be taken as new.
+	Undone bool `yaml:"undone"`
 	// Whole: the rule compares what a document says of all its goods with the goods that it
 	// lists. It holds of a whole, not of one part of it.
 	Whole bool `yaml:"whole"`
+	// Sent: it judges what is sent or joined, and not what a post records of what it has seen.
+	Sent bool `yaml:"sent"`
 	// Each is the schema path of the context, from the kind's message; none is that
 	// message itself. Every names a message type instead: wherever it stands.
 	Each  string `yaml:"each"`
@@ -85,7 +90,7 @@ func (s Span) holds(on time.Time) bool {
 
 // Applies reports whether the rule is in force for a kind in a scope.
 func (r *Rule) Applies(kind string, s Scope) bool {
-	return r.compiled[kind] != nil && r.Valid.holds(s.At) && !(r.Travels && s.Alone) && !(r.Whole && s.Part) &&
+	return r.compiled[kind] != nil && r.Valid.holds(s.At) && !(r.Travels && s.Alone) && !(r.Undone && s.Done) && !(r.Whole && s.Part) && !(r.Sent && s.Seen) &&
 		(len(r.Own) == 0 || slices.Contains(r.Own, s.Own)) &&
 		(len(r.Partner) == 0 || slices.Contains(r.Partner, s.Partner))
 }

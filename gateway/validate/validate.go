@@ -23,11 +23,15 @@ type Scope struct {
 	Part bool
 	// Alone: the document is judged by itself. It then makes no Passed.
 	Alone bool
+	// Seen: the document records what a post has seen, and is neither sent nor joined.
+	Seen bool
+	// Done: what the function code of the document asks is done, so that it is not taken as new.
+	Done bool
 }
 
 // adds reports whether all rules in force in another scope are in force in this one too.
 func (s Scope) adds(to Scope) bool {
-	return s.Own == to.Own && s.At.Format(time.DateOnly) == to.At.Format(time.DateOnly) && (to.Partner == "" || s.Partner == to.Partner) && (to.Part || !s.Part) && (to.Alone || !s.Alone)
+	return s.Own == to.Own && s.At.Format(time.DateOnly) == to.At.Format(time.DateOnly) && (to.Partner == "" || s.Partner == to.Partner) && (to.Part || !s.Part) && (to.Alone || !s.Alone) && (to.Seen || !s.Seen)
 }
 
 // Passed proves that a document passed. The zero Passed proves nothing; every taker

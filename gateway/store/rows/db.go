@@ -24,6 +24,9 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.addApprovalStmt, err = db.PrepareContext(ctx, addApproval); err != nil {
+		return nil, fmt.Errorf("error preparing query AddApproval: %w", err)
+	}
 	if q.addAuditStmt, err = db.PrepareContext(ctx, addAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query AddAudit: %w", err)
 	}
@@ -36,11 +39,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.answeredByStmt, err = db.PrepareContext(ctx, answeredBy); err != nil {
 		return nil, fmt.Errorf("error preparing query AnsweredBy: %w", err)
 	}
+	if q.approvalStmt, err = db.PrepareContext(ctx, approval); err != nil {
+		return nil, fmt.Errorf("error preparing query Approval: %w", err)
+	}
 	if q.arrivalStmt, err = db.PrepareContext(ctx, arrival); err != nil {
 		return nil, fmt.Errorf("error preparing query Arrival: %w", err)
 	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
+	}
+	if q.awaitStmt, err = db.PrepareContext(ctx, await); err != nil {
+		return nil, fmt.Errorf("error preparing query Await: %w", err)
+	}
+	if q.awaitNoMoreStmt, err = db.PrepareContext(ctx, awaitNoMore); err != nil {
+		return nil, fmt.Errorf("error preparing query AwaitNoMore: %w", err)
+	}
+	if q.awaitedByStmt, err = db.PrepareContext(ctx, awaitedBy); err != nil {
+		return nil, fmt.Errorf("error preparing query AwaitedBy: %w", err)
 	}
 	if q.balanceStmt, err = db.PrepareContext(ctx, balance); err != nil {
 		return nil, fmt.Errorf("error preparing query Balance: %w", err)
@@ -101,6 +116,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.movementStmt, err = db.PrepareContext(ctx, movement); err != nil {
 		return nil, fmt.Errorf("error preparing query Movement: %w", err)
+	}
+	if q.movementsDueStmt, err = db.PrepareContext(ctx, movementsDue); err != nil {
+		return nil, fmt.Errorf("error preparing query MovementsDue: %w", err)
 	}
 	if q.openDifferencesStmt, err = db.PrepareContext(ctx, openDifferences); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenDifferences: %w", err)
@@ -219,6 +237,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.waitingStmt, err = db.PrepareContext(ctx, waiting); err != nil {
 		return nil, fmt.Errorf("error preparing query Waiting: %w", err)
 	}
+	if q.wholesOfStmt, err = db.PrepareContext(ctx, wholesOf); err != nil {
+		return nil, fmt.Errorf("error preparing query WholesOf: %w", err)
+	}
 	if q.withdrawStmt, err = db.PrepareContext(ctx, withdraw); err != nil {
 		return nil, fmt.Errorf("error preparing query Withdraw: %w", err)
 	}
@@ -227,6 +248,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
+	if q.addApprovalStmt != nil {
+		if cerr := q.addApprovalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addApprovalStmt: %w", cerr)
+		}
+	}
 	if q.addAuditStmt != nil {
 		if cerr := q.addAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addAuditStmt: %w", cerr)
@@ -247,6 +273,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing answeredByStmt: %w", cerr)
 		}
 	}
+	if q.approvalStmt != nil {
+		if cerr := q.approvalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing approvalStmt: %w", cerr)
+		}
+	}
 	if q.arrivalStmt != nil {
 		if cerr := q.arrivalStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing arrivalStmt: %w", cerr)
@@ -255,6 +286,21 @@ func (q *Queries) Close() error {
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
+		}
+	}
+	if q.awaitStmt != nil {
+		if cerr := q.awaitStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing awaitStmt: %w", cerr)
+		}
+	}
+	if q.awaitNoMoreStmt != nil {
+		if cerr := q.awaitNoMoreStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing awaitNoMoreStmt: %w", cerr)
+		}
+	}
+	if q.awaitedByStmt != nil {
+		if cerr := q.awaitedByStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing awaitedByStmt: %w", cerr)
 		}
 	}
 	if q.balanceStmt != nil {
@@ -355,6 +401,11 @@ func (q *Queries) Close() error {
 	if q.movementStmt != nil {
 		if cerr := q.movementStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing movementStmt: %w", cerr)
+		}
+	}
+	if q.movementsDueStmt != nil {
+		if cerr := q.movementsDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing movementsDueStmt: %w", cerr)
 		}
 	}
 	if q.openDifferencesStmt != nil {
@@ -552,6 +603,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing waitingStmt: %w", cerr)
 		}
 	}
+	if q.wholesOfStmt != nil {
+		if cerr := q.wholesOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing wholesOfStmt: %w", cerr)
+		}
+	}
 	if q.withdrawStmt != nil {
 		if cerr := q.withdrawStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing withdrawStmt: %w", cerr)
@@ -596,12 +652,17 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 type Queries struct {
 	db                        DBTX
 	tx                        *sql.Tx
+	addApprovalStmt           *sql.Stmt
 	addAuditStmt              *sql.Stmt
 	addJudgementStmt          *sql.Stmt
 	announcedStmt             *sql.Stmt
 	answeredByStmt            *sql.Stmt
+	approvalStmt              *sql.Stmt
 	arrivalStmt               *sql.Stmt
 	auditStmt                 *sql.Stmt
+	awaitStmt                 *sql.Stmt
+	awaitNoMoreStmt           *sql.Stmt
+	awaitedByStmt             *sql.Stmt
 	balanceStmt               *sql.Stmt
 	copiedStmt                *sql.Stmt
 	countAttemptStmt          *sql.Stmt
@@ -622,6 +683,7 @@ type Queries struct {
 	messageByDocumentStmt     *sql.Stmt
 	messagesStmt              *sql.Stmt
 	movementStmt              *sql.Stmt
+	movementsDueStmt          *sql.Stmt
 	openDifferencesStmt       *sql.Stmt
 	ownerStmt                 *sql.Stmt
 	parkedMessagesStmt        *sql.Stmt
@@ -661,6 +723,7 @@ type Queries struct {
 	turnsStmt                 *sql.Stmt
 	unjudgedStmt              *sql.Stmt
 	waitingStmt               *sql.Stmt
+	wholesOfStmt              *sql.Stmt
 	withdrawStmt              *sql.Stmt
 }
 
@@ -668,12 +731,17 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
 		db:                        tx,
 		tx:                        tx,
+		addApprovalStmt:           q.addApprovalStmt,
 		addAuditStmt:              q.addAuditStmt,
 		addJudgementStmt:          q.addJudgementStmt,
 		announcedStmt:             q.announcedStmt,
 		answeredByStmt:            q.answeredByStmt,
+		approvalStmt:              q.approvalStmt,
 		arrivalStmt:               q.arrivalStmt,
 		auditStmt:                 q.auditStmt,
+		awaitStmt:                 q.awaitStmt,
+		awaitNoMoreStmt:           q.awaitNoMoreStmt,
+		awaitedByStmt:             q.awaitedByStmt,
 		balanceStmt:               q.balanceStmt,
 		copiedStmt:                q.copiedStmt,
 		countAttemptStmt:          q.countAttemptStmt,
@@ -694,6 +762,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		messageByDocumentStmt:     q.messageByDocumentStmt,
 		messagesStmt:              q.messagesStmt,
 		movementStmt:              q.movementStmt,
+		movementsDueStmt:          q.movementsDueStmt,
 		openDifferencesStmt:       q.openDifferencesStmt,
 		ownerStmt:                 q.ownerStmt,
 		parkedMessagesStmt:        q.parkedMessagesStmt,
@@ -733,6 +802,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		turnsStmt:                 q.turnsStmt,
 		unjudgedStmt:              q.unjudgedStmt,
 		waitingStmt:               q.waitingStmt,
+		wholesOfStmt:              q.wholesOfStmt,
 		withdrawStmt:              q.withdrawStmt,
 	}
 }

@@ -10,6 +10,17 @@ type Announced struct {
 	MessageID string
 }
 
+type Approval struct {
+	Office   string
+	IDKey    string
+	Digest   []byte
+	Approved bool
+	Caller   string
+	Reason   string
+	At       string
+	CommitNo int64
+}
+
 type Arrival struct {
 	Door       string
 	Party      string
@@ -25,6 +36,7 @@ type Arrival struct {
 	Received   string
 	Receipt    []byte
 	Reason     string
+	Asks       string
 }
 
 type Audit struct {
@@ -36,6 +48,13 @@ type Audit struct {
 	Event    string
 	Subject  string
 	Digest   []byte
+}
+
+type Awaited struct {
+	Office string
+	IDKey  string
+	Kind   string
+	Folded string
 }
 
 type Balance struct {
@@ -125,6 +144,7 @@ type Inbox struct {
 	Conversation    string
 	Batch           string
 	CommitNo        int64
+	Replaces        string
 }
 
 type Judgement struct {
@@ -186,6 +206,8 @@ type Message struct {
 	WholeKey        string
 	Part            int64
 	Split           string
+	Version         int64
+	Replaces        string
 }
 
 type Movement struct {
@@ -196,6 +218,7 @@ type Movement struct {
 	LastTime  string
 	Body      []byte
 	CommitNo  int64
+	Due       string
 }
 
 type MovementIdentifier struct {
@@ -250,4 +273,5 @@ type Submission struct {
 	Faults     []byte
 	Canonical  []byte
 	CommitNo   int64
+	Version    int64
 }

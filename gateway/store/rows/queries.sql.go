@@ -9,6 +9,35 @@ import (
 	"context"
 )
 
+const addApproval = `-- name: AddApproval :exec
+INSERT INTO approval (office, id_key, digest, approved, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+`
+
+type AddApprovalParams struct {
+	Office   string
+	IDKey    string
+	Digest   []byte
+	Approved bool
+	Caller   string
+	Reason   string
+	At       string
+	CommitNo int64
+}
+
+func (q *Queries) AddApproval(ctx context.Context, arg AddApprovalParams) error {
+	_, err := q.exec(ctx, q.addApprovalStmt, addApproval,
+		arg.Office,
+		arg.IDKey,
+		arg.Digest,
+		arg.Approved,
+		arg.Caller,
+		arg.Reason,
+		arg.At,
+		arg.CommitNo,
+	)
+	return err
+}
+
 const addAudit = `-- name: AddAudit :exec
 INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
@@ -143,8 +172,34 @@ func (q *Queries) AnsweredBy(ctx context.Context, arg AnsweredByParams) ([]Answe
 	return items, nil
 }
 
+const approval = `-- name: Approval :one
+SELECT office, id_key, digest, approved, caller, reason, at, commit_no FROM approval WHERE office = $1 AND id_key = $2 AND digest = $3
+`
+
+type ApprovalParams struct {
+	Office string
+	IDKey  string
+	Digest []byte
+}
+
+func (q *Queries) Approval(ctx context.Context, arg ApprovalParams) (Approval, error) {
+	row := q.queryRow(ctx, q.approvalStmt, approval, arg.Office, arg.IDKey, arg.Digest)
+	var i Approval
+	err := row.Scan(
+		&i.Office,
+		&i.IDKey,
+		&i.Digest,
+		&i.Approved,
+		&i.Caller,
+		&i.Reason,
+		&i.At,
+		&i.CommitNo,
+	)
+	return i, err
+}
+
 const arrival = `-- name: Arrival :one
-SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
+SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, a.asks, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
 FROM arrival AS a JOIN judging AS j ON j.door = a.door AND j.party = a.party AND j.id_key = a.id_key
 LEFT JOIN content AS c ON c.digest = a.content
 WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3
@@ -180,6 +235,7 @@ func (q *Queries) Arrival(ctx context.Context, arg ArrivalParams) (ArrivalRow, e
 		&i.Arrival.Received,
 		&i.Arrival.Receipt,
 		&i.Arrival.Reason,
+		&i.Arrival.Asks,
 		&i.Judging.Door,
 		&i.Judging.Party,
 		&i.Judging.IDKey,
@@ -227,6 +283,80 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]Audit, error) {
 			&i.Subject,
 			&i.Digest,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const await = `-- name: Await :exec
+INSERT INTO awaited (office, id_key, kind, folded) VALUES ($1, $2, $3, $4) ON CONFLICT (office, id_key, kind, folded) DO NOTHING
+`
+
+type AwaitParams struct {
+	Office string
+	IDKey  string
+	Kind   string
+	Folded string
+}
+
+func (q *Queries) Await(ctx context.Context, arg AwaitParams) error {
+	_, err := q.exec(ctx, q.awaitStmt, await,
+		arg.Office,
+		arg.IDKey,
+		arg.Kind,
+		arg.Folded,
+	)
+	return err
+}
+
+const awaitNoMore = `-- name: AwaitNoMore :exec
+DELETE FROM awaited WHERE office = $1 AND id_key = $2
+`
+
+type AwaitNoMoreParams struct {
+	Office string
+	IDKey  string
+}
+
+func (q *Queries) AwaitNoMore(ctx context.Context, arg AwaitNoMoreParams) error {
+	_, err := q.exec(ctx, q.awaitNoMoreStmt, awaitNoMore, arg.Office, arg.IDKey)
+	return err
+}
+
+const awaitedBy = `-- name: AwaitedBy :many
+SELECT w.office, w.id_key FROM awaited AS w WHERE w.folded = $1 AND w.kind = $2
+ORDER BY w.office, w.id_key LIMIT $3
+`
+
+type AwaitedByParams struct {
+	Folded string
+	Kind   string
+	Limit  int32
+}
+
+type AwaitedByRow struct {
+	Office string
+	IDKey  string
+}
+
+func (q *Queries) AwaitedBy(ctx context.Context, arg AwaitedByParams) ([]AwaitedByRow, error) {
+	rows, err := q.query(ctx, q.awaitedByStmt, awaitedBy, arg.Folded, arg.Kind, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AwaitedByRow
+	for rows.Next() {
+		var i AwaitedByRow
+		if err := rows.Scan(&i.Office, &i.IDKey); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -337,7 +467,7 @@ func (q *Queries) Difference(ctx context.Context, arg DifferenceParams) (Differe
 }
 
 const held = `-- name: Held :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.state = 'held' AND s.route = $1 AND s.join_key = $2
 ORDER BY s.commit_no
@@ -385,6 +515,7 @@ func (q *Queries) Held(ctx context.Context, arg HeldParams) ([]HeldRow, error) {
 			&i.Submission.Faults,
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
+			&i.Submission.Version,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -402,7 +533,7 @@ func (q *Queries) Held(ctx context.Context, arg HeldParams) ([]HeldRow, error) {
 }
 
 const heldPast = `-- name: HeldPast :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.state = 'held' AND s.expires <> '' AND s.expires <= $1
 ORDER BY s.expires LIMIT $2
@@ -450,6 +581,7 @@ func (q *Queries) HeldPast(ctx context.Context, arg HeldPastParams) ([]HeldPastR
 			&i.Submission.Faults,
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
+			&i.Submission.Version,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -467,7 +599,7 @@ func (q *Queries) HeldPast(ctx context.Context, arg HeldPastParams) ([]HeldPastR
 }
 
 const inbound = `-- name: Inbound :one
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.id_key = $2
@@ -514,6 +646,7 @@ func (q *Queries) Inbound(ctx context.Context, arg InboundParams) (InboundRow, e
 		&i.Inbox.Conversation,
 		&i.Inbox.Batch,
 		&i.Inbox.CommitNo,
+		&i.Inbox.Replaces,
 		&i.Faults,
 		&i.Unread,
 		&i.Receipt,
@@ -523,7 +656,7 @@ func (q *Queries) Inbound(ctx context.Context, arg InboundParams) (InboundRow, e
 }
 
 const inboundByDocument = `-- name: InboundByDocument :one
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state = 'accepted'
@@ -571,6 +704,7 @@ func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentPa
 		&i.Inbox.Conversation,
 		&i.Inbox.Batch,
 		&i.Inbox.CommitNo,
+		&i.Inbox.Replaces,
 		&i.Faults,
 		&i.Unread,
 		&i.Receipt,
@@ -580,7 +714,7 @@ func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentPa
 }
 
 const inboundsByID = `-- name: InboundsByID :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.id_key = $1 ORDER BY i.sender
@@ -628,6 +762,7 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 			&i.Inbox.Conversation,
 			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
+			&i.Inbox.Replaces,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -647,7 +782,7 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 }
 
 const inboxInState = `-- name: InboxInState :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.commit_no >= $2 AND i.commit_no <= $3
@@ -707,6 +842,7 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 			&i.Inbox.Conversation,
 			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
+			&i.Inbox.Replaces,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -725,7 +861,7 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 }
 
 const inboxOfKind = `-- name: InboxOfKind :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.kind = $2 AND i.commit_no >= $3 AND i.commit_no <= $4
@@ -787,6 +923,7 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 			&i.Inbox.Conversation,
 			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
+			&i.Inbox.Replaces,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -805,7 +942,7 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 }
 
 const inboxWaiting = `-- name: InboxWaiting :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.acknowledged_by = '' AND i.commit_no >= $2 AND i.commit_no <= $3
@@ -868,6 +1005,7 @@ func (q *Queries) InboxWaiting(ctx context.Context, arg InboxWaitingParams) ([]I
 			&i.Inbox.Conversation,
 			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
+			&i.Inbox.Replaces,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -886,10 +1024,10 @@ func (q *Queries) InboxWaiting(ctx context.Context, arg InboxWaitingParams) ([]I
 }
 
 const joined = `-- name: Joined :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.message_id = $1 AND s.message_id <> ''
-ORDER BY s.part, s.id
+ORDER BY s.version, s.part, s.id
 `
 
 type JoinedRow struct {
@@ -929,6 +1067,7 @@ func (q *Queries) Joined(ctx context.Context, messageID string) ([]JoinedRow, er
 			&i.Submission.Faults,
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
+			&i.Submission.Version,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -1031,7 +1170,7 @@ func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 }
 
 const message = `-- name: Message :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.id_key = $1
@@ -1073,6 +1212,8 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Message.WholeKey,
 		&i.Message.Part,
 		&i.Message.Split,
+		&i.Message.Version,
+		&i.Message.Replaces,
 		&i.Delivery.IDKey,
 		&i.Delivery.Recipient,
 		&i.Delivery.Chain,
@@ -1099,7 +1240,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 }
 
 const messageByDocument = `-- name: MessageByDocument :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
@@ -1147,6 +1288,8 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Message.WholeKey,
 		&i.Message.Part,
 		&i.Message.Split,
+		&i.Message.Version,
+		&i.Message.Replaces,
 		&i.Delivery.IDKey,
 		&i.Delivery.Recipient,
 		&i.Delivery.Chain,
@@ -1173,8 +1316,8 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 }
 
 const messages = `-- name: Messages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-WHERE m.whole_key = $1 ORDER BY m.part
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.id_key
 `
 
 type MessagesRow struct {
@@ -1217,6 +1360,8 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Message.WholeKey,
 			&i.Message.Part,
 			&i.Message.Split,
+			&i.Message.Version,
+			&i.Message.Replaces,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -1251,7 +1396,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 }
 
 const movement = `-- name: Movement :one
-SELECT id_key, id, opened, first_time, last_time, body, commit_no FROM movement WHERE id_key = $1
+SELECT id_key, id, opened, first_time, last_time, body, commit_no, due FROM movement WHERE id_key = $1
 `
 
 func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) {
@@ -1265,8 +1410,51 @@ func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) 
 		&i.LastTime,
 		&i.Body,
 		&i.CommitNo,
+		&i.Due,
 	)
 	return i, err
+}
+
+const movementsDue = `-- name: MovementsDue :many
+SELECT id_key, id, opened, first_time, last_time, body, commit_no, due FROM movement WHERE due <> '' AND due <= $1
+ORDER BY due, id_key LIMIT $2
+`
+
+type MovementsDueParams struct {
+	Due   string
+	Limit int32
+}
+
+func (q *Queries) MovementsDue(ctx context.Context, arg MovementsDueParams) ([]Movement, error) {
+	rows, err := q.query(ctx, q.movementsDueStmt, movementsDue, arg.Due, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Movement
+	for rows.Next() {
+		var i Movement
+		if err := rows.Scan(
+			&i.IDKey,
+			&i.ID,
+			&i.Opened,
+			&i.FirstTime,
+			&i.LastTime,
+			&i.Body,
+			&i.CommitNo,
+			&i.Due,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const openDifferences = `-- name: OpenDifferences :many
@@ -1338,7 +1526,7 @@ func (q *Queries) Owner(ctx context.Context) (string, error) {
 }
 
 const parkedMessages = `-- name: ParkedMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.parked AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no, d.id_key LIMIT $3
 `
@@ -1389,6 +1577,8 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Message.WholeKey,
 			&i.Message.Part,
 			&i.Message.Split,
+			&i.Message.Version,
+			&i.Message.Replaces,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -1439,11 +1629,12 @@ func (q *Queries) PutAnnounced(ctx context.Context, arg PutAnnouncedParams) erro
 }
 
 const putArrival = `-- name: PutArrival :exec
-INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
-    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason
+    digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason,
+    asks = excluded.asks
 `
 
 type PutArrivalParams struct {
@@ -1461,6 +1652,7 @@ type PutArrivalParams struct {
 	Received   string
 	Receipt    []byte
 	Reason     string
+	Asks       string
 }
 
 func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
@@ -1479,6 +1671,7 @@ func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
 		arg.Received,
 		arg.Receipt,
 		arg.Reason,
+		arg.Asks,
 	)
 	return err
 }
@@ -1634,15 +1827,15 @@ func (q *Queries) PutDifference(ctx context.Context, arg PutDifferenceParams) er
 const putInbound = `-- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
-    conversation, batch, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    conversation, batch, replaces, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
     document_key = excluded.document_key, state = excluded.state, received = excluded.received,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
     acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
-    conversation = excluded.conversation, batch = excluded.batch, commit_no = excluded.commit_no
+    conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, commit_no = excluded.commit_no
 `
 
 type PutInboundParams struct {
@@ -1669,6 +1862,7 @@ type PutInboundParams struct {
 	MovementID      string
 	Conversation    string
 	Batch           string
+	Replaces        string
 	CommitNo        int64
 }
 
@@ -1697,6 +1891,7 @@ func (q *Queries) PutInbound(ctx context.Context, arg PutInboundParams) error {
 		arg.MovementID,
 		arg.Conversation,
 		arg.Batch,
+		arg.Replaces,
 		arg.CommitNo,
 	)
 	return err
@@ -1746,15 +1941,16 @@ func (q *Queries) PutJudging(ctx context.Context, arg PutJudgingParams) error {
 const putMessage = `-- name: PutMessage :exec
 INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by, valid_until,
     header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
-    whole, whole_key, part, split)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+    whole, whole_key, part, split, version, replaces)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
 ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
     document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, valid_until = excluded.valid_until,
     header = excluded.header, signature = excluded.signature, payload = excluded.payload, payload_size = excluded.payload_size, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
-    whole_key = excluded.whole_key, part = excluded.part, split = excluded.split
+    whole_key = excluded.whole_key, part = excluded.part, split = excluded.split,
+    version = excluded.version, replaces = excluded.replaces
 `
 
 type PutMessageParams struct {
@@ -1783,6 +1979,8 @@ type PutMessageParams struct {
 	WholeKey        string
 	Part            int64
 	Split           string
+	Version         int64
+	Replaces        string
 }
 
 func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
@@ -1812,13 +2010,15 @@ func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
 		arg.WholeKey,
 		arg.Part,
 		arg.Split,
+		arg.Version,
+		arg.Replaces,
 	)
 	return err
 }
 
 const putMovement = `-- name: PutMovement :exec
-INSERT INTO movement (id_key, id, opened, first_time, last_time, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, body = excluded.body, commit_no = excluded.commit_no
+INSERT INTO movement (id_key, id, opened, first_time, last_time, due, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, due = excluded.due, body = excluded.body, commit_no = excluded.commit_no
 `
 
 type PutMovementParams struct {
@@ -1827,6 +2027,7 @@ type PutMovementParams struct {
 	Opened    string
 	FirstTime string
 	LastTime  string
+	Due       string
 	Body      []byte
 	CommitNo  int64
 }
@@ -1838,6 +2039,7 @@ func (q *Queries) PutMovement(ctx context.Context, arg PutMovementParams) error 
 		arg.Opened,
 		arg.FirstTime,
 		arg.LastTime,
+		arg.Due,
 		arg.Body,
 		arg.CommitNo,
 	)
@@ -1872,12 +2074,12 @@ func (q *Queries) PutMovementIdentifier(ctx context.Context, arg PutMovementIden
 
 const putSubmission = `-- name: PutSubmission :exec
 INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
-    join_key, waits_for, expires, message_id, faults, canonical, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+    join_key, waits_for, expires, message_id, version, faults, canonical, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, state = excluded.state, reason = excluded.reason,
     received = excluded.received, digest = excluded.digest, batch = excluded.batch, batch_key = excluded.batch_key,
     document_id = excluded.document_id, mapping = excluded.mapping, route = excluded.route, part = excluded.part,
-    join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id,
+    join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id, version = excluded.version,
     faults = excluded.faults, canonical = excluded.canonical, commit_no = excluded.commit_no
 `
 
@@ -1900,6 +2102,7 @@ type PutSubmissionParams struct {
 	WaitsFor   string
 	Expires    string
 	MessageID  string
+	Version    int64
 	Faults     []byte
 	Canonical  []byte
 	CommitNo   int64
@@ -1925,6 +2128,7 @@ func (q *Queries) PutSubmission(ctx context.Context, arg PutSubmissionParams) er
 		arg.WaitsFor,
 		arg.Expires,
 		arg.MessageID,
+		arg.Version,
 		arg.Faults,
 		arg.Canonical,
 		arg.CommitNo,
@@ -2240,10 +2444,10 @@ func (q *Queries) SettleDifference(ctx context.Context, arg SettleDifferencePara
 }
 
 const sources = `-- name: Sources :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.message_id = $1 AND s.message_id <> ''
-ORDER BY s.part, s.id
+ORDER BY s.version, s.part, s.id
 `
 
 type SourcesRow struct {
@@ -2282,6 +2486,7 @@ func (q *Queries) Sources(ctx context.Context, messageID string) ([]SourcesRow, 
 			&i.Submission.Faults,
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
+			&i.Submission.Version,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -2298,7 +2503,7 @@ func (q *Queries) Sources(ctx context.Context, messageID string) ([]SourcesRow, 
 }
 
 const submission = `-- name: Submission :one
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.office = $1 AND s.id_key = $2
 `
@@ -2339,6 +2544,7 @@ func (q *Queries) Submission(ctx context.Context, arg SubmissionParams) (Submiss
 		&i.Submission.Faults,
 		&i.Submission.Canonical,
 		&i.Submission.CommitNo,
+		&i.Submission.Version,
 		&i.Faults,
 		&i.Canonical,
 	)
@@ -2346,7 +2552,7 @@ func (q *Queries) Submission(ctx context.Context, arg SubmissionParams) (Submiss
 }
 
 const submissionsAfter = `-- name: SubmissionsAfter :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.commit_no >= $2 AND s.commit_no <= $3
 ORDER BY s.commit_no, s.id LIMIT $4
@@ -2400,6 +2606,7 @@ func (q *Queries) SubmissionsAfter(ctx context.Context, arg SubmissionsAfterPara
 			&i.Submission.Faults,
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
+			&i.Submission.Version,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -2416,7 +2623,7 @@ func (q *Queries) SubmissionsAfter(ctx context.Context, arg SubmissionsAfterPara
 }
 
 const submissionsBefore = `-- name: SubmissionsBefore :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.commit_no >= $2 AND s.commit_no <= $3
     AND (CAST($4 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
@@ -2479,6 +2686,7 @@ func (q *Queries) SubmissionsBefore(ctx context.Context, arg SubmissionsBeforePa
 			&i.Submission.Faults,
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
+			&i.Submission.Version,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -2495,7 +2703,7 @@ func (q *Queries) SubmissionsBefore(ctx context.Context, arg SubmissionsBeforePa
 }
 
 const submissionsInState = `-- name: SubmissionsInState :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.state = $2 AND s.commit_no >= $3 AND s.commit_no <= $4
     AND (CAST($5 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
@@ -2560,6 +2768,7 @@ func (q *Queries) SubmissionsInState(ctx context.Context, arg SubmissionsInState
 			&i.Submission.Faults,
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
+			&i.Submission.Version,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -2576,7 +2785,7 @@ func (q *Queries) SubmissionsInState(ctx context.Context, arg SubmissionsInState
 }
 
 const submissionsOfBatch = `-- name: SubmissionsOfBatch :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.batch_key = $2 AND s.batch_key <> ''
     AND s.commit_no >= $3 AND s.commit_no <= $4
@@ -2645,6 +2854,7 @@ func (q *Queries) SubmissionsOfBatch(ctx context.Context, arg SubmissionsOfBatch
 			&i.Submission.Faults,
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
+			&i.Submission.Version,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -2922,6 +3132,47 @@ func (q *Queries) Waiting(ctx context.Context) ([]WaitingRow, error) {
 			&i.Messages,
 			&i.Oldest,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const wholesOf = `-- name: WholesOf :many
+SELECT s.message_id, CAST(max(s.commit_no) AS BIGINT) AS latest FROM submission AS s
+WHERE s.route = $1 AND s.join_key = $2 AND s.message_id <> ''
+GROUP BY s.message_id ORDER BY latest DESC LIMIT $3
+`
+
+type WholesOfParams struct {
+	Route   string
+	JoinKey string
+	Limit   int32
+}
+
+type WholesOfRow struct {
+	MessageID string
+	Latest    int64
+}
+
+// Those that submissions of a key went into, the last first.
+func (q *Queries) WholesOf(ctx context.Context, arg WholesOfParams) ([]WholesOfRow, error) {
+	rows, err := q.query(ctx, q.wholesOfStmt, wholesOf, arg.Route, arg.JoinKey, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WholesOfRow
+	for rows.Next() {
+		var i WholesOfRow
+		if err := rows.Scan(&i.MessageID, &i.Latest); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -2777,7 +2777,9 @@ type Consignment struct {
 	// Whether the vehicles that arrive are those of its transit.
 	SameVehicles *bool `protobuf:"varint,27,opt,name=same_vehicles,json=sameVehicles,proto3,oneof" json:"same_vehicles,omitempty"`
 	// Seals that are named for the consignment and for no load unit.
-	Seals         []*Seal `protobuf:"bytes,28,rep,name=seals,proto3" json:"seals,omitempty"`
+	Seals []*Seal `protobuf:"bytes,28,rep,name=seals,proto3" json:"seals,omitempty"`
+	// Why the waybill is changed or taken back, list change-reason.
+	ChangeReasons []string `protobuf:"bytes,29,rep,name=change_reasons,json=changeReasons,proto3" json:"change_reasons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3004,6 +3006,13 @@ func (x *Consignment) GetSameVehicles() bool {
 func (x *Consignment) GetSeals() []*Seal {
 	if x != nil {
 		return x.Seals
+	}
+	return nil
+}
+
+func (x *Consignment) GetChangeReasons() []string {
+	if x != nil {
+		return x.ChangeReasons
 	}
 	return nil
 }
@@ -5972,7 +5981,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\bnet_mass\x18\b \x01(\v2\x12.customs.v1.WeightR\anetMassB\b\n" +
 	"\x06_itemsB\v\n" +
 	"\t_packagesB\b\n" +
-	"\x06_pages\"\xe1\x0e\n" +
+	"\x06_pages\"\xa1\x0f\n" +
 	"\vConsignment\x126\n" +
 	"\bsequence\x18\x01 \x01(\rB\x15\xa2\xbb\x18\x11:\x0fSequenceNumericH\x00R\bsequence\x88\x01\x01\x12m\n" +
 	"\x12transport_document\x18\x02 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x1f\xa2\xbb\x18\x1b2\x19TransportContractDocumentR\x11transportDocument\x12\x18\n" +
@@ -6004,7 +6013,8 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x12export_declaration\x18\x19 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x16\xa2\xbb\x18\x122\x10PreviousDocumentR\x11exportDeclaration\x12-\n" +
 	"\atransit\x18\x1a \x01(\v2\x13.customs.v1.TransitR\atransit\x12(\n" +
 	"\rsame_vehicles\x18\x1b \x01(\bH\x01R\fsameVehicles\x88\x01\x01\x124\n" +
-	"\x05seals\x18\x1c \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05seals:0\xaa\xbb\x18,\n" +
+	"\x05seals\x18\x1c \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05seals\x12>\n" +
+	"\x0echange_reasons\x18\x1d \x03(\tB\x17\xa2\xbb\x18\x13\b\x03 \x03*\rchange-reasonR\rchangeReasons:0\xaa\xbb\x18,\n" +
 	"\vconsignment\x12\x14transportDocument.id\x1a\awaybillB\v\n" +
 	"\t_sequenceB\x10\n" +
 	"\x0e_same_vehicles\"\xd8\x02\n" +

@@ -48,20 +48,26 @@ const (
 	Right_WORK_QUEUES Right = 7
 	// Balance the exchange as a partner's gateway: ask what it has sent and been sent.
 	Right_BALANCE Right = 8
+	// Record what leaves, at one's own office.
+	Right_RECORD_DEPARTURE Right = 9
+	// Approve or refuse what others of one's office have submitted and needs it.
+	Right_APPROVE Right = 10
 )
 
 // Enum value maps for Right.
 var (
 	Right_name = map[int32]string{
-		0: "RIGHT_UNSPECIFIED",
-		1: "SUBMIT",
-		2: "READ_SUBMISSIONS",
-		3: "READ_INBOX",
-		4: "DELIVER",
-		5: "READ_MOVEMENTS",
-		6: "RECORD_ARRIVAL",
-		7: "WORK_QUEUES",
-		8: "BALANCE",
+		0:  "RIGHT_UNSPECIFIED",
+		1:  "SUBMIT",
+		2:  "READ_SUBMISSIONS",
+		3:  "READ_INBOX",
+		4:  "DELIVER",
+		5:  "READ_MOVEMENTS",
+		6:  "RECORD_ARRIVAL",
+		7:  "WORK_QUEUES",
+		8:  "BALANCE",
+		9:  "RECORD_DEPARTURE",
+		10: "APPROVE",
 	}
 	Right_value = map[string]int32{
 		"RIGHT_UNSPECIFIED": 0,
@@ -73,6 +79,8 @@ var (
 		"RECORD_ARRIVAL":    6,
 		"WORK_QUEUES":       7,
 		"BALANCE":           8,
+		"RECORD_DEPARTURE":  9,
+		"APPROVE":           10,
 	}
 )
 
@@ -164,9 +172,16 @@ type SubmitRequest struct {
 	MediaType string `protobuf:"bytes,2,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	Content   []byte `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
 	// Administrations to send to; empty: the routes of the office decide.
-	To            []string `protobuf:"bytes,4,rep,name=to,proto3" json:"to,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	To []string `protobuf:"bytes,4,rep,name=to,proto3" json:"to,omitempty"`
+	// The submission whose place the document takes, as a full version: whatever its own
+	// function code says. Its submission id is one of its own.
+	Amends string `protobuf:"bytes,5,opt,name=amends,proto3" json:"amends,omitempty"`
+	// Why, of the list change-reason. It travels where the partner's form has a place for it.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When the goods are expected at the partner's office, where the document does not say it.
+	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SubmitRequest) Reset() {
@@ -227,20 +242,108 @@ func (x *SubmitRequest) GetTo() []string {
 	return nil
 }
 
+func (x *SubmitRequest) GetAmends() string {
+	if x != nil {
+		return x.Amends
+	}
+	return ""
+}
+
+func (x *SubmitRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SubmitRequest) GetExpectedArrival() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedArrival
+	}
+	return nil
+}
+
+// ChooseRequest says what a deletion means that names only a batch of several vehicles.
+type ChooseRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Plates of the vehicles that are taken back; none with all.
+	Vehicles      []string `protobuf:"bytes,2,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
+	All           bool     `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChooseRequest) Reset() {
+	*x = ChooseRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChooseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChooseRequest) ProtoMessage() {}
+
+func (x *ChooseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChooseRequest.ProtoReflect.Descriptor instead.
+func (*ChooseRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ChooseRequest) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *ChooseRequest) GetVehicles() []string {
+	if x != nil {
+		return x.Vehicles
+	}
+	return nil
+}
+
+func (x *ChooseRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
 type CheckRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	MediaType string                 `protobuf:"bytes,1,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	Content   []byte                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
 	To        []string               `protobuf:"bytes,3,rep,name=to,proto3" json:"to,omitempty"`
 	// As in SubmitRequest: what the id stands for already is answered, as Submit would.
-	SubmissionId  string `protobuf:"bytes,4,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SubmissionId string `protobuf:"bytes,4,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Likewise.
+	Amends string `protobuf:"bytes,5,opt,name=amends,proto3" json:"amends,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// As in SubmitRequest.
+	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[1]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -252,7 +355,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[1]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -265,7 +368,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{1}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CheckRequest) GetMediaType() string {
@@ -296,6 +399,27 @@ func (x *CheckRequest) GetSubmissionId() string {
 	return ""
 }
 
+func (x *CheckRequest) GetAmends() string {
+	if x != nil {
+		return x.Amends
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetExpectedArrival() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedArrival
+	}
+	return nil
+}
+
 type CheckResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Document kind, as in Document.kind; empty when it could not be told.
@@ -311,7 +435,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[2]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -323,7 +447,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[2]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -336,7 +460,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{2}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CheckResponse) GetKind() string {
@@ -377,7 +501,7 @@ type WithdrawRequest struct {
 
 func (x *WithdrawRequest) Reset() {
 	*x = WithdrawRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[3]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -389,7 +513,7 @@ func (x *WithdrawRequest) String() string {
 func (*WithdrawRequest) ProtoMessage() {}
 
 func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[3]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -402,7 +526,7 @@ func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{3}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *WithdrawRequest) GetSubmissionId() string {
@@ -413,6 +537,77 @@ func (x *WithdrawRequest) GetSubmissionId() string {
 }
 
 func (x *WithdrawRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ApproveRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Whose submission; empty: one's own office.
+	Office string `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	// Refuse it; else it is approved.
+	Refuse bool `protobuf:"varint,3,opt,name=refuse,proto3" json:"refuse,omitempty"`
+	// Why, 5 to 500 characters. It is audited and shown to the office, and does not travel.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveRequest) Reset() {
+	*x = ApproveRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveRequest) ProtoMessage() {}
+
+func (x *ApproveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveRequest.ProtoReflect.Descriptor instead.
+func (*ApproveRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ApproveRequest) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *ApproveRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *ApproveRequest) GetRefuse() bool {
+	if x != nil {
+		return x.Refuse
+	}
+	return false
+}
+
+func (x *ApproveRequest) GetReason() string {
 	if x != nil {
 		return x.Reason
 	}
@@ -430,7 +625,7 @@ type GetSubmissionRequest struct {
 
 func (x *GetSubmissionRequest) Reset() {
 	*x = GetSubmissionRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +637,7 @@ func (x *GetSubmissionRequest) String() string {
 func (*GetSubmissionRequest) ProtoMessage() {}
 
 func (x *GetSubmissionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[4]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +650,7 @@ func (x *GetSubmissionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubmissionRequest.ProtoReflect.Descriptor instead.
 func (*GetSubmissionRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{4}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetSubmissionRequest) GetSubmissionId() string {
@@ -491,7 +686,7 @@ type ListSubmissionsRequest struct {
 
 func (x *ListSubmissionsRequest) Reset() {
 	*x = ListSubmissionsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -503,7 +698,7 @@ func (x *ListSubmissionsRequest) String() string {
 func (*ListSubmissionsRequest) ProtoMessage() {}
 
 func (x *ListSubmissionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[5]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -516,7 +711,7 @@ func (x *ListSubmissionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubmissionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubmissionsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{5}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListSubmissionsRequest) GetState() string {
@@ -578,7 +773,7 @@ type ListSubmissionsResponse struct {
 
 func (x *ListSubmissionsResponse) Reset() {
 	*x = ListSubmissionsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +785,7 @@ func (x *ListSubmissionsResponse) String() string {
 func (*ListSubmissionsResponse) ProtoMessage() {}
 
 func (x *ListSubmissionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +798,7 @@ func (x *ListSubmissionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubmissionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubmissionsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{6}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListSubmissionsResponse) GetSubmissions() []*Submission {
@@ -630,7 +825,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +837,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +850,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{7}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WatchRequest) GetAfter() int64 {
@@ -675,7 +870,7 @@ type SubmissionEvent struct {
 
 func (x *SubmissionEvent) Reset() {
 	*x = SubmissionEvent{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +882,7 @@ func (x *SubmissionEvent) String() string {
 func (*SubmissionEvent) ProtoMessage() {}
 
 func (x *SubmissionEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +895,7 @@ func (x *SubmissionEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmissionEvent.ProtoReflect.Descriptor instead.
 func (*SubmissionEvent) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{8}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SubmissionEvent) GetCommit() int64 {
@@ -728,7 +923,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +935,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +948,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{9}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ExplainRequest) GetSubmissionId() string {
@@ -781,7 +976,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +988,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +1001,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{10}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ExplainResponse) GetMessageId() string {
@@ -851,7 +1046,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +1058,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1071,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{11}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Origin) GetTarget() string {
@@ -993,14 +1188,16 @@ type Submission struct {
 	Answer   *BusinessAnswer `protobuf:"bytes,16,opt,name=answer,proto3" json:"answer,omitempty"`
 	Answered []string        `protobuf:"bytes,17,rep,name=answered,proto3" json:"answered,omitempty"`
 	// Of Get alone: how the id was judged, the last judgement first, at most 20.
-	Judgements    []*Judgement `protobuf:"bytes,18,rep,name=judgements,proto3" json:"judgements,omitempty"`
+	Judgements []*Judgement `protobuf:"bytes,18,rep,name=judgements,proto3" json:"judgements,omitempty"`
+	// Of one that needed an approval: what was decided.
+	Approval      *Approval `protobuf:"bytes,28,opt,name=approval,proto3" json:"approval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Submission) Reset() {
 	*x = Submission{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1012,7 +1209,7 @@ func (x *Submission) String() string {
 func (*Submission) ProtoMessage() {}
 
 func (x *Submission) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1025,7 +1222,7 @@ func (x *Submission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submission.ProtoReflect.Descriptor instead.
 func (*Submission) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{12}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Submission) GetSubmissionId() string {
@@ -1154,6 +1351,83 @@ func (x *Submission) GetJudgements() []*Judgement {
 	return nil
 }
 
+func (x *Submission) GetApproval() *Approval {
+	if x != nil {
+		return x.Approval
+	}
+	return nil
+}
+
+// Approval is what a supervisor decided on a submission. It does not travel.
+type Approval struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Approved bool                   `protobuf:"varint,1,opt,name=approved,proto3" json:"approved,omitempty"`
+	Reason   string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	At       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// Whose decision, by the identity in the certificate.
+	Caller        string `protobuf:"bytes,4,opt,name=caller,proto3" json:"caller,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Approval) Reset() {
+	*x = Approval{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Approval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Approval) ProtoMessage() {}
+
+func (x *Approval) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Approval.ProtoReflect.Descriptor instead.
+func (*Approval) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Approval) GetApproved() bool {
+	if x != nil {
+		return x.Approved
+	}
+	return false
+}
+
+func (x *Approval) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Approval) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Approval) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
 // Judgement is one judgement of a submission; a refusal is judged anew when it is submitted
 // again.
 type Judgement struct {
@@ -1172,7 +1446,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1184,7 +1458,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1197,7 +1471,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Judgement) GetNumber() int32 {
@@ -1268,14 +1542,21 @@ type MessageStatus struct {
 	Split string `protobuf:"bytes,20,opt,name=split,proto3" json:"split,omitempty"`
 	// How its withdrawal stands, once a cancellation asks for it: asked, taken back, refused. The
 	// state stays what it is.
-	Withdrawal    string `protobuf:"bytes,21,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
+	Withdrawal string `protobuf:"bytes,21,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
+	// The version of what is announced together that it belongs to, from 1; the message whose
+	// place it takes, and the one that takes its own.
+	Version    int32  `protobuf:"varint,22,opt,name=version,proto3" json:"version,omitempty"`
+	Replaces   string `protobuf:"bytes,23,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	ReplacedBy string `protobuf:"bytes,24,opt,name=replaced_by,json=replacedBy,proto3" json:"replaced_by,omitempty"`
+	// Of one that takes another's place: what is different.
+	Changes       []*Change `protobuf:"bytes,25,rep,name=changes,proto3" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MessageStatus) Reset() {
 	*x = MessageStatus{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1568,7 @@ func (x *MessageStatus) String() string {
 func (*MessageStatus) ProtoMessage() {}
 
 func (x *MessageStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1581,7 @@ func (x *MessageStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageStatus.ProtoReflect.Descriptor instead.
 func (*MessageStatus) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MessageStatus) GetMessageId() string {
@@ -1450,6 +1731,107 @@ func (x *MessageStatus) GetWithdrawal() string {
 	return ""
 }
 
+func (x *MessageStatus) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *MessageStatus) GetReplaces() string {
+	if x != nil {
+		return x.Replaces
+	}
+	return ""
+}
+
+func (x *MessageStatus) GetReplacedBy() string {
+	if x != nil {
+		return x.ReplacedBy
+	}
+	return ""
+}
+
+func (x *MessageStatus) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// Change is one value that a later version of a document has otherwise.
+type Change struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path in the canonical document: of the later version, or of the earlier one for what is
+	// there no more.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// The place in words.
+	Place string `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
+	// Empty where there was, or is, none.
+	Before        string `protobuf:"bytes,3,opt,name=before,proto3" json:"before,omitempty"`
+	After         string `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Change) Reset() {
+	*x = Change{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Change) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Change) ProtoMessage() {}
+
+func (x *Change) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Change.ProtoReflect.Descriptor instead.
+func (*Change) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Change) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Change) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *Change) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *Change) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
 // BusinessAnswer is what the partner administration decided on the document.
 type BusinessAnswer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1459,7 +1841,7 @@ type BusinessAnswer struct {
 	RegistrationNumber string                 `protobuf:"bytes,3,opt,name=registration_number,json=registrationNumber,proto3" json:"registration_number,omitempty"`
 	Received           *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=received,proto3" json:"received,omitempty"`
 	Results            []*AnswerResult        `protobuf:"bytes,6,rep,name=results,proto3" json:"results,omitempty"`
-	// registered or refused; empty where it says neither.
+	// registered, accepted, too late, under inspection or refused; empty where it says none.
 	Outcome string `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// What is to be known of it: that it contradicts an earlier answer.
 	Faults        []*Fault `protobuf:"bytes,8,rep,name=faults,proto3" json:"faults,omitempty"`
@@ -1469,7 +1851,7 @@ type BusinessAnswer struct {
 
 func (x *BusinessAnswer) Reset() {
 	*x = BusinessAnswer{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +1863,7 @@ func (x *BusinessAnswer) String() string {
 func (*BusinessAnswer) ProtoMessage() {}
 
 func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +1876,7 @@ func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusinessAnswer.ProtoReflect.Descriptor instead.
 func (*BusinessAnswer) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *BusinessAnswer) GetMessageId() string {
@@ -1560,7 +1942,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1954,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1967,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -1622,7 +2004,7 @@ type SignedStatement struct {
 
 func (x *SignedStatement) Reset() {
 	*x = SignedStatement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +2016,7 @@ func (x *SignedStatement) String() string {
 func (*SignedStatement) ProtoMessage() {}
 
 func (x *SignedStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +2029,7 @@ func (x *SignedStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
 func (*SignedStatement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SignedStatement) GetHeader() []byte {
@@ -1699,7 +2081,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +2093,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +2106,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Fault) GetCode() string {
@@ -1838,7 +2220,7 @@ type ListInboxRequest struct {
 
 func (x *ListInboxRequest) Reset() {
 	*x = ListInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +2232,7 @@ func (x *ListInboxRequest) String() string {
 func (*ListInboxRequest) ProtoMessage() {}
 
 func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +2245,7 @@ func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxRequest.ProtoReflect.Descriptor instead.
 func (*ListInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListInboxRequest) GetUnacknowledged() bool {
@@ -1904,7 +2286,7 @@ type ListInboxResponse struct {
 
 func (x *ListInboxResponse) Reset() {
 	*x = ListInboxResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2298,7 @@ func (x *ListInboxResponse) String() string {
 func (*ListInboxResponse) ProtoMessage() {}
 
 func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2311,7 @@ func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxResponse.ProtoReflect.Descriptor instead.
 func (*ListInboxResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListInboxResponse) GetMessages() []*InboxMessage {
@@ -1958,7 +2340,7 @@ type GetInboxRequest struct {
 
 func (x *GetInboxRequest) Reset() {
 	*x = GetInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1970,7 +2352,7 @@ func (x *GetInboxRequest) String() string {
 func (*GetInboxRequest) ProtoMessage() {}
 
 func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1983,7 +2365,7 @@ func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInboxRequest.ProtoReflect.Descriptor instead.
 func (*GetInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetInboxRequest) GetMessageId() string {
@@ -2018,7 +2400,7 @@ type AcknowledgeRequest struct {
 
 func (x *AcknowledgeRequest) Reset() {
 	*x = AcknowledgeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2412,7 @@ func (x *AcknowledgeRequest) String() string {
 func (*AcknowledgeRequest) ProtoMessage() {}
 
 func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2425,7 @@ func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AcknowledgeRequest) GetMessageId() string {
@@ -2070,7 +2452,7 @@ type ListParkedRequest struct {
 
 func (x *ListParkedRequest) Reset() {
 	*x = ListParkedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2082,7 +2464,7 @@ func (x *ListParkedRequest) String() string {
 func (*ListParkedRequest) ProtoMessage() {}
 
 func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2095,7 +2477,7 @@ func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListParkedRequest) GetPageSize() int32 {
@@ -2126,7 +2508,7 @@ type ListParkedResponse struct {
 
 func (x *ListParkedResponse) Reset() {
 	*x = ListParkedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2520,7 @@ func (x *ListParkedResponse) String() string {
 func (*ListParkedResponse) ProtoMessage() {}
 
 func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2533,7 @@ func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListParkedResponse) GetMessages() []*InboxMessage {
@@ -2205,7 +2587,7 @@ type Arrival struct {
 
 func (x *Arrival) Reset() {
 	*x = Arrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2599,7 @@ func (x *Arrival) String() string {
 func (*Arrival) ProtoMessage() {}
 
 func (x *Arrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2612,7 @@ func (x *Arrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arrival.ProtoReflect.Descriptor instead.
 func (*Arrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Arrival) GetDoor() string {
@@ -2315,7 +2697,7 @@ type DecodeRequest struct {
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2327,7 +2709,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2340,7 +2722,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DecodeRequest) GetMessageIds() []string {
@@ -2372,7 +2754,7 @@ type DecodeResponse struct {
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2384,7 +2766,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2397,7 +2779,7 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DecodeResponse) GetMessages() []*InboxMessage {
@@ -2445,14 +2827,17 @@ type InboxMessage struct {
 	MediaType string `protobuf:"bytes,17,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	Content   []byte `protobuf:"bytes,18,opt,name=content,proto3" json:"content,omitempty"`
 	// Ids of documents that this one answers, and the message they travelled in.
-	Answers       []string `protobuf:"bytes,19,rep,name=answers,proto3" json:"answers,omitempty"`
+	Answers []string `protobuf:"bytes,19,rep,name=answers,proto3" json:"answers,omitempty"`
+	// The message whose place it takes, and, of Get alone, what is different.
+	Replaces      string    `protobuf:"bytes,20,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	Changes       []*Change `protobuf:"bytes,21,rep,name=changes,proto3" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2849,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2862,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -2613,6 +2998,20 @@ func (x *InboxMessage) GetAnswers() []string {
 	return nil
 }
 
+func (x *InboxMessage) GetReplaces() string {
+	if x != nil {
+		return x.Replaces
+	}
+	return ""
+}
+
+func (x *InboxMessage) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
 type DeliverRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The header's exact bytes, and the signature over them.
@@ -2625,7 +3024,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2637,7 +3036,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2650,7 +3049,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -2683,7 +3082,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2695,7 +3094,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2708,7 +3107,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -2728,7 +3127,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +3139,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +3152,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -2773,7 +3172,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2785,7 +3184,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2798,7 +3197,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -2816,7 +3215,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2828,7 +3227,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2841,7 +3240,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 type ListBalancesResponse struct {
@@ -2853,7 +3252,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +3264,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +3277,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -2898,7 +3297,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2910,7 +3309,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2923,7 +3322,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -2957,7 +3356,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2969,7 +3368,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2982,7 +3381,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Balance) GetPartner() string {
@@ -3059,7 +3458,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3470,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3483,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -3118,7 +3517,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3130,7 +3529,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3143,7 +3542,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -3185,7 +3584,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3197,7 +3596,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3210,7 +3609,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -3302,7 +3701,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3314,7 +3713,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3327,7 +3726,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -3361,7 +3760,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3373,7 +3772,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3386,7 +3785,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -3412,7 +3811,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3424,7 +3823,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3437,7 +3836,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -3463,7 +3862,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3475,7 +3874,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3488,7 +3887,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -3512,11 +3911,67 @@ func (x *RecordArrivalRequest) GetReason() string {
 	return ""
 }
 
+type RecordDepartureRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's id of this record, unique per office.
+	RecordId string `protobuf:"bytes,1,opt,name=record_id,json=recordId,proto3" json:"record_id,omitempty"`
+	// A VehicleReport of an exit as canonical JSON: the vehicle, its batch if it is known, and when
+	// it left.
+	Content       []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordDepartureRequest) Reset() {
+	*x = RecordDepartureRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordDepartureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordDepartureRequest) ProtoMessage() {}
+
+func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
+func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *RecordDepartureRequest) GetRecordId() string {
+	if x != nil {
+		return x.RecordId
+	}
+	return ""
+}
+
+func (x *RecordDepartureRequest) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 // Movement is one crossing: what was announced, what was seen, how they compare.
 type Movement struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
-	// announced, withdrawal asked, taken back, arrived, arrived unannounced, compared.
+	// announced, departed, departed unannounced, withdrawal asked, taken back, arrived, partly
+	// arrived, arrived unannounced.
 	State           string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	Batch           string                 `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
 	ExitOffices     []string               `protobuf:"bytes,4,rep,name=exit_offices,json=exitOffices,proto3" json:"exit_offices,omitempty"`
@@ -3534,14 +3989,28 @@ type Movement struct {
 	// are written otherwise, and by what.
 	FoundAs []*Discrepancy `protobuf:"bytes,13,rep,name=found_as,json=foundAs,proto3" json:"found_as,omitempty"`
 	// Who opened it for a stated reason.
-	Openings      []*Opening `protobuf:"bytes,14,rep,name=openings,proto3" json:"openings,omitempty"`
+	Openings []*Opening `protobuf:"bytes,14,rep,name=openings,proto3" json:"openings,omitempty"`
+	// What was announced and then changed, in order.
+	Amendments []*Amendment `protobuf:"bytes,15,rep,name=amendments,proto3" json:"amendments,omitempty"`
+	// When it left, as its exit office recorded.
+	Departed *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=departed,proto3" json:"departed,omitempty"`
+	// Until when its state is expected to end; absent once that is over.
+	Due *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=due,proto3" json:"due,omitempty"`
+	// What has not happened in time, and who is to look into it.
+	Remarks []*Fault `protobuf:"bytes,26,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	// How many road vehicles, each with what it tows, were announced so far, and how many of
+	// them have come.
+	VehiclesAnnounced uint32 `protobuf:"varint,34,opt,name=vehicles_announced,json=vehiclesAnnounced,proto3" json:"vehicles_announced,omitempty"`
+	VehiclesArrived   uint32 `protobuf:"varint,35,opt,name=vehicles_arrived,json=vehiclesArrived,proto3" json:"vehicles_arrived,omitempty"`
+	// How the goods of each waybill stand. A waybill counts once, however many messages tell it.
+	Waybills      []*WaybillAccount `protobuf:"bytes,36,rep,name=waybills,proto3" json:"waybills,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3553,7 +4022,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3566,7 +4035,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -3667,6 +4136,258 @@ func (x *Movement) GetOpenings() []*Opening {
 	return nil
 }
 
+func (x *Movement) GetAmendments() []*Amendment {
+	if x != nil {
+		return x.Amendments
+	}
+	return nil
+}
+
+func (x *Movement) GetDeparted() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Departed
+	}
+	return nil
+}
+
+func (x *Movement) GetDue() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Due
+	}
+	return nil
+}
+
+func (x *Movement) GetRemarks() []*Fault {
+	if x != nil {
+		return x.Remarks
+	}
+	return nil
+}
+
+func (x *Movement) GetVehiclesAnnounced() uint32 {
+	if x != nil {
+		return x.VehiclesAnnounced
+	}
+	return 0
+}
+
+func (x *Movement) GetVehiclesArrived() uint32 {
+	if x != nil {
+		return x.VehiclesArrived
+	}
+	return 0
+}
+
+func (x *Movement) GetWaybills() []*WaybillAccount {
+	if x != nil {
+		return x.Waybills
+	}
+	return nil
+}
+
+// WaybillAccount is how the goods of one waybill stand.
+type WaybillAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Waybill       string                 `protobuf:"bytes,1,opt,name=waybill,proto3" json:"waybill,omitempty"`
+	Packages      *Figures               `protobuf:"bytes,2,opt,name=packages,proto3" json:"packages,omitempty"`
+	Kilograms     *Figures               `protobuf:"bytes,3,opt,name=kilograms,proto3" json:"kilograms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaybillAccount) Reset() {
+	*x = WaybillAccount{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaybillAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaybillAccount) ProtoMessage() {}
+
+func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
+func (*WaybillAccount) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *WaybillAccount) GetWaybill() string {
+	if x != nil {
+		return x.Waybill
+	}
+	return ""
+}
+
+func (x *WaybillAccount) GetPackages() *Figures {
+	if x != nil {
+		return x.Packages
+	}
+	return nil
+}
+
+func (x *WaybillAccount) GetKilograms() *Figures {
+	if x != nil {
+		return x.Kilograms
+	}
+	return nil
+}
+
+// Figures of one quantity, as decimals; one is empty where nobody states it.
+type Figures struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Announced string                 `protobuf:"bytes,1,opt,name=announced,proto3" json:"announced,omitempty"`
+	Arrived   string                 `protobuf:"bytes,2,opt,name=arrived,proto3" json:"arrived,omitempty"`
+	// Announced and still to come; 0 when nothing is expected any more.
+	Open          string `protobuf:"bytes,3,opt,name=open,proto3" json:"open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Figures) Reset() {
+	*x = Figures{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Figures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Figures) ProtoMessage() {}
+
+func (x *Figures) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Figures.ProtoReflect.Descriptor instead.
+func (*Figures) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *Figures) GetAnnounced() string {
+	if x != nil {
+		return x.Announced
+	}
+	return ""
+}
+
+func (x *Figures) GetArrived() string {
+	if x != nil {
+		return x.Arrived
+	}
+	return ""
+}
+
+func (x *Figures) GetOpen() string {
+	if x != nil {
+		return x.Open
+	}
+	return ""
+}
+
+// Amendment is a later version of what was announced of a movement. Both are kept.
+type Amendment struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// The message whose place it takes.
+	Replaces string                 `protobuf:"bytes,2,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	Received *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=received,proto3" json:"received,omitempty"`
+	// asked while the partner has not taken it, refused if it does not count; else empty.
+	Standing string `protobuf:"bytes,4,opt,name=standing,proto3" json:"standing,omitempty"`
+	// Of Get alone: what is different, without data of persons and prices.
+	Changes       []*Change `protobuf:"bytes,5,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Amendment) Reset() {
+	*x = Amendment{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Amendment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Amendment) ProtoMessage() {}
+
+func (x *Amendment) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
+func (*Amendment) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Amendment) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *Amendment) GetReplaces() string {
+	if x != nil {
+		return x.Replaces
+	}
+	return ""
+}
+
+func (x *Amendment) GetReceived() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
+func (x *Amendment) GetStanding() string {
+	if x != nil {
+		return x.Standing
+	}
+	return ""
+}
+
+func (x *Amendment) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
 // Opening is an arrival recorded for a stated reason.
 type Opening struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3680,7 +4401,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3692,7 +4413,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3705,7 +4426,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Opening) GetOffice() string {
@@ -3747,7 +4468,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3759,7 +4480,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3772,7 +4493,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Identifier) GetKind() string {
@@ -3812,7 +4533,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3824,7 +4545,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3837,7 +4558,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -3907,7 +4628,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3919,7 +4640,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3932,7 +4653,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -3973,7 +4694,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3985,7 +4706,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3998,7 +4719,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -4088,7 +4809,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4100,7 +4821,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4113,7 +4834,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -4135,7 +4856,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4147,7 +4868,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4160,7 +4881,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -4192,7 +4913,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4204,7 +4925,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4217,7 +4938,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -4232,7 +4953,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4244,7 +4965,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4257,7 +4978,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -4284,7 +5005,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4296,7 +5017,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4309,7 +5030,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -4338,7 +5059,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4350,7 +5071,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4363,7 +5084,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -4422,19 +5143,29 @@ var File_exchange_v1_exchange_proto protoreflect.FileDescriptor
 
 const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
-	"\x1aexchange/v1/exchange.proto\x12\vexchange.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/descriptor.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n" +
+	"\x1aexchange/v1/exchange.proto\x12\vexchange.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/descriptor.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x01\n" +
 	"\rSubmitRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x02 \x01(\tR\tmediaType\x12\x18\n" +
 	"\acontent\x18\x03 \x01(\fR\acontent\x12\x0e\n" +
-	"\x02to\x18\x04 \x03(\tR\x02to\"|\n" +
+	"\x02to\x18\x04 \x03(\tR\x02to\x12\x16\n" +
+	"\x06amends\x18\x05 \x01(\tR\x06amends\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12E\n" +
+	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\"b\n" +
+	"\rChooseRequest\x12#\n" +
+	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1a\n" +
+	"\bvehicles\x18\x02 \x03(\tR\bvehicles\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\"\xf3\x01\n" +
 	"\fCheckRequest\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x01 \x01(\tR\tmediaType\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x0e\n" +
 	"\x02to\x18\x03 \x03(\tR\x02to\x12#\n" +
-	"\rsubmission_id\x18\x04 \x01(\tR\fsubmissionId\"\x86\x01\n" +
+	"\rsubmission_id\x18\x04 \x01(\tR\fsubmissionId\x12\x16\n" +
+	"\x06amends\x18\x05 \x01(\tR\x06amends\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12E\n" +
+	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\"\x86\x01\n" +
 	"\rCheckResponse\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x1b\n" +
@@ -4442,7 +5173,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06faults\x18\x04 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"N\n" +
 	"\x0fWithdrawRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"S\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"}\n" +
+	"\x0eApproveRequest\x12#\n" +
+	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
+	"\x06office\x18\x02 \x01(\tR\x06office\x12\x16\n" +
+	"\x06refuse\x18\x03 \x01(\bR\x06refuse\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"S\n" +
 	"\x14GetSubmissionRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06office\x18\x02 \x01(\tR\x06office\"\xeb\x01\n" +
@@ -4487,7 +5223,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\blist_row\x18\n" +
 	" \x01(\tR\alistRow\x12\x12\n" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
-	"\x04part\x18\f \x01(\x05R\x04part\"\xa5\x05\n" +
+	"\x04part\x18\f \x01(\x05R\x04part\"\xd8\x05\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -4510,13 +5246,19 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\banswered\x18\x11 \x03(\tR\banswered\x126\n" +
 	"\n" +
 	"judgements\x18\x12 \x03(\v2\x16.exchange.v1.JudgementR\n" +
-	"judgements\"\xa9\x01\n" +
+	"judgements\x121\n" +
+	"\bapproval\x18\x1c \x01(\v2\x15.exchange.v1.ApprovalR\bapproval\"\x82\x01\n" +
+	"\bApproval\x12\x1a\n" +
+	"\bapproved\x18\x01 \x01(\bR\bapproved\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06caller\x18\x04 \x01(\tR\x06caller\"\xa9\x01\n" +
 	"\tJudgement\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\tR\x06digest\x12*\n" +
-	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\x80\x06\n" +
+	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\x86\a\n" +
 	"\rMessageStatus\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -4543,7 +5285,17 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05split\x18\x14 \x01(\tR\x05split\x12\x1e\n" +
 	"\n" +
 	"withdrawal\x18\x15 \x01(\tR\n" +
-	"withdrawal\"\xb1\x02\n" +
+	"withdrawal\x12\x18\n" +
+	"\aversion\x18\x16 \x01(\x05R\aversion\x12\x1a\n" +
+	"\breplaces\x18\x17 \x01(\tR\breplaces\x12\x1f\n" +
+	"\vreplaced_by\x18\x18 \x01(\tR\n" +
+	"replacedBy\x12-\n" +
+	"\achanges\x18\x19 \x03(\v2\x13.exchange.v1.ChangeR\achanges\"`\n" +
+	"\x06Change\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
+	"\x05place\x18\x02 \x01(\tR\x05place\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\tR\x05after\"\xb1\x02\n" +
 	"\x0eBusinessAnswer\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
@@ -4629,7 +5381,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eDecodeResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x120\n" +
 	"\barrivals\x18\x02 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\x126\n" +
-	"\boutgoing\x18\x03 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\x88\x05\n" +
+	"\boutgoing\x18\x03 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\xd3\x05\n" +
 	"\fInboxMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -4654,7 +5406,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"media_type\x18\x11 \x01(\tR\tmediaType\x12\x18\n" +
 	"\acontent\x18\x12 \x01(\fR\acontent\x12\x18\n" +
-	"\aanswers\x18\x13 \x03(\tR\aanswers\"`\n" +
+	"\aanswers\x18\x13 \x03(\tR\aanswers\x12\x1a\n" +
+	"\breplaces\x18\x14 \x01(\tR\breplaces\x12-\n" +
+	"\achanges\x18\x15 \x03(\v2\x13.exchange.v1.ChangeR\achanges\"`\n" +
 	"\x0eDeliverRequest\x12\x16\n" +
 	"\x06header\x18\x01 \x01(\fR\x06header\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x18\n" +
@@ -4718,7 +5472,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x14RecordArrivalRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xd4\x04\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"O\n" +
+	"\x16RecordDepartureRequest\x12\x1b\n" +
+	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xb3\a\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -4735,7 +5492,31 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eambiguous_with\x18\v \x03(\tR\rambiguousWith\x12\x16\n" +
 	"\x06commit\x18\f \x01(\x03R\x06commit\x123\n" +
 	"\bfound_as\x18\r \x03(\v2\x18.exchange.v1.DiscrepancyR\afoundAs\x120\n" +
-	"\bopenings\x18\x0e \x03(\v2\x14.exchange.v1.OpeningR\bopenings\"\x82\x01\n" +
+	"\bopenings\x18\x0e \x03(\v2\x14.exchange.v1.OpeningR\bopenings\x126\n" +
+	"\n" +
+	"amendments\x18\x0f \x03(\v2\x16.exchange.v1.AmendmentR\n" +
+	"amendments\x126\n" +
+	"\bdeparted\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\bdeparted\x12,\n" +
+	"\x03due\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\x03due\x12,\n" +
+	"\aremarks\x18\x1a \x03(\v2\x12.exchange.v1.FaultR\aremarks\x12-\n" +
+	"\x12vehicles_announced\x18\" \x01(\rR\x11vehiclesAnnounced\x12)\n" +
+	"\x10vehicles_arrived\x18# \x01(\rR\x0fvehiclesArrived\x127\n" +
+	"\bwaybills\x18$ \x03(\v2\x1b.exchange.v1.WaybillAccountR\bwaybills\"\x90\x01\n" +
+	"\x0eWaybillAccount\x12\x18\n" +
+	"\awaybill\x18\x01 \x01(\tR\awaybill\x120\n" +
+	"\bpackages\x18\x02 \x01(\v2\x14.exchange.v1.FiguresR\bpackages\x122\n" +
+	"\tkilograms\x18\x03 \x01(\v2\x14.exchange.v1.FiguresR\tkilograms\"U\n" +
+	"\aFigures\x12\x1c\n" +
+	"\tannounced\x18\x01 \x01(\tR\tannounced\x12\x18\n" +
+	"\aarrived\x18\x02 \x01(\tR\aarrived\x12\x12\n" +
+	"\x04open\x18\x03 \x01(\tR\x04open\"\xc9\x01\n" +
+	"\tAmendment\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x1a\n" +
+	"\breplaces\x18\x02 \x01(\tR\breplaces\x126\n" +
+	"\breceived\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\breceived\x12\x1a\n" +
+	"\bstanding\x18\x04 \x01(\tR\bstanding\x12-\n" +
+	"\achanges\x18\x05 \x03(\v2\x13.exchange.v1.ChangeR\achanges\"\x82\x01\n" +
 	"\aOpening\x12\x16\n" +
 	"\x06office\x18\x01 \x01(\tR\x06office\x12\x1b\n" +
 	"\trecord_id\x18\x02 \x01(\tR\brecordId\x12\x16\n" +
@@ -4791,7 +5572,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
 	"\x05found\x18\x03 \x01(\tR\x05found\x12(\n" +
 	"\x05fault\x18\x04 \x01(\v2\x12.exchange.v1.FaultR\x05fault\x12\x1b\n" +
-	"\tduty_desk\x18\x05 \x01(\tR\bdutyDesk*\xa3\x01\n" +
+	"\tduty_desk\x18\x05 \x01(\tR\bdutyDesk*\xc6\x01\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -4803,16 +5584,22 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eREAD_MOVEMENTS\x10\x05\x12\x12\n" +
 	"\x0eRECORD_ARRIVAL\x10\x06\x12\x0f\n" +
 	"\vWORK_QUEUES\x10\a\x12\v\n" +
-	"\aBALANCE\x10\b*N\n" +
+	"\aBALANCE\x10\b\x12\x14\n" +
+	"\x10RECORD_DEPARTURE\x10\t\x12\v\n" +
+	"\aAPPROVE\x10\n" +
+	"*N\n" +
 	"\x04Form\x12\x14\n" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCANONICAL\x10\x01\x12\x0f\n" +
 	"\vPARTNER_XML\x10\x02\x12\x10\n" +
-	"\fNATIONAL_XML\x10\x032\x9a\x06\n" +
+	"\fNATIONAL_XML\x10\x032\x89\b\n" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
-	"\bWithdraw\x12\x1c.exchange.v1.WithdrawRequest\x1a\x17.exchange.v1.Submission\"7\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/submissions/{submission_id}:withdraw\x12n\n" +
+	"\bWithdraw\x12\x1c.exchange.v1.WithdrawRequest\x1a\x17.exchange.v1.Submission\"7\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/submissions/{submission_id}:withdraw\x12w\n" +
+	"\aApprove\x12\x1b.exchange.v1.ApproveRequest\x1a\x17.exchange.v1.Submission\"6\xf0\xbb\x18\n" +
+	"\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/submissions/{submission_id}:approve\x12t\n" +
+	"\x06Choose\x12\x1a.exchange.v1.ChooseRequest\x1a\x17.exchange.v1.Submission\"5\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/submissions/{submission_id}:choose\x12n\n" +
 	"\x03Get\x12!.exchange.v1.GetSubmissionRequest\x1a\x17.exchange.v1.Submission\"+\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/v1/submissions/{submission_id}\x12n\n" +
 	"\x04List\x12#.exchange.v1.ListSubmissionsRequest\x1a$.exchange.v1.ListSubmissionsResponse\"\x1b\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/submissions\x12e\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1c.exchange.v1.SubmissionEvent\"!\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/submissions:watch0\x01\x12}\n" +
@@ -4834,11 +5621,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eBalanceService\x12e\n" +
 	"\x04List\x12 .exchange.v1.ListBalancesRequest\x1a!.exchange.v1.ListBalancesResponse\"\x18\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/balances\x12f\n" +
 	"\x03Run\x12\x1e.exchange.v1.RunBalanceRequest\x1a\x14.exchange.v1.Balance\")\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/balances/{partner}:run\x12\x88\x01\n" +
-	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xcb\x02\n" +
+	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xb9\x03\n" +
 	"\x0fMovementService\x12h\n" +
 	"\x04Find\x12!.exchange.v1.FindMovementsRequest\x1a\".exchange.v1.FindMovementsResponse\"\x19\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/movements\x12f\n" +
 	"\x03Get\x12\x1f.exchange.v1.GetMovementRequest\x1a\x15.exchange.v1.Movement\"'\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/movements/{movement_id}\x12f\n" +
-	"\rRecordArrival\x12!.exchange.v1.RecordArrivalRequest\x1a\x15.exchange.v1.Movement\"\x1b\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/arrivals:J\n" +
+	"\rRecordArrival\x12!.exchange.v1.RecordArrivalRequest\x1a\x15.exchange.v1.Movement\"\x1b\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/arrivals\x12l\n" +
+	"\x0fRecordDeparture\x12#.exchange.v1.RecordDepartureRequest\x1a\x15.exchange.v1.Movement\"\x1d\xf0\xbb\x18\t\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/departures:J\n" +
 	"\x05right\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x87\x03 \x01(\x0e2\x12.exchange.v1.RightR\x05rightB4Z2customs.example/gateway/api/exchange/v1;exchangev1b\x06proto3"
 
 var (
@@ -4854,189 +5642,218 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
 	(*SubmitRequest)(nil),              // 2: exchange.v1.SubmitRequest
-	(*CheckRequest)(nil),               // 3: exchange.v1.CheckRequest
-	(*CheckResponse)(nil),              // 4: exchange.v1.CheckResponse
-	(*WithdrawRequest)(nil),            // 5: exchange.v1.WithdrawRequest
-	(*GetSubmissionRequest)(nil),       // 6: exchange.v1.GetSubmissionRequest
-	(*ListSubmissionsRequest)(nil),     // 7: exchange.v1.ListSubmissionsRequest
-	(*ListSubmissionsResponse)(nil),    // 8: exchange.v1.ListSubmissionsResponse
-	(*WatchRequest)(nil),               // 9: exchange.v1.WatchRequest
-	(*SubmissionEvent)(nil),            // 10: exchange.v1.SubmissionEvent
-	(*ExplainRequest)(nil),             // 11: exchange.v1.ExplainRequest
-	(*ExplainResponse)(nil),            // 12: exchange.v1.ExplainResponse
-	(*Origin)(nil),                     // 13: exchange.v1.Origin
-	(*Submission)(nil),                 // 14: exchange.v1.Submission
-	(*Judgement)(nil),                  // 15: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 16: exchange.v1.MessageStatus
-	(*BusinessAnswer)(nil),             // 17: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 18: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 19: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 20: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 21: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 22: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 23: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 24: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 25: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 26: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 27: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 28: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 29: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 30: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 31: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 32: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 33: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 34: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 35: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 36: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 37: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 38: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 39: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 40: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 41: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 42: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 43: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 44: exchange.v1.GetMovementRequest
-	(*RecordArrivalRequest)(nil),       // 45: exchange.v1.RecordArrivalRequest
-	(*Movement)(nil),                   // 46: exchange.v1.Movement
-	(*Opening)(nil),                    // 47: exchange.v1.Opening
-	(*Identifier)(nil),                 // 48: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 49: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 50: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 51: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 52: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 53: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 54: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 55: exchange.v1.PartnerCard
-	(*CheckPartnerRequest)(nil),        // 56: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 57: exchange.v1.PartnerCheck
-	nil,                                // 58: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 59: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 60: google.protobuf.MethodOptions
+	(*ChooseRequest)(nil),              // 3: exchange.v1.ChooseRequest
+	(*CheckRequest)(nil),               // 4: exchange.v1.CheckRequest
+	(*CheckResponse)(nil),              // 5: exchange.v1.CheckResponse
+	(*WithdrawRequest)(nil),            // 6: exchange.v1.WithdrawRequest
+	(*ApproveRequest)(nil),             // 7: exchange.v1.ApproveRequest
+	(*GetSubmissionRequest)(nil),       // 8: exchange.v1.GetSubmissionRequest
+	(*ListSubmissionsRequest)(nil),     // 9: exchange.v1.ListSubmissionsRequest
+	(*ListSubmissionsResponse)(nil),    // 10: exchange.v1.ListSubmissionsResponse
+	(*WatchRequest)(nil),               // 11: exchange.v1.WatchRequest
+	(*SubmissionEvent)(nil),            // 12: exchange.v1.SubmissionEvent
+	(*ExplainRequest)(nil),             // 13: exchange.v1.ExplainRequest
+	(*ExplainResponse)(nil),            // 14: exchange.v1.ExplainResponse
+	(*Origin)(nil),                     // 15: exchange.v1.Origin
+	(*Submission)(nil),                 // 16: exchange.v1.Submission
+	(*Approval)(nil),                   // 17: exchange.v1.Approval
+	(*Judgement)(nil),                  // 18: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 19: exchange.v1.MessageStatus
+	(*Change)(nil),                     // 20: exchange.v1.Change
+	(*BusinessAnswer)(nil),             // 21: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 22: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 23: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 24: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 25: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 26: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 27: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 28: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 29: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 30: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 31: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 32: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 33: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 34: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 35: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 36: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 37: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 38: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 39: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 40: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 41: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 42: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 43: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 44: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 45: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 46: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 47: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 48: exchange.v1.GetMovementRequest
+	(*RecordArrivalRequest)(nil),       // 49: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 50: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 51: exchange.v1.Movement
+	(*WaybillAccount)(nil),             // 52: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 53: exchange.v1.Figures
+	(*Amendment)(nil),                  // 54: exchange.v1.Amendment
+	(*Opening)(nil),                    // 55: exchange.v1.Opening
+	(*Identifier)(nil),                 // 56: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 57: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 58: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 59: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 60: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 61: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 62: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 63: exchange.v1.PartnerCard
+	(*CheckPartnerRequest)(nil),        // 64: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 65: exchange.v1.PartnerCheck
+	nil,                                // 66: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 67: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 68: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	20, // 0: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	59, // 1: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	14, // 2: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	14, // 3: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	13, // 4: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	59, // 5: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	59, // 6: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	16, // 7: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	20, // 8: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	16, // 9: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	17, // 10: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	15, // 11: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	59, // 12: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	20, // 13: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	59, // 14: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	59, // 15: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	59, // 16: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	19, // 17: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	17, // 18: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	59, // 19: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	18, // 20: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	20, // 21: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	58, // 22: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	30, // 23: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	1,  // 24: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	30, // 25: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	27, // 26: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	16, // 27: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	59, // 28: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	59, // 29: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	30, // 30: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	27, // 31: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	16, // 32: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	59, // 33: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	59, // 34: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	20, // 35: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	19, // 36: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	19, // 37: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	19, // 38: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	38, // 39: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	59, // 40: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	59, // 41: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	20, // 42: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	59, // 43: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	59, // 44: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	41, // 45: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	59, // 46: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	20, // 47: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	46, // 48: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	59, // 49: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	59, // 50: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	48, // 51: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	49, // 52: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	51, // 53: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	47, // 54: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	59, // 55: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	59, // 56: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	51, // 57: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	51, // 58: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	51, // 59: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	50, // 60: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	59, // 61: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	20, // 62: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	60, // 63: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,  // 64: exchange.v1.right:type_name -> exchange.v1.Right
-	2,  // 65: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	3,  // 66: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	5,  // 67: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	6,  // 68: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	7,  // 69: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	9,  // 70: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	11, // 71: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	21, // 72: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	23, // 73: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	9,  // 74: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	24, // 75: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	25, // 76: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	28, // 77: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	31, // 78: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	33, // 79: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	52, // 80: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	54, // 81: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	56, // 82: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	35, // 83: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	37, // 84: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	39, // 85: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	42, // 86: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	44, // 87: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	45, // 88: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	14, // 89: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	4,  // 90: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	14, // 91: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	14, // 92: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	8,  // 93: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	10, // 94: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	12, // 95: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	22, // 96: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	30, // 97: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	30, // 98: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	30, // 99: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	26, // 100: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	29, // 101: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	32, // 102: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	34, // 103: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	53, // 104: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	55, // 105: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	57, // 106: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	36, // 107: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	38, // 108: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	40, // 109: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	43, // 110: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	46, // 111: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	46, // 112: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	89, // [89:113] is the sub-list for method output_type
-	65, // [65:89] is the sub-list for method input_type
-	64, // [64:65] is the sub-list for extension type_name
-	63, // [63:64] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	67,  // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	67,  // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	24,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	67,  // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	16,  // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	16,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	15,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	67,  // 7: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	67,  // 8: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	19,  // 9: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	24,  // 10: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	19,  // 11: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	21,  // 12: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	18,  // 13: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	17,  // 14: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	67,  // 15: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	67,  // 16: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	24,  // 17: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	67,  // 18: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	67,  // 19: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	67,  // 20: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	23,  // 21: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	21,  // 22: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	20,  // 23: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	67,  // 24: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	22,  // 25: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	24,  // 26: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	66,  // 27: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	34,  // 28: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	1,   // 29: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	34,  // 30: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	31,  // 31: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	19,  // 32: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	67,  // 33: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	67,  // 34: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	34,  // 35: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	31,  // 36: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	19,  // 37: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	67,  // 38: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	67,  // 39: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	24,  // 40: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	20,  // 41: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	23,  // 42: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	23,  // 43: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	23,  // 44: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	42,  // 45: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	67,  // 46: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	67,  // 47: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	24,  // 48: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	67,  // 49: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	67,  // 50: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	45,  // 51: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	67,  // 52: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	24,  // 53: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	51,  // 54: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	67,  // 55: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	67,  // 56: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	56,  // 57: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	57,  // 58: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	59,  // 59: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	55,  // 60: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	54,  // 61: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	67,  // 62: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	67,  // 63: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	24,  // 64: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	52,  // 65: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	53,  // 66: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	53,  // 67: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	67,  // 68: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	20,  // 69: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	67,  // 70: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	67,  // 71: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	59,  // 72: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	59,  // 73: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	59,  // 74: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	58,  // 75: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	67,  // 76: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	24,  // 77: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	68,  // 78: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 79: exchange.v1.right:type_name -> exchange.v1.Right
+	2,   // 80: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	4,   // 81: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	6,   // 82: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	7,   // 83: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	3,   // 84: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	8,   // 85: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	9,   // 86: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	11,  // 87: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	13,  // 88: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	25,  // 89: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	27,  // 90: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	11,  // 91: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	28,  // 92: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	29,  // 93: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	32,  // 94: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	35,  // 95: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	37,  // 96: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	60,  // 97: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	62,  // 98: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	64,  // 99: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	39,  // 100: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	41,  // 101: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	43,  // 102: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	46,  // 103: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	48,  // 104: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	49,  // 105: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	50,  // 106: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	16,  // 107: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	5,   // 108: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	16,  // 109: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	16,  // 110: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	16,  // 111: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	16,  // 112: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	10,  // 113: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	12,  // 114: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	14,  // 115: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	26,  // 116: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	34,  // 117: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	34,  // 118: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	34,  // 119: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	30,  // 120: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	33,  // 121: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	36,  // 122: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	38,  // 123: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	61,  // 124: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	63,  // 125: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	65,  // 126: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	40,  // 127: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	42,  // 128: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	44,  // 129: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	47,  // 130: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	51,  // 131: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	51,  // 132: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	51,  // 133: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	107, // [107:134] is the sub-list for method output_type
+	80,  // [80:107] is the sub-list for method input_type
+	79,  // [79:80] is the sub-list for extension type_name
+	78,  // [78:79] is the sub-list for extension extendee
+	0,   // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -5050,7 +5867,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   57,
+			NumMessages:   65,
 			NumExtensions: 1,
 			NumServices:   6,
 		},

@@ -25,6 +25,8 @@ const (
 	SubmissionService_Submit_FullMethodName   = "/exchange.v1.SubmissionService/Submit"
 	SubmissionService_Check_FullMethodName    = "/exchange.v1.SubmissionService/Check"
 	SubmissionService_Withdraw_FullMethodName = "/exchange.v1.SubmissionService/Withdraw"
+	SubmissionService_Approve_FullMethodName  = "/exchange.v1.SubmissionService/Approve"
+	SubmissionService_Choose_FullMethodName   = "/exchange.v1.SubmissionService/Choose"
 	SubmissionService_Get_FullMethodName      = "/exchange.v1.SubmissionService/Get"
 	SubmissionService_List_FullMethodName     = "/exchange.v1.SubmissionService/List"
 	SubmissionService_Watch_FullMethodName    = "/exchange.v1.SubmissionService/Watch"
@@ -45,6 +47,13 @@ type SubmissionServiceClient interface {
 	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
 	// Withdraw takes back a part that is held.
 	Withdraw(ctx context.Context, in *WithdrawRequest, opts ...grpc.CallOption) (*Submission, error)
+	// Approve approves or refuses a submission that waits for it: one that changes or takes back
+	// what has left. Who submitted it may not. What is approved is judged anew, by what is there
+	// now.
+	Approve(ctx context.Context, in *ApproveRequest, opts ...grpc.CallOption) (*Submission, error)
+	// Choose answers a deletion that is held because it names only a batch of several vehicles:
+	// which of them are taken back, or all. Until then nothing is.
+	Choose(ctx context.Context, in *ChooseRequest, opts ...grpc.CallOption) (*Submission, error)
 	Get(ctx context.Context, in *GetSubmissionRequest, opts ...grpc.CallOption) (*Submission, error)
 	// List pages through submissions, newest first.
 	List(ctx context.Context, in *ListSubmissionsRequest, opts ...grpc.CallOption) (*ListSubmissionsResponse, error)
@@ -87,6 +96,26 @@ func (c *submissionServiceClient) Withdraw(ctx context.Context, in *WithdrawRequ
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Submission)
 	err := c.cc.Invoke(ctx, SubmissionService_Withdraw_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *submissionServiceClient) Approve(ctx context.Context, in *ApproveRequest, opts ...grpc.CallOption) (*Submission, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Submission)
+	err := c.cc.Invoke(ctx, SubmissionService_Approve_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *submissionServiceClient) Choose(ctx context.Context, in *ChooseRequest, opts ...grpc.CallOption) (*Submission, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Submission)
+	err := c.cc.Invoke(ctx, SubmissionService_Choose_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +185,13 @@ type SubmissionServiceServer interface {
 	Check(context.Context, *CheckRequest) (*CheckResponse, error)
 	// Withdraw takes back a part that is held.
 	Withdraw(context.Context, *WithdrawRequest) (*Submission, error)
+	// Approve approves or refuses a submission that waits for it: one that changes or takes back
+	// what has left. Who submitted it may not. What is approved is judged anew, by what is there
+	// now.
+	Approve(context.Context, *ApproveRequest) (*Submission, error)
+	// Choose answers a deletion that is held because it names only a batch of several vehicles:
+	// which of them are taken back, or all. Until then nothing is.
+	Choose(context.Context, *ChooseRequest) (*Submission, error)
 	Get(context.Context, *GetSubmissionRequest) (*Submission, error)
 	// List pages through submissions, newest first.
 	List(context.Context, *ListSubmissionsRequest) (*ListSubmissionsResponse, error)
@@ -182,6 +218,12 @@ func (UnimplementedSubmissionServiceServer) Check(context.Context, *CheckRequest
 }
 func (UnimplementedSubmissionServiceServer) Withdraw(context.Context, *WithdrawRequest) (*Submission, error) {
 	return nil, status.Error(codes.Unimplemented, "method Withdraw not implemented")
+}
+func (UnimplementedSubmissionServiceServer) Approve(context.Context, *ApproveRequest) (*Submission, error) {
+	return nil, status.Error(codes.Unimplemented, "method Approve not implemented")
+}
+func (UnimplementedSubmissionServiceServer) Choose(context.Context, *ChooseRequest) (*Submission, error) {
+	return nil, status.Error(codes.Unimplemented, "method Choose not implemented")
 }
 func (UnimplementedSubmissionServiceServer) Get(context.Context, *GetSubmissionRequest) (*Submission, error) {
 	return nil, status.Error(codes.Unimplemented, "method Get not implemented")
@@ -270,6 +312,42 @@ func _SubmissionService_Withdraw_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SubmissionService_Approve_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApproveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubmissionServiceServer).Approve(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubmissionService_Approve_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubmissionServiceServer).Approve(ctx, req.(*ApproveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SubmissionService_Choose_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChooseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubmissionServiceServer).Choose(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubmissionService_Choose_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubmissionServiceServer).Choose(ctx, req.(*ChooseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SubmissionService_Get_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetSubmissionRequest)
 	if err := dec(in); err != nil {
@@ -353,6 +431,14 @@ var SubmissionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Withdraw",
 			Handler:    _SubmissionService_Withdraw_Handler,
+		},
+		{
+			MethodName: "Approve",
+			Handler:    _SubmissionService_Approve_Handler,
+		},
+		{
+			MethodName: "Choose",
+			Handler:    _SubmissionService_Choose_Handler,
 		},
 		{
 			MethodName: "Get",
@@ -1240,9 +1326,10 @@ var BalanceService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	MovementService_Find_FullMethodName          = "/exchange.v1.MovementService/Find"
-	MovementService_Get_FullMethodName           = "/exchange.v1.MovementService/Get"
-	MovementService_RecordArrival_FullMethodName = "/exchange.v1.MovementService/RecordArrival"
+	MovementService_Find_FullMethodName            = "/exchange.v1.MovementService/Find"
+	MovementService_Get_FullMethodName             = "/exchange.v1.MovementService/Get"
+	MovementService_RecordArrival_FullMethodName   = "/exchange.v1.MovementService/RecordArrival"
+	MovementService_RecordDeparture_FullMethodName = "/exchange.v1.MovementService/RecordDeparture"
 )
 
 // MovementServiceClient is the client API for MovementService service.
@@ -1260,6 +1347,9 @@ type MovementServiceClient interface {
 	// announced to other offices alone stays unseen, and the arrival is unannounced, unless a
 	// reason is stated.
 	RecordArrival(ctx context.Context, in *RecordArrivalRequest, opts ...grpc.CallOption) (*Movement, error)
+	// RecordDeparture records that a vehicle has left, at the office by which it leaves: a
+	// VehicleReport of an exit in canonical JSON. What waits for it goes to the partner.
+	RecordDeparture(ctx context.Context, in *RecordDepartureRequest, opts ...grpc.CallOption) (*Movement, error)
 }
 
 type movementServiceClient struct {
@@ -1300,6 +1390,16 @@ func (c *movementServiceClient) RecordArrival(ctx context.Context, in *RecordArr
 	return out, nil
 }
 
+func (c *movementServiceClient) RecordDeparture(ctx context.Context, in *RecordDepartureRequest, opts ...grpc.CallOption) (*Movement, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Movement)
+	err := c.cc.Invoke(ctx, MovementService_RecordDeparture_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // MovementServiceServer is the server API for MovementService service.
 // All implementations must embed UnimplementedMovementServiceServer
 // for forward compatibility.
@@ -1315,6 +1415,9 @@ type MovementServiceServer interface {
 	// announced to other offices alone stays unseen, and the arrival is unannounced, unless a
 	// reason is stated.
 	RecordArrival(context.Context, *RecordArrivalRequest) (*Movement, error)
+	// RecordDeparture records that a vehicle has left, at the office by which it leaves: a
+	// VehicleReport of an exit in canonical JSON. What waits for it goes to the partner.
+	RecordDeparture(context.Context, *RecordDepartureRequest) (*Movement, error)
 	mustEmbedUnimplementedMovementServiceServer()
 }
 
@@ -1333,6 +1436,9 @@ func (UnimplementedMovementServiceServer) Get(context.Context, *GetMovementReque
 }
 func (UnimplementedMovementServiceServer) RecordArrival(context.Context, *RecordArrivalRequest) (*Movement, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordArrival not implemented")
+}
+func (UnimplementedMovementServiceServer) RecordDeparture(context.Context, *RecordDepartureRequest) (*Movement, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordDeparture not implemented")
 }
 func (UnimplementedMovementServiceServer) mustEmbedUnimplementedMovementServiceServer() {}
 func (UnimplementedMovementServiceServer) testEmbeddedByValue()                         {}
@@ -1409,6 +1515,24 @@ func _MovementService_RecordArrival_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MovementService_RecordDeparture_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordDepartureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MovementServiceServer).RecordDeparture(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MovementService_RecordDeparture_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MovementServiceServer).RecordDeparture(ctx, req.(*RecordDepartureRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // MovementService_ServiceDesc is the grpc.ServiceDesc for MovementService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1427,6 +1551,10 @@ var MovementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordArrival",
 			Handler:    _MovementService_RecordArrival_Handler,
+		},
+		{
+			MethodName: "RecordDeparture",
+			Handler:    _MovementService_RecordDeparture_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

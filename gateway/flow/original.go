@@ -1,0 +1,134 @@
+package flow
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/reconcile"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// A change that overtook what it changes waits for it, and is refused when that has not come:
+// how long it waits, and how often it is looked for.
+const (
+	OriginalWait  = time.Hour
+	OriginalEvery = 15 * time.Second
+)
+
+// earlyError says that a message is not judged yet: it changes what has not come.
+type earlyError struct{ of string }
+
+func (e *earlyError) Error() string { return "it changes " + e.of + ", which has not come yet" }
+
+// original finds what a partner's document changes: by the document that it names; else, by a
+// registration number or a function code alone, what the same partner has announced of the same
+// waybills and vehicles. Of a chain of versions it is the newest. A change of what has not come
+// waits for a limited time.
+func (g *Gateway) original(ctx context.Context, in *store.Inbound, doc *customsv1.Document) (of store.Inbound, faults gateway.Faults, err error) {
+	path, about := "envelope.function", leaf(doc, "batch")
+	if n := doc.GetPreArrivalNotice().GetChanges(); n != nil {
+		path, about = "changes", n.GetNumber()
+	}
+	refuse := func(f gateway.Fault) (store.Inbound, gateway.Faults, error) {
+		f.Path = path
+		return store.Inbound{}, gateway.Faults{f}, nil
+	}
+	if ids := changed(doc); len(ids) > 0 {
+		path, about = "envelope.references", ids[0]
+		of, err = g.Store.Read().InboundByDocument(ctx, in.Sender, ids[0])
+		if store.IgnoreNotFound(err) != nil {
+			return of, nil, err
+		}
+	} else {
+		of, err = g.announcedOf(ctx, in, doc)
+	}
+	switch {
+	case store.IgnoreNotFound(err) != nil:
+		return of, nil, err
+	case err != nil && g.Now().Before(in.Received.Add(OriginalWait)):
+		return of, nil, &earlyError{about}
+	case err != nil:
+		return refuse(fault(gateway.OriginalMissing, about, OriginalWait.String()))
+	case of.State != gateway.Accepted || of.Kind != in.Kind || of.MovementID == "":
+		return refuse(wanting(gateway.AmendClosed, about, gateway.WordNothingStands))
+	}
+	m, err := g.Movement(ctx, of.MovementID)
+	if err != nil {
+		return of, nil, err
+	}
+	newest, stands := m.Newest(of.ID, in.Sender)
+	if !stands {
+		return refuse(wanting(gateway.AmendClosed, about, gateway.WordNothingStands))
+	}
+	if !gateway.SameID(newest, of.ID) {
+		if of, err = g.Store.Read().Inbound(ctx, in.Sender, newest); err != nil {
+			return of, nil, err
+		}
+	}
+	told := document.Parse(of.Canonical).Document
+	if at, was, is := otherOffice(told, doc); at != "" {
+		path = at
+		return refuse(fault(gateway.AmendOffices, is, was))
+	}
+	return of, nil, nil
+}
+
+// announcedOf is what a partner has announced, and still does, of the waybills and vehicles of a
+// document.
+func (g *Gateway) announcedOf(ctx context.Context, in *store.Inbound, doc *customsv1.Document) (store.Inbound, error) {
+	at := in.Received
+	if !in.ExpectedArrival.IsZero() {
+		at = in.ExpectedArrival
+	}
+	candidates, err := g.candidates(ctx, g.Store.Read(), doc, reconcile.Origin{Message: in.ID, Sender: in.Sender, Batch: in.Batch}, at)
+	if err != nil {
+		return store.Inbound{}, err
+	}
+	for _, m := range candidates {
+		if id, ok := m.Announcing(doc, in.Sender); ok {
+			return g.Store.Read().Inbound(ctx, in.Sender, id)
+		}
+	}
+	return store.Inbound{}, store.ErrNotFound
+}
+
+// otherOffice finds where a change leads over another office than what it changes.
+func otherOffice(told, doc *customsv1.Document) (path, was, is string) {
+	for _, path := range []string{"entryOffice.code", "exitOffice.code", "office.code", "partnerOffice.code"} {
+		if was, is := leaf(told, path), leaf(doc, path); was != is && was != "" && is != "" {
+			return path, was, is
+		}
+	}
+	return "", "", ""
+}
+
+// takeAmendment attaches a partner's change to the movement of what it changes: it takes its
+// place, and both are kept.
+func (g *Gateway) takeAmendment(ctx context.Context, tx *store.Tx, h seal.Header, in *store.Inbound, doc *customsv1.Document) error {
+	of, err := tx.Inbound(ctx, in.Sender, in.Replaces)
+	if err != nil {
+		return err
+	}
+	m, err := movementIn(ctx, tx, of.MovementID)
+	if err != nil {
+		return err
+	}
+	doc = document.Clone(doc)
+	if !slices.ContainsFunc(changed(doc), func(id string) bool { return gateway.SameID(id, of.DocumentID) }) {
+		doc.Envelope.References = append(doc.Envelope.References, &customsv1.Reference{Kind: customsv1.ReferenceKind_CHANGED, Id: of.DocumentID})
+	}
+	from := reconcile.Origin{
+		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, WholeGoods: h.WholeGoods,
+		Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
+	}
+	if m.Movement, err = reconcile.Attach(m.Movement, doc, from, g.Tolerances); err != nil {
+		return err
+	}
+	in.MovementID = m.ID
+	return g.keep(tx, m)
+}

@@ -1,0 +1,248 @@
+package flow
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"customs.example/gateway"
+	"customs.example/gateway/mapping"
+	"customs.example/gateway/store"
+)
+
+// revise judges a document that acts on what was announced, or adds to it. It reports whether
+// it was one: else it is new. Held are the acts that wait for the same message.
+func (g *Gateway) revise(ctx context.Context, j *judgement, plan Plan, held []step, cur step, a store.Arrival) (bool, error) {
+	s := &j.submission
+	if cur.does == adds && (plan.Join == nil || !plan.several() || len(held) > 0) {
+		return false, nil
+	}
+	o, err := g.wholeOf(ctx, g.Store.Read(), plan, &cur, s.Office)
+	if err != nil {
+		return true, err
+	}
+	switch {
+	case cur.does == adds && (o == nil || !o.announces && len(o.taken()) == 0):
+		return false, nil
+	case len(held) > 0 && (o == nil || !o.announces):
+		return true, g.reviseHeld(ctx, j, plan, append(held, cur))
+	case o == nil:
+		s.Faults = append(s.Faults, cur.nobody())
+		return true, nil
+	}
+	return true, g.reviseWhole(ctx, j, plan, cur, o, a)
+}
+
+// nobody is the fault that what a document acts on was announced by nobody: said of the first
+// thing that it names, else of the document it names, else of its batch.
+func (s *step) nobody() gateway.Fault {
+	if s.asks.Amends != "" {
+		f := fault(gateway.AmendUnknown, s.asks.Amends, "")
+		f.Path = "amends"
+		return f
+	}
+	if ids := changed(s.Document); len(ids) > 0 {
+		return s.unknown("envelope.references", ids[0])
+	}
+	if things := thingsOf(s); len(things) > 0 && things[0].id != "" {
+		return s.unknown(things[0].path, things[0].id)
+	}
+	return s.unknown("batch", leaf(s.Document, "batch"))
+}
+
+// several reports whether the part that a document is may come several times.
+func (p Plan) several() bool {
+	return p.Join != nil && slices.ContainsFunc(p.Join.Parts(), func(o mapping.Part) bool { return o.Name == p.Part && o.Several })
+}
+
+// heldSteps are the acts that wait for the other parts of a plan's message, in their order.
+func (g *Gateway) heldSteps(ctx context.Context, j *judgement, plan Plan) (steps []step, err error) {
+	if plan.Join == nil {
+		return nil, nil
+	}
+	held, err := g.Store.Read().Held(ctx, plan.Route.Name, plan.Key)
+	if err != nil {
+		return nil, err
+	}
+	j.held = nil
+	for _, h := range held {
+		if h.Office == j.submission.Office && h.ID == j.submission.ID {
+			continue
+		}
+		s, err := g.stepOf(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		if j.expected.IsZero() {
+			j.expected = s.asks.Expected
+		}
+		j.held, steps = append(j.held, h), append(steps, s)
+	}
+	return steps, nil
+}
+
+// stepOf reads a submission again, as what it does.
+func (g *Gateway) stepOf(ctx context.Context, s store.Submission) (step, error) {
+	a, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
+	if err != nil {
+		return step{}, err
+	}
+	moreRoom(ctx, len(a.Content))
+	p, err := g.part(ctx, s, a)
+	if err != nil {
+		return step{}, err
+	}
+	return step{p, actOf(p.Document, a.Asks), a.Asks}, nil
+}
+
+// reviseHeld judges an act on parts that wait: it waits with them, or completes them; what it
+// takes out entirely waits no more.
+func (g *Gateway) reviseHeld(ctx context.Context, j *judgement, plan Plan, steps []step) error {
+	s := &j.submission
+	now := stand(steps)
+	if s.Faults = append(s.Faults, now.faults...); s.Faults.Refuse() {
+		return nil
+	}
+	if now.undecided {
+		g.holdForVehicles(j, plan)
+		return nil
+	}
+	if slices.Contains(now.gone, plan.Part) {
+		s.State = gateway.Done
+		for _, h := range j.held {
+			if h.Part == plan.Part {
+				j.dropped = append(j.dropped, h)
+			}
+		}
+		return nil
+	}
+	if missing := plan.Missing(now.parts); len(missing) > 0 {
+		s.State, s.WaitsFor, s.Expires = gateway.Held, missing, g.Now().Add(plan.Route.Hold)
+		return nil
+	}
+	plan.Judged = s.ID
+	return g.compose(ctx, j, plan, now.parts)
+}
+
+// holdForVehicles has an act wait until its sender says which vehicles it means.
+func (g *Gateway) holdForVehicles(j *judgement, plan Plan) {
+	s := &j.submission
+	s.State, s.WaitsFor, s.JoinKey, s.Expires = gateway.Held, []string{WaitsForVehicles}, "", g.Now().Add(plan.Route.Hold)
+}
+
+// reviseWhole judges an act on a whole that there is.
+func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur step, o *open, a store.Arrival) error {
+	s := &j.submission
+	s.MessageID, j.held = o.id, nil
+	refuse := func(f gateway.Fault) error {
+		s.State, s.MessageID, s.Faults = gateway.Faulty, "", append(s.Faults, f)
+		return nil
+	}
+	closed := func(why gateway.Wording) error {
+		code, path := gateway.AmendClosed, "envelope.function"
+		if cur.does == takesOut {
+			code = gateway.CancelNothing
+		}
+		return refuse(cur.at(wanting(code, cur.about(), why), path))
+	}
+	version := 1
+	for _, src := range o.sources {
+		if src.State == gateway.Held && (src.Office != s.Office || !gateway.SameID(src.ID, s.ID)) && before(src, *s) {
+			j.revises = &revising{whole: o.id, rests: rests(o.sources, o.messages)}
+			s.State, s.WaitsFor, s.JoinKey, s.Expires = gateway.Held, []string{WaitsForEarlier}, "", g.Now().Add(plan.Route.Hold)
+			return nil
+		}
+		version = max(version, src.Version+1)
+	}
+	if version > MaxVersions {
+		return refuse(cur.at(fault(gateway.AmendTooOften, strconv.Itoa(version-2), strconv.Itoa(MaxVersions-1)), "envelope.function"))
+	}
+	taken := o.taken()
+	steps := make([]step, 0, len(taken)+1)
+	for _, src := range taken {
+		st, err := g.stepOf(ctx, src)
+		if err != nil {
+			return err
+		}
+		if j.expected.IsZero() {
+			j.expected = st.asks.Expected
+		}
+		steps = append(steps, st)
+	}
+	if len(steps) == 0 {
+		return closed(gateway.WordNothingStands)
+	}
+	if as := stand(steps); !o.announces && len(plan.Missing(as.parts)) == 0 {
+		if slices.ContainsFunc(o.lineages, (*lineage).asked) {
+			return closed(gateway.WordWithdrawalAsked)
+		}
+		return closed(gateway.WordNothingStands)
+	}
+	now := stand(append(steps, cur))
+	if len(now.faults) > 0 {
+		s.State, s.MessageID, s.Faults = gateway.Faulty, "", append(s.Faults, now.faults...)
+		return nil
+	}
+	j.revises = &revising{whole: o.id, rests: rests(o.sources, o.messages), amended: make(map[gateway.MessageID]store.Message)}
+	if now.undecided {
+		g.holdForVehicles(j, plan)
+		return nil
+	}
+	if err := o.read(ctx, g.Store.Read()); err != nil {
+		return err
+	}
+	if arrived, err := g.hasArrived(ctx, o); err != nil {
+		return err
+	} else if arrived {
+		j.revises = nil
+		return closed(gateway.WordHasArrived)
+	}
+	v := &versioned{g: g, j: j, plan: plan, cur: cur, of: o, number: version, a: a}
+	if len(now.parts) > 0 && len(plan.Missing(now.parts)) == 0 {
+		if err := v.compose(ctx, now.parts, taken); err != nil || s.Faults.Refuse() {
+			j.drop()
+			return err
+		}
+	}
+	return v.decide(ctx)
+}
+
+// before reports whether a submission came before another.
+func before(a, b store.Submission) bool {
+	if c := a.Received.Compare(b.Received); c != 0 {
+		return c < 0
+	}
+	return a.ID < b.ID
+}
+
+// about names what a document acts on.
+func (s *step) about() string {
+	if s.asks.Amends != "" {
+		return s.asks.Amends
+	}
+	if ids := changed(s.Document); len(ids) > 0 {
+		return ids[0]
+	}
+	return leaf(s.Document, "batch")
+}
+
+// drop leaves nothing of a judgement but its faults.
+func (j *judgement) drop() {
+	j.submission.State, j.submission.MessageID, j.submission.Version = gateway.Faulty, "", 0
+	j.messages, j.sealed, j.notices, j.crossings, j.revises = nil, nil, nil, nil, nil
+}
+
+// hasArrived reports whether something of a whole was seen at the border, as far as this side
+// knows.
+func (g *Gateway) hasArrived(ctx context.Context, o *open) (bool, error) {
+	for _, l := range o.lineages {
+		if l.head == nil {
+			continue
+		}
+		m, err := g.movementOfMessage(ctx, g.Store.Read(), *l.head)
+		if err != nil || m != nil && len(m.Arrivals) > 0 {
+			return true, err
+		}
+	}
+	return false, nil
+}

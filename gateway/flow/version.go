@@ -1,0 +1,464 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
+	"customs.example/gateway/reconcile"
+	"customs.example/gateway/release"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// versioned makes the next version of a whole.
+type versioned struct {
+	g      *Gateway
+	j      *judgement
+	plan   Plan
+	cur    step
+	of     *open
+	number int
+	a      store.Arrival
+	parts  []*customsv1.Document // as composed, before they are released
+	pairs  []*lineage            // what stood, by the part that takes its place; nil: new
+	t      *Translation
+	known  map[*lineage]*customsv1.Answer
+	left   time.Time // when it left, as far as its route asks
+}
+
+// base is what the ids of a version's messages and documents are made of: if the database is
+// lost and the same acts are submitted again, the partner knows them.
+func (v *versioned) base() gateway.MessageID {
+	return versionBase(v.g.Own, v.of.id, v.j.submission.Office, v.j.submission.ID)
+}
+
+func versionBase(own gateway.Administration, whole gateway.MessageID, office, id string) gateway.MessageID {
+	return gateway.MessageID(gateway.DerivedID("version", string(own), string(whole), office, gateway.FoldID(id)))
+}
+
+func (v *versioned) id(what string, i int) gateway.MessageID {
+	if what == "" && i == 0 {
+		return v.base()
+	}
+	return gateway.MessageID(gateway.DerivedID("of version", string(v.base()), what, strconv.Itoa(i)))
+}
+
+// compose translates the parts as for a new whole, but for what their messages take the place
+// of.
+func (v *versioned) compose(ctx context.Context, parts []Part, taken []store.Submission) error {
+	v.known = make(map[*lineage]*customsv1.Answer)
+	for _, l := range v.of.lineages {
+		known, err := v.g.knownAs(ctx, l.all...)
+		if err != nil {
+			return err
+		}
+		v.known[l] = known
+	}
+	plan := v.plan
+	plan.Judged, plan.Mark = v.j.submission.ID, v.mark
+	t, err := v.g.Chain.Translate(ctx, plan, parts, v.base(), v.g.scope(plan.Route.To))
+	if err != nil {
+		return err
+	}
+	s := &v.j.submission
+	s.Faults = merge(s.Faults, Unsaid(toldBefore(taken), t.Faults))
+	v.t, v.j.translated = t, t
+	if plan.Route.Moment == release.GateOut && !s.Faults.Refuse() {
+		v.left, err = v.g.gateOut(ctx, v.g.Store.Read(), t.whole, plan.Route, s.Office)
+	}
+	return err
+}
+
+// mark pairs the documents with what stands, and notes in each what it takes the place of.
+func (v *versioned) mark(parts []*customsv1.Document) {
+	v.parts, v.pairs = parts, pair(parts, v.of.lineages)
+	for i, l := range v.pairs {
+		if l == nil || l.head == nil {
+			continue
+		}
+		markAs(parts[i], l.head.DocumentID, v.numberOf(l))
+	}
+}
+
+// numberOf is the registration number that a change names, where the partner's form has a
+// place for it and it is known.
+func (v *versioned) numberOf(l *lineage) *customsv1.RegistrationNumber {
+	if !v.plan.Route.ByNumber {
+		return nil
+	}
+	return v.known[l].GetRegistration()
+}
+
+// markAs notes in a document that it takes the place of another.
+func markAs(d *customsv1.Document, replaced string, number *customsv1.RegistrationNumber) {
+	e := d.GetEnvelope()
+	if e == nil {
+		e = &customsv1.Envelope{}
+		d.Envelope = e
+	}
+	e.Function = customsv1.FunctionCode_REPLACE
+	e.References = append(e.References, &customsv1.Reference{Kind: customsv1.ReferenceKind_CHANGED, Id: replaced})
+	if n := d.GetPreArrivalNotice(); n != nil && number != nil {
+		n.Changes = number
+	}
+}
+
+// pair finds what of what stands each document takes the place of: by its vehicle and
+// waybills, by its vehicle, and the one that is left by one that is left.
+func pair(parts []*customsv1.Document, all []*lineage) []*lineage {
+	out := make([]*lineage, len(parts))
+	standing := make([]*lineage, 0, len(all))
+	called := make(map[*lineage]names)
+	for _, l := range all {
+		if m := l.stands(); m != nil && !l.asked() {
+			standing, called[l] = append(standing, l), namesOf(document.Parse(m.Canonical).Document)
+		}
+	}
+	take := func(i, at int) {
+		out[i] = standing[at]
+		standing = slices.Delete(standing, at, at+1)
+	}
+	for _, same := range []func(a, b names) bool{
+		func(a, b names) bool { return a == b },
+		func(a, b names) bool { return a.vehicles == b.vehicles && a.vehicles != "" },
+	} {
+		for i, d := range parts {
+			if out[i] != nil {
+				continue
+			}
+			n := namesOf(d)
+			if at := slices.IndexFunc(standing, func(l *lineage) bool { return same(n, called[l]) }); at >= 0 {
+				take(i, at)
+			}
+		}
+	}
+	left := -1
+	for i := range parts {
+		if out[i] == nil {
+			if left >= 0 {
+				return out
+			}
+			left = i
+		}
+	}
+	if left >= 0 && len(standing) == 1 {
+		take(left, 0)
+	}
+	return out
+}
+
+// names are what a document announces by.
+type names struct{ vehicles, waybills string }
+
+func namesOf(d *customsv1.Document) names {
+	f := reconcile.FactsOf(d)
+	list := func(n int, of func(i int) string) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = of(i)
+		}
+		slices.Sort(all)
+		return strings.Join(all, "\n")
+	}
+	return names{
+		list(len(f.Vehicles), func(i int) string { return reconcile.Fold(reconcile.Vehicle, f.Vehicles[i].Registration) }),
+		list(len(f.Waybills), func(i int) string { return gateway.FoldID(f.Waybills[i].ID) }),
+	}
+}
+
+// content is the digest of what a document says, whatever it is called and takes the place of.
+func content(d *customsv1.Document) gateway.Digest {
+	d = document.Clone(d)
+	d.Envelope = nil
+	if n := d.GetPreArrivalNotice(); n != nil {
+		n.Changes = nil
+	}
+	for _, c := range consignmentsOf(d) {
+		c.ChangeReasons = nil
+	}
+	return document.Digest(d)
+}
+
+// decide compares the version with what stands, and makes the messages that it takes.
+func (v *versioned) decide(ctx context.Context) error {
+	s, r := &v.j.submission, v.j.revises
+	kept := make(map[*lineage]bool)
+	var outputs []*Output
+	if v.t != nil {
+		outputs = v.t.Outputs
+	}
+	s.Version, s.State = v.number, gateway.Done
+	for i, o := range outputs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for _, c := range crossings(o.document) {
+			c.path = o.whole(c.path)
+			v.j.crossings = append(v.j.crossings, c)
+		}
+		l := v.pairs[i]
+		if l != nil {
+			kept[l] = true
+			same, f := v.sameAs(l, o)
+			if f != nil {
+				s.Faults = append(s.Faults, *f)
+				v.j.drop()
+				return nil
+			}
+			if same {
+				continue
+			}
+			if wait := v.waitsForNumber(l, o); !wait.IsZero() {
+				v.hold(WaitsForNumber, answerKey(l.head.ID), wait)
+				return nil
+			}
+		}
+		if err := v.send(o, i, l); err != nil {
+			return err
+		}
+	}
+	v.j.crossings = eachOnce(v.j.crossings)
+	for _, l := range v.of.lineages {
+		if kept[l] || l.asked() {
+			continue
+		}
+		if l.wait != nil {
+			r.withdraw = append(r.withdraw, *l.wait)
+		}
+		if l.head == nil {
+			continue
+		}
+		if done, err := v.askBack(ctx, l); err != nil || done {
+			return err
+		}
+	}
+	return v.settle(ctx)
+}
+
+// eachOnce orders crossings by their subject, each once.
+func eachOnce(all []crossing) []crossing {
+	slices.SortStableFunc(all, func(a, b crossing) int { return strings.Compare(a.subject, b.subject) })
+	return slices.CompactFunc(all, func(a, b crossing) bool { return a.subject == b.subject })
+}
+
+// hold has the act wait, and undoes what was made of it.
+func (v *versioned) hold(what, key string, until time.Time) {
+	s := &v.j.submission
+	s.State, s.Version, s.WaitsFor, s.JoinKey, s.Expires = gateway.Held, 0, []string{what}, key, until
+	v.j.messages, v.j.sealed, v.j.notices, v.j.crossings = nil, nil, nil, nil
+	v.j.revises = &revising{whole: v.of.id, rests: v.j.revises.rests}
+}
+
+// sameAs reports whether a document says what stands already: then nothing is sent, and what
+// waits to say something else is withdrawn. It refuses one that leads over other offices.
+func (v *versioned) sameAs(l *lineage, o *Output) (bool, *gateway.Fault) {
+	for _, m := range []*store.Message{l.wait, l.head} {
+		if m == nil {
+			continue
+		}
+		told := document.Parse(m.Canonical).Document
+		if path, was, is := otherOffice(told, o.document); path != "" {
+			path = o.whole(path)
+			f := fault(gateway.AmendOffices, is, was)
+			f.Path, f.Location, f.Place = path, o.of.Locate(path), document.PlaceOf(o.of.whole, path)
+			return false, &f
+		}
+		if content(told) == content(o.document) {
+			return true, nil
+		}
+		if m == l.wait {
+			v.j.revises.withdraw = append(v.j.revises.withdraw, *m)
+		}
+	}
+	return false, nil
+}
+
+// waitsForNumber is until when a change waits for the registration number of what it changes:
+// as long as the lead time is not lost. Zero: it does not, and says so where it goes without.
+func (v *versioned) waitsForNumber(l *lineage, o *Output) time.Time {
+	rt := v.plan.Route
+	if !rt.ByNumber || l.head == nil || v.known[l].GetRegistration() != nil {
+		return time.Time{}
+	}
+	expected := l.head.ExpectedArrival
+	if at := v.g.expected(o.document, rt, v.j.expected, time.Time{}); expected.IsZero() || !at.IsZero() && at.Before(expected) {
+		expected = at
+	}
+	if until := expected.Add(-rt.Lead); !expected.IsZero() && v.g.Now().Before(until) {
+		return until
+	}
+	f := fault(gateway.AmendWithoutNumber, l.head.DocumentID, "")
+	f.Severity, f.Location = gateway.Warning, v.cur.locate("")
+	v.j.submission.Faults = merge(v.j.submission.Faults, gateway.Faults{f})
+	return time.Time{}
+}
+
+// send makes the message of a document: behind what it takes the place of, or what of the same
+// crossing is being taken back.
+func (v *versioned) send(o *Output, i int, l *lineage) error {
+	rt := v.plan.Route
+	header := seal.Header{
+		MessageID: v.id("", i), Kind: rt.Kind, Sender: v.g.Own, Recipient: rt.To, Conversation: string(v.of.id), Created: v.g.Now(),
+	}
+	if o.split != "" {
+		header.Part, header.Parts = o.part, len(v.parts)
+	}
+	if expected := v.g.expected(o.document, rt, v.j.expected, time.Time{}); !expected.IsZero() {
+		header.ExpectedArrival = &expected
+	}
+	var behind, replaces gateway.MessageID
+	if l != nil && l.head != nil {
+		header.Conversation, header.RelatesTo = l.head.Conversation, l.head.ID
+		behind, replaces = l.head.Chain, l.head.ID
+		v.j.revises.amended[header.MessageID] = *l.head
+	} else if l == nil {
+		for _, asked := range v.of.lineages {
+			if asked.asked() && namesOf(o.document).waybills == namesOf(document.Parse(asked.head.Canonical).Document).waybills {
+				behind = asked.head.Chain
+			}
+		}
+	}
+	if at := v.g.expected(o.document, rt, v.j.expected, v.left); !at.IsZero() {
+		header.ExpectedArrival = &at
+	}
+	m, sealed, err := v.g.message(rt, o, header)
+	if err != nil {
+		return err
+	}
+	m.Whole, m.Part, m.Split, m.Version, m.Replaces = v.of.id, i+1, o.split, v.number, replaces
+	if behind != "" {
+		m.Chain = behind
+	}
+	v.add(m, sealed, o.document, rt.To)
+	return nil
+}
+
+func (v *versioned) add(m store.Message, sealed seal.Sealed, notice *customsv1.Document, to gateway.Administration) {
+	j := v.j
+	j.messages, j.sealed, j.notices, j.to = append(j.messages, m), append(j.sealed, sealed), append(j.notices, notice), to
+}
+
+// askBack makes the message that asks back what is announced no more. It reports whether the
+// act waits, or is refused.
+func (v *versioned) askBack(ctx context.Context, l *lineage) (done bool, err error) {
+	s, to := &v.j.submission, v.plan.Route.To
+	rt := v.g.cancellationRoute(s.Office, to)
+	if rt == nil {
+		s.Faults = append(s.Faults, v.cur.at(fault(gateway.RouteNone, kindCancellation, v.g.Chain.routesFor(Addressing{Own: v.g.Own})), "envelope.function"))
+		v.j.drop()
+		return true, nil
+	}
+	id := v.id("back", len(v.j.messages))
+	t, err := v.g.takeBack(ctx, rt, v.cur.asCancellation(), s.ID, l, id, document.FormatInstant(v.a.Received))
+	if err != nil {
+		return true, err
+	}
+	if t.Faults.Refuse() && !l.answered() && rt.Hold > 0 && wantsNumber(t.Faults) {
+		v.hold(WaitsForAnswer, answerKey(l.head.ID), v.g.Now().Add(rt.Hold))
+		return true, nil
+	}
+	if s.Faults = merge(s.Faults, t.Faults); s.Faults.Refuse() {
+		v.j.drop()
+		return true, nil
+	}
+	m, sealed, err := v.g.message(rt, t.Outputs[0], seal.Header{
+		MessageID: id, Kind: rt.Kind, Sender: v.g.Own, Recipient: to, Conversation: string(id), RelatesTo: l.head.ID, Created: v.g.Now(),
+	})
+	if err != nil {
+		return true, err
+	}
+	m.Whole, m.Part, m.Version, m.Chain = v.of.id, len(v.j.messages)+1, v.number, l.head.Chain
+	v.j.revises.ask = append(v.j.revises.ask, askedBack{*l.head, len(v.j.messages)})
+	v.add(m, sealed, t.Outputs[0].document, to)
+	return false, nil
+}
+
+// reason is why a document changes or takes back, of the list change-reason, and where it says
+// so, or would.
+func (s *step) reason() (code, path string) {
+	for i, c := range consignmentsOf(s.Document) {
+		if len(c.ChangeReasons) > 0 {
+			return c.ChangeReasons[0], fmt.Sprintf("%s[%d].changeReasons[0]", waybillList, i)
+		}
+	}
+	return s.asks.Reason, "reason"
+}
+
+// asCancellation is a document that takes out as one that cancels: its places are its own.
+func (s *step) asCancellation() *Reading {
+	reason, _ := s.reason()
+	d := &customsv1.Document{
+		Envelope: &customsv1.Envelope{Function: customsv1.FunctionCode_CANCELLATION},
+		Kind:     &customsv1.Document_Cancellation{Cancellation: &customsv1.Cancellation{Reason: reason}},
+	}
+	return &Reading{Document: d, Kind: kindCancellation, locate: func(string) gateway.Location { return s.locate("") }}
+}
+
+// settle says what the act came to, if it may be done now.
+func (v *versioned) settle(ctx context.Context) error {
+	s, r := &v.j.submission, v.j.revises
+	on := slices.Clone(r.withdraw)
+	for _, back := range r.ask {
+		on = append(on, back.of)
+	}
+	for _, m := range v.j.messages {
+		if of, ok := r.replaces(m.ID); ok {
+			on = append(on, of)
+		}
+	}
+	if len(on) > 0 {
+		reason, path := v.cur.reason()
+		state := s.State
+		switch may, err := v.g.mayAct(ctx, v.j, v.cur.Reading, on, reason, path); {
+		case err != nil:
+			return err
+		case !may && s.State == gateway.Held:
+			v.hold(s.WaitsFor[0], "", s.Expires)
+			return nil
+		case !may:
+			v.j.drop()
+			return nil
+		}
+		s.State = state
+	}
+	if len(v.j.messages) > 0 {
+		s.State = gateway.Sent
+		if v.plan.Join != nil {
+			s.State, s.Part, s.JoinKey = gateway.Joined, v.plan.Part, v.plan.Key
+		}
+	}
+	announced := make(map[string]bool)
+	for _, c := range v.j.crossings {
+		announced[c.subject] = true
+	}
+	for _, l := range v.of.lineages {
+		if m := l.stands(); m != nil {
+			for _, c := range crossings(document.Parse(m.Canonical).Document) {
+				if !announced[c.subject] && !slices.Contains(r.dropped, c.subject) {
+					r.dropped = append(r.dropped, c.subject)
+				}
+			}
+		}
+	}
+	if len(v.parts) == 0 && len(v.j.messages) == 0 && !slices.ContainsFunc(v.of.lineages, func(l *lineage) bool { return l.head != nil }) {
+		r.close = v.of.taken()
+	}
+	return nil
+}
+
+// takeBack translates the cancellation of what stands of an announcement.
+func (g *Gateway) takeBack(ctx context.Context, rt *release.Route, as *Reading, submission string, l *lineage, id gateway.MessageID, issued string) (*Translation, error) {
+	known, err := g.knownAs(ctx, l.all...)
+	if err != nil {
+		return nil, err
+	}
+	back := takingBack(as, known, id, l.head.DocumentID, issued)
+	return g.Chain.Translate(ctx, Plan{Route: rt}, []Part{{Submission: submission, Reading: back}}, id, g.scope(rt.To))
+}
