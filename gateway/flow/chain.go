@@ -464,7 +464,7 @@ func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.
 }
 
 // joinable are the sets of parts that are joined with each other: of a part that came several
-// times each is in one of its own.
+// times each is in one of its own. Their order is by submission, whichever is being judged.
 func joinable(parts []Part) (sets [][]Part) {
 	var again string
 	for i, p := range parts {
@@ -472,7 +472,7 @@ func joinable(parts []Part) (sets [][]Part) {
 			again = p.Name
 		}
 	}
-	for _, p := range parts {
+	for _, p := range slices.SortedStableFunc(slices.Values(parts), func(a, b Part) int { return cmp.Compare(a.Submission, b.Submission) }) {
 		if p.Name == again || len(sets) == 0 && again == "" {
 			sets = append(sets, slices.DeleteFunc(slices.Clone(parts), func(o Part) bool { return o.Name == again && o.Submission != p.Submission }))
 		}
