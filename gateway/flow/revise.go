@@ -164,6 +164,9 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		if err != nil {
 			return err
 		}
+		if j.expected.IsZero() {
+			j.expected = st.asks.Expected
+		}
 		steps = append(steps, st)
 	}
 	if len(steps) == 0 {

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,7 @@ type versioned struct {
 	pairs  []*lineage            // what stood, by the part that takes its place; nil: new
 	t      *Translation
 	known  map[*lineage]*customsv1.Answer
+	left   time.Time // when it left, as far as its route asks
 }
 
 // base is what the ids of a version's messages and documents are made of: if the database is
@@ -68,7 +70,10 @@ func (v *versioned) compose(ctx context.Context, parts []Part, taken []store.Sub
 	s := &v.j.submission
 	s.Faults = merge(s.Faults, Unsaid(toldBefore(taken), t.Faults))
 	v.t, v.j.translated = t, t
-	return nil
+	if plan.Route.Moment == release.GateOut && !s.Faults.Refuse() {
+		v.left, err = v.g.gateOut(ctx, v.g.Store.Read(), t.whole, plan.Route, s.Office)
+	}
+	return err
 }
 
 // mark pairs the documents with what stands, and notes in each what it takes the place of.
@@ -231,8 +236,7 @@ func (v *versioned) decide(ctx context.Context) error {
 			return err
 		}
 	}
-	v.settle()
-	return nil
+	return v.settle(ctx)
 }
 
 // eachOnce orders crossings by their subject, each once.
@@ -318,6 +322,9 @@ func (v *versioned) send(o *Output, i int, l *lineage) error {
 			}
 		}
 	}
+	if at := v.g.expected(o.document, rt, v.j.expected, v.left); !at.IsZero() {
+		header.ExpectedArrival = &at
+	}
 	m, sealed, err := v.g.message(rt, o, header)
 	if err != nil {
 		return err
@@ -370,19 +377,20 @@ func (v *versioned) askBack(ctx context.Context, l *lineage) (done bool, err err
 	return false, nil
 }
 
-// asCancellation is a document that takes out as one that cancels: its places are its own.
-func (s *step) asCancellation() *Reading {
-	var reason string
-	for _, c := range consignmentsOf(s.Document) {
-		for _, r := range c.ChangeReasons {
-			if reason == "" {
-				reason = r
-			}
+// reason is why a document changes or takes back, of the list change-reason, and where it says
+// so, or would.
+func (s *step) reason() (code, path string) {
+	for i, c := range consignmentsOf(s.Document) {
+		if len(c.ChangeReasons) > 0 {
+			return c.ChangeReasons[0], fmt.Sprintf("%s[%d].changeReasons[0]", waybillList, i)
 		}
 	}
-	if reason == "" {
-		reason = s.asks.Reason
-	}
+	return s.asks.Reason, "reason"
+}
+
+// asCancellation is a document that takes out as one that cancels: its places are its own.
+func (s *step) asCancellation() *Reading {
+	reason, _ := s.reason()
 	d := &customsv1.Document{
 		Envelope: &customsv1.Envelope{Function: customsv1.FunctionCode_CANCELLATION},
 		Kind:     &customsv1.Document_Cancellation{Cancellation: &customsv1.Cancellation{Reason: reason}},
@@ -390,9 +398,33 @@ func (s *step) asCancellation() *Reading {
 	return &Reading{Document: d, Kind: kindCancellation, locate: func(string) gateway.Location { return s.locate("") }}
 }
 
-// settle says what the act came to.
-func (v *versioned) settle() {
+// settle says what the act came to, if it may be done now.
+func (v *versioned) settle(ctx context.Context) error {
 	s, r := &v.j.submission, v.j.revises
+	on := slices.Clone(r.withdraw)
+	for _, back := range r.ask {
+		on = append(on, back.of)
+	}
+	for _, m := range v.j.messages {
+		if of, ok := r.replaces(m.ID); ok {
+			on = append(on, of)
+		}
+	}
+	if len(on) > 0 {
+		reason, path := v.cur.reason()
+		state := s.State
+		switch may, err := v.g.mayAct(ctx, v.j, v.cur.Reading, on, reason, path); {
+		case err != nil:
+			return err
+		case !may && s.State == gateway.Held:
+			v.hold(s.WaitsFor[0], "", s.Expires)
+			return nil
+		case !may:
+			v.j.drop()
+			return nil
+		}
+		s.State = state
+	}
 	if len(v.j.messages) > 0 {
 		s.State = gateway.Sent
 		if v.plan.Join != nil {
@@ -415,6 +447,7 @@ func (v *versioned) settle() {
 	if len(v.parts) == 0 && len(v.j.messages) == 0 && !slices.ContainsFunc(v.of.lineages, func(l *lineage) bool { return l.head != nil }) {
 		r.close = v.of.taken()
 	}
+	return nil
 }
 
 // takeBack translates the cancellation of what stands of an announcement.
