@@ -132,6 +132,7 @@ const (
 	AmendWithoutNumber    Code = "AMEND_WITHOUT_NUMBER"
 	TakeOutUnknown        Code = "TAKE_OUT_UNKNOWN"
 	OriginalMissing       Code = "ORIGINAL_MISSING"
+	ChoiceUnfit           Code = "CHOICE_UNFIT"
 	AnswerContradicts     Code = "ANSWER_CONTRADICTS"
 	JoinKeyMissing        Code = "JOIN_KEY_MISSING"
 	PartAgain             Code = "PART_AGAIN"

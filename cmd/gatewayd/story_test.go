@@ -104,6 +104,7 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("PUBLISHED", root)
+	env.Setenv("TOMORROW", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
 	env.Setenv("CN_GRPC", ports[0])
 	env.Setenv("CN_REST", ports[1])
 	env.Setenv("RU_GRPC", ports[2])

@@ -23,7 +23,8 @@ type List struct {
 	Version int                `yaml:"version"`
 	Source  string             `yaml:"source"`
 	Status  Status             `yaml:"status"`
-	Open    bool               `yaml:"open"` // more codes exist than are known: an unknown one only warns
+	Open    bool               `yaml:"open"`  // more codes exist than are known: an unknown one only warns
+	Means   []string           `yaml:"means"` // what may follow from a code; then every code says what does
 	Codes   []Code             `yaml:"codes"`
 	Systems map[string]*System `yaml:"systems"`
 	Digest  gateway.Digest     `yaml:"-"` // of the file, and of every column's own
@@ -41,6 +42,7 @@ type Code struct {
 	Ru     string `yaml:"ru"`
 	Kk     string `yaml:"kk"`
 	Mn     string `yaml:"mn"`
+	Means  string `yaml:"means"`  // what follows from it: one of the list's
 	Status Status `yaml:"status"` // of this code, where it differs from the list's
 	From   string `yaml:"from"`
 	To     string `yaml:"to"`
@@ -127,6 +129,14 @@ func (c Code) In(lang string) string {
 func (l *Lists) Name(list, code, lang string) string {
 	if known := l.byName[list]; known != nil && len(known.codes[code]) > 0 {
 		return known.codes[code][0].In(lang)
+	}
+	return ""
+}
+
+// Means is what follows from a code, as its list says; empty if the code is not known.
+func (l *Lists) Means(list, code string) string {
+	if known := l.byName[list]; known != nil && len(known.codes[code]) > 0 {
+		return known.codes[code][0].Means
 	}
 	return ""
 }

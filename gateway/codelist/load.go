@@ -163,6 +163,9 @@ func (l *List) index(name string, wrong report) {
 		if err := span(c.From, c.To); err != nil {
 			wrong(node, "code %q: %w", c.Code, err)
 		}
+		if c.Means != "" && !slices.Contains(l.Means, c.Means) || c.Means == "" && len(l.Means) > 0 {
+			wrong(node, "code %q means %q: want one of %q, as the list says", c.Code, c.Means, l.Means)
+		}
 		for _, o := range l.codes[c.Code] {
 			if overlap(c.From, c.To, o.From, o.To) {
 				wrong(node, "code %q is there twice on one day", c.Code)

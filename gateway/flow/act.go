@@ -139,7 +139,7 @@ func stand(steps []step) stood {
 			if s.does == adds {
 				all = append(all, &standing{s.Name, []*step{s}, thingsOf(s)})
 			} else {
-				out.faults = gateway.Faults{s.unknown("envelope.function", s.Name)}
+				out.faults = gateway.Faults{s.nobody()}
 			}
 			continue
 		}

@@ -144,6 +144,11 @@ func (g *Gateway) Approve(ctx context.Context, c Caller, office string, id gatew
 		if s.State != gateway.Held || !slices.Contains(s.WaitsFor, WaitsForApproval) {
 			return gateway.Faults{fault(gateway.ApprovalNotAwaited, s.ID, string(s.State))}
 		}
+		if _, err := tx.Approval(ctx, office, s.ID, s.Digest); store.IgnoreNotFound(err) != nil {
+			return err
+		} else if err == nil { // another was faster
+			return gateway.Faults{fault(gateway.ApprovalNotAwaited, s.ID, string(s.State))}
+		}
 		a, err := tx.Arrival(ctx, store.DoorSubmit, office, s.ID)
 		if err != nil {
 			return err

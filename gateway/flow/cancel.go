@@ -438,9 +438,9 @@ func (g *Gateway) cancellationConcluded(ctx context.Context, tx *store.Tx, m sto
 // that waits for the number it brings.
 func (g *Gateway) answerConcluded(ctx context.Context, tx *store.Tx, m store.Message, said store.Answer) error {
 	if m.Kind == kindCancellation {
-		now := gateway.WithdrawalDone
-		if said.Outcome == Declined {
-			now = gateway.WithdrawalRefused
+		now, ended := withdrawalBy(said)
+		if !ended {
+			return nil
 		}
 		return g.decideWithdrawal(ctx, tx, m, now)
 	}
@@ -466,6 +466,18 @@ func (g *Gateway) answerConcluded(ctx context.Context, tx *store.Tx, m store.Mes
 	return nil
 }
 
+// withdrawalBy is what an answer to a cancellation makes of the withdrawal, if it ends it: what
+// is under inspection stays asked.
+func withdrawalBy(said store.Answer) (now gateway.Withdrawal, ended bool) {
+	switch said.Outcome {
+	case Declined, TooLate:
+		return gateway.WithdrawalRefused, true
+	case UnderInspection:
+		return "", false
+	}
+	return gateway.WithdrawalDone, true
+}
+
 // judgeAnew has a submission that waits judged by what is there now, beside all others.
 func judgeAnew(ctx context.Context, tx *store.Tx, s store.Submission, why string) error {
 	a, err := tx.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
@@ -483,12 +495,12 @@ func judgeAnew(ctx context.Context, tx *store.Tx, s store.Submission, why string
 
 // takesBackNothing refuses a partner's cancellation that names no accepted document of its
 // sender's here.
-func (g *Gateway) takesBackNothing(ctx context.Context, sender gateway.Administration, doc *customsv1.Document) (gateway.Faults, error) {
+func (g *Gateway) takesBackNothing(ctx context.Context, read received, sender gateway.Administration, doc *customsv1.Document) (gateway.Faults, error) {
 	id := leaf(doc, subjectID)
 	if id == "" { // only the receiving system knows by what else it is named
 		return nil, nil
 	}
-	of, err := g.Store.Read().InboundByDocument(ctx, sender, id)
+	of, err := read.InboundByDocument(ctx, sender, id)
 	if store.IgnoreNotFound(err) != nil {
 		return nil, err
 	}
@@ -497,7 +509,29 @@ func (g *Gateway) takesBackNothing(ctx context.Context, sender gateway.Administr
 		f.Path = subjectID
 		return gateway.Faults{f}, nil
 	}
-	return nil, nil
+	late, err := arrivedHere(ctx, read, of)
+	if late {
+		f := fault(gateway.CancelArrived, id, "")
+		f.Path = subjectID
+		return gateway.Faults{f}, err
+	}
+	return nil, err
+}
+
+// arrivedHere reports whether what a partner's message announced has arrived.
+func arrivedHere(ctx context.Context, read movementStore, of store.Inbound) (bool, error) {
+	if of.MovementID == "" {
+		return false, nil
+	}
+	m, err := movementIn(ctx, read, of.MovementID)
+	return len(m.Arrivals) > 0, store.IgnoreNotFound(err)
+}
+
+// received is what is asked of the store about a partner's messages: of what is committed, or
+// inside a unit of work.
+type received interface {
+	movementStore
+	InboundByDocument(ctx context.Context, sender gateway.Administration, documentID string) (store.Inbound, error)
 }
 
 // takeCancellation attaches a partner's cancellation to the movement of what it takes back. It
@@ -542,9 +576,9 @@ func (g *Gateway) answeredCancellation(ctx context.Context, tx *store.Tx, m stor
 	if err != nil {
 		return err
 	}
-	now := gateway.WithdrawalDone
-	if g.inWords(answer, m.Mapping, m.Created).Outcome == Declined {
-		now = gateway.WithdrawalRefused
+	now, ended := withdrawalBy(g.inWords(answer, m.Mapping, m.Created))
+	if !ended {
+		return nil
 	}
 	of.Movement = reconcile.Decide(of.Movement, in.ID, in.Sender, now, g.Tolerances)
 	return g.keep(tx, of)

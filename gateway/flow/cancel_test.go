@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -196,8 +197,11 @@ func TestRussiaTakesBackByTheNumberOfItsAnswer(t *testing.T) {
 		want gateway.Withdrawal
 		here gateway.Withdrawal // what both movements show of it
 	}{
-		"taken back": {`"status": "CANCELLED", "systemId": "S1", "results": [{"code": "0", "descriptions": ["аннулировано"], "category": "INFO"}]`, gateway.WithdrawalDone, gateway.WithdrawalDone},
-		"refused":    {`"status": "REJECTED", "systemId": "S1", "results": [{"code": "9", "descriptions": ["товары выпущены"], "category": "ERROR"}]`, gateway.WithdrawalRefused, ""},
+		"taken back":       {`"status": "CANCELLED", "systemId": "S1", "results": [{"code": "0", "descriptions": ["аннулировано"], "category": "INFO"}]`, gateway.WithdrawalDone, gateway.WithdrawalDone},
+		"too late":         {`"status": "REJECTED", "systemId": "S1", "results": [{"code": "TOO_LATE", "descriptions": ["товары выпущены"], "category": "ERROR"}]`, gateway.WithdrawalRefused, ""},
+		"under inspection": {`"status": "PENDING", "systemId": "S1", "results": [{"code": "INSPECTION", "descriptions": ["товары на досмотре"], "category": "INFO"}]`, gateway.WithdrawalAsked, gateway.WithdrawalAsked},
+		"refused by ours":  {`"status": "REJECTED", "systemId": "S1", "results": [{"code": "0", "descriptions": ["ок"]}, {"code": "REFUSED", "descriptions": ["отказано"]}]`, gateway.WithdrawalRefused, ""},
+		"refused":          {`"status": "REJECTED", "systemId": "S1", "results": [{"code": "9", "descriptions": ["товары выпущены"], "category": "ERROR"}]`, gateway.WithdrawalRefused, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := borders[0]
@@ -221,6 +225,10 @@ func TestRussiaTakesBackByTheNumberOfItsAnswer(t *testing.T) {
 				}
 			}
 			w.answers(b, "A2", w.message(s.MessageID).DocumentID, tt.what)
+			outcome := map[string]string{"taken back": flow.Confirmed, "too late": flow.TooLate, "under inspection": flow.UnderInspection}[name]
+			if got := w.message(s.MessageID).Answers[0].Outcome; got != cmp.Or(outcome, flow.Declined) {
+				t.Errorf("the answer is %q", got)
+			}
 			if m := w.message(m.ID); m.Withdrawal != tt.want || m.State != gateway.Accepted {
 				t.Errorf("the message is %s, withdrawal %q", m.State, m.Withdrawal)
 			}
@@ -231,6 +239,62 @@ func TestRussiaTakesBackByTheNumberOfItsAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// After an inspection a second answer ends what the first left open.
+func TestInspectionLeavesAWithdrawalAsked(t *testing.T) {
+	b := borders[0]
+	w := newPair(t, b.to)
+	p := tripOf(1, w)
+	m, id := w.announced(b, p)
+	w.send(b)
+	w.answers(b, "A1", m.DocumentID, registered)
+	s := w.cancel(b, "C1", id)
+	w.send(b)
+	w.answers(b, "A2", w.message(s.MessageID).DocumentID, `"status": "PENDING", "systemId": "S1", "results": [{"code": "INSPECTION", "descriptions": ["товары на досмотре"]}]`)
+	w.answers(b, "A3", w.message(s.MessageID).DocumentID, `"status": "CANCELLED", "systemId": "S1", "results": [{"code": "CANCELLED", "descriptions": ["аннулировано"]}]`)
+	for _, g := range []*flow.Gateway{w.cn, w.ru} {
+		if m := found(w, g, p.waybills()[0]); m.Withdrawal() != gateway.WithdrawalDone {
+			t.Errorf("%s shows %q", g.Own, m.Withdrawal())
+		}
+	}
+}
+
+// What has arrived is taken back no more: the receiver refuses it, whether its answer or its
+// receipt decides, and the announcement stands on both sides.
+func TestWhatHasArrivedIsTakenBackNoMore(t *testing.T) {
+	var out bytes.Buffer
+	for _, b := range borders {
+		w := newPair(t, b.to)
+		p := tripOf(1, w)
+		m, id := w.announced(b, p)
+		w.send(b)
+		if b.to == "RU" {
+			w.answers(b, "A1", m.DocumentID, registered)
+		}
+		p.arrive(w, b, w.clock.Now()) // before it is expected; the sender knows nothing of it
+		s := w.cancel(b, "C1", id)
+		w.send(b)
+		if s = w.state(b, "C1"); s.MessageID == "" || w.message(s.MessageID).State != gateway.Refused {
+			t.Fatalf("%s: the cancellation is %s %v", b.to, s.State, s.Faults.Report("en"))
+		}
+		if m := w.message(m.ID); m.Withdrawal != gateway.WithdrawalRefused {
+			t.Errorf("%s: its withdrawal is %q", b.to, m.Withdrawal)
+		}
+		for _, g := range []*flow.Gateway{w.cn, w.ru} {
+			if m := found(w, g, p.waybills()[0]); m.Withdrawal() != "" {
+				t.Errorf("%s shows %q", g.Own, m.Withdrawal())
+			}
+		}
+		in, err := w.ru.Store.Read().Inbound(t.Context(), "CN", s.MessageID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range in.Faults {
+			inFiveLanguages(&out, string(b.to), f)
+		}
+	}
+	golden(t, "testdata/late.txt", out.Bytes())
 }
 
 // One cancellation waits for an answer, however many are submitted: another is told that it

@@ -14,10 +14,9 @@ import (
 // Patience is how long a movement is waited for in a state, from the time that the state
 // speaks of: the expected arrival, the departure, the first arrival, the day that a withdrawal
 // was asked. When it is over, a person is told; nothing else changes. A state that waits for
-// nothing is not here.
+// nothing is not here, and what has left is waited for where it enters, by the partner.
 var Patience = map[reconcile.State]time.Duration{
 	reconcile.StateAnnounced:           12 * time.Hour,
-	reconcile.StateDeparted:            12 * time.Hour,
 	reconcile.StateDepartedUnannounced: 2 * time.Hour,
 	reconcile.StateWithdrawalAsked:     24 * time.Hour,
 	reconcile.StatePartlyArrived:       24 * time.Hour,
@@ -28,7 +27,6 @@ var Patience = map[reconcile.State]time.Duration{
 // is to look into it.
 var remarks = map[reconcile.State]gateway.Code{
 	reconcile.StateAnnounced:           gateway.OverdueArrival,
-	reconcile.StateDeparted:            gateway.OverdueArrival,
 	reconcile.StateDepartedUnannounced: gateway.OverdueAnnouncement,
 	reconcile.StateWithdrawalAsked:     gateway.OverdueWithdrawal,
 	reconcile.StatePartlyArrived:       gateway.OverdueRest,
@@ -54,7 +52,12 @@ func (m Movement) Due() time.Time {
 	return due
 }
 
+// until is when the wait in the movement's state is over; zero if nobody here waits: an arrival
+// is seen by the partner to whom it was announced.
 func (m Movement) until() time.Time {
+	if m.State() == reconcile.StateAnnounced && !m.Incoming() {
+		return time.Time{}
+	}
 	patience, waits := Patience[m.State()]
 	if since := m.Since(); waits && !since.IsZero() {
 		return since.Add(patience).UTC()

@@ -233,10 +233,14 @@ func (g *Gateway) Movement(ctx context.Context, id gateway.MovementID) (Movement
 	return m, err
 }
 
-// movementIn is a movement as it is committed, or seen inside a unit of work.
-func movementIn(ctx context.Context, read interface {
+// movementStore is where one movement is read from: of what is committed, or inside a unit of
+// work.
+type movementStore interface {
 	Movement(ctx context.Context, id gateway.MovementID) (store.Movement, error)
-}, id gateway.MovementID) (Movement, error) {
+}
+
+// movementIn is a movement as it is committed, or seen inside a unit of work.
+func movementIn(ctx context.Context, read movementStore, id gateway.MovementID) (Movement, error) {
 	row, err := read.Movement(ctx, id)
 	if err != nil {
 		return Movement{}, err

@@ -256,6 +256,13 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, a store.Arriv
 		said := func(f gateway.Fault) bool {
 			return slices.ContainsFunc(in.Faults, func(o gateway.Fault) bool { return sayingOf(o) == sayingOf(f) })
 		}
+		if in.Kind == kindCancellation { // it may have arrived meanwhile
+			late, err := g.takesBackNothing(ctx, tx, in.Sender, doc)
+			if err != nil {
+				return false, err
+			}
+			now = append(now, late...)
+		}
 		if slices.ContainsFunc(now, func(f gateway.Fault) bool { return !said(f) }) {
 			return true, nil
 		}
@@ -310,7 +317,7 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 	}
 	doc := passed.Document()
 	if in.Kind == kindCancellation {
-		unknown, err := g.takesBackNothing(ctx, in.Sender, doc)
+		unknown, err := g.takesBackNothing(ctx, g.Store.Read(), in.Sender, doc)
 		if err != nil {
 			return nil, err
 		}
@@ -437,9 +444,16 @@ const resultList = "answer-result"
 
 // Outcomes of a business answer.
 const (
-	Registered = "registered"
-	Declined   = "refused"
+	Registered      = "registered" // under a number or a carnet
+	Confirmed       = "accepted"
+	TooLate         = "too late" // the goods are released, or have crossed
+	UnderInspection = "under inspection"
+	Declined        = "refused"
 )
+
+// outcomes are what results may come to, by what the code list says follows from each, the one
+// that counts before the others first. A result that is not known is a refusal.
+var outcomes = []string{Declined, TooLate, UnderInspection, Confirmed}
 
 // inWords is what an answer that a table has read says, as it is shown beside the message.
 func (g *Gateway) inWords(answer *customsv1.Answer, table string, day time.Time) store.Answer {
@@ -452,27 +466,23 @@ func (g *Gateway) inWords(answer *customsv1.Answer, table string, day time.Time)
 		system = t.System()
 	}
 	lists := g.Chain.Tables.Lists()
-	refuses := false
+	least := len(outcomes)
 	for _, r := range answer.GetResults() {
 		result := store.Result{Code: r.GetCode(), Words: r.GetDescriptions()}
 		if known, err := lists.Translate(resultList, system, r.GetCode(), day, codelist.Decode); err == nil && lists.Known(resultList, known.Code, day) {
 			result.Meaning = known.Code
 		}
-		refuses = refuses || !slices.Contains(positive, result.Meaning)
+		least = min(least, max(0, slices.Index(outcomes, lists.Means(resultList, result.Meaning))))
 		a.Results = append(a.Results, result)
 	}
 	switch {
 	case answer.GetRegistration() != nil || answer.GetTir() != nil:
 		a.Outcome = Registered
-	case refuses:
-		a.Outcome = Declined
+	case least < len(outcomes):
+		a.Outcome = outcomes[least]
 	}
 	return a
 }
-
-// positive are the meanings of results that refuse nothing. An answer that brings neither
-// number nor carnet and has any other result is a refusal.
-var positive = []string{"REGISTERED", "CHANGED", "CANCELLED"}
 
 // ResultName is what a result means, in a language; empty if that is not known.
 func (g *Gateway) ResultName(r store.Result, lang string) string {

@@ -76,6 +76,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		if err != nil {
 			return false, err
 		}
+		held = slices.DeleteFunc(held, func(h store.Submission) bool { return h.Office == s.Office && gateway.SameID(h.ID, s.ID) }) // it waits itself
 		if !sameParts(held, j.held) {
 			return true, tx.Audit("gateway", "judged again: other parts came", s.ID, a.Digest)
 		}

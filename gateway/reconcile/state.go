@@ -66,13 +66,13 @@ func (m Movement) Since() time.Time {
 		return last(m.Arrivals, Record.when)
 	case StateDepartedUnannounced:
 		return last(m.Departures, Record.when)
-	case StateDeparted:
-		if due := last(m.counting(m.Announced), Record.due); due.After(last(m.Departures, Record.when)) {
-			return due
-		}
-		return last(m.Departures, Record.when)
 	}
 	return last(m.counting(m.Announced), Record.due)
+}
+
+// Incoming reports whether a partner announced it.
+func (m Movement) Incoming() bool {
+	return slices.ContainsFunc(m.Announced, func(r Record) bool { return r.Sender != "" })
 }
 
 // DepartedWith reports when the movement left with one of the vehicles of a document, or, where
