@@ -146,10 +146,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	}
 	j.translated, j.route = t, rt
 	for _, o := range t.Outputs {
-		for _, c := range crossings(o.document) {
-			c.path = o.whole(c.path)
-			j.crossings = append(j.crossings, c)
-		}
+		j.crossings = append(j.crossings, o.crossings()...)
 	}
 	j.crossings = eachOnce(j.crossings)
 	var left time.Time
