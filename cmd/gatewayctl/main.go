@@ -51,6 +51,8 @@ var commands = []command{
 	{"list", "", "list submissions, the last changed first", 0, 0, list},
 	{"watch", "", "follow submissions as they change", 0, 0, watch},
 	{"withdraw", "ID", "take back a part that is held", 1, 1, withdraw},
+	{"amend", "ID FILE", "put a full new version in the place of what was submitted under the id", 2, 2, amend},
+	{"choose", "ID [PLATE...]", "say which vehicles a deletion means that is held because it names none of several", 1, 200, choose},
 	{"cancel", "ID", "take back what was submitted: before it is handed over nothing is sent, after that the partner is asked", 1, 1, cancel},
 	{"approve", "ID", "approve or refuse what changes or takes back what has left (supervisor)", 1, 1, approve},
 	{"explain", "ID", "say where the values of a message came from", 1, 1, explain},

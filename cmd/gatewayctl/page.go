@@ -215,6 +215,11 @@ func (p *page) message(m *exchangev1.MessageStatus) {
 	p.field("to", m.Recipient)
 	p.field("message state", m.State, m.StateReason)
 	p.field("withdrawal", m.Withdrawal)
+	if m.Version > 1 {
+		p.field("version", strconv.Itoa(int(m.Version)))
+	}
+	p.field("takes the place of", m.Replaces)
+	p.field("replaced by", m.ReplacedBy)
 	p.field("waiting", m.Waiting)
 	p.field("created", p.time(m.Created))
 	p.field("expected arrival", p.time(m.ExpectedArrival), late(m.LateBy))
@@ -229,6 +234,25 @@ func (p *page) message(m *exchangev1.MessageStatus) {
 	for _, a := range m.Answers {
 		p.answer("answer", a)
 	}
+	p.changes(m.Changes)
+}
+
+// changes are what a later version says otherwise, value by value.
+func (p *page) changes(changes []*exchangev1.Change) {
+	for _, c := range changes {
+		place := c.Place
+		if place == "" {
+			place = c.Path
+		}
+		p.field("changed", place+": "+orNone(c.Before)+" -> "+orNone(c.After))
+	}
+}
+
+func orNone(value string) string {
+	if value == "" {
+		return "-"
+	}
+	return value
 }
 
 func (p *page) submissions(subs []*exchangev1.Submission) {
@@ -440,6 +464,8 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 	p.field("payload digest", m.PayloadDigest)
 	p.field("canonical digest", m.CanonicalDigest)
 	p.field("commit", strconv.FormatInt(m.Commit, 10))
+	p.field("takes the place of", m.Replaces)
+	p.changes(m.Changes)
 	for _, place := range m.Unread {
 		p.field("not read", place)
 	}
@@ -517,6 +543,12 @@ func (p *page) movement(m *exchangev1.Movement) {
 		p.figures("kilogramsAccount", w.Waybill, w.Kilograms)
 	}
 	p.field(p.text("messages"), m.Messages...)
+	for _, a := range m.Amendments {
+		p.field(p.text("changedBy"), a.MessageId, p.time(a.Received), a.Standing)
+		for _, c := range a.Changes {
+			p.field(p.text("changed"), c.Place+": "+orNone(c.Before)+" -> "+orNone(c.After))
+		}
+	}
 	p.field(p.text("couldAlsoBe"), m.AmbiguousWith...)
 	for _, o := range m.Openings {
 		p.field(p.text("openedBy"), o.Office, o.RecordId, p.time(o.At), o.Reason)

@@ -116,6 +116,31 @@ func approve(fs *flag.FlagSet) action {
 	}
 }
 
+// amend submits a full version of what was submitted under an id.
+func amend(fs *flag.FlagSet) action {
+	reason := fs.String("reason", "", "`CODE` of the list change-reason, such as 004; it travels where the partner's form has a place for it")
+	id := fs.String("id", "", "submission `ID` of the new version; without it the document's own")
+	return func(ctx context.Context, s *session, operands []string) error {
+		content, err := s.read(operands[1])
+		if err != nil {
+			return err
+		}
+		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, Amends: operands[0], Reason: *reason,
+		})
+		return s.submission(sub, err)
+	}
+}
+
+// choose answers a deletion that names only a batch of several vehicles.
+func choose(fs *flag.FlagSet) action {
+	all := fs.Bool("all", false, "all vehicles are meant")
+	return func(ctx context.Context, s *session, operands []string) error {
+		sub, err := s.submissions.Choose(ctx, &exchangev1.ChooseRequest{SubmissionId: operands[0], Vehicles: operands[1:], All: *all})
+		return s.submission(sub, err)
+	}
+}
+
 // cancel submits a Cancellation. Its bytes follow from what it is asked, so that it can be
 // asked again.
 func cancel(fs *flag.FlagSet) action {

@@ -139,7 +139,7 @@ func stand(steps []step) stood {
 			if s.does == adds {
 				all = append(all, &standing{s.Name, []*step{s}, thingsOf(s)})
 			} else {
-				out.faults = gateway.Faults{s.unknown("envelope.function", s.Name)}
+				out.faults = gateway.Faults{s.nobody()}
 			}
 			continue
 		}
@@ -163,13 +163,13 @@ func stand(steps []step) stood {
 		}
 	}
 	for _, st := range all {
-		p, err := st.part()
+		parts, err := st.parts()
 		if err != nil {
 			f := fault(gateway.Internal, "", "")
 			out.faults = append(out.faults, f)
 			continue
 		}
-		out.parts = append(out.parts, p)
+		out.parts = append(out.parts, parts...)
 	}
 	last := steps[len(steps)-1].Submission
 	slices.SortStableFunc(out.parts, func(a, b Part) int { return b2i(b.Submission == last) - b2i(a.Submission == last) })
@@ -236,6 +236,11 @@ func (st *standing) replace(s *step) gateway.Faults {
 			return gateway.Faults{s.unknown("envelope.references", s.asks.Amends)}
 		}
 	}
+	for _, o := range old {
+		if path, was, is := otherOffice(o.Document, s.Document); path != "" {
+			return gateway.Faults{s.at(fault(gateway.AmendOffices, is, was), path)}
+		}
+	}
 	st.things = slices.DeleteFunc(st.things, func(t thing) bool { return slices.Contains(old, t.of) })
 	st.steps = slices.DeleteFunc(st.steps, func(o *step) bool { return slices.Contains(old, o) })
 	return st.add(s)
@@ -280,6 +285,27 @@ func (st *standing) takeOut(s *step) (faults gateway.Faults, undecided bool) {
 		})
 	}
 	return nil, false
+}
+
+// parts are the documents that what stands makes: of goods one, of vehicles each report with
+// those of its own that stand, the oldest first.
+func (st *standing) parts() (all []Part, err error) {
+	if st.steps[0].Kind != "VehicleReport" || len(st.steps) == 1 {
+		p, err := st.part()
+		return []Part{p}, err
+	}
+	for _, s := range slices.Backward(st.steps) {
+		own := slices.DeleteFunc(slices.Clone(st.things), func(t thing) bool { return t.of != s })
+		if len(own) == 0 {
+			continue
+		}
+		p, err := (&standing{st.name, []*step{s}, own}).part()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // part is the document that what stands makes: one that stands as it came, or one made of

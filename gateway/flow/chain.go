@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -431,54 +432,180 @@ type Output struct {
 // A whole that the route's split divides is judged by our own rules, and each of its
 // parts by the partner's too: a part is what the partner gets. A part is judged as a
 // part: what warns only because the rest of the whole is elsewhere is not said.
+//
+// Of a part that came several times each is joined with the others by itself.
 func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.MessageID, s validate.Scope) (*Translation, error) {
-	t := &Translation{parts: parts, judged: cmp.Or(p.Judged, parts[0].Submission)}
-	whole := parts[0].Reading
-	var err error
-	if p.Join != nil {
-		if whole, err = t.join(ctx, p.Join, id); err != nil {
-			return nil, err
+	s.Done = p.Mark != nil
+	var drafts []*draft
+	var documents []*customsv1.Document
+	for i, set := range joinable(parts) {
+		if i > 0 {
+			id = gateway.MessageID(gateway.DerivedID("join", string(id), strconv.Itoa(i)))
 		}
-	}
-	t.whole, s.Done = whole.Document, p.Mark != nil
-	var splitting mapping.Splitting
-	if p.Split != nil && whole.Document != nil {
-		if splitting, err = p.Split.RunWhile(pace.Of(ctx), whole.Document, string(id)); err != nil {
-			return nil, err
-		}
-	}
-	if p.Mark != nil && whole.Document != nil {
-		if len(splitting.Parts) < 2 {
-			marked := *whole
-			marked.Document, marked.passed, marked.warned = document.Clone(whole.Document), validate.Passed{}, nil
-			whole, splitting.Parts = &marked, nil
-			p.Mark([]*customsv1.Document{marked.Document})
-		} else {
-			p.Mark(splitting.Parts)
-		}
-	}
-	if len(splitting.Parts) < 2 && !splitting.Faults.Refuse() { // what fits goes as it is
-		passed, faults, err := c.Validate(ctx, whole, s)
+		d, err := c.draft(ctx, p, set, id)
 		if err != nil {
 			return nil, err
 		}
-		if t.Faults = faults; passed.IsZero() {
-			return t, nil
+		d.t.judged = cmp.Or(p.Judged, parts[0].Submission)
+		if p.Mark != nil && d.whole.Document != nil {
+			documents = append(documents, d.apart()...)
 		}
-		if err := t.output(ctx, c, p.Route, passed, &Output{of: t}); err != nil {
+		drafts = append(drafts, d)
+	}
+	if p.Mark != nil && len(documents) > 0 {
+		p.Mark(documents)
+	}
+	for _, d := range drafts {
+		if err := c.finish(ctx, p, d, s); err != nil {
 			return nil, err
 		}
-		return t, nil
 	}
+	return together(p, drafts), nil
+}
+
+// joinable are the sets of parts that are joined with each other: of a part that came several
+// times each is in one of its own. Their order is by submission, whichever is being judged.
+func joinable(parts []Part) (sets [][]Part) {
+	var again string
+	for i, p := range parts {
+		if slices.ContainsFunc(parts[:i], func(o Part) bool { return o.Name == p.Name }) {
+			again = p.Name
+		}
+	}
+	for _, p := range slices.SortedStableFunc(slices.Values(parts), func(a, b Part) int { return cmp.Compare(a.Submission, b.Submission) }) {
+		if p.Name == again || len(sets) == 0 && again == "" {
+			sets = append(sets, slices.DeleteFunc(slices.Clone(parts), func(o Part) bool { return o.Name == again && o.Submission != p.Submission }))
+		}
+	}
+	return sets
+}
+
+// draft is what a set of parts says, before it is judged.
+type draft struct {
+	t         *Translation
+	whole     *Reading
+	splitting mapping.Splitting
+}
+
+// draft joins a set of parts, and splits what they make.
+func (c *Chain) draft(ctx context.Context, p Plan, parts []Part, id gateway.MessageID) (*draft, error) {
+	d := &draft{t: &Translation{parts: parts}, whole: parts[0].Reading}
+	var err error
+	if p.Join != nil {
+		if d.whole, err = d.t.join(ctx, p.Join, id); err != nil {
+			return nil, err
+		}
+	}
+	d.t.whole = d.whole.Document
+	if p.Split != nil && d.whole.Document != nil {
+		d.splitting, err = p.Split.RunWhile(pace.Of(ctx), d.whole.Document, string(id))
+	}
+	return d, err
+}
+
+// apart are the documents of a draft's messages, apart from those that they were made of.
+func (d *draft) apart() []*customsv1.Document {
+	if len(d.splitting.Parts) > 1 {
+		return d.splitting.Parts
+	}
+	marked := *d.whole
+	marked.Document, marked.passed, marked.warned = document.Clone(d.whole.Document), validate.Passed{}, nil
+	d.whole, d.splitting.Parts = &marked, nil
+	return []*customsv1.Document{marked.Document}
+}
+
+// together is what several drafts come to: one whole of all their messages, of which what all
+// repeat is said once.
+func together(p Plan, drafts []*draft) *Translation {
+	all := *drafts[0].t
+	all.unreported(drafts)
+	if len(drafts) == 1 {
+		return &all
+	}
+	unreported := all.Faults[len(drafts[0].t.Faults):]
+	all.Outputs, all.Faults = nil, nil
+	said := make(map[saying]bool)
+	for i, d := range drafts {
+		for _, o := range d.t.Outputs {
+			if all.Outputs = append(all.Outputs, o); p.Split != nil {
+				o.split, o.part = p.Split.ID(), len(all.Outputs)
+			}
+		}
+		for _, f := range d.t.Faults {
+			if !said[sayingOf(f)] {
+				said[sayingOf(f)] = true
+				all.Faults = append(all.Faults, f)
+			}
+		}
+		if i > 0 {
+			all.Disagreements = append(all.Disagreements, d.t.Disagreements...)
+		}
+	}
+	all.Faults = append(all.Faults, unreported...)
+	return &all
+}
+
+// unreported warns of load units that goods are said to be in, and that no vehicle's report has
+// of all that name any.
+func (t *Translation) unreported(drafts []*draft) {
+	in := make(map[mapping.Source]int)
+	for _, d := range drafts {
+		if d.t.joined == nil {
+			return
+		}
+		for _, s := range d.t.joined.Left {
+			if in[s]++; in[s] < len(drafts) {
+				continue
+			}
+			f := fault(gateway.UnitNotReported, s.Value, "")
+			f.Severity = gateway.Warning
+			if i := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == s.Part }); i >= 0 {
+				part, path := t.parts[i], s.Path
+				if part.origin != nil {
+					part, path = part.origin(path)
+				}
+				f.Path, f.Location, f.Place = path, t.in(part, path), document.PlaceOf(part.Document, path)
+			}
+			t.Faults = append(t.Faults, f)
+		}
+	}
+}
+
+// in is a place in the document of a part.
+func (t *Translation) in(part Part, path string) gateway.Location {
+	loc := part.locate(path)
+	if part.Submission != t.judged {
+		loc.Document = part.Submission
+	}
+	return loc
+}
+
+// finish judges a draft, and makes its messages.
+func (c *Chain) finish(ctx context.Context, p Plan, d *draft, s validate.Scope) error {
+	t, whole, splitting := d.t, d.whole, d.splitting
+	if len(splitting.Parts) < 2 && !splitting.Faults.Refuse() { // what fits goes as it is
+		passed, faults, err := c.Validate(ctx, whole, s)
+		if err != nil {
+			return err
+		}
+		if t.Faults = faults; passed.IsZero() {
+			return nil
+		}
+		if err := t.output(ctx, c, p.Route, passed, &Output{of: t}); err != nil {
+			return err
+		}
+		return nil
+	}
+	var err error
 	if _, t.Faults, err = c.Validate(ctx, whole, validate.Scope{Own: s.Own, At: s.At}); err != nil {
-		return nil, err
+		return err
 	}
 	t.Faults = append(t.Faults, document.Places(mapping.Locate(splitting.Faults, t.Locate), t.whole)...)
 	refused := t.Faults.Refuse()
 	known := make(map[finding]gateway.Fault) // by the partner's rules too, and not said yet
 	_, all, err := c.Validate(ctx, whole, s)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, f := range all {
 		known[findingOf(f)] = f
@@ -492,17 +619,17 @@ func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.
 		o.made = func(path string) bool { return leaf(part, path) != leaf(whole.Document, o.whole(path)) }
 		passed, faults, err := c.Validate(ctx, &Reading{Document: part, Kind: whole.Kind, locate: o.Locate, wrote: o.wrote}, s)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		t.sayOfPart(o, faults, known)
 		if passed.IsZero() || refused {
 			continue
 		}
 		if err := t.output(ctx, c, p.Route, passed, o); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // output releases, encodes and checks the document of one message.
@@ -638,11 +765,7 @@ func (t *Translation) Locate(path string) gateway.Location {
 	if !ok {
 		return t.parts[0].locate("")
 	}
-	loc := part.locate(partPath)
-	if part.Submission != t.judged {
-		loc.Document = part.Submission
-	}
-	return loc
+	return t.in(part, partPath)
 }
 
 // partOf follows a canonical path into the part it was joined from.

@@ -75,6 +75,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 		s.Canonical = document.Marshal(reading.Document)
 		return j, g.judgeCancellation(ctx, j, reading, a)
 	}
+	s.Faults = append(s.Faults, g.unfit(reading, a)...)
 	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
 	s.Faults = append(s.Faults, faults...)
 	if plan.Route != nil && len(a.Content) > capOf(plan.Route) {
@@ -110,6 +111,21 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	return j, g.reviseHeld(ctx, j, plan, append(held, cur))
 }
 
+// unfit refuses what a sender says beside a document that cannot be said of it.
+func (g *Gateway) unfit(r *Reading, a store.Arrival) (faults gateway.Faults) {
+	if a.Asks.Amends != "" && !slices.Contains(revisable, r.Kind) {
+		f := fault(gateway.AmendUnknown, a.Asks.Amends, "")
+		f.Path = "amends"
+		faults = append(faults, f)
+	}
+	if a.Asks.Reason != "" && !g.Chain.Tables.Lists().Known("change-reason", a.Asks.Reason, g.Now()) {
+		f := fault(gateway.ListUnknown, a.Asks.Reason, "change-reason")
+		f.Path = "reason"
+		faults = append(faults, f)
+	}
+	return faults
+}
+
 // compose makes the message of complete parts and seals it: or several messages, where
 // the partner has no room for everything in one.
 func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []Part) error {
@@ -130,10 +146,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	}
 	j.translated, j.route = t, rt
 	for _, o := range t.Outputs {
-		for _, c := range crossings(o.document) {
-			c.path = o.whole(c.path)
-			j.crossings = append(j.crossings, c)
-		}
+		j.crossings = append(j.crossings, o.crossings()...)
 	}
 	j.crossings = eachOnce(j.crossings)
 	var left time.Time

@@ -18,10 +18,10 @@ import (
 	"customs.example/gateway/store"
 )
 
-// TestLongWhatIsNotNewIsNeverAnnounced goes through the doors of a sender: such a document is
-// refused at its function code, waits for no other part and completes none.
+// TestLongWhatIsNotNewIsNeverAnnounced goes through the doors of a sender: what changes or takes
+// back what nobody announced is refused at what it names, waits for no other part and completes
+// none.
 func TestLongWhatIsNotNewIsNeverAnnounced(t *testing.T) {
-	const xmlPlace = "/d:%s[1]/d:Head[1]/d:FunctionCode[1]"
 	w := newWorld(t)
 	manifest, report := string(w.content("mt2401.xml")), string(w.content("mt4402.xml"))
 	function := func(text, old, new string) []byte {
@@ -40,18 +40,18 @@ func TestLongWhatIsNotNewIsNeverAnnounced(t *testing.T) {
 		code    gateway.Code
 		place   string
 	}{
-		"a manifest that deletes":        {function(manifest, "<FunctionCode>9", "<FunctionCode>3"), flow.XML, "", "GEN-0108", strings.Replace(xmlPlace, "%s", "Manifest", 1)},
-		"a manifest that edits":          {function(manifest, "<FunctionCode>9", "<FunctionCode>5"), flow.XML, "", "GEN-0109", strings.Replace(xmlPlace, "%s", "Manifest", 1)},
-		"a report that deletes":          {function(report, "<FunctionCode>2", "<FunctionCode>3"), flow.XML, "", "GEN-0108", "FunctionCode[1]"},
-		"the second part deletes":        {function(report, "<FunctionCode>2", "<FunctionCode>3"), flow.XML, "mt2401.xml", "GEN-0108", "FunctionCode[1]"},
-		"the second part edits":          {function(manifest, "<FunctionCode>9", "<FunctionCode>5"), flow.XML, "mt4402.xml", "GEN-0109", "FunctionCode[1]"},
-		"a deletion in canonical JSON":   {function(asJSON(manifest), `"ORIGINAL"`, `"DELETION"`), flow.JSON, "", "GEN-0108", "/envelope/function"},
-		"a change in canonical JSON":     {function(asJSON(manifest), `"ORIGINAL"`, `"CHANGE"`), flow.JSON, "mt4402.xml", "GEN-0109", "/envelope/function"},
+		"a manifest that deletes":        {function(manifest, "<FunctionCode>9", "<FunctionCode>3"), flow.XML, "", gateway.TakeOutUnknown, "TransportContractDocument[1]/d:ID[1]"},
+		"a manifest that edits":          {function(manifest, "<FunctionCode>9", "<FunctionCode>5"), flow.XML, "", gateway.AmendUnknown, "TransportContractDocument[1]/d:ID[1]"},
+		"a report that deletes":          {function(report, "<FunctionCode>2", "<FunctionCode>3"), flow.XML, "", gateway.TakeOutUnknown, "BorderTransportMeans[1]/d:ID[1]"},
+		"the second part deletes":        {function(report, "<FunctionCode>2", "<FunctionCode>3"), flow.XML, "mt2401.xml", gateway.TakeOutUnknown, "BorderTransportMeans[1]/d:ID[1]"},
+		"the second part edits":          {function(manifest, "<FunctionCode>9", "<FunctionCode>5"), flow.XML, "mt4402.xml", gateway.AmendUnknown, "TransportContractDocument[1]/d:ID[1]"},
+		"a deletion in canonical JSON":   {function(asJSON(manifest), `"ORIGINAL"`, `"DELETION"`), flow.JSON, "", gateway.TakeOutUnknown, "/consignments/0/transportDocument/id"},
+		"a change in canonical JSON":     {function(asJSON(manifest), `"ORIGINAL"`, `"CHANGE"`), flow.JSON, "mt4402.xml", gateway.AmendUnknown, "/consignments/0/transportDocument/id"},
 		"a duplicate in canonical JSON":  {function(asJSON(manifest), `"ORIGINAL"`, `"DUPLICATE"`), flow.JSON, "", "GEN-0110", "/envelope/function"},
-		"a report that replaces, JSON":   {function(asJSON(report), `"ADDITION"`, `"REPLACE"`), flow.JSON, "mt2401.xml", "GEN-0109", "/envelope/function"},
-		"a report that cancels, JSON":    {function(asJSON(report), `"ADDITION"`, `"CANCELLATION"`), flow.JSON, "", "GEN-0108", "/envelope/function"},
+		"a report that replaces, JSON":   {function(asJSON(report), `"ADDITION"`, `"REPLACE"`), flow.JSON, "mt2401.xml", gateway.AmendUnknown, "/transport/vehicles/0/registration"},
+		"a report that cancels, JSON":    {function(asJSON(report), `"ADDITION"`, `"CANCELLATION"`), flow.JSON, "", gateway.TakeOutUnknown, "/transport/vehicles/0/registration"},
 		"an addition to a manifest":      {function(asJSON(manifest), `"ORIGINAL"`, `"ADDITION"`), flow.JSON, "", "GEN-0110", "/envelope/function"},
-		"an original that names another": {function(asJSON(manifest), `"envelope":{`, `"envelope":{"references":[{"kind":"CHANGED","id":"M0"}],`), flow.JSON, "", "GEN-0115", "/envelope/references"},
+		"an original that names another": {function(asJSON(manifest), `"envelope":{`, `"envelope":{"references":[{"kind":"CHANGED","id":"M0"}],`), flow.JSON, "", gateway.AmendUnknown, "/envelope/references"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -96,8 +96,9 @@ func TestLongWhatIsNotNewIsNeverAnnounced(t *testing.T) {
 	}
 }
 
-// TestLongWhatIsNotNewIsNotReceivedAsNew: a partner's amendment or deletion gets a signed
-// refusal and comes into no movement, also where it had waited for its table.
+// TestLongWhatIsNotNewIsNotReceivedAsNew: a partner's amendment of what has not come waits for a
+// limited time, gets a signed refusal then and comes into no movement, also where it had waited
+// for its table. What it deletes by a function code is refused at once.
 func TestLongWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 	w := newWorld(t)
 	w.notice()
@@ -121,38 +122,50 @@ func TestLongWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 	referring := amended(func(d *customsv1.Document) {
 		d.Envelope.References = append(d.Envelope.References, &customsv1.Reference{Kind: customsv1.ReferenceKind_CHANGED, Id: "5f0c1d52-7b6e-4a6e-9d58-3f1f0a5e0c11"})
 	})
+	manifest, err := os.ReadFile("../../mappings/testdata/goldens/cn/mt1401.v1/full.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := header
+	back.Sender, back.Recipient, back.Kind, back.KeyID = "RU", "CN", "Manifest", "ru-1"
 	for i, tt := range []struct {
-		name, payload string
-		code          gateway.Code
+		name    string
+		g       *flow.Gateway
+		h       seal.Header
+		payload string
+		place   string
 	}{
-		{"a registered notice changed", renumbered, "GEN-0116"},
-		{"an earlier document changed", referring, "GEN-0115"},
+		{"a registered notice changed", w.ru, header, renumbered, "RefRegNumber[1]"},
+		{"an earlier document changed", w.ru, header, referring, "AutoPreliminary[1]"},
+		{"a manifest changed by its function code", w.cn, back, functionCode.ReplaceAllString(string(manifest), "<FunctionCode>5<"), "FunctionCode[1]"},
 	} {
-		h := header
-		h.MessageID = gateway.MessageID("00000000-0000-4000-8000-99999999000" + string(rune('0'+i)))
-		in := w.refusedBy(w.ru, h, tt.payload)
-		if in.MovementID != "" || in.Faults[0].Code != tt.code {
-			t.Errorf("%s: movement %q, %v", tt.name, in.MovementID, in.Faults.Report("en"))
+		tt.h.MessageID = gateway.MessageID("00000000-0000-4000-8000-99999999000" + string(rune('0'+i)))
+		if got := w.receives(tt.g, tt.h, tt.payload); got != gateway.RCV {
+			t.Errorf("%s: the verdict is %s", tt.name, got)
+		}
+		w.clock.add(flow.OriginalWait)
+		if err := tt.g.JudgeDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		in, err := tt.g.Store.Read().Inbound(t.Context(), tt.h.Sender, tt.h.MessageID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in.State != gateway.Refused || in.MovementID != "" || !slices.ContainsFunc(in.Faults, func(f gateway.Fault) bool {
+			return f.Code == gateway.OriginalMissing && strings.HasSuffix(f.Location.Expr, tt.place)
+		}) {
+			t.Errorf("%s: %s in movement %q, %v", tt.name, in.State, in.MovementID, in.Faults.Report("en"))
 		}
 	}
 	if found, err := w.ru.Find(t.Context(), "蒙E12345", 0, 10); err != nil || len(found) != 0 {
 		t.Errorf("the truck is in %d movements, %v", len(found), err)
 	}
-
-	// The other way: China's import manifest has a function code.
-	manifest, err := os.ReadFile("../../mappings/testdata/goldens/cn/mt1401.v1/full.xml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for code, digit := range map[gateway.Code]string{"GEN-0108": "3", "GEN-0109": "5"} {
-		h := header
-		h.MessageID, h.Sender, h.Recipient, h.Kind, h.KeyID = gateway.MessageID("00000000-0000-4000-8000-99999999001"+digit), "RU", "CN", "Manifest", "ru-1"
-		in := w.refusedBy(w.cn, h, functionCode.ReplaceAllString(string(manifest), "<FunctionCode>"+digit+"<"))
-		if !slices.ContainsFunc(in.Faults, func(f gateway.Fault) bool {
-			return f.Code == code && strings.HasSuffix(f.Location.Expr, "/d:Head[1]/d:FunctionCode[1]")
-		}) {
-			t.Errorf("function %s: %v", digit, in.Faults.Report("en"))
-		}
+	back.MessageID = "00000000-0000-4000-8000-999999990013"
+	in := w.refusedBy(w.cn, back, functionCode.ReplaceAllString(string(manifest), "<FunctionCode>3<"))
+	if !slices.ContainsFunc(in.Faults, func(f gateway.Fault) bool {
+		return f.Code == "GEN-0108" && strings.HasSuffix(f.Location.Expr, "/d:Head[1]/d:FunctionCode[1]")
+	}) {
+		t.Errorf("a deletion: %v", in.Faults.Report("en"))
 	}
 
 	// What waited for its table is judged like what comes.
@@ -164,9 +177,25 @@ func TestLongWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.ru.Chain = next(t, "2026-01-01", true)
-	if got := w.decode(string(parked.MessageID)); got[0].State != gateway.Refused || got[0].MovementID != "" || got[0].Faults[0].Code != "GEN-0116" {
+	w.clock.add(flow.OriginalWait)
+	if got := w.decode(string(parked.MessageID)); got[0].State != gateway.Refused || got[0].MovementID != "" || !slices.Contains(codesIn(got[0].Faults), gateway.OriginalMissing) {
 		t.Errorf("decoded, it is %s in movement %q: %v", got[0].State, got[0].MovementID, got[0].Faults.Report("en"))
 	}
+}
+
+// receives is the verdict on a payload under a header that its sender signs.
+func (w *world) receives(g *flow.Gateway, h seal.Header, payload string) gateway.Verdict {
+	w.t.Helper()
+	signed := w.sign(h, []byte(payload))
+	receipt, err := g.Receive(w.t.Context(), "customs://"+string(h.Sender)+"/gateway/1", []gateway.Administration{h.Sender}, signed.header, signed.signature, []byte(payload))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var statement struct{ Verdict gateway.Verdict }
+	if err := json.Unmarshal(receipt.Statement, &statement); err != nil {
+		w.t.Fatal(err)
+	}
+	return statement.Verdict
 }
 
 var functionCode = regexp.MustCompile(`<FunctionCode>\d<`)
@@ -175,14 +204,8 @@ var functionCode = regexp.MustCompile(`<FunctionCode>\d<`)
 // held of it, which MUST be a refusal.
 func (w *world) refusedBy(g *flow.Gateway, h seal.Header, payload string) store.Inbound {
 	w.t.Helper()
-	signed := w.sign(h, []byte(payload))
-	receipt, err := g.Receive(w.t.Context(), "customs://"+string(h.Sender)+"/gateway/1", []gateway.Administration{h.Sender}, signed.header, signed.signature, []byte(payload))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var statement struct{ Verdict gateway.Verdict }
-	if err := json.Unmarshal(receipt.Statement, &statement); err != nil || statement.Verdict != gateway.ERR {
-		w.t.Errorf("the verdict is %s, %v", statement.Verdict, err)
+	if got := w.receives(g, h, payload); got != gateway.ERR {
+		w.t.Errorf("the verdict is %s", got)
 	}
 	in, err := g.Store.Read().Inbound(w.t.Context(), h.Sender, h.MessageID)
 	if err != nil || in.State != gateway.Refused || len(in.Faults) == 0 {

@@ -24,7 +24,8 @@ type reader interface {
 // crossing is what a notice announces: a waybill of its batch, or a vehicle without goods.
 type crossing struct {
 	subject string
-	path    string // of what names it, in the whole that was translated
+	path    string       // of what names it, in the whole that was translated
+	of      *Translation // which one
 }
 
 // record writes a judgement if what it was decided from is still so; else it is to be
@@ -166,7 +167,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		}
 		if of, ok := j.revises.replaces(m.ID); ok {
 			from.Asks = gateway.WithdrawalAsked // it counts once the partner has taken it
-			if err := g.attachTo(ctx, tx, of, j.notices[i], from); err != nil {
+			if err := g.attachTo(ctx, tx, of, changing(j.notices[i], of.DocumentID), from); err != nil {
 				return false, err
 			}
 			continue
@@ -221,7 +222,7 @@ func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement
 			return err
 		}
 		f := g.announcedAs(c.subject, s.Office, earlier, sources)
-		f.Path, f.Location, f.Place = c.path, j.translated.Locate(c.path), document.PlaceOf(j.translated.whole, c.path)
+		f.Path, f.Location, f.Place = c.path, c.of.Locate(c.path), document.PlaceOf(c.of.whole, c.path)
 		s.Faults = append(s.Faults, f)
 		j.drop()
 		return nil
@@ -252,6 +253,15 @@ func (g *Gateway) announcedAs(subject, office string, earlier []store.Message, s
 	return wanting(gateway.AlreadyAnnounced, subject, word, sources[i].ID, string(m.Whole))
 }
 
+// crossings are what the document of a message announces.
+func (o *Output) crossings() []crossing {
+	all := crossings(o.document)
+	for i := range all {
+		all[i].path, all[i].of = o.whole(all[i].path), o.of
+	}
+	return all
+}
+
 // crossings are what a document announces: each waybill of its batch or, where it names none,
 // each vehicle.
 func crossings(d *customsv1.Document) []crossing {
@@ -261,7 +271,7 @@ func crossings(d *customsv1.Document) []crossing {
 	f := reconcile.FactsOf(d)
 	out := make([]crossing, 0, len(f.Waybills)+len(f.Vehicles))
 	add := func(id string, at reconcile.Place) {
-		out = append(out, crossing{subjectOf(f.Batch, id), at.Path})
+		out = append(out, crossing{subject: subjectOf(f.Batch, id), path: at.Path})
 	}
 	for _, w := range f.Waybills {
 		add(w.ID, w.Place)

@@ -30,7 +30,7 @@ func (g *Gateway) revise(ctx context.Context, j *judgement, plan Plan, held []st
 		s.Faults = append(s.Faults, cur.nobody())
 		return true, nil
 	}
-	return true, g.reviseWhole(ctx, j, plan, cur, o, a)
+	return g.reviseWhole(ctx, j, plan, cur, o, a)
 }
 
 // nobody is the fault that what a document acts on was announced by nobody: said of the first
@@ -130,15 +130,16 @@ func (g *Gateway) holdForVehicles(j *judgement, plan Plan) {
 	s.State, s.WaitsFor, s.JoinKey, s.Expires = gateway.Held, []string{WaitsForVehicles}, "", g.Now().Add(plan.Route.Hold)
 }
 
-// reviseWhole judges an act on a whole that there is.
-func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur step, o *open, a store.Arrival) error {
+// reviseWhole judges an act on a whole that there is. It reports whether it was one: what is
+// added to a whole that was taken back is new.
+func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur step, o *open, a store.Arrival) (done bool, err error) {
 	s := &j.submission
 	s.MessageID, j.held = o.id, nil
-	refuse := func(f gateway.Fault) error {
+	refuse := func(f gateway.Fault) (bool, error) {
 		s.State, s.MessageID, s.Faults = gateway.Faulty, "", append(s.Faults, f)
-		return nil
+		return true, nil
 	}
-	closed := func(why gateway.Wording) error {
+	closed := func(why gateway.Wording) (bool, error) {
 		code, path := gateway.AmendClosed, "envelope.function"
 		if cur.does == takesOut {
 			code = gateway.CancelNothing
@@ -150,7 +151,7 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		if src.State == gateway.Held && (src.Office != s.Office || !gateway.SameID(src.ID, s.ID)) && before(src, *s) {
 			j.revises = &revising{whole: o.id, rests: rests(o.sources, o.messages)}
 			s.State, s.WaitsFor, s.JoinKey, s.Expires = gateway.Held, []string{WaitsForEarlier}, "", g.Now().Add(plan.Route.Hold)
-			return nil
+			return true, nil
 		}
 		version = max(version, src.Version+1)
 	}
@@ -162,7 +163,7 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 	for _, src := range taken {
 		st, err := g.stepOf(ctx, src)
 		if err != nil {
-			return err
+			return true, err
 		}
 		if j.expected.IsZero() {
 			j.expected = st.asks.Expected
@@ -172,7 +173,11 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 	if len(steps) == 0 {
 		return closed(gateway.WordNothingStands)
 	}
-	if as := stand(steps); !o.announces && len(plan.Missing(as.parts)) == 0 {
+	if as := stand(steps); !o.announces && (len(plan.Missing(as.parts)) == 0 || cur.does != adds && !slices.ContainsFunc(as.parts, func(p Part) bool { return p.Name == plan.Part })) {
+		if cur.does == adds { // what was taken back is announced anew
+			s.MessageID = ""
+			return false, nil
+		}
 		if slices.ContainsFunc(o.lineages, (*lineage).asked) {
 			return closed(gateway.WordWithdrawalAsked)
 		}
@@ -181,18 +186,18 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 	now := stand(append(steps, cur))
 	if len(now.faults) > 0 {
 		s.State, s.MessageID, s.Faults = gateway.Faulty, "", append(s.Faults, now.faults...)
-		return nil
+		return true, nil
 	}
 	j.revises = &revising{whole: o.id, rests: rests(o.sources, o.messages), amended: make(map[gateway.MessageID]store.Message)}
 	if now.undecided {
 		g.holdForVehicles(j, plan)
-		return nil
+		return true, nil
 	}
 	if err := o.read(ctx, g.Store.Read()); err != nil {
-		return err
+		return true, err
 	}
 	if arrived, err := g.hasArrived(ctx, o); err != nil {
-		return err
+		return true, err
 	} else if arrived {
 		j.revises = nil
 		return closed(gateway.WordHasArrived)
@@ -201,10 +206,10 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 	if len(now.parts) > 0 && len(plan.Missing(now.parts)) == 0 {
 		if err := v.compose(ctx, now.parts, taken); err != nil || s.Faults.Refuse() {
 			j.drop()
-			return err
+			return true, err
 		}
 	}
-	return v.decide(ctx)
+	return true, v.decide(ctx)
 }
 
 // before reports whether a submission came before another.

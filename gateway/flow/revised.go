@@ -2,6 +2,8 @@ package flow
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -132,4 +134,67 @@ func (g *Gateway) actEnded(ctx context.Context, tx *store.Tx, whole gateway.Mess
 		}
 	}
 	return nil
+}
+
+// Changes are what a message says otherwise than the one whose place it takes; none if it takes
+// nobody's.
+func (g *Gateway) Changes(ctx context.Context, m store.Message) ([]document.Change, error) {
+	if m.Replaces == "" {
+		return nil, nil
+	}
+	before, err := g.Store.Read().Message(ctx, m.Replaces)
+	if err != nil {
+		return nil, err
+	}
+	after, err := g.Store.Read().Message(ctx, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	return changesOf(before.Canonical, after.Canonical), nil
+}
+
+// ReceivedChanges are what a partner's message says otherwise than the one whose place it takes.
+func (g *Gateway) ReceivedChanges(ctx context.Context, in store.Inbound) ([]document.Change, error) {
+	if in.Replaces == "" {
+		return nil, nil
+	}
+	before, err := g.Store.Read().Inbound(ctx, in.Sender, in.Replaces)
+	if err != nil {
+		return nil, err
+	}
+	after, err := g.Store.Read().Inbound(ctx, in.Sender, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return changesOf(before.Canonical, after.Canonical), nil
+}
+
+func changesOf(before, after []byte) []document.Change {
+	a, b := document.Parse(before).Document, document.Parse(after).Document
+	changes, _ := document.Diff(a, b)
+	return slices.DeleteFunc(changes, func(c document.Change) bool { return c.Path == "changes" || strings.HasPrefix(c.Path, "changes.") })
+}
+
+// MovementChanges are what an amendment of a movement says otherwise than what it takes the place
+// of, without data of persons and prices: whoever is on the route sees them.
+func (g *Gateway) MovementChanges(ctx context.Context, a reconcile.Amendment) (changes []document.Change, err error) {
+	if a.Sender == "" {
+		m, err := g.Store.Read().Message(ctx, a.Message)
+		if err != nil {
+			return nil, err
+		}
+		changes, err = g.Changes(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+	} else {
+		in, err := g.Store.Read().Inbound(ctx, a.Sender, a.Message)
+		if err != nil {
+			return nil, err
+		}
+		if changes, err = g.ReceivedChanges(ctx, in); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(changes, func(c document.Change) bool { return c.Marks.Personal || c.Marks.Price }), nil
 }

@@ -199,10 +199,7 @@ func (v *versioned) decide(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for _, c := range crossings(o.document) {
-			c.path = o.whole(c.path)
-			v.j.crossings = append(v.j.crossings, c)
-		}
+		v.j.crossings = append(v.j.crossings, o.crossings()...)
 		l := v.pairs[i]
 		if l != nil {
 			kept[l] = true

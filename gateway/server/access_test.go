@@ -48,14 +48,14 @@ func TestEveryCallEveryRole(t *testing.T) {
 	// What each role may call, written out: a change here is a change of policy.
 	may := map[Role][]string{
 		Post: {
-			"Submit", "Check", "Withdraw", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
+			"Submit", "Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
 			"Find", "MovementService/Get", "RecordArrival", "RecordDeparture",
 		},
 		Supervisor: {
 			"Approve", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain", "Find", "MovementService/Get",
 		},
 		System: {
-			"Submit", "Check", "Withdraw", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
+			"Submit", "Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
 			"InboxService/List", "InboxService/Get", "InboxService/Watch", "Acknowledge", "Find", "MovementService/Get",
 		},
 		Analyst:  {},

@@ -65,7 +65,11 @@ func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchang
 		return nil, s.refusal(ctx, err)
 	}
 	out := presentInbound(ctx, in)
-	out.Content = content
+	changes, err := s.flow.ReceivedChanges(ctx, in)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out.Content, out.Changes = content, presentChanges(changes, language(ctx))
 	if len(content) > 0 {
 		out.MediaType = f.mediaType
 	}
@@ -238,7 +242,7 @@ func presentInbound(ctx context.Context, m store.Inbound) *exchangev1.InboxMessa
 		Received: stamp(m.Received), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
 		PayloadDigest: m.PayloadDigest.String(), CanonicalDigest: m.CanonicalDigest.String(), Mapping: m.Mapping,
 		Acknowledged: m.AcknowledgedBy != "", Faults: presentFaults(m.Faults, language(ctx)), Unread: m.Unread,
-		MovementId: string(m.MovementID), Commit: int64(m.Commit), Answers: m.Answers,
+		Replaces: string(m.Replaces), MovementId: string(m.MovementID), Commit: int64(m.Commit), Answers: m.Answers,
 	}
 }
 

@@ -389,6 +389,9 @@ var lines = map[string]line{
 	"SubmissionService/Withdraw": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.WithdrawRequest{SubmissionId: submissionID(h, of), Reason: "not needed"}
 	}},
+	"SubmissionService/Choose": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ChooseRequest{SubmissionId: submissionID(h, of), All: true}
+	}},
 	"SubmissionService/Approve": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.ApproveRequest{SubmissionId: submissionID(h, of), Office: map[object]string{foreign: "9402", unknown: "9402"}[of], Reason: "the truck broke down"}
 	}},

@@ -59,7 +59,18 @@ func (s movements) Get(ctx context.Context, r *exchangev1.GetMovementRequest) (*
 	if err == nil && !s.visible(callerOf(ctx), m) {
 		err = store.ErrNotFound // foreign and unknown answer alike
 	}
-	return s.answer(ctx, m, err)
+	shown, err := s.answer(ctx, m, err)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range m.Amendments() {
+		changes, err := s.flow.MovementChanges(ctx, a)
+		if err != nil {
+			return nil, s.refusal(ctx, err)
+		}
+		shown.Amendments[i].Changes = presentChanges(changes, language(ctx))
+	}
+	return shown, nil
 }
 
 func (s movements) RecordArrival(ctx context.Context, r *exchangev1.RecordArrivalRequest) (*exchangev1.Movement, error) {
@@ -111,6 +122,11 @@ func (s movements) visible(c Caller, m flow.Movement) bool {
 func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	out := &exchangev1.Movement{
 		MovementId: string(m.ID), State: string(m.State()), Commit: int64(m.Commit), Due: stamp(m.Due()), Remarks: presentFaults(m.Remarks(), lang),
+	}
+	for _, a := range m.Amendments() {
+		out.Amendments = append(out.Amendments, &exchangev1.Amendment{
+			MessageId: string(a.Message), Replaces: string(a.Replaces), Received: stamp(a.Received), Standing: string(a.Standing),
+		})
 	}
 	for _, o := range m.Openings {
 		out.Openings = append(out.Openings, &exchangev1.Opening{Office: o.Office, RecordId: o.Record, Reason: o.Reason, At: stamp(o.At)})

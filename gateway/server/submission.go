@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -11,6 +13,7 @@ import (
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/document"
 	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
@@ -57,11 +60,14 @@ func submitted(r interface {
 	GetContent() []byte
 	GetTo() []string
 	GetExpectedArrival() *timestamppb.Timestamp
+	GetAmends() string
+	GetReason() string
 }) flow.Submission {
 	s := flow.Submission{ID: gateway.SubmissionID(r.GetSubmissionId()), MediaType: r.GetMediaType(), Content: r.GetContent()}
 	if s.MediaType == "" {
 		s.MediaType = flow.MediaType(s.Content)
 	}
+	s.Asks.Amends, s.Asks.Reason = r.GetAmends(), r.GetReason()
 	if at := r.GetExpectedArrival(); at != nil {
 		s.Asks.Expected = at.AsTime().UTC()
 	}
@@ -95,6 +101,17 @@ func (s submissions) officeOf(c Caller, named string) (office string, ok bool) {
 	return c.officeAs(s.flow.Own, gateway.Office{Code: named})
 }
 
+func (s submissions) Choose(ctx context.Context, r *exchangev1.ChooseRequest) (*exchangev1.Submission, error) {
+	if r.All == (len(r.Vehicles) > 0) || len(r.Vehicles) > MaxChosen {
+		return nil, s.refusal(ctx, gateway.Fault{Code: gateway.ChoiceUnfit, Severity: gateway.Error, Path: "vehicles", Value: strings.Join(r.Vehicles[:min(len(r.Vehicles), MaxChosen)], ", ")})
+	}
+	sub, err := s.flow.Choose(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId), r.Vehicles, r.All)
+	return s.answer(ctx, sub, err)
+}
+
+// MaxChosen is how many vehicles one choice may name: as many as a report.
+const MaxChosen = 200
+
 func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest) (*exchangev1.Submission, error) {
 	office, ok := s.officeOf(callerOf(ctx), r.Office)
 	if !ok {
@@ -108,6 +125,13 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 	judgements, err := s.flow.Store.Read().Judgements(ctx, office, r.SubmissionId, MaxJudgements)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
+	}
+	for _, m := range shown.Messages {
+		changes, err := s.flow.Changes(ctx, store.Message{ID: gateway.MessageID(m.MessageId), Replaces: gateway.MessageID(m.Replaces)})
+		if err != nil {
+			return nil, s.refusal(ctx, err)
+		}
+		m.Changes = presentChanges(changes, language(ctx))
 	}
 	for _, j := range judgements {
 		shown.Judgements = append(shown.Judgements, &exchangev1.Judgement{
@@ -179,6 +203,8 @@ type whole struct {
 	parts    []store.Submission // that it was made from
 	answer   *store.Answer      // to several messages as one
 	answered []gateway.MessageID
+	// Of its messages and those of other versions: which takes the place of each.
+	replacedBy map[gateway.MessageID]gateway.MessageID
 }
 
 // changed reads the submissions of offices that changed after a commit.
@@ -202,18 +228,38 @@ func (s *Server) whole(ctx context.Context, sub store.Submission) (w whole, err 
 	if sub.MessageID == "" {
 		return w, nil
 	}
-	if w.messages, err = s.flow.Store.Read().Messages(ctx, sub.MessageID); err != nil {
+	all, err := s.flow.Store.Read().Messages(ctx, sub.MessageID)
+	if err != nil {
 		return w, err
+	}
+	w.replacedBy = make(map[gateway.MessageID]gateway.MessageID)
+	announcing := 0
+	for _, m := range all {
+		if m.Replaces != "" {
+			w.replacedBy[m.Replaces] = m.ID
+		}
+		if m.Version == sub.Version {
+			w.messages = append(w.messages, m)
+			announcing += b2i(m.Kind != "Cancellation")
+		}
 	}
 	if w.parts = []store.Submission{sub}; sub.State == gateway.Joined {
 		if w.parts, err = s.flow.Store.Read().Sources(ctx, sub.MessageID); err != nil {
 			return w, err
 		}
+		w.parts = slices.DeleteFunc(w.parts, func(p store.Submission) bool { return p.Version == 0 || p.Version > sub.Version })
 	}
-	if len(w.messages) > 1 {
+	if announcing > 1 && announcing == len(w.messages) {
 		w.answer, w.answered, err = s.flow.OneAnswer(ctx, w.messages)
 	}
 	return w, err
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (s submissions) Explain(ctx context.Context, r *exchangev1.ExplainRequest) (*exchangev1.ExplainResponse, error) {
@@ -259,6 +305,7 @@ func (s *Server) show(ctx context.Context, w whole) *exchangev1.Submission {
 	}
 	for _, m := range w.messages {
 		shown := presentMessage(m, w.parts)
+		shown.ReplacedBy = string(w.replacedBy[m.ID])
 		s.waitsForBalance(ctx, m, shown)
 		for _, a := range m.Answers {
 			shown.Answers = append(shown.Answers, s.presentAnswer(ctx, a))
@@ -305,6 +352,7 @@ func presentMessage(m store.Message, parts []store.Submission) *exchangev1.Messa
 		Waiting: waiting(m), Created: stamp(m.Created), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
 		Attempts: int32(m.Attempts), PayloadDigest: m.PayloadDigest.String(), CanonicalDigest: m.CanonicalDigest.String(),
 		Mapping: m.Mapping, DocumentId: m.DocumentID, Split: m.Split, Withdrawal: string(m.Withdrawal),
+		Version: int32(m.Version), Replaces: string(m.Replaces),
 	}
 	if m.Split != "" {
 		out.Part = int32(m.Part)
@@ -355,4 +403,12 @@ func stamp(t time.Time) *timestamppb.Timestamp {
 		return nil
 	}
 	return timestamppb.New(t)
+}
+
+// presentChanges shows what is different, each place in the language asked for.
+func presentChanges(changes []document.Change, lang string) (out []*exchangev1.Change) {
+	for _, c := range changes {
+		out = append(out, &exchangev1.Change{Path: c.Path, Place: c.Place.In(lang), Before: c.Before, After: c.After})
+	}
+	return out
 }
