@@ -120,6 +120,7 @@ const (
 	DepartureUnknown      Code = "DEPARTURE_UNKNOWN"
 	DepartureOffice       Code = "DEPARTURE_OFFICE"
 	DepartureArrived      Code = "DEPARTURE_ARRIVED"
+	ExpectedAssumed       Code = "EXPECTED_ASSUMED"
 	OverdueArrival        Code = "OVERDUE_ARRIVAL"
 	OverdueAnnouncement   Code = "OVERDUE_ANNOUNCEMENT"
 	OverdueWithdrawal     Code = "OVERDUE_WITHDRAWAL"

@@ -1171,7 +1171,8 @@ type Submission struct {
 	Received    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received,proto3" json:"received,omitempty"`
 	Digest      string                 `protobuf:"bytes,7,opt,name=digest,proto3" json:"digest,omitempty"`
 	Batch       string                 `protobuf:"bytes,8,opt,name=batch,proto3" json:"batch,omitempty"`
-	// For a held part: what it waits for, by which key, until when.
+	// Of what is held: what it waits for (parts of its message, "departure", "answer",
+	// "approval"), by which key, until when.
 	WaitsFor []string               `protobuf:"bytes,9,rep,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"`
 	JoinKey  string                 `protobuf:"bytes,10,opt,name=join_key,json=joinKey,proto3" json:"join_key,omitempty"`
 	Expires  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expires,proto3" json:"expires,omitempty"`
