@@ -73,9 +73,6 @@ func (g *Gateway) heldSteps(ctx context.Context, j *judgement, plan Plan) (steps
 		if err != nil {
 			return nil, err
 		}
-		if j.expected.IsZero() {
-			j.expected = s.asks.Expected
-		}
 		j.held, steps = append(j.held, h), append(steps, s)
 	}
 	return steps, nil
@@ -164,9 +161,6 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		st, err := g.stepOf(ctx, src)
 		if err != nil {
 			return true, err
-		}
-		if j.expected.IsZero() {
-			j.expected = st.asks.Expected
 		}
 		steps = append(steps, st)
 	}
