@@ -390,6 +390,7 @@ type Part struct {
 	Name       string // its name in the recipe; empty without one
 	Submission string
 	*Reading
+	Expected time.Time // arrival, as its sender says beside it; zero: nobody says it
 }
 
 // Missing returns the names of the required parts that are not there.
@@ -436,6 +437,17 @@ type Output struct {
 	part   int
 	origin func(path string) string
 	made   func(path string) bool
+}
+
+// stated is when the goods of a document are expected to arrive, as a sender says beside its
+// parts: the report of the vehicle first.
+func (o *Output) stated() (at time.Time) {
+	for _, p := range o.of.parts {
+		if !p.Expected.IsZero() && (at.IsZero() || p.Kind == "VehicleReport") {
+			at = p.Expected
+		}
+	}
+	return at
 }
 
 // Translate joins the parts, validates, and releases, encodes and checks each message. Id

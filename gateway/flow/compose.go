@@ -34,7 +34,6 @@ type judgement struct {
 	act        *acting     // what it does to what was announced, if that may need an approval
 	route      *release.Route
 	awaits     []reconcile.Identifier // what is to leave before the message does
-	expected   time.Time              // arrival, as its sender or that of a part says beside the document
 	revises    *revising              // what an act does to a whole that there is
 	dropped    []store.Submission     // held parts that it takes out
 	behind     gateway.MessageID      // the chain of what is being taken back and is announced anew
@@ -48,7 +47,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 			return nil, err
 		}
 	}
-	j := &judgement{expected: a.Asks.Expected, submission: store.Submission{
+	j := &judgement{submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
 		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
 	}}
@@ -90,7 +89,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	s.Canonical = document.Marshal(reading.Document)
 	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
 
-	cur := step{Part{plan.Part, a.ID, reading}, adds, a.Asks}
+	cur := step{Part{plan.Part, a.ID, reading, a.Asks.Expected}, adds, a.Asks}
 	if slices.Contains(revisable, reading.Kind) {
 		cur.does = actOf(reading.Document, a.Asks)
 	}
@@ -180,7 +179,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 		}
 		released := o.document
 		header.ExpectedArrival = nil
-		if expected := g.expected(released, rt, j.expected, left); !expected.IsZero() {
+		if expected := g.expected(released, rt, o.stated(), left); !expected.IsZero() {
 			header.ExpectedArrival = &expected
 		}
 		m, sealed, err := g.message(rt, o, header)
@@ -272,7 +271,7 @@ func (g *Gateway) conversation(ctx context.Context, with gateway.Administration,
 
 // part reads a submission again, by the table that it was first read by.
 func (g *Gateway) part(ctx context.Context, s store.Submission, a store.Arrival) (p Part, err error) {
-	p = Part{Name: s.Part, Submission: s.ID}
+	p = Part{Name: s.Part, Submission: s.ID, Expected: a.Asks.Expected}
 	if t, ok := g.Chain.Tables.Table(s.Mapping); ok {
 		p.Reading, err = g.Chain.ReadAs(ctx, a.Content, t)
 	} else {
