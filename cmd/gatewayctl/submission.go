@@ -26,13 +26,14 @@ func submit(fs *flag.FlagSet) action {
 	id := fs.String("id", "", "submission `ID`, unique per office; without it the document's own")
 	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
 	eta := fs.String("eta", "", etaHelp)
+	reason := fs.String("reason", "", reasonHelp)
 	one := func(ctx context.Context, s *session, file string, expected *timestamppb.Timestamp) error {
 		content, err := s.read(file)
 		if err != nil {
 			return err
 		}
 		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{
-			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected,
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected, Reason: *reason,
 		})
 		return s.submission(sub, err)
 	}
@@ -106,6 +107,7 @@ func check(fs *flag.FlagSet) action {
 	id := fs.String("id", "", "submission `ID` that it would be submitted under; without it the document's own")
 	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
 	eta := fs.String("eta", "", etaHelp)
+	reason := fs.String("reason", "", reasonHelp)
 	return func(ctx context.Context, s *session, operands []string) error {
 		content, err := s.read(operands[0])
 		if err != nil {
@@ -116,7 +118,7 @@ func check(fs *flag.FlagSet) action {
 			return err
 		}
 		r, err := s.submissions.Check(ctx, &exchangev1.CheckRequest{
-			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected,
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected, Reason: *reason,
 		})
 		if err != nil {
 			return err
@@ -130,6 +132,8 @@ func check(fs *flag.FlagSet) action {
 		return nil
 	}
 }
+
+const reasonHelp = "`CODE` of the list change-reason, such as 004: why it changes or takes back; it travels where the partner's form has a place for it"
 
 const etaHelp = "`WHEN` it is expected to arrive, an instant such as 2026-03-02T14:00:00+08:00, where the document does not say it"
 
@@ -185,7 +189,7 @@ func approve(fs *flag.FlagSet) action {
 
 // amend submits a full version of what was submitted under an id.
 func amend(fs *flag.FlagSet) action {
-	reason := fs.String("reason", "", "`CODE` of the list change-reason, such as 004; it travels where the partner's form has a place for it")
+	reason := fs.String("reason", "", reasonHelp)
 	id := fs.String("id", "", "submission `ID` of the new version; without it the document's own")
 	return func(ctx context.Context, s *session, operands []string) error {
 		content, err := s.read(operands[1])
@@ -211,7 +215,7 @@ func choose(fs *flag.FlagSet) action {
 // cancel submits a Cancellation. Its bytes follow from what it is asked, so that it can be
 // asked again.
 func cancel(fs *flag.FlagSet) action {
-	reason := fs.String("reason", "", "`CODE` of the list change-reason, such as 004; it travels where the partner's form has a place for it")
+	reason := fs.String("reason", "", reasonHelp)
 	id := fs.String("id", "", "`ID` of the cancellation; without it cancel-ID")
 	return func(ctx context.Context, s *session, operands []string) error {
 		own := cmp.Or(*id, "cancel-"+operands[0])

@@ -163,7 +163,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	if plan.Join != nil {
 		s.State = gateway.Joined
 	}
-	s.Faults = append(s.Faults, g.assumed(t.Outputs[0].document, rt, j.expected, left)...)
+	s.Faults = append(s.Faults, g.assumed(t.Outputs[0].document, rt, t.Outputs[0].stated(), left)...)
 	header := seal.Header{
 		Kind: rt.Kind, Sender: g.Own, Recipient: rt.To, Conversation: cmp.Or(conversation, string(whole)), RelatesTo: relatesTo, Created: g.Now(),
 	}
