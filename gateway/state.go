@@ -10,14 +10,17 @@ type SubmissionState string
 const (
 	Arrived   SubmissionState = "arrived"   // bytes stored, not judged yet
 	Faulty    SubmissionState = "faulty"    // judged and refused, with faults; submitted again, another judgement begins
-	Held      SubmissionState = "held"      // a part that waits for others
+	Held      SubmissionState = "held"      // waits for other parts, a departure, an answer or an approval
 	Joined    SubmissionState = "joined"    // a part that went into a message
 	Withdrawn SubmissionState = "withdrawn" // taken back while held, or before its message was handed over
-	Expired   SubmissionState = "expired"   // held longer than its recipe allows
+	Expired   SubmissionState = "expired"   // held longer than it may be; the reason says for what
 	Sent      SubmissionState = "message"   // became a message by itself
 	SetAside  SubmissionState = "parked"    // could not be judged; waits for an operator
 	Done      SubmissionState = "done"      // did what it asks for here: nothing of it is sent
 )
+
+// SubmissionStates are all of them.
+var SubmissionStates = []SubmissionState{Arrived, Faulty, Held, Joined, Withdrawn, Expired, Sent, SetAside, Done}
 
 // MessageState is where a message between two gateways stands.
 type MessageState string
@@ -35,6 +38,9 @@ const (
 	Settled   MessageState = "settled"   // settled by hand, by two people
 	Parked    MessageState = "parked"    // inbound: waits for a table or an original
 )
+
+// MessageStates are all of them.
+var MessageStates = []MessageState{Queued, Sending, Received, Accepted, Refused, Dead, TakenBack, Unsigned, Settled, Parked}
 
 // Reasons of a dead letter.
 const (
@@ -68,7 +74,7 @@ const (
 var submissionNext = map[SubmissionState][]SubmissionState{
 	Arrived:  {Faulty, Held, Joined, Sent, SetAside, Done},
 	SetAside: {Faulty, Held, Joined, Sent, Done},
-	Held:     {Joined, Withdrawn, Expired, Sent, Done, Faulty}, // the last three once a cancellation has what it waited for
+	Held:     {Joined, Withdrawn, Expired, Sent, Done, Faulty}, // the last three once it has what it waited for
 	Joined:   {Withdrawn},                                      // by a cancellation
 	Sent:     {Withdrawn},
 }

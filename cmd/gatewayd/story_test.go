@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,6 +57,7 @@ func TestStories(t *testing.T) {
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"as":    as,
+			"own":   ownGateway,
 			"ready": ready,
 			"until": until,
 			"edit":  edit,
@@ -95,7 +97,7 @@ func setUp(env *testscript.Env) error {
 			return err
 		}
 	}
-	ports, err := freePorts(6)
+	ports, err := freePorts(8)
 	if err != nil {
 		return err
 	}
@@ -105,24 +107,36 @@ func setUp(env *testscript.Env) error {
 	}
 	env.Setenv("PUBLISHED", root)
 	env.Setenv("TOMORROW", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
+	env.Setenv("OVERMORROW", time.Now().Add(48*time.Hour).UTC().Format(time.RFC3339))
 	env.Setenv("CN_GRPC", ports[0])
 	env.Setenv("CN_REST", ports[1])
 	env.Setenv("RU_GRPC", ports[2])
 	env.Setenv("RU_REST", ports[3])
 	env.Setenv("CN_MONITOR", ports[4])
 	env.Setenv("RU_MONITOR", ports[5])
+	env.Setenv("KZ_GRPC", ports[6])
+	env.Setenv("KZ_REST", ports[7])
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 	if err := writeConfig(env.WorkDir, "cn", "RU", ports[:2], ports[2], "0603", "cn-ru-pre-arrival-notice"); err != nil {
 		return err
 	}
-	return writeConfig(env.WorkDir, "ru", "CN", ports[2:], ports[0], "10719110", "ru-cn-answer", "ru-cn-manifest")
+	if err := writeConfig(env.WorkDir, "ru", "CN", ports[2:], ports[0], "10719110", "ru-cn-answer", "ru-cn-manifest"); err != nil {
+		return err
+	}
+	if err := writeConfigTo(env.WorkDir, "cn-kz.yaml", "cn", "KZ", ports[:2], ports[6], "0603", "cn-kz-pre-arrival-notice", "cn-kz-cancellation"); err != nil {
+		return err
+	}
+	return writeConfig(env.WorkDir, "kz", "CN", ports[6:], ports[0], "39899001")
 }
 
 func makePKI(dir string) error {
-	if err := mtls.GenerateDevPKI(dir, time.Now(), mtls.DevAuthorities()); err != nil {
+	kz := mtls.DevAuthority{Dir: "kz", CommonName: "KZ development CA", Identities: []mtls.DevIdentity{
+		{Name: "gateway", URI: "customs://KZ/gateway/1", Server: true}, {Name: "post", URI: "customs://KZ/office/39899001/post/1"},
+	}}
+	if err := mtls.GenerateDevPKI(dir, time.Now(), append(mtls.DevAuthorities(), kz)); err != nil {
 		return err
 	}
-	for _, side := range []string{"cn", "ru"} {
+	for _, side := range []string{"cn", "ru", "kz"} {
 		if err := mtls.GenerateSigningKey(filepath.Join(dir, side, "signing.pem")); err != nil {
 			return err
 		}
@@ -146,6 +160,10 @@ func freePorts(n int) ([]string, error) {
 
 // writeConfig writes side.yaml for a gateway with one partner.
 func writeConfig(dir, side, partner string, listen []string, partnerAddress, office string, routes ...string) error {
+	return writeConfigTo(dir, side+".yaml", side, partner, listen, partnerAddress, office, routes...)
+}
+
+func writeConfigTo(dir, file, side, partner string, listen []string, partnerAddress, office string, routes ...string) error {
 	peer := strings.ToLower(partner)
 	roots, err := mtls.LoadRoots(filepath.Join(dir, "pki", peer, "gateway.pem"))
 	if err != nil {
@@ -158,7 +176,7 @@ func writeConfig(dir, side, partner string, listen []string, partnerAddress, off
 	fmt.Fprintf(&b, "certificate: {cert: pki/%[1]s/gateway.pem, key: pki/%[1]s/gateway-key.pem}\n", side)
 	fmt.Fprintf(&b, "signing:\n  - {id: %[1]s-1, file: pki/%[1]s/signing.pem, from: 2020-01-01T00:00:00Z, until: 2100-01-01T00:00:00Z}\n", side)
 	fmt.Fprintf(&b, "trust:\n")
-	for _, a := range []string{"cn", "ru"} {
+	for _, a := range slices.Sorted(slices.Values([]string{side, peer})) {
 		fmt.Fprintf(&b, "  - {id: %[1]s-1, administration: %[2]s, file: pki/%[1]s/signing.pub.pem, from: 2020-01-01T00:00:00Z, until: 2100-01-01T00:00:00Z}\n", a, strings.ToUpper(a))
 	}
 	fmt.Fprintf(&b, "routes: [%s]\ncallers:\n", strings.Join(routes, ", "))
@@ -173,13 +191,13 @@ func writeConfig(dir, side, partner string, listen []string, partnerAddress, off
 	}
 	fmt.Fprintf(&b, "partners:\n  - {uri: customs://%s/gateway/1, address: %q, administrations: [%s], roots: pki/%s/ca.pem, crls: pki/%s/crl.pem, pins: [%s]}\n",
 		partner, partnerAddress, partner, peer, peer, mtls.SPKIPin(roots[0]))
-	return os.WriteFile(filepath.Join(dir, side+".yaml"), []byte(b.String()), 0o600)
+	return os.WriteFile(filepath.Join(dir, file), []byte(b.String()), 0o600)
 }
 
-// as sets who speaks to which gateway: as cn post, as ru national, as cn stranger.
+// as sets who speaks to which gateway: as cn post, as ru national, as kz post, as cn stranger.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: as cn|ru post|supervisor|national|analyst|operator|stranger")
+		ts.Fatalf("usage: as cn|ru|kz post|supervisor|national|analyst|operator|stranger")
 	}
 	side, who := args[0], args[1]
 	cert := filepath.Join("pki", side, who)
@@ -191,6 +209,23 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("GATEWAY_CA", ts.MkAbs(filepath.Join("pki", side, "ca.pem")))
 	ts.Setenv("GATEWAY_CERT", ts.MkAbs(cert+".pem"))
 	ts.Setenv("GATEWAY_KEY", ts.MkAbs(cert+"-key.pem"))
+}
+
+// ownGateway sets who speaks to a gateway that init has made: own cn, own cn post. Without a
+// name it is the operator.
+func ownGateway(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: own DIR [post|national|analyst|operator]")
+	}
+	who := append(args, "operator")[1]
+	for _, line := range strings.Split(ts.ReadFile(filepath.Join(args[0], who+".env")), "\n") {
+		if v, ok := strings.CutPrefix(line, "export "); ok {
+			name, value, _ := strings.Cut(v, "=")
+			ts.Setenv(name, strings.Trim(value, "'"))
+		}
+	}
+	address := regexp.MustCompile(`grpc: "(.*)"`).FindStringSubmatch(ts.ReadFile(filepath.Join(args[0], configName)))
+	ts.Setenv("GATEWAY_ADDR", address[1]) // where a story has it listen
 }
 
 // patience bounds everything that a story waits for.

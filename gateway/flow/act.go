@@ -374,5 +374,11 @@ func (st *standing) part() (Part, error) {
 		}
 		return p.Reading.wrote(at, value)
 	}
-	return Part{newest.Name, newest.Submission, r}, nil
+	p := Part{Name: newest.Name, Submission: newest.Submission, Reading: r}
+	for _, s := range slices.Backward(steps) { // the newest says it last
+		if !s.Expected.IsZero() {
+			p.Expected = s.Expected
+		}
+	}
+	return p, nil
 }

@@ -150,6 +150,19 @@ func (c *Chain) schemaOf(t *mapping.Table) (*schema.Schema, gateway.Faults) {
 	return nil, gateway.Faults{fault(gateway.SchemaMissing, t.Schema(), t.ID())}
 }
 
+// SchemaDigest is the digest of the schema that documents of a table are checked by.
+func (c *Chain) SchemaDigest(table string) (gateway.Digest, bool) {
+	t, ok := c.Tables.Table(table)
+	if !ok {
+		return gateway.Digest{}, false
+	}
+	sc, faults := c.schemaOf(t)
+	if faults != nil {
+		return gateway.Digest{}, false
+	}
+	return sc.Digest(), true
+}
+
 // unjudged reports whether a document was not judged at all: it is another message
 // than the schema's, or its schema is not there.
 func unjudged(faults gateway.Faults) bool {
@@ -377,6 +390,7 @@ type Part struct {
 	Name       string // its name in the recipe; empty without one
 	Submission string
 	*Reading
+	Expected time.Time // arrival, as its sender says beside it; zero: nobody says it
 }
 
 // Missing returns the names of the required parts that are not there.
@@ -423,6 +437,17 @@ type Output struct {
 	part   int
 	origin func(path string) string
 	made   func(path string) bool
+}
+
+// stated is when the goods of a document are expected to arrive, as a sender says beside its
+// parts: the report of the vehicle first.
+func (o *Output) stated() (at time.Time) {
+	for _, p := range o.of.parts {
+		if !p.Expected.IsZero() && (at.IsZero() || p.Kind == "VehicleReport") {
+			at = p.Expected
+		}
+	}
+	return at
 }
 
 // Translate joins the parts, validates, and releases, encodes and checks each message. Id

@@ -34,7 +34,6 @@ type judgement struct {
 	act        *acting     // what it does to what was announced, if that may need an approval
 	route      *release.Route
 	awaits     []reconcile.Identifier // what is to leave before the message does
-	expected   time.Time              // arrival, as its sender or that of a part says beside the document
 	revises    *revising              // what an act does to a whole that there is
 	dropped    []store.Submission     // held parts that it takes out
 	behind     gateway.MessageID      // the chain of what is being taken back and is announced anew
@@ -48,7 +47,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 			return nil, err
 		}
 	}
-	j := &judgement{expected: a.Asks.Expected, submission: store.Submission{
+	j := &judgement{submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
 		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
 	}}
@@ -90,7 +89,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	s.Canonical = document.Marshal(reading.Document)
 	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
 
-	cur := step{Part{plan.Part, a.ID, reading}, adds, a.Asks}
+	cur := step{Part{plan.Part, a.ID, reading, a.Asks.Expected}, adds, a.Asks}
 	if slices.Contains(revisable, reading.Kind) {
 		cur.does = actOf(reading.Document, a.Asks)
 	}
@@ -164,6 +163,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	if plan.Join != nil {
 		s.State = gateway.Joined
 	}
+	s.Faults = append(s.Faults, g.assumed(t.Outputs[0].document, rt, t.Outputs[0].stated(), left)...)
 	header := seal.Header{
 		Kind: rt.Kind, Sender: g.Own, Recipient: rt.To, Conversation: cmp.Or(conversation, string(whole)), RelatesTo: relatesTo, Created: g.Now(),
 	}
@@ -179,7 +179,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 		}
 		released := o.document
 		header.ExpectedArrival = nil
-		if expected := g.expected(released, rt, j.expected, left); !expected.IsZero() {
+		if expected := g.expected(released, rt, o.stated(), left); !expected.IsZero() {
 			header.ExpectedArrival = &expected
 		}
 		m, sealed, err := g.message(rt, o, header)
@@ -271,7 +271,7 @@ func (g *Gateway) conversation(ctx context.Context, with gateway.Administration,
 
 // part reads a submission again, by the table that it was first read by.
 func (g *Gateway) part(ctx context.Context, s store.Submission, a store.Arrival) (p Part, err error) {
-	p = Part{Name: s.Part, Submission: s.ID}
+	p = Part{Name: s.Part, Submission: s.ID, Expected: a.Asks.Expected}
 	if t, ok := g.Chain.Tables.Table(s.Mapping); ok {
 		p.Reading, err = g.Chain.ReadAs(ctx, a.Content, t)
 	} else {
@@ -305,13 +305,40 @@ func (g *Gateway) expected(d *customsv1.Document, rt *release.Route, said, left 
 	if !said.IsZero() {
 		return said
 	}
-	if !left.IsZero() {
-		return left.Add(rt.Crossing)
-	}
-	if at, ok := meant(d, leaf(d, "departed")); ok {
-		return at.Add(rt.Crossing)
+	if left = leaves(d, left); !left.IsZero() {
+		return left.Add(crossingOf(d, rt, left).Takes)
 	}
 	return time.Time{}
+}
+
+// leaves is when a document's goods leave: as it was recorded, or as the document says.
+func leaves(d *customsv1.Document, recorded time.Time) time.Time {
+	if at, ok := meant(d, leaf(d, "departed")); ok && recorded.IsZero() {
+		return at
+	}
+	return recorded
+}
+
+// assumed says of an expected arrival that it was made of a crossing time that nobody has
+// stated.
+func (g *Gateway) assumed(d *customsv1.Document, rt *release.Route, said, recorded time.Time) gateway.Faults {
+	left := leaves(d, recorded)
+	if _, stated := meant(d, leaf(d, "expectedArrival")); stated || !said.IsZero() || left.IsZero() {
+		return nil
+	}
+	c := crossingOf(d, rt, left)
+	if !c.Inferred() {
+		return nil
+	}
+	f := fault(gateway.ExpectedAssumed, document.FormatInstant(left.Add(c.Takes)), fmt.Sprintf("%s (%s)", c.Takes, c.ID))
+	f.Severity = gateway.Info
+	return gateway.Faults{f}
+}
+
+// crossingOf is how long a document's goods take that leave at an instant.
+func crossingOf(d *customsv1.Document, rt *release.Route, left time.Time) release.Crossing {
+	exit, entry := cmp.Or(leaf(d, "exitOffice.code"), leaf(d, "office.code")), cmp.Or(leaf(d, "entryOffice.code"), leaf(d, "partnerOffice.code"))
+	return rt.CrossingOf(exit, entry, left)
 }
 
 // meant is an instant of a document, if somebody means it.

@@ -73,9 +73,6 @@ func (g *Gateway) heldSteps(ctx context.Context, j *judgement, plan Plan) (steps
 		if err != nil {
 			return nil, err
 		}
-		if j.expected.IsZero() {
-			j.expected = s.asks.Expected
-		}
 		j.held, steps = append(j.held, h), append(steps, s)
 	}
 	return steps, nil
@@ -105,7 +102,13 @@ func (g *Gateway) reviseHeld(ctx context.Context, j *judgement, plan Plan, steps
 		return nil
 	}
 	now := stand(steps)
-	if s.Faults = append(s.Faults, now.faults...); s.Faults.Refuse() {
+	for _, f := range now.faults {
+		if f.Code == gateway.AlreadyAnnounced { // it is not, yet
+			f.Code, f.Expected = gateway.PartAgain, gateway.Term(f.Expected.Terms[0])
+		}
+		s.Faults = append(s.Faults, f)
+	}
+	if s.Faults.Refuse() {
 		return nil
 	}
 	if now.undecided {
@@ -169,9 +172,6 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		st, err := g.stepOf(ctx, src)
 		if err != nil {
 			return true, err
-		}
-		if j.expected.IsZero() {
-			j.expected = st.asks.Expected
 		}
 		steps = append(steps, st)
 	}

@@ -285,7 +285,7 @@ func (v *versioned) waitsForNumber(l *lineage, o *Output) time.Time {
 		return time.Time{}
 	}
 	expected := l.head.ExpectedArrival
-	if at := v.g.expected(o.document, rt, v.j.expected, time.Time{}); expected.IsZero() || !at.IsZero() && at.Before(expected) {
+	if at := v.g.expected(o.document, rt, o.stated(), time.Time{}); expected.IsZero() || !at.IsZero() && at.Before(expected) {
 		expected = at
 	}
 	if until := expected.Add(-rt.Lead); !expected.IsZero() && v.g.Now().Before(until) {
@@ -307,9 +307,6 @@ func (v *versioned) send(o *Output, i int, l *lineage) error {
 	if o.split != "" {
 		header.Part, header.Parts = o.part, len(v.parts)
 	}
-	if expected := v.g.expected(o.document, rt, v.j.expected, time.Time{}); !expected.IsZero() {
-		header.ExpectedArrival = &expected
-	}
 	var behind, replaces gateway.MessageID
 	if l != nil && l.head != nil {
 		header.Conversation, header.RelatesTo = l.head.Conversation, l.head.ID
@@ -322,7 +319,7 @@ func (v *versioned) send(o *Output, i int, l *lineage) error {
 			}
 		}
 	}
-	if at := v.g.expected(o.document, rt, v.j.expected, v.left); !at.IsZero() {
+	if at := v.g.expected(o.document, rt, o.stated(), v.left); !at.IsZero() {
 		header.ExpectedArrival = &at
 	}
 	m, sealed, err := v.g.message(rt, o, header)
