@@ -54,7 +54,7 @@ deps:
 
 # What only tests need: xsltproc for those that compare with others, PostgreSQL for those of
 # the store, which start one of their own, and of Prometheus the tool that checks figures.
-test-deps: deps bin/promtool
+test-deps: deps bin/promtool bin/redocly
 	@missing=; \
 	command -v xsltproc >/dev/null || missing="$$missing xsltproc"; \
 	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
@@ -81,9 +81,20 @@ bin/promtool:
 		install -m 755 $$out/usr/bin/promtool bin/promtool; \
 	else echo "install first: promtool, of Prometheus"; exit 1; fi
 
+# The linter of OpenAPI files, one package from npm; it wants a newer Node.js than Debian 12
+# has, which is on npm too.
+NODE = 20.20.2
+bin/redocly: gateway/api/lint/package-lock.json
+	@mkdir -p bin; missing=; command -v npm >/dev/null || missing="$$missing npm"; $(INSTALL)
+	@rm -rf bin/lint && cp -r gateway/api/lint bin/lint && echo "fetching redocly" && cd bin/lint && \
+		quiet="--ignore-scripts --no-audit --no-fund --loglevel=error" && npm ci $$quiet >/dev/null && node=$$(command -v node) && \
+		if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || a == 22 && b >= 12 || a == 20 && b >= 19 ? 0 : 1)'; then \
+			arch=$$(node -p process.arch) && npm install --no-save $$quiet node-linux-$$arch@$(NODE) >/dev/null && node=$$PWD/node_modules/node-linux-$$arch/bin/node; \
+		fi && printf '#!/bin/sh\nexec "%s" "%s/node_modules/@redocly/cli/bin/cli.js" "$$@"\n' "$$node" "$$PWD" >../redocly && chmod +x ../redocly
+
 # Go code from the protos and from the store's SQL, with the sums that tests compare.
 generate:
-	cd gateway/api && $(BUF) generate
+	cd gateway/api && $(BUF) generate && $(GO) run finish.go
 	$(GO) test ./gateway/api -run TestSums -update
 	cd gateway/store && $(GO) tool -modfile=../../sqlc.mod sqlc generate
 	$(GO) test ./gateway/store -run TestSums -update

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Administration is a customs administration by its ISO 3166 alpha-2 country code.
@@ -45,6 +47,15 @@ func ParseDigest(s string) (Digest, error) {
 
 // String returns the digest as 64 lower-case hexadecimal digits.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// Spoken returns the digest as two people read it to each other: groups of four digits.
+func (d Digest) Spoken() string {
+	var groups []string
+	for four := range slices.Chunk([]byte(d.String()), 4) {
+		groups = append(groups, string(four))
+	}
+	return strings.Join(groups, " ")
+}
 
 // IsZero reports whether d digests nothing.
 func (d Digest) IsZero() bool { return d == Digest{} }

@@ -41,6 +41,7 @@ var order = []string{
 	"gateway/schema",
 	"gateway/analysis",
 	"gateway/seal",
+	"gateway/card",
 	"gateway/peer",
 	"gateway/store/rows",
 	"gateway/store/postgres",
@@ -89,6 +90,7 @@ var owners = []struct {
 	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/peer", "gateway/server"}},
 	{"google.golang.org/protobuf", []string{"gateway/", "cmd/"}},
 	{"github.com/prometheus", []string{"gateway/metrics"}},
+	{"github.com/klauspost/compress", []string{"gateway/server"}},
 	// Whoever has something to say says it as an event; the commands choose how it is written.
 	{"log/slog", []string{"gateway/event", "cmd/"}},
 	{"log", []string{"gateway/event", "gateway/metrics", "gateway/server", "cmd/"}},

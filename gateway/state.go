@@ -10,10 +10,10 @@ type SubmissionState string
 const (
 	Arrived   SubmissionState = "arrived"   // bytes stored, not judged yet
 	Faulty    SubmissionState = "faulty"    // judged and refused, with faults; submitted again, another judgement begins
-	Held      SubmissionState = "held"      // a part that waits for others
+	Held      SubmissionState = "held"      // waits for other parts, a departure, an answer or an approval
 	Joined    SubmissionState = "joined"    // a part that went into a message
 	Withdrawn SubmissionState = "withdrawn" // taken back while held, or before its message was handed over
-	Expired   SubmissionState = "expired"   // held longer than its recipe allows
+	Expired   SubmissionState = "expired"   // held longer than it may be; the reason says for what
 	Sent      SubmissionState = "message"   // became a message by itself
 	SetAside  SubmissionState = "parked"    // could not be judged; waits for an operator
 	Done      SubmissionState = "done"      // did what it asks for here: nothing of it is sent
@@ -68,7 +68,7 @@ const (
 var submissionNext = map[SubmissionState][]SubmissionState{
 	Arrived:  {Faulty, Held, Joined, Sent, SetAside, Done},
 	SetAside: {Faulty, Held, Joined, Sent, Done},
-	Held:     {Joined, Withdrawn, Expired, Sent, Done, Faulty}, // the last three once a cancellation has what it waited for
+	Held:     {Joined, Withdrawn, Expired, Sent, Done, Faulty}, // the last three once it has what it waited for
 	Joined:   {Withdrawn},                                      // by a cancellation
 	Sent:     {Withdrawn},
 }

@@ -94,17 +94,13 @@ func (c *client) status(ctx context.Context, id string) (*exchangev1.Submission,
 	return c.submissions.Get(ctx, &exchangev1.GetSubmissionRequest{SubmissionId: id})
 }
 
-// post makes one call at the REST door.
-func (c *client) post(ctx context.Context, path string, ask, answer proto.Message) error {
-	body, err := protojson.Marshal(ask)
+// post hands a document in at the REST door, as what it is.
+func (c *client) post(ctx context.Context, path, mediaType string, content []byte, answer proto.Message) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+c.rest+path, bytes.NewReader(content))
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+c.rest+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", mediaType)
 	resp, err := c.web.Do(req)
 	if err != nil {
 		return err
@@ -114,7 +110,7 @@ func (c *client) post(ctx context.Context, path string, ask, answer proto.Messag
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf("POST %s: %s: %s", path, resp.Status, raw)
 	}
 	return protojson.Unmarshal(raw, answer)

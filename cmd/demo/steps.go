@@ -76,7 +76,7 @@ func (p *play) exitReportCompletes(ctx context.Context) (err error) {
 	p.fact("container", "%s, seals %s", t.Container, strings.Join(t.Seals, ", "))
 	p.fact("exit", "%s", t.exit.Format("15:04:05 MST"))
 	sub := new(exchangev1.Submission)
-	if err := p.cnPost.post(ctx, "/v1/submissions", &exchangev1.SubmitRequest{Content: p.reportXML}, sub); err != nil {
+	if err := p.cnPost.post(ctx, "/v1/submissions", "application/xml", p.reportXML, sub); err != nil {
 		return err
 	}
 	var c checks

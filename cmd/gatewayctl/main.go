@@ -63,6 +63,8 @@ var commands = []command{
 	{"parked", "", "list what could not be read, judged or handed over, and why (operator)", 0, 0, parked},
 	{"decode", "[ID...]", "judge again what is parked, by the tables now loaded; without ids, all (operator)", 0, 1000, decode},
 	{"balance", "[PARTNER]", "show how what partners hold compares with what is held here; of one partner, compare now (operator)", 0, 1, balance},
+	{"partner card", "", "write this gateway's signed partner card, and print its fingerprint (operator)", 0, 0, partnerCard},
+	{"partner check", "PARTNER", "try all that an exchange with a partner needs (operator)", 1, 1, partnerCheck},
 	{"find", "TEXT", "find movements by a plate, container, seal, waybill, batch or carnet", 1, 1, find},
 	{"movement", "ID", "show a movement and how it compares with what arrived", 1, 1, movement},
 	{"departure", "FILE", "record that a vehicle has left (VehicleReport of an exit, canonical JSON)", 1, 1, departure},

@@ -84,6 +84,7 @@ type session struct {
 	inbox       exchangev1.InboxServiceClient
 	movements   exchangev1.MovementServiceClient
 	balances    exchangev1.BalanceServiceClient
+	partners    exchangev1.PartnerServiceClient
 	lang        string
 	json        bool
 }
@@ -116,6 +117,7 @@ func (o *options) open(w world) (*session, error) {
 		inbox:       exchangev1.NewInboxServiceClient(conn),
 		movements:   exchangev1.NewMovementServiceClient(conn),
 		balances:    exchangev1.NewBalanceServiceClient(conn),
+		partners:    exchangev1.NewPartnerServiceClient(conn),
 	}, nil
 }
 

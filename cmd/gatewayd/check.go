@@ -254,14 +254,7 @@ func (s *setup) checkParties(f *findings) {
 	for i, c := range s.Callers {
 		key := fmt.Sprintf("callers[%d]", i)
 		if _, ok := server.Roles[c.Role]; !ok || c.Role == server.Partner {
-			var roles []string
-			for role := range server.Roles {
-				if role != server.Partner {
-					roles = append(roles, string(role))
-				}
-			}
-			slices.Sort(roles)
-			f.refuse(key+".role", gateway.ConfigRole, string(c.Role), roles...)
+			f.refuse(key+".role", gateway.ConfigRole, string(c.Role), callerRoles()...)
 		}
 		if len(c.Offices) == 0 {
 			f.refuse(key+".offices", gateway.ConfigMissing, "")
@@ -288,6 +281,17 @@ func (s *setup) checkParties(f *findings) {
 	}
 }
 
+// callerRoles are the roles that a caller may have.
+func callerRoles() (roles []string) {
+	for role := range server.Roles {
+		if role != server.Partner {
+			roles = append(roles, string(role))
+		}
+	}
+	slices.Sort(roles)
+	return roles
+}
+
 // loadData loads tables, rules, schemas and routes.
 func (s *setup) loadData(f *findings, load func(dir string) (*flow.Chain, error)) error {
 	if s.Data != "" {
@@ -305,7 +309,7 @@ func (s *setup) loadData(f *findings, load func(dir string) (*flow.Chain, error)
 	chain, err := load(s.Data)
 	if err == nil {
 		own := *chain
-		s.chain = &own
+		s.chain, s.known = &own, own.Routes
 	}
 	return errors.Join(err, tolerancesErr)
 }

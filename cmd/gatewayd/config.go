@@ -38,6 +38,7 @@ type Config struct {
 	// Administrators confirm changes of roots and pins, two of them each change.
 	Administrators []AdministratorConfig `yaml:"administrators"`
 	Limits         LimitsConfig          `yaml:"limits"`
+	DutyDesk       string                `yaml:"duty_desk"` // whom partners call
 }
 
 // Listen are the addresses of the doors.
@@ -117,6 +118,7 @@ type setup struct {
 	keys        *seal.Keyring
 	trust       *seal.Trust
 	chain       *flow.Chain
+	known       *release.Routes // all, those that are not active too
 	tolerances  reconcile.Tolerances
 	limits      budget.Limits
 

@@ -41,11 +41,15 @@ type stdio struct {
 }
 
 var commands = []command{
+	{"init", "make a gateway of one's own: -administration CC [-office CODE] [-dir DIR] [-port N] [-with DIR]", initialize},
+	{"sample", "write documents that make one message of a route; without one, list what there is: [ROUTE] [-dir DIR] [-data DIR]", writeSample},
+	{"config", "explain every key of the configuration, or those below one: [KEY]", configReference},
 	{"serve", "run the gateway: -config FILE [-check [-lang LANG] [-o json]]", untilStopped(serve)},
 	{"backup", "write what a gateway holds into a file, while it works: -config FILE -to FILE", backUp},
 	{"restore", "put a backup in the place of a database that is empty or lost: -config FILE -from FILE", restore},
 	{"migrate", "move a database to another place, SQLite or PostgreSQL: -from PLACE -to PLACE", migrate},
 	{"digest", "print what a database holds, by digests that are the same on every engine: -of PLACE", digest},
+	{"partner", "make who gives a signed card a partner: show | add | confirm", partner},
 	{"trust", "see which change of roots and pins waits, and confirm it: show | confirm", trust},
 	{"translate", "translate documents offline: (-mapping TABLE | -route ROUTE) -in FILE -out FILE [-trace FILE] [-data DIR]", translate},
 	{"validate", "judge a document: [-as TABLE] [-lang LANG] [-data DIR] FILE", validateFile},

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,14 +47,40 @@ func ask(ts *testscript.TestScript, c *http.Client, r *http.Request) {
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	ts.Check(err)
-	fmt.Fprintf(ts.Stdout(), "%s\n%s\n", answer.Status, body)
+	fmt.Fprintf(ts.Stdout(), "%s\n", answer.Status)
+	for _, name := range []string{"Allow", "Accept-Post", "Content-Type", "Location"} {
+		if v := answer.Header.Get(name); v != "" {
+			fmt.Fprintf(ts.Stdout(), "%s: %s\n", name, v)
+		}
+	}
+	fmt.Fprintf(ts.Stdout(), "%s\n", body)
 }
 
-// rest METHOD PATH [BODY]
+// rest METHOD PATH [BODY] [HEADER: VALUE ...], where a body @FILE is a file's.
 func rest(ts *testscript.TestScript, _ bool, args []string) {
-	body := strings.NewReader(strings.Join(args[2:], " "))
-	r, err := http.NewRequest(args[0], restURL(ts, args[1]), body)
+	var body []byte
+	header := http.Header{}
+	for _, arg := range args[2:] {
+		if name, value, ok := strings.Cut(arg, ": "); ok && !strings.HasPrefix(arg, "{") {
+			header.Set(name, value)
+		} else if file, ok := strings.CutPrefix(arg, "@"); ok {
+			body = []byte(ts.ReadFile(file))
+		} else {
+			body = []byte(arg)
+		}
+	}
+	if header.Get("Content-Encoding") == "gzip" {
+		var zipped bytes.Buffer
+		w := gzip.NewWriter(&zipped)
+		_, err := w.Write(body)
+		ts.Check(errors.Join(err, w.Close()))
+		body = zipped.Bytes()
+	}
+	r, err := http.NewRequest(args[0], restURL(ts, args[1]), bytes.NewReader(body))
 	ts.Check(err)
+	for name := range header {
+		r.Header.Set(name, header.Get(name))
+	}
 	ask(ts, client(ts), r)
 }
 
@@ -68,6 +96,7 @@ func submitByREST(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	r, err := http.NewRequest(http.MethodPost, restURL(ts, "/v1/submissions"), bytes.NewReader(body))
 	ts.Check(err)
+	r.Header.Set("Content-Type", server.RequestJSON)
 	ask(ts, client(ts), r)
 }
 

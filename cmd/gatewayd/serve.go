@@ -108,17 +108,19 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	collectEarly(s.limits)
 	g = flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances,
-		Links: links, Caps: s.caps(), Budget: room, Disk: diskOf(s.beside()),
+		Links: carrying(links), Caps: s.caps(), Budget: room, Disk: diskOf(s.beside()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
-	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log})
+	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log,
+		Introduction: server.Introduction{Card: func() ([]byte, gateway.Digest, error) { return s.signedCard(time.Now()) }, Links: links, Known: s.known, Samples: s.samples},
+	})
 	return s.listen(ctx, std, doors, monitor, log, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) })
 }
 
 // links prepares a link for every administration that a partner speaks for.
-func (s *setup) links(registry *mtls.Registry) (map[gateway.Administration]flow.Link, func(), error) {
-	links := make(map[gateway.Administration]flow.Link)
+func (s *setup) links(registry *mtls.Registry) (map[gateway.Administration]*peer.Link, func(), error) {
+	links := make(map[gateway.Administration]*peer.Link)
 	var open []*peer.Link
 	closeAll := func() {
 		for _, l := range open {
@@ -137,6 +139,15 @@ func (s *setup) links(registry *mtls.Registry) (map[gateway.Administration]flow.
 		}
 	}
 	return links, closeAll, nil
+}
+
+// carrying are links as those who deliver see them.
+func carrying(links map[gateway.Administration]*peer.Link) map[gateway.Administration]flow.Link {
+	out := make(map[gateway.Administration]flow.Link, len(links))
+	for a, l := range links {
+		out[a] = l
+	}
+	return out
 }
 
 // caps are those of the administrations that partners speak for.

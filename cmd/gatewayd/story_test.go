@@ -57,6 +57,7 @@ func TestStories(t *testing.T) {
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"as":    as,
+			"own":   ownGateway,
 			"ready": ready,
 			"until": until,
 			"edit":  edit,
@@ -208,6 +209,23 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("GATEWAY_CA", ts.MkAbs(filepath.Join("pki", side, "ca.pem")))
 	ts.Setenv("GATEWAY_CERT", ts.MkAbs(cert+".pem"))
 	ts.Setenv("GATEWAY_KEY", ts.MkAbs(cert+"-key.pem"))
+}
+
+// ownGateway sets who speaks to a gateway that init has made: own cn, own cn post. Without a
+// name it is the operator.
+func ownGateway(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: own DIR [post|national|analyst|operator]")
+	}
+	who := append(args, "operator")[1]
+	for _, line := range strings.Split(ts.ReadFile(filepath.Join(args[0], who+".env")), "\n") {
+		if v, ok := strings.CutPrefix(line, "export "); ok {
+			name, value, _ := strings.Cut(v, "=")
+			ts.Setenv(name, strings.Trim(value, "'"))
+		}
+	}
+	address := regexp.MustCompile(`grpc: "(.*)"`).FindStringSubmatch(ts.ReadFile(filepath.Join(args[0], configName)))
+	ts.Setenv("GATEWAY_ADDR", address[1]) // where a story has it listen
 }
 
 // patience bounds everything that a story waits for.

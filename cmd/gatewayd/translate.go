@@ -17,7 +17,6 @@ import (
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/pace"
-	"customs.example/gateway/validate"
 )
 
 // files is a flag that may be given several times.
@@ -142,55 +141,17 @@ func (j job) byRoute(ctx context.Context, c *flow.Chain, contents [][]byte, std 
 	if !ok {
 		return none("route", j.route, routeNames(c))
 	}
-	scope := validate.Scope{Own: rt.From, Partner: rt.To, At: j.at}
-	var plan flow.Plan
-	var parts []flow.Part
-	var faults gateway.Faults
+	files := make([]flow.File, len(contents))
 	for i, raw := range contents {
-		r, err := c.Read(ctx, raw, flow.MediaType(raw), rt.From, j.at, rt.Sources...)
-		if err != nil {
-			return err
-		}
-		_, found, err := c.Validate(ctx, r, scope)
-		if err != nil {
-			return err
-		}
-		if r.Document != nil {
-			p, ok := c.PlanFor(rt, r)
-			if !ok {
-				found = append(found, gateway.Fault{Code: gateway.RouteNone, Severity: gateway.Error, Value: r.Kind, Expected: gateway.Term(rt.Name)})
-			}
-			plan = p
-			parts = append(parts, flow.Part{Name: p.Part, Submission: j.in[i], Reading: r})
-		}
-		for _, f := range found {
-			if len(contents) > 1 {
-				f.Location.Document = j.in[i]
-			}
-			faults = append(faults, f)
-		}
+		files[i] = flow.File{Name: j.in[i], Content: raw}
 	}
-	if !faults.Refuse() {
-		if missing := plan.Missing(parts); len(missing) > 0 {
-			faults = append(faults, gateway.Fault{Code: gateway.PartMissing, Severity: gateway.Error, Value: strings.Join(missing, ", "), Expected: gateway.Term(rt.Name)})
-		}
-	}
-	if faults.Refuse() {
-		return j.told.refuse(std.out, faults)
-	}
-	t, err := c.Translate(ctx, plan, parts, gateway.MessageID(j.id(contents)), scope)
+	t, warnings, err := c.Rehearse(ctx, rt, files, gateway.MessageID(j.id(contents)), j.at)
 	if err != nil {
 		return err
 	}
-	for i := range t.Faults {
-		if at := &t.Faults[i].Location; at.Document == "" && len(contents) > 1 {
-			at.Document = j.in[0]
-		}
+	if t == nil {
+		return j.told.refuse(std.out, warnings)
 	}
-	if t.Faults.Refuse() {
-		return j.told.refuse(std.out, t.Faults)
-	}
-	warnings := append(faults, flow.Unsaid(faults, t.Faults)...)
 	if len(t.Outputs) == 1 {
 		return j.write(std, t.Outputs[0].Encoded.Bytes(), t.Explain(), warnings)
 	}

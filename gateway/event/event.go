@@ -125,7 +125,7 @@ var Kinds = []Kind{
 	{SubmissionArrived, slog.LevelInfo, "A document of an office is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
 	{SubmissionJudged, slog.LevelInfo, "It is faulty, held, joined or a message.", []string{"door", "party", "id", "route", "state", "whole", "codes", "took"}},
 	{SubmissionWithdrawn, slog.LevelInfo, "Its office took a submission back that was held, or whose message was not handed over.", []string{"door", "party", "id", "caller"}},
-	{PartsExpired, slog.LevelWarn, "The other parts of a message did not come in time.", []string{"count"}},
+	{PartsExpired, slog.LevelWarn, "What held submissions waited for did not come in time: other parts, a departure, an answer or an approval.", []string{"count"}},
 	{MessageQueued, slog.LevelInfo, "A message to a partner is signed and on disk.", []string{"message", "route", "kind", "partner", "part", "state"}},
 	{DeliveryFailed, slog.LevelWarn, "An attempt brought no receipt.", []string{"message", "route", "partner", "state", "attempt", "outcome", "cause"}},
 	{ReceiptVerified, slog.LevelInfo, "A partner's signed receipt is verified, and says what it does with the message.", []string{"message", "route", "partner", "verdict", "state", "codes", "attempt", "took", "skew"}},

@@ -236,6 +236,11 @@ func (st *standing) replace(s *step) gateway.Faults {
 			return gateway.Faults{s.unknown("envelope.references", s.asks.Amends)}
 		}
 	}
+	for _, o := range old {
+		if path, was, is := otherOffice(o.Document, s.Document); path != "" {
+			return gateway.Faults{s.at(fault(gateway.AmendOffices, is, was), path)}
+		}
+	}
 	st.things = slices.DeleteFunc(st.things, func(t thing) bool { return slices.Contains(old, t.of) })
 	st.steps = slices.DeleteFunc(st.steps, func(o *step) bool { return slices.Contains(old, o) })
 	return st.add(s)

@@ -150,6 +150,19 @@ func (c *Chain) schemaOf(t *mapping.Table) (*schema.Schema, gateway.Faults) {
 	return nil, gateway.Faults{fault(gateway.SchemaMissing, t.Schema(), t.ID())}
 }
 
+// SchemaDigest is the digest of the schema that documents of a table are checked by.
+func (c *Chain) SchemaDigest(table string) (gateway.Digest, bool) {
+	t, ok := c.Tables.Table(table)
+	if !ok {
+		return gateway.Digest{}, false
+	}
+	sc, faults := c.schemaOf(t)
+	if faults != nil {
+		return gateway.Digest{}, false
+	}
+	return sc.Digest(), true
+}
+
 // unjudged reports whether a document was not judged at all: it is another message
 // than the schema's, or its schema is not there.
 func unjudged(faults gateway.Faults) bool {

@@ -163,6 +163,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	if plan.Join != nil {
 		s.State = gateway.Joined
 	}
+	s.Faults = append(s.Faults, g.assumed(t.Outputs[0].document, rt, t.Outputs[0].stated(), left)...)
 	header := seal.Header{
 		Kind: rt.Kind, Sender: g.Own, Recipient: rt.To, Conversation: cmp.Or(conversation, string(whole)), RelatesTo: relatesTo, Created: g.Now(),
 	}
@@ -304,13 +305,40 @@ func (g *Gateway) expected(d *customsv1.Document, rt *release.Route, said, left 
 	if !said.IsZero() {
 		return said
 	}
-	if !left.IsZero() {
-		return left.Add(rt.Crossing)
-	}
-	if at, ok := meant(d, leaf(d, "departed")); ok {
-		return at.Add(rt.Crossing)
+	if left = leaves(d, left); !left.IsZero() {
+		return left.Add(crossingOf(d, rt, left).Takes)
 	}
 	return time.Time{}
+}
+
+// leaves is when a document's goods leave: as it was recorded, or as the document says.
+func leaves(d *customsv1.Document, recorded time.Time) time.Time {
+	if at, ok := meant(d, leaf(d, "departed")); ok && recorded.IsZero() {
+		return at
+	}
+	return recorded
+}
+
+// assumed says of an expected arrival that it was made of a crossing time that nobody has
+// stated.
+func (g *Gateway) assumed(d *customsv1.Document, rt *release.Route, said, recorded time.Time) gateway.Faults {
+	left := leaves(d, recorded)
+	if _, stated := meant(d, leaf(d, "expectedArrival")); stated || !said.IsZero() || left.IsZero() {
+		return nil
+	}
+	c := crossingOf(d, rt, left)
+	if !c.Inferred() {
+		return nil
+	}
+	f := fault(gateway.ExpectedAssumed, document.FormatInstant(left.Add(c.Takes)), fmt.Sprintf("%s (%s)", c.Takes, c.ID))
+	f.Severity = gateway.Info
+	return gateway.Faults{f}
+}
+
+// crossingOf is how long a document's goods take that leave at an instant.
+func crossingOf(d *customsv1.Document, rt *release.Route, left time.Time) release.Crossing {
+	exit, entry := cmp.Or(leaf(d, "exitOffice.code"), leaf(d, "office.code")), cmp.Or(leaf(d, "entryOffice.code"), leaf(d, "partnerOffice.code"))
+	return rt.CrossingOf(exit, entry, left)
 }
 
 // meant is an instant of a document, if somebody means it.

@@ -223,23 +223,25 @@ func (g *Gateway) translateSteps(ctx context.Context, plan Plan, messages []stor
 	if m.Version == 1 {
 		return g.Chain.Translate(ctx, plan, parts, m.Whole, scope)
 	}
-	of := make(map[string]store.Message, len(messages))
+	of, replaced := make(map[string]store.Message, len(messages)), make(map[gateway.MessageID]string)
 	for _, m := range messages {
 		full, err := g.Store.Read().Message(ctx, m.ID)
 		if err != nil {
 			return nil, err
 		}
 		of[gateway.FoldID(m.DocumentID)] = full
+		if m.Replaces != "" {
+			before, err := g.Store.Read().Message(ctx, m.Replaces)
+			if err != nil {
+				return nil, err
+			}
+			replaced[m.ID] = before.DocumentID
+		}
 	}
 	plan.Mark = func(parts []*customsv1.Document) {
 		for _, d := range parts {
 			if m, ok := of[gateway.FoldID(d.GetEnvelope().GetDocumentId())]; ok && m.Replaces != "" {
-				sent := document.Parse(m.Canonical).Document
-				if ids := changed(sent); len(ids) > 0 {
-					markAs(d, ids[0], sent.GetPreArrivalNotice().GetChanges())
-				} else {
-					markAs(d, "", nil)
-				}
+				markAs(d, replaced[m.ID], document.Parse(m.Canonical).Document.GetPreArrivalNotice().GetChanges())
 			}
 		}
 	}

@@ -147,7 +147,7 @@ var errExpired = errors.New("these have ended already")
 // expireAtOnce is how many held parts end in one unit of work.
 const expireAtOnce = 200
 
-// ExpireHeld ends the held parts that have waited longer than their recipe allows.
+// ExpireHeld ends the held submissions that have waited longer than they may.
 func (g *Gateway) ExpireHeld(ctx context.Context) error {
 	for {
 		past, err := g.Store.Read().HeldPast(ctx, g.Now(), expireAtOnce)

@@ -118,10 +118,7 @@ func (g *Gateway) takeAmendment(ctx context.Context, tx *store.Tx, h seal.Header
 	if err != nil {
 		return err
 	}
-	doc = document.Clone(doc)
-	if !slices.ContainsFunc(changed(doc), func(id string) bool { return gateway.SameID(id, of.DocumentID) }) {
-		doc.Envelope.References = append(doc.Envelope.References, &customsv1.Reference{Kind: customsv1.ReferenceKind_CHANGED, Id: of.DocumentID})
-	}
+	doc = changing(doc, of.DocumentID)
 	from := reconcile.Origin{
 		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, WholeGoods: h.WholeGoods,
 		Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
@@ -131,4 +128,18 @@ func (g *Gateway) takeAmendment(ctx context.Context, tx *store.Tx, h seal.Header
 	}
 	in.MovementID = m.ID
 	return g.keep(tx, m)
+}
+
+// changing is a document that says which other it changes, whatever the form that it travels in
+// has a place for.
+func changing(doc *customsv1.Document, id string) *customsv1.Document {
+	if slices.ContainsFunc(changed(doc), func(named string) bool { return gateway.SameID(named, id) }) {
+		return doc
+	}
+	doc = document.Clone(doc)
+	if doc.Envelope == nil {
+		doc.Envelope = &customsv1.Envelope{}
+	}
+	doc.Envelope.References = append(doc.Envelope.References, &customsv1.Reference{Kind: customsv1.ReferenceKind_CHANGED, Id: id})
+	return doc
 }

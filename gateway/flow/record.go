@@ -167,7 +167,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		}
 		if of, ok := j.revises.replaces(m.ID); ok {
 			from.Asks = gateway.WithdrawalAsked // it counts once the partner has taken it
-			if err := g.attachTo(ctx, tx, of, j.notices[i], from); err != nil {
+			if err := g.attachTo(ctx, tx, of, changing(j.notices[i], of.DocumentID), from); err != nil {
 				return false, err
 			}
 			continue

@@ -173,7 +173,7 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 	if len(steps) == 0 {
 		return closed(gateway.WordNothingStands)
 	}
-	if as := stand(steps); !o.announces && len(plan.Missing(as.parts)) == 0 {
+	if as := stand(steps); !o.announces && (len(plan.Missing(as.parts)) == 0 || cur.does != adds && !slices.ContainsFunc(as.parts, func(p Part) bool { return p.Name == plan.Part })) {
 		if cur.does == adds { // what was taken back is announced anew
 			s.MessageID = ""
 			return false, nil

@@ -20,6 +20,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"customs.example/gateway"
 )
 
 const (
@@ -54,29 +56,28 @@ type DevAuthority struct {
 // stranger whose CA vouches for a gateway and a post that are not its own.
 func DevAuthorities() []DevAuthority {
 	return []DevAuthority{
-		{"cn", "CN development CA", []DevIdentity{
-			{"gateway", "customs://CN/gateway/1", true},
-			{"post", "customs://CN/office/0603/post/1", false},
-			{"supervisor", "customs://CN/office/0603/supervisor/1", false},
-			{"national", "customs://CN/system/national", false},
-			{"analyst", "customs://CN/analyst/1", false},
-			{"operator", "customs://CN/operator/1", false},
-			{"auditor", "customs://CN/auditor/1", false},
-		}},
-		{"ru", "RU development CA", []DevIdentity{
-			{"gateway", "customs://RU/gateway/1", true},
-			{"post", "customs://RU/office/10719110/post/1", false},
-			{"supervisor", "customs://RU/office/10719110/supervisor/1", false},
-			{"national", "customs://RU/system/national", false},
-			{"analyst", "customs://RU/analyst/1", false},
-			{"operator", "customs://RU/operator/1", false},
-			{"auditor", "customs://RU/auditor/1", false},
-		}},
+		DevAdministration("cn", "CN", "0603"),
+		DevAdministration("ru", "RU", "10719110"),
 		{"stranger", "Stranger development CA", []DevIdentity{
 			{"copycat-gateway", "customs://RU/gateway/1", true},
 			{"copycat-post", "customs://CN/office/0603/post/1", false},
 		}},
 	}
+}
+
+// DevAdministration returns the authority of an administration: its gateway, a post of the
+// office, and one of everybody else who may have to do with it.
+func DevAdministration(dir string, own gateway.Administration, office string) DevAuthority {
+	of := "customs://" + string(own) + "/"
+	return DevAuthority{dir, string(own) + " development CA", []DevIdentity{
+		{"gateway", of + "gateway/1", true},
+		{"post", of + "office/" + office + "/post/1", false},
+		{"supervisor", of + "office/" + office + "/supervisor/1", false},
+		{"national", of + "system/national", false},
+		{"analyst", of + "analyst/1", false},
+		{"operator", of + "operator/1", false},
+		{"auditor", of + "auditor/1", false},
+	}}
 }
 
 // GenerateDevPKI writes the authorities below root, each with an empty revocation

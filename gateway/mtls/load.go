@@ -45,6 +45,47 @@ func LoadCRLs(file string) ([]*x509.RevocationList, error) {
 	return loadPEM(file, "X509 CRL", x509.ParseRevocationList)
 }
 
+// ReadRoots reads certificates from texts of one PEM block each, which are as this module
+// writes them.
+func ReadRoots(texts []string) ([]*x509.Certificate, error) {
+	return readPEM(texts, "CERTIFICATE", x509.ParseCertificate)
+}
+
+// ReadCRLs reads revocation lists likewise.
+func ReadCRLs(texts []string) ([]*x509.RevocationList, error) {
+	return readPEM(texts, "X509 CRL", x509.ParseRevocationList)
+}
+
+func readPEM[T any](texts []string, blockType string, parse func([]byte) (T, error)) (all []T, err error) {
+	for _, text := range texts {
+		block, rest := pem.Decode([]byte(text))
+		if block == nil || block.Type != blockType || len(rest) > 0 || string(pem.EncodeToMemory(block)) != text {
+			return nil, fmt.Errorf("want texts of one PEM block %s each", blockType)
+		}
+		one, err := parse(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", blockType, err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// SplitPEM returns the PEM blocks of a file as texts of one each, and nothing between them.
+func SplitPEM(file string) (texts []string, err error) {
+	rest, err := readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return texts, nil
+		}
+		texts = append(texts, string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})))
+	}
+}
+
 // loadPEM reads a file that holds one or more blocks of one type and nothing else.
 func loadPEM[T any](file, blockType string, parse func([]byte) (T, error)) ([]T, error) {
 	rest, err := readFile(file)
@@ -107,6 +148,19 @@ func Fingerprint(files ...string) gateway.Digest {
 // which stays the same when a certificate is renewed for the same key.
 func SPKIPin(cert *x509.Certificate) gateway.Digest {
 	return gateway.DigestOf(cert.RawSubjectPublicKeyInfo)
+}
+
+// Shown is what a certificate shows of its owner.
+type Shown struct {
+	URI  string
+	Pin  gateway.Digest
+	Ends time.Time
+}
+
+// ShownOf is what a certificate shows that has passed every check, or is our own.
+func ShownOf(cert *x509.Certificate) Shown {
+	uri, _ := URI(cert) // who has passed has one
+	return Shown{uri, SPKIPin(cert), cert.NotAfter}
 }
 
 // ExpiresWithin returns the whole days left until notAfter (negative when it has

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,6 +68,14 @@ func (r *Registry) Replace(parties []Party) error {
 	return nil
 }
 
+// Pins are those that a party may show; none: any key of its roots.
+func (r *Registry) Pins(uri string) []gateway.Digest {
+	if p := r.snapshot.Load().parties[uri]; p != nil {
+		return slices.Clone(p.pins)
+	}
+	return nil
+}
+
 // Renew replaces our own certificate in every configuration made by r, from the next
 // handshake on.
 func (r *Registry) Renew(cert tls.Certificate) { r.renewed.Store(&cert) }
@@ -78,7 +87,7 @@ func (r *Registry) ServerConfig(cert tls.Certificate) *tls.Config {
 		MinVersion: tls.VersionTLS13,
 		Time:       r.clock,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return r.own(&cert), nil
+			return r.Own(&cert), nil
 		},
 		// The standard library only asks for a certificate here. It would judge by one
 		// root pool for all callers, and not at all when a session is resumed.
@@ -97,7 +106,7 @@ func (r *Registry) ClientConfig(cert tls.Certificate, serverURI string) *tls.Con
 		MinVersion: tls.VersionTLS13,
 		Time:       r.clock,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return r.own(&cert), nil
+			return r.Own(&cert), nil
 		},
 		// A gateway is known by its URI, not by a host name, and by its own roots, not by
 		// those of the system. This turns off only the check that cannot know that;
@@ -113,7 +122,9 @@ func (r *Registry) ClientConfig(cert tls.Certificate, serverURI string) *tls.Con
 	}
 }
 
-func (r *Registry) own(configured *tls.Certificate) *tls.Certificate {
+// Own is the certificate of ours that the next handshake shows: the one configured, until
+// it was renewed.
+func (r *Registry) Own(configured *tls.Certificate) *tls.Certificate {
 	if c := r.renewed.Load(); c != nil {
 		return c
 	}

@@ -107,20 +107,29 @@ type Receipt struct{ Header, Statement, Signature []byte }
 
 // Link is the connection to one partner. It is made at first use and made anew when lost.
 type Link struct {
-	partner Partner
-	conn    *grpc.ClientConn
+	partner  Partner
+	conn     *grpc.ClientConn
+	registry *mtls.Registry
+	own      tls.Certificate
 }
 
 // NewLink prepares a link that shows our own certificate and speaks to the partner alone,
 // as the registry knows it. The registry watches its connections.
 func NewLink(p Partner, registry *mtls.Registry, own tls.Certificate) (*Link, error) {
-	conn, err := grpc.NewClient("passthrough:///"+p.Address,
-		grpc.WithTransportCredentials(clientCredentials(registry, own, p.URI)),
+	l := &Link{partner: p, registry: registry, own: own}
+	var err error
+	l.conn, err = l.open()
+	return l, err
+}
+
+func (l *Link) open() (*grpc.ClientConn, error) {
+	conn, err := grpc.NewClient("passthrough:///"+l.partner.Address,
+		grpc.WithTransportCredentials(clientCredentials(l.registry, l.own, l.partner.URI)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxReceipt)))
 	if err != nil {
-		return nil, fmt.Errorf("link to %s: %w", p.URI, err)
+		return nil, fmt.Errorf("link to %s: %w", l.partner.URI, err)
 	}
-	return &Link{p, conn}, nil
+	return conn, nil
 }
 
 // Partner returns who is at the other end.

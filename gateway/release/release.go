@@ -24,11 +24,15 @@ type Routes struct {
 	routes []*Route // in order of name
 }
 
-// Load reads routes/*.yaml and the texts of HS headings in routes/headings/*.yaml, and
-// checks them against the canonical document and the tables. It returns all
+// Load reads routes/*.yaml, the texts of HS headings in routes/headings/*.yaml and the times
+// of crossing in routes/crossings/*.yaml, and checks them against the canonical document and the tables. It returns all
 // mistakes at once, each with file and line; no route is in force if one is wrong.
 func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
 	headings, err := loadHeadings(fsys)
+	if err != nil {
+		return nil, err
+	}
+	crossings, err := loadCrossings(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +55,7 @@ func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
 			mistakes = append(mistakes, err)
 			continue
 		}
+		rt.crossings = slices.DeleteFunc(slices.Clone(crossings), func(c Crossing) bool { return c.From != rt.From || c.To != rt.To })
 		rs.routes = append(rs.routes, rt)
 	}
 	if err := errors.Join(mistakes...); err != nil {

@@ -39,8 +39,9 @@ type Route struct {
 	Sources []string `yaml:"sources"`
 	// Moment is when the document leaves: OnComplete or GateOut.
 	Moment string `yaml:"release"`
-	// Crossing is the time from the exit report to the expected arrival, Lead how long
-	// before the arrival the notice is due; a late notice goes at once.
+	// Crossing is the time from the exit report to the expected arrival where the table of
+	// crossings says none of the two offices; see [Route.CrossingOf]. Lead is how long before
+	// the arrival the notice is due; a late notice goes at once.
 	Crossing time.Duration `yaml:"crossing"`
 	Lead     time.Duration `yaml:"lead"`
 	// Cap is how large its documents may be where that is more than the gateway takes
@@ -61,11 +62,12 @@ type Route struct {
 	// Allow are the schema paths that are released, a message with all that it holds.
 	Allow []string `yaml:"allow"`
 
-	allowed  *branch
-	supplies []supplier
-	texts    []texter
-	takesAny []string // kinds that may be submitted
-	noPrices bool
+	crossings []Crossing
+	allowed   *branch
+	supplies  []supplier
+	texts     []texter
+	takesAny  []string // kinds that may be submitted
+	noPrices  bool
 }
 
 // Size is a number of bytes, written in MiB: 32MiB.

@@ -199,9 +199,13 @@ func readPEM(file, kind string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return onePEM(file, raw, kind)
+}
+
+func onePEM(name string, raw []byte, kind string) ([]byte, error) {
 	block, rest := pem.Decode(raw)
 	if block == nil || block.Type != kind || len(rest) > 0 {
-		return nil, fmt.Errorf("%s: want one PEM block %s", file, kind)
+		return nil, fmt.Errorf("%s: want one PEM block %s", name, kind)
 	}
 	return block.Bytes, nil
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"customs.example/gateway"
@@ -66,6 +67,13 @@ func NewTrust(keys ...Verifier) (*Trust, error) {
 	return t, nil
 }
 
+// Has reports whether a key is trusted as another states it: under its id, for its
+// administration, and over the whole of its time.
+func (t *Trust) Has(v Verifier) bool {
+	known, ok := t.keys[v.ID]
+	return ok && known.Administration == v.Administration && v.Key != nil && known.Key.Equal(v.Key) && !known.From.After(v.From) && !known.Until.Before(v.Until)
+}
+
 // LoadTrust reads public keys from files.
 func LoadTrust(files []TrustFile) (*Trust, error) {
 	var keys []Verifier
@@ -81,7 +89,16 @@ func LoadTrust(files []TrustFile) (*Trust, error) {
 
 // LoadVerifier reads one public key from its file.
 func LoadVerifier(f TrustFile) (Verifier, error) {
-	der, err := readPEM(f.File, "PUBLIC KEY")
+	raw, err := os.ReadFile(f.File)
+	if err != nil {
+		return Verifier{}, fmt.Errorf("public key %s: %w", f.ID, err)
+	}
+	return ReadVerifier(f, raw)
+}
+
+// ReadVerifier reads one public key from the content of its file.
+func ReadVerifier(f TrustFile, content []byte) (Verifier, error) {
+	der, err := onePEM(f.File, content, "PUBLIC KEY")
 	if err != nil {
 		return Verifier{}, fmt.Errorf("public key %s: %w", f.ID, err)
 	}

@@ -48,19 +48,19 @@ func TestEveryCallEveryRole(t *testing.T) {
 	// What each role may call, written out: a change here is a change of policy.
 	may := map[Role][]string{
 		Post: {
-			"Submit", "Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
+			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
 			"Find", "MovementService/Get", "RecordArrival", "RecordDeparture",
 		},
 		Supervisor: {
 			"Approve", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain", "Find", "MovementService/Get",
 		},
 		System: {
-			"Submit", "Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
+			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
 			"InboxService/List", "InboxService/Get", "InboxService/Watch", "Acknowledge", "Find", "MovementService/Get",
 		},
 		Analyst:  {},
-		Operator: {"Parked", "Decode", "BalanceService/List", "BalanceService/Run", "BalanceService/Differences"},
-		Partner:  {"Deliver", "PeerService/Balance"},
+		Operator: {"Parked", "Decode", "BalanceService/List", "BalanceService/Run", "BalanceService/Differences", "PartnerService/Card", "PartnerService/Check"},
+		Partner:  {"Deliver", "PeerService/Balance", "Introduce"},
 	}
 	for role := range Roles {
 		if _, ok := may[role]; !ok {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -123,11 +122,11 @@ func (s *Server) admitREST(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		uri, _ := r.Context().Value(identityKey{}).(string)
 		size := r.ContentLength
-		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, ":watch") {
+		if streaming(r) {
 			next.ServeHTTP(w, r) // it lasts, and is admitted behind
 			return
 		}
-		if size < 0 || size > s.maxBody() { // unknown counts as the greatest; what is more is cut off
+		if size < 0 || size > s.maxBody() || r.Header.Get("Content-Encoding") != "" { // unknown counts as the greatest; what is more is cut off
 			size = s.maxBody()
 		}
 		call, err := s.budget.Calls.Take(r.Context(), uri, 1)
@@ -143,7 +142,7 @@ func (s *Server) admitREST(next http.Handler) http.Handler {
 			err = s.refusal(ctx, err)
 			passOn(ctx)
 			s.tellRefused(ctx, err)
-			writeStatus(w, status.Convert(err))
+			problem(w, status.Convert(err))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -168,7 +168,13 @@ func newHouse(t testing.TB) *house {
 	must(err)
 	own, err := mtls.LoadCertificate(h.cert("cn/gateway"))
 	must(err)
-	doors := New(Options{Flow: h.flow, Registry: registry, Certificate: own, Callers: callers, Log: log})
+	link, err := peer.NewLink(peer.Partner{URI: uris["partner"], Address: "127.0.0.1:1"}, registry, own) // where nobody listens
+	must(err)
+	t.Cleanup(func() { link.Close() })
+	doors := New(Options{Flow: h.flow, Registry: registry, Certificate: own, Callers: callers, Log: log, Introduction: Introduction{
+		Card:  func() ([]byte, gateway.Digest, error) { return []byte("card"), gateway.DigestOf([]byte("card")), nil },
+		Links: map[gateway.Administration]*peer.Link{"RU": link}, Known: c.Routes, Samples: func(string) []flow.File { return nil },
+	}})
 	var listeners [2]net.Listener
 	for i := range listeners {
 		listeners[i], err = net.Listen("tcp", "127.0.0.1:0")
@@ -467,6 +473,11 @@ var lines = map[string]line{
 	"BalanceService/Differences": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.ListDifferencesRequest{Partner: partners[of]}
 	}},
+	"PeerService/Introduce": {ask: func(h *house, of object) proto.Message { return &exchangev1.IntroduceRequest{} }},
+	"PartnerService/Card":   {ask: func(h *house, of object) proto.Message { return &exchangev1.CardRequest{} }},
+	"PartnerService/Check": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.CheckPartnerRequest{Partner: partners[of]}
+	}},
 	"MovementService/Find": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.FindMovementsRequest{Text: units[of], PageSize: 1}
 	}, sees: []string{"system"}},
@@ -648,6 +659,9 @@ func (h *house) send(as, verb, path string, body io.Reader, listen time.Duration
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	if verb == http.MethodPost {
+		r.Header.Set("Content-Type", RequestJSON)
+	}
 	answer, err := h.web[as].Do(r)
 	if err != nil {
 		h.t.Fatal(err)
@@ -675,18 +689,19 @@ func (h *house) send(as, verb, path string, body io.Reader, listen time.Duration
 
 // exchangeStatus is a refusal as JSON.
 type exchangeStatus struct {
-	Details []struct {
-		Code string `json:"code"`
-	} `json:"details"`
-	Error *exchangeStatus `json:"error"` // of a stream
+	Faults []coded `json:"faults"`
+	Error  struct {
+		Details []coded `json:"details"`
+	} `json:"error"` // of a stream
+}
+
+type coded struct {
+	Code string `json:"code"`
 }
 
 func (s exchangeStatus) codes() string {
-	if s.Error != nil {
-		return s.Error.codes()
-	}
 	var codes []string
-	for _, d := range s.Details {
+	for _, d := range append(s.Faults, s.Error.Details...) {
 		if d.Code != "" && !slices.Contains(codes, d.Code) {
 			codes = append(codes, d.Code)
 		}

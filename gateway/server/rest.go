@@ -3,10 +3,7 @@ package server
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 
@@ -47,13 +44,13 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		return nil, nil, fmt.Errorf("rest: %w", err)
 	}
 	mux := runtime.NewServeMux(
-		runtime.WithErrorHandler(func(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
-			retryAfter(w, status.Convert(err))
-			runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
+		runtime.WithErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+			problem(w, status.Convert(err))
 		}),
+		runtime.WithRoutingErrorHandler(misrouted),
 		runtime.WithForwardResponseOption(opened),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
-			MarshalOptions:   protojson.MarshalOptions{EmitUnpopulated: false},
+			MarshalOptions:   restJSON,
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
 		}),
 		runtime.WithMetadata(func(ctx context.Context, _ *http.Request) metadata.MD {
@@ -67,7 +64,7 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		}))
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		exchangev1.RegisterSubmissionServiceHandler, exchangev1.RegisterInboxServiceHandler, exchangev1.RegisterMovementServiceHandler,
-		exchangev1.RegisterBalanceServiceHandler,
+		exchangev1.RegisterBalanceServiceHandler, exchangev1.RegisterPartnerServiceHandler,
 	} {
 		if err := register(context.Background(), mux, conn); err != nil {
 			return nil, nil, fmt.Errorf("rest: %w", err)
@@ -75,13 +72,16 @@ func (s *Server) rest() (http.Handler, func(), error) {
 	}
 	routes := http.NewServeMux()
 	routes.Handle("/", mux)
-	routes.HandleFunc("POST /v1/deliveries", func(w http.ResponseWriter, r *http.Request) { s.post(w, r, conn) })
-	routes.HandleFunc("GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+	routes.HandleFunc("POST "+deliveries, func(w http.ResponseWriter, r *http.Request) { s.post(w, r, conn) })
+	routes.HandleFunc("GET "+openAPI, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(exchangev1.OpenAPI)
 	})
-	return s.identified(s.admitREST(routes)), func() { conn.Close() }, nil
+	return s.identified(s.admitREST(s.unzipped(zipped(s.plain(conn, routes))))), func() { conn.Close() }, nil
 }
+
+// restJSON is how answers are written.
+var restJSON = protojson.MarshalOptions{EmitUnpopulated: false}
 
 // opened sends the header of a stream that has begun, before there is anything in it. Of one
 // that was refused there is no header: its status is still to come.
@@ -148,7 +148,7 @@ func (s *Server) identified(next http.Handler) http.Handler {
 		callOf(ctx).caller = id.URI
 		if err != nil {
 			s.tellRefused(ctx, err)
-			writeStatus(w, status.Convert(err))
+			problem(w, status.Convert(err))
 			return
 		}
 		r.Body = http.MaxBytesReader(asked, r.Body, s.maxBody())
@@ -186,17 +186,17 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, conn *grpc.ClientC
 	if _, err := s.access.allow(ctx, uri, exchangev1.PeerService_Deliver_FullMethodName); err != nil {
 		passOn(ctx)
 		s.tellRefused(ctx, err)
-		writeStatus(w, status.Convert(err))
+		problem(w, status.Convert(err))
 		return
 	}
 	req, err := delivery(r)
 	if err != nil {
-		writeStatus(w, status.New(codes.InvalidArgument, err.Error()))
+		problem(w, status.New(codes.InvalidArgument, err.Error()))
 		return
 	}
 	answer, err := exchangev1.NewPeerServiceClient(conn).Deliver(metadata.AppendToOutgoingContext(r.Context(), identityHeader, uri), req)
 	if err != nil {
-		writeStatus(w, status.Convert(err))
+		problem(w, status.Convert(err))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -222,23 +222,9 @@ func delivery(r *http.Request) (*exchangev1.DeliverRequest, error) {
 	if !gateway.SameID(r.Header.Get(HeaderMessageID), h.MessageID) || r.Header.Get(HeaderKind) != h.Kind {
 		return nil, fmt.Errorf("%s and %s must repeat what the signed header says", HeaderMessageID, HeaderKind)
 	}
-	payload, err := io.ReadAll(r.Body)
+	payload, err := readBody(r)
 	if err != nil {
-		if errors.As(err, new(*http.MaxBytesError)) {
-			return nil, errors.New("the body is too large")
-		}
-		return nil, fmt.Errorf("read body: %w", err)
+		return nil, err
 	}
 	return &exchangev1.DeliverRequest{Header: header, Signature: signature, Payload: payload}, nil
-}
-
-func writeStatus(w http.ResponseWriter, st *status.Status) {
-	retryAfter(w, st)
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(runtime.HTTPStatusFromCode(st.Code()))
-	body, err := protojson.Marshal(st.Proto())
-	if err != nil {
-		body, _ = json.Marshal(map[string]any{"code": st.Code(), "message": st.Message()})
-	}
-	w.Write(body)
 }

@@ -47,8 +47,8 @@ const (
 // inMemory is the network name of the listener between the REST door and gRPC.
 const inMemory = "bufconn"
 
-// Options make a Server. All are required but Log, and Monitor: a gateway without one is
-// always ready.
+// Options make a Server. All are required but Log, Introduction, without which the gateway
+// has no card and looks at no partner, and Monitor: a gateway without one is always ready.
 type Options struct {
 	Flow        *flow.Gateway
 	Registry    *mtls.Registry
@@ -56,6 +56,8 @@ type Options struct {
 	Callers     []Caller
 	Monitor     *Monitor
 	Log         *event.Log
+
+	Introduction Introduction
 }
 
 // Server is both doors of one gateway.
@@ -67,6 +69,8 @@ type Server struct {
 	tls     *tls.Config
 	monitor *Monitor
 	budget  *budget.Process
+
+	introduction Introduction
 
 	repeated repeated
 	changes  feed[whole]         // of submissions
@@ -82,7 +86,12 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{
 		flow: o.Flow, log: o.Log, monitor: o.Monitor, tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
-		budget: o.Flow.Budget, repeated: repeated{now: o.Flow.Now},
+		budget: o.Flow.Budget, repeated: repeated{now: o.Flow.Now}, introduction: o.Introduction,
+	}
+	if s.introduction.Card == nil {
+		s.introduction.Card = func() ([]byte, gateway.Digest, error) {
+			return nil, gateway.Digest{}, errors.New("this gateway has no card")
+		}
 	}
 	s.changes = feed[whole]{
 		changed: o.Flow.Store.Changed, last: o.Flow.Store.Read().LastCommit, read: s.changed,
@@ -127,6 +136,7 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	exchangev1.RegisterPeerServiceServer(g, peers{Server: s})
 	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
 	exchangev1.RegisterBalanceServiceServer(g, balances{Server: s})
+	exchangev1.RegisterPartnerServiceServer(g, introductions{Server: s})
 	healthv1.RegisterHealthServer(g, health{monitor: s.monitor, stop: s.stop})
 	reflection.Register(g)
 	return g.Server

@@ -1171,7 +1171,8 @@ type Submission struct {
 	Received    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received,proto3" json:"received,omitempty"`
 	Digest      string                 `protobuf:"bytes,7,opt,name=digest,proto3" json:"digest,omitempty"`
 	Batch       string                 `protobuf:"bytes,8,opt,name=batch,proto3" json:"batch,omitempty"`
-	// For a held part: what it waits for, by which key, until when.
+	// Of what is held: what it waits for (parts of its message, "departure", "answer",
+	// "approval"), by which key, until when.
 	WaitsFor []string               `protobuf:"bytes,9,rep,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"`
 	JoinKey  string                 `protobuf:"bytes,10,opt,name=join_key,json=joinKey,proto3" json:"join_key,omitempty"`
 	Expires  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expires,proto3" json:"expires,omitempty"`
@@ -4799,6 +4800,329 @@ func (x *Discrepancy) GetMessage() string {
 	return ""
 }
 
+type IntroduceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Comes back as it is; at most 64 bytes.
+	Echo          []byte `protobuf:"bytes,1,opt,name=echo,proto3" json:"echo,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IntroduceRequest) Reset() {
+	*x = IntroduceRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IntroduceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IntroduceRequest) ProtoMessage() {}
+
+func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
+func (*IntroduceRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *IntroduceRequest) GetEcho() []byte {
+	if x != nil {
+		return x.Echo
+	}
+	return nil
+}
+
+type IntroduceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Echo  []byte                 `protobuf:"bytes,1,opt,name=echo,proto3" json:"echo,omitempty"`
+	Now   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=now,proto3" json:"now,omitempty"`
+	// The card, as PartnerCard has it.
+	Card          []byte `protobuf:"bytes,3,opt,name=card,proto3" json:"card,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IntroduceResponse) Reset() {
+	*x = IntroduceResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IntroduceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IntroduceResponse) ProtoMessage() {}
+
+func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
+func (*IntroduceResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *IntroduceResponse) GetEcho() []byte {
+	if x != nil {
+		return x.Echo
+	}
+	return nil
+}
+
+func (x *IntroduceResponse) GetNow() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Now
+	}
+	return nil
+}
+
+func (x *IntroduceResponse) GetCard() []byte {
+	if x != nil {
+		return x.Card
+	}
+	return nil
+}
+
+type CardRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CardRequest) Reset() {
+	*x = CardRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CardRequest) ProtoMessage() {}
+
+func (x *CardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
+func (*CardRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
+}
+
+// PartnerCard is a card as a file: JSON of one form, signed.
+type PartnerCard struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Card  []byte                 `protobuf:"bytes,1,opt,name=card,proto3" json:"card,omitempty"`
+	// SHA-256 of what it says, to be compared on another channel.
+	Fingerprint   string `protobuf:"bytes,2,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PartnerCard) Reset() {
+	*x = PartnerCard{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PartnerCard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PartnerCard) ProtoMessage() {}
+
+func (x *PartnerCard) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
+func (*PartnerCard) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *PartnerCard) GetCard() []byte {
+	if x != nil {
+		return x.Card
+	}
+	return nil
+}
+
+func (x *PartnerCard) GetFingerprint() string {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return ""
+}
+
+type CheckPartnerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The administration, such as KZ.
+	Partner       string `protobuf:"bytes,1,opt,name=partner,proto3" json:"partner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckPartnerRequest) Reset() {
+	*x = CheckPartnerRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckPartnerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckPartnerRequest) ProtoMessage() {}
+
+func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
+func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *CheckPartnerRequest) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+// PartnerCheck is one step of a check.
+type PartnerCheck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// name, connection, tls, certificate, call, clock, card, pin, key, format or sample
+	Step string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
+	// What was looked at: an address, a certificate, a key, a table, a route.
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// What was found where it is well: "12 ms", "82 days left".
+	Found string `protobuf:"bytes,3,opt,name=found,proto3" json:"found,omitempty"`
+	// What is wrong, and what to do; not set where it is well.
+	Fault *Fault `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	// Whom to call, from the partner's card; only with a fault that the partner has to mend.
+	DutyDesk      string `protobuf:"bytes,5,opt,name=duty_desk,json=dutyDesk,proto3" json:"duty_desk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PartnerCheck) Reset() {
+	*x = PartnerCheck{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PartnerCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PartnerCheck) ProtoMessage() {}
+
+func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
+func (*PartnerCheck) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *PartnerCheck) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *PartnerCheck) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *PartnerCheck) GetFound() string {
+	if x != nil {
+		return x.Found
+	}
+	return ""
+}
+
+func (x *PartnerCheck) GetFault() *Fault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+func (x *PartnerCheck) GetDutyDesk() string {
+	if x != nil {
+		return x.DutyDesk
+	}
+	return ""
+}
+
 var file_exchange_v1_exchange_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -5231,7 +5555,25 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"difference\x12\x1a\n" +
 	"\bseverity\x18\n" +
 	" \x01(\tR\bseverity\x12\x18\n" +
-	"\amessage\x18\v \x01(\tR\amessage*\xc6\x01\n" +
+	"\amessage\x18\v \x01(\tR\amessage\"&\n" +
+	"\x10IntroduceRequest\x12\x12\n" +
+	"\x04echo\x18\x01 \x01(\fR\x04echo\"i\n" +
+	"\x11IntroduceResponse\x12\x12\n" +
+	"\x04echo\x18\x01 \x01(\fR\x04echo\x12,\n" +
+	"\x03now\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12\x12\n" +
+	"\x04card\x18\x03 \x01(\fR\x04card\"\r\n" +
+	"\vCardRequest\"C\n" +
+	"\vPartnerCard\x12\x12\n" +
+	"\x04card\x18\x01 \x01(\fR\x04card\x12 \n" +
+	"\vfingerprint\x18\x02 \x01(\tR\vfingerprint\"/\n" +
+	"\x13CheckPartnerRequest\x12\x18\n" +
+	"\apartner\x18\x01 \x01(\tR\apartner\"\x99\x01\n" +
+	"\fPartnerCheck\x12\x12\n" +
+	"\x04step\x18\x01 \x01(\tR\x04step\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
+	"\x05found\x18\x03 \x01(\tR\x05found\x12(\n" +
+	"\x05fault\x18\x04 \x01(\v2\x12.exchange.v1.FaultR\x05fault\x12\x1b\n" +
+	"\tduty_desk\x18\x05 \x01(\tR\bdutyDesk*\xc6\x01\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -5269,10 +5611,14 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x19.exchange.v1.InboxMessage\"\x1b\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/inbox:watch0\x01\x12|\n" +
 	"\vAcknowledge\x12\x1f.exchange.v1.AcknowledgeRequest\x1a\x19.exchange.v1.InboxMessage\"1\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/inbox/{message_id}:acknowledge\x12g\n" +
 	"\x06Parked\x12\x1e.exchange.v1.ListParkedRequest\x1a\x1f.exchange.v1.ListParkedResponse\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/inbox:parked\x12b\n" +
-	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2\xad\x01\n" +
+	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2\xff\x01\n" +
 	"\vPeerService\x12J\n" +
 	"\aDeliver\x12\x1b.exchange.v1.DeliverRequest\x1a\x1c.exchange.v1.DeliverResponse\"\x04\xf0\xbb\x18\x04\x12R\n" +
-	"\aBalance\x12\x1f.exchange.v1.PeerBalanceRequest\x1a .exchange.v1.PeerBalanceResponse\"\x04\xf0\xbb\x18\b2\xea\x02\n" +
+	"\aBalance\x12\x1f.exchange.v1.PeerBalanceRequest\x1a .exchange.v1.PeerBalanceResponse\"\x04\xf0\xbb\x18\b\x12P\n" +
+	"\tIntroduce\x12\x1d.exchange.v1.IntroduceRequest\x1a\x1e.exchange.v1.IntroduceResponse\"\x04\xf0\xbb\x18\b2\xdc\x01\n" +
+	"\x0ePartnerService\x12X\n" +
+	"\x04Card\x12\x18.exchange.v1.CardRequest\x1a\x18.exchange.v1.PartnerCard\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/partner-card\x12p\n" +
+	"\x05Check\x12 .exchange.v1.CheckPartnerRequest\x1a\x19.exchange.v1.PartnerCheck\"(\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/partners/{partner}/check0\x012\xea\x02\n" +
 	"\x0eBalanceService\x12e\n" +
 	"\x04List\x12 .exchange.v1.ListBalancesRequest\x1a!.exchange.v1.ListBalancesResponse\"\x18\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/balances\x12f\n" +
 	"\x03Run\x12\x1e.exchange.v1.RunBalanceRequest\x1a\x14.exchange.v1.Balance\")\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/balances/{partner}:run\x12\x88\x01\n" +
@@ -5297,7 +5643,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Form)(0),                          // 1: exchange.v1.Form
@@ -5359,142 +5705,156 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*Comparison)(nil),                 // 57: exchange.v1.Comparison
 	(*NotCompared)(nil),                // 58: exchange.v1.NotCompared
 	(*Discrepancy)(nil),                // 59: exchange.v1.Discrepancy
-	nil,                                // 60: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 61: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 62: google.protobuf.MethodOptions
+	(*IntroduceRequest)(nil),           // 60: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 61: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 62: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 63: exchange.v1.PartnerCard
+	(*CheckPartnerRequest)(nil),        // 64: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 65: exchange.v1.PartnerCheck
+	nil,                                // 66: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 67: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 68: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	61,  // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	61,  // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	67,  // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	67,  // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	24,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	61,  // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	67,  // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	16,  // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	16,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	15,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	61,  // 7: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	61,  // 8: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	67,  // 7: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	67,  // 8: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	19,  // 9: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	24,  // 10: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	19,  // 11: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	21,  // 12: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	18,  // 13: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
 	17,  // 14: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	61,  // 15: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	61,  // 16: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	67,  // 15: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	67,  // 16: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	24,  // 17: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	61,  // 18: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	61,  // 19: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	61,  // 20: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	67,  // 18: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	67,  // 19: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	67,  // 20: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	23,  // 21: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	21,  // 22: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
 	20,  // 23: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	61,  // 24: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	67,  // 24: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
 	22,  // 25: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
 	24,  // 26: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	60,  // 27: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	66,  // 27: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	34,  // 28: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	1,   // 29: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	34,  // 30: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	31,  // 31: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
 	19,  // 32: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	61,  // 33: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	61,  // 34: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	67,  // 33: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	67,  // 34: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
 	34,  // 35: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
 	31,  // 36: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
 	19,  // 37: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	61,  // 38: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	61,  // 39: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	67,  // 38: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	67,  // 39: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	24,  // 40: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	20,  // 41: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
 	23,  // 42: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
 	23,  // 43: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
 	23,  // 44: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
 	42,  // 45: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	61,  // 46: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	61,  // 47: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	67,  // 46: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	67,  // 47: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
 	24,  // 48: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	61,  // 49: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	61,  // 50: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	67,  // 49: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	67,  // 50: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
 	45,  // 51: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	61,  // 52: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	67,  // 52: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
 	24,  // 53: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
 	51,  // 54: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	61,  // 55: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	61,  // 56: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	67,  // 55: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	67,  // 56: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
 	56,  // 57: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
 	57,  // 58: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
 	59,  // 59: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
 	55,  // 60: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
 	54,  // 61: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	61,  // 62: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	61,  // 63: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	67,  // 62: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	67,  // 63: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
 	24,  // 64: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
 	52,  // 65: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
 	53,  // 66: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
 	53,  // 67: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	61,  // 68: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	67,  // 68: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
 	20,  // 69: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	61,  // 70: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	61,  // 71: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	67,  // 70: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	67,  // 71: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
 	59,  // 72: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
 	59,  // 73: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
 	59,  // 74: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
 	58,  // 75: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	62,  // 76: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 77: exchange.v1.right:type_name -> exchange.v1.Right
-	2,   // 78: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	4,   // 79: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	6,   // 80: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	7,   // 81: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	3,   // 82: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	8,   // 83: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	9,   // 84: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	11,  // 85: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	13,  // 86: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	25,  // 87: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	27,  // 88: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	11,  // 89: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	28,  // 90: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	29,  // 91: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	32,  // 92: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	35,  // 93: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	37,  // 94: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	39,  // 95: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	41,  // 96: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	43,  // 97: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	46,  // 98: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	48,  // 99: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	49,  // 100: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	50,  // 101: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	16,  // 102: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	5,   // 103: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	16,  // 104: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	16,  // 105: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	16,  // 106: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	16,  // 107: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	10,  // 108: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	12,  // 109: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	14,  // 110: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	26,  // 111: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	34,  // 112: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	34,  // 113: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	34,  // 114: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	30,  // 115: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	33,  // 116: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	36,  // 117: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	38,  // 118: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	40,  // 119: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	42,  // 120: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	44,  // 121: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	47,  // 122: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	51,  // 123: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	51,  // 124: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	51,  // 125: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	102, // [102:126] is the sub-list for method output_type
-	78,  // [78:102] is the sub-list for method input_type
-	77,  // [77:78] is the sub-list for extension type_name
-	76,  // [76:77] is the sub-list for extension extendee
-	0,   // [0:76] is the sub-list for field type_name
+	67,  // 76: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	24,  // 77: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	68,  // 78: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 79: exchange.v1.right:type_name -> exchange.v1.Right
+	2,   // 80: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	4,   // 81: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	6,   // 82: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	7,   // 83: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	3,   // 84: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	8,   // 85: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	9,   // 86: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	11,  // 87: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	13,  // 88: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	25,  // 89: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	27,  // 90: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	11,  // 91: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	28,  // 92: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	29,  // 93: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	32,  // 94: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	35,  // 95: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	37,  // 96: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	60,  // 97: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	62,  // 98: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	64,  // 99: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	39,  // 100: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	41,  // 101: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	43,  // 102: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	46,  // 103: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	48,  // 104: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	49,  // 105: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	50,  // 106: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	16,  // 107: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	5,   // 108: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	16,  // 109: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	16,  // 110: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	16,  // 111: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	16,  // 112: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	10,  // 113: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	12,  // 114: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	14,  // 115: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	26,  // 116: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	34,  // 117: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	34,  // 118: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	34,  // 119: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	30,  // 120: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	33,  // 121: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	36,  // 122: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	38,  // 123: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	61,  // 124: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	63,  // 125: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	65,  // 126: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	40,  // 127: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	42,  // 128: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	44,  // 129: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	47,  // 130: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	51,  // 131: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	51,  // 132: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	51,  // 133: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	107, // [107:134] is the sub-list for method output_type
+	80,  // [80:107] is the sub-list for method input_type
+	79,  // [79:80] is the sub-list for extension type_name
+	78,  // [78:79] is the sub-list for extension extendee
+	0,   // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -5508,9 +5868,9 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   59,
+			NumMessages:   65,
 			NumExtensions: 1,
-			NumServices:   5,
+			NumServices:   6,
 		},
 		GoTypes:           file_exchange_v1_exchange_proto_goTypes,
 		DependencyIndexes: file_exchange_v1_exchange_proto_depIdxs,

@@ -780,8 +780,9 @@ var InboxService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	PeerService_Deliver_FullMethodName = "/exchange.v1.PeerService/Deliver"
-	PeerService_Balance_FullMethodName = "/exchange.v1.PeerService/Balance"
+	PeerService_Deliver_FullMethodName   = "/exchange.v1.PeerService/Deliver"
+	PeerService_Balance_FullMethodName   = "/exchange.v1.PeerService/Balance"
+	PeerService_Introduce_FullMethodName = "/exchange.v1.PeerService/Introduce"
 )
 
 // PeerServiceClient is the client API for PeerService service.
@@ -799,6 +800,9 @@ type PeerServiceClient interface {
 	// signed too; it may name messages that the caller has signed for and lost, which are then
 	// delivered again under the same ids.
 	Balance(ctx context.Context, in *PeerBalanceRequest, opts ...grpc.CallOption) (*PeerBalanceResponse, error)
+	// Introduce answers with the gateway's clock and its partner card, so that a partner can
+	// see whether all between the two fits.
+	Introduce(ctx context.Context, in *IntroduceRequest, opts ...grpc.CallOption) (*IntroduceResponse, error)
 }
 
 type peerServiceClient struct {
@@ -829,6 +833,16 @@ func (c *peerServiceClient) Balance(ctx context.Context, in *PeerBalanceRequest,
 	return out, nil
 }
 
+func (c *peerServiceClient) Introduce(ctx context.Context, in *IntroduceRequest, opts ...grpc.CallOption) (*IntroduceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(IntroduceResponse)
+	err := c.cc.Invoke(ctx, PeerService_Introduce_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PeerServiceServer is the server API for PeerService service.
 // All implementations must embed UnimplementedPeerServiceServer
 // for forward compatibility.
@@ -844,6 +858,9 @@ type PeerServiceServer interface {
 	// signed too; it may name messages that the caller has signed for and lost, which are then
 	// delivered again under the same ids.
 	Balance(context.Context, *PeerBalanceRequest) (*PeerBalanceResponse, error)
+	// Introduce answers with the gateway's clock and its partner card, so that a partner can
+	// see whether all between the two fits.
+	Introduce(context.Context, *IntroduceRequest) (*IntroduceResponse, error)
 	mustEmbedUnimplementedPeerServiceServer()
 }
 
@@ -859,6 +876,9 @@ func (UnimplementedPeerServiceServer) Deliver(context.Context, *DeliverRequest) 
 }
 func (UnimplementedPeerServiceServer) Balance(context.Context, *PeerBalanceRequest) (*PeerBalanceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Balance not implemented")
+}
+func (UnimplementedPeerServiceServer) Introduce(context.Context, *IntroduceRequest) (*IntroduceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Introduce not implemented")
 }
 func (UnimplementedPeerServiceServer) mustEmbedUnimplementedPeerServiceServer() {}
 func (UnimplementedPeerServiceServer) testEmbeddedByValue()                     {}
@@ -917,6 +937,24 @@ func _PeerService_Balance_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PeerService_Introduce_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(IntroduceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServiceServer).Introduce(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeerService_Introduce_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServiceServer).Introduce(ctx, req.(*IntroduceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PeerService_ServiceDesc is the grpc.ServiceDesc for PeerService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -932,8 +970,168 @@ var PeerService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "Balance",
 			Handler:    _PeerService_Balance_Handler,
 		},
+		{
+			MethodName: "Introduce",
+			Handler:    _PeerService_Introduce_Handler,
+		},
 	},
 	Streams:  []grpc.StreamDesc{},
+	Metadata: "exchange/v1/exchange.proto",
+}
+
+const (
+	PartnerService_Card_FullMethodName  = "/exchange.v1.PartnerService/Card"
+	PartnerService_Check_FullMethodName = "/exchange.v1.PartnerService/Check"
+)
+
+// PartnerServiceClient is the client API for PartnerService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// PartnerService is for those who connect gateways: what partners have to know of this one,
+// and whether everything between it and a partner works.
+type PartnerServiceClient interface {
+	// Card is this gateway's partner card, signed now.
+	Card(ctx context.Context, in *CardRequest, opts ...grpc.CallOption) (*PartnerCard, error)
+	// Check tries all that an exchange with a partner needs, and answers with each step as it
+	// is done. Nothing is sent that the partner acts on.
+	Check(ctx context.Context, in *CheckPartnerRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PartnerCheck], error)
+}
+
+type partnerServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewPartnerServiceClient(cc grpc.ClientConnInterface) PartnerServiceClient {
+	return &partnerServiceClient{cc}
+}
+
+func (c *partnerServiceClient) Card(ctx context.Context, in *CardRequest, opts ...grpc.CallOption) (*PartnerCard, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PartnerCard)
+	err := c.cc.Invoke(ctx, PartnerService_Card_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *partnerServiceClient) Check(ctx context.Context, in *CheckPartnerRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PartnerCheck], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &PartnerService_ServiceDesc.Streams[0], PartnerService_Check_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[CheckPartnerRequest, PartnerCheck]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PartnerService_CheckClient = grpc.ServerStreamingClient[PartnerCheck]
+
+// PartnerServiceServer is the server API for PartnerService service.
+// All implementations must embed UnimplementedPartnerServiceServer
+// for forward compatibility.
+//
+// PartnerService is for those who connect gateways: what partners have to know of this one,
+// and whether everything between it and a partner works.
+type PartnerServiceServer interface {
+	// Card is this gateway's partner card, signed now.
+	Card(context.Context, *CardRequest) (*PartnerCard, error)
+	// Check tries all that an exchange with a partner needs, and answers with each step as it
+	// is done. Nothing is sent that the partner acts on.
+	Check(*CheckPartnerRequest, grpc.ServerStreamingServer[PartnerCheck]) error
+	mustEmbedUnimplementedPartnerServiceServer()
+}
+
+// UnimplementedPartnerServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedPartnerServiceServer struct{}
+
+func (UnimplementedPartnerServiceServer) Card(context.Context, *CardRequest) (*PartnerCard, error) {
+	return nil, status.Error(codes.Unimplemented, "method Card not implemented")
+}
+func (UnimplementedPartnerServiceServer) Check(*CheckPartnerRequest, grpc.ServerStreamingServer[PartnerCheck]) error {
+	return status.Error(codes.Unimplemented, "method Check not implemented")
+}
+func (UnimplementedPartnerServiceServer) mustEmbedUnimplementedPartnerServiceServer() {}
+func (UnimplementedPartnerServiceServer) testEmbeddedByValue()                        {}
+
+// UnsafePartnerServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to PartnerServiceServer will
+// result in compilation errors.
+type UnsafePartnerServiceServer interface {
+	mustEmbedUnimplementedPartnerServiceServer()
+}
+
+func RegisterPartnerServiceServer(s grpc.ServiceRegistrar, srv PartnerServiceServer) {
+	// If the following call panics, it indicates UnimplementedPartnerServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&PartnerService_ServiceDesc, srv)
+}
+
+func _PartnerService_Card_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CardRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PartnerServiceServer).Card(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PartnerService_Card_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PartnerServiceServer).Card(ctx, req.(*CardRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PartnerService_Check_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(CheckPartnerRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PartnerServiceServer).Check(m, &grpc.GenericServerStream[CheckPartnerRequest, PartnerCheck]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PartnerService_CheckServer = grpc.ServerStreamingServer[PartnerCheck]
+
+// PartnerService_ServiceDesc is the grpc.ServiceDesc for PartnerService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var PartnerService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "exchange.v1.PartnerService",
+	HandlerType: (*PartnerServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Card",
+			Handler:    _PartnerService_Card_Handler,
+		},
+	},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Check",
+			Handler:       _PartnerService_Check_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "exchange/v1/exchange.proto",
 }
 

@@ -2,7 +2,8 @@ package exchangev1
 
 import _ "embed"
 
-// OpenAPI is the description of the REST side, generated from the services.
+// OpenAPI is the description of the REST side, generated from the services, openapi.base.yaml
+// and finish.go.
 //
-//go:embed exchange.swagger.json
+//go:embed openapi.json
 var OpenAPI []byte

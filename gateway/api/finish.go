@@ -1,0 +1,103 @@
+//go:build ignore
+
+// Finish completes the OpenAPI file that buf has generated: what the door takes beyond the
+// calls' own JSON, how it refuses, and without what nothing refers to. Run by make generate.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"log"
+	"os"
+	"strings"
+)
+
+const (
+	file    = "exchange/v1/openapi.json"
+	request = "application/vnd.exchange.v1+json"
+	example = `<?xml version="1.0" encoding="UTF-8"?><Manifest>...</Manifest>`
+)
+
+type object = map[string]any
+
+func main() {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var doc object
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		log.Fatal(err)
+	}
+	paths := doc["paths"].(object)
+	for path, verbs := range paths {
+		for verb, op := range verbs.(object) {
+			finish(path, verb, op.(object))
+		}
+	}
+	schemas := doc["components"].(object)["schemas"].(object)
+	for unused(doc, schemas) {
+	}
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(doc); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// posted are the paths where a document is taken as what it is, and what belongs in the query.
+var posted = map[string][]any{
+	"/v1/submissions":       {query("to", "administrations to send to, such as RU; without it the routes decide", "RU")},
+	"/v1/submissions:check": {query("to", "administrations to send to, such as RU; without it the routes decide", "RU")},
+	"/v1/arrivals":          {query("reason", "why, of a post that is not on the movement's route", "diverted by the weather")},
+}
+
+func query(name, what, example string) object {
+	return object{"name": name, "in": "query", "description": what, "schema": object{"type": "string"}, "example": example}
+}
+
+func finish(path, verb string, op object) {
+	answers := op["responses"].(object)
+	answers["4XX"] = object{"description": "refused, with all faults", "content": object{
+		"application/problem+json": object{"schema": object{"$ref": "#/components/schemas/Problem"}},
+	}}
+	more, ok := posted[path]
+	if !ok || verb != "post" {
+		return
+	}
+	whole := op["requestBody"].(object)["content"].(object)["application/json"]
+	op["requestBody"] = object{"required": true, "content": object{
+		request:            whole,
+		"application/xml":  object{"schema": object{"type": "string"}, "example": example},
+		"application/json": object{"schema": object{"type": "object", "title": "canonical document"}, "example": object{"envelope": object{"documentId": "RU-1", "function": "ORIGINAL"}}},
+	}}
+	op["parameters"] = append(more, object{
+		"name": "Idempotency-Key", "in": "header", "description": "the id, unique per office; without it the document's own",
+		"schema": object{"type": "string"}, "example": "0603-2026-000017",
+	})
+	if !strings.Contains(path, ":") { // it makes something
+		made := answers["200"].(object)
+		made["headers"] = object{"Location": object{"description": "where it is found", "schema": object{"type": "string"}}}
+		answers["201"] = made
+	}
+}
+
+// unused takes away the schemas that nothing refers to, and reports whether there were any.
+func unused(doc object, schemas object) (found bool) {
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for name := range schemas {
+		if !bytes.Contains(raw, []byte(`"#/components/schemas/`+name+`"`)) {
+			delete(schemas, name)
+			found = true
+		}
+	}
+	return found
+}

@@ -1,0 +1,277 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"customs.example/gateway"
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/card"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/peer"
+	"customs.example/gateway/release"
+	"customs.example/gateway/seal"
+)
+
+// Introduction is what a gateway tells of itself, and how it looks at its partners.
+type Introduction struct {
+	// Card returns the gateway's own card, signed now, and its fingerprint.
+	Card func() ([]byte, gateway.Digest, error)
+	// Links are the ways to partners, by the administrations for which they speak.
+	Links map[gateway.Administration]*peer.Link
+	// Known are all routes, those of partners too.
+	Known *release.Routes
+	// Samples returns documents that make one message of a route; none: it has no sample.
+	Samples func(route string) []flow.File
+}
+
+// maxEcho is how many bytes come back to who asks for an introduction.
+const maxEcho = 64
+
+// Introduce tells a partner the clock and the card.
+func (s peers) Introduce(ctx context.Context, r *exchangev1.IntroduceRequest) (*exchangev1.IntroduceResponse, error) {
+	if len(r.Echo) > maxEcho {
+		return nil, status.Errorf(codes.InvalidArgument, "echo: want at most %d bytes", maxEcho)
+	}
+	own, _, err := s.introduction.Card()
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return &exchangev1.IntroduceResponse{Echo: r.Echo, Now: timestamppb.New(s.flow.Now()), Card: own}, nil
+}
+
+type introductions struct {
+	exchangev1.UnimplementedPartnerServiceServer
+	*Server
+}
+
+func (s introductions) Card(ctx context.Context, _ *exchangev1.CardRequest) (*exchangev1.PartnerCard, error) {
+	raw, fingerprint, err := s.introduction.Card()
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return &exchangev1.PartnerCard{Card: raw, Fingerprint: fingerprint.String()}, nil
+}
+
+func (s introductions) Check(r *exchangev1.CheckPartnerRequest, stream exchangev1.PartnerService_CheckServer) error {
+	ctx := stream.Context()
+	with := gateway.Administration(strings.ToUpper(r.Partner))
+	link, ok := s.introduction.Links[with]
+	if !ok {
+		var names []string
+		for _, a := range slices.Sorted(maps.Keys(s.introduction.Links)) {
+			names = append(names, string(a))
+		}
+		return s.refusal(ctx, gateway.Fault{
+			Code: gateway.PartnerUnknown, Severity: gateway.Error, Value: r.Partner, Expected: gateway.Term(strings.Join(names, ", ")),
+		})
+	}
+	c := &partnerCheck{Server: s.Server, with: with, link: link, stream: stream}
+	c.way(ctx)
+	c.samples(ctx)
+	return c.broken
+}
+
+// partnerCheck tries one step after the other. What needs a step that failed is left out.
+type partnerCheck struct {
+	*Server
+	with   gateway.Administration
+	link   *peer.Link
+	stream exchangev1.PartnerService_CheckServer
+	desk   string // whom to call at the partner's
+	broken error  // of the stream
+}
+
+func (c *partnerCheck) send(step *exchangev1.PartnerCheck) {
+	if c.broken == nil {
+		c.broken = c.stream.Send(step)
+	}
+}
+
+func (c *partnerCheck) well(step, subject, found string) {
+	c.send(&exchangev1.PartnerCheck{Step: step, Subject: subject, Found: found})
+}
+
+func (c *partnerCheck) wrong(step, subject string, f gateway.Fault) {
+	if f.Severity == "" {
+		f.Severity = gateway.Error
+	}
+	out := &exchangev1.PartnerCheck{Step: step, Subject: subject, Fault: presentFaults(gateway.Faults{f}, language(c.stream.Context()))[0]}
+	if f.Mender() == gateway.ByPartner {
+		out.DutyDesk = c.desk
+	}
+	c.send(out)
+}
+
+// endsSoon is how many days before its end a certificate or key is told.
+const endsSoon = 30
+
+// days tells how long something is valid still.
+func (c *partnerCheck) days(step, subject string, end time.Time) {
+	left := int(end.Sub(c.flow.Now()).Hours() / 24)
+	if left < endsSoon {
+		c.wrong(step, subject, gateway.Fault{Code: gateway.PartnerEnds, Severity: gateway.Warning, Value: subject, Found: gateway.Term(strconv.Itoa(left))})
+		return
+	}
+	c.well(step, subject, strconv.Itoa(left)+" d")
+}
+
+// way goes from the partner's name to its card.
+func (c *partnerCheck) way(ctx context.Context) {
+	at := c.link.Partner()
+	addresses, err := c.link.Resolve(ctx)
+	if err != nil {
+		c.wrong("name", at.Address, gateway.Fault{Code: gateway.PartnerName, Value: at.Address})
+		return
+	}
+	c.well("name", at.Address, strings.Join(addresses, ", "))
+	took, err := c.link.Connect(ctx)
+	if err != nil {
+		c.wrong("connection", at.Address, gateway.Fault{Code: gateway.PartnerConnect, Value: at.Address})
+		return
+	}
+	c.well("connection", at.Address, span(took))
+	shown, err := c.link.Greet(ctx)
+	var refused gateway.Fault
+	switch {
+	case errors.As(err, &refused):
+		c.wrong("tls", at.URI, refused)
+		return
+	case err != nil:
+		c.wrong("tls", at.URI, gateway.Fault{Code: gateway.PartnerTLS, Value: at.Address, Expected: gateway.Term(at.URI)})
+		return
+	}
+	c.well("tls", at.URI, "TLS 1.3")
+	c.days("certificate", at.URI, shown.Ends)
+	for _, e := range c.access.registry.Expiries() {
+		if e.Party == at.URI {
+			c.days("certificate", e.Kind+" "+e.Subject, e.End)
+		}
+	}
+	own := c.link.Own()
+	c.days("certificate", own.URI, own.Ends)
+	told, err := c.link.Introduce(ctx, c.flow.Now)
+	if err != nil {
+		c.wrong("call", at.URI, gateway.Fault{Code: gateway.PartnerCall, Value: at.URI})
+		return
+	}
+	c.well("call", at.URI, span(told.Took))
+	c.clock(told)
+	theirs, _, err := card.Parse(told.Card)
+	if err != nil || theirs.Administration != c.with && !slices.Contains(at.Administrations, theirs.Administration) || theirs.URI != at.URI {
+		c.wrong("card", at.URI, gateway.Fault{Code: gateway.PartnerCard, Value: string(c.with)})
+		return
+	}
+	c.well("card", at.URI, theirs.Issued.Format(time.RFC3339))
+	c.desk = theirs.DutyDesk
+	c.keys(theirs, shown.Pin)
+	c.formats(theirs)
+}
+
+// clock compares the two clocks; less than half a journey apart nothing can be told.
+func (c *partnerCheck) clock(told peer.Introduction) {
+	apart := told.Now.Sub(told.Asked).Abs()
+	if apart > seal.NoticedSkew && apart > told.Took {
+		c.wrong("clock", "", gateway.Fault{
+			Code: gateway.PartnerClock, Severity: gateway.Warning, Value: apart.Round(time.Second).String(), Expected: gateway.Term(seal.Skew.String()),
+		})
+		return
+	}
+	c.well("clock", "", span(apart))
+}
+
+// keys compares what the partner shows and signs with to what is believed here.
+func (c *partnerCheck) keys(theirs card.Card, shown gateway.Digest) {
+	here := c.access.registry.Pins(theirs.URI)
+	for _, pin := range theirs.Pins {
+		if len(here) > 0 && !slices.Contains(here, pin) {
+			c.wrong("pin", pin.String(), gateway.Fault{Code: gateway.PartnerPin, Value: pin.String()})
+			continue
+		}
+		c.well("pin", pin.String(), map[bool]string{true: "shown"}[pin == shown])
+	}
+	if !slices.Contains(theirs.Pins, shown) {
+		c.wrong("pin", shown.String(), gateway.Fault{Code: gateway.PartnerCard, Value: string(c.with)})
+	}
+	for _, k := range theirs.Keys {
+		v, err := k.Verifier(theirs.Administration)
+		if err != nil || !v.Until.After(c.flow.Now()) {
+			continue // what ended proves nothing new
+		}
+		if !c.flow.Trust.Has(v) {
+			c.wrong("key", k.ID, gateway.Fault{Code: gateway.PartnerKey, Value: k.ID})
+			continue
+		}
+		c.days("key", k.ID, k.Until)
+	}
+}
+
+// formats compares the schemas that documents are checked by at both ends.
+func (c *partnerCheck) formats(theirs card.Card) {
+	own := c.flow.Own
+	compare := func(r *release.Route, direction string, partner gateway.Administration) {
+		digest, ok := c.flow.Chain.SchemaDigest(r.Table)
+		same := slices.ContainsFunc(theirs.Formats, func(f card.Format) bool {
+			return f.Direction == direction && f.Partner == string(partner) && f.Kind == r.Kind && f.Table == r.Table && f.Schema == digest
+		})
+		if !ok || !same {
+			c.wrong("format", r.Name, gateway.Fault{Code: gateway.PartnerFormat, Value: r.Name, Expected: gateway.Term(r.Table)})
+			return
+		}
+		c.well("format", r.Name, r.Table)
+	}
+	for _, r := range c.introduction.Known.All() {
+		switch {
+		case r.From == own && r.To == c.with && c.active(r):
+			compare(r, card.Reads, own)
+		case r.From == c.with && r.To == own:
+			compare(r, card.Sends, own)
+		}
+	}
+}
+
+func (c *partnerCheck) active(r *release.Route) bool {
+	_, ok := c.flow.Chain.Routes.Route(r.Name)
+	return ok
+}
+
+// samples translates a sample of each active route to the partner.
+func (c *partnerCheck) samples(ctx context.Context) {
+	for _, r := range c.flow.Chain.Routes.All() {
+		files := c.introduction.Samples(r.Name)
+		if r.From != c.flow.Own || r.To != c.with || len(files) == 0 {
+			continue
+		}
+		t, faults, err := c.flow.Chain.Rehearse(ctx, r, files, "00000000-0000-4000-8000-000000000000", c.flow.Now())
+		switch {
+		case ctx.Err() != nil:
+			c.broken = ctx.Err()
+			return
+		case err != nil:
+			c.broken = c.refusal(ctx, err)
+			return
+		case t == nil:
+			var said []string
+			for _, f := range faults {
+				if f.Severity == gateway.Error && !slices.Contains(said, string(f.Code)) {
+					said = append(said, string(f.Code))
+				}
+			}
+			c.wrong("sample", r.Name, gateway.Fault{Code: gateway.PartnerSample, Value: r.Name, Found: gateway.Term(strings.Join(said, ", "))})
+		default:
+			c.well("sample", r.Name, r.Table)
+		}
+	}
+}
+
+// span is a short time as people read it.
+func span(d time.Duration) string { return strconv.FormatInt(max(d.Milliseconds(), 0), 10) + " ms" }
