@@ -156,7 +156,7 @@ func (j job) byRoute(ctx context.Context, c *flow.Chain, contents [][]byte, std 
 		return j.write(std, t.Outputs[0].Encoded.Bytes(), t.Explain(), warnings)
 	}
 	if j.out == "-" {
-		return fmt.Errorf("the split %s makes %d messages of this; give -out FILE", rt.Split, len(t.Outputs))
+		return fmt.Errorf("this becomes %d messages; give -out FILE", len(t.Outputs))
 	}
 	for i, o := range t.Outputs {
 		part := j

@@ -512,7 +512,11 @@ func (g *Gateway) OneAnswer(ctx context.Context, messages []store.Message) (*sto
 			last = said.Received
 		}
 	}
-	split, ok := g.Chain.Tables.Split(messages[0].Split)
+	several := slices.IndexFunc(messages, func(m store.Message) bool { return m.Split != "" }) // the first may have been alone
+	if several < 0 {
+		return nil, answered, nil
+	}
+	split, ok := g.Chain.Tables.Split(messages[several].Split)
 	if !ok {
 		return nil, answered, nil
 	}

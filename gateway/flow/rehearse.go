@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,9 @@ func (c *Chain) Rehearse(ctx context.Context, rt *release.Route, files []File, i
 				found = append(found, gateway.Fault{Code: gateway.RouteNone, Severity: gateway.Error, Value: r.Kind, Expected: gateway.Term(rt.Name)})
 			}
 			plan = p
+			if i := slices.IndexFunc(parts, func(o Part) bool { return o.Name == p.Part }); ok && i >= 0 && !p.several() {
+				found = append(found, fault(gateway.PartAgain, p.Part, parts[i].Submission))
+			}
 			parts = append(parts, Part{Name: p.Part, Submission: f.Name, Reading: r})
 		}
 		for _, one := range found {

@@ -186,6 +186,7 @@ func TestLoadJoinSaysEveryMistakeAtOnce(t *testing.T) {
   - {id: J30, to: consignments.loadUnits, in: [manifest.loadUnits]}
 `, 1)
 	bad = strings.Replace(bad, ", vehicle: batch}", "}", 1)
+	bad = strings.ReplaceAll(bad, "required: true}", "required: true, several: true}")
 	_, err := load(t, map[string]string{"join/cn-road-export.v2.yaml": bad})
 	if err == nil {
 		t.Fatal("a join full of mistakes was loaded")
@@ -193,6 +194,7 @@ func TestLoadJoinSaysEveryMistakeAtOnce(t *testing.T) {
 	for _, want := range []string{
 		"this is cn/road-export.v1, expected a name, and the version that the file says",
 		"key has no path for part vehicle",
+		"part vehicle may come several times, expected that of one part alone",
 		`row J20: from "truck.batch" names no part`,
 		"row J21: from manifest.office is Office, expected string as in batch",
 		"row J22: from manifest.batch is string, expected instant as in departed",

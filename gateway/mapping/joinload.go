@@ -75,6 +75,9 @@ func loadJoin(m *mistaken, raw []byte, env *expr.Env) *Join {
 		if p.Name == "" || p.Name == gatewayPart || p.Name == elementPart || c.part(p.Name) != nil {
 			m.at(node, "part name %q, expected one of its own, not %s or %s", p.Name, gatewayPart, elementPart)
 		}
+		if p.Several && slices.ContainsFunc(j.parts, func(o Part) bool { return o.Several }) {
+			m.at(node, "part %s may come several times, expected that of one part alone", p.Name)
+		}
 		j.parts = append(j.parts, Part{p.Name, p.Kind, p.Table, p.Required, p.Several})
 	}
 	c.keys(f.Key)
