@@ -80,11 +80,10 @@ func (s *step) isNamed(ids []string) bool {
 // thing is what a function code acts on: a waybill of a list of goods, a vehicle of a report
 // with what it tows.
 type thing struct {
-	of       *step
-	at, n    int // elements of the list, from
-	key, id  string
-	path     string // of what names it
-	together string // the list
+	of      *step
+	at, n   int // elements of the list, from
+	key, id string
+	path    string // of what names it
 }
 
 // Lists of what a function code acts on, and those whose elements go with the document that
@@ -105,14 +104,14 @@ func thingsOf(s *step) (all []thing) {
 				continue
 			}
 			all = append(all, thing{
-				s, i, 1, reconcile.Fold(reconcile.Vehicle, v.Registration), v.Registration, fmt.Sprintf("%s[%d].registration", vehicleList, i), vehicleList,
+				s, i, 1, reconcile.Fold(reconcile.Vehicle, v.Registration), v.Registration, fmt.Sprintf("%s[%d].registration", vehicleList, i),
 			})
 		}
 		return all
 	}
 	for i, c := range consignmentsOf(s.Document) {
 		id := c.GetTransportDocument().GetId()
-		all = append(all, thing{s, i, 1, gateway.FoldID(id), id, fmt.Sprintf("%s[%d].transportDocument.id", waybillList, i), waybillList})
+		all = append(all, thing{s, i, 1, gateway.FoldID(id), id, fmt.Sprintf("%s[%d].transportDocument.id", waybillList, i)})
 	}
 	return all
 }
