@@ -19,6 +19,9 @@ const (
 	Done      SubmissionState = "done"      // did what it asks for here: nothing of it is sent
 )
 
+// SubmissionStates are all of them.
+var SubmissionStates = []SubmissionState{Arrived, Faulty, Held, Joined, Withdrawn, Expired, Sent, SetAside, Done}
+
 // MessageState is where a message between two gateways stands.
 type MessageState string
 
@@ -35,6 +38,9 @@ const (
 	Settled   MessageState = "settled"   // settled by hand, by two people
 	Parked    MessageState = "parked"    // inbound: waits for a table or an original
 )
+
+// MessageStates are all of them.
+var MessageStates = []MessageState{Queued, Sending, Received, Accepted, Refused, Dead, TakenBack, Unsigned, Settled, Parked}
 
 // Reasons of a dead letter.
 const (

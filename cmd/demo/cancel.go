@@ -83,6 +83,9 @@ func (p *play) truckDoesNotGo(ctx context.Context) error {
 	if state, err = stateOf(ctx, p.ruPost, again.Tractor); err != nil {
 		return err
 	}
+	if _, _, err := take(ctx, p.ruNational, "PreArrivalNotice", sub.Message.DocumentId); err != nil {
+		return err
+	}
 	p.say("Another truck takes the batch: announced anew, %s.", strings.ToUpper(sub.Message.State))
 	c.equal("the movement of the new truck", state, "announced")
 	return c.err()

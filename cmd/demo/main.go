@@ -117,7 +117,7 @@ func run(ctx context.Context, bin string, seed uint64) (err error) {
 	for _, step := range []func(context.Context) error{
 		p.startGateways,
 		p.manifestIsHeld, p.exitReportCompletes, p.noticeIsRight, p.traceIsRight,
-		p.russiaAnswers, p.truckArrives, p.russiaSends, p.truckDoesNotGo,
+		p.russiaAnswers, p.truckArrives, p.russiaSends, p.truckDoesNotGo, p.waybillIsChanged,
 		p.elevenFaults, p.strangerIsRefused, p.sameIDOtherContent, p.priceStaysHome,
 	} {
 		if err := step(ctx); err != nil {

@@ -14,8 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // -zone must not depend on the machine
 
-	"google.golang.org/grpc/status"
+	"customs.example/gateway"
 )
 
 // Exit codes.
@@ -28,11 +29,14 @@ const (
 const exitHelp = `Exit codes:
   0  done
   1  the gateway refused; the faults are printed
-  2  could not run: wrong usage, or no connection to the gateway
+  2  could not run: wrong usage, an id that is not known, or no connection to the gateway
 `
 
 // errRefused ends a command whose answer, already printed, is a refusal.
 var errRefused = errors.New("refused")
+
+// errUnknown ends one whose answer, already printed, is that there is no such thing.
+var errUnknown = errors.New("unknown")
 
 // A command is one or two words, its operands, and its own flags.
 type command struct {
@@ -45,7 +49,7 @@ type command struct {
 type action func(ctx context.Context, s *session, operands []string) error
 
 var commands = []command{
-	{"submit", "FILE", "hand a document in; the gateway sends, holds or refuses it", 1, 1, submit},
+	{"submit", "FILE...", "hand documents in, those of a folder too; the gateway sends, holds or refuses each", 1, 10000, submit},
 	{"check", "FILE", "have a document judged as submit would, without any effect", 1, 1, check},
 	{"status", "ID", "show a submission: its state, what it waits for and why", 1, 1, showStatus},
 	{"list", "", "list submissions, the last changed first", 0, 0, list},
@@ -94,6 +98,10 @@ func (w world) run(ctx context.Context, args []string) int {
 	if args[0] == "help" {
 		args = append(args[1:], "-h")
 	}
+	if args[0] == "-version" || args[0] == "--version" || args[0] == "version" {
+		fmt.Fprintln(w.stdout, "gatewayctl", gateway.Version())
+		return exitOK
+	}
 	if args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
 		overview(w.stdout)
 		return exitOK
@@ -123,6 +131,9 @@ func (w world) run(ctx context.Context, args []string) int {
 		fmt.Fprintf(w.stderr, "gatewayctl %s: %v; see gatewayctl help %s\n", cmd.name, err, cmd.name)
 		return exitNotRun
 	}
+	if o.zone != "" {
+		w.zone, _ = time.LoadLocation(o.zone) // it is checked
+	}
 	s, err := o.open(w)
 	if err == nil {
 		defer s.conn.Close()
@@ -133,12 +144,13 @@ func (w world) run(ctx context.Context, args []string) int {
 		return exitOK
 	case errors.Is(err, errRefused):
 		return exitRefused
+	case errors.Is(err, errUnknown):
+		return exitNotRun
 	}
-	text := err.Error()
-	if st, ok := status.FromError(err); ok {
-		text = st.Message()
+	if s != nil && s.door.turnedAway() != nil {
+		err = s.door.turnedAway()
 	}
-	fmt.Fprintf(w.stderr, "gatewayctl %s: %s\n", cmd.name, clean(text))
+	fmt.Fprintf(w.stderr, "gatewayctl %s: %s\n", cmd.name, clean(o.plainly(err)))
 	return exitNotRun
 }
 

@@ -45,7 +45,7 @@ const environmentHelp = `The connection may come from the environment; flags win
 // misspelt variable shows as a missing flag.
 type options struct {
 	addr, cert, key, ca, server string
-	lang, output                string
+	lang, output, zone          string
 }
 
 func (o *options) register(fs *flag.FlagSet, env func(string) string) {
@@ -55,6 +55,7 @@ func (o *options) register(fs *flag.FlagSet, env func(string) string) {
 	fs.StringVar(&o.ca, "ca", env("GATEWAY_CA"), "CA of the gateway's certificate, a PEM `FILE`")
 	fs.StringVar(&o.server, "server", env("GATEWAY_SERVER"), "the gateway's identity, a `URI` such as customs://CN/gateway/1")
 	fs.StringVar(&o.lang, "lang", "en", "`LANGUAGE` of faults: "+strings.Join(gateway.Languages, ", "))
+	fs.StringVar(&o.zone, "zone", "", "`ZONE` of the times that are printed, such as Asia/Shanghai; without it this machine's")
 	fs.StringVar(&o.output, "o", "text", "`FORMAT` of output: text, or json with one object on each line")
 }
 
@@ -71,6 +72,9 @@ func (o *options) check() error {
 	}
 	if o.output != "text" && o.output != "json" {
 		return fmt.Errorf("-o %q: want text or json", o.output)
+	}
+	if _, err := time.LoadLocation(o.zone); err != nil || o.zone == "Local" {
+		return fmt.Errorf("-zone %q: want an IANA name such as Asia/Shanghai", o.zone)
 	}
 	return nil
 }
@@ -145,7 +149,49 @@ func (s *session) answer(err error) error {
 	if err == nil || !ok || !slices.Contains(refusals, st.Code()) {
 		return err
 	}
-	return cmp.Or(s.show(st.Proto(), func(p *page) { p.refusal(st) }), errRefused)
+	refused := errRefused
+	if st.Code() == codes.NotFound {
+		refused = errUnknown
+	}
+	return cmp.Or(s.show(st.Proto(), func(p *page) { p.refusal(st) }), refused)
+}
+
+// outages are what gRPC and the system say of a gateway that cannot be asked, and what that
+// means; the address is put in the place of %s.
+var outages = []struct{ said, means string }{
+	{"connection refused", "nobody answers at %s: is the gateway running, and is this its address for gRPC?"},
+	{"no such host", "the name in %s is not known on this network"},
+	{"no route to host", "there is no way from here to %s"},
+	{"network is unreachable", "there is no way from here to %s"},
+	{"i/o timeout", "nothing comes back from %s: does something stand in between?"},
+	{"first record does not look like a TLS handshake", "what answers at %s speaks no TLS: is it the gateway's address for gRPC?"},
+	{"error reading server preface", "the gateway at %s closed the connection: it may not know this certificate, or is about to stop"},
+	{"connection reset", "the connection to %s broke; the same call may be made again"},
+	{"EOF", "the connection to %s broke; the same call may be made again"},
+}
+
+// plainly says why the gateway could not be asked, in one sentence.
+func (o *options) plainly(err error) string {
+	st, ok := status.FromError(err)
+	if !ok {
+		return err.Error()
+	}
+	text := st.Message()
+	if st.Code() == codes.DeadlineExceeded {
+		return "the gateway at " + o.addr + " has not answered within " + callTimeout.String()
+	}
+	if st.Code() != codes.Unavailable {
+		return text
+	}
+	if _, why, ok := strings.Cut(text, "authentication handshake failed: "); ok && !strings.HasPrefix(why, "EOF") {
+		text = strings.TrimSuffix(why, `"`)
+	}
+	for _, out := range outages {
+		if strings.Contains(text, out.said) {
+			return fmt.Sprintf(out.means, o.addr)
+		}
+	}
+	return text
 }
 
 // resume calls watch, which returns when its stream ends, again and again: gateways
@@ -176,6 +222,15 @@ func (s *session) resume(ctx context.Context, watch func() error) error {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(resumeAfter):
+		}
+	}
+}
+
+// progress tells whoever sits at a terminal how far a run is.
+func (s *session) progress(format string, args ...any) {
+	if f, ok := s.stderr.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			fmt.Fprintln(f, clean(fmt.Sprintf(format, args...)))
 		}
 	}
 }

@@ -5,40 +5,109 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
 
+// submit hands documents in, one after the other. One that is refused stops none behind it;
+// that the gateway cannot be asked does: what was not handed in is named.
 func submit(fs *flag.FlagSet) action {
 	id := fs.String("id", "", "submission `ID`, unique per office; without it the document's own")
 	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
 	eta := fs.String("eta", "", etaHelp)
-	return func(ctx context.Context, s *session, operands []string) error {
-		content, err := s.read(operands[0])
-		if err != nil {
-			return err
-		}
-		expected, err := s.expected(*eta)
+	reason := fs.String("reason", "", reasonHelp)
+	one := func(ctx context.Context, s *session, file string, expected *timestamppb.Timestamp) error {
+		content, err := s.read(file)
 		if err != nil {
 			return err
 		}
 		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{
-			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected,
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected, Reason: *reason,
 		})
 		return s.submission(sub, err)
 	}
+	return func(ctx context.Context, s *session, operands []string) error {
+		expected, err := s.expected(*eta)
+		if err != nil {
+			return err
+		}
+		files, err := filesOf(operands)
+		if err != nil {
+			return err
+		}
+		if len(files) > 1 && *id != "" {
+			return errors.New("-id is for one document; without it each has its own")
+		}
+		refused := 0
+		for i, file := range files {
+			if len(files) > 1 {
+				s.progress("%d of %d: %s", i+1, len(files), file)
+				if !s.json {
+					fmt.Fprintf(s.stdout, "== %s\n", clean(file))
+				}
+			}
+			err := s.answer(one(ctx, s, file, expected))
+			switch {
+			case errors.Is(err, errRefused), errors.Is(err, errUnknown):
+				refused++
+			case err != nil && i > 0:
+				return fmt.Errorf("%w (handed in: %d of %d; %s and those behind it are not)", err, i, len(files), file)
+			case err != nil:
+				return err
+			}
+		}
+		if refused > 0 {
+			s.progress("%d of %d refused", refused, len(files))
+			return errRefused
+		}
+		return nil
+	}
+}
+
+// filesOf are files as given, and of a folder those in it with XML or JSON, in order of name.
+func filesOf(operands []string) (files []string, err error) {
+	for _, name := range operands {
+		info, err := os.Stat(name)
+		if name == "-" || err == nil && !info.IsDir() {
+			files = append(files, name)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		entries, err := os.ReadDir(name)
+		if err != nil {
+			return nil, err
+		}
+		before := len(files)
+		for _, e := range entries {
+			if ext := strings.ToLower(filepath.Ext(e.Name())); e.Type().IsRegular() && (ext == ".xml" || ext == ".json") {
+				files = append(files, filepath.Join(name, e.Name()))
+			}
+		}
+		if len(files) == before {
+			return nil, fmt.Errorf("%s: no file .xml or .json in it", name)
+		}
+	}
+	return files, nil
 }
 
 func check(fs *flag.FlagSet) action {
 	id := fs.String("id", "", "submission `ID` that it would be submitted under; without it the document's own")
 	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
 	eta := fs.String("eta", "", etaHelp)
+	reason := fs.String("reason", "", reasonHelp)
 	return func(ctx context.Context, s *session, operands []string) error {
 		content, err := s.read(operands[0])
 		if err != nil {
@@ -49,7 +118,7 @@ func check(fs *flag.FlagSet) action {
 			return err
 		}
 		r, err := s.submissions.Check(ctx, &exchangev1.CheckRequest{
-			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected,
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected, Reason: *reason,
 		})
 		if err != nil {
 			return err
@@ -63,6 +132,8 @@ func check(fs *flag.FlagSet) action {
 		return nil
 	}
 }
+
+const reasonHelp = "`CODE` of the list change-reason, such as 004: why it changes or takes back; it travels where the partner's form has a place for it"
 
 const etaHelp = "`WHEN` it is expected to arrive, an instant such as 2026-03-02T14:00:00+08:00, where the document does not say it"
 
@@ -118,7 +189,7 @@ func approve(fs *flag.FlagSet) action {
 
 // amend submits a full version of what was submitted under an id.
 func amend(fs *flag.FlagSet) action {
-	reason := fs.String("reason", "", "`CODE` of the list change-reason, such as 004; it travels where the partner's form has a place for it")
+	reason := fs.String("reason", "", reasonHelp)
 	id := fs.String("id", "", "submission `ID` of the new version; without it the document's own")
 	return func(ctx context.Context, s *session, operands []string) error {
 		content, err := s.read(operands[1])
@@ -144,7 +215,7 @@ func choose(fs *flag.FlagSet) action {
 // cancel submits a Cancellation. Its bytes follow from what it is asked, so that it can be
 // asked again.
 func cancel(fs *flag.FlagSet) action {
-	reason := fs.String("reason", "", "`CODE` of the list change-reason, such as 004; it travels where the partner's form has a place for it")
+	reason := fs.String("reason", "", reasonHelp)
 	id := fs.String("id", "", "`ID` of the cancellation; without it cancel-ID")
 	return func(ctx context.Context, s *session, operands []string) error {
 		own := cmp.Or(*id, "cancel-"+operands[0])
@@ -194,6 +265,12 @@ func list(fs *flag.FlagSet) action {
 			}
 			r.Since = timestamppb.New(t)
 		}
+		if !known(r.State, gateway.SubmissionStates) {
+			return wrongState("state", r.State, gateway.SubmissionStates)
+		}
+		if !known(r.MessageState, gateway.MessageStates) {
+			return wrongState("message-state", r.MessageState, gateway.MessageStates)
+		}
 		subs, err := pages(*limit, func(size int32, token string) ([]*exchangev1.Submission, string, error) {
 			r.PageSize, r.PageToken = size, token
 			answer, err := s.submissions.List(ctx, &r)
@@ -206,11 +283,27 @@ func list(fs *flag.FlagSet) action {
 	}
 }
 
+// known reports whether a text is one of a set, or nothing.
+func known[T ~string](text string, all []T) bool {
+	return text == "" || slices.Contains(all, T(text))
+}
+
+func wrongState[T ~string](flag, text string, all []T) error {
+	names := make([]string, len(all))
+	for i, s := range all {
+		names[i] = string(s)
+	}
+	return fmt.Errorf("-%s %q: want one of %s", flag, text, strings.Join(names, ", "))
+}
+
 // maxPage is the most that the gateway lists at once.
 const maxPage = 500
 
 // pages reads pages until there are limit elements or no more; limit 0 is no limit.
 func pages[T any](limit int, next func(size int32, token string) ([]T, string, error)) ([]T, error) {
+	if limit < 0 {
+		return nil, fmt.Errorf("-limit %d: want 0 or more", limit)
+	}
 	var all []T
 	for token := ""; ; {
 		size := maxPage

@@ -76,6 +76,10 @@ func run(ctx context.Context, args []string, std stdio) int {
 		if c.name != args[0] {
 			continue
 		}
+		args := args[1:]
+		if asksHelp(args) { // wherever it stands, and nothing else is done
+			args, std.err = helpFor(c.name, args), std.out
+		}
 		flags := flag.NewFlagSet("gatewayd "+c.name, flag.ContinueOnError)
 		flags.SetOutput(std.err)
 		flags.Usage = func() {
@@ -83,7 +87,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 			flags.PrintDefaults()
 			fmt.Fprintln(std.err, "exit: 0 no error, 1 the content is wrong (faults are printed), 2 could not run")
 		}
-		err := c.run(ctx, flags, args[1:], std)
+		err := c.run(ctx, flags, args, std)
 		switch {
 		case err == nil, errors.Is(err, flag.ErrHelp):
 			return exitOK
@@ -93,6 +97,13 @@ func run(ctx context.Context, args []string, std stdio) int {
 		fmt.Fprintf(std.err, "gatewayd %s: %v\n", c.name, err)
 		return exitFailed
 	}
+	if args[0] == "version" || args[0] == "-version" || args[0] == "--version" {
+		if err := printVersion(std.out); err != nil {
+			fmt.Fprintf(std.err, "gatewayd version: %v\n", err)
+			return exitFailed
+		}
+		return exitOK
+	}
 	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
 		usage(std.out)
 		return exitOK
@@ -100,6 +111,26 @@ func run(ctx context.Context, args []string, std stdio) int {
 	fmt.Fprintf(std.err, "gatewayd: unknown command %q\n", args[0])
 	usage(std.err)
 	return exitFailed
+}
+
+// several are the commands that are made of others: mapping list.
+var several = []string{"mapping", "trust", "partner"}
+
+// asksHelp reports whether help is asked for, before a "--".
+func asksHelp(args []string) bool {
+	if i := slices.Index(args, "--"); i >= 0 {
+		args = args[:i]
+	}
+	return slices.ContainsFunc(args, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" })
+}
+
+// helpFor is a command line that asks for the help of a command, or of one of those that it
+// is made of, and for nothing else.
+func helpFor(name string, args []string) []string {
+	if slices.Contains(several, name) && !strings.HasPrefix(args[0], "-") {
+		return []string{args[0], "-h"}
+	}
+	return []string{"-h"}
 }
 
 // untilStopped is a command that is meant to be stopped: that it was is no failure.

@@ -61,6 +61,22 @@ func (s *step) named() bool {
 	return s.does == changes && s.asks.Amends == "" && s.Table != nil && s.Table.ChangesNamed()
 }
 
+// names are the ids of what a document says that it acts on.
+func (s *step) names() []string {
+	names := changed(s.Document)
+	if s.asks.Amends != "" {
+		names = append(names, s.asks.Amends)
+	}
+	return names
+}
+
+// isNamed reports whether ids name a submission or its document.
+func (s *step) isNamed(ids []string) bool {
+	return slices.ContainsFunc(ids, func(id string) bool {
+		return gateway.SameID(id, s.Submission) || gateway.SameID(id, s.Document.GetEnvelope().GetDocumentId())
+	})
+}
+
 // thing is what a function code acts on: a waybill of a list of goods, a vehicle of a report
 // with what it tows.
 type thing struct {
@@ -134,6 +150,7 @@ func stand(steps []step) stood {
 	var out stood
 	for i := range steps {
 		s := &steps[i]
+		out.faults, out.undecided = nil, false
 		at := slices.IndexFunc(all, func(st *standing) bool { return st.name == s.Name })
 		if at < 0 {
 			if s.does == adds {
@@ -144,7 +161,6 @@ func stand(steps []step) stood {
 			continue
 		}
 		st := all[at]
-		out.faults, out.undecided = nil, false
 		switch {
 		case s.does == adds:
 			out.faults = st.add(s)
@@ -165,8 +181,7 @@ func stand(steps []step) stood {
 	for _, st := range all {
 		parts, err := st.parts()
 		if err != nil {
-			f := fault(gateway.Internal, "", "")
-			out.faults = append(out.faults, f)
+			out.faults = append(out.faults, fault(gateway.Internal, "", ""))
 			continue
 		}
 		out.parts = append(out.parts, parts...)
@@ -226,12 +241,8 @@ func (st *standing) change(s *step) (faults gateway.Faults) {
 func (st *standing) replace(s *step) gateway.Faults {
 	old := slices.Clone(st.steps)
 	if len(old) > 1 && s.Kind == "VehicleReport" {
-		names := append(changed(s.Document), s.asks.Amends)
-		old = slices.DeleteFunc(old, func(o *step) bool {
-			return !slices.ContainsFunc(names, func(id string) bool {
-				return id != "" && (gateway.SameID(id, o.Submission) || gateway.SameID(id, o.Document.GetEnvelope().GetDocumentId()))
-			})
-		})
+		names := s.names()
+		old = slices.DeleteFunc(old, func(o *step) bool { return !o.isNamed(names) })
 		if len(old) == 0 {
 			return gateway.Faults{s.unknown("envelope.references", s.asks.Amends)}
 		}

@@ -315,13 +315,16 @@ func (g *Gateway) recordCancellation(ctx context.Context, tx *store.Tx, a store.
 		ask = append(ask, m)
 	}
 	sources := []store.Submission{now}
-	if now.MessageID != "" {
+	if now.MessageID != "" && now.State != gateway.Held { // else it alone
 		if sources, err = tx.Sources(ctx, now.MessageID); err != nil {
 			return false, err
 		}
 	}
 	if len(ask) == 0 && !c.asked && j.submission.State == gateway.Done { // nobody else has heard of it
 		for _, s := range sources {
+			if !s.State.CanBecome(gateway.Withdrawn) {
+				continue
+			}
 			s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, "taken back by "+j.submission.ID, []string{}
 			if err := tx.PutSubmission(s); err != nil {
 				return false, err
@@ -329,6 +332,12 @@ func (g *Gateway) recordCancellation(ctx context.Context, tx *store.Tx, a store.
 			if err := tx.Audit(a.Caller, "submission withdrawn", s.Office+" "+s.ID, s.Digest); err != nil {
 				return false, err
 			}
+		}
+	}
+	if now.State == gateway.Held {
+		now.State = gateway.Withdrawn
+		if err := g.actEnded(ctx, tx, now.MessageID, now); err != nil {
+			return false, err
 		}
 	}
 	for _, m := range withdraw {

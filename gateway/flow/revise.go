@@ -96,6 +96,11 @@ func (g *Gateway) stepOf(ctx context.Context, s store.Submission) (step, error) 
 // takes out entirely waits no more.
 func (g *Gateway) reviseHeld(ctx context.Context, j *judgement, plan Plan, steps []step) error {
 	s := &j.submission
+	cur := &steps[len(steps)-1]
+	if names := cur.names(); cur.does != adds && len(names) > 0 && !slices.ContainsFunc(steps[:len(steps)-1], func(o step) bool { return o.isNamed(names) }) {
+		s.Faults = append(s.Faults, cur.nobody())
+		return nil
+	}
 	now := stand(steps)
 	for _, f := range now.faults {
 		if f.Code == gateway.AlreadyAnnounced { // it is not, yet

@@ -477,3 +477,43 @@ func TestAChangeThatOvertookWaitsForItsOriginal(t *testing.T) {
 		}
 	}
 }
+
+// A change that waits is taken back alone: what it was to change stands.
+func TestAChangeThatWaitsIsTakenBackAlone(t *testing.T) {
+	b := borders[0]
+	x := newBatch(t, b, 5*time.Hour)
+	x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
+	x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+	x.w.send(b)
+	x.submit("M2", x.manifest("5", 2, map[int]string{1: "421"}), gateway.Held)
+	x.submit("M3", x.manifest("5", 3, map[int]string{1: "422"}), gateway.Held)
+	if s := x.w.cancel(b, "C1", "M2"); s.State != gateway.Done {
+		t.Fatalf("the cancellation is %s %v", s.State, s.Faults.Report("en"))
+	}
+	for id, want := range map[string]gateway.SubmissionState{"M1": gateway.Joined, "V1": gateway.Joined, "M2": gateway.Withdrawn} {
+		if s := x.w.state(b, id); s.State != want {
+			t.Errorf("%s is %s, want %s", id, s.State, want)
+		}
+	}
+	if err := x.w.cn.JudgeDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := x.w.state(b, "M3"); !slices.Equal(s.WaitsFor, []string{flow.WaitsForNumber}) { // its turn has come
+		t.Errorf("the next waits for %v", s.WaitsFor)
+	}
+}
+
+// A full version of what waits takes its place there; one of something else does not.
+func TestAFullVersionOfAPartThatWaits(t *testing.T) {
+	b := borders[1]
+	x := newBatch(t, b, 30*time.Minute)
+	x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
+	full := func(id, of string, packages string, n int) flow.Submission {
+		return flow.Submission{ID: gateway.SubmissionID(id), MediaType: flow.XML, Content: x.manifest("9", n, map[int]string{1: packages}), Asks: store.Asks{Amends: of}}
+	}
+	x.submitAs(full("X", "none", "1", 2), gateway.Faulty)
+	x.submitAs(full("M2", "M1", "421", 3), gateway.Held)
+	x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+	x.w.send(b)
+	x.same(x.on(1, "421", x.p.tractor, x.p.trailer))
+}

@@ -60,6 +60,9 @@ func (g *Gateway) recordRevision(ctx context.Context, tx *store.Tx, a store.Arri
 		}
 	}
 	for _, s := range r.close {
+		if !s.State.CanBecome(gateway.Withdrawn) {
+			continue
+		}
 		s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, "taken back by "+j.submission.ID, []string{}
 		full, err := tx.Submission(ctx, s.Office, s.ID)
 		if err != nil {
@@ -127,7 +130,7 @@ func (g *Gateway) actEnded(ctx context.Context, tx *store.Tx, whole gateway.Mess
 		return err
 	}
 	for _, s := range sources {
-		if s.State == gateway.Held && !(s.Office == ended.Office && gateway.SameID(s.ID, ended.ID)) {
+		if s.State == gateway.Held && slices.Contains(s.WaitsFor, WaitsForEarlier) && !(s.Office == ended.Office && gateway.SameID(s.ID, ended.ID)) {
 			if err := judgeAnew(ctx, tx, s, "an earlier act has ended"); err != nil {
 				return err
 			}

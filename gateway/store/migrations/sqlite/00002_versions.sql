@@ -6,3 +6,4 @@ ALTER TABLE message ADD COLUMN replaces TEXT NOT NULL DEFAULT ''; -- id of the m
 ALTER TABLE arrival ADD COLUMN asks TEXT NOT NULL DEFAULT ''; -- what its sender said beside the document, JSON
 ALTER TABLE inbox ADD COLUMN replaces TEXT NOT NULL DEFAULT ''; -- id of its sender's message whose place it takes
 CREATE INDEX submission_whole ON submission (route, join_key, commit_no) WHERE message_id <> '';
+UPDATE submission SET version = 1 WHERE message_id <> '';
