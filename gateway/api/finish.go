@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"log"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -52,9 +53,17 @@ func main() {
 
 // posted are the paths where a document is taken as what it is, and what belongs in the query.
 var posted = map[string][]any{
-	"/v1/submissions":       {query("to", "administrations to send to, such as RU; without it the routes decide", "RU")},
-	"/v1/submissions:check": {query("to", "administrations to send to, such as RU; without it the routes decide", "RU")},
+	"/v1/submissions":       ofSubmission,
+	"/v1/submissions:check": ofSubmission,
 	"/v1/arrivals":          {query("reason", "why, of a post that is not on the movement's route", "diverted by the weather")},
+	"/v1/departures":        {},
+}
+
+var ofSubmission = []any{
+	query("to", "administrations to send to, such as RU; without it the routes decide", "RU"),
+	query("amends", "the submission whose place the document takes, as a full version", "0603-2026-000016"),
+	query("reason", "why, of the list change-reason", "004"),
+	query("eta", "when the goods are expected, where the document does not say it", "2026-03-02T14:00:00+08:00"),
 }
 
 func query(name, what, example string) object {
@@ -76,7 +85,7 @@ func finish(path, verb string, op object) {
 		"application/xml":  object{"schema": object{"type": "string"}, "example": example},
 		"application/json": object{"schema": object{"type": "object", "title": "canonical document"}, "example": object{"envelope": object{"documentId": "RU-1", "function": "ORIGINAL"}}},
 	}}
-	op["parameters"] = append(more, object{
+	op["parameters"] = append(slices.Clone(more), object{
 		"name": "Idempotency-Key", "in": "header", "description": "the id, unique per office; without it the document's own",
 		"schema": object{"type": "string"}, "example": "0603-2026-000017",
 	})

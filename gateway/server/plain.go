@@ -10,12 +10,14 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
@@ -50,16 +52,42 @@ func (p posted) to() (all []string) {
 	return all
 }
 
+// eta is when the goods are expected; nil if nothing is said.
+func (p posted) eta() (*timestamppb.Timestamp, error) {
+	text := p.query.Get("eta")
+	if text == "" {
+		return nil, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "eta: want an instant such as 2026-03-02T14:00:00+08:00")
+	}
+	return timestamppb.New(at), nil
+}
+
+// ofSubmission are the parameters of what is submitted, or checked as if it were.
+var ofSubmission = []string{"to", "amends", "reason", "eta"}
+
 var postings = map[string]posting{
-	"/v1/submissions": {[]string{"to"}, func(ctx context.Context, conn *grpc.ClientConn, p posted) (proto.Message, string, error) {
+	"/v1/submissions": {ofSubmission, func(ctx context.Context, conn *grpc.ClientConn, p posted) (proto.Message, string, error) {
+		eta, err := p.eta()
+		if err != nil {
+			return nil, "", err
+		}
 		made, err := exchangev1.NewSubmissionServiceClient(conn).Submit(ctx, &exchangev1.SubmitRequest{
 			SubmissionId: p.id, MediaType: p.mediaType, Content: p.content, To: p.to(),
+			Amends: p.query.Get("amends"), Reason: p.query.Get("reason"), ExpectedArrival: eta,
 		})
 		return made, "/v1/submissions/" + url.PathEscape(made.GetSubmissionId()), err
 	}},
-	"/v1/submissions:check": {[]string{"to"}, func(ctx context.Context, conn *grpc.ClientConn, p posted) (proto.Message, string, error) {
+	"/v1/submissions:check": {ofSubmission, func(ctx context.Context, conn *grpc.ClientConn, p posted) (proto.Message, string, error) {
+		eta, err := p.eta()
+		if err != nil {
+			return nil, "", err
+		}
 		said, err := exchangev1.NewSubmissionServiceClient(conn).Check(ctx, &exchangev1.CheckRequest{
 			SubmissionId: p.id, MediaType: p.mediaType, Content: p.content, To: p.to(),
+			Amends: p.query.Get("amends"), Reason: p.query.Get("reason"), ExpectedArrival: eta,
 		})
 		return said, "", err
 	}},
@@ -67,6 +95,10 @@ var postings = map[string]posting{
 		m, err := exchangev1.NewMovementServiceClient(conn).RecordArrival(ctx, &exchangev1.RecordArrivalRequest{
 			RecordId: p.id, Content: p.content, Reason: p.query.Get("reason"),
 		})
+		return m, "/v1/movements/" + url.PathEscape(m.GetMovementId()), err
+	}},
+	"/v1/departures": {nil, func(ctx context.Context, conn *grpc.ClientConn, p posted) (proto.Message, string, error) {
+		m, err := exchangev1.NewMovementServiceClient(conn).RecordDeparture(ctx, &exchangev1.RecordDepartureRequest{RecordId: p.id, Content: p.content})
 		return m, "/v1/movements/" + url.PathEscape(m.GetMovementId()), err
 	}},
 }
