@@ -40,7 +40,7 @@ const sumsFile = "SHA256SUMS"
 var generators = []string{"../../buf.mod", "../../protoc.mod"}
 
 func inputOrOutput(name string) bool {
-	for _, suffix := range []string{".proto", ".pb.go", ".pb.gw.go", "openapi.json", "openapi.base.yaml", "finish.go"} {
+	for _, suffix := range []string{".proto", ".pb.go", ".pb.gw.go", "openapi.json", "openapi.base.yaml"} {
 		if strings.HasSuffix(name, suffix) {
 			return true
 		}
