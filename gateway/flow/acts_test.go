@@ -67,6 +67,23 @@ func (x *truth) submit(r *rapid.T, w *world, b border, id string, content []byte
 	return s
 }
 
+// change submits what changes or takes back what was announced: after that has left it waits
+// for a supervisor. It reports whether it was done.
+func (x *truth) change(r *rapid.T, w *world, b border, left bool, id string, content []byte, asks store.Asks, states ...gateway.SubmissionState) bool {
+	if !left {
+		x.submit(r, w, b, id, content, asks, states...)
+		return true
+	}
+	x.submit(r, w, b, id, content, asks, gateway.Held)
+	approved := rapid.Bool().Draw(r, "approved")
+	supervisor := flow.Caller{URI: "customs://CN/office/" + b.exit.Office + "/supervisor/1", Office: b.exit.Office}
+	s, err := w.cn.Approve(w.t.Context(), supervisor, b.exit.Office, gateway.SubmissionID(id), approved, "seen at the gate")
+	if err != nil || approved != slices.Contains(states, s.State) {
+		r.Fatalf("%s, approved %v, is %s: %v, %v", id, approved, s.State, codesIn(s.Faults), err)
+	}
+	return approved
+}
+
 func (x *truth) draw(r *rapid.T) []int {
 	return []int{rapid.IntRange(201, 999).Draw(r, "packages"), rapid.IntRange(201, 999).Draw(r, "packages")}
 }
@@ -74,7 +91,11 @@ func (x *truth) draw(r *rapid.T) []int {
 // act does one act that may be done now.
 func (x *truth) act(r *rapid.T, w *world, b border) {
 	truck := rapid.IntRange(1, 3).Draw(r, "truck")
-	kept := x.manifest != "" && len(x.come) == 0 && len(x.left) == 0
+	kept := x.manifest != "" && len(x.come) == 0
+	gone := false // something that stands has left
+	for truck := range x.left {
+		gone = gone || x.whole && x.trucks[truck]
+	}
 	var may []string
 	for what, now := range map[string]bool{
 		"goods": x.manifest == "", "truck": !x.trucks[truck], "again": x.trucks[truck] && x.whole, "amend": kept && x.whole,
@@ -103,18 +124,21 @@ func (x *truth) act(r *rapid.T, w *world, b border) {
 		}
 	case "amend":
 		packages := x.draw(r)
-		x.submit(r, w, b, x.id("amend"), x.goods(w, b, packages), store.Asks{Amends: x.manifest, Reason: "004"}, gateway.Joined)
-		x.packages = packages
+		if x.change(r, w, b, gone, x.id("amend"), x.goods(w, b, packages), store.Asks{Amends: x.manifest, Reason: "004"}, gateway.Joined) {
+			x.packages = packages
+		}
 	case "split":
-		x.submit(r, w, b, x.id("out"), x.takenOut(w, b, truck), store.Asks{}, gateway.Joined, gateway.Done)
-		delete(x.trucks, truck)
+		if x.change(r, w, b, x.left[truck], x.id("out"), x.takenOut(w, b, truck), store.Asks{Reason: "004"}, gateway.Joined, gateway.Done) {
+			delete(x.trucks, truck)
+		}
 	case "cancel":
 		id := x.id("C")
-		x.submit(r, w, b, id, cancellation(id, x.manifest), store.Asks{}, gateway.Done, gateway.Sent)
-		if x.whole {
-			clear(x.trucks)
+		if x.change(r, w, b, gone, id, cancellation(id, x.manifest), store.Asks{}, gateway.Done, gateway.Sent) {
+			if x.whole {
+				clear(x.trucks)
+			}
+			x.manifest = ""
 		}
-		x.manifest = ""
 	case "depart":
 		at := w.clock.Now().Format(time.RFC3339)
 		id := x.id("G")

@@ -28,6 +28,7 @@ type cancelling struct {
 	withdraw []store.Message
 	ask      []store.Message // those that j.messages ask back, in their order
 	of       []*lineage      // they
+	asked    bool            // something of it is being taken back already
 }
 
 // live reports whether a partner may act on a message, or will.
@@ -80,8 +81,9 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 		return j.nothingToCancel(reading, gateway.WordIsCancellation)
 	}
 	for _, l := range all {
-		if l.asked() {
-			return j.nothingToCancel(reading, gateway.WordWithdrawalAsked)
+		if l.asked() { // of several vehicles one was taken out before
+			j.cancels.asked = true
+			continue
 		}
 		if l.wait != nil {
 			j.cancels.withdraw = append(j.cancels.withdraw, *l.wait)
@@ -100,10 +102,12 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 	switch s.State = gateway.Done; {
 	case len(j.cancels.ask) > 0:
 		return g.askBack(ctx, j, reading, a)
-	case len(j.cancels.withdraw) == 0:
-		return j.nothingToCancel(reading, gateway.WordNothingStands)
+	case len(j.cancels.withdraw) > 0:
+		return nil
+	case j.cancels.asked:
+		return j.nothingToCancel(reading, gateway.WordWithdrawalAsked)
 	}
-	return nil
+	return j.nothingToCancel(reading, gateway.WordNothingStands)
 }
 
 // refuseCancellation refuses a cancellation for what it names.
@@ -316,7 +320,7 @@ func (g *Gateway) recordCancellation(ctx context.Context, tx *store.Tx, a store.
 			return false, err
 		}
 	}
-	if len(ask) == 0 && j.submission.State == gateway.Done { // nobody else has heard of it
+	if len(ask) == 0 && !c.asked && j.submission.State == gateway.Done { // nobody else has heard of it
 		for _, s := range sources {
 			if !s.State.CanBecome(gateway.Withdrawn) {
 				continue

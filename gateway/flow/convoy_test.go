@@ -197,3 +197,31 @@ func warned(faults gateway.Faults, code gateway.Code) (out gateway.Faults) {
 	}
 	return out
 }
+
+// A convoy of which one truck is being taken out is cancelled with the others.
+func TestAConvoyIsCancelledThoughATruckIsTakenOut(t *testing.T) {
+	b := borders[1]
+	w := newPair(t, b.to)
+	c := convoyOf(w, 1, "ABCU1234560", "CSQU3054383")
+	w.hand(b, "M", c.manifest(w, b))
+	for truck := 1; truck <= 2; truck++ {
+		w.hand(b, fmt.Sprint("V", truck), c.report(w, b, truck, 0))
+	}
+	w.send(b)
+	out := strings.Replace(string(c.report(w, b, 1, 0)), "<FunctionCode>2<", "<FunctionCode>3<", 1)
+	if s := w.hand(b, "X1", []byte(out)); s.State != gateway.Joined {
+		t.Fatalf("the deletion is %s: %v", s.State, s.Faults.Report("en"))
+	}
+	if s := w.cancel(b, "C1", "M"); s.State != gateway.Sent {
+		t.Fatalf("the cancellation of the rest is %s: %v", s.State, s.Faults.Report("en"))
+	}
+	if s := w.cancel(b, "C2", "M"); s.State != gateway.Faulty || !slices.Equal(codesIn(s.Faults), []gateway.Code{gateway.CancelNothing}) {
+		t.Errorf("another one is %s: %v", s.State, s.Faults.Report("en"))
+	}
+	w.send(b)
+	for _, g := range []*flow.Gateway{w.cn, w.ru} {
+		if m := found(w, g, c.waybills()[0]); m.Withdrawal() != gateway.WithdrawalDone {
+			t.Errorf("%s: withdrawal %q", g.Own, m.Withdrawal())
+		}
+	}
+}
