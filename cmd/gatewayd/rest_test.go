@@ -56,7 +56,8 @@ func ask(ts *testscript.TestScript, c *http.Client, r *http.Request) {
 	fmt.Fprintf(ts.Stdout(), "%s\n", body)
 }
 
-// rest METHOD PATH [BODY] [HEADER: VALUE ...], where a body @FILE is a file's.
+// rest METHOD PATH [BODY] [HEADER: VALUE ...], where a body @FILE is a file's; any other is a
+// whole request.
 func rest(ts *testscript.TestScript, _ bool, args []string) {
 	var body []byte
 	header := http.Header{}
@@ -67,6 +68,7 @@ func rest(ts *testscript.TestScript, _ bool, args []string) {
 			body = []byte(ts.ReadFile(file))
 		} else {
 			body = []byte(arg)
+			header.Set("Content-Type", server.RequestJSON) // unless another is said
 		}
 	}
 	if header.Get("Content-Encoding") == "gzip" {
