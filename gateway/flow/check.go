@@ -51,8 +51,10 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	if err != nil {
 		return CheckResult{}, err
 	}
-	if err := g.announcedBefore(ctx, g.Store.Read(), j); err != nil {
-		return CheckResult{}, err
+	for _, refuse := range []func(context.Context, reader, *judgement) error{g.announcedBefore, g.calledBefore} {
+		if err := refuse(ctx, g.Store.Read(), j); err != nil {
+			return CheckResult{}, err
+		}
 	}
 	return checked(&j.submission), nil
 }

@@ -19,6 +19,7 @@ type reader interface {
 	Announced(ctx context.Context, route, subject string) (gateway.MessageID, error)
 	Messages(ctx context.Context, whole gateway.MessageID) ([]store.Message, error)
 	Sources(ctx context.Context, id gateway.MessageID) ([]store.Submission, error)
+	MessageByDocument(ctx context.Context, documentID string, to gateway.Administration) (store.Message, error)
 }
 
 // crossing is what a notice announces: a waybill of its batch, or a vehicle without goods.
@@ -82,6 +83,9 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		}
 	}
 	if err := g.announcedBefore(ctx, tx, j); err != nil {
+		return false, err
+	}
+	if err := g.calledBefore(ctx, tx, j); err != nil {
 		return false, err
 	}
 	if j.revises != nil {
@@ -224,6 +228,32 @@ func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement
 		f := g.announcedAs(c.subject, s.Office, earlier, sources)
 		f.Path, f.Location, f.Place = c.path, c.of.Locate(c.path), document.PlaceOf(c.of.whole, c.path)
 		s.Faults = append(s.Faults, f)
+		j.drop()
+		return nil
+	}
+	return nil
+}
+
+// calledBefore refuses a document whose id another bears that the same partner knows: by it the
+// partner finds what is changed, taken back or answered.
+func (g *Gateway) calledBefore(ctx context.Context, read reader, j *judgement) error {
+	for _, m := range j.messages {
+		if m.DocumentID == "" {
+			continue
+		}
+		other, err := read.MessageByDocument(ctx, m.DocumentID, m.Recipient)
+		if store.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if err != nil || gateway.SameID(string(other.ID), string(m.ID)) || !live(other) {
+			continue
+		}
+		f := wanting(gateway.IDReuse, m.DocumentID, gateway.WordFirstContent)
+		f.Path = "envelope.documentId"
+		if t := j.translated; t != nil {
+			f.Location, f.Place = t.Locate(f.Path), document.PlaceOf(t.whole, f.Path)
+		}
+		j.submission.Faults = append(j.submission.Faults, f)
 		j.drop()
 		return nil
 	}

@@ -154,17 +154,21 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		}
 		return refuse(cur.at(wanting(code, cur.about(), why), path))
 	}
-	version := 1
+	version, wait, earlier := 1, 0, false
 	for _, src := range o.sources {
-		if src.State == gateway.Held && (src.Office != s.Office || !gateway.SameID(src.ID, s.ID)) && before(src, *s) {
-			j.revises = &revising{whole: o.id, rests: rests(o.sources, o.messages)}
-			s.State, s.WaitsFor, s.JoinKey, s.Expires = gateway.Held, []string{WaitsForEarlier}, "", g.Now().Add(plan.Route.Hold)
-			return true, nil
+		if src.State == gateway.Held && (src.Office != s.Office || !gateway.SameID(src.ID, s.ID)) {
+			wait++
+			earlier = earlier || before(src, *s)
 		}
 		version = max(version, src.Version+1)
 	}
-	if version > MaxVersions {
-		return refuse(cur.at(fault(gateway.AmendTooOften, strconv.Itoa(version-2), strconv.Itoa(MaxVersions-1)), "envelope.function"))
+	switch {
+	case version+wait > MaxVersions:
+		return refuse(cur.at(fault(gateway.AmendTooOften, strconv.Itoa(version+wait-2), strconv.Itoa(MaxVersions-1)), "envelope.function"))
+	case earlier:
+		j.revises = &revising{whole: o.id, rests: rests(o.sources, o.messages)}
+		s.State, s.WaitsFor, s.JoinKey, s.Expires = gateway.Held, []string{WaitsForEarlier}, "", g.Now().Add(plan.Route.Hold)
+		return true, nil
 	}
 	taken := o.taken()
 	steps := make([]step, 0, len(taken)+1)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"customs.example/gateway"
+	"customs.example/gateway/release"
 	"customs.example/gateway/store"
 )
 
@@ -17,7 +18,8 @@ import (
 // what is not is amended, what is gone is taken back, and what is new is announced, all in one
 // judgement. Nothing is overwritten.
 
-// MaxVersions bounds the versions of a whole, and with them what a judgement reads.
+// MaxVersions bounds the versions of a whole with the acts that wait to make one, and with them
+// what a judgement reads.
 const MaxVersions = 50
 
 // MaxWholes is how many wholes of one key are looked at, the last changed first.
@@ -160,6 +162,11 @@ func (o open) read(ctx context.Context, read store.Reader) error {
 	return nil
 }
 
+// travels reports whether a whole is one of those that a route takes to its partner.
+func (o open) travels(rt *release.Route) bool {
+	return slices.ContainsFunc(o.messages, func(m store.Message) bool { return m.Kind == rt.Kind && m.Recipient == rt.To })
+}
+
 // taken are the sources that made a version, in order.
 func (o open) taken() (out []store.Submission) {
 	for _, s := range o.sources {
@@ -191,7 +198,7 @@ func (g *Gateway) wholeOf(ctx context.Context, read wholeReader, plan Plan, s *s
 		}
 		if whole != "" {
 			o, err := openWhole(ctx, read, whole)
-			if err != nil || g.ownWhole(o, office) {
+			if err != nil || g.ownWhole(o, office) && o.travels(plan.Route) {
 				return &o, err
 			}
 		}

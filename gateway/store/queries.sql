@@ -240,11 +240,12 @@ SELECT sqlc.embed(m), sqlc.embed(d) FROM message AS m JOIN delivery AS d ON d.id
 WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.id_key;
 
 -- name: MessageByDocument :one
+-- The last one, where a document was taken back and sent anew.
 SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
-LIMIT 1;
+ORDER BY d.sequence DESC, d.id_key LIMIT 1;
 
 -- name: Turns :many
 -- Of each chain only the oldest that still waits for its verdict.

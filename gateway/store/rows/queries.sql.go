@@ -1244,7 +1244,7 @@ SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.documen
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
-LIMIT 1
+ORDER BY d.sequence DESC, d.id_key LIMIT 1
 `
 
 type MessageByDocumentParams struct {
@@ -1259,6 +1259,7 @@ type MessageByDocumentRow struct {
 	Canonical []byte
 }
 
+// The last one, where a document was taken back and sent anew.
 func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentParams) (MessageByDocumentRow, error) {
 	row := q.queryRow(ctx, q.messageByDocumentStmt, messageByDocument, arg.DocumentKey, arg.Recipient)
 	var i MessageByDocumentRow

@@ -1,0 +1,128 @@
+package flow_test
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/reconcile"
+	"customs.example/gateway/store"
+	"customs.example/mappings"
+	"customs.example/xsd"
+)
+
+// russian submits one of Russia's manifests of one waybill, in canonical JSON.
+func (w *world) russian(id, document, waybill, packages, changes string, to ...gateway.Administration) store.Submission {
+	w.t.Helper()
+	function := `"ORIGINAL"`
+	if changes != "" {
+		function = fmt.Sprintf(`"REPLACE", "references": [{"kind": "CHANGED", "id": %q}]`, changes)
+	}
+	raw := strings.NewReplacer(`"documentId": "big"`, fmt.Sprintf(`"documentId": %q`, document), `"ORIGINAL"`, function, `"packages": "12"`, fmt.Sprintf(`"packages": %q`, packages),
+		"RUCN90000000", waybill, `"office": {"administration": "RU", "code": "10719110"}`,
+		`"office": {"administration": "RU", "code": "10719110"}, "partnerOffice": {"administration": "CN", "code": "0603"}`).Replace(string(longManifest(1)))
+	s, err := w.ru.Submit(w.t.Context(), russianPost, flow.Submission{ID: gateway.SubmissionID(id), MediaType: flow.JSON, Content: []byte(raw), To: to})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// A document id is its sender's to choose: one that another document bears which the partner
+// knows is refused, of an announcement and of a change, for the partner finds by it what is
+// changed, taken back and answered. What was taken back gives its id free.
+func TestADocumentIDThatTwoBear(t *testing.T) {
+	w := newWorld(t)
+	counts := func(waybill, want string) {
+		t.Helper()
+		if err := w.ru.DeliverDue(t.Context(), "CN"); err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range []*flow.Gateway{w.ru, w.cn} {
+			rs := found(w, g, waybill).Counting()
+			i := slices.IndexFunc(rs, func(r reconcile.Record) bool { return r.Facts.Waybills[0].ID == waybill })
+			if i < 0 || rs[i].Facts.Waybills[0].Packages.Value != want {
+				t.Errorf("%s counts of %s %+v, want %s", g.Own, waybill, rs, want)
+			}
+		}
+	}
+	refused := func(s store.Submission) {
+		t.Helper()
+		i := slices.IndexFunc(s.Faults, func(f gateway.Fault) bool { return f.Code == gateway.IDReuse })
+		if s.State != gateway.Faulty || i < 0 || s.MessageID != "" || s.Faults[i].Location.Expr != "/manifest/envelope/documentId" && s.Faults[i].Location.Expr != "/envelope/documentId" {
+			t.Errorf("it is %s: %v", s.State, s.Faults.Report("en"))
+		}
+	}
+	sent := func(s store.Submission) {
+		t.Helper()
+		if s.State != gateway.Sent {
+			t.Fatalf("%s is %s: %v", s.ID, s.State, s.Faults.Report("en"))
+		}
+	}
+	sent(w.russian("A", "SAME", "RUCN90000001", "12", ""))
+	refused(w.russian("B", "SAME", "RUCN90000002", "12", "")) // not handed over yet
+	counts("RUCN90000001", "12")
+	refused(w.russian("B", "SAME", "RUCN90000002", "13", ""))
+	sent(w.russian("B", "OTHER", "RUCN90000002", "12", ""))
+	counts("RUCN90000002", "12")
+	refused(w.russian("B2", "SAME", "RUCN90000002", "20", "B"))
+	refused(w.russian("B2", "OTHER", "RUCN90000002", "21", "B")) // its own place
+	sent(w.russian("B2", "NEW", "RUCN90000002", "20", "B"))
+	counts("RUCN90000002", "20")
+	counts("RUCN90000001", "12")
+}
+
+// An act names what its office has announced to another partner: it is none on that, which
+// stands.
+func TestAnActNamesWhatWasAnnouncedToAnother(t *testing.T) {
+	w := newWorld(t)
+	elsewhere := strings.NewReplacer("route: ru-cn-manifest", "route: ru-kz-manifest", "to: CN", "to: KZ").Replace(text(t, mappings.FS, "routes/ru-cn-manifest.yaml"))
+	c, err := chainOf(layered(t, mappings.FS, map[string]string{"routes/ru-kz-manifest.yaml": elsewhere}), xsd.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ru.Chain = c
+	first := w.russian("A", "A", "RUCN90000001", "12", "", "CN")
+	if first.State != gateway.Sent {
+		t.Fatalf("it is %s: %v", first.State, first.Faults.Report("en"))
+	}
+	for i, named := range []string{"A", string(first.MessageID)} {
+		s := w.russian(fmt.Sprint("X", i), fmt.Sprint("X", i), "RUCN90000001", "20", named, "KZ")
+		if s.State != gateway.Faulty || !slices.Contains(codesIn(s.Faults), gateway.AmendUnknown) {
+			t.Errorf("it is %s: %v", s.State, s.Faults.Report("en"))
+		}
+	}
+	if ms, err := w.ru.Store.Read().Messages(t.Context(), first.MessageID); err != nil || len(ms) != 1 || ms[0].State == gateway.TakenBack {
+		t.Errorf("of it there are %+v, %v", ms, err)
+	}
+}
+
+// Acts that wait for an earlier one are bounded as versions are: what an office sends again and
+// again costs the same each time.
+func TestActsThatWaitAreBounded(t *testing.T) {
+	x := newBatch(t, borders[0], 30*time.Hour)
+	x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
+	x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+	x.w.send(x.b)
+	waits := 0
+	for i := range flow.MaxVersions + 5 {
+		act := flow.Submission{ID: gateway.SubmissionID(fmt.Sprint("X", i)), MediaType: flow.XML, Content: bytes.Replace(x.manifest("5", 2, map[int]string{1: fmt.Sprint(300 + i)}), []byte("093000012"), fmt.Appendf(nil, "0930%05d", i), 1)}
+		s, err := x.w.cn.Submit(t.Context(), x.b.exit, act)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case s.State == gateway.Held:
+			waits++
+		case !slices.Contains(codesIn(s.Faults), gateway.AmendTooOften):
+			t.Fatalf("%d is %s %v: %v", i, s.State, s.WaitsFor, s.Faults.Report("en"))
+		}
+	}
+	if waits == 0 || waits >= flow.MaxVersions {
+		t.Errorf("%d acts wait", waits)
+	}
+}
