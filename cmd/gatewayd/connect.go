@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -96,6 +95,7 @@ type meeting struct {
 	file    string // the configuration
 	partner gateway.Administration
 	routes  []string
+	before  []byte
 	config  []byte
 	files   map[string][]byte // below dir
 }
@@ -106,6 +106,9 @@ func meet(dir string, c Config, raw []byte, partner card.Card, chain *flow.Chain
 	m := meeting{dir: dir, file: filepath.Join(dir, configName), partner: partner.Administration, files: map[string][]byte{}}
 	if slices.ContainsFunc(c.Partners, func(p PartnerConfig) bool { return slices.Contains(p.Administrations, partner.Administration) }) {
 		return m, fmt.Errorf("%s knows %s already: take it out of partners and trust to connect anew", dir, partner.Administration)
+	}
+	if slices.ContainsFunc(c.Callers, func(o CallerConfig) bool { return o.URI == partner.URI }) || slices.ContainsFunc(c.Partners, func(p PartnerConfig) bool { return p.URI == partner.URI }) {
+		return m, fmt.Errorf("%s knows %s already, as somebody else than the gateway of %s", dir, partner.URI, partner.Administration)
 	}
 	for _, k := range partner.Keys {
 		if slices.ContainsFunc(c.Trust, func(t seal.TrustFile) bool { return t.ID == k.ID }) {
@@ -132,7 +135,7 @@ func meet(dir string, c Config, raw []byte, partner card.Card, chain *flow.Chain
 	}
 	record := fmt.Sprintf("uri: %q\naddress: %q\nadministrations: [%q]\nroots: %q\ncrls: %q\npins: [%s]",
 		partner.URI, partner.GRPC, partner.Administration, beside+"ca.pem", beside+"crl.pem", strings.Join(pins, ", "))
-	m.config = raw
+	m.before, m.config = raw, raw
 	for _, list := range []struct {
 		key   string
 		items []string
@@ -164,6 +167,16 @@ func (m meeting) write() error {
 			return err
 		}
 	}
+	return m.configure(m.config)
+}
+
+// undo puts the configuration back; the files beside it are named by none.
+func (m meeting) undo() error { return m.configure(m.before) }
+
+func (m meeting) configure(content []byte) error {
 	next := m.file + ".next"
-	return errors.Join(os.WriteFile(next, m.config, 0o600), os.Rename(next, m.file))
+	if err := os.WriteFile(next, content, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, m.file)
 }

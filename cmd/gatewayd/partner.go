@@ -92,8 +92,8 @@ func addPartner(flags *flag.FlagSet, args []string, std stdio, now time.Time) er
 		return err
 	}
 	s, err := pendingTrust(*file, now)
-	if err != nil {
-		return err
+	if err != nil { // a configuration that no gateway starts with is none
+		return errors.Join(err, m.undo())
 	}
 	files := proposed(s.parties, s.administrators)
 	switch {
@@ -173,7 +173,7 @@ func tellCard(w io.Writer, c card.Card, fingerprint gateway.Digest, m meeting, c
 		return err
 	}
 	for _, ca := range roots {
-		fmt.Fprintf(&b, "  + root %s, until %s\n", ca.Subject, instant(ca.NotAfter))
+		fmt.Fprintf(&b, "  + root %s, until %s\n", gateway.Clip(strings.Join(strings.Fields(ca.Subject.String()), " ")), instant(ca.NotAfter))
 	}
 	for _, pin := range c.Pins {
 		fmt.Fprintf(&b, "  + public key of its gateway %s\n", pin)

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/pem"
 	"flag"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"unicode"
 
 	"customs.example/gateway"
 	"customs.example/gateway/card"
@@ -15,7 +17,7 @@ import (
 )
 
 // cardOf makes a PKI in earnest for an administration, and its card.
-func (s *site) cardOf(own gateway.Administration, keyID string) (raw []byte, fingerprint gateway.Digest) {
+func (s *site) cardOf(own gateway.Administration, keyID string, change ...func(*card.Card)) (raw []byte, fingerprint gateway.Digest) {
 	s.t.Helper()
 	dir := strings.ToLower(string(own))
 	must := func(err error) {
@@ -43,6 +45,9 @@ func (s *site) cardOf(own gateway.Administration, keyID string) (raw []byte, fin
 		Keys:       []card.Key{{ID: keyID, From: span.From, Until: span.Until, Public: s.text(dir + "/signing.pub.pem")}},
 		Formats:    []card.Format{{Direction: card.Reads, Partner: "CN", Kind: "PreArrivalNotice", Table: "eaeu/auto-preliminary.v1+kz", Schema: gateway.DigestOf(nil)}},
 		MaxMessage: 8 << 20, DutyDesk: "+7 000 000 00 00",
+	}
+	for _, f := range change {
+		f(&c)
 	}
 	raw, fingerprint, err = card.Sign(c, keys, noon)
 	must(err)
@@ -157,5 +162,42 @@ func TestCardsThatMakeNoPartner(t *testing.T) {
 	s.write("card", "{}", 0o644)
 	if said, ok := s.partner("show", s.file("card")); ok || !strings.Contains(said, "card: ") {
 		t.Error(said)
+	}
+}
+
+// TestACardOfAnEnemy: whoever makes a card chooses each text in it. None becomes a command to the
+// terminal that it is shown on, and none takes the place of somebody who is known here.
+func TestACardOfAnEnemy(t *testing.T) {
+	s := newSite(t)
+	hostile := s.ca("enemy.pem", "RU CA\x1b[2J\r\n+ root \u202eCN")
+	raw, fingerprint := s.cardOf("KZ", "kz-1", func(c *card.Card) {
+		c.Roots = append(c.Roots, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: hostile.cert.Raw})))
+		c.GRPC, c.DutyDesk = "#{a}:1", `+7 "; roots: [*all] #{${HOME}}`
+	})
+	s.write("card", string(raw), 0o644)
+	said, ok := s.partner("show", s.file("card"))
+	if strings.ContainsFunc(said, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || !ok || strings.Count(said, "+ root") != 3 || strings.Count(said, "\n  + root") != 2 {
+		t.Errorf("show says %q", said)
+	}
+	if said, ok := s.partner("add", s.file("card"), "-fingerprint", fingerprint.String()); !ok {
+		t.Fatal(said)
+	}
+	c, _, err := readConfig(s.file("cn.yaml"))
+	if err != nil || len(c.Partners) != 2 || c.Partners[1].Address != "#{a}:1" || len(c.Partners[1].Administrations) != 1 || c.Partners[0].URI != "customs://RU/gateway/1" {
+		t.Errorf("the partners are %+v, %v", c.Partners, err)
+	}
+
+	for uri, want := range map[string]string{
+		"customs://CN/office/0603/post/1": "knows customs://CN/office/0603/post/1 already", "customs://RU/gateway/1": "knows customs://RU/gateway/1 already",
+		"customs://KZ/gateway/1'%22]#{a:b}": "TLS_PARTY", // written, no gateway would start with it
+	} {
+		s := newSite(t)
+		before := s.text("cn.yaml")
+		raw, fingerprint := s.cardOf("KZ", "kz-1", func(c *card.Card) { c.URI = uri })
+		s.write("card", string(raw), 0o644)
+		said, ok := s.partner("add", s.file("card"), "-fingerprint", fingerprint.String())
+		if ok || !strings.Contains(said, want) || s.text("cn.yaml") != before {
+			t.Errorf("%s\nwant %s refused, and nothing written", said, uri)
+		}
 	}
 }

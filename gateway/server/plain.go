@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -19,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
 
@@ -112,7 +114,7 @@ func (s *Server) plain(conn *grpc.ClientConn, next http.Handler) http.Handler {
 			return
 		}
 		target, ok := postings[r.URL.Path]
-		mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		switch {
 		case r.URL.Path == deliveries || !ok && err != nil && r.ContentLength == 0: // XML as signed, or nothing at all
 			next.ServeHTTP(w, r)
@@ -127,11 +129,16 @@ func (s *Server) plain(conn *grpc.ClientConn, next http.Handler) http.Handler {
 			unsupported(w, r, append(slices.Clone(documentTypes), RequestJSON)...)
 			return
 		}
-		for name := range r.URL.Query() {
-			if !slices.Contains(target.query, name) {
-				problem(w, status.Newf(codes.InvalidArgument, "no parameter %q here: there are %s", name, strings.Join(target.query, ", ")))
-				return
-			}
+		query, err := target.parameters(r.URL.RawQuery)
+		if err == nil {
+			err = once(r.Header, HeaderIdempotencyKey, "Content-Type")
+		}
+		if err == nil {
+			err = inUTF8(params)
+		}
+		if err != nil {
+			problem(w, status.New(codes.InvalidArgument, err.Error()))
+			return
 		}
 		content, err := readBody(r)
 		if err != nil {
@@ -146,7 +153,7 @@ func (s *Server) plain(conn *grpc.ClientConn, next http.Handler) http.Handler {
 		if mediaType == "text/xml" {
 			mediaType = "application/xml"
 		}
-		answer, made, err := target.call(ctx, conn, posted{r.Header.Get(HeaderIdempotencyKey), mediaType, content, r.URL.Query()})
+		answer, made, err := target.call(ctx, conn, posted{r.Header.Get(HeaderIdempotencyKey), mediaType, content, query})
 		if err != nil {
 			problem(w, status.Convert(err))
 			return
@@ -163,6 +170,44 @@ func (s *Server) plain(conn *grpc.ClientConn, next http.Handler) http.Handler {
 		}
 		w.Write(body)
 	})
+}
+
+// parameters reads a query strictly: each parameter is one of the path's and is said once, but for
+// the recipients, so that nothing that its sender said is left out.
+func (p posting) parameters(raw string) (url.Values, error) {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, errors.New("the query is not of the form name=value&name=value, escaped by %")
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		switch {
+		case !slices.Contains(p.query, name) && len(p.query) == 0:
+			return nil, fmt.Errorf("no parameter %q here: there are none", gateway.Clip(name))
+		case !slices.Contains(p.query, name):
+			return nil, fmt.Errorf("no parameter %q here: there are %s", gateway.Clip(name), strings.Join(p.query, ", "))
+		case name != "to" && len(query[name]) > 1:
+			return nil, fmt.Errorf("parameter %s: only once", name)
+		}
+	}
+	return query, nil
+}
+
+// once refuses headers that are there several times: none of them is the one meant.
+func once(h http.Header, names ...string) error {
+	for _, name := range names {
+		if len(h.Values(name)) > 1 {
+			return fmt.Errorf("%s: only once", name)
+		}
+	}
+	return nil
+}
+
+// inUTF8 refuses a document of which its media type says that it is of other characters.
+func inUTF8(params map[string]string) error {
+	if set, ok := params["charset"]; ok && !strings.EqualFold(set, "utf-8") {
+		return errors.New("Content-Type: want no charset but UTF-8")
+	}
+	return nil
 }
 
 // readBody reads what came, which is bounded.

@@ -142,7 +142,7 @@ func zipped(next http.Handler) http.Handler {
 // unzipped reads a body that was compressed, and no more of it than one that was not may have.
 func (s *Server) unzipped(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch strings.ToLower(r.Header.Get("Content-Encoding")) {
+		switch strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ", ")) {
 		case "", "identity":
 			next.ServeHTTP(w, r)
 			return
