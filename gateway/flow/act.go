@@ -205,17 +205,26 @@ func (s *step) at(f gateway.Fault, path string) gateway.Fault {
 	return f
 }
 
-func (st *standing) find(key string) int {
-	return slices.IndexFunc(st.things, func(t thing) bool { return t.key == key })
+// index is where each thing stands, by its key; of several with the same one the first.
+func (st *standing) index() map[string]int {
+	at := make(map[string]int, len(st.things))
+	for i, t := range st.things {
+		if _, ok := at[t.key]; !ok {
+			at[t.key] = i
+		}
+	}
+	return at
 }
 
 // add adds what a further document names.
 func (st *standing) add(s *step) (faults gateway.Faults) {
+	index := st.index()
 	for _, t := range thingsOf(s) {
-		if at := st.find(t.key); at >= 0 {
+		if at, ok := index[t.key]; ok {
 			faults = append(faults, s.at(wanting(gateway.AlreadyAnnounced, t.id, gateway.WordAnnouncedUnderWay, st.things[at].of.Submission, st.things[at].of.Submission), t.path))
 			continue
 		}
+		index[t.key] = len(st.things)
 		st.things = append(st.things, t)
 	}
 	st.steps = append([]*step{s}, st.steps...)
@@ -224,8 +233,9 @@ func (st *standing) add(s *step) (faults gateway.Faults) {
 
 // change puts what a document names in the place of what was named so before.
 func (st *standing) change(s *step) (faults gateway.Faults) {
+	index := st.index()
 	for _, t := range thingsOf(s) {
-		if at := st.find(t.key); at >= 0 {
+		if at, ok := index[t.key]; ok {
 			st.things[at] = t
 		} else {
 			faults = append(faults, s.unknown(t.path, t.id))
@@ -259,25 +269,25 @@ func (st *standing) replace(s *step) gateway.Faults {
 // takeOut takes out what a document names, or its sender says that it means; all, where it
 // names nothing and there is one thing alone, or it is a list of goods.
 func (st *standing) takeOut(s *step) (faults gateway.Faults, undecided bool) {
-	var keys []string
+	index, keys := st.index(), make(map[string]bool)
 	vehicles := s.Kind == "VehicleReport"
 	for _, t := range thingsOf(s) {
 		if t.key == "" {
 			continue
 		}
-		if st.find(t.key) < 0 {
+		if _, ok := index[t.key]; !ok {
 			faults = append(faults, s.unknown(t.path, t.id))
 		}
-		keys = append(keys, t.key)
+		keys[t.key] = true
 	}
 	for _, v := range s.asks.Vehicles {
 		key := reconcile.Fold(reconcile.Vehicle, v)
-		if st.find(key) < 0 {
+		if _, ok := index[key]; !ok {
 			f := fault(gateway.TakeOutUnknown, v, "")
 			f.Path = "vehicles"
 			faults = append(faults, f)
 		}
-		keys = append(keys, key)
+		keys[key] = true
 	}
 	switch {
 	case len(faults) > 0:
@@ -287,7 +297,7 @@ func (st *standing) takeOut(s *step) (faults gateway.Faults, undecided bool) {
 	case len(keys) == 0:
 		st.things = nil
 	default:
-		st.things = slices.DeleteFunc(st.things, func(t thing) bool { return slices.Contains(keys, t.key) })
+		st.things = slices.DeleteFunc(st.things, func(t thing) bool { return keys[t.key] })
 	}
 	if vehicles { // what else such a document says goes with its vehicles
 		st.steps = slices.DeleteFunc(st.steps, func(o *step) bool {

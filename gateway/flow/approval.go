@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -27,7 +28,18 @@ type acting struct {
 	on     []store.Message
 	reason string // a code of the list change-reason
 	path   string // where the document states it
+	of     gateway.Digest
 	assent assent
+}
+
+// approvable is the digest of what is decided on: the bytes of a submission, and what is said
+// beside them.
+func approvable(a store.Arrival) (gateway.Digest, error) {
+	if a.Asks.IsZero() {
+		return a.Digest, nil
+	}
+	asks, err := json.Marshal(a.Asks)
+	return gateway.DigestOf(append(a.Digest[:], asks...)), err
 }
 
 // assent is whether an act may be done now. After the goods have left it needs a reason and the
@@ -43,9 +55,12 @@ const (
 
 // mayAct decides whether a submission may act on messages now, and notes it, so that record
 // judges again if it is so no more. If not, the submission is held for the approval, or faulty.
-func (g *Gateway) mayAct(ctx context.Context, j *judgement, reading *Reading, on []store.Message, reason, path string) (may bool, err error) {
+func (g *Gateway) mayAct(ctx context.Context, j *judgement, a store.Arrival, reading *Reading, on []store.Message, reason, path string) (may bool, err error) {
 	s := &j.submission
 	j.act = &acting{on: on, reason: reason, path: path}
+	if j.act.of, err = approvable(a); err != nil {
+		return false, err
+	}
 	if j.act.assent, err = g.assentTo(ctx, g.Store.Read(), *s, *j.act); err != nil {
 		return false, err
 	}
@@ -94,7 +109,7 @@ func (g *Gateway) assentTo(ctx context.Context, read approvals, s store.Submissi
 	if a.reason == "" {
 		return assentReasonless, nil
 	}
-	decided, err := read.Approval(ctx, s.Office, s.ID, s.Digest)
+	decided, err := read.Approval(ctx, s.Office, s.ID, a.of)
 	switch {
 	case store.IgnoreNotFound(err) != nil:
 		return 0, err
@@ -144,14 +159,18 @@ func (g *Gateway) Approve(ctx context.Context, c Caller, office string, id gatew
 		if s.State != gateway.Held || !slices.Contains(s.WaitsFor, WaitsForApproval) {
 			return gateway.Faults{fault(gateway.ApprovalNotAwaited, s.ID, string(s.State))}
 		}
-		if _, err := tx.Approval(ctx, office, s.ID, s.Digest); store.IgnoreNotFound(err) != nil {
-			return err
-		} else if err == nil { // another was faster
-			return gateway.Faults{fault(gateway.ApprovalNotAwaited, s.ID, string(s.State))}
-		}
 		a, err := tx.Arrival(ctx, store.DoorSubmit, office, s.ID)
 		if err != nil {
 			return err
+		}
+		of, err := approvable(a)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Approval(ctx, office, s.ID, of); store.IgnoreNotFound(err) != nil {
+			return err
+		} else if err == nil { // another was faster
+			return gateway.Faults{fault(gateway.ApprovalNotAwaited, s.ID, string(s.State))}
 		}
 		before, err := tx.Judgements(ctx, office, s.ID, MaxSubmitters)
 		if err != nil {
@@ -165,7 +184,7 @@ func (g *Gateway) Approve(ctx context.Context, c Caller, office string, id gatew
 		if !approved {
 			said = "approval refused"
 		}
-		if err := tx.PutApproval(store.Approval{Office: office, ID: s.ID, Digest: s.Digest, Approved: approved, Caller: c.URI, Reason: reason, At: tx.Now()}); err != nil {
+		if err := tx.PutApproval(store.Approval{Office: office, ID: s.ID, Digest: of, Approved: approved, Caller: c.URI, Reason: reason, At: tx.Now()}); err != nil {
 			return err
 		}
 		if err := tx.PutJudging(known); err != nil {
@@ -201,11 +220,19 @@ const MaxSubmitters = 100
 
 // Approval is what was decided on a submission as it now stands; nil if nothing was.
 func (g *Gateway) Approval(ctx context.Context, s store.Submission) (*store.Approval, error) {
-	a, err := g.Store.Read().Approval(ctx, s.Office, s.ID, s.Digest)
+	a, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
 	if err != nil {
 		return nil, store.IgnoreNotFound(err)
 	}
-	return &a, nil
+	of, err := approvable(a)
+	if err != nil {
+		return nil, err
+	}
+	decided, err := g.Store.Read().Approval(ctx, s.Office, s.ID, of)
+	if err != nil {
+		return nil, store.IgnoreNotFound(err)
+	}
+	return &decided, nil
 }
 
 // statedReason is a reason as it is kept: in one line. Empty is none; one that is too short, too

@@ -93,7 +93,7 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 		}
 	}
 	if on := slices.Concat(j.cancels.withdraw, j.cancels.ask); len(on) > 0 {
-		may, err := g.mayAct(ctx, j, reading, on, leaf(reading.Document, "reason"), "reason")
+		may, err := g.mayAct(ctx, j, a, reading, on, leaf(reading.Document, "reason"), "reason")
 		if err != nil || !may {
 			j.cancels = nil
 			return err

@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,5 +125,66 @@ func TestActsThatWaitAreBounded(t *testing.T) {
 	}
 	if waits == 0 || waits >= flow.MaxVersions {
 		t.Errorf("%d acts wait", waits)
+	}
+}
+
+// A decision is on what was asked and on nothing else: the same bytes with another reason beside
+// them ask again.
+func TestADecisionIsOnWhatWasAsked(t *testing.T) {
+	x := newBatch(t, borders[1], 30*time.Minute)
+	x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
+	x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+	x.w.send(x.b)
+	if _, err := x.p.depart(x.w, x.b, "G1", x.w.clock.Now(), true); err != nil {
+		t.Fatal(err)
+	}
+	act := flow.Submission{ID: "X", MediaType: flow.XML, Content: x.manifest("9", 2, map[int]string{1: "421"})}
+	act.Asks.Amends, act.Asks.Reason = "M1", "004"
+	x.submitAs(act, gateway.Held)
+	if s, err := x.w.approve(x.b, "X", false); err != nil || s.State != gateway.Faulty {
+		t.Fatalf("refused, it is %s, %v", s.State, err)
+	}
+	x.submitAs(act, gateway.Faulty)
+	act.Asks.Reason = "002"
+	s := x.submitAs(act, gateway.Held)
+	if a, err := x.w.cn.Approval(t.Context(), s); a != nil || err != nil {
+		t.Errorf("it is decided already: %+v, %v", a, err)
+	}
+	if s, err := x.w.approve(x.b, "X", true); err != nil || s.State != gateway.Joined {
+		t.Errorf("approved, it is %s, %v", s.State, err)
+	}
+}
+
+// Who says which vehicles a deletion means has a part in it, and does not approve it; whoever
+// submitted it gets the same answer when it asks again.
+func TestWhoChoosesDoesNotApprove(t *testing.T) {
+	b := borders[1]
+	x := newBatch(t, b, 30*time.Minute)
+	x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
+	x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+	x.submit("V2", x.report("2", 2, "蒙E54321", "蒙E9876挂"), gateway.Joined)
+	x.w.send(b)
+	if _, err := x.p.depart(x.w, b, "G1", x.w.clock.Now(), true); err != nil {
+		t.Fatal(err)
+	}
+	deletion := flow.Submission{ID: "D1", MediaType: flow.JSON, Content: fmt.Appendf(nil, `{"envelope": {"documentId": "D1", "issued": %q, "function": "DELETION"},
+		"vehicleReport": {"batch": %q, "office": {"administration": "CN", "code": %q}}}`, x.w.clock.Now().Format(time.RFC3339), x.p.batch(b), b.exit.Office)}
+	deletion.Asks.Reason = "004"
+	x.submitAs(deletion, gateway.Held)
+	s, err := x.w.cn.Choose(t.Context(), supervisor(b), "D1", nil, true)
+	if err != nil || s.State != gateway.Held || !slices.Equal(s.WaitsFor, []string{flow.WaitsForApproval}) {
+		t.Fatalf("it is %s %v: %v, %v", s.State, s.WaitsFor, s.Faults.Report("en"), err)
+	}
+	if again, err := x.w.cn.Submit(t.Context(), b.exit, deletion); err != nil || again.State != gateway.Held {
+		t.Errorf("asked again, it is %s, %v", again.State, err)
+	}
+	var faults gateway.Faults
+	if _, err := x.w.approve(b, "D1", true); !errors.As(err, &faults) || faults[0].Code != gateway.ApprovalOwn {
+		t.Errorf("approved by who chose: %v", err)
+	}
+	second := supervisor(b)
+	second.URI += "2"
+	if s, err := x.w.cn.Approve(t.Context(), second, b.exit.Office, "D1", true, "the truck broke down"); err != nil || s.State != gateway.Joined && s.State != gateway.Sent {
+		t.Errorf("approved by another, it is %s %v, %v", s.State, s.Faults.Report("en"), err)
 	}
 }

@@ -216,7 +216,9 @@ func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID,
 			return err
 		}
 		a.Asks.Vehicles, a.Asks.All = vehicles, all
-		a = anew(a, a)
+		chosen := a
+		chosen.Caller = c.URI // who chose has a part in it, and may not approve it
+		a = anew(a, chosen)
 		a.Claim = tx.Claim(a.Claim)
 		if err := tx.PutArrival(a); err != nil {
 			return err

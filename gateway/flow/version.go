@@ -410,7 +410,7 @@ func (v *versioned) settle(ctx context.Context) error {
 	if len(on) > 0 {
 		reason, path := v.cur.reason()
 		state := s.State
-		switch may, err := v.g.mayAct(ctx, v.j, v.cur.Reading, on, reason, path); {
+		switch may, err := v.g.mayAct(ctx, v.j, v.a, v.cur.Reading, on, reason, path); {
 		case err != nil:
 			return err
 		case !may && s.State == gateway.Held:
@@ -428,14 +428,15 @@ func (v *versioned) settle(ctx context.Context) error {
 			s.State, s.Part, s.JoinKey = gateway.Joined, v.plan.Part, v.plan.Key
 		}
 	}
-	announced := make(map[string]bool)
+	announced := make(map[string]bool) // or dropped already
 	for _, c := range v.j.crossings {
 		announced[c.subject] = true
 	}
 	for _, l := range v.of.lineages {
 		if m := l.stands(); m != nil {
 			for _, c := range crossings(document.Parse(m.Canonical).Document) {
-				if !announced[c.subject] && !slices.Contains(r.dropped, c.subject) {
+				if !announced[c.subject] {
+					announced[c.subject] = true
 					r.dropped = append(r.dropped, c.subject)
 				}
 			}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"slices"
 	"time"
 
 	"customs.example/gateway"
@@ -65,9 +64,10 @@ func (a Asks) IsZero() bool {
 	return a.Amends == "" && a.Reason == "" && len(a.Vehicles) == 0 && !a.All && a.Expected.IsZero()
 }
 
-// Same reports whether both say the same.
+// Same reports whether both say the same when a document is submitted: the vehicles are said
+// later.
 func (a Asks) Same(b Asks) bool {
-	return a.Amends == b.Amends && a.Reason == b.Reason && a.All == b.All && slices.Equal(a.Vehicles, b.Vehicles) && a.Expected.Equal(b.Expected)
+	return a.Amends == b.Amends && a.Reason == b.Reason && a.Expected.Equal(b.Expected)
 }
 
 // ArrivalKey names an arrival.
@@ -143,7 +143,7 @@ type Judgement struct {
 type Approval struct {
 	Office   string
 	ID       string
-	Digest   gateway.Digest // of the bytes that it was given for
+	Digest   gateway.Digest // of what it was given for
 	Approved bool
 	Caller   string
 	Reason   string
