@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -186,5 +187,63 @@ func TestWhoChoosesDoesNotApprove(t *testing.T) {
 	second.URI += "2"
 	if s, err := x.w.cn.Approve(t.Context(), second, b.exit.Office, "D1", true, "the truck broke down"); err != nil || s.State != gateway.Joined && s.State != gateway.Sent {
 		t.Errorf("approved by another, it is %s %v, %v", s.State, s.Faults.Report("en"), err)
+	}
+}
+
+// A partner that changes what it has announced without end is refused at its receiver, whose
+// movement does not grow any more.
+func TestAPartnerChangesWithoutEnd(t *testing.T) {
+	w := newWorld(t)
+	deliver := func() {
+		t.Helper()
+		if err := w.ru.DeliverDue(t.Context(), "CN"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.russian("R1", "R1", "RUCN90000001", "12", "")
+	w.russian("R2", "R2", "RUCN90000001", "13", "R1")
+	deliver()
+	amend := func(n int) flow.Movement {
+		t.Helper()
+		id := fmt.Sprint("R", n)
+		if s := w.russian(id, id, "RUCN90000001", fmt.Sprint(n), "R1"); s.State != gateway.Sent {
+			t.Fatalf("%s is %s: %v", id, s.State, s.Faults.Report("en"))
+		}
+		deliver()
+		return found(w, w.cn, "RUCN90000001")
+	}
+	m := amend(3)
+	if n := m.Changes("RU"); n == 0 {
+		t.Fatalf("%d changes of %+v", n, m.Announced)
+	}
+	last := m.Announced[len(m.Announced)-1]
+	for i := m.Changes("RU"); i < flow.MaxAmendments; i++ {
+		r := last
+		r.Message, r.DocumentID, r.Replaces, r.Asks = gateway.MessageID(fmt.Sprint("more ", i)), fmt.Sprint("more ", i), []string{"another"}, gateway.WithdrawalRefused
+		m.Announced = append(m.Announced, r)
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.cn.Store.Do(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), Body: body}, []store.Identifier{}),
+			tx.Audit("test", "movement changed", string(m.ID), gateway.DigestOf(body)))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s := w.russian("R9", "R9", "RUCN90000001", "99", "R1")
+	deliver()
+	ms, err := w.ru.Store.Read().Messages(t.Context(), s.MessageID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := ms[len(ms)-1]
+	in, err := w.cn.Store.Read().Inbound(t.Context(), "RU", sent.ID)
+	if err != nil || in.State == gateway.Accepted || !slices.Contains(codesIn(in.Faults), gateway.AmendTooOften) || sent.State != gateway.Refused {
+		t.Errorf("it is %s here, %s there: %v, %v", in.State, sent.State, in.Faults.Report("en"), err)
+	}
+	if now, err := w.cn.Movement(t.Context(), m.ID); err != nil || len(now.Announced) != len(m.Announced) {
+		t.Errorf("%d records, were %d, %v", len(now.Announced), len(m.Announced), err)
 	}
 }

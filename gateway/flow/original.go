@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"customs.example/gateway"
@@ -19,6 +20,10 @@ const (
 	OriginalWait  = time.Hour
 	OriginalEvery = 15 * time.Second
 )
+
+// MaxAmendments bounds a partner's changes in one movement: whoever changes without end makes the
+// movement grow without end.
+const MaxAmendments = 20 * MaxVersions
 
 // earlyError says that a message is not judged yet: it changes what has not come.
 type earlyError struct{ of string }
@@ -60,6 +65,9 @@ func (g *Gateway) original(ctx context.Context, in *store.Inbound, doc *customsv
 	m, err := g.Movement(ctx, of.MovementID)
 	if err != nil {
 		return of, nil, err
+	}
+	if n := m.Changes(in.Sender); n >= MaxAmendments {
+		return refuse(fault(gateway.AmendTooOften, strconv.Itoa(n), strconv.Itoa(MaxAmendments)))
 	}
 	newest, stands := m.Newest(of.ID, in.Sender)
 	if !stands {

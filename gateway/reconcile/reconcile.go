@@ -266,6 +266,16 @@ func (r Record) undecided() bool {
 	return r.Asks == gateway.WithdrawalAsked || r.Asks == gateway.WithdrawalRefused
 }
 
+// Changes is how many changes a sender has made to what is announced, whatever became of them.
+func (m Movement) Changes(sender gateway.Administration) (n int) {
+	for _, r := range m.Announced {
+		if r.Sender == sender && r.changes() {
+			n++
+		}
+	}
+	return n
+}
+
 // Newest is the message that counts of the versions of an announcement, by one of them; false if
 // none counts any more.
 func (m Movement) Newest(id gateway.MessageID, sender gateway.Administration) (gateway.MessageID, bool) {
