@@ -238,7 +238,7 @@ func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement
 // partner finds what is changed, taken back or answered.
 func (g *Gateway) calledBefore(ctx context.Context, read reader, j *judgement) error {
 	for _, m := range j.messages {
-		if m.DocumentID == "" {
+		if m.DocumentID == "" || gateway.SameID(m.DocumentID, string(m.ID)) { // made here, whatever others chose
 			continue
 		}
 		other, err := read.MessageByDocument(ctx, m.DocumentID, m.Recipient)
