@@ -121,10 +121,10 @@ func (g *Gateway) registeredAs(ctx context.Context, in *store.Inbound, doc *cust
 	case 1:
 		return standing[0], nil
 	}
-	if of, err = g.announcedOf(ctx, in, doc); err != nil || !newest[of.ID] {
-		return store.Inbound{}, errors.Join(store.ErrNotFound, store.IgnoreNotFound(err))
+	if of, err = g.announcedOf(ctx, in, doc); err == nil && !newest[of.ID] {
+		return store.Inbound{}, store.ErrNotFound
 	}
-	return of, nil
+	return of, err
 }
 
 // register notes under which number our answer registers what a partner has sent: a change may
