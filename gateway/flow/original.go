@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -30,14 +31,14 @@ type earlyError struct{ of string }
 
 func (e *earlyError) Error() string { return "it changes " + e.of + ", which has not come yet" }
 
-// original finds what a partner's document changes: by the document that it names; else, by a
-// registration number or a function code alone, what the same partner has announced of the same
-// waybills and vehicles. Of a chain of versions it is the newest. A change of what has not come
-// waits for a limited time.
+// original finds what a partner's document changes: by the document that it names; else by the
+// registration number that our answer gave; else, by a function code alone, what the same partner
+// has announced of the same waybills and vehicles. Of a chain of versions it is the newest. A
+// change of what has not come, or of a number that was not given, waits for a limited time.
 func (g *Gateway) original(ctx context.Context, in *store.Inbound, doc *customsv1.Document) (of store.Inbound, faults gateway.Faults, err error) {
 	path, about := "envelope.function", leaf(doc, "batch")
 	if n := doc.GetPreArrivalNotice().GetChanges(); n != nil {
-		path, about = "changes", n.GetNumber()
+		path, about = "changes", inFull(n)
 	}
 	refuse := func(f gateway.Fault) (store.Inbound, gateway.Faults, error) {
 		f.Path = path
@@ -46,9 +47,8 @@ func (g *Gateway) original(ctx context.Context, in *store.Inbound, doc *customsv
 	if ids := changed(doc); len(ids) > 0 {
 		path, about = "envelope.references", ids[0]
 		of, err = g.Store.Read().InboundByDocument(ctx, in.Sender, ids[0])
-		if store.IgnoreNotFound(err) != nil {
-			return of, nil, err
-		}
+	} else if n := doc.GetPreArrivalNotice().GetChanges(); n != nil {
+		of, err = g.registeredAs(ctx, in, doc, n)
 	} else {
 		of, err = g.announcedOf(ctx, in, doc)
 	}
@@ -84,6 +84,77 @@ func (g *Gateway) original(ctx context.Context, in *store.Inbound, doc *customsv
 		return refuse(fault(gateway.AmendOffices, is, was))
 	}
 	return of, nil, nil
+}
+
+// maxRegistered is how many messages of one registration number are looked at: the versions of
+// an announcement may keep the number of the first.
+const maxRegistered = 20
+
+// inFull is a registration number as it is told, and looked for.
+func inFull(n *customsv1.RegistrationNumber) string {
+	return n.GetCountry() + "/" + n.GetDate().GetValue() + "/" + n.GetNumber()
+}
+
+// registeredAs is what a partner has announced and we registered under a number: what stands of
+// it, and of several announcements under one number the one of the same waybills and vehicles.
+func (g *Gateway) registeredAs(ctx context.Context, in *store.Inbound, doc *customsv1.Document, n *customsv1.RegistrationNumber) (of store.Inbound, err error) {
+	ids, err := g.Store.Read().Registered(ctx, in.Sender, inFull(n), maxRegistered)
+	if err != nil {
+		return store.Inbound{}, err
+	}
+	if len(ids) == 0 {
+		return store.Inbound{}, store.ErrNotFound
+	}
+	var standing []store.Inbound
+	newest := make(map[gateway.MessageID]bool)
+	for _, id := range ids {
+		if of, err = g.Store.Read().Inbound(ctx, in.Sender, id); err != nil {
+			return store.Inbound{}, err
+		}
+		if of.MovementID == "" {
+			continue
+		}
+		m, err := g.Movement(ctx, of.MovementID)
+		if err != nil {
+			return store.Inbound{}, err
+		}
+		if id, stands := m.Newest(of.ID, in.Sender); stands && !newest[id] {
+			newest[id] = true
+			standing = append(standing, of)
+		}
+	}
+	switch len(standing) {
+	case 0:
+		return of, nil // which is told to be closed
+	case 1:
+		return standing[0], nil
+	}
+	if of, err = g.announcedOf(ctx, in, doc); err == nil && !newest[of.ID] {
+		return store.Inbound{}, store.ErrNotFound
+	}
+	return of, err
+}
+
+// register notes under which number our answer registers what a partner has sent: a change may
+// name no more of it.
+func (g *Gateway) register(ctx context.Context, tx *store.Tx, m store.Message, answer *customsv1.Document) error {
+	n := answer.GetAnswer().GetRegistration()
+	if n == nil {
+		return nil
+	}
+	for _, id := range answered(answer) {
+		of, err := tx.InboundByDocument(ctx, m.Recipient, id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // another system's
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.PutRegistered(m.Recipient, inFull(n), of.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // announcedOf is what a partner has announced, and still does, of the waybills and vehicles of a

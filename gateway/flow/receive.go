@@ -459,7 +459,7 @@ var outcomes = []string{Declined, TooLate, UnderInspection, Confirmed}
 func (g *Gateway) inWords(answer *customsv1.Answer, table string, day time.Time) store.Answer {
 	a := store.Answer{Status: answer.GetStatus(), Results: []store.Result{}}
 	if r := answer.GetRegistration(); r != nil {
-		a.Registration = r.GetCountry() + "/" + r.GetDate().GetValue() + "/" + r.GetNumber()
+		a.Registration = inFull(r)
 	}
 	var system string
 	if t, ok := g.Chain.Tables.Table(table); ok {

@@ -165,6 +165,9 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		if err := g.answeredCancellation(ctx, tx, *m, j.notices[i].GetAnswer()); err != nil {
 			return false, err
 		}
+		if err := g.register(ctx, tx, *m, j.notices[i]); err != nil {
+			return false, err
+		}
 		from := reconcile.Origin{
 			Message: m.ID, Conversation: m.Conversation, WholeGoods: g.wholeGoods(j.notices[i], m.Split),
 			Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival,

@@ -436,6 +436,42 @@ func TestARefusedChangeLeavesTheNotice(t *testing.T) {
 	x.same(x.on(1, "422", x.p.tractor, x.p.trailer))
 }
 
+// What Russia refused of one act is not asked for again by the next: a further truck is announced
+// with the goods as they stand, and one that was to be taken out stands like the others.
+func TestARefusedActIsOutOfWhatFollows(t *testing.T) {
+	b := borders[0]
+	x := newBatch(t, b, 30*time.Minute)
+	x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
+	first := x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+	x.w.send(b)
+	x.w.answers(b, "A1", x.messages(first)[0].DocumentID, registered)
+	turnedDown := func(s store.Submission, answer string) {
+		t.Helper()
+		x.w.send(b)
+		x.w.answers(b, answer, x.messages(s)[0].DocumentID, refused)
+	}
+	turnedDown(x.submit("M2", x.manifest("5", 2, map[int]string{1: "421"}), gateway.Joined), "A2")
+	again := x.submit("V3", x.report("2", 3, "蒙E54321", "蒙E9876挂"), gateway.Joined)
+	if ms := x.messages(again); len(ms) != 1 || ms[0].Replaces != "" {
+		t.Fatalf("%d messages of a further truck", len(ms))
+	}
+	x.w.send(b)
+	x.same(x.on(1, "420", x.p.tractor, x.p.trailer), x.on(1, "420", "蒙E54321", "蒙E9876挂"))
+	x.w.answers(b, "A4", x.messages(again)[0].DocumentID, strings.Replace(registered, "000000123", "000000124", 1))
+	turnedDown(x.submit("D1", x.report("3", 4, x.p.tractor, x.p.trailer), gateway.Joined), "A5")
+	all := x.submit("M3", x.manifest("5", 5, map[int]string{1: "422"}), gateway.Joined)
+	if ms := x.messages(all); len(ms) != 2 {
+		t.Fatalf("%d messages of both trucks", len(ms))
+	}
+	x.w.send(b)
+	x.same(x.on(1, "422", x.p.tractor, x.p.trailer), x.on(1, "422", "蒙E54321", "蒙E9876挂"))
+	// A truck whose notice is refused may be announced again.
+	turnedDown(x.submit("V6", x.report("2", 6, "蒙E11111", "蒙E2222挂"), gateway.Joined), "A6")
+	if ms := x.messages(x.submit("V7", x.report("2", 7, "蒙E11111", "蒙E2222挂"), gateway.Joined)); len(ms) != 1 || ms[0].Replaces != "" {
+		t.Errorf("%d messages of the truck that was refused", len(ms))
+	}
+}
+
 // A change that overtook what it changes waits for it a limited time, and is then refused.
 func TestAChangeThatOvertookWaitsForItsOriginal(t *testing.T) {
 	for _, comes := range []bool{true, false} {

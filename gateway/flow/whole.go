@@ -167,14 +167,30 @@ func (o open) travels(rt *release.Route) bool {
 	return slices.ContainsFunc(o.messages, func(m store.Message) bool { return m.Kind == rt.Kind && m.Recipient == rt.To })
 }
 
-// taken are the sources that made a version, in order.
+// taken are the sources that made a version, in order, but the acts that the partner refused.
 func (o open) taken() (out []store.Submission) {
 	for _, s := range o.sources {
-		if s.Version > 0 && s.State != gateway.Withdrawn {
+		if s.Version > 0 && s.State != gateway.Withdrawn && !(s.Version > 1 && o.refused(s.Version)) {
 			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// refused reports whether the partner took none of the messages of a version: it is as if the
+// act had not been, and what follows does not ask for it again.
+func (o open) refused(version int) bool {
+	some := false
+	for _, m := range o.messages {
+		if m.Version != version {
+			continue
+		}
+		if m.State != gateway.Refused && m.State != gateway.Dead && !declined(m) {
+			return false
+		}
+		some = true
+	}
+	return some
 }
 
 // wholeOf finds what a document acts on: by the submission or document that it names; else by

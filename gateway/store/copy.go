@@ -48,6 +48,7 @@ var recorded = []table{
 	{"delivery", []string{"id_key"}},
 	{"announced", []string{"route", "subject"}},
 	{"inbox", []string{"sender", "id_key"}},
+	{"registered", []string{"partner", "number", "id_key"}},
 	{"movement", []string{"id_key"}},
 	{"movement_identifier", []string{"id_key", "kind", "folded"}},
 	{"balance", []string{"partner"}},

@@ -58,7 +58,7 @@ func furnish(place string) error {
 		}
 		unit(func(tx *Tx) error {
 			return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutJudgement(j), tx.PutApproval(ap), tx.Await(sub.Office, sub.ID, []Identifier{id}), tx.PutMessage(m), tx.PutInbound(in),
-				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutBalance(b), tx.PutDifference(d), tx.PutAnnounced(m.Route, m.Kind, m.ID))
+				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutBalance(b), tx.PutDifference(d), tx.PutAnnounced(m.Route, m.Kind, m.ID), tx.PutRegistered(in.Sender, in.DocumentID, in.ID))
 		})
 	}
 	unit(func(tx *Tx) error {

@@ -275,6 +275,13 @@ ON CONFLICT (route, subject) DO UPDATE SET message_id = excluded.message_id;
 -- name: Announced :one
 SELECT message_id FROM announced WHERE route = $1 AND subject = $2;
 
+-- name: PutRegistered :exec
+INSERT INTO registered (partner, number, id_key) VALUES ($1, $2, $3)
+ON CONFLICT (partner, number, id_key) DO NOTHING;
+
+-- name: Registered :many
+SELECT id_key FROM registered WHERE partner = $1 AND number = $2 ORDER BY id_key LIMIT $3;
+
 -- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,

@@ -382,6 +382,14 @@ func (r reader) Inbound(ctx context.Context, sender gateway.Administration, id g
 	return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
 }
 
+// Registered returns the messages of a partner that were registered under a number.
+func (r reader) Registered(ctx context.Context, partner gateway.Administration, number string, limit int) ([]gateway.MessageID, error) {
+	found, err := ask(ctx, r, "registered", func(ctx context.Context) ([]string, error) {
+		return r.q.Registered(ctx, rows.RegisteredParams{Partner: string(partner), Number: number, Limit: int32(limit)})
+	})
+	return all(found, err, func(id string) (gateway.MessageID, error) { return gateway.MessageID(id), nil })
+}
+
 // InboundsByID returns the messages of an id, of every sender that has used it.
 func (r reader) InboundsByID(ctx context.Context, id gateway.MessageID) ([]Inbound, error) {
 	found, err := ask(ctx, r, "inbox", func(ctx context.Context) ([]rows.InboundsByIDRow, error) {

@@ -414,6 +414,34 @@ func testAnnouncedNamesTheLatestMessage(t *testing.T, open opener) {
 	}
 }
 
+func TestRegisteredNamesTheMessagesOfANumber(t *testing.T) {
+	onEach(t, testRegisteredNamesTheMessagesOfANumber)
+}
+
+func testRegisteredNamesTheMessagesOfANumber(t *testing.T, open opener) {
+	s := open(t)
+	const m, n, o = "0a000000-0000-4000-8000-000000000001", "0a000000-0000-4000-8000-000000000002", "0a000000-0000-4000-8000-000000000003"
+	for _, id := range []gateway.MessageID{n, m, "0A000000-0000-4000-8000-000000000001", o} { // one is m in capitals
+		do(t, s, func(tx *Tx) error { return tx.PutRegistered("CN", "RU/2026-03-01/7", id) })
+	}
+	do(t, s, func(tx *Tx) error { return tx.PutRegistered("KZ", "RU/2026-03-01/8", "k") })
+	for _, tt := range []struct {
+		partner gateway.Administration
+		number  string
+		limit   int
+		want    []gateway.MessageID
+	}{
+		{"CN", "RU/2026-03-01/7", 10, []gateway.MessageID{m, n, o}},
+		{"CN", "RU/2026-03-01/7", 2, []gateway.MessageID{m, n}},
+		{"CN", "RU/2026-03-01/8", 10, nil},
+		{"KZ", "RU/2026-03-01/8", 10, []gateway.MessageID{"k"}},
+	} {
+		if got := must(s.Read().Registered(t.Context(), tt.partner, tt.number, tt.limit))(t); !slices.Equal(got, tt.want) {
+			t.Errorf("%s, %s: %v, want %v", tt.partner, tt.number, got, tt.want)
+		}
+	}
+}
+
 func TestMovementsNearATime(t *testing.T) { onEach(t, testMovementsNearATime) }
 
 func testMovementsNearATime(t *testing.T, open opener) {

@@ -290,6 +290,12 @@ func (t *Tx) PutAnnounced(route, subject string, id gateway.MessageID) error {
 	return put("announced", t.q.PutAnnounced(within, rows.PutAnnouncedParams{Route: route, Subject: subject, MessageID: string(id)}))
 }
 
+// PutRegistered notes that a partner's message was registered under a number, as
+// country/date/number.
+func (t *Tx) PutRegistered(partner gateway.Administration, number string, id gateway.MessageID) error {
+	return put("registered", t.q.PutRegistered(within, rows.PutRegisteredParams{Partner: string(partner), Number: number, IDKey: gateway.FoldID(string(id))}))
+}
+
 // PutInbound stores a message from a partner.
 func (t *Tx) PutInbound(m Inbound) error {
 	canonical, err1 := t.content(m.Canonical)

@@ -162,6 +162,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putMovementIdentifierStmt, err = db.PrepareContext(ctx, putMovementIdentifier); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMovementIdentifier: %w", err)
 	}
+	if q.putRegisteredStmt, err = db.PrepareContext(ctx, putRegistered); err != nil {
+		return nil, fmt.Errorf("error preparing query PutRegistered: %w", err)
+	}
 	if q.putSubmissionStmt, err = db.PrepareContext(ctx, putSubmission); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSubmission: %w", err)
 	}
@@ -170,6 +173,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.receivedOneStmt, err = db.PrepareContext(ctx, receivedOne); err != nil {
 		return nil, fmt.Errorf("error preparing query ReceivedOne: %w", err)
+	}
+	if q.registeredStmt, err = db.PrepareContext(ctx, registered); err != nil {
+		return nil, fmt.Errorf("error preparing query Registered: %w", err)
 	}
 	if q.restoredStmt, err = db.PrepareContext(ctx, restored); err != nil {
 		return nil, fmt.Errorf("error preparing query Restored: %w", err)
@@ -478,6 +484,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putMovementIdentifierStmt: %w", cerr)
 		}
 	}
+	if q.putRegisteredStmt != nil {
+		if cerr := q.putRegisteredStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putRegisteredStmt: %w", cerr)
+		}
+	}
 	if q.putSubmissionStmt != nil {
 		if cerr := q.putSubmissionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putSubmissionStmt: %w", cerr)
@@ -491,6 +502,11 @@ func (q *Queries) Close() error {
 	if q.receivedOneStmt != nil {
 		if cerr := q.receivedOneStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing receivedOneStmt: %w", cerr)
+		}
+	}
+	if q.registeredStmt != nil {
+		if cerr := q.registeredStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing registeredStmt: %w", cerr)
 		}
 	}
 	if q.restoredStmt != nil {
@@ -698,9 +714,11 @@ type Queries struct {
 	putMessageStmt            *sql.Stmt
 	putMovementStmt           *sql.Stmt
 	putMovementIdentifierStmt *sql.Stmt
+	putRegisteredStmt         *sql.Stmt
 	putSubmissionStmt         *sql.Stmt
 	receivedFromStmt          *sql.Stmt
 	receivedOneStmt           *sql.Stmt
+	registeredStmt            *sql.Stmt
 	restoredStmt              *sql.Stmt
 	sentOneStmt               *sql.Stmt
 	setAnswersStmt            *sql.Stmt
@@ -777,9 +795,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putMessageStmt:            q.putMessageStmt,
 		putMovementStmt:           q.putMovementStmt,
 		putMovementIdentifierStmt: q.putMovementIdentifierStmt,
+		putRegisteredStmt:         q.putRegisteredStmt,
 		putSubmissionStmt:         q.putSubmissionStmt,
 		receivedFromStmt:          q.receivedFromStmt,
 		receivedOneStmt:           q.receivedOneStmt,
+		registeredStmt:            q.registeredStmt,
 		restoredStmt:              q.restoredStmt,
 		sentOneStmt:               q.sentOneStmt,
 		setAnswersStmt:            q.setAnswersStmt,

@@ -243,6 +243,12 @@ type Owner struct {
 	Administration string
 }
 
+type Registered struct {
+	Partner string
+	Number  string
+	IDKey   string
+}
+
 type Restoration struct {
 	Number   int64
 	Backup   string

@@ -2073,6 +2073,22 @@ func (q *Queries) PutMovementIdentifier(ctx context.Context, arg PutMovementIden
 	return err
 }
 
+const putRegistered = `-- name: PutRegistered :exec
+INSERT INTO registered (partner, number, id_key) VALUES ($1, $2, $3)
+ON CONFLICT (partner, number, id_key) DO NOTHING
+`
+
+type PutRegisteredParams struct {
+	Partner string
+	Number  string
+	IDKey   string
+}
+
+func (q *Queries) PutRegistered(ctx context.Context, arg PutRegisteredParams) error {
+	_, err := q.exec(ctx, q.putRegisteredStmt, putRegistered, arg.Partner, arg.Number, arg.IDKey)
+	return err
+}
+
 const putSubmission = `-- name: PutSubmission :exec
 INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
     join_key, waits_for, expires, message_id, version, faults, canonical, commit_no)
@@ -2221,6 +2237,39 @@ func (q *Queries) ReceivedOne(ctx context.Context, arg ReceivedOneParams) (Recei
 	var i ReceivedOneRow
 	err := row.Scan(&i.ID, &i.Digest, &i.State)
 	return i, err
+}
+
+const registered = `-- name: Registered :many
+SELECT id_key FROM registered WHERE partner = $1 AND number = $2 ORDER BY id_key LIMIT $3
+`
+
+type RegisteredParams struct {
+	Partner string
+	Number  string
+	Limit   int32
+}
+
+func (q *Queries) Registered(ctx context.Context, arg RegisteredParams) ([]string, error) {
+	rows, err := q.query(ctx, q.registeredStmt, registered, arg.Partner, arg.Number, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id_key string
+		if err := rows.Scan(&id_key); err != nil {
+			return nil, err
+		}
+		items = append(items, id_key)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const restored = `-- name: Restored :one
