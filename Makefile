@@ -29,7 +29,7 @@ build: deps
 # goroutine and long there is named TestLong, and runs without it. SQLite, C translated to Go,
 # is left out of it: each of its connections is one goroutine's at a time. That package alone:
 # one with generic code would give its own, without the detector, to all others.
-PURE = ./gateway ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist ./gateway/document/... ./gateway/expr ./gateway/mapping ./gateway/pace \
+PURE = ./gateway ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist ./gateway/document/... ./gateway/expr ./gateway/manual ./gateway/mapping ./gateway/pace \
 	./gateway/reconcile ./gateway/release ./gateway/validate ./gateway/xmltree ./mappings ./xsd/...
 RACE = -race -gcflags='modernc.org/...=-d=checkptr=0' -gcflags='modernc.org/sqlite/lib=-race=false -d=checkptr=0' -ldflags=-w -skip '^TestLong' -timeout 20m
 TESTS = GOGC=400 $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg

@@ -22,6 +22,7 @@ const module = "customs.example/"
 // commands come after all of these. When this fails, move the code, not the line.
 var order = []string{
 	"gateway",
+	"gateway/manual",
 	"gateway/pace",
 	"gateway/event",
 	"gateway/budget",
@@ -57,7 +58,7 @@ var data = []string{"mappings", "xsd", "xsd/instance"}
 
 // narrow are the commands that may not import whatever they like.
 var narrow = map[string][]string{
-	"cmd/gatewayctl": {"gateway", "gateway/api/exchange/v1", "gateway/mtls"},
+	"cmd/gatewayctl": {"gateway", "gateway/manual", "gateway/api/exchange/v1", "gateway/mtls"},
 }
 
 // testOnly are the packages that exist for the tests of others.

@@ -17,6 +17,7 @@ import (
 	_ "time/tzdata" // -zone must not depend on the machine
 
 	"customs.example/gateway"
+	"customs.example/gateway/manual"
 )
 
 // Exit codes.
@@ -106,6 +107,13 @@ func (w world) run(ctx context.Context, args []string) int {
 		overview(w.stdout)
 		return exitOK
 	}
+	if args[0] == "man" || args[0] == "completion" {
+		if err := w.describe(args); err != nil {
+			fmt.Fprintf(w.stderr, "gatewayctl %s: %v\n", args[0], err)
+			return exitNotRun
+		}
+		return exitOK
+	}
 	cmd, rest, ok := lookUp(args)
 	if !ok {
 		fmt.Fprintf(w.stderr, "gatewayctl: no command %q; see gatewayctl help\n", args[0])
@@ -180,12 +188,35 @@ func parse(fs *flag.FlagSet, args []string) (operands []string, err error) {
 	}
 }
 
+// described are all commands, with their flags.
+func described() manual.Program {
+	p := manual.Program{Name: "gatewayctl", Short: "ask a customs gateway", Notes: []manual.Note{{Title: "environment", Text: environmentHelp}, {Title: "exit status", Text: exitHelp}}}
+	for _, c := range commands {
+		fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
+		c.flags(fs)
+		new(options).register(fs, func(string) string { return "" })
+		p.Commands = append(p.Commands, manual.Command{Name: c.name, Operands: c.operands, Short: c.short, Flags: fs})
+	}
+	return p
+}
+
+// describe writes the manual page, or what a shell completes by.
+func (w world) describe(args []string) error {
+	switch {
+	case args[0] == "man" && len(args) == 1:
+		return described().Man(w.stdout)
+	case args[0] == "completion" && len(args) == 2:
+		return described().Complete(w.stdout, args[1])
+	}
+	return errors.New("want gatewayctl man, or gatewayctl completion bash|zsh")
+}
+
 func overview(w io.Writer) {
 	fmt.Fprint(w, "gatewayctl asks a customs gateway.\n\nCommands:\n")
 	for _, c := range commands {
 		fmt.Fprintf(w, "  %-22s %s\n", strings.TrimSpace(c.name+" "+c.operands), c.short)
 	}
-	fmt.Fprintf(w, "\nFlags of a command: gatewayctl help COMMAND\n\n%s\n%s", environmentHelp, exitHelp)
+	fmt.Fprintf(w, "\nFlags of a command: gatewayctl help COMMAND\nAlso: gatewayctl version, man (a page for man), completion bash|zsh\n\n%s\n%s", environmentHelp, exitHelp)
 }
 
 func (c command) help(w io.Writer, fs *flag.FlagSet) {

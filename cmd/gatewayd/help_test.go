@@ -49,3 +49,37 @@ func TestVersionNamesTheData(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, &out)
 	}
 }
+
+// TestManualAndCompletionKnowEveryCommand and every flag.
+func TestManualAndCompletionKnowEveryCommand(t *testing.T) {
+	var page, script strings.Builder
+	for _, args := range [][]string{{"man"}, {"completion", "bash"}} {
+		out := &page
+		if args[0] == "completion" {
+			out = &script
+		}
+		if code := run(t.Context(), args, stdio{nil, out, out}); code != exitOK {
+			t.Fatalf("%v: exit %d\n%s", args, code, out)
+		}
+	}
+	names := []string{".SS mapping lint [ID...]", `.BI \-fingerprint " DIGITS"`}
+	for _, c := range commands {
+		names = append(names, ".SS "+c.name)
+	}
+	for _, name := range names {
+		if !strings.Contains(page.String(), name) {
+			t.Errorf("the page does not hold %q", name)
+		}
+	}
+	for _, line := range []string{"'serve '*) words='-check -config -lang -o'", "'mapping lint') words='-data -o -v'", "'partner '*) words='-as -config -fingerprint -key'"} {
+		if !strings.Contains(script.String(), line) {
+			t.Errorf("the completion does not hold %q\n%s", line, &script)
+		}
+	}
+	for _, wrong := range [][]string{{"man", "serve"}, {"completion"}, {"completion", "fish"}} {
+		var out strings.Builder
+		if code := run(t.Context(), wrong, stdio{nil, &out, &out}); code != exitFailed {
+			t.Errorf("%v: exit %d\n%s", wrong, code, &out)
+		}
+	}
+}

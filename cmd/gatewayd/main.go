@@ -97,6 +97,13 @@ func run(ctx context.Context, args []string, std stdio) int {
 		fmt.Fprintf(std.err, "gatewayd %s: %v\n", c.name, err)
 		return exitFailed
 	}
+	if args[0] == "man" || args[0] == "completion" {
+		if err := describe(args, std.out); err != nil {
+			fmt.Fprintf(std.err, "gatewayd %s: %v\n", args[0], err)
+			return exitFailed
+		}
+		return exitOK
+	}
 	if args[0] == "version" || args[0] == "-version" || args[0] == "--version" {
 		if err := printVersion(std.out); err != nil {
 			fmt.Fprintf(std.err, "gatewayd version: %v\n", err)
@@ -149,6 +156,7 @@ func usage(w io.Writer) {
 	for _, c := range commands {
 		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
 	}
+	fmt.Fprintln(w, "also: gatewayd version, man (a page for man), completion bash|zsh")
 }
 
 // told is how faults are printed: in which language, and as text or JSON.

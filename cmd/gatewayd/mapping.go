@@ -110,18 +110,7 @@ func mappingTools(ctx context.Context, outer *flag.FlagSet, args []string, std s
 		return fmt.Errorf("no tool %q", outer.Arg(0))
 	}
 	t, b := tools[i], &bench{ctx: ctx, std: std}
-	flags := flag.NewFlagSet("gatewayd mapping "+t.name, flag.ContinueOnError)
-	flags.SetOutput(std.err)
-	flags.StringVar(&b.data, "data", "", "directory with more mappings/ and xsd/")
-	flags.StringVar(&b.format, "o", t.formats[0], "output: "+strings.Join(t.formats, ", "))
-	if t.flags != nil {
-		t.flags(b, flags)
-	}
-	flags.Usage = func() {
-		fmt.Fprintf(std.err, "usage: gatewayd mapping %s %s\n%s\n%s", t.name, t.args, t.summary, t.more)
-		flags.PrintDefaults()
-		fmt.Fprintln(std.err, "exit: 0 no error, 1 the content is wrong (faults are printed), 2 could not run")
-	}
+	flags := t.flagSet(b, std)
 	if err := flags.Parse(outer.Args()[1:]); err != nil {
 		return err
 	}
@@ -135,6 +124,23 @@ func mappingTools(ctx context.Context, outer *flag.FlagSet, args []string, std s
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
 	return nil
+}
+
+// flagSet is what a tool's command line sets of a bench.
+func (t tool) flagSet(b *bench, std stdio) *flag.FlagSet {
+	flags := flag.NewFlagSet("gatewayd mapping "+t.name, flag.ContinueOnError)
+	flags.SetOutput(std.err)
+	flags.StringVar(&b.data, "data", "", "directory with more mappings/ and xsd/")
+	flags.StringVar(&b.format, "o", t.formats[0], "output: "+strings.Join(t.formats, ", "))
+	if t.flags != nil {
+		t.flags(b, flags)
+	}
+	flags.Usage = func() {
+		fmt.Fprintf(std.err, "usage: gatewayd mapping %s %s\n%s\n%s", t.name, t.args, t.summary, t.more)
+		flags.PrintDefaults()
+		fmt.Fprintln(std.err, "exit: 0 no error, 1 the content is wrong (faults are printed), 2 could not run")
+	}
+	return flags
 }
 
 // load loads the data that -data names.
