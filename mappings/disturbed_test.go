@@ -143,7 +143,8 @@ func (s *scenes) disturbances(table *mapping.Table, info mapping.RowInfo) []dist
 			out = append(out, disturbance{key, what, fmt.Sprintf(keys, args...)})
 		}
 	}
-	add("required", "not required", `{required: false}`)
+	add("required", "not required", `{required: false, except: []}`)
+	add("except", "without except", `{except: []}`)
 	add("max", "without max", `{max: 0, on_overflow: ""}`)
 	if n := r.number("max"); n > 1 {
 		add("max", "max lowered", `{max: %d}`, n-1)

@@ -178,17 +178,56 @@ const confirmation = `<Manifest xmlns="urn:Declaration:datamodel:standard:CN:MT4
 <TransportEquipment><ID>ABCU1234560</ID></TransportEquipment></Consignment>
 <RepresentativePerson><Name>测试企业</Name></RepresentativePerson></Declaration></Manifest>`
 
+// A deletion may name the vehicle alone, or no more than the batch; what only other reports need is
+// a table's to say, for a schema cannot ask for the function code.
 func TestConfirmationStory(t *testing.T) {
-	const container = "<TransportEquipment><ID>ABCU1234560</ID></TransportEquipment>"
-	for kind, with := range map[string]struct{ container, none bool }{
-		"4401": {true, true}, "4402": {true, true}, "4403": {false, true}, "4404": {false, true}, "4405": {true, false}, "4406": {true, false},
-	} {
+	const container, driver = "<TransportEquipment><ID>ABCU1234560</ID></TransportEquipment>", "<Master><ID>DRV0001</ID><Name>TEST DRIVER</Name></Master>"
+	for kind, containers := range map[string]bool{"4401": true, "4402": true, "4403": false, "4404": false, "4405": true, "4406": true} {
 		schema, doc := "cn/mt"+kind+".v1.xsd", strings.ReplaceAll(confirmation, "MT4405", "MT"+kind)
+		without := func(parts ...string) []byte {
+			doc := strings.Replace(doc, container, "", 1)
+			for _, part := range parts {
+				doc = strings.Replace(doc, part, "", 1)
+			}
+			return []byte(doc)
+		}
 		fits := map[bool]map[string][]byte{false: {}, true: {}}
-		fits[with.container]["container"] = []byte(doc)
-		fits[with.none]["no container"] = []byte(strings.Replace(doc, container, "", 1))
-		wantAccepted(t, schema, written(t, fits[true]))
+		fits[containers]["container"] = []byte(doc)
+		fits[true]["no container"] = without()
+		fits[true]["a vehicle alone"] = without("<Carrier><ID>0603TEST01</ID></Carrier>", "<TypeCode>4</TypeCode>", driver)
+		fits[true]["a batch alone"] = without("<Carrier><ID>0603TEST01</ID></Carrier>", "<Consignment><BorderTransportMeans><ID>A123BC25</ID><TypeCode>4</TypeCode>"+driver+"</BorderTransportMeans>\n</Consignment>")
+		fits[false]["no driver"] = without(driver)
+		fits[false]["no vehicle"] = without("<ID>A123BC25</ID>")
 		fits[false]["a sister's type"] = []byte(strings.Replace(doc, "<MessageType>MT"+kind, "<MessageType>MT4407", 1))
+		wantAccepted(t, schema, written(t, fits[true]))
 		wantRefused(t, schema, written(t, fits[false]))
+	}
+}
+
+// deletion takes two waybills out of a Chinese road manifest.
+const deletion = `<Manifest xmlns="urn:Declaration:datamodel:standard:CN:MT2401:1">
+<Head><MessageID>CN_MT2401_1p0_0603100000001_20260301093000123</MessageID><FunctionCode>3</FunctionCode><MessageType>MT2401</MessageType>
+<SenderID>0603100000001_GATEWAY01</SenderID><ReceiverID>EPORT</ReceiverID><SendTime>20260301093000123</SendTime><Version>1.0</Version></Head>
+<Declaration><DeclarationOfficeID>0603</DeclarationOfficeID><ID>0603000000001</ID>
+<Consignment><TransportContractDocument><ChangeReasonCode>004</ChangeReasonCode><ID>WB-1</ID></TransportContractDocument></Consignment>
+<Consignment><TransportContractDocument><ID>WB-2</ID></TransportContractDocument></Consignment>
+<RepresentativePerson><Name>测试企业</Name></RepresentativePerson></Declaration></Manifest>`
+
+func TestADeletionNamesWaybillsAlone(t *testing.T) {
+	for _, kind := range []string{"MT1401", "MT2401"} {
+		schema, doc := "cn/"+strings.ToLower(kind)+".v1.xsd", strings.ReplaceAll(deletion, "MT2401", kind)
+		first, last := strings.Index(doc, "<Consignment>"), strings.LastIndex(doc, "</Consignment>")+len("</Consignment>")
+		wantAccepted(t, schema, written(t, map[string][]byte{
+			"two waybills":  []byte(doc),
+			"a batch alone": []byte(doc[:first] + doc[last:]),
+		}))
+		wantRefusedChanges(t, schema, doc, [][2]string{
+			{`<ID>WB-1</ID>`, ``},
+			{`004`, `0004`},
+			{`<ChangeReasonCode>004</ChangeReasonCode>`, strings.Repeat(`<ChangeReasonCode>004</ChangeReasonCode>`, 4)},
+			{`<ChangeReasonCode>004</ChangeReasonCode><ID>WB-1</ID>`, `<ID>WB-1</ID><ChangeReasonCode>004</ChangeReasonCode>`},
+			{`<Consignment><TransportContractDocument><ID>WB-2`, `<Consignment><TotalPackageQuantity unitCode="BX">1</TotalPackageQuantity><TransportContractDocument><ID>WB-2`},
+			{`<ID>0603000000001</ID>`, `<ID>0603000000001</ID><Carrier><ID>0603TEST01</ID></Carrier>`},
+		})
 	}
 }

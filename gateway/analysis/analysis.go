@@ -161,7 +161,7 @@ func (s *Source) prefixes() map[string]string {
 var order = []string{
 	"mapping", "join", "split", "profile", "version", "administration", "over", "document", "parts", "key", "limit", "root", "namespaces", "default", "system", "zone", "zone_of", "schema", "languages", "answers", "status", "source", "valid",
 	"to", "set", "from", "const", "count", "sum", "lone", "every", "ordinal", "refer", "handle", "each", "with", "collect",
-	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "always", "direction", "lossy", "note", "examples",
+	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "except", "always", "direction", "lossy", "note", "examples",
 }
 
 // keys flattens a node of the file, but for its rows.

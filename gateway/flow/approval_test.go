@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -235,4 +236,37 @@ func TestLoadListIsTakenBackWithApproval(t *testing.T) {
 			t.Errorf("%s shows it as %s", g.Own, m.State())
 		}
 	}
+}
+
+// A change of a list for Mongolia, which has left with its truck, needs an approval; the full new
+// version travels as function 5 of Mongolia's own list and takes the place of the first. The reason,
+// for which the list has no place, and who approved it stay.
+func TestALoadListIsChangedByItsFunctionCode(t *testing.T) {
+	w, b := newPair(t, "MN"), erenhot
+	p := tripOf(1, w)
+	if _, err := p.depart(w, b, "G1", w.clock.Now(), true); err != nil {
+		t.Fatal(err)
+	}
+	x := batched{w, b, p}
+	list := p.list(w, b)
+	w.send(b)
+	x.same(x.on(1, "420", p.tractor, p.trailer))
+	s := x.submitAs(flow.Submission{ID: "M2", MediaType: flow.XML, Content: bytes.ReplaceAll(x.manifest("5", 2, map[int]string{1: "420"}), []byte("后贝加尔示例贸易有限公司"), []byte("扎门乌德示例贸易有限公司")), Asks: store.Asks{Reason: "004"}}, gateway.Held)
+	if !slices.Equal(s.WaitsFor, []string{flow.WaitsForApproval}) {
+		t.Fatalf("it waits for %v", s.WaitsFor)
+	}
+	if s, err := w.approve(b, "M2", true); err != nil || s.State != gateway.Joined {
+		t.Fatal(s.State, s.Faults.Report("en"), err)
+	}
+	w.send(b)
+	m, old := w.message(x.messages(w.state(b, "M2"))[0].ID), w.message(list.MessageID)
+	for message, code := range map[*store.Message]string{&old: "9", &m: "5"} {
+		if !strings.Contains(string(message.Payload), "FunctionCode>"+code+"<") || !strings.Contains(string(message.Payload), "LoadList") {
+			t.Errorf("it has not function %s: %s", code, message.Payload)
+		}
+	}
+	if m.Replaces != old.ID || m.Chain != old.Chain || m.State != gateway.Accepted || strings.Contains(string(m.Payload), "004") || strings.Contains(string(m.Payload), "supervisor") {
+		t.Errorf("%s in chain %s, in place of %s: %s", m.State, m.Chain, m.Replaces, m.Payload)
+	}
+	x.same(x.on(1, "420", p.tractor, p.trailer))
 }

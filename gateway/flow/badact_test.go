@@ -10,6 +10,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/reconcile"
 	"customs.example/gateway/store"
 	"customs.example/mappings"
 	"customs.example/xsd"
@@ -200,4 +201,81 @@ func TestAManifestToChinaIsReplaced(t *testing.T) {
 	inFiveLanguages(&out, "a change over another office", s.Faults[i])
 	counts("14")
 	golden(t, "testdata/acts-back.txt", out.Bytes())
+}
+
+// What Russia announced to China is taken back: a manifest that travels as MT1401, named by the id
+// of its submission or of its document, at once or once it has changed; both sides show it so, and
+// the same is announced anew.
+func TestAManifestToChinaIsTakenBack(t *testing.T) {
+	for name, changed := range map[string]bool{"as it was announced": false, "once it has changed": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			submit := func(content []byte, id string, want gateway.SubmissionState) store.Submission {
+				t.Helper()
+				s, err := w.ru.Submit(t.Context(), russianPost, flow.Submission{ID: gateway.SubmissionID(id), MediaType: flow.JSON, Content: content})
+				if err != nil || s.State != want {
+					t.Fatalf("%s is %s: %v, %v", id, s.State, s.Faults.Report("en"), err)
+				}
+				return s
+			}
+			deliver := func() {
+				t.Helper()
+				for range 4 {
+					if err := w.ru.DeliverDue(t.Context(), "CN"); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			states := func(want reconcile.State) {
+				t.Helper()
+				for _, g := range []*flow.Gateway{w.ru, w.cn} {
+					if m := found(w, g, "RUCN90000000"); m.State() != want {
+						t.Errorf("%s shows it as %s, want %s", g.Own, m.State(), want)
+					}
+				}
+			}
+			manifest := func(id, function string) []byte {
+				return []byte(strings.NewReplacer(`"documentId": "big"`, fmt.Sprintf(`"documentId": %q`, id), `"ORIGINAL"`, fmt.Sprintf("%q", function)).Replace(string(longManifest(1))))
+			}
+			if s := submit(cancellation("C0", "R1"), "C0", gateway.Faulty); !slices.Contains(codesIn(s.Faults), gateway.CancelUnknown) {
+				t.Errorf("what is not announced: %v", s.Faults.Report("en"))
+			}
+			submit(manifest("R1", "ORIGINAL"), "R1", gateway.Sent)
+			deliver()
+			states(reconcile.StateAnnounced)
+			if changed {
+				content := strings.Replace(string(manifest("R2", "REPLACE")), `"packages": "12"`, `"packages": "13"`, 1)
+				submit([]byte(content), "R2", gateway.Sent)
+				deliver()
+				states(reconcile.StateAnnounced)
+			}
+			s := submit(cancellation("C1", "R1"), "C1", gateway.Sent)
+			if m := found(w, w.ru, "RUCN90000000"); m.State() != reconcile.StateWithdrawalAsked {
+				t.Errorf("before it is delivered it is %s", m.State())
+			}
+			deliver()
+			states(reconcile.StateTakenBack)
+			if payload := string(russianMessage(w, s).Payload); !strings.Contains(payload, "<ChangeReasonCode>004</ChangeReasonCode>") {
+				t.Errorf("it says %s", payload)
+			}
+			submit(cancellation("C2", "R1"), "C2", gateway.Faulty)
+			submit(manifest("R9", "ORIGINAL"), "R9", gateway.Sent)
+			deliver()
+			for _, g := range []*flow.Gateway{w.ru, w.cn} {
+				ms, err := g.Find(t.Context(), "RUCN90000000", 0, 10)
+				if err != nil || !slices.ContainsFunc(ms, func(m flow.Movement) bool { return m.State() == reconcile.StateAnnounced }) {
+					t.Errorf("%s has not taken it anew: %d movements, %v", g.Own, len(ms), err)
+				}
+			}
+		})
+	}
+}
+
+func russianMessage(w *world, s store.Submission) store.Message {
+	w.t.Helper()
+	m, err := w.ru.Store.Read().Message(w.t.Context(), s.MessageID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return m
 }

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -128,6 +129,7 @@ func TestLongWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 	}
 	back := header
 	back.Sender, back.Recipient, back.Kind, back.KeyID = "RU", "CN", "Manifest", "ru-1"
+	var said bytes.Buffer
 	for i, tt := range []struct {
 		name    string
 		g       *flow.Gateway
@@ -151,12 +153,18 @@ func TestLongWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, f := range in.Faults {
+			if f.Code == gateway.OriginalMissing {
+				inFiveLanguages(&said, tt.name, f)
+			}
+		}
 		if in.State != gateway.Refused || in.MovementID != "" || !slices.ContainsFunc(in.Faults, func(f gateway.Fault) bool {
 			return f.Code == gateway.OriginalMissing && strings.HasSuffix(f.Location.Expr, tt.place)
 		}) {
 			t.Errorf("%s: %s in movement %q, %v", tt.name, in.State, in.MovementID, in.Faults.Report("en"))
 		}
 	}
+	golden(t, "testdata/original-missing.txt", said.Bytes())
 	if found, err := w.ru.Find(t.Context(), "蒙E12345", 0, 10); err != nil || len(found) != 0 {
 		t.Errorf("the truck is in %d movements, %v", len(found), err)
 	}

@@ -198,8 +198,8 @@ func ended(s gateway.SubmissionState) bool {
 }
 
 // announcedBefore refuses what announces a crossing that another whole has announced. A whole
-// has announced it as long as one of its messages may be acted on. What another office has
-// announced is told to be so, and no more of it.
+// has announced it as long as one of its messages may be acted on, in whose place no other has
+// come. What another office has announced is told to be so, and no more of it.
 func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement) error {
 	s := &j.submission
 	void := make(map[gateway.MessageID]bool) // wholes that nobody may act on any more
@@ -215,7 +215,8 @@ func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement
 		if store.IgnoreNotFound(err) != nil {
 			return err
 		}
-		if !slices.ContainsFunc(earlier, stands) {
+		m := standsOf(earlier)
+		if m == nil {
 			void[whole] = true
 			for _, m := range earlier { // what is announced anew comes behind what is being taken back
 				if m.Withdrawal == gateway.WithdrawalAsked && live(m) {
@@ -228,7 +229,7 @@ func (g *Gateway) announcedBefore(ctx context.Context, read reader, j *judgement
 		if err != nil {
 			return err
 		}
-		f := g.announcedAs(c.subject, s.Office, earlier, sources)
+		f := g.announcedAs(c.subject, s.Office, *m, sources)
 		f.Path, f.Location, f.Place = c.path, c.of.Locate(c.path), document.PlaceOf(c.of.whole, c.path)
 		s.Faults = append(s.Faults, f)
 		j.drop()
@@ -263,14 +264,20 @@ func (g *Gateway) calledBefore(ctx context.Context, read reader, j *judgement) e
 	return nil
 }
 
-// stands reports whether a message announces what it tells, and nobody has asked it back.
-func stands(m store.Message) bool {
-	return m.Kind != kindCancellation && live(m) && m.Withdrawal != gateway.WithdrawalAsked
+// standsOf is the first of a whole's messages that announces what it tells, in whose place no other
+// has come and which nobody has asked back; nil: none.
+func standsOf(messages []store.Message) *store.Message {
+	for _, l := range lineages(messages) {
+		if m := l.stands(); m != nil && m.Withdrawal != gateway.WithdrawalAsked {
+			return m
+		}
+	}
+	return nil
 }
 
 // announcedAs says that a crossing is announced: to an office that took part in it by which
 // submission and message, how that stands and what can be done; to another only that it is.
-func (g *Gateway) announcedAs(subject, office string, earlier []store.Message, sources []store.Submission) gateway.Fault {
+func (g *Gateway) announcedAs(subject, office string, m store.Message, sources []store.Submission) gateway.Fault {
 	own := gateway.Office{Administration: g.Own, Code: office}
 	i := slices.IndexFunc(sources, func(s store.Submission) bool {
 		return own.Same(gateway.Office{Administration: g.Own, Code: s.Office})
@@ -278,7 +285,6 @@ func (g *Gateway) announcedAs(subject, office string, earlier []store.Message, s
 	if i < 0 {
 		return fault(gateway.AnnouncedElsewhere, subject, "")
 	}
-	m := earlier[slices.IndexFunc(earlier, stands)]
 	word := gateway.WordAnnouncedUnderWay
 	if m.State.Final() {
 		word = gateway.WordAnnouncedStands

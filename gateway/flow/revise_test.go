@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -51,6 +52,26 @@ func (x batched) report(function string, n int, tractor, trailer string) []byte 
 	raw := string(x.p.document(x.w, x.b, "mt4402.xml"))
 	return []byte(strings.NewReplacer("<FunctionCode>2<", "<FunctionCode>"+function+"<", "10150000"+fmt.Sprint(x.p.n), "10150001"+fmt.Sprint(n),
 		x.p.tractor, tractor, x.p.trailer, trailer).Replace(raw))
+}
+
+var named = regexp.MustCompile(`(?s)(<DeclarationOfficeID>[0-9]+</DeclarationOfficeID>\s*<ID>[^<]*</ID>\n).*(\s*<RepresentativePerson>)`)
+
+// short is a document that names no more than what it takes out.
+func short(raw []byte, what string) []byte {
+	return named.ReplaceAll(raw, []byte("${1}"+what+"${2}"))
+}
+
+// deletion is a short deletion of waybills, each with its reasons, or of the batch.
+func (x batched) deletion(n int, reasons map[int][]string) []byte {
+	var all strings.Builder
+	for i, codes := range reasons {
+		all.WriteString("<Consignment><TransportContractDocument>")
+		for _, code := range codes {
+			all.WriteString("<ChangeReasonCode>" + code + "</ChangeReasonCode>")
+		}
+		all.WriteString("<ID>" + x.waybill(i) + "</ID></TransportContractDocument></Consignment>")
+	}
+	return short(x.manifest("3", n, map[int]string{1: "420"}), all.String())
 }
 
 func (x batched) submit(id string, content []byte, want gateway.SubmissionState) store.Submission {
@@ -231,6 +252,96 @@ func TestAVehicleIsDeletedAndAddedAnew(t *testing.T) {
 	x.same(x.on(1, "420", "蒙E54321", "蒙E9876挂"))
 }
 
+// A deletion in its short shape takes out the waybills that it names, or all of the batch where it
+// names none; its reason travels where the form has a place. The same shape with the function code
+// of a first document or of a change announces nothing.
+func TestAShortDeletionTakesOutWhatItNames(t *testing.T) {
+	for _, b := range borders {
+		for name, last := range map[string]struct {
+			reasons map[int][]string
+			reason  string
+		}{
+			"the last waybill": {map[int][]string{2: {"010", "999"}}, "010"},
+			"the batch":        {nil, ""},
+		} {
+			t.Run(string(b.to)+" "+name, func(t *testing.T) {
+				x := newBatch(t, b, 30*time.Minute)
+				x.submit("M1", x.manifest("9", 1, map[int]string{1: "420", 2: "10"}), gateway.Held)
+				first := x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+				x.w.send(b)
+				for i, code := range []string{"9", "5"} {
+					full := strings.Replace(string(x.deletion(2+i, map[int][]string{1: {"001"}})), "<FunctionCode>3<", "<FunctionCode>"+code+"<", 1)
+					s := x.submit("X"+code, []byte(full), gateway.Faulty)
+					if at := slices.IndexFunc(s.Faults, func(f gateway.Fault) bool { return f.Code == gateway.MapRequired }); at < 0 || !strings.HasSuffix(s.Faults[at].Location.Expr, "/d:Consignment[1]") {
+						t.Errorf("with function %s: %v", code, s.Faults.Report("en"))
+					}
+				}
+				x.submit("D1", x.deletion(4, map[int][]string{1: {"001"}}), gateway.Joined)
+				x.w.send(b)
+				x.same(x.on(2, "10", x.p.tractor, x.p.trailer))
+				if b.to == "RU" { // its form of cancellation takes the id that an answer brings
+					x.w.answers(b, "A1", x.messages(first)[0].DocumentID, registered)
+				}
+				s := x.submit("D2", x.deletion(5, last.reasons), gateway.Joined)
+				x.w.send(b)
+				payload := string(x.w.message(x.messages(s)[0].ID).Payload)
+				if says := strings.Contains(payload, "<ChangeReasonCode>"+last.reason+"</ChangeReasonCode>"); says != (b.to == "KZ" && last.reason != "") {
+					t.Errorf("it says %s", payload)
+				}
+			})
+		}
+	}
+}
+
+// A short deletion of a vehicle takes out that one, of a batch of two; at each border.
+func TestAShortDeletionTakesOutAVehicle(t *testing.T) {
+	for _, b := range borders {
+		x := newBatch(t, b, 30*time.Minute)
+		other, trailer := "蒙E54321", "蒙E9876挂"
+		x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
+		x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+		second := x.submit("V2", x.report("2", 2, other, trailer), gateway.Joined)
+		x.w.send(b)
+		if b.to == "RU" {
+			x.w.answers(b, "A1", x.messages(second)[0].DocumentID, registered)
+		}
+		x.submit("D1", short(x.report("3", 3, other, trailer), "<Consignment><BorderTransportMeans><ID>"+other+"</ID></BorderTransportMeans></Consignment>"), gateway.Joined)
+		x.w.send(b)
+		one, both := x.on(1, "420", x.p.tractor, x.p.trailer), x.on(1, "420", other, trailer)
+		if b.to == "RU" { // where it stands until the partner's answer
+			x.same(one, both)
+		} else {
+			x.same(one)
+		}
+	}
+}
+
+// A whole is changed so many times and no more: the next is told, in XML and in JSON.
+func TestLongAWholeIsNotChangedWithoutEnd(t *testing.T) {
+	var out bytes.Buffer
+	x := newBatch(t, borders[1], 30*time.Minute)
+	x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
+	x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+	change := func(n int) flow.Submission {
+		return flow.Submission{ID: gateway.SubmissionID(fmt.Sprint("M", n)), MediaType: flow.XML, Content: bytes.ReplaceAll(x.manifest("5", 1, map[int]string{1: fmt.Sprint(420 + n)}), []byte("093000011"), fmt.Appendf(nil, "093000%03d", n))}
+	}
+	for n := range flow.MaxVersions - 1 {
+		if s, err := x.w.cn.Submit(t.Context(), x.b.exit, change(100+n)); err != nil || s.State != gateway.Joined {
+			t.Fatalf("change %d is %s: %v, %v", n, s.State, s.Faults.Report("en"), err)
+		}
+	}
+	d := patient{x.w.cn.Chain, t}.Read(change(201).Content, flow.XML, "CN", x.w.clock.Now()).Document
+	for _, sub := range []flow.Submission{change(200), {ID: "J1", MediaType: flow.JSON, Content: document.Marshal(d)}} {
+		s := x.submitAs(sub, gateway.Faulty)
+		i := slices.Index(codesIn(s.Faults), gateway.AmendTooOften)
+		if i < 0 {
+			t.Fatalf("%s: %v", sub.ID, s.Faults.Report("en"))
+		}
+		inFiveLanguages(&out, "one change too many, "+string(sub.MediaType), s.Faults[i])
+	}
+	golden(t, "testdata/too-often.txt", out.Bytes())
+}
+
 // A further vehicle of a batch is a further message of the same whole; a deletion that names
 // only the batch then waits until the post says which vehicle it means.
 func TestADeletionOfABatchOfSeveralVehiclesWaits(t *testing.T) {
@@ -407,6 +518,9 @@ func TestAChangeWaitsForTheRegistrationNumber(t *testing.T) {
 		if s.State != gateway.Joined || !slices.Contains(codesIn(s.Faults), gateway.AmendWithoutNumber) {
 			t.Fatalf("it is %s: %v", s.State, s.Faults.Report("en"))
 		}
+		var out bytes.Buffer
+		inFiveLanguages(&out, "a change that waited in vain", s.Faults[slices.Index(codesIn(s.Faults), gateway.AmendWithoutNumber)])
+		golden(t, "testdata/without-number.txt", bytes.ReplaceAll(out.Bytes(), []byte(x.w.message(x.messages(s)[0].Replaces).DocumentID), []byte("DOCUMENT")))
 		x.w.send(b)
 		if payload := string(x.w.message(x.messages(s)[0].ID).Payload); strings.Contains(payload, "RefRegNumber") {
 			t.Errorf("it says %s", payload)

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
@@ -121,7 +123,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		number: len(c.table.rows), parent: p.parent, language: f.Language, always: f.Always,
 		noEncode: f.Direction == "decode", noDecode: f.Direction == "encode", key: f.Key,
 		info: RowInfo{
-			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Default: f.Default.text,
+			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Except: f.Except, Default: f.Default.text,
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
@@ -469,6 +471,19 @@ func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...
 	}
 }
 
+// except checks the function codes of the documents of which a row requires nothing: decode
+// has read the code by the time that it asks.
+func (c *compiler) except(f *rowFile, wrong func(string, ...any)) {
+	for _, code := range f.Except {
+		if _, known := customsv1.FunctionCode_value[code]; !known {
+			wrong("except %q, expected a function code of the canonical document", code)
+		}
+	}
+	if len(f.Except) > 0 && !slices.ContainsFunc(c.table.rows, func(r *row) bool { return r.info.From == "envelope.function" }) {
+		wrong("except stands before any row reads envelope.function")
+	}
+}
+
 // options compiles list, time, use, max, and checks that keys fit the row.
 func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, ...any)) {
 	isValue := r.job == valueJob
@@ -486,12 +501,13 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
 		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
 		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
-		{f.Zone != "", "zone", isValue}, {f.Space != "", "space", isValue && v.prose && r.attr == nil}, {f.Once, "once", f.Each != "" && r.noDecode}, {f.Lone, "lone", r.job == sumJob && !r.noDecode}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
+		{len(f.Except) > 0, "except", f.Required}, {f.Zone != "", "zone", isValue}, {f.Space != "", "space", isValue && v.prose && r.attr == nil}, {f.Once, "once", f.Each != "" && r.noDecode}, {f.Lone, "lone", r.job == sumJob && !r.noDecode}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
 	} {
 		if k.said && !k.fits {
 			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
 		}
 	}
+	c.except(f, wrong)
 	r.once = f.Once
 	if f.There != "" {
 		c.there(r, f, node, wrong)
@@ -577,7 +593,7 @@ func (c *compiler) space(r *row, f *rowFile, wrong func(string, ...any)) {
 var keyFor = map[string]string{
 	"list": "a value row", "use": "a value, count or sum row", "default": "a value row without each", "language": "a value row without each, with at least one language",
 	"time": "a value row", "max": "a value, count or sum row, from 1", "like": "a value row", "there": "a group that is read", "lone": "a sum that is read", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
-	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "zone": "a value row", "once": "an each that is only written", "space": "the value row of a text that people write, in an element",
+	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "except": "a required row", "zone": "a value row", "once": "an each that is only written", "space": "the value row of a text that people write, in an element",
 	"key": "a required value row without each and language, not direction: encode",
 }
 

@@ -51,7 +51,7 @@ func (t *Table) decode(steps *pace.Steps, doc *xmltree.Document) Decoded {
 		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.kind}}}
 	}
 	zone := t.zoneIn(doc.Root)
-	r := &decoder{steps: steps, rows: make([]int32, len(t.rows)), nodes: make([]int32, t.nodes), at: moment{t.day(doc.Root, zone), zone}}
+	r := &decoder{document: d, steps: steps, rows: make([]int32, len(t.rows)), nodes: make([]int32, t.nodes), at: moment{t.day(doc.Root, zone), zone}}
 	at := &context{m: d.ProtoReflect()}
 	if t.stores != nil {
 		r.stored = map[stored]*storedElement{}
@@ -83,6 +83,7 @@ func (t *Table) day(root *xmltree.Element, zone *time.Location) time.Time {
 }
 
 type decoder struct {
+	document    *customsv1.Document // as far as it is read
 	steps       *pace.Steps
 	rows, nodes []int32 // the group in which a row or node was last met
 	groups      int32   // met so far
@@ -119,7 +120,7 @@ func (d *decoder) group(r *row, e *xmltree.Element, at *context) {
 	}
 	d.walk(e, r.body, at, group)
 	for _, must := range r.must {
-		if !d.met(r.body, must, group) {
+		if must.requires(d.document) && !d.met(r.body, must, group) {
 			d.missing(must, e, at)
 		}
 	}
@@ -324,7 +325,7 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	}
 	if text == "" {
 		d.tell(told, link)
-		if r.info.Required && r.when == nil {
+		if r.requires(d.document) && r.when == nil {
 			fault := r.missing()
 			return &fault
 		}

@@ -254,7 +254,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 	text := ""
 	if r.job == countJob || r.job == sumJob || r.job == everyJob {
 		// Where there is nothing to write the condition, which costs far more, is not asked.
-		if text = e.derived(r, at, from); text == "" && !r.info.Required {
+		if text = e.derived(r, at, from); text == "" && !r.requires(e.root.d) {
 			return
 		}
 	}
@@ -284,7 +284,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 	case referJob:
 		if m := r.path.Message(from.m, false); m != nil {
 			e.put(r, from, s, e.handles[m], record{index: -1}, true)
-		} else if r.info.Required {
+		} else if r.requires(e.root.d) {
 			e.fault(nil, r, from, -1)
 		}
 	}
@@ -304,7 +304,7 @@ func (c *context) position() int {
 func (e *encoder) nested(r *row, at *context, s *scope) {
 	faults := len(e.faults)
 	filled := e.group(r, at, s.target(r.steps, e))
-	stays := filled || r.always || r.info.Required
+	stays := filled || r.always || r.requires(e.root.d)
 	if !stays {
 		kept := e.faults[:faults]
 		for _, f := range e.faults[faults:] {
@@ -313,7 +313,7 @@ func (e *encoder) nested(r *row, at *context, s *scope) {
 			}
 		}
 		e.faults = kept
-	} else if !filled && r.info.Required && len(e.faults) == faults {
+	} else if !filled && r.requires(e.root.d) && len(e.faults) == faults {
 		e.fault(nil, r, at, -1)
 	}
 	s.mark(filled || r.always, filled)
@@ -323,7 +323,7 @@ func (e *encoder) nested(r *row, at *context, s *scope) {
 func (e *encoder) with(r *row, standing, at *context, s *scope) {
 	m := r.path.Message(at.m, false)
 	if m == nil {
-		if r.info.Required && r.when == nil {
+		if r.requires(e.root.d) && r.when == nil {
 			e.fault(nil, r, at, -1)
 		}
 		return
@@ -377,7 +377,7 @@ func (e *encoder) each(r *row, standing, at *context, s *scope) {
 			e.walk(r, 1, f.context(at, first), one)
 		}
 	}
-	if written == 0 && r.info.Required && r.when == nil {
+	if written == 0 && r.requires(e.root.d) && r.when == nil {
 		e.fault(nil, r, at, -1)
 	}
 }
@@ -444,7 +444,7 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 	if blank(text) {
 		text = ""
 	}
-	silent := text == "" && r.info.Default == "" && !r.info.Required && !r.always
+	silent := text == "" && r.info.Default == "" && !r.requires(e.root.d) && !r.always
 	if silent {
 		return
 	}
@@ -457,7 +457,7 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 		e.write(r, at, s, text, index)
 	case r.info.Default != "":
 		e.put(r, at, s, r.info.Default, record{index: -1, filled: true}, r.counts(true))
-	case r.info.Required:
+	case r.requires(e.root.d):
 		e.fault(nil, r, at, -1)
 	case r.always && len(r.steps) > 0 && r.attr == nil:
 		s.target(r.steps, e)
@@ -474,7 +474,7 @@ func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
 	}
 	e.texts = texts
 	if len(texts) == 1 && blank(texts[0]) { // only the blanks before a cut
-		if r.info.Required {
+		if r.requires(e.root.d) {
 			e.fault(nil, r, at, index)
 		}
 		return

@@ -69,6 +69,7 @@ type rowFile struct {
 	Use        string    `yaml:"use"`
 	When       string    `yaml:"when"`
 	Required   bool      `yaml:"required"`
+	Except     []string  `yaml:"except"`
 	Default    literal   `yaml:"default"`
 	Language   []string  `yaml:"language"`
 	Time       string    `yaml:"time"`

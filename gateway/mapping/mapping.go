@@ -79,6 +79,7 @@ type RowInfo struct {
 	Like      string
 	There     string // place, from the group's element, without which it is not read
 	Required  bool
+	Except    []string // function codes of the documents of which nothing is required
 	Default   string
 	Language  []string
 	Time      string

@@ -45,6 +45,7 @@ type rowOverlay struct {
 	Use        *string   `yaml:"use"`
 	When       *string   `yaml:"when"`
 	Required   *bool     `yaml:"required"`
+	Except     *[]string `yaml:"except"`
 	Default    literal   `yaml:"default"`
 	Language   *[]string `yaml:"language"`
 	Time       *string   `yaml:"time"`
@@ -66,6 +67,7 @@ func (o *rowOverlay) apply(f *rowFile) {
 	replace(&f.Use, o.Use)
 	replace(&f.When, o.When)
 	replace(&f.Required, o.Required)
+	replace(&f.Except, o.Except)
 	replace(&f.Language, o.Language)
 	replace(&f.Time, o.Time)
 	replace(&f.Zone, o.Zone)

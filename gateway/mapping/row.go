@@ -1,11 +1,13 @@
 package mapping
 
 import (
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
 	"customs.example/gateway/xmltree"
@@ -221,6 +223,11 @@ func (r *row) holds(this, outer protoreflect.Message, text string, root *rootDoc
 		return r.when.HoldsOf(body(this), root.d, text)
 	}
 	return r.when.HoldsWithin(body(this), body(outer), root.d)
+}
+
+// requires reports whether a document MUST have what the row carries.
+func (r *row) requires(d *customsv1.Document) bool {
+	return r.info.Required && (len(r.info.Except) == 0 || !slices.Contains(r.info.Except, d.GetEnvelope().GetFunction().String()))
 }
 
 // missing is the fault of a required value that is not there.

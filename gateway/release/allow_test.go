@@ -161,6 +161,10 @@ var withheldOnPurpose = map[string][]string{
 		"envelope.recipient", "envelope.references.date", "envelope.references.id", "envelope.references.kind", "envelope.sender",
 		"remarks.language", "remarks.value", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
 	},
+	"ru-cn-cancellation": { // no carnet: there is no answer that would bring one
+		"envelope.recipient", "envelope.references.date", "envelope.references.id", "envelope.references.kind", "envelope.sender",
+		"remarks.language", "remarks.value", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
+	},
 	"cn-kz-pre-arrival-notice": {
 		"transit.guarantees.reference", "transport.crew.givenName", "transport.crew.middleName", "transport.crew.name",
 		"transport.crew.role", "transport.crew.surname",
