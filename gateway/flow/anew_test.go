@@ -41,9 +41,9 @@ func (w *world) judgements(office, id string) (states []string) {
 	return states
 }
 
-// TestARefusalIsJudgedAnew: what was refused because of something that is not so any more is
+// TestLongARefusalIsJudgedAnew: what was refused because of something that is not so any more is
 // taken under the same id with the same bytes; what made something is final.
-func TestARefusalIsJudgedAnew(t *testing.T) {
+func TestLongARefusalIsJudgedAnew(t *testing.T) {
 	for _, from := range []flow.Caller{post, khorgos} {
 		for name, tt := range map[string]struct {
 			before func(w *world) // makes it refused

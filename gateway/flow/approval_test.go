@@ -28,7 +28,7 @@ func (w *world) approve(b border, id string, approved bool) (store.Submission, e
 
 // What takes back what has left is held until a supervisor approves it: whether the departure is
 // recorded, or it is to have crossed by now; handed over or not.
-func TestWhatHasLeftIsTakenBackWithApproval(t *testing.T) {
+func TestLongWhatHasLeftIsTakenBackWithApproval(t *testing.T) {
 	for _, b := range borders {
 		for name, leave := range map[string]func(w *world, p trip){
 			"departed": func(w *world, p trip) {

@@ -191,7 +191,7 @@ func TestKazakhstanTakesBackByItsReceipt(t *testing.T) {
 }
 
 // Towards Russia it waits for the id that only the answer brings, and its own answer decides.
-func TestRussiaTakesBackByTheNumberOfItsAnswer(t *testing.T) {
+func TestLongRussiaTakesBackByTheNumberOfItsAnswer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		what string
 		want gateway.Withdrawal

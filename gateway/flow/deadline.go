@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"customs.example/gateway"
@@ -96,22 +95,17 @@ func (g *Gateway) TellOverdue(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				due := m.Due()
-				if due.IsZero() || due.After(tx.Now()) {
-					continue // it has moved on
+				if due := m.Due(); !due.IsZero() && !due.After(tx.Now()) { // else it has moved on
+					m.Overdue = append(m.Overdue, Overdue{m.State(), due, tx.Now()})
+					told = append(told, event.Event{Name: event.MovementOverdue, Movement: m.ID, State: string(m.State())})
 				}
-				m.Overdue = append(m.Overdue, Overdue{m.State(), due, tx.Now()})
-				if err := g.keep(tx, m); err != nil {
+				if err := g.keep(tx, m); err != nil { // it is past no more, so that the sweep ends
 					return err
 				}
-				told = append(told, event.Event{Name: event.MovementOverdue, Movement: m.ID, State: string(m.State())})
-			}
-			if len(told) == 0 {
-				return errExpired
 			}
 			return nil
 		})
-		if err != nil && !errors.Is(err, errExpired) {
+		if err != nil {
 			return err
 		}
 		for _, e := range told {

@@ -222,16 +222,7 @@ func TestAPartnerChangesWithoutEnd(t *testing.T) {
 		r.Message, r.DocumentID, r.Replaces, r.Asks = gateway.MessageID(fmt.Sprint("more ", i)), fmt.Sprint("more ", i), []string{"another"}, gateway.WithdrawalRefused
 		m.Announced = append(m.Announced, r)
 	}
-	body, err := json.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.cn.Store.Do(t.Context(), func(tx *store.Tx) error {
-		return errors.Join(tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), Body: body}, []store.Identifier{}),
-			tx.Audit("test", "movement changed", string(m.ID), gateway.DigestOf(body)))
-	}); err != nil {
-		t.Fatal(err)
-	}
+	put(w, m)
 	s := w.russian("R9", "R9", "RUCN90000001", "99", "R1")
 	deliver()
 	ms, err := w.ru.Store.Read().Messages(t.Context(), s.MessageID)
@@ -245,5 +236,55 @@ func TestAPartnerChangesWithoutEnd(t *testing.T) {
 	}
 	if now, err := w.cn.Movement(t.Context(), m.ID); err != nil || len(now.Announced) != len(m.Announced) {
 		t.Errorf("%d records, were %d, %v", len(now.Announced), len(m.Announced), err)
+	}
+}
+
+// put writes a movement as it is, with all that it is found by.
+func put(w *world, m flow.Movement) {
+	w.t.Helper()
+	body, err := json.Marshal(m)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.cn.Store.Do(w.t.Context(), func(tx *store.Tx) error {
+		return errors.Join(tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), Body: body}, []store.Identifier{}),
+			tx.Audit("test", "movement changed", string(m.ID), gateway.DigestOf(body)))
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// What a partner tells of one batch without end does not make one movement grow without end:
+// more of it is another movement, and is accepted.
+func TestAPartnerAnnouncesWithoutEnd(t *testing.T) {
+	w := newWorld(t)
+	announce := func(id, waybill string) flow.Movement {
+		t.Helper()
+		if s := w.russian(id, id, waybill, "12", ""); s.State != gateway.Sent {
+			t.Fatalf("%s is %s: %v", id, s.State, s.Faults.Report("en"))
+		}
+		if err := w.ru.DeliverDue(t.Context(), "CN"); err != nil {
+			t.Fatal(err)
+		}
+		return found(w, w.cn, waybill)
+	}
+	m := announce("R1", "RUCN90000001")
+	if next := announce("R2", "RUCN90000002"); next.ID != m.ID {
+		t.Fatalf("a waybill of the same batch is in %s, want %s", next.ID, m.ID)
+	} else {
+		m = next
+	}
+	last := m.Announced[len(m.Announced)-1]
+	for i := len(m.Announced); i < flow.MaxTold; i++ {
+		r := last
+		r.Message, r.DocumentID = gateway.MessageID(fmt.Sprint("more ", i)), fmt.Sprint("more ", i)
+		m.Announced = append(m.Announced, r)
+	}
+	put(w, m)
+	if more := announce("R3", "RUCN90000003"); more.ID == m.ID {
+		t.Error("it joined the movement all the same")
+	}
+	if now, err := w.cn.Movement(t.Context(), m.ID); err != nil || len(now.Announced) != flow.MaxTold {
+		t.Errorf("%d records, want %d, %v", len(now.Announced), flow.MaxTold, err)
 	}
 }

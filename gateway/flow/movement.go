@@ -105,6 +105,10 @@ func movementOf(row store.Movement) (Movement, error) {
 	return m, nil
 }
 
+// MaxTold is how much is told of one movement: what comes after it opens another, so that who
+// tells of one batch without end makes nothing slow but that.
+const MaxTold = 300
+
 // telling are the kinds of document that tell of a movement.
 var telling = []string{
 	"PreArrivalNotice", "TransitDeclaration", "Manifest", "VehicleReport", "ArrivalReport", "InspectionResult", "Cancellation",
@@ -128,7 +132,9 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	if err != nil {
 		return "", false, err
 	}
-	candidates = g.joinable(candidates, doc, by, from.Conversation)
+	candidates = slices.DeleteFunc(g.joinable(candidates, doc, by, from.Conversation), func(m Movement) bool {
+		return len(m.Announced)+len(m.Departures)+len(m.Arrivals) >= MaxTold && !m.Has(from.Message, from.Sender)
+	})
 	known := make([]reconcile.Movement, len(candidates))
 	for i, c := range candidates {
 		known[i] = c.Movement

@@ -255,7 +255,7 @@ func TestAVehicleIsDeletedAndAddedAnew(t *testing.T) {
 // A deletion in its short shape takes out the waybills that it names, or all of the batch where it
 // names none; its reason travels where the form has a place. The same shape with the function code
 // of a first document or of a change announces nothing.
-func TestAShortDeletionTakesOutWhatItNames(t *testing.T) {
+func TestLongAShortDeletionTakesOutWhatItNames(t *testing.T) {
 	for _, b := range borders {
 		for name, last := range map[string]struct {
 			reasons map[int][]string
@@ -344,7 +344,7 @@ func TestLongAWholeIsNotChangedWithoutEnd(t *testing.T) {
 
 // A further vehicle of a batch is a further message of the same whole; a deletion that names
 // only the batch then waits until the post says which vehicle it means.
-func TestADeletionOfABatchOfSeveralVehiclesWaits(t *testing.T) {
+func TestLongADeletionOfABatchOfSeveralVehiclesWaits(t *testing.T) {
 	b := borders[0]
 	other, trailer := "蒙E54321", "蒙E9876挂"
 	both := func(x batched) []string {
