@@ -100,7 +100,9 @@ func (x *truth) takenOut(w *world, b border, truck int) []byte {
 // submit hands in a document, which must come to one of the states.
 func (x *truth) submit(r *rapid.T, w *world, b border, id string, content []byte, asks store.Asks, states ...gateway.SubmissionState) store.Submission {
 	s, err := w.cn.Submit(w.t.Context(), b.exit, flow.Submission{ID: gateway.SubmissionID(id), MediaType: flow.MediaType(content), Content: content, Asks: asks})
-	if x.partner.answers && s.State == gateway.Held && slices.ContainsFunc(s.WaitsFor, func(what string) bool { return what == flow.WaitsForNumber || what == flow.WaitsForEarlier || what == flow.WaitsForAnswer }) {
+	if x.partner.answers && s.State == gateway.Held && slices.ContainsFunc(s.WaitsFor, func(what string) bool {
+		return what == flow.WaitsForNumber || what == flow.WaitsForEarlier || what == flow.WaitsForAnswer
+	}) {
 		return s // until the partner has answered
 	}
 	if err != nil || !slices.Contains(states, s.State) {
