@@ -137,6 +137,7 @@ const (
 	AnswerContradicts     Code = "ANSWER_CONTRADICTS"
 	JoinKeyMissing        Code = "JOIN_KEY_MISSING"
 	PartAgain             Code = "PART_AGAIN"
+	PartsTooMany          Code = "PARTS_TOO_MANY"
 	UnitNotReported       Code = "UNIT_NOT_REPORTED"
 	AnswerUnknown         Code = "ANSWER_UNKNOWN"
 	NotOwnOffice          Code = "NOT_OWN_OFFICE"

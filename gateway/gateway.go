@@ -14,6 +14,11 @@ import (
 // Administration is a customs administration by its ISO 3166 alpha-2 country code.
 type Administration string
 
+// IsCode reports whether it is written as such a code is: two capital letters.
+func (a Administration) IsCode() bool {
+	return len(a) == 2 && a[0] >= 'A' && a[0] <= 'Z' && a[1] >= 'A' && a[1] <= 'Z'
+}
+
 // SubmissionID is the client's own id of what it submits, unique per office.
 // For national XML it is by default the document's own id.
 type SubmissionID string

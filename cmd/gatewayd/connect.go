@@ -38,11 +38,11 @@ func connect(chain *flow.Chain, dir, with string, std stdio) error {
 			return fmt.Errorf("%s and %s both listen on %s: make one of them with -port", dir, with, l.address)
 		}
 	}
-	first, err := meet(one.dir, one.config, one.raw, other.card, chain)
+	first, err := meet(one.file, one.config, one.raw, other.card, chain)
 	if err != nil {
 		return err
 	}
-	second, err := meet(other.dir, other.config, other.raw, one.card, chain)
+	second, err := meet(other.file, other.config, other.raw, one.card, chain)
 	if err != nil {
 		return err
 	}
@@ -53,17 +53,17 @@ func connect(chain *flow.Chain, dir, with string, std stdio) error {
 	}
 	for _, m := range []meeting{first, second} {
 		if len(m.routes) == 0 {
-			fmt.Fprintf(std.out, "%s knows %s; no route leads there from its offices, so it receives and sends nothing\n", m.dir, m.partner)
+			fmt.Fprintf(std.out, "%s knows %s; no route leads there from its offices, so it receives and sends nothing\n", filepath.Dir(m.file), m.partner)
 			continue
 		}
-		fmt.Fprintf(std.out, "%s knows %s, and sends on %s\n", m.dir, m.partner, strings.Join(m.routes, ", "))
+		fmt.Fprintf(std.out, "%s knows %s, and sends on %s\n", filepath.Dir(m.file), m.partner, strings.Join(m.routes, ", "))
 	}
 	return nil
 }
 
 // known is a directory that init has made, as it stands.
 type known struct {
-	dir    string
+	file   string
 	raw    []byte
 	config Config
 	card   card.Card
@@ -75,7 +75,7 @@ func readSite(dir string, chain *flow.Chain) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &known{dir: dir, raw: raw}
+	k := &known{file: file, raw: raw}
 	if k.config, _, err = readConfig(file); err != nil {
 		return nil, err
 	}
@@ -91,19 +91,19 @@ func readSite(dir string, chain *flow.Chain) (*known, error) {
 
 // meeting is what it changes in a directory that an administration becomes a partner.
 type meeting struct {
-	dir     string
 	file    string // the configuration
 	partner gateway.Administration
 	routes  []string
 	before  []byte
 	config  []byte
-	files   map[string][]byte // below dir
+	files   map[string][]byte // beside it
 }
 
 // meet says what changes in a configuration and beside it when who gives a card becomes a
 // partner. A route begins where it leads to the partner from an office of a caller's.
-func meet(dir string, c Config, raw []byte, partner card.Card, chain *flow.Chain) (meeting, error) {
-	m := meeting{dir: dir, file: filepath.Join(dir, configName), partner: partner.Administration, files: map[string][]byte{}}
+func meet(file string, c Config, raw []byte, partner card.Card, chain *flow.Chain) (meeting, error) {
+	dir := filepath.Dir(file)
+	m := meeting{file: file, partner: partner.Administration, files: map[string][]byte{}}
 	if slices.ContainsFunc(c.Partners, func(p PartnerConfig) bool { return slices.Contains(p.Administrations, partner.Administration) }) {
 		return m, fmt.Errorf("%s knows %s already: take it out of partners and trust to connect anew", dir, partner.Administration)
 	}
@@ -159,7 +159,7 @@ func (c Config) serves(r *release.Route) bool {
 // write puts the files in place, the configuration last and at once.
 func (m meeting) write() error {
 	for _, name := range slices.Sorted(maps.Keys(m.files)) {
-		file := filepath.Join(m.dir, name)
+		file := filepath.Join(filepath.Dir(m.file), name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			return err
 		}
@@ -167,16 +167,8 @@ func (m meeting) write() error {
 			return err
 		}
 	}
-	return m.configure(m.config)
+	return replaceFile(m.file, m.config)
 }
 
 // undo puts the configuration back; the files beside it are named by none.
-func (m meeting) undo() error { return m.configure(m.before) }
-
-func (m meeting) configure(content []byte) error {
-	next := m.file + ".next"
-	if err := os.WriteFile(next, content, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(next, m.file)
-}
+func (m meeting) undo() error { return replaceFile(m.file, m.before) }

@@ -49,7 +49,7 @@ func initialize(_ context.Context, flags *flag.FlagSet, args []string, std stdio
 		return errors.New("give -administration COUNTRY, or -dir DIR and -with DIR")
 	case *own == "" && *with == "":
 		return errors.New("give -administration COUNTRY")
-	case *own != "" && !country.MatchString(string(s.own)):
+	case *own != "" && !s.own.IsCode():
 		return fmt.Errorf("-administration %q: want two letters, such as KZ", *own)
 	case s.office != "" && !officeCode.MatchString(s.office):
 		return fmt.Errorf("-office %q: want letters and digits, at most 17", s.office)
@@ -86,10 +86,7 @@ func initialize(_ context.Context, flags *flag.FlagSet, args []string, std stdio
 	return nil
 }
 
-var (
-	country    = regexp.MustCompile(`^[A-Z]{2}$`)
-	officeCode = regexp.MustCompile(`^[A-Za-z0-9]{1,17}$`)
-)
+var officeCode = regexp.MustCompile(`^[A-Za-z0-9]{1,17}$`)
 
 // newGateway is a gateway to be made.
 type newGateway struct {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -124,8 +123,7 @@ func meetBy(file string, theirs card.Card) (*flow.Chain, meeting, error) {
 	if err != nil {
 		return nil, meeting{}, err
 	}
-	m, err := meet(filepath.Dir(file), config, raw, theirs, chain)
-	m.file = file
+	m, err := meet(file, config, raw, theirs, chain)
 	return chain, m, err
 }
 

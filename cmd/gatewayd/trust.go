@@ -107,12 +107,21 @@ func writeAnchors(file string, a mtls.Anchors) error {
 	if err != nil {
 		return err
 	}
+	return replaceFile(file, append(raw, '\n'))
+}
+
+// replaceFile puts a file in the place of the one before, whose mode it takes; readers see one or
+// the other, also after a power cut. A new one is its owner's alone.
+func replaceFile(file string, content []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(append(raw, '\n'))
+	_, err = tmp.Write(content)
+	if info, statErr := os.Stat(file); statErr == nil {
+		err = errors.Join(err, tmp.Chmod(info.Mode().Perm()))
+	}
 	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}

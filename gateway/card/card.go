@@ -169,16 +169,15 @@ func (k Key) Verifier(of gateway.Administration) (seal.Verifier, error) {
 }
 
 var (
-	country = regexp.MustCompile(`^[A-Z]{2}$`)
-	name    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) // of a key: a file bears it
-	table   = regexp.MustCompile(`^[a-z]{2,8}/[a-z0-9.+-]{1,80}$`)
-	word    = regexp.MustCompile(`^[A-Za-z]{1,40}$`)
+	name  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) // of a key: a file bears it
+	table = regexp.MustCompile(`^[a-z]{2,8}/[a-z0-9.+-]{1,80}$`)
+	word  = regexp.MustCompile(`^[A-Za-z]{1,40}$`)
 )
 
 // check says what a card lacks.
 func (c Card) check() error {
 	switch {
-	case !country.MatchString(string(c.Administration)):
+	case !c.Administration.IsCode():
 		return fmt.Errorf("administration %q: want two capital letters", printable(string(c.Administration)))
 	case c.Issued.IsZero():
 		return errors.New("issued is missing")
@@ -216,7 +215,7 @@ func (c Card) check() error {
 		}
 	}
 	for _, f := range c.Formats {
-		if f.Direction != Sends && f.Direction != Reads || !table.MatchString(f.Table) || !word.MatchString(f.Kind) || !country.MatchString(f.Partner) {
+		if f.Direction != Sends && f.Direction != Reads || !table.MatchString(f.Table) || !word.MatchString(f.Kind) || !gateway.Administration(f.Partner).IsCode() {
 			return fmt.Errorf("format %q: want direction, partner, kind and table", printable(f.Table))
 		}
 	}

@@ -288,3 +288,30 @@ func TestAPartnerAnnouncesWithoutEnd(t *testing.T) {
 		t.Errorf("%d records, want %d, %v", len(now.Announced), flow.MaxTold, err)
 	}
 }
+
+// Reports of one batch without end, while their manifest does not come: so many wait, and no
+// more. The manifest is taken all the same.
+func TestLongReportsWithoutEndWaitForTheirManifest(t *testing.T) {
+	w, b := newWorld(t), borders[0]
+	c := convoyOf(w, 1, "ABCU1234560")
+	submit := func(id string, content []byte) store.Submission {
+		t.Helper()
+		s, err := w.cn.Submit(t.Context(), b.exit, flow.Submission{ID: gateway.SubmissionID(id), MediaType: flow.XML, Content: content})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for n := 1; n <= flow.MaxVersions+1; n++ {
+		s := submit(fmt.Sprint("V", n), c.report(w, b, n, 0))
+		refused := s.State == gateway.Faulty && slices.Contains(codesIn(s.Faults), gateway.PartsTooMany)
+		if refused != (n > flow.MaxVersions) || !refused && s.State != gateway.Held {
+			t.Fatalf("report %d is %s: %v", n, s.State, codesIn(s.Faults))
+		}
+	}
+	s := submit("M", c.manifest(w, b))
+	messages, err := w.cn.Store.Read().Messages(t.Context(), s.MessageID)
+	if err != nil || s.State != gateway.Joined || len(messages) != flow.MaxVersions {
+		t.Errorf("the manifest is %s and makes %d messages: %v, %v", s.State, len(messages), codesIn(s.Faults), err)
+	}
+}

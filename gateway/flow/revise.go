@@ -125,6 +125,10 @@ func (g *Gateway) reviseHeld(ctx context.Context, j *judgement, plan Plan, steps
 		return nil
 	}
 	if missing := plan.Missing(now.parts); len(missing) > 0 {
+		if len(j.held) >= MaxVersions {
+			s.Faults = append(s.Faults, cur.at(fault(gateway.PartsTooMany, strconv.Itoa(len(j.held)), strconv.Itoa(MaxVersions)), "batch"))
+			return nil
+		}
 		s.State, s.WaitsFor, s.Expires = gateway.Held, missing, g.Now().Add(plan.Route.Hold)
 		return nil
 	}

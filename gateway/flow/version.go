@@ -31,6 +31,7 @@ type versioned struct {
 	t      *Translation
 	known  map[*lineage]*customsv1.Answer
 	left   time.Time // when it left, as far as its route asks
+	chains map[string]gateway.MessageID
 }
 
 // base is what the ids of a version's messages and documents are made of: if the database is
@@ -313,11 +314,7 @@ func (v *versioned) send(o *Output, i int, l *lineage) error {
 		behind, replaces = l.head.Chain, l.head.ID
 		v.j.revises.amended[header.MessageID] = *l.head
 	} else if l == nil {
-		for _, asked := range v.of.lineages {
-			if asked.asked() && namesOf(o.document).waybills == namesOf(document.Parse(asked.head.Canonical).Document).waybills {
-				behind = asked.head.Chain
-			}
-		}
+		behind = v.askedBefore()[namesOf(o.document).waybills]
 	}
 	if at := v.g.expected(o.document, rt, o.stated(), v.left); !at.IsZero() {
 		header.ExpectedArrival = &at
@@ -332,6 +329,19 @@ func (v *versioned) send(o *Output, i int, l *lineage) error {
 	}
 	v.add(m, sealed, o.document, rt.To)
 	return nil
+}
+
+// askedBefore are the chains of what is being taken back, by the waybills that it names.
+func (v *versioned) askedBefore() map[string]gateway.MessageID {
+	if v.chains == nil {
+		v.chains = make(map[string]gateway.MessageID)
+		for _, l := range v.of.lineages {
+			if l.asked() {
+				v.chains[namesOf(document.Parse(l.head.Canonical).Document).waybills] = l.head.Chain
+			}
+		}
+	}
+	return v.chains
 }
 
 func (v *versioned) add(m store.Message, sealed seal.Sealed, notice *customsv1.Document, to gateway.Administration) {

@@ -18,8 +18,8 @@ import (
 // what is not is amended, what is gone is taken back, and what is new is announced, all in one
 // judgement. Nothing is overwritten.
 
-// MaxVersions bounds the versions of a whole with the acts that wait to make one, and with them
-// what a judgement reads.
+// MaxVersions bounds the versions of a whole with the acts that wait to make one, and the parts
+// and acts that wait for the other parts of a message: with them what a judgement reads.
 const MaxVersions = 50
 
 // MaxWholes is how many wholes of one key are looked at, the last changed first.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -118,8 +117,6 @@ const (
 
 func (p *profile) id() string { return versioned(p.Profile, p.Version) }
 
-var administration = regexp.MustCompile(`^[A-Z]{2}$`)
-
 func loadProfile(m *mistaken, raw []byte) *profile {
 	p := &profile{mistaken: m, digest: gateway.DigestOf(raw)}
 	if err := m.read(raw, &p.profileFile); err != nil {
@@ -133,7 +130,7 @@ func loadProfile(m *mistaken, raw []byte) *profile {
 	if p.Version < 1 {
 		m.at("$.version", "version %d, expected a number from 1", p.Version)
 	}
-	if p.Administration != "" && !administration.MatchString(p.Administration) {
+	if p.Administration != "" && !gateway.Administration(p.Administration).IsCode() {
 		m.at("$.administration", "administration %q, expected a country code such as KZ", p.Administration)
 	}
 	if len(p.Over) == 0 {

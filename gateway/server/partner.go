@@ -247,8 +247,11 @@ func (c *partnerCheck) active(r *release.Route) bool {
 // samples translates a sample of each active route to the partner.
 func (c *partnerCheck) samples(ctx context.Context) {
 	for _, r := range c.flow.Chain.Routes.All() {
+		if r.From != c.flow.Own || r.To != c.with {
+			continue
+		}
 		files := c.introduction.Samples(r.Name)
-		if r.From != c.flow.Own || r.To != c.with || len(files) == 0 {
+		if len(files) == 0 {
 			continue
 		}
 		t, faults, err := c.flow.Chain.Rehearse(ctx, r, files, "00000000-0000-4000-8000-000000000000", c.flow.Now())
