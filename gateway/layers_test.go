@@ -24,6 +24,7 @@ var order = []string{
 	"gateway",
 	"gateway/manual",
 	"gateway/pace",
+	"gateway/loopback",
 	"gateway/event",
 	"gateway/budget",
 	"gateway/metrics",

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"customs.example/gateway"
+	"customs.example/gateway/loopback"
 	"customs.example/gateway/mtls"
 )
 
@@ -53,7 +53,7 @@ func newSides(dir string) (cn, ru *side, err error) {
 	if err := mtls.GenerateDevPKI(pki, time.Now(), mtls.DevAuthorities()); err != nil {
 		return nil, nil, err
 	}
-	ports, err := freePorts(4)
+	ports, err := loopback.Addresses(4)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -81,27 +81,13 @@ func newSides(dir string) (cn, ru *side, err error) {
 
 // another is a second gateway of the same administration: other doors, the same database.
 func (s *side) another(name string) (*side, error) {
-	ports, err := freePorts(2)
+	ports, err := loopback.Addresses(2)
 	if err != nil {
 		return nil, err
 	}
 	other := *s
 	other.Name, other.GRPC, other.REST = name, ports[0], ports[1]
 	return &other, nil
-}
-
-// freePorts returns loopback addresses that are free now.
-func freePorts(n int) ([]string, error) {
-	var out []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		out = append(out, l.Addr().String())
-	}
-	return out, nil
 }
 
 // start runs the gateway as a process of its own, whose log goes on where an earlier one of

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/loopback"
 	"customs.example/gateway/mtls"
 )
 
@@ -154,12 +155,11 @@ func story(t *testing.T, file, pki string) {
 
 // closedPort is an address that nobody listens on.
 func closedPort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addresses, err := loopback.Addresses(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addresses[0]
 }
 
 func TestWatchEndsQuietlyWhenInterrupted(t *testing.T) {
@@ -193,11 +193,11 @@ func TestWatchEndsWhenItsCertificateIsRefused(t *testing.T) {
 	pki := devPKI(t)
 	for _, command := range []string{"watch", "inbox watch"} {
 		f := newFake()
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		address := closedPort(t)
+		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		address := listener.Addr().String()
 		env := map[string]string{
 			"GATEWAY_ADDR": address, "GATEWAY_CA": filepath.Join(pki, "cn/ca.pem"), "GATEWAY_SERVER": uriGateway,
 			"GATEWAY_CERT": filepath.Join(pki, "cn/post.pem"), "GATEWAY_KEY": filepath.Join(pki, "cn/post-key.pem"),

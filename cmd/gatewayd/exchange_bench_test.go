@@ -26,6 +26,7 @@ import (
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/loopback"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/store/storetest"
 )
@@ -129,7 +130,7 @@ func newExchange(b *testing.B, engine string) *exchange {
 		b.Fatal(err)
 	}
 	x := &exchange{b: b, dir: dir, waiting: make(map[string]chan<- gateway.MessageState)}
-	ports, err := freePorts(4)
+	ports, err := loopback.Addresses(4)
 	x.must(err)
 	x.must(makePKI(filepath.Join(dir, "pki")))
 	x.must(writeConfig(dir, "cn", "RU", ports[:2], ports[2], "0603", "cn-ru-pre-arrival-notice"))

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/loopback"
 	"customs.example/gateway/mtls"
 )
 
@@ -37,7 +38,7 @@ type served struct {
 func serveCN(t *testing.T, binary string) *served {
 	t.Helper()
 	s := &served{t: t, dir: t.TempDir(), log: new(bytes.Buffer)}
-	ports, err := freePorts(3)
+	ports, err := loopback.Addresses(3)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the databases are filled without the store
 	_ "modernc.org/sqlite"
 
+	"customs.example/gateway/loopback"
 	"customs.example/gateway/store"
 )
 
@@ -109,7 +110,7 @@ func (f *filledStore) measureRate(p *parts, s sample) {
 
 // measureGateway starts a gateway on the store, asks it something, and looks at its memory.
 func (f *filledStore) measureGateway(p *parts) {
-	ports, err := freePorts(4)
+	ports, err := loopback.Addresses(4)
 	p.must(err)
 	p.must(writeConfig(p.dir, "ru", "CN", ports[2:], ports[0], "10719110", "ru-cn-answer", "ru-cn-manifest"))
 	config := filepath.Join(p.dir, "ru.yaml")

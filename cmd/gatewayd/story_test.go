@@ -19,6 +19,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"customs.example/gateway/loopback"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/store/storetest"
 )
@@ -97,7 +98,7 @@ func setUp(env *testscript.Env) error {
 			return err
 		}
 	}
-	ports, err := freePorts(8)
+	ports, err := loopback.Addresses(8)
 	if err != nil {
 		return err
 	}
@@ -142,20 +143,6 @@ func makePKI(dir string) error {
 		}
 	}
 	return nil
-}
-
-// freePorts returns loopback addresses that are free now.
-func freePorts(n int) ([]string, error) {
-	var out []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		out = append(out, l.Addr().String())
-	}
-	return out, nil
 }
 
 // writeConfig writes side.yaml for a gateway with one partner.
