@@ -2,7 +2,9 @@ package main
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -46,7 +48,7 @@ func connect(chain *flow.Chain, dir, with string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range []meeting{first, second} {
+	for _, m := range []*meeting{&first, &second} {
 		if err := m.write(); err != nil {
 			return err
 		}
@@ -96,14 +98,17 @@ type meeting struct {
 	routes  []string
 	before  []byte
 	config  []byte
-	files   map[string][]byte // beside it
+	files   map[string][]byte // of certificates and keys, by their names
+	was     map[string][]byte // what write has replaced of them
+	changes []string          // in words
+	notes   []string          // what it does not change, though one might think so
 }
 
 // meet says what changes in a configuration and beside it when who gives a card becomes a
 // partner. A route begins where it leads to the partner from an office of a caller's.
 func meet(file string, c Config, raw []byte, partner card.Card, chain *flow.Chain) (meeting, error) {
 	dir := filepath.Dir(file)
-	m := meeting{file: file, partner: partner.Administration, files: map[string][]byte{}}
+	m := meeting{file: file, partner: partner.Administration, files: map[string][]byte{}, before: raw, config: raw}
 	if slices.ContainsFunc(c.Partners, func(p PartnerConfig) bool { return slices.Contains(p.Administrations, partner.Administration) }) {
 		return m, fmt.Errorf("%s knows %s already: take it out of partners and trust to connect anew", dir, partner.Administration)
 	}
@@ -115,40 +120,64 @@ func meet(file string, c Config, raw []byte, partner card.Card, chain *flow.Chai
 			return m, fmt.Errorf("%s trusts a key %s already: keys are named once for all administrations", dir, k.ID)
 		}
 	}
-	beside := "partners/" + strings.ToLower(string(partner.Administration)) + "/"
-	m.files[beside+"ca.pem"] = []byte(strings.Join(partner.Roots, ""))
-	m.files[beside+"crl.pem"] = []byte(strings.Join(partner.CRLs, ""))
-	var trusted, pins []string
-	for _, k := range partner.Keys {
-		name := beside + k.ID + ".pub.pem"
-		m.files[name] = []byte(k.Public)
-		trusted = append(trusted, fmt.Sprintf("{id: %q, administration: %q, file: %q, from: %s, until: %s}",
-			k.ID, partner.Administration, name, k.From.Format(time.RFC3339), k.Until.Format(time.RFC3339)))
+	beside := m.beside()
+	m.files[filepath.Join(dir, beside+"ca.pem")] = []byte(strings.Join(partner.Roots, ""))
+	m.files[filepath.Join(dir, beside+"crl.pem")] = []byte(strings.Join(partner.CRLs, ""))
+	roots, err := mtls.ReadRoots(partner.Roots)
+	if err != nil {
+		return m, err
 	}
+	m.changes = append(m.changes, fmt.Sprintf("+ a partner: %s at %s speaks for %s", partner.URI, partner.GRPC, partner.Administration))
+	for _, ca := range roots {
+		m.changes = append(m.changes, "+ root "+named(ca))
+	}
+	var trusted, pins []string
 	for _, pin := range partner.Pins {
+		m.changes = append(m.changes, "+ public key of its gateway "+pin.String())
 		pins = append(pins, pin.String())
 	}
-	for _, r := range chain.Routes.All() {
-		if r.From == c.Administration && r.To == partner.Administration && !slices.Contains(c.Routes, r.Name) && c.serves(r) {
-			m.routes = append(m.routes, r.Name)
-		}
+	for _, k := range partner.Keys {
+		m.changes = append(m.changes, fmt.Sprintf("+ signing key %s, %s to %s", k.ID, instant(k.From), instant(k.Until)))
+		trusted = append(trusted, m.trust(partner, k))
+	}
+	if m.routes = begun(c, partner.Administration, chain); len(m.routes) == 0 {
+		m.notes = append(m.notes, "no route leads there from an office of this gateway")
 	}
 	record := fmt.Sprintf("uri: %q\naddress: %q\nadministrations: [%q]\nroots: %q\ncrls: %q\npins: [%s]",
 		partner.URI, partner.GRPC, partner.Administration, beside+"ca.pem", beside+"crl.pem", strings.Join(pins, ", "))
-	m.before, m.config = raw, raw
-	for _, list := range []struct {
-		key   string
-		items []string
-	}{{"trust", trusted}, {"routes", m.routes}, {"partners", []string{record}}} {
-		if len(list.items) == 0 {
-			continue
-		}
-		var err error
-		if m.config, err = document.AddYAML(m.file, m.config, list.key, list.items...); err != nil {
-			return m, err
+	return m, errors.Join(m.add("trust", trusted), m.add("routes", m.routes), m.add("partners", []string{record}))
+}
+
+// beside is where a partner's files stand, from the configuration's.
+func (m *meeting) beside() string {
+	return "partners/" + strings.ToLower(string(m.partner)) + "/"
+}
+
+// trust has a key of a card in a file of its own, and returns how the configuration names it.
+func (m *meeting) trust(partner card.Card, k card.Key) string {
+	name := m.beside() + k.ID + ".pub.pem"
+	m.files[filepath.Join(filepath.Dir(m.file), name)] = []byte(k.Public)
+	return fmt.Sprintf("{id: %q, administration: %q, file: %q, from: %s, until: %s}",
+		k.ID, partner.Administration, name, k.From.Format(time.RFC3339), k.Until.Format(time.RFC3339))
+}
+
+// add adds items to a list of the configuration.
+func (m *meeting) add(list string, items []string) (err error) {
+	if len(items) > 0 {
+		m.config, err = document.AddYAML(m.file, m.config, list, items...)
+	}
+	return err
+}
+
+// begun are the routes that begin with a partner: those that lead to it from an office of a
+// caller's, and are not there yet.
+func begun(c Config, partner gateway.Administration, chain *flow.Chain) (routes []string) {
+	for _, r := range chain.Routes.All() {
+		if r.From == c.Administration && r.To == partner && !slices.Contains(c.Routes, r.Name) && c.serves(r) {
+			routes = append(routes, r.Name)
 		}
 	}
-	return m, nil
+	return routes
 }
 
 // serves reports whether an office of a caller's is one from which a route leads.
@@ -156,19 +185,35 @@ func (c Config) serves(r *release.Route) bool {
 	return slices.ContainsFunc(c.Callers, func(caller CallerConfig) bool { return slices.ContainsFunc(caller.Offices, r.Serves) })
 }
 
-// write puts the files in place, the configuration last and at once.
-func (m meeting) write() error {
-	for _, name := range slices.Sorted(maps.Keys(m.files)) {
-		file := filepath.Join(filepath.Dir(m.file), name)
+// write puts the files in place, the configuration last and each at once.
+func (m *meeting) write() error {
+	m.was = map[string][]byte{}
+	for _, file := range slices.Sorted(maps.Keys(m.files)) {
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(file, m.files[name], 0o644); err != nil {
+		switch before, err := os.ReadFile(file); {
+		case err == nil:
+			m.was[file] = before
+			if err := replaceFile(file, m.files[file]); err != nil {
+				return err
+			}
+		case !errors.Is(err, fs.ErrNotExist):
 			return err
+		default:
+			if err := os.WriteFile(file, m.files[file], 0o644); err != nil {
+				return err
+			}
 		}
 	}
 	return replaceFile(m.file, m.config)
 }
 
-// undo puts the configuration back; the files beside it are named by none.
-func (m meeting) undo() error { return replaceFile(m.file, m.before) }
+// undo puts back what write has replaced; no file that is new is named then.
+func (m *meeting) undo() error {
+	err := replaceFile(m.file, m.before)
+	for file, before := range m.was {
+		err = errors.Join(err, replaceFile(file, before))
+	}
+	return err
+}

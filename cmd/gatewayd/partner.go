@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -22,9 +23,10 @@ const partnerUsage = `usage:
   gatewayd partner show CARD -config FILE
   gatewayd partner add CARD -config FILE -fingerprint DIGITS [-as ADMINISTRATOR -key FILE]
   gatewayd partner confirm CARD -config FILE -fingerprint DIGITS -as ADMINISTRATOR -key FILE
-show says what a partner card would change. add writes that into the configuration: roots and
-pins count when two administrators have compared the fingerprint on another channel than the
-card came by, one with add and one with confirm. A development PKI needs none.`
+show says what a partner card would change: of one that is known, a newer card renews address,
+roots, pins and keys. add writes that into the configuration: roots and pins count when two
+administrators have compared the fingerprint on another channel than the card came by, one
+with add and one with confirm. A development PKI needs none.`
 
 // partner makes the one who gives a card a partner. It needs no running gateway; one that
 // runs takes roots and pins within a minute, and all else when it is started again.
@@ -79,6 +81,9 @@ func addPartner(flags *flag.FlagSet, args []string, std stdio, now time.Time) er
 	if err := tellCard(std.out, theirs, fingerprint, m, chain); err != nil || args[0] == "show" {
 		return err
 	}
+	if bytes.Equal(m.before, m.config) && len(m.files) == 0 {
+		return nil // nothing to write
+	}
 	if (*who == "") != (*keyFile == "") {
 		return errors.New("give -as and -key together")
 	}
@@ -88,7 +93,7 @@ func addPartner(flags *flag.FlagSet, args []string, std stdio, now time.Time) er
 		}
 	}
 	if err := m.write(); err != nil {
-		return err
+		return errors.Join(err, m.undo())
 	}
 	s, err := pendingTrust(*file, now)
 	if err != nil { // a configuration that no gateway starts with is none
@@ -123,7 +128,15 @@ func meetBy(file string, theirs card.Card) (*flow.Chain, meeting, error) {
 	if err != nil {
 		return nil, meeting{}, err
 	}
-	m, err := meet(file, config, raw, theirs, chain)
+	known := slices.IndexFunc(config.Partners, func(p PartnerConfig) bool {
+		return p.URI == theirs.URI && slices.Contains(p.Administrations, theirs.Administration)
+	})
+	var m meeting
+	if known >= 0 {
+		m, err = renew(file, config, raw, known, theirs, chain)
+	} else {
+		m, err = meet(file, config, raw, theirs, chain)
+	}
 	return chain, m, err
 }
 
@@ -149,7 +162,7 @@ func confirmPartner(file string, theirs card.Card, who, keyFile string, w io.Wri
 		}
 	}
 	for line := range before {
-		if !after[line] {
+		if !after[line] && (of[line] || !strings.HasPrefix(line, theirs.URI+" ")) { // its card names all that vouches for it
 			return fmt.Errorf("the pending change also takes away %s; look at it with gatewayd trust show", line)
 		}
 	}
@@ -165,24 +178,17 @@ func confirmPartner(file string, theirs card.Card, who, keyFile string, w io.Wri
 func tellCard(w io.Writer, c card.Card, fingerprint gateway.Digest, m meeting, chain *flow.Chain) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "card of %s, issued %s\nfingerprint %s\n", c.Administration, instant(c.Issued), fingerprint.Spoken())
-	fmt.Fprintf(&b, "  + a partner: %s at %s speaks for %s\n", c.URI, c.GRPC, c.Administration)
-	roots, err := mtls.ReadRoots(c.Roots)
-	if err != nil {
-		return err
+	for _, change := range m.changes {
+		fmt.Fprintf(&b, "  %s\n", change)
 	}
-	for _, ca := range roots {
-		fmt.Fprintf(&b, "  + root %s, until %s\n", gateway.Clip(strings.Join(strings.Fields(ca.Subject.String()), " ")), instant(ca.NotAfter))
-	}
-	for _, pin := range c.Pins {
-		fmt.Fprintf(&b, "  + public key of its gateway %s\n", pin)
-	}
-	for _, k := range c.Keys {
-		fmt.Fprintf(&b, "  + signing key %s, %s to %s\n", k.ID, instant(k.From), instant(k.Until))
+	if len(m.changes) == 0 {
+		b.WriteString("    it says what is known here already\n")
 	}
 	if len(m.routes) > 0 {
 		fmt.Fprintf(&b, "  + routes on which this gateway sends: %s\n", strings.Join(m.routes, ", "))
-	} else {
-		b.WriteString("    no route leads there from an office of this gateway\n")
+	}
+	for _, note := range m.notes {
+		fmt.Fprintf(&b, "    %s\n", note)
 	}
 	for _, f := range c.Formats {
 		digest, ok := chain.SchemaDigest(f.Table)
@@ -194,6 +200,6 @@ func tellCard(w io.Writer, c card.Card, fingerprint gateway.Digest, m meeting, c
 		}
 	}
 	fmt.Fprintf(&b, "    it takes messages of up to %d MiB; duty desk: %s\n", c.MaxMessage>>20, c.DutyDesk)
-	_, err = io.WriteString(w, b.String())
+	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -6,9 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/google/go-cmp/cmp"
 
 	"customs.example/gateway"
 	"customs.example/gateway/card"
@@ -19,14 +22,13 @@ import (
 // cardOf makes a PKI in earnest for an administration, and its card.
 func (s *site) cardOf(own gateway.Administration, keyID string, change ...func(*card.Card)) (raw []byte, fingerprint gateway.Digest) {
 	s.t.Helper()
-	dir := strings.ToLower(string(own))
+	dir := "card-" + keyID // beside what the site has
 	must := func(err error) {
 		s.t.Helper()
 		if err != nil {
 			s.t.Fatal(err)
 		}
 	}
-	dir = "card-" + dir // beside what the site has
 	must(os.MkdirAll(s.file(dir), 0o755))
 	must(mtls.GenerateSigningKey(s.file(dir + "/signing.pem")))
 	ca := s.ca(dir+"/ca.pem", string(own)+" CA")
@@ -93,7 +95,7 @@ func TestAPartnerIsAddedByTwoPeople(t *testing.T) {
 	if said, ok := d.partner("add", d.file("kz.card"), "-fingerprint", spoken, "-as", "anna", "-key", d.file("anna.pem")); !ok || !strings.Contains(said, "confirmed by anna; 1 more is needed") {
 		t.Fatal(said)
 	}
-	cert := d.certificateOf("card-kz/gateway.pem")
+	cert := d.certificateOf("card-kz-1/gateway.pem")
 	d.restart()
 	if got := d.admits(cert); got != gateway.TLSUnknownIdentity {
 		t.Errorf("after one confirmation: %q", got)
@@ -111,8 +113,106 @@ func TestAPartnerIsAddedByTwoPeople(t *testing.T) {
 	if got := d.admits(cert); got != "" {
 		t.Errorf("confirmed by two and refused: %s", got)
 	}
-	if said, ok := d.partner("add", d.file("kz.card"), "-fingerprint", spoken); ok || !strings.Contains(said, "knows KZ already") {
+	before = d.text("cn.yaml")
+	if said, ok := d.partner("add", d.file("kz.card"), "-fingerprint", spoken); !ok || !strings.Contains(said, "it says what is known here already") || d.text("cn.yaml") != before {
 		t.Errorf("added twice: %s", said)
+	}
+}
+
+// TestACardRenewsAPartner: another address, root, public key and signing key, and a key that
+// lasts longer. Two people confirm what vouches for it, and until then what did goes on to.
+func TestACardRenewsAPartner(t *testing.T) {
+	d := newSite(t).start()
+	first, fingerprint := d.cardOf("KZ", "kz-1")
+	d.write("kz.card", string(first), 0o644)
+	for _, who := range []string{"anna", "boris"} {
+		do := "add"
+		if who == "boris" {
+			do = "confirm"
+		}
+		if said, ok := d.partner(do, d.file("kz.card"), "-fingerprint", fingerprint.String(), "-as", who, "-key", d.file(who+".pem")); !ok {
+			t.Fatal(said)
+		}
+	}
+	d.restart()
+	old, c := d.certificateOf("card-kz-1/gateway.pem"), d.text("cn.yaml")
+	known, _, err := card.Parse(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, fingerprint := d.cardOf("KZ", "kz-2", func(c *card.Card) {
+		longer := known.Keys[0]
+		longer.Until = longer.Until.AddDate(0, 1, 0)
+		c.GRPC, c.Keys = "two.kz.example:8443", append(c.Keys, longer)
+	})
+	d.write("kz2.card", string(second), 0o644)
+	fresh := d.certificateOf("card-kz-2/gateway.pem")
+	said, ok := d.partner("add", d.file("kz2.card"), "-fingerprint", fingerprint.String(), "-as", "anna", "-key", d.file("anna.pem"))
+	for _, part := range []string{
+		"~ its address gateway.kz.example:8443 becomes two.kz.example:8443", "the card does not name root CN=KZ CA", "+ root CN=KZ CA", "- public key of its gateway ", "+ public key of its gateway ",
+		"+ signing key kz-2", "~ signing key kz-1, until 2027-02-02", "becomes until 2027-03-02", "1 more is needed",
+	} {
+		if !ok || !strings.Contains(said, part) {
+			t.Errorf("add says\n%swant %q", said, part)
+		}
+	}
+	if strings.Contains(said, "a partner: ") {
+		t.Errorf("a partner that is known is told as new: %s", said)
+	}
+	want := strings.NewReplacer("gateway.kz.example:8443", "two.kz.example:8443", known.Pins[0].String(), mtls.SPKIPin(fresh).String(), "2027-02-02T12:00:00Z", "2027-03-02T12:00:00Z").Replace(c)
+	added := regexp.MustCompile(`(?m)^ +- \{id: "kz-2", administration: "KZ", file: "partners/kz/kz-2.pub.pem", .*\n`)
+	if diff := cmp.Diff(want, added.ReplaceAllString(d.text("cn.yaml"), "")); diff != "" || !added.MatchString(d.text("cn.yaml")) {
+		t.Errorf("the configuration now (-want +got):\n%s", diff)
+	}
+	d.restart()
+	if got := d.admits(old); got != "" {
+		t.Errorf("what vouched before is refused after one confirmation: %s", got)
+	}
+	if got := d.admits(fresh); got == "" {
+		t.Error("what one confirmed vouches")
+	}
+	if said, ok := d.partner("confirm", d.file("kz2.card"), "-fingerprint", fingerprint.String(), "-as", "boris", "-key", d.file("boris.pem")); !ok {
+		t.Fatal(said)
+	}
+	d.look(t.Context())
+	if got := d.admits(fresh); got != "" {
+		t.Errorf("confirmed by two and refused: %s", got)
+	}
+	if got := d.admits(old); got == "" {
+		t.Error("what the card does not name any more still vouches")
+	}
+	if said, ok := d.partner("show", d.file("kz.card")); !ok || !strings.Contains(said, "the card does not name signing key kz-2: it stays until") {
+		t.Errorf("the older card says\n%s", said)
+	}
+}
+
+// TestARenewalThatCannotBe is refused, and leaves everything as it was.
+func TestARenewalThatCannotBe(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*card.Card)
+		edit   func(*site)
+		want   string
+	}{
+		"a key of the same name": {func(c *card.Card) { c.Keys[0].ID = "ru-1" }, func(*site) {}, "signed by"},
+		"a root file that vouches for others": {func(*card.Card) {}, func(s *site) {
+			s.edit("offices: [\"0603\"], roots: cn/ca.pem", "offices: [\"0603\"], roots: ru/ca.pem")
+		}, "vouches for others too"},
+		"pins on several lines": {func(*card.Card) {}, func(s *site) {
+			pin := s.pin("ru/gateway.pem").String()
+			s.edit("["+pin+"]", "\n      - "+pin+"\n      - "+strings.Repeat("0", 64))
+		}, "pins, expected it on one line"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			tt.edit(s)
+			before, roots := s.text("cn.yaml"), s.text("ru/ca.pem")
+			raw, fingerprint := s.cardOf("RU", "ru-2", tt.change)
+			s.write("card", string(raw), 0o644)
+			said, ok := s.partner("add", s.file("card"), "-fingerprint", fingerprint.String())
+			if ok || !strings.Contains(said, tt.want) || s.text("cn.yaml") != before || s.text("ru/ca.pem") != roots {
+				t.Errorf("%s\nwant %q, and nothing written", said, tt.want)
+			}
+		})
 	}
 }
 
@@ -144,7 +244,6 @@ func TestCardsThatMakeNoPartner(t *testing.T) {
 		want  string
 	}{
 		"of this administration": {"CN", "cn-2", "this is a card of CN, whose gateway this is"},
-		"of one that is known":   {"RU", "ru-2", "knows RU already"},
 		"with another's key id":  {"KZ", "ru-1", "trusts a key ru-1 already"},
 	} {
 		t.Run(name, func(t *testing.T) {
