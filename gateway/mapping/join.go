@@ -351,7 +351,8 @@ func (j *joiner) find(s *joinSource) (found, bool) {
 	return f, len(f.texts)+len(f.messages) > 0
 }
 
-// compare records or reports the sources that differ from the first.
+// compare records or reports the sources that differ from the first. Where the first has precedence,
+// a single value that differs does not travel, which its sender is told.
 func (j *joiner) compare(r *joinRow, path string, have []found) {
 	var others []Source
 	for _, f := range have[1:] {
@@ -363,6 +364,12 @@ func (j *joiner) compare(r *joinRow, path string, have []found) {
 	case others == nil:
 	case r.precedence:
 		j.out.Disagreements = append(j.out.Disagreements, Disagreement{path, r.id, have[0].Source, others})
+		for _, o := range others {
+			if o.Value != "" {
+				j.fault(gateway.JoinPassedOver, path, o.say(), gateway.Term(have[0].say()))
+				j.out.Faults[len(j.out.Faults)-1].Severity = gateway.Warning
+			}
+		}
 	default:
 		for _, o := range others {
 			j.fault(gateway.JoinDisagree, path, o.say(), gateway.Term(have[0].say()))
