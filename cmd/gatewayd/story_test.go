@@ -49,8 +49,9 @@ func TestMain(m *testing.M) {
 var update = flag.Bool("update", false, "rewrite the stories' expected output")
 
 // TestStories plays testdata/stories: each begins with two gateways configured and
-// not running, a PKI, the documents of testdata/cases and the data directories of
-// testdata/administrations. $PUBLISHED holds mappings and xsd, for the next version of one.
+// not running, a PKI, the documents of testdata/cases, the data directories of
+// testdata/administrations, and testdata/agreed, whose routes let administrations answer
+// that do not as delivered. $PUBLISHED holds mappings and xsd, for the next version of one.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../testdata/stories",
@@ -93,7 +94,7 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Values[cableKey{}] = new(cable)
-	for _, dir := range []string{"cases", "administrations"} {
+	for _, dir := range []string{"cases", "administrations", "agreed"} {
 		if err := os.CopyFS(filepath.Join(env.WorkDir, dir), os.DirFS(filepath.Join("../../testdata", dir))); err != nil {
 			return err
 		}
