@@ -366,8 +366,7 @@ func (j *joiner) compare(r *joinRow, path string, have []found) {
 		j.out.Disagreements = append(j.out.Disagreements, Disagreement{path, r.id, have[0].Source, others})
 		for _, o := range others {
 			if o.Value != "" {
-				j.fault(gateway.JoinPassedOver, path, o.say(), gateway.Term(have[0].say()))
-				j.out.Faults[len(j.out.Faults)-1].Severity = gateway.Warning
+				j.tell(gateway.Warning, gateway.JoinPassedOver, path, o.say(), gateway.Term(have[0].say()))
 			}
 		}
 	default:
@@ -471,7 +470,11 @@ func (j *joiner) set(r *joinRow, m protoreflect.Message, at, text string, from S
 }
 
 func (j *joiner) fault(code gateway.Code, path, value string, expected gateway.Phrase) {
+	j.tell(gateway.Error, code, path, value, expected)
+}
+
+func (j *joiner) tell(severity gateway.Severity, code gateway.Code, path, value string, expected gateway.Phrase) {
 	j.out.Faults = append(j.out.Faults, gateway.Fault{
-		Code: code, Severity: gateway.Error, Path: path, Value: gateway.Clip(value), Expected: expected,
+		Code: code, Severity: severity, Path: path, Value: gateway.Clip(value), Expected: expected,
 	})
 }
