@@ -178,6 +178,7 @@ const (
 	MapWhen               Code = "MAP_WHEN"
 	JoinDisagree          Code = "JOIN_DISAGREE"
 	JoinPart              Code = "JOIN_PART"
+	JoinPassedOver        Code = "JOIN_PASSED_OVER"
 	JoinValue             Code = "JOIN_VALUE"
 	CmpGrossMass          Code = "CMP_GROSS_MASS"
 	CmpPackages           Code = "CMP_PACKAGES"

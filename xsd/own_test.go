@@ -153,6 +153,21 @@ func TestPermitStory(t *testing.T) {
 	})
 }
 
+const answer = `<Answer xmlns="urn:customs.example:answer:1">` + head + `<Result><Code>CANCELLED</Code><Description>已撤销</Description></Result><Status>CANCELLED</Status></Answer>`
+
+func TestAnswerHasAResult(t *testing.T) {
+	wantAccepted(t, "xx/answer.v1.xsd", written(t, map[string][]byte{
+		"taken back": []byte(answer),
+		"registered": []byte(strings.Replace(answer, `<Status>`, `<Registration><CountryCode>KZ</CountryCode><Date>2026-03-01</Date><ID>000000123</ID></Registration><Status>`, 1)),
+	}))
+	wantRefusedChanges(t, "xx/answer.v1.xsd", answer, [][2]string{
+		{`<Code>CANCELLED</Code>`, `<Code>CANCELLED_12</Code>`},
+		{`<Result><Code>CANCELLED</Code><Description>已撤销</Description></Result>`, ``},
+		{`<Status>CANCELLED</Status>`, `<Status>CANCELLED</Status><Status>2</Status>`},
+		{`answer:1`, `answer:2`},
+	})
+}
+
 const cancellation = `<Cancellation xmlns="urn:customs.example:cancellation:1">` + head + `<Subject><ID>6F1C2B1E-0D3B-4C5A-9A57-5E1B0D7C1A02</ID></Subject>
 <ChangeReasonCode>004</ChangeReasonCode></Cancellation>`
 

@@ -45,6 +45,7 @@ var documents = []struct{ file, root string }{
 	{"ru/req-pi-delete.v1.xsd", "ReqPI_Delete"},
 	{"ru/rw-preliminary.v1.xsd", "RWPreliminary"},
 	{"ru/td-solution.v1.xsd", "TDSolution"},
+	{"xx/answer.v1.xsd", "Answer"},
 	{"xx/cancellation.v1.xsd", "Cancellation"},
 	{"xx/declaration-extract.v1.xsd", "GoodsDeclarationExtract"},
 	{"xx/inspection-result.v1.xsd", "InspectionResult"},

@@ -49,8 +49,9 @@ func TestMain(m *testing.M) {
 var update = flag.Bool("update", false, "rewrite the stories' expected output")
 
 // TestStories plays testdata/stories: each begins with two gateways configured and
-// not running, a PKI, the documents of testdata/cases and the data directories of
-// testdata/administrations. $PUBLISHED holds mappings and xsd, for the next version of one.
+// not running, a PKI, the documents of testdata/cases, the data directories of
+// testdata/administrations, and testdata/agreed, whose routes let administrations answer
+// that do not as delivered. $PUBLISHED holds mappings and xsd, for the next version of one.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../testdata/stories",
@@ -93,12 +94,12 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Values[cableKey{}] = new(cable)
-	for _, dir := range []string{"cases", "administrations"} {
+	for _, dir := range []string{"cases", "administrations", "agreed"} {
 		if err := os.CopyFS(filepath.Join(env.WorkDir, dir), os.DirFS(filepath.Join("../../testdata", dir))); err != nil {
 			return err
 		}
 	}
-	ports, err := loopback.Addresses(8)
+	ports, err := loopback.Addresses(10)
 	if err != nil {
 		return err
 	}
@@ -117,27 +118,45 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("RU_MONITOR", ports[5])
 	env.Setenv("KZ_GRPC", ports[6])
 	env.Setenv("KZ_REST", ports[7])
+	env.Setenv("MN_GRPC", ports[8])
+	env.Setenv("MN_REST", ports[9])
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
-	if err := writeConfig(env.WorkDir, "cn", "RU", ports[:2], ports[2], "0603", "cn-ru-pre-arrival-notice"); err != nil {
-		return err
+	address := map[string]string{"CN": ports[0], "RU": ports[2], "KZ": ports[6], "MN": ports[8]}
+	for _, c := range []storyConfig{
+		{"cn.yaml", "CN", ports[:2], []string{"0603"}, []string{"RU"}, []string{"cn-ru-pre-arrival-notice"}},
+		{"china.yaml", "CN", ports[:2], []string{"0603", "0605", "0705", "9402", "9404"}, []string{"RU", "KZ", "MN"}, []string{
+			"cn-ru-pre-arrival-notice", "cn-ru-cancellation", "cn-kz-pre-arrival-notice", "cn-kz-cancellation", "cn-mn-load-list", "cn-mn-cancellation",
+		}},
+		{"ru.yaml", "RU", ports[2:4], []string{"10719110"}, []string{"CN"}, []string{"ru-cn-answer", "ru-cn-manifest"}},
+		{"kz.yaml", "KZ", ports[6:8], []string{"39899001"}, []string{"CN"}, nil},
+		{"mn.yaml", "MN", ports[8:], []string{"ZU01"}, []string{"CN"}, nil},
+	} {
+		if err := c.write(env.WorkDir, address); err != nil {
+			return err
+		}
 	}
-	if err := writeConfig(env.WorkDir, "ru", "CN", ports[2:], ports[0], "10719110", "ru-cn-answer", "ru-cn-manifest"); err != nil {
-		return err
+	return nil
+}
+
+// posts are those of China's offices that a story may speak as beside Manzhouli's, and another
+// certificate of Manzhouli's.
+func posts() []mtls.DevIdentity {
+	all := []mtls.DevIdentity{{Name: "post-renewed", URI: "customs://CN/office/0603/post/1"}}
+	for _, office := range []string{"0605", "0705", "9402", "9404"} {
+		for _, role := range []string{"post", "supervisor"} {
+			all = append(all, mtls.DevIdentity{Name: role + "-" + office, URI: "customs://CN/office/" + office + "/" + role + "/1"})
+		}
 	}
-	if err := writeConfigTo(env.WorkDir, "cn-kz.yaml", "cn", "KZ", ports[:2], ports[6], "0603", "cn-kz-pre-arrival-notice", "cn-kz-cancellation"); err != nil {
-		return err
-	}
-	return writeConfig(env.WorkDir, "kz", "CN", ports[6:], ports[0], "39899001")
+	return all
 }
 
 func makePKI(dir string) error {
-	kz := mtls.DevAuthority{Dir: "kz", CommonName: "KZ development CA", Identities: []mtls.DevIdentity{
-		{Name: "gateway", URI: "customs://KZ/gateway/1", Server: true}, {Name: "post", URI: "customs://KZ/office/39899001/post/1"},
-	}}
-	if err := mtls.GenerateDevPKI(dir, time.Now(), append(mtls.DevAuthorities(), kz)); err != nil {
+	authorities := append(mtls.DevAuthorities(), mtls.DevAdministration("kz", "KZ", "39899001"), mtls.DevAdministration("mn", "MN", "ZU01"))
+	authorities[0].Identities = append(authorities[0].Identities, posts()...)
+	if err := mtls.GenerateDevPKI(dir, time.Now(), authorities); err != nil {
 		return err
 	}
-	for _, side := range []string{"cn", "ru", "kz"} {
+	for _, side := range []string{"cn", "ru", "kz", "mn"} {
 		if err := mtls.GenerateSigningKey(filepath.Join(dir, side, "signing.pem")); err != nil {
 			return err
 		}
@@ -145,46 +164,59 @@ func makePKI(dir string) error {
 	return nil
 }
 
-// writeConfig writes side.yaml for a gateway with one partner.
-func writeConfig(dir, side, partner string, listen []string, partnerAddress, office string, routes ...string) error {
-	return writeConfigTo(dir, side+".yaml", side, partner, listen, partnerAddress, office, routes...)
+// storyConfig is the configuration of a gateway: its file, whose it is, its addresses for gRPC
+// and REST, its offices, its partners, and its routes.
+type storyConfig struct {
+	file, own                         string
+	listen, offices, partners, routes []string
 }
 
-func writeConfigTo(dir, file, side, partner string, listen []string, partnerAddress, office string, routes ...string) error {
-	peer := strings.ToLower(partner)
-	roots, err := mtls.LoadRoots(filepath.Join(dir, "pki", peer, "gateway.pem"))
-	if err != nil {
-		return err
-	}
-	own := strings.ToUpper(side)
+// writeConfig writes side.yaml for a gateway with one partner.
+func writeConfig(dir, side, partner string, listen []string, partnerAddress, office string, routes ...string) error {
+	c := storyConfig{side + ".yaml", strings.ToUpper(side), listen, []string{office}, []string{partner}, routes}
+	return c.write(dir, map[string]string{partner: partnerAddress})
+}
+
+// write writes the configuration of a gateway whose partners are reached at their addresses.
+func (c storyConfig) write(dir string, address map[string]string) error {
+	side := strings.ToLower(c.own)
 	var b strings.Builder
-	fmt.Fprintf(&b, "administration: %s\ndatabase: %s.db\n", own, side)
-	fmt.Fprintf(&b, "listen: {grpc: %q, rest: %q}\n", listen[0], listen[1])
+	fmt.Fprintf(&b, "administration: %s\ndatabase: %s.db\n", c.own, side)
+	fmt.Fprintf(&b, "listen: {grpc: %q, rest: %q}\n", c.listen[0], c.listen[1])
 	fmt.Fprintf(&b, "certificate: {cert: pki/%[1]s/gateway.pem, key: pki/%[1]s/gateway-key.pem}\n", side)
 	fmt.Fprintf(&b, "signing:\n  - {id: %[1]s-1, file: pki/%[1]s/signing.pem, from: 2020-01-01T00:00:00Z, until: 2100-01-01T00:00:00Z}\n", side)
 	fmt.Fprintf(&b, "trust:\n")
-	for _, a := range slices.Sorted(slices.Values([]string{side, peer})) {
-		fmt.Fprintf(&b, "  - {id: %[1]s-1, administration: %[2]s, file: pki/%[1]s/signing.pub.pem, from: 2020-01-01T00:00:00Z, until: 2100-01-01T00:00:00Z}\n", a, strings.ToUpper(a))
+	for _, a := range slices.Sorted(slices.Values(append([]string{c.own}, c.partners...))) {
+		fmt.Fprintf(&b, "  - {id: %[1]s-1, administration: %[2]s, file: pki/%[1]s/signing.pub.pem, from: 2020-01-01T00:00:00Z, until: 2100-01-01T00:00:00Z}\n", strings.ToLower(a), a)
 	}
-	fmt.Fprintf(&b, "routes: [%s]\ncallers:\n", strings.Join(routes, ", "))
-	for _, c := range []struct{ uri, role string }{
-		{"customs://" + own + "/office/" + office + "/post/1", "post"},
-		{"customs://" + own + "/office/" + office + "/supervisor/1", "supervisor"},
-		{"customs://" + own + "/system/national", "system"},
-		{"customs://" + own + "/analyst/1", "analyst"},
-		{"customs://" + own + "/operator/1", "operator"},
-	} {
-		fmt.Fprintf(&b, "  - {uri: %q, role: %s, offices: [%q], roots: pki/%s/ca.pem}\n", c.uri, c.role, office, side)
+	fmt.Fprintf(&b, "routes: [%s]\ncallers:\n", strings.Join(c.routes, ", "))
+	caller := func(uri, role, office string) {
+		fmt.Fprintf(&b, "  - {uri: %q, role: %s, offices: [%q], roots: pki/%s/ca.pem}\n", "customs://"+c.own+"/"+uri, role, office, side)
 	}
-	fmt.Fprintf(&b, "partners:\n  - {uri: customs://%s/gateway/1, address: %q, administrations: [%s], roots: pki/%s/ca.pem, crls: pki/%s/crl.pem, pins: [%s]}\n",
-		partner, partnerAddress, partner, peer, peer, mtls.SPKIPin(roots[0]))
-	return os.WriteFile(filepath.Join(dir, file), []byte(b.String()), 0o600)
+	for _, office := range c.offices {
+		caller("office/"+office+"/post/1", "post", office)
+		caller("office/"+office+"/supervisor/1", "supervisor", office)
+	}
+	caller("system/national", "system", c.offices[0])
+	caller("analyst/1", "analyst", c.offices[0])
+	caller("operator/1", "operator", c.offices[0])
+	fmt.Fprintf(&b, "partners:\n")
+	for _, partner := range c.partners {
+		peer := strings.ToLower(partner)
+		roots, err := mtls.LoadRoots(filepath.Join(dir, "pki", peer, "gateway.pem"))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "  - {uri: customs://%s/gateway/1, address: %q, administrations: [%s], roots: pki/%s/ca.pem, crls: pki/%s/crl.pem, pins: [%s]}\n",
+			partner, address[partner], partner, peer, peer, mtls.SPKIPin(roots[0]))
+	}
+	return os.WriteFile(filepath.Join(dir, c.file), []byte(b.String()), 0o600)
 }
 
-// as sets who speaks to which gateway: as cn post, as ru national, as kz post, as cn stranger.
+// as sets who speaks to which gateway: as cn post, as ru national, as cn post-9402, as cn stranger.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: as cn|ru|kz post|supervisor|national|analyst|operator|stranger")
+		ts.Fatalf("usage: as cn|ru|kz|mn post|supervisor|national|analyst|operator|stranger")
 	}
 	side, who := args[0], args[1]
 	cert := filepath.Join("pki", side, who)

@@ -117,10 +117,20 @@ func (g *Gateway) heed(ctx context.Context) {
 // refusals that are counted and not recorded.
 const SweepEvery = time.Minute
 
+// sweep looks at once, for what was over while nobody looked, and then again and again.
 func (g *Gateway) sweep(ctx context.Context) {
 	tick := time.NewTicker(SweepEvery)
 	defer tick.Stop()
 	for {
+		if err := g.ExpireHeld(ctx); err != nil && ctx.Err() == nil {
+			g.Log.Tell(event.Event{Name: event.HeldNotExpired, Cause: err})
+		}
+		if err := g.TellOverdue(ctx); err != nil && ctx.Err() == nil {
+			g.Log.Tell(event.Event{Name: event.OverdueNotTold, Cause: err})
+		}
+		if err := g.tellRefusals(ctx, g.Now()); err != nil && ctx.Err() == nil {
+			g.Log.Tell(event.Event{Name: event.RefusalsNotCounted, Cause: err})
+		}
 		select {
 		case <-ctx.Done():
 			if err := g.tellRefusals(context.WithoutCancel(ctx), time.Time{}); err != nil {
@@ -128,15 +138,6 @@ func (g *Gateway) sweep(ctx context.Context) {
 			}
 			return
 		case <-tick.C:
-			if err := g.ExpireHeld(ctx); err != nil && ctx.Err() == nil {
-				g.Log.Tell(event.Event{Name: event.HeldNotExpired, Cause: err})
-			}
-			if err := g.TellOverdue(ctx); err != nil && ctx.Err() == nil {
-				g.Log.Tell(event.Event{Name: event.OverdueNotTold, Cause: err})
-			}
-			if err := g.tellRefusals(ctx, g.Now()); err != nil && ctx.Err() == nil {
-				g.Log.Tell(event.Event{Name: event.RefusalsNotCounted, Cause: err})
-			}
 		}
 	}
 }

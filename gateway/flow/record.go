@@ -169,7 +169,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return false, err
 		}
 		from := reconcile.Origin{
-			Message: m.ID, Conversation: m.Conversation, WholeGoods: g.wholeGoods(j.notices[i], m.Split),
+			Message: m.ID, Office: gateway.Office{Administration: g.Own, Code: s.Office}, Conversation: m.Conversation, WholeGoods: g.wholeGoods(j.notices[i], m.Split),
 			Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival,
 		}
 		if of, ok := j.revises.replaces(m.ID); ok {

@@ -24,7 +24,7 @@ func (g *Gateway) revise(ctx context.Context, j *judgement, plan Plan, held []st
 	switch {
 	case cur.does == adds && (o == nil || !o.announces && len(o.taken()) == 0):
 		return false, nil
-	case len(held) > 0 && (o == nil || !o.announces):
+	case len(held) > 0 && (o == nil || !o.announces && len(cur.names()) == 0): // else it names the whole itself
 		return true, g.reviseHeld(ctx, j, plan, append(held, cur))
 	case o == nil:
 		s.Faults = append(s.Faults, cur.nobody())

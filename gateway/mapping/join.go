@@ -351,7 +351,8 @@ func (j *joiner) find(s *joinSource) (found, bool) {
 	return f, len(f.texts)+len(f.messages) > 0
 }
 
-// compare records or reports the sources that differ from the first.
+// compare records or reports the sources that differ from the first. Where the first has precedence,
+// a single value that differs does not travel, which its sender is told.
 func (j *joiner) compare(r *joinRow, path string, have []found) {
 	var others []Source
 	for _, f := range have[1:] {
@@ -363,6 +364,11 @@ func (j *joiner) compare(r *joinRow, path string, have []found) {
 	case others == nil:
 	case r.precedence:
 		j.out.Disagreements = append(j.out.Disagreements, Disagreement{path, r.id, have[0].Source, others})
+		for _, o := range others {
+			if o.Value != "" {
+				j.tell(gateway.Warning, gateway.JoinPassedOver, path, o.say(), gateway.Term(have[0].say()))
+			}
+		}
 	default:
 		for _, o := range others {
 			j.fault(gateway.JoinDisagree, path, o.say(), gateway.Term(have[0].say()))
@@ -464,7 +470,11 @@ func (j *joiner) set(r *joinRow, m protoreflect.Message, at, text string, from S
 }
 
 func (j *joiner) fault(code gateway.Code, path, value string, expected gateway.Phrase) {
+	j.tell(gateway.Error, code, path, value, expected)
+}
+
+func (j *joiner) tell(severity gateway.Severity, code gateway.Code, path, value string, expected gateway.Phrase) {
 	j.out.Faults = append(j.out.Faults, gateway.Fault{
-		Code: code, Severity: gateway.Error, Path: path, Value: gateway.Clip(value), Expected: expected,
+		Code: code, Severity: severity, Path: path, Value: gateway.Clip(value), Expected: expected,
 	})
 }

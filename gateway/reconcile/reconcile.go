@@ -72,6 +72,9 @@ type Origin struct {
 	// Sender is whose document it is: the office that a report names without an
 	// administration is one of the sender's. Empty: nobody knows.
 	Sender gateway.Administration
+	// Office is the office of ours that announces it, whether or not what travels names it; empty for
+	// a partner's document.
+	Office gateway.Office
 	// Conversation is what the parts of one notice have in common; empty if nothing has.
 	Conversation string
 	// WholeGoods says that it tells all the goods of each of its waybills, and not a share.
@@ -410,6 +413,9 @@ func record(d *customsv1.Document, from Origin) Record {
 		if from.Departed && o.Role == SeenOffice {
 			r.Facts.Route[i] = RouteOffice{ExitOffice, cmp.Or(o.Administration, string(from.Sender)), o.Code}
 		}
+	}
+	if own := from.Office; own.Code != "" && !slices.ContainsFunc(r.Facts.Route, func(o RouteOffice) bool { return own.Same(o.Office()) }) {
+		r.Facts.Route = append(r.Facts.Route, RouteOffice{ExitOffice, string(own.Administration), own.Code})
 	}
 	if seen := &r.Facts.Office; r.Kind == "ArrivalReport" && seen.Code != "" && seen.Administration == "" {
 		seen.Administration = string(from.Sender)
