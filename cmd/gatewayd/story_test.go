@@ -21,6 +21,7 @@ import (
 
 	"customs.example/gateway/loopback"
 	"customs.example/gateway/mtls"
+	"customs.example/gateway/server"
 	"customs.example/gateway/store/storetest"
 )
 
@@ -173,8 +174,13 @@ func writeConfigTo(dir, file, side, partner string, listen []string, partnerAddr
 		{"customs://" + own + "/system/national", "system"},
 		{"customs://" + own + "/analyst/1", "analyst"},
 		{"customs://" + own + "/operator/1", "operator"},
+		{"customs://" + own + "/auditor/1", "auditor"},
 	} {
-		fmt.Fprintf(&b, "  - {uri: %q, role: %s, offices: [%q], roots: pki/%s/ca.pem}\n", c.uri, c.role, office, side)
+		offices := fmt.Sprintf("[%q]", office)
+		if !server.NeedsOffice(server.Role(c.role)) {
+			offices = "[]"
+		}
+		fmt.Fprintf(&b, "  - {uri: %q, role: %s, offices: %s, roots: pki/%s/ca.pem}\n", c.uri, c.role, offices, side)
 	}
 	fmt.Fprintf(&b, "partners:\n  - {uri: customs://%s/gateway/1, address: %q, administrations: [%s], roots: pki/%s/ca.pem, crls: pki/%s/crl.pem, pins: [%s]}\n",
 		partner, partnerAddress, partner, peer, peer, mtls.SPKIPin(roots[0]))
@@ -184,7 +190,7 @@ func writeConfigTo(dir, file, side, partner string, listen []string, partnerAddr
 // as sets who speaks to which gateway: as cn post, as ru national, as kz post, as cn stranger.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: as cn|ru|kz post|supervisor|national|analyst|operator|stranger")
+		ts.Fatalf("usage: as cn|ru|kz post|supervisor|national|analyst|operator|auditor|stranger")
 	}
 	side, who := args[0], args[1]
 	cert := filepath.Join("pki", side, who)
@@ -202,7 +208,7 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 // name it is the operator.
 func ownGateway(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: own DIR [post|national|analyst|operator]")
+		ts.Fatalf("usage: own DIR [post|national|analyst|operator|auditor]")
 	}
 	who := append(args, "operator")[1]
 	for _, line := range strings.Split(ts.ReadFile(filepath.Join(args[0], who+".env")), "\n") {

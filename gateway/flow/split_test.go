@@ -247,7 +247,8 @@ func TestConvoySubmittedAtOnceIsSplitOnce(t *testing.T) {
 func TestLongSplitMessageIsExplained(t *testing.T) {
 	w := newWorld(t)
 	ms := w.convoy(2)
-	whole, origins, err := w.cn.Explain(t.Context(), post, "V1")
+	explained, err := w.cn.Explain(t.Context(), post, "V1")
+	whole, origins := explained.Message, explained.Origins
 	if err != nil || whole != ms[0].ID {
 		t.Fatal(whole, err)
 	}
@@ -269,7 +270,7 @@ func TestLongSplitMessageIsExplained(t *testing.T) {
 	}
 	// Of a table that writes otherwise now there is no explanation, for either message.
 	w.cn.Chain = next(t, "2026-01-01", true)
-	if _, _, err := w.cn.Explain(t.Context(), post, "V1"); err == nil || !strings.Contains(err.Error(), string(gateway.TraceDiffers)) {
+	if _, err := w.cn.Explain(t.Context(), post, "V1"); err == nil || !strings.Contains(err.Error(), string(gateway.TraceDiffers)) {
 		t.Errorf("with another table: %v", err)
 	}
 }
@@ -301,7 +302,8 @@ func TestLongWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
 			t.Errorf("message %d is %s", i, m.State)
 		}
 	}
-	_, origins, err := w.cn.Explain(t.Context(), post, "N1")
+	explained, err := w.cn.Explain(t.Context(), post, "N1")
+	origins := explained.Origins
 	if err != nil {
 		t.Fatal(err)
 	}
