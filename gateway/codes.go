@@ -107,6 +107,7 @@ const (
 	IDMissing             Code = "ID_MISSING"
 	IDOfSeveral           Code = "ID_OF_SEVERAL"
 	MessageOfSeveral      Code = "MESSAGE_OF_SEVERAL"
+	ReceiptNone           Code = "RECEIPT_NONE"
 	AlreadyAnnounced      Code = "ALREADY_ANNOUNCED"
 	AnnouncedElsewhere    Code = "ANNOUNCED_ELSEWHERE"
 	CancelUnknown         Code = "CANCEL_UNKNOWN"

@@ -486,6 +486,7 @@ func copied(state string) func(*site) {
 // onlyWarned are those with which a gateway starts.
 var onlyWarned = []string{"an office that no route serves",
 	"nothing", "no route", "a certificate that ends in six days", "a signing key trusted for less", "the partner signs with its TLS key",
+	"an operator with an office", "an auditor with two offices",
 	"one of two roots has ended", "a revocation list that ends tomorrow", "roots that wait for two people",
 }
 
