@@ -67,6 +67,8 @@ func TestStories(t *testing.T) {
 			"postgres": postgres,
 			"cable":    cableTo,
 
+			"same-explanation": sameExplanation,
+
 			"append": appendLine,
 			"long":   long,
 			"big":    big,

@@ -137,11 +137,17 @@ func presentExplanation(e flow.Explanation) *exchangev1.ExplainResponse {
 		out.Origins = append(out.Origins, &exchangev1.Origin{
 			Target: o.Target, Value: o.Value, Row: o.Row, Mapping: o.Mapping, Path: o.Path, Provenance: o.Provenance,
 			Source: o.Source, SourceSubmission: o.SourceSubmission, SourceValue: o.SourceValue, SourceRow: o.SourceRow,
-			ListRow: o.ListRow, Note: o.Note, Part: int32(o.Part), Namespaces: o.Namespaces,
+			ListRow: o.ListRow, Note: o.Note, Part: int32(o.Part),
 		})
+		if out.Namespaces == nil {
+			out.Namespaces = o.Namespaces // one table writes them all
+		}
 	}
 	for _, u := range e.Unread {
 		room -= len(u.Place)
+		for prefix, space := range u.Namespaces {
+			room -= len(prefix) + len(space)
+		}
 		if len(out.Unread) == MaxUnread || room < 0 && len(out.Origins) > 0 {
 			out.UnreadLeftOut++
 			continue

@@ -1126,6 +1126,8 @@ type ExplainResponse struct {
 	// many more there are.
 	Unread        []*UnreadPlace `protobuf:"bytes,4,rep,name=unread,proto3" json:"unread,omitempty"`
 	UnreadLeftOut int32          `protobuf:"varint,5,opt,name=unread_left_out,json=unreadLeftOut,proto3" json:"unread_left_out,omitempty"`
+	// Of the prefixes in the targets.
+	Namespaces    map[string]string `protobuf:"bytes,6,rep,name=namespaces,proto3" json:"namespaces,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1193,6 +1195,13 @@ func (x *ExplainResponse) GetUnreadLeftOut() int32 {
 		return x.UnreadLeftOut
 	}
 	return 0
+}
+
+func (x *ExplainResponse) GetNamespaces() map[string]string {
+	if x != nil {
+		return x.Namespaces
+	}
+	return nil
 }
 
 // UnreadPlace is an element or attribute that no row reads.
@@ -2222,9 +2231,7 @@ type Origin struct {
 	// Which of several messages has the value, from 1; 0 if there is only one.
 	Part int32 `protobuf:"varint,12,opt,name=part,proto3" json:"part,omitempty"`
 	// Row and table that read it in the sender's document.
-	SourceRow string `protobuf:"bytes,13,opt,name=source_row,json=sourceRow,proto3" json:"source_row,omitempty"`
-	// Of the prefixes in target.
-	Namespaces    map[string]string `protobuf:"bytes,14,rep,name=namespaces,proto3" json:"namespaces,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	SourceRow     string `protobuf:"bytes,13,opt,name=source_row,json=sourceRow,proto3" json:"source_row,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2348,13 +2355,6 @@ func (x *Origin) GetSourceRow() string {
 		return x.SourceRow
 	}
 	return ""
-}
-
-func (x *Origin) GetNamespaces() map[string]string {
-	if x != nil {
-		return x.Namespaces
-	}
-	return nil
 }
 
 // Submission is what became of what an office sent.
@@ -6840,14 +6840,20 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
 	"\x06sender\x18\x02 \x01(\tR\x06sender\x12\x14\n" +
-	"\x05xpath\x18\x03 \x01(\tR\x05xpath\"\xd4\x01\n" +
+	"\x05xpath\x18\x03 \x01(\tR\x05xpath\"\xe1\x02\n" +
 	"\x0fExplainResponse\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12-\n" +
 	"\aorigins\x18\x02 \x03(\v2\x13.exchange.v1.OriginR\aorigins\x12\x19\n" +
 	"\bleft_out\x18\x03 \x01(\x05R\aleftOut\x120\n" +
 	"\x06unread\x18\x04 \x03(\v2\x18.exchange.v1.UnreadPlaceR\x06unread\x12&\n" +
-	"\x0funread_left_out\x18\x05 \x01(\x05R\runreadLeftOut\"\xcc\x01\n" +
+	"\x0funread_left_out\x18\x05 \x01(\x05R\runreadLeftOut\x12L\n" +
+	"\n" +
+	"namespaces\x18\x06 \x03(\v2,.exchange.v1.ExplainResponse.NamespacesEntryR\n" +
+	"namespaces\x1a=\n" +
+	"\x0fNamespacesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcc\x01\n" +
 	"\vUnreadPlace\x12\x14\n" +
 	"\x05place\x18\x01 \x01(\tR\x05place\x12\x1e\n" +
 	"\n" +
@@ -6941,7 +6947,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05actor\x18\x05 \x01(\tR\x05actor\x12\x14\n" +
 	"\x05event\x18\x06 \x01(\tR\x05event\x12\x18\n" +
 	"\asubject\x18\a \x01(\tR\asubject\x12\x16\n" +
-	"\x06digest\x18\b \x01(\tR\x06digest\"\xe4\x03\n" +
+	"\x06digest\x18\b \x01(\tR\x06digest\"\xe0\x02\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x10\n" +
@@ -6959,13 +6965,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
 	"\x04part\x18\f \x01(\x05R\x04part\x12\x1d\n" +
 	"\n" +
-	"source_row\x18\r \x01(\tR\tsourceRow\x12C\n" +
-	"\n" +
-	"namespaces\x18\x0e \x03(\v2#.exchange.v1.Origin.NamespacesEntryR\n" +
-	"namespaces\x1a=\n" +
-	"\x0fNamespacesEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd8\x05\n" +
+	"source_row\x18\r \x01(\tR\tsourceRow\"\xd8\x05\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -7535,8 +7535,8 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*Queue)(nil),                      // 85: exchange.v1.Queue
 	(*CheckPartnerRequest)(nil),        // 86: exchange.v1.CheckPartnerRequest
 	(*PartnerCheck)(nil),               // 87: exchange.v1.PartnerCheck
-	nil,                                // 88: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 89: exchange.v1.Origin.NamespacesEntry
+	nil,                                // 88: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 89: exchange.v1.UnreadPlace.NamespacesEntry
 	nil,                                // 90: exchange.v1.Fault.NamespacesEntry
 	(*timestamppb.Timestamp)(nil),      // 91: google.protobuf.Timestamp
 	(*descriptorpb.MethodOptions)(nil), // 92: google.protobuf.MethodOptions
@@ -7550,20 +7550,20 @@ var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	31,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	30,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	17,  // 7: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	88,  // 8: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	91,  // 9: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
-	38,  // 10: exchange.v1.SentMessage.receipt:type_name -> exchange.v1.SignedStatement
-	91,  // 11: exchange.v1.SentMessage.verified:type_name -> google.protobuf.Timestamp
-	22,  // 12: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	91,  // 13: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
-	1,   // 14: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
-	26,  // 15: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
-	1,   // 16: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	91,  // 17: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	91,  // 18: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
-	29,  // 19: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	91,  // 20: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	89,  // 21: exchange.v1.Origin.namespaces:type_name -> exchange.v1.Origin.NamespacesEntry
+	88,  // 8: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	89,  // 9: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	91,  // 10: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	38,  // 11: exchange.v1.SentMessage.receipt:type_name -> exchange.v1.SignedStatement
+	91,  // 12: exchange.v1.SentMessage.verified:type_name -> google.protobuf.Timestamp
+	22,  // 13: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
+	91,  // 14: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	1,   // 15: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
+	26,  // 16: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
+	1,   // 17: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
+	91,  // 18: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	91,  // 19: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	29,  // 20: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
+	91,  // 21: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
 	91,  // 22: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
 	91,  // 23: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	34,  // 24: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
