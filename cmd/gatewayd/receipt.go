@@ -25,7 +25,11 @@ const maxSentFile = 96 << 20
 // verifyReceipts proves what partners signed, with nothing but files: no gateway is asked.
 func verifyReceipts(_ context.Context, flags *flag.FlagSet, args []string, std stdio) error {
 	trustFile := flags.String("trust", "", "`FILE` with the trusted keys under trust, as in a configuration, which may be given itself")
-	cardFile := flags.String("card", "", "partner card `FILE`, whose keys are trusted too")
+	var cards []string
+	flags.Func("card", "partner card `FILE`, whose keys are trusted too; may be given several times", func(name string) error {
+		cards = append(cards, name)
+		return nil
+	})
 	when := flags.String("at", "", "`WHEN` the receipts were received, an instant such as 2026-03-02T14:00:00Z; left out: now. It matters where a key is known to be compromised")
 	var how told
 	how.flags(flags)
@@ -35,7 +39,7 @@ func verifyReceipts(_ context.Context, flags *flag.FlagSet, args []string, std s
 	if err := how.check(); err != nil {
 		return err
 	}
-	if flags.NArg() == 0 || *trustFile == "" && *cardFile == "" {
+	if flags.NArg() == 0 || *trustFile == "" && len(cards) == 0 {
 		return errors.New("give -trust FILE or -card FILE, and each FILE that gatewayctl sent ID -evidence has written")
 	}
 	at := time.Now()
@@ -45,7 +49,7 @@ func verifyReceipts(_ context.Context, flags *flag.FlagSet, args []string, std s
 			return fmt.Errorf("-at %q: want an instant such as 2026-03-02T14:00:00Z", *when)
 		}
 	}
-	trust, err := readTrust(*trustFile, *cardFile)
+	trust, err := readTrust(*trustFile, cards)
 	if err != nil {
 		return err
 	}
@@ -75,8 +79,8 @@ func verifyReceipts(_ context.Context, flags *flag.FlagSet, args []string, std s
 	return err
 }
 
-// readTrust reads trusted keys of a configuration and of a partner card.
-func readTrust(trustFile, cardFile string) (*seal.Trust, error) {
+// readTrust reads trusted keys of a configuration and of partner cards.
+func readTrust(trustFile string, cards []string) (*seal.Trust, error) {
 	var keys []seal.Verifier
 	if trustFile != "" {
 		c, _, err := readConfig(trustFile)
@@ -94,7 +98,7 @@ func readTrust(trustFile, cardFile string) (*seal.Trust, error) {
 			keys = append(keys, v)
 		}
 	}
-	if cardFile != "" {
+	for _, cardFile := range cards {
 		raw, err := os.ReadFile(cardFile)
 		if err != nil {
 			return nil, err

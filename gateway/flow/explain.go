@@ -3,6 +3,7 @@ package flow
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,20 +62,31 @@ func (e Explanation) Masked(mark string) Explanation {
 	return e
 }
 
-// openPaths are the paths of a document at which no data of persons and no price stand.
+// openPaths are the paths of a document at which no data of persons and no price stand: of each
+// place, and without positions from some step on, as what is counted or summed is named.
 func openPaths(d *customsv1.Document) map[string]bool {
 	open := make(map[string]bool)
-	document.Walk(d, func(path string, _ document.Field, marks document.Marks, _ string) {
-		shown := !marks.Personal && !marks.Price
+	note := func(path string, shown bool) {
 		for ; path != ""; path = parentPath(path) { // a message is as open as all that is in it
 			if known, ok := open[path]; ok && (known == shown || !known) {
 				return
 			}
 			open[path] = shown
 		}
+	}
+	document.Walk(d, func(path string, _ document.Field, marks document.Marks, _ string) {
+		shown := !marks.Personal && !marks.Price
+		note(path, shown)
+		for i := range path {
+			if path[i] == '[' {
+				note(path[:i]+positions.ReplaceAllString(path[i:], ""), shown)
+			}
+		}
 	})
 	return open
 }
+
+var positions = regexp.MustCompile(`\[\d+\]`)
 
 // Origin says where one value of a message came from.
 type Origin struct {
