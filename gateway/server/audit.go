@@ -4,10 +4,14 @@ import (
 	"context"
 	"slices"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
 )
+
+// maxAsked is how long a subject or an actor is that anything may have.
+const maxAsked = 1000
 
 type audits struct {
 	exchangev1.UnimplementedAuditServiceServer
@@ -18,6 +22,11 @@ func (s audits) List(ctx context.Context, r *exchangev1.ListAuditRequest) (*exch
 	page, err := s.pages.of(ctx, r)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
+	}
+	for path, text := range map[string]string{"subject": r.Subject, "actor": r.Actor} {
+		if len(text) > maxAsked {
+			return nil, s.refusal(ctx, gateway.Fault{Code: gateway.NotFound, Severity: gateway.Error, Path: path, Value: gateway.Clip(text)})
+		}
 	}
 	f := store.AuditFilter{Actor: r.Actor, After: page.after, Limit: page.size}
 	if r.Subject != "" {
