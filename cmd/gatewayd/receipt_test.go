@@ -16,6 +16,7 @@ import (
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/card"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/seal"
 )
@@ -59,6 +60,35 @@ func (s *sealed) write(name, content string) {
 	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// card writes the partner card of a side, with its signing key.
+func (s *sealed) card(name string, keys *seal.Keyring, id string) {
+	s.t.Helper()
+	side, of := strings.ToLower(string(keys.Owner())), "customs://"+string(keys.Owner())+"/gateway/1"
+	if err := mtls.GenerateDevPKI(s.dir, signedAt, []mtls.DevAuthority{mtls.DevAdministration(side, keys.Owner(), "0001")}); err != nil {
+		s.t.Fatal(err)
+	}
+	read := func(file string) string {
+		raw, err := os.ReadFile(filepath.Join(s.dir, file))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return string(raw)
+	}
+	own, err := mtls.LoadRoots(filepath.Join(s.dir, side, "gateway.pem"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	raw, _, err := card.Sign(card.Card{
+		Administration: keys.Owner(), URI: of, GRPC: "gateway.example:8443", REST: "gateway.example:8444", Roots: []string{read(side + "/ca.pem")}, CRLs: []string{read(side + "/crl.pem")},
+		Pins: []gateway.Digest{mtls.SPKIPin(own[0])}, MaxMessage: 8 << 20, Formats: []card.Format{},
+		Keys: []card.Key{{ID: id, From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Public: read(id + ".pub.pem")}},
+	}, keys, signedAt)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.write(name, string(raw))
 }
 
 const sentXML = "<Notice><Waybill>CNRU26030001</Waybill></Notice>\n"
@@ -141,6 +171,8 @@ func TestReceiptsAreProven(t *testing.T) {
 	s.write("own.yaml", "trust:\n"+s.key("cn-1", "CN", ""))
 	s.write("foreign.yaml", "trust:\n"+s.key("cn-1", "CN", "")+s.key("ru-1", "KZ", ""))
 	s.write("garbage.json", "{}")
+	s.card("cn.card", s.cn, "cn-1")
+	s.card("ru.card", s.ru, "ru-1")
 	s.write("nobody.yaml", "administration: CN\n")
 
 	var said strings.Builder
@@ -151,7 +183,7 @@ func TestReceiptsAreProven(t *testing.T) {
 		}
 		line := strings.Join(args, " ")
 		for i, a := range args {
-			if strings.HasSuffix(a, ".json") || strings.HasSuffix(a, ".yaml") {
+			if strings.HasSuffix(a, ".json") || strings.HasSuffix(a, ".yaml") || strings.HasSuffix(a, ".card") {
 				args[i] = filepath.Join(s.dir, a)
 			}
 		}
@@ -176,6 +208,10 @@ func TestReceiptsAreProven(t *testing.T) {
 	check(exitFaulty, "-trust", "trust.yaml", "accepted.json", "forged.json", "received.json")
 	check(exitOK, "-trust", "trust.yaml", "-o", "json", "accepted.json")
 	check(exitFaulty, "-trust", "trust.yaml", "-o", "json", "-lang", "mn", "none.json")
+	check(exitOK, "-card", "cn.card", "-card", "ru.card", "accepted.json")
+	check(exitOK, "-trust", "trust.yaml", "-card", "ru.card", "refused.json") // the same key twice
+	check(exitFaulty, "-card", "ru.card", "accepted.json")
+	check(exitFailed, "-card", "trust.yaml", "accepted.json")
 	check(exitFailed, "-trust", "trust.yaml", "garbage.json")
 	check(exitFailed, "-trust", "trust.yaml", "nothing.json")
 	check(exitFailed, "-trust", "nobody.yaml", "accepted.json")
