@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -99,6 +100,41 @@ func HasText(key string) bool {
 func TextOf(key, lang string) (Text, bool) {
 	t, ok := texts().texts[lang][key]
 	return t, ok
+}
+
+// Retold is what the gateway says in English of why something waits or has ended, in another
+// language. What it does not know, as a person's own words, stays as it is.
+func Retold(english, lang string) string {
+	for _, key := range reasons() {
+		from, _ := TextOf(key, "en")
+		terms := matching(from.Text).FindStringSubmatch(english)
+		if terms == nil {
+			continue
+		}
+		return Phrase{Wording: Wording(key), Terms: terms[1:]}.In(lang)
+	}
+	return english
+}
+
+// reasons are the keys of what Retold knows.
+var reasons = sync.OnceValue(func() []string {
+	var keys []string
+	for key := range texts().texts["en"] {
+		if strings.HasPrefix(key, "word.reason") {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+})
+
+// matching finds the terms of a text, which stand in it in order.
+func matching(text string) *regexp.Regexp {
+	pattern := regexp.QuoteMeta(text)
+	for _, term := range []string{"1", "2", "3"} {
+		pattern = strings.Replace(pattern, `\{`+term+`\}`, "(.+)", 1)
+	}
+	return regexp.MustCompile("^" + pattern + "$")
 }
 
 // textOf returns a text in a language, else in English, else its key.

@@ -158,7 +158,7 @@ func TestEveryTextStandsInFiveLanguages(t *testing.T) {
 
 // latin are the words in Latin letters that stand in every language's texts: names of
 // formats, standards, fields and values.
-var latin = regexp.MustCompile(`^(xsi:nil|xsi:type|encoding|amp|lt|gt|apos|quot|null|true|false|canonical|mapping|transit-direction)$`)
+var latin = regexp.MustCompile(`^(gRPC|xsi:nil|xsi:type|encoding|amp|lt|gt|apos|quot|null|true|false|canonical|mapping|transit-direction)$`)
 
 var word = regexp.MustCompile(`[A-Za-z][A-Za-z:-]*[A-Za-z]`)
 
@@ -271,6 +271,71 @@ func called(call *ast.CallExpr) string {
 		return f.Sel.Name
 	}
 	return ""
+}
+
+// TestReasonsAreThoseOfTheSources: what Retold knows is made of what the sources say, word for word,
+// and what they state as the reason of a state it knows.
+func TestReasonsAreThoseOfTheSources(t *testing.T) {
+	verb := regexp.MustCompile(`%[dsv]|\{[1-3]\}`)
+	said, stated := map[string]bool{"{}": true}, map[string]string{}
+	for _, s := range sources(t) {
+		if s.test || !slices.Contains([]string{"gateway", "gateway/flow", "gateway/server"}, s.pkg) {
+			continue
+		}
+		texts := func(n ast.Node, take func(text string)) {
+			ast.Inspect(n, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+					if text, err := strconv.Unquote(lit.Value); err == nil && text != "" {
+						take(verb.ReplaceAllString(text, "{}"))
+					}
+				}
+				return true
+			})
+		}
+		texts(s.file, func(text string) { said[text] = true })
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.AssignStmt:
+				for i, to := range n.Lhs {
+					if sel, ok := to.(*ast.SelectorExpr); ok && sel.Sel.Name == "Reason" && len(n.Rhs) == len(n.Lhs) {
+						texts(n.Rhs[i], func(text string) { stated[text] = s.name })
+					}
+				}
+			case *ast.FuncDecl:
+				if n.Name.Name == "notInTime" || n.Name.Name == "waiting" && s.pkg == "gateway/server" {
+					texts(n.Body, func(text string) { stated[text] = s.name })
+				}
+			}
+			return true
+		})
+	}
+	var known []string
+	for _, key := range reasons() {
+		english, _ := TextOf(key, "en")
+		text := verb.ReplaceAllString(english.Text, "{}")
+		known = append(known, text)
+		if !madeOf(text, said) {
+			t.Errorf("%s: nothing says %q", key, english.Text)
+		}
+	}
+	for text, file := range stated {
+		if strings.Contains(text, " ") && !slices.ContainsFunc(known, func(k string) bool { return strings.Contains(k, text) }) {
+			t.Errorf("%s says %q, which no other language has as word.reason...", file, text)
+		}
+	}
+	if len(stated) < 10 {
+		t.Errorf("%d reasons are stated", len(stated))
+	}
+}
+
+// madeOf reports whether a text is some texts, one behind the other.
+func madeOf(text string, of map[string]bool) bool {
+	for n := len(text); n > 0; n-- {
+		if of[text[:n]] && (n == len(text) || madeOf(text[n:], of)) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestLanguage(t *testing.T) {

@@ -96,6 +96,7 @@ var owners = []struct {
 	// Whoever has something to say says it as an event; the commands choose how it is written.
 	{"log/slog", []string{"gateway/event", "cmd/"}},
 	{"log", []string{"gateway/event", "gateway/metrics", "gateway/server", "cmd/"}},
+	{"golang.org/x/text/width", []string{"gateway"}},
 	{"github.com/google/uuid", []string{"cmd/"}},
 	{"pgregory.net/rapid", testOnly},
 	{"github.com/google/go-cmp", testOnly},

@@ -7,10 +7,12 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/width"
 )
 
-// width is how many columns a sentence takes before it goes on in the next line.
-const width = 96
+// lineWidth is how many columns a sentence takes before it goes on in the next line.
+const lineWidth = 96
 
 // PrintReports prints faults as a person reads them on a terminal, in a language of the
 // catalogue: the severity and the code, the sentence, where it is and what stands there,
@@ -33,7 +35,7 @@ func PrintReports(w io.Writer, reports []Report, lang string) error {
 
 func (r Report) print(b *strings.Builder, lang string, bound map[string]string) {
 	indented := func(text string) {
-		for _, line := range wrap(clean(text), width) {
+		for _, line := range wrap(clean(text), lineWidth) {
 			b.WriteString("  " + line + "\n")
 		}
 	}
@@ -98,14 +100,12 @@ func wrap(text string, most int) []string {
 	line, columns := []rune{}, 0
 	cut, at := 0, 0 // where the line may be cut last, and the columns up to there
 	for _, r := range text {
-		wide := isWide(r)
+		taken := columnsOf(r)
+		wide := taken == 2
 		if wide && !unicode.IsPunct(r) {
 			cut, at = len(line), columns
 		}
-		line, columns = append(line, r), columns+1
-		if wide {
-			columns++
-		}
+		line, columns = append(line, r), columns+taken
 		if columns > most && cut > 0 {
 			lines = append(lines, strings.TrimRight(string(line[:cut]), " "))
 			line, columns, cut = append([]rune{}, line[cut:]...), columns-at, 0
@@ -120,7 +120,23 @@ func wrap(text string, most int) []string {
 	return lines
 }
 
-// isWide reports whether a character takes two columns: Han and its marks.
-func isWide(r rune) bool {
-	return unicode.Is(unicode.Han, r) || r >= 0x3000 && r <= 0x303F || r >= 0xFF01 && r <= 0xFF60
+// Columns is how many columns of a terminal a text takes.
+func Columns(text string) (n int) {
+	for _, r := range text {
+		n += columnsOf(r)
+	}
+	return n
+}
+
+// columnsOf is how many columns a character takes, by the East Asian Width of Unicode: two if it is
+// wide, none if it stands over another.
+func columnsOf(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
+		return 0
+	}
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
+		return 2
+	}
+	return 1
 }

@@ -7,14 +7,6 @@ import (
 )
 
 func TestSentencesAreWrappedToTheWidthOfATerminal(t *testing.T) {
-	columns := func(line string) (n int) {
-		for _, r := range line {
-			if n++; isWide(r) {
-				n++
-			}
-		}
-		return n
-	}
 	long := strings.Repeat("元素 Content 为空。如无内容且并非必填，请不要填写该元素；否则应为：至少 1 个字符。", 5)
 	for _, text := range []string{
 		long, strings.Repeat("Значение невозможно преобразовать: ожидается дата. ", 9), strings.Repeat("值，", 99), "short", "",
@@ -26,12 +18,22 @@ func TestSentencesAreWrappedToTheWidthOfATerminal(t *testing.T) {
 			t.Errorf("%q became %q", text, lines)
 		}
 		for _, line := range lines {
-			if columns(line) > 40 && strings.ContainsRune(line, ' ') {
-				t.Errorf("%d columns: %q", columns(line), line)
+			if Columns(line) > 40 && strings.ContainsRune(line, ' ') {
+				t.Errorf("%d columns: %q", Columns(line), line)
 			}
-			if first := []rune(line)[0]; isWide(first) && unicode.IsPunct(first) {
+			if first := []rune(line)[0]; columnsOf(first) == 2 && unicode.IsPunct(first) {
 				t.Errorf("a line begins with a mark: %q", line)
 			}
+		}
+	}
+}
+
+func TestColumnsOfATerminal(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "notice": 6, "申报": 4, "申报：": 6, "（1）": 5, "Ө": 1, "Уведомление": 11, "и\u0306": 1, "ｶ": 1, "ア": 2, "한": 2, "ARR\u200b": 3,
+	} {
+		if got := Columns(text); got != want {
+			t.Errorf("%q takes %d columns, want %d", text, got, want)
 		}
 	}
 }

@@ -174,4 +174,11 @@ const (
 	WordFormSigningKey              Wording = "form_signing_key"
 	WordFormPublicKey               Wording = "form_public_key"
 	WordFormAnchors                 Wording = "form_anchors"
+	WordReceiptHolds                Wording = "receipt_holds"
+	WordReceiptBroken               Wording = "receipt_broken"
+	WordReceiptAccepted             Wording = "receipt_accepted"
+	WordReceiptRefused              Wording = "receipt_refused"
+	WordReceiptReceived             Wording = "receipt_received"
+	WordReceiptDigest               Wording = "receipt_digest"
+	WordReceiptKey                  Wording = "receipt_key"
 )

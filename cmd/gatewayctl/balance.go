@@ -57,27 +57,20 @@ func balance(fs *flag.FlagSet) action {
 }
 
 func (p *page) balances(all []*exchangev1.Balance) {
-	p.line("PARTNER", "OPEN", "COMPARED UP TO", "ENDED", "MESSAGES", "DIFFERENCES")
+	p.columns("partner", "open", "comparedUpTo", "ended", "messages", "differences")
 	for _, b := range all {
-		p.line(b.Partner, open(b), p.time(b.Upto), p.time(b.Ended), strconv.FormatInt(b.Compared, 10), strconv.Itoa(int(b.Differences)))
+		p.line(b.Partner, p.yesOrNo(b.Open), p.time(b.Upto), p.time(b.Ended), strconv.FormatInt(b.Compared, 10), strconv.Itoa(int(b.Differences)))
 	}
 	for _, b := range all {
 		p.faults(b.Faults)
 	}
 }
 
-func open(b *exchangev1.Balance) string {
-	if b.Open {
-		return "yes"
-	}
-	return "no"
-}
-
 func (p *page) balance(b *exchangev1.Balance) {
 	p.field("partner", b.Partner)
-	p.field("open", open(b))
-	p.field("restored", p.time(b.Restored), prefixed("from a backup of ", p.time(b.Backup)))
-	p.field("compared up to", p.time(b.Upto))
+	p.field("open", p.yesOrNo(b.Open))
+	p.field("restored", p.time(b.Restored), p.filled("fromBackup", p.time(b.Backup)))
+	p.field("comparedUpTo", p.time(b.Upto))
 	p.field("ended", p.time(b.Ended))
 	p.field("messages", strconv.FormatInt(b.Compared, 10))
 	p.field("differences", strconv.Itoa(int(b.Differences)))
@@ -88,9 +81,9 @@ func (p *page) differences(all []*exchangev1.Difference) {
 	for _, d := range all {
 		fmt.Fprintln(p.w)
 		p.faults([]*exchangev1.Fault{d.Fault})
-		p.field("found", p.time(d.Found))
+		p.field("foundAt", p.time(d.Found))
 		p.field("kind", d.Kind)
-		p.field("document", d.DocumentId)
+		p.field("documentId", d.DocumentId)
 		p.field("batch", d.Batch)
 		p.field("here", d.Digest, d.Verdict)
 		p.field("there", d.PartnerDigest, d.PartnerVerdict)

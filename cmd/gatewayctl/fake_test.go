@@ -66,6 +66,7 @@ func (f *fake) serve(t *testing.T, pki string, listener net.Listener, caller str
 	exchangev1.RegisterInboxServiceServer(g, fakeInbox{f: f})
 	exchangev1.RegisterMovementServiceServer(g, fakeMovements{f: f})
 	exchangev1.RegisterBalanceServiceServer(g, fakeBalances{})
+	registerRoles(g)
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
 	return func() {

@@ -105,6 +105,15 @@ func inboxWatch(fs *flag.FlagSet) action {
 	}
 }
 
+func inboxExplain(fs *flag.FlagSet) action {
+	from := fs.String("from", "", "the `ADMINISTRATION` that has sent it, where two have used the same id")
+	xpath := fs.String("xpath", "", xpathHelp)
+	return func(ctx context.Context, s *session, operands []string) error {
+		r, err := s.inbox.Explain(ctx, &exchangev1.ExplainMessageRequest{MessageId: operands[0], Sender: *from, Xpath: *xpath})
+		return s.explanation(r, err)
+	}
+}
+
 func parked(fs *flag.FlagSet) action {
 	limit := fs.Int("limit", 50, "at most this `NUMBER`; 0 lists all")
 	return func(ctx context.Context, s *session, _ []string) error {

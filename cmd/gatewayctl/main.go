@@ -60,14 +60,23 @@ var commands = []command{
 	{"choose", "ID [PLATE...]", "say which vehicles a deletion means that is held because it names none of several", 1, 200, choose},
 	{"cancel", "ID", "take back what was submitted: before it is handed over nothing is sent, after that the partner is asked", 1, 1, cancel},
 	{"approve", "ID", "approve or refuse what changes or takes back what has left (supervisor)", 1, 1, approve},
-	{"explain", "ID", "say where the values of a message came from", 1, 1, explain},
+	{"explain", "ID", "say where the values of the message came from that a submission became", 1, 1, explain},
+	{"sent", "ID", "take the XML that a submission became, and the partner's receipt for it", 1, 1, sent},
 	{"inbox list", "", "list what partners sent", 0, 0, inboxList},
 	{"inbox get", "MESSAGE", "show a message, or take its document", 1, 1, inboxGet},
 	{"inbox ack", "MESSAGE...", "note that messages were taken over", 1, 1000, inboxAck},
+	{"inbox explain", "MESSAGE", "say what the values of a received document were read as", 1, 1, inboxExplain},
 	{"inbox watch", "", "follow what partners send", 0, 0, inboxWatch},
 	{"parked", "", "list what could not be read, judged or handed over, and why (operator)", 0, 0, parked},
 	{"decode", "[ID...]", "judge again what is parked, by the tables now loaded; without ids, all (operator)", 0, 1000, decode},
 	{"balance", "[PARTNER]", "show how what partners hold compares with what is held here; of one partner, compare now (operator)", 0, 1, balance},
+	{"message list", "", "list all messages, sent and received, without their documents (analyst)", 0, 0, messageList},
+	{"message explain", "MESSAGE", "explain any message, without data of persons and prices (analyst)", 1, 1, messageExplain},
+	{"mapping list", "", "list the tables, rules, code lists and routes that are loaded (analyst)", 0, 0, mappingList},
+	{"mapping show", "ID", "print one of them as it was loaded (analyst)", 1, 1, mappingShow},
+	{"audit", "", "list who did what and when, in order (auditor)", 0, 0, audit},
+	{"queues", "", "count what waits for the partners' verdicts, and since when (operator)", 0, 0, queues},
+	{"partner list", "", "show the partners: their links, and what of them is valid how long (operator)", 0, 0, partnerList},
 	{"partner card", "", "write this gateway's signed partner card, and print its fingerprint (operator)", 0, 0, partnerCard},
 	{"partner check", "PARTNER", "try all that an exchange with a partner needs (operator)", 1, 1, partnerCheck},
 	{"find", "TEXT", "find movements by a plate, container, seal, waybill, batch or carnet", 1, 1, find},
@@ -214,7 +223,7 @@ func (w world) describe(args []string) error {
 func overview(w io.Writer) {
 	fmt.Fprint(w, "gatewayctl asks a customs gateway.\n\nCommands:\n")
 	for _, c := range commands {
-		fmt.Fprintf(w, "  %-22s %s\n", strings.TrimSpace(c.name+" "+c.operands), c.short)
+		fmt.Fprintf(w, "  %-24s %s\n", strings.TrimSpace(c.name+" "+c.operands), c.short)
 	}
 	fmt.Fprintf(w, "\nFlags of a command: gatewayctl help COMMAND\nAlso: gatewayctl version, man (a page for man), completion bash|zsh\n\n%s\n%s", environmentHelp, exitHelp)
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 
@@ -24,7 +23,7 @@ import (
 
 // page is readable output. Neighbouring lines with tabs are aligned.
 type page struct {
-	w     *tabwriter.Writer
+	w     *columns
 	zone  *time.Location
 	lang  string // of the caller
 	begun bool
@@ -35,7 +34,7 @@ func (s *session) show(m proto.Message, text func(*page)) error {
 	if s.json {
 		return printJSON(s.stdout, m)
 	}
-	p := &page{w: tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0), zone: s.zone, lang: s.lang}
+	p := &page{w: &columns{w: s.stdout}, zone: s.zone, lang: s.lang}
 	text(p)
 	return p.w.Flush()
 }
@@ -84,12 +83,26 @@ func (p *page) line(cells ...string) {
 	fmt.Fprintln(p.w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
 }
 
-// field prints a name and what there is of its values; without any it prints nothing.
-func (p *page) field(name string, values ...string) {
+// field prints what a word of the catalogue names, and what there is of its values; without any
+// it prints nothing.
+func (p *page) field(word string, values ...string) { p.labelled("", p.text(word), values) }
+
+// inner prints a field inside of something.
+func (p *page) inner(word string, values ...string) { p.labelled("  ", p.text(word), values) }
+
+func (p *page) labelled(indent, label string, values []string) {
 	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
 	if len(values) > 0 {
-		p.line(name, strings.Join(values, ", "))
+		p.line(indent+label, strings.Join(values, ", "))
 	}
+}
+
+// columns prints the heads of columns.
+func (p *page) columns(words ...string) {
+	for i, word := range words {
+		words[i] = strings.ToUpper(p.text(word))
+	}
+	p.line(words...)
 }
 
 // heading begins a paragraph.
@@ -107,18 +120,64 @@ func (p *page) time(t *timestamppb.Timestamp) string {
 	return t.AsTime().In(p.zone).Format(time.RFC3339)
 }
 
-func prefixed(prefix, s string) string {
-	if s == "" {
+// filled is a text around a value; without one it is nothing.
+func (p *page) filled(word, value string) string {
+	if value == "" {
 		return ""
 	}
-	return prefix + s
+	return p.say(word, value)
 }
 
-func late(seconds int64) string {
+// say is a text with its terms.
+func (p *page) say(word string, terms ...string) string {
+	return gateway.Say(gateway.Wording("word."+word), terms...).In(p.lang)
+}
+
+func (p *page) late(seconds int64) string {
 	if seconds == 0 {
 		return ""
 	}
-	return "announced late by " + (time.Duration(seconds) * time.Second).String()
+	return p.say("late", (time.Duration(seconds) * time.Second).String())
+}
+
+func (p *page) yesOrNo(yes bool) string {
+	if yes {
+		return p.text("yes")
+	}
+	return p.text("no")
+}
+
+// called is what a code is called, by a family of words: of state and "too late", stateTooLate. One
+// that has no word is shown as it is.
+func (p *page) called(family, code string) string {
+	key := "word." + family
+	for _, part := range strings.FieldsFunc(code, func(r rune) bool { return r == ' ' || r == '-' || r == '_' }) {
+		key += strings.ToUpper(part[:1]) + strings.ToLower(part[1:])
+	}
+	if t, ok := gateway.TextOf(key, p.lang); ok && code != "" {
+		return t.Text
+	}
+	return code
+}
+
+// state is what a state is called: of a submission or message, of a withdrawal, of an answer.
+func (p *page) state(code string) string {
+	if code == "taken back" {
+		return p.text("takenBack")
+	}
+	return p.called("state", code)
+}
+
+// why is what the gateway says of a state.
+func (p *page) why(english string) string { return gateway.Retold(english, p.lang) }
+
+// waits are the things that something waits for.
+func (p *page) waits(all []string) []string {
+	out := make([]string, len(all))
+	for i, w := range all {
+		out[i] = p.called("wait", w)
+	}
+	return out
 }
 
 func (p *page) submission(s *exchangev1.Submission) {
@@ -128,16 +187,16 @@ func (p *page) submission(s *exchangev1.Submission) {
 	p.field("batch", s.Batch)
 	p.field("received", p.time(s.Received))
 	p.field("digest", s.Digest)
-	p.field("state", s.State, s.StateReason)
-	p.field("waits for", s.WaitsFor...)
-	p.field("joined by", s.JoinKey)
+	p.field("state", p.state(s.State), p.why(s.StateReason))
+	p.field("waitsFor", p.waits(s.WaitsFor)...)
+	p.field("joinedBy", s.JoinKey)
 	p.field("until", p.time(s.Expires))
 	if a := s.Approval; a != nil {
 		decided := "refused"
 		if a.Approved {
 			decided = "approved"
 		}
-		p.field("approval", decided, p.time(a.At), a.Caller, a.Reason)
+		p.field("approval", p.text(decided), p.time(a.At), a.Caller, a.Reason)
 	}
 	several := len(s.Messages) > 1
 	if several {
@@ -148,19 +207,19 @@ func (p *page) submission(s *exchangev1.Submission) {
 	p.field("commit", strconv.FormatInt(s.Commit, 10))
 	if several {
 		for i, m := range s.Messages {
-			p.heading("message %d of %d", i+1, len(s.Messages))
+			p.heading("%s", p.say("messageOf", strconv.Itoa(i+1), strconv.Itoa(len(s.Messages))))
 			p.message(m)
 		}
 	}
 	p.faults(s.Faults)
 	if len(s.Judgements) > 1 {
-		p.heading("judgements")
+		p.heading("%s", p.text("judgements"))
 		for _, j := range s.Judgements {
 			var codes []string
 			for _, f := range j.Faults {
 				codes = append(codes, f.Code)
 			}
-			p.line(strconv.Itoa(int(j.Number)), p.time(j.At), j.State, strings.Join(codes, ", "))
+			p.line(strconv.Itoa(int(j.Number)), p.time(j.At), p.state(j.State), strings.Join(codes, ", "))
 		}
 	}
 }
@@ -176,59 +235,64 @@ func (p *page) whole(s *exchangev1.Submission) {
 		}
 	}
 	for i, state := range states {
-		states[i] = fmt.Sprintf("%d %s", count[state], state)
+		states[i] = fmt.Sprintf("%d %s", count[state], p.state(state))
 	}
-	p.field("messages", append(states, prefixed("made by ", s.Messages[0].Split))...)
+	p.field("messages", append(states, p.filled("madeBy", s.Messages[0].Split))...)
 	answered := make([]string, 0, n)
 	for _, m := range s.Messages {
 		if slices.Contains(s.Answered, m.MessageId) {
-			answered = append(answered, fmt.Sprintf("message %d", m.Part))
+			answered = append(answered, p.say("partMessage", strconv.Itoa(int(m.Part))))
 		}
 	}
 	if len(answered) > 0 {
-		p.field("answered", fmt.Sprintf("%d of %d", len(answered), n), strings.Join(answered, ", "))
+		p.field("answered", p.say("someOf", strconv.Itoa(len(answered)), strconv.Itoa(n)), strings.Join(answered, ", "))
 	}
 	if s.Answer != nil {
-		p.answer("one answer", s.Answer)
+		p.answer("oneAnswer", s.Answer)
 	}
 }
 
-func (p *page) answer(name string, a *exchangev1.BusinessAnswer) {
+func (p *page) answer(word string, a *exchangev1.BusinessAnswer) {
 	outcome := a.Outcome
 	if outcome == "registered" {
 		outcome = "" // it is told by its number
 	}
-	p.field(name, outcome, a.Status, prefixed("registered as ", a.RegistrationNumber), p.time(a.Received))
+	p.field(word, p.state(outcome), a.Status, p.filled("registeredAs", a.RegistrationNumber), p.time(a.Received))
 	for _, r := range a.Results {
-		p.field("  result", strings.TrimSpace(r.Code+" "+r.Text))
+		p.inner("result", strings.TrimSpace(r.Code+" "+r.Text))
 		for _, words := range r.Words {
-			p.field("    in its words", words)
+			p.labelled("    ", p.text("inItsWords"), []string{words})
 		}
 	}
 	for _, f := range a.Faults {
-		p.field("  "+f.Severity+" "+f.Code, f.Message)
+		p.line("  "+p.severity(f.Severity)+" "+f.Code, f.Message)
 	}
+}
+
+func (p *page) severity(code string) string {
+	t, _ := gateway.TextOf("severity."+code, p.lang)
+	return t.Text
 }
 
 func (p *page) message(m *exchangev1.MessageStatus) {
 	p.field("message", m.MessageId)
 	p.field("to", m.Recipient)
-	p.field("message state", m.State, m.StateReason)
-	p.field("withdrawal", m.Withdrawal)
+	p.field("messageState", p.state(m.State), p.why(m.StateReason))
+	p.field("withdrawal", p.state(m.Withdrawal))
 	if m.Version > 1 {
 		p.field("version", strconv.Itoa(int(m.Version)))
 	}
-	p.field("takes the place of", m.Replaces)
-	p.field("replaced by", m.ReplacedBy)
-	p.field("waiting", m.Waiting)
+	p.field("takesThePlaceOf", m.Replaces)
+	p.field("replacedBy", m.ReplacedBy)
+	p.field("waiting", p.why(m.Waiting))
 	p.field("created", p.time(m.Created))
-	p.field("expected arrival", p.time(m.ExpectedArrival), late(m.LateBy))
+	p.field("expectedArrival", p.time(m.ExpectedArrival), p.late(m.LateBy))
 	if m.Attempts > 0 {
-		p.field("attempts", strconv.Itoa(int(m.Attempts)), prefixed("next ", p.time(m.NextAttempt)))
+		p.field("attempts", strconv.Itoa(int(m.Attempts)), p.filled("next", p.time(m.NextAttempt)))
 	}
 	p.field("mapping", m.Mapping)
 	if m.Receipt != nil {
-		p.field("receipt", "signed by the partner")
+		p.field("receipt", p.text("signedByPartner"))
 	}
 	p.field("parts", m.Parts...)
 	for _, a := range m.Answers {
@@ -256,35 +320,35 @@ func orNone(value string) string {
 }
 
 func (p *page) submissions(subs []*exchangev1.Submission) {
-	p.line("CHANGED", "RECEIVED", "SUBMISSION", "KIND", "BATCH", "STATE", "TO", "MESSAGE", "ANSWER", "WAITS FOR")
+	p.columns("changedAt", "received", "submission", "kind", "batch", "state", "to", "message", "answer", "waitsFor")
 	for _, s := range subs {
-		waits := strings.Join(s.WaitsFor, ", ")
+		waits := strings.Join(p.waits(s.WaitsFor), ", ")
 		if waits == "" {
-			waits = s.Message.GetWaiting()
+			waits = p.why(s.Message.GetWaiting())
 		}
-		p.line(strconv.FormatInt(s.Commit, 10), p.time(s.Received), s.SubmissionId, s.Kind, s.Batch, s.State,
-			s.Message.GetRecipient(), messageState(s.Message), answers(s), waits)
+		p.line(strconv.FormatInt(s.Commit, 10), p.time(s.Received), s.SubmissionId, s.Kind, s.Batch, p.state(s.State),
+			s.Message.GetRecipient(), p.messageState(s.Message), p.answers(s), waits)
 	}
 }
 
 // messageState is where a message stands and, once somebody asked it back, its withdrawal.
-func messageState(m *exchangev1.MessageStatus) string {
+func (p *page) messageState(m *exchangev1.MessageStatus) string {
 	if m.GetWithdrawal() == "" {
-		return m.GetState()
+		return p.state(m.GetState())
 	}
-	return m.GetState() + ", " + m.GetWithdrawal()
+	return p.state(m.GetState()) + ", " + p.state(m.GetWithdrawal())
 }
 
 // answers is what the partner's last answer to each message came to: a refusal by the codes of
 // its results, a registration by its number; of several messages every one is there.
-func answers(s *exchangev1.Submission) string {
+func (p *page) answers(s *exchangev1.Submission) string {
 	var all []string
 	for _, m := range s.Messages {
 		if len(m.Answers) == 0 {
 			continue
 		}
 		a := m.Answers[len(m.Answers)-1]
-		said := []string{a.Outcome}
+		said := []string{p.state(a.Outcome)}
 		switch a.Outcome {
 		case "registered":
 			if a.RegistrationNumber != "" {
@@ -296,7 +360,7 @@ func answers(s *exchangev1.Submission) string {
 			}
 		}
 		if len(a.Faults) > 0 {
-			said = append(said, "contradicts an earlier answer")
+			said = append(said, p.text("contradicts"))
 		}
 		if text := strings.TrimSpace(strings.Join(said, " ")); text != "" && !slices.Contains(all, text) {
 			all = append(all, text)
@@ -307,22 +371,24 @@ func answers(s *exchangev1.Submission) string {
 
 func (p *page) event(e *exchangev1.SubmissionEvent) {
 	s := e.Submission
-	p.field(strconv.FormatInt(e.Commit, 10), s.GetSubmissionId(), s.GetKind(), s.GetState(), s.GetStateReason(),
-		prefixed("waits for ", strings.Join(s.GetWaitsFor(), " and ")),
-		prefixed("to ", s.GetMessage().GetRecipient()), s.GetMessage().GetState(), s.GetMessage().GetStateReason())
+	p.labelled("", strconv.FormatInt(e.Commit, 10), []string{
+		s.GetSubmissionId(), s.GetKind(), p.state(s.GetState()), p.why(s.GetStateReason()),
+		p.filled("waitsForWhat", strings.Join(p.waits(s.GetWaitsFor()), " "+p.text("and")+" ")),
+		p.filled("toWhom", s.GetMessage().GetRecipient()), p.state(s.GetMessage().GetState()), p.why(s.GetMessage().GetStateReason()),
+	})
 	for _, f := range s.GetFaults() {
-		p.line("", f.Severity+" "+f.Code+": "+f.Message)
+		p.line("", p.severity(f.Severity)+" "+f.Code+": "+f.Message)
 	}
 }
 
 func (p *page) check(r *exchangev1.CheckResponse) {
 	p.field("kind", r.Kind)
-	outcome := r.Outcome
-	if outcome == "joined" {
-		outcome = "message, joined" // with the parts that wait
+	outcome := p.state(r.Outcome)
+	if r.Outcome == "joined" {
+		outcome = p.text("messageJoined") // with the parts that wait
 	}
 	p.field("outcome", outcome)
-	p.field("waits for", r.WaitsFor...)
+	p.field("waitsFor", p.waits(r.WaitsFor)...)
 	p.faults(r.Faults)
 }
 
@@ -338,7 +404,7 @@ func (p *page) refusal(st *status.Status) {
 		}
 	}
 	if len(faults) == 0 {
-		p.line("refused: " + st.Message())
+		p.line(p.say("refusedBecause", st.Message()))
 	}
 	p.faults(faults)
 }
@@ -367,28 +433,38 @@ func (p *page) explanation(r *exchangev1.ExplainResponse) {
 	for _, o := range r.Origins {
 		p.heading("%s = %s", o.Target, o.Value)
 		if o.Part > 0 {
-			p.field("  message", strconv.Itoa(int(o.Part)))
+			p.inner("message", strconv.Itoa(int(o.Part)))
 		}
-		p.field("  row", o.Row, prefixed("of ", o.Mapping))
-		p.field("  code list", o.ListRow)
-		p.field("  canonical", o.Path)
-		p.field("  from", o.Provenance, prefixed("submission ", o.SourceSubmission))
-		p.field("  place", o.Source)
-		p.field("  value", o.SourceValue)
-		p.field("  note", o.Note)
+		p.inner("row", o.Row, p.filled("ofTable", o.Mapping))
+		p.inner("codeList", o.ListRow)
+		p.inner("canonical", o.Path)
+		p.inner("from", p.called("from", o.Provenance), p.filled("inSubmission", o.SourceSubmission))
+		p.inner("place", o.Source)
+		p.inner("value", o.SourceValue)
+		p.inner("readBy", o.SourceRow)
+		p.inner("note", o.Note)
+	}
+	if len(r.Unread)+int(r.LeftOut) > 0 {
+		fmt.Fprintln(p.w)
+	}
+	for _, u := range r.Unread {
+		p.field("notRead", u.Place, p.filled("inSubmission", u.Submission))
+	}
+	if more := r.LeftOut + r.UnreadLeftOut; more > 0 {
+		p.line(p.say("leftOut", strconv.Itoa(int(more)), "-xpath"))
 	}
 }
 
 func (p *page) inboxMessages(ms []*exchangev1.InboxMessage) {
-	p.line("COMMIT", "RECEIVED", "MESSAGE", "FROM", "KIND", "DOCUMENT", "STATE", "TAKEN", "EXPECTED ARRIVAL")
+	p.columns("commit", "received", "message", "from", "kind", "documentId", "state", "taken", "expectedArrival")
 	for _, m := range ms {
-		p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, m.Kind, m.DocumentId, m.State,
-			taken(m), p.time(m.ExpectedArrival))
+		p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, m.Kind, m.DocumentId, p.state(m.State),
+			p.yesOrNo(m.Acknowledged), p.time(m.ExpectedArrival))
 	}
 }
 
 func (p *page) parked(all []proto.Message) {
-	p.line("COMMIT", "RECEIVED", "ID", "FROM", "STATE", "KIND", "WHY")
+	p.columns("commit", "received", "id", "from", "state", "kind", "why")
 	for _, m := range all {
 		switch m := m.(type) {
 		case *exchangev1.InboxMessage:
@@ -396,26 +472,26 @@ func (p *page) parked(all []proto.Message) {
 			for _, f := range m.Faults {
 				why = f.Message
 			}
-			p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, m.State, m.Kind, why)
+			p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.MessageId, m.Sender, p.state(m.State), m.Kind, why)
 		case *exchangev1.Arrival:
-			p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.ArrivalId, m.Party, m.State, m.Door, failures(m)+": "+m.Trouble)
+			p.line(strconv.FormatInt(m.Commit, 10), p.time(m.Received), m.ArrivalId, m.Party, p.state(m.State), p.called("door", m.Door), p.failures(m)+": "+m.Trouble)
 		case *exchangev1.MessageStatus:
-			p.line("-", p.time(m.Created), m.MessageId, "to "+m.Recipient, m.State, m.Kind, m.Waiting)
+			p.line("-", p.time(m.Created), m.MessageId, p.say("toWhom", m.Recipient), p.state(m.State), m.Kind, m.Waiting)
 		}
 	}
 }
 
 // failures says how often an arrival could not be judged.
-func failures(a *exchangev1.Arrival) string {
+func (p *page) failures(a *exchangev1.Arrival) string {
 	if a.Tries == 1 {
-		return "1 try"
+		return p.text("oneTry")
 	}
-	return fmt.Sprintf("%d tries", a.Tries)
+	return p.say("tries", strconv.Itoa(int(a.Tries)))
 }
 
 func (p *page) decoded(all []proto.Message) {
 	if len(all) == 0 {
-		p.line("nothing is parked")
+		p.line(p.text("nothingParked"))
 	}
 	for _, m := range all {
 		switch m := m.(type) {
@@ -424,50 +500,43 @@ func (p *page) decoded(all []proto.Message) {
 		case *exchangev1.Arrival:
 			p.arrival(m)
 		case *exchangev1.MessageStatus:
-			p.field("message to", m.Recipient, m.MessageId)
-			p.field("state", m.State, m.StateReason)
-			p.field("next attempt", p.time(m.NextAttempt))
+			p.field("messageTo", m.Recipient, m.MessageId)
+			p.field("state", p.state(m.State), p.why(m.StateReason))
+			p.field("nextAttempt", p.time(m.NextAttempt))
 		}
 	}
 }
 
 func (p *page) arrival(a *exchangev1.Arrival) {
 	p.field("arrival", a.ArrivalId)
-	p.field("from", a.Party, a.Door)
-	p.field("state", a.State)
+	p.field("from", a.Party, p.called("door", a.Door))
+	p.field("state", p.state(a.State))
 	p.field("received", p.time(a.Received))
 	p.field("digest", a.Digest)
-	p.field("could not be judged", failures(a), a.Trouble, prefixed("next ", p.time(a.NextTry)))
+	p.field("notJudged", p.failures(a), a.Trouble, p.filled("next", p.time(a.NextTry)))
 	p.field("commit", strconv.FormatInt(a.Commit, 10))
 	fmt.Fprintln(p.w)
-}
-
-func taken(m *exchangev1.InboxMessage) string {
-	if m.Acknowledged {
-		return "yes"
-	}
-	return "no"
 }
 
 func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 	p.field("message", m.MessageId)
 	p.field("from", m.Sender)
 	p.field("kind", m.Kind)
-	p.field("document", m.DocumentId)
+	p.field("documentId", m.DocumentId)
 	p.field("answers", m.Answers...)
-	p.field("state", m.State)
-	p.field("taken over", taken(m))
+	p.field("state", p.state(m.State))
+	p.field("takenOver", p.yesOrNo(m.Acknowledged))
 	p.field("received", p.time(m.Received))
-	p.field("expected arrival", p.time(m.ExpectedArrival), late(m.LateBy))
+	p.field("expectedArrival", p.time(m.ExpectedArrival), p.late(m.LateBy))
 	p.field("movement", m.MovementId)
 	p.field("mapping", m.Mapping)
-	p.field("payload digest", m.PayloadDigest)
-	p.field("canonical digest", m.CanonicalDigest)
+	p.field("payloadDigest", m.PayloadDigest)
+	p.field("canonicalDigest", m.CanonicalDigest)
 	p.field("commit", strconv.FormatInt(m.Commit, 10))
-	p.field("takes the place of", m.Replaces)
+	p.field("takesThePlaceOf", m.Replaces)
 	p.changes(m.Changes)
 	for _, place := range m.Unread {
-		p.field("not read", place)
+		p.field("notRead", place)
 	}
 	p.faults(m.Faults)
 	fmt.Fprintln(p.w)
@@ -495,19 +564,10 @@ func (p *page) word(code string) string {
 }
 
 // text returns a word of the catalogue in the caller's language.
-func (p *page) text(name string) string {
-	t, _ := gateway.TextOf("word."+name, p.lang)
-	return t.Text
-}
+func (p *page) text(word string) string { return p.say(word) }
 
 func (p *page) movements(ms []*exchangev1.Movement) {
-	var columns []string
-	for _, name := range []string{
-		p.text("movement"), p.text("state"), p.word("batch"), p.text("from"), p.text("to"), p.text("expectedArrival"), p.text("arrived"), p.text("compared"),
-	} {
-		columns = append(columns, strings.ToUpper(name))
-	}
-	p.line(columns...)
+	p.columns("movement", "state", "batch", "from", "to", "expectedArrival", "arrived", "compared")
 	for _, m := range ms {
 		result := ""
 		if n := len(m.Comparisons); n > 0 {
@@ -524,34 +584,34 @@ func (p *page) movements(ms []*exchangev1.Movement) {
 }
 
 func (p *page) movement(m *exchangev1.Movement) {
-	p.field(p.text("movement"), m.MovementId)
-	p.field(p.text("state"), p.word(m.State))
-	p.field(p.text("exit"), m.ExitOffices...)
-	p.field(p.text("entry"), m.EntryOffices...)
-	p.field(p.text("expectedArrival"), p.time(m.ExpectedArrival))
-	p.field(p.text("departed"), p.time(m.Departed))
-	p.field(p.text("arrived"), p.time(m.Arrived))
-	p.field(p.text("until"), p.time(m.Due))
+	p.field("movement", m.MovementId)
+	p.field("state", p.word(m.State))
+	p.field("exit", m.ExitOffices...)
+	p.field("entry", m.EntryOffices...)
+	p.field("expectedArrival", p.time(m.ExpectedArrival))
+	p.field("departed", p.time(m.Departed))
+	p.field("arrived", p.time(m.Arrived))
+	p.field("until", p.time(m.Due))
 	for _, id := range m.Identifiers {
-		p.field(p.word(id.Kind), id.Value)
+		p.labelled("", p.word(id.Kind), []string{id.Value})
 	}
 	if m.VehiclesAnnounced > 1 {
-		p.field(p.text("vehiclesArrived"), fmt.Sprintf("%d / %d", m.VehiclesArrived, m.VehiclesAnnounced))
+		p.field("vehiclesArrived", fmt.Sprintf("%d / %d", m.VehiclesArrived, m.VehiclesAnnounced))
 	}
 	for _, w := range m.Waybills {
 		p.figures("packagesAccount", w.Waybill, w.Packages)
 		p.figures("kilogramsAccount", w.Waybill, w.Kilograms)
 	}
-	p.field(p.text("messages"), m.Messages...)
+	p.field("messages", m.Messages...)
 	for _, a := range m.Amendments {
-		p.field(p.text("changedBy"), a.MessageId, p.time(a.Received), a.Standing)
+		p.field("changedBy", a.MessageId, p.time(a.Received), p.state(a.Standing))
 		for _, c := range a.Changes {
-			p.field(p.text("changed"), c.Place+": "+orNone(c.Before)+" -> "+orNone(c.After))
+			p.field("changed", c.Place+": "+orNone(c.Before)+" -> "+orNone(c.After))
 		}
 	}
-	p.field(p.text("couldAlsoBe"), m.AmbiguousWith...)
+	p.field("couldAlsoBe", m.AmbiguousWith...)
 	for _, o := range m.Openings {
-		p.field(p.text("openedBy"), o.Office, o.RecordId, p.time(o.At), o.Reason)
+		p.field("openedBy", o.Office, o.RecordId, p.time(o.At), o.Reason)
 	}
 	for _, f := range m.Remarks {
 		p.heading("%s: %s", f.Code, f.Message)
@@ -566,16 +626,16 @@ func (p *page) figures(name, waybill string, f *exchangev1.Figures) {
 	if f.GetAnnounced() == "" && f.GetArrived() == "" {
 		return
 	}
-	p.field(p.text(name), waybill, fmt.Sprintf("%s / %s / %s", cmp.Or(f.GetAnnounced(), "-"), cmp.Or(f.GetArrived(), "-"), cmp.Or(f.GetOpen(), "-")))
+	p.field(name, waybill, fmt.Sprintf("%s / %s / %s", cmp.Or(f.GetAnnounced(), "-"), cmp.Or(f.GetArrived(), "-"), cmp.Or(f.GetOpen(), "-")))
 }
 
 func (p *page) comparison(c *exchangev1.Comparison) {
 	fmt.Fprintln(p.w)
-	p.field(p.text("arrival"), c.ArrivalId, p.time(c.At))
-	p.field(p.text("result"), p.word(c.Result))
-	p.field(p.text("agreed"), strconv.Itoa(int(c.Agreed)))
+	p.field("arrival", c.ArrivalId, p.time(c.At))
+	p.field("result", p.word(c.Result))
+	p.field("agreed", strconv.Itoa(int(c.Agreed)))
 	for _, n := range c.NotCompared {
-		p.field(p.text("notCompared"), n.Subject+": "+n.Reason)
+		p.field("notCompared", n.Subject+": "+n.Reason)
 	}
 	for _, ds := range [][]*exchangev1.Discrepancy{c.Discrepancies, c.Outstanding, c.Folded} {
 		for _, d := range ds {
@@ -585,12 +645,11 @@ func (p *page) comparison(c *exchangev1.Comparison) {
 }
 
 func (p *page) discrepancy(d *exchangev1.Discrepancy) {
-	severity, _ := gateway.TextOf("severity."+d.Severity, p.lang)
-	p.heading("%s %s: %s", severity.Text, d.Code, d.Message)
-	p.field("  "+p.text("subject"), d.Subject)
-	p.field("  "+p.text("place"), d.Path)
-	p.field("  "+p.text("expected"), d.Expected, p.word(d.ExpectedMethod))
-	p.field("  "+p.text("found"), d.Found, p.word(d.FoundMethod))
-	p.field("  "+p.text("tolerance"), d.Tolerance)
-	p.field("  "+p.text("difference"), d.Difference)
+	p.heading("%s %s: %s", p.severity(d.Severity), d.Code, d.Message)
+	p.inner("subject", d.Subject)
+	p.inner("place", d.Path)
+	p.inner("expected", d.Expected, p.word(d.ExpectedMethod))
+	p.inner("found", d.Found, p.word(d.FoundMethod))
+	p.inner("tolerance", d.Tolerance)
+	p.inner("difference", d.Difference)
 }

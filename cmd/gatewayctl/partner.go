@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -37,8 +36,8 @@ func partnerCard(fs *flag.FlagSet) action {
 			}
 		}
 		return s.show(r, func(p *page) {
-			p.line("fingerprint", fingerprint.Spoken())
-			p.line("", "read it to the partner over the telephone, or show it; never in the same mail as the card")
+			p.field("fingerprint", fingerprint.Spoken())
+			p.line("", p.text("fingerprintHint"))
 		})
 	}
 }
@@ -71,21 +70,24 @@ func partnerCheck(*flag.FlagSet) action {
 	}
 }
 
+// A step is printed as soon as it is done, so that its columns have a width of their own.
+const markWidth, stepWidth = 14, 16
+
 // step is one line, and what to do where it is not well.
 func (p *page) step(step *exchangev1.PartnerCheck) {
-	mark := "ok"
+	mark := p.text("ok")
 	if f := step.Fault; f != nil {
-		mark = f.Severity
+		mark = p.severity(f.Severity)
 	}
-	line := fmt.Sprintf("%-8s %-12s %s", mark, step.Step, clean(step.Subject))
+	line := padded(mark, markWidth) + " " + padded(p.called("step", step.Step), stepWidth) + " " + clean(step.Subject)
 	if step.Found != "" {
 		line += "  " + clean(step.Found)
 	}
 	p.line(strings.TrimRight(line, " "))
 	if f := step.Fault; f != nil {
-		p.line("         " + clean(f.Message))
+		p.line(strings.Repeat(" ", markWidth+1) + clean(f.Message))
 		if step.DutyDesk != "" {
-			p.line("         " + clean(step.DutyDesk))
+			p.line(strings.Repeat(" ", markWidth+1) + clean(step.DutyDesk))
 		}
 	}
 }

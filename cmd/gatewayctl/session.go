@@ -54,7 +54,7 @@ func (o *options) register(fs *flag.FlagSet, env func(string) string) {
 	fs.StringVar(&o.key, "key", env("GATEWAY_KEY"), "own private key, a PEM `FILE`")
 	fs.StringVar(&o.ca, "ca", env("GATEWAY_CA"), "CA of the gateway's certificate, a PEM `FILE`")
 	fs.StringVar(&o.server, "server", env("GATEWAY_SERVER"), "the gateway's identity, a `URI` such as customs://CN/gateway/1")
-	fs.StringVar(&o.lang, "lang", "en", "`LANGUAGE` of faults: "+strings.Join(gateway.Languages, ", "))
+	fs.StringVar(&o.lang, "lang", "en", "`LANGUAGE` of all that is printed as text: "+strings.Join(gateway.Languages, ", "))
 	fs.StringVar(&o.zone, "zone", "", "`ZONE` of the times that are printed, such as Asia/Shanghai; without it this machine's")
 	fs.StringVar(&o.output, "o", "text", "`FORMAT` of output: text, or json with one object on each line")
 }
@@ -89,6 +89,9 @@ type session struct {
 	movements   exchangev1.MovementServiceClient
 	balances    exchangev1.BalanceServiceClient
 	partners    exchangev1.PartnerServiceClient
+	messages    exchangev1.MessageServiceClient
+	mappings    exchangev1.MappingServiceClient
+	audits      exchangev1.AuditServiceClient
 	lang        string
 	json        bool
 }
@@ -122,6 +125,9 @@ func (o *options) open(w world) (*session, error) {
 		movements:   exchangev1.NewMovementServiceClient(conn),
 		balances:    exchangev1.NewBalanceServiceClient(conn),
 		partners:    exchangev1.NewPartnerServiceClient(conn),
+		messages:    exchangev1.NewMessageServiceClient(conn),
+		mappings:    exchangev1.NewMappingServiceClient(conn),
+		audits:      exchangev1.NewAuditServiceClient(conn),
 	}, nil
 }
 
@@ -156,18 +162,18 @@ func (s *session) answer(err error) error {
 	return cmp.Or(s.show(st.Proto(), func(p *page) { p.refusal(st) }), refused)
 }
 
-// outages are what gRPC and the system say of a gateway that cannot be asked, and what that
-// means; the address is put in the place of %s.
+// outages are what gRPC and the system say of a gateway that cannot be asked, and the word of the
+// catalogue for what that means at an address.
 var outages = []struct{ said, means string }{
-	{"connection refused", "nobody answers at %s: is the gateway running, and is this its address for gRPC?"},
-	{"no such host", "the name in %s is not known on this network"},
-	{"no route to host", "there is no way from here to %s"},
-	{"network is unreachable", "there is no way from here to %s"},
-	{"i/o timeout", "nothing comes back from %s: does something stand in between?"},
-	{"first record does not look like a TLS handshake", "what answers at %s speaks no TLS: is it the gateway's address for gRPC?"},
-	{"error reading server preface", "the gateway at %s closed the connection: it may not know this certificate, or is about to stop"},
-	{"connection reset", "the connection to %s broke; the same call may be made again"},
-	{"EOF", "the connection to %s broke; the same call may be made again"},
+	{"connection refused", "outageAway"},
+	{"no such host", "outageName"},
+	{"no route to host", "outageWay"},
+	{"network is unreachable", "outageWay"},
+	{"i/o timeout", "outageSilent"},
+	{"first record does not look like a TLS handshake", "outagePlain"},
+	{"error reading server preface", "outageClosed"},
+	{"connection reset", "outageBroke"},
+	{"EOF", "outageBroke"},
 }
 
 // plainly says why the gateway could not be asked, in one sentence.
@@ -178,7 +184,7 @@ func (o *options) plainly(err error) string {
 	}
 	text := st.Message()
 	if st.Code() == codes.DeadlineExceeded {
-		return "the gateway at " + o.addr + " has not answered within " + callTimeout.String()
+		return (&page{lang: o.lang}).say("outageSlow", o.addr, callTimeout.String())
 	}
 	if st.Code() != codes.Unavailable {
 		return text
@@ -188,7 +194,7 @@ func (o *options) plainly(err error) string {
 	}
 	for _, out := range outages {
 		if strings.Contains(text, out.said) {
-			return fmt.Sprintf(out.means, o.addr)
+			return (&page{lang: o.lang}).say(out.means, o.addr)
 		}
 	}
 	return text

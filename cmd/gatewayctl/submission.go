@@ -344,13 +344,70 @@ func watch(fs *flag.FlagSet) action {
 	}
 }
 
+const xpathHelp = "only elements and attributes at `XPATH`, and what is in them: from the root (/Manifest/Head) or from anywhere (//GrossWeight, //Weight/@unit), with or without prefix and position"
+
 func explain(fs *flag.FlagSet) action {
-	xpath := fs.String("xpath", "", "only the element or attribute of the sent XML at `XPATH`")
+	xpath := fs.String("xpath", "", xpathHelp)
 	return func(ctx context.Context, s *session, operands []string) error {
 		r, err := s.submissions.Explain(ctx, &exchangev1.ExplainRequest{SubmissionId: operands[0], Xpath: *xpath})
+		return s.explanation(r, err)
+	}
+}
+
+func (s *session) explanation(r *exchangev1.ExplainResponse, err error) error {
+	if err != nil {
+		return err
+	}
+	return s.show(r, func(p *page) { p.explanation(r) })
+}
+
+// sent prints the XML, or writes it and all that proves what became of it.
+func sent(fs *flag.FlagSet) action {
+	office := fs.String("office", "", "`OFFICE` that submitted it; without it one's own")
+	message := fs.String("message", "", "`MESSAGE` that is meant, where the submission became several")
+	out := fs.String("out", "-", "`FILE` for the XML; - is the standard output")
+	evidence := fs.String("evidence", "", "`FILE` for the message with its signature and the partner's receipt, which gatewayd verify-receipt proves; it must not be there")
+	return func(ctx context.Context, s *session, operands []string) error {
+		m, err := s.submissions.Sent(ctx, &exchangev1.SentRequest{SubmissionId: operands[0], Office: *office, MessageId: *message})
 		if err != nil {
 			return err
 		}
-		return s.show(r, func(p *page) { p.explanation(r) })
+		if *evidence != "" {
+			if err := writeEvidence(*evidence, m); err != nil {
+				return err
+			}
+		}
+		switch {
+		case *out != "-":
+			err = os.WriteFile(*out, m.Content, 0o600)
+		case *evidence == "" && !s.json:
+			_, err := s.stdout.Write(m.Content)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		return s.show(m, func(p *page) { p.sentMessage(m) })
 	}
+}
+
+// writeEvidence writes one JSON object.
+func writeEvidence(name string, m *exchangev1.SentMessage) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(printJSON(f, m), f.Close())
+}
+
+func (p *page) sentMessage(m *exchangev1.SentMessage) {
+	p.field("message", m.MessageId)
+	p.field("kind", m.Kind)
+	p.field("to", m.Recipient)
+	p.field("messageState", p.state(m.State))
+	p.field("created", p.time(m.Created))
+	if m.Receipt != nil {
+		p.field("receipt", p.text("signedByPartner"))
+	}
+	p.field("verified", p.time(m.Verified))
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/analysis"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/peer"
@@ -253,11 +254,15 @@ func (s *setup) checkParties(f *findings) {
 	}
 	for i, c := range s.Callers {
 		key := fmt.Sprintf("callers[%d]", i)
-		if _, ok := server.Roles[c.Role]; !ok || c.Role == server.Partner {
+		needs := server.NeedsOffice(c.Role)
+		switch _, ok := server.Roles[c.Role]; {
+		case !ok || c.Role == server.Partner:
 			f.refuse(key+".role", gateway.ConfigRole, string(c.Role), callerRoles()...)
-		}
-		if len(c.Offices) == 0 {
-			f.refuse(key+".offices", gateway.ConfigMissing, "")
+		case needs && len(c.Offices) == 0:
+			f.refuse(key+".offices", gateway.ConfigOfficeNeeded, "", string(c.Role))
+		case !needs && len(c.Offices) > 0:
+			f.warn(key+".offices", gateway.ConfigOfficeUnused, strings.Join(c.Offices, ", "), string(c.Role))
+			c.Offices = nil
 		}
 		s.callers = append(s.callers, server.Caller{URI: c.URI, Role: c.Role, Offices: c.Offices})
 	}
@@ -292,6 +297,11 @@ func callerRoles() (roles []string) {
 	return roles
 }
 
+// officeRoles are those that need an office.
+func officeRoles() []string {
+	return slices.DeleteFunc(callerRoles(), func(role string) bool { return !server.NeedsOffice(server.Role(role)) })
+}
+
 // loadData loads tables, rules, schemas and routes.
 func (s *setup) loadData(f *findings, load func(dir string) (*flow.Chain, error)) error {
 	if s.Data != "" {
@@ -306,6 +316,10 @@ func (s *setup) loadData(f *findings, load func(dir string) (*flow.Chain, error)
 	}
 	var tolerancesErr error
 	s.tolerances, tolerancesErr = reconcile.LoadTolerances(tables)
+	s.loaded, err = analysis.TakeInventory(tables)
+	if err != nil {
+		return err
+	}
 	chain, err := load(s.Data)
 	if err == nil {
 		own := *chain

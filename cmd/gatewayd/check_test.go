@@ -271,7 +271,11 @@ administrators:`, strings.Repeat("ab", 32)))
 	{"a party that is no URI", edited("customs://CN/office/0603/post/1", "post"), []gateway.Code{gateway.TLSParty}},
 	{"a role that there is not", edited("role: post", "role: partner"), []gateway.Code{gateway.ConfigRole}},
 	{"an office that no route serves", edited(`offices: ["0603"]`, `offices: ["0603", "0630"]`), []gateway.Code{gateway.ConfigOffice}},
-	{"a caller without office", edited(`offices: ["0603"]`, `offices: []`), []gateway.Code{gateway.ConfigMissing}},
+	{"a caller without office", edited(`offices: ["0603"]`, `offices: []`), []gateway.Code{gateway.ConfigOfficeNeeded}},
+	{"a system without office", edited(`role: post, offices: ["0603"]`, `role: system`), []gateway.Code{gateway.ConfigOfficeNeeded}},
+	{"an auditor with two offices", edited(`role: post, offices: ["0603"]`, `role: auditor, offices: ["0603", "9402"]`), []gateway.Code{gateway.ConfigOfficeUnused}},
+	{"a supervisor without office", edited(`role: post, offices: ["0603"]`, `role: supervisor`), []gateway.Code{gateway.ConfigOfficeNeeded}},
+	{"an operator with an office", edited(`role: post, offices: ["0603"]`, `role: operator, offices: ["0603"]`), []gateway.Code{gateway.ConfigOfficeUnused}},
 	{"a partner without pins, list or roots", func(s *site) {
 		s.edit("    roots: ru/ca.pem\n    crls: ru/crl.pem\n    pins: ["+s.pin("ru/gateway.pem").String()+"]\n", "")
 	}, []gateway.Code{gateway.ConfigMissing, gateway.ConfigMissing, gateway.ConfigMissing}},
@@ -482,6 +486,7 @@ func copied(state string) func(*site) {
 // onlyWarned are those with which a gateway starts.
 var onlyWarned = []string{"an office that no route serves",
 	"nothing", "no route", "a certificate that ends in six days", "a signing key trusted for less", "the partner signs with its TLS key",
+	"an operator with an office", "an auditor with two offices",
 	"one of two roots has ended", "a revocation list that ends tomorrow", "roots that wait for two people",
 }
 

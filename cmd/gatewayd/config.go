@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"customs.example/gateway"
+	"customs.example/gateway/analysis"
 	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
 	"customs.example/gateway/flow"
@@ -119,6 +120,7 @@ type setup struct {
 	trust       *seal.Trust
 	chain       *flow.Chain
 	known       *release.Routes // all, those that are not active too
+	loaded      *analysis.Inventory
 	tolerances  reconcile.Tolerances
 	limits      budget.Limits
 

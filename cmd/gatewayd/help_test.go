@@ -64,7 +64,7 @@ func TestManualAndCompletionKnowEveryCommand(t *testing.T) {
 	}
 	names := []string{".SS mapping lint [ID...]", `.BI \-fingerprint " DIGITS"`}
 	for _, c := range commands {
-		names = append(names, ".SS "+c.name)
+		names = append(names, ".SS "+strings.ReplaceAll(c.name, "-", `\-`))
 	}
 	for _, name := range names {
 		if !strings.Contains(page.String(), name) {

@@ -153,7 +153,7 @@ func (s *newGateway) make(routes *release.Routes, std stdio) error {
 	}
 	fmt.Fprintf(std.out, "%s: the gateway of %s, office %s (%s), doors %s and %s\n", s.dir, s.own, s.office, from, s.address(0), s.address(1))
 	fmt.Fprintf(std.out, "  %s   everything explained, as `gatewayd config` explains it\n", configName)
-	fmt.Fprintf(std.out, "  pki, signing.pem   keys, for development only: of the gateway, %s, auditor\n", strings.Join(names, ", "))
+	fmt.Fprintf(std.out, "  pki, signing.pem   keys, for development only: of the gateway, %s\n", strings.Join(names, ", "))
 	fmt.Fprintf(std.out, "  %s.env   who gatewayctl speaks as\n", strings.Join(names, ".env, "))
 	return nil
 }
@@ -166,6 +166,7 @@ func (s *newGateway) address(behind int) string {
 type devCaller struct {
 	Name, URI string
 	Role      server.Role
+	Speaks    bool // for an office
 }
 
 // callers are the identities of a PKI that have a role: by its own name, or national for
@@ -177,7 +178,7 @@ func (s *newGateway) callers(a mtls.DevAuthority) (callers []devCaller) {
 			role = server.System
 		}
 		if _, ok := server.Roles[role]; ok {
-			callers = append(callers, devCaller{id.Name, id.URI, role})
+			callers = append(callers, devCaller{id.Name, id.URI, role, server.NeedsOffice(role)})
 		}
 	}
 	return callers

@@ -51,6 +51,7 @@ var commands = []command{
 	{"digest", "print what a database holds, by digests that are the same on every engine: -of PLACE", digest},
 	{"partner", "make who gives a signed card a partner: show | add | confirm", partner},
 	{"trust", "see which change of roots and pins waits, and confirm it: show | confirm", trust},
+	{"verify-receipt", "prove what partners signed, with files alone: (-trust FILE | -card FILE ...) [-at WHEN] [-lang LANG] [-o json] FILE...", verifyReceipts},
 	{"translate", "translate documents offline: (-mapping TABLE | -route ROUTE) -in FILE -out FILE [-trace FILE] [-data DIR]", translate},
 	{"validate", "judge a document: [-as TABLE] [-lang LANG] [-data DIR] FILE", validateFile},
 	{"mapping", "tools for tables: list, show, lint, test, coverage, loss, diff, explain, gaps", mappingTools},
@@ -154,7 +155,7 @@ func untilStopped(run runner) runner {
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: gatewayd COMMAND [flags]; gatewayd COMMAND -h says more")
 	for _, c := range commands {
-		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
+		fmt.Fprintf(w, "  %-14s %s\n", c.name, c.summary)
 	}
 	fmt.Fprintln(w, "also: gatewayd version, man (a page for man), completion bash|zsh")
 }

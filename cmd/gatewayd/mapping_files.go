@@ -183,12 +183,12 @@ func explainPlace(b *bench, args []string) error {
 			return err
 		}
 	}
-	var origins []flow.Origin
+	var e flow.Explanation
 	var faults gateway.Faults
 	if b.table != "" {
-		origins, faults, err = b.byTable(contents)
+		e, faults, err = b.byTable(contents)
 	} else {
-		origins, faults, err = b.byRoute(names, contents, xpath)
+		e, faults, err = b.byRoute(names, contents, xpath)
 	}
 	if err != nil {
 		return err
@@ -196,33 +196,41 @@ func explainPlace(b *bench, args []string) error {
 	if faults.Refuse() {
 		return inEnglish.refuse(b.std.out, faults)
 	}
+	if e = e.At(pattern); len(e.Origins)+len(e.Unread) == 0 {
+		return fmt.Errorf("nothing at %s", xpath)
+	}
+	if b.format == "text" {
+		printExplanation(b.std, e)
+		return nil
+	}
+	return b.print(originReport(xpath, e), e)
+}
+
+// originReport lays an explanation out for people.
+func originReport(xpath string, e flow.Explanation) analysis.Report {
 	r := analysis.Report{Title: "origin of " + xpath, Sections: []analysis.Section{{
 		Columns: []string{"target", "value", "row", "canonical", "from", "source", "source value", "source row", "codes", "note"},
 	}}}
-	found := []flow.Origin{}
-	for _, o := range origins {
-		if !pattern.Match(o.Target) {
-			continue
-		}
-		found = append(found, o)
+	for _, o := range e.Origins {
 		source := strings.TrimSpace(o.SourceSubmission + " " + o.Source)
 		r.Sections[0].Rows = append(r.Sections[0].Rows, []string{
 			o.Target, o.Value, o.Mapping + " " + o.Row, o.Path, o.Provenance, source, o.SourceValue, o.SourceRow, o.ListRow, o.Note,
 		})
 	}
-	if len(found) == 0 {
-		return fmt.Errorf("nothing at %s", xpath)
+	if len(e.Unread) > 0 {
+		unread := analysis.Section{Heading: "Read by no row", Columns: []string{"document", "place"}}
+		for _, u := range e.Unread {
+			unread.Rows = append(unread.Rows, []string{u.Submission, u.Place})
+		}
+		r.Sections = append(r.Sections, unread)
 	}
-	if b.format == "text" {
-		printOrigins(b.std, found)
-		return nil
-	}
-	return b.print(r, found)
+	return r
 }
 
-// printOrigins writes the way of every value, from the form back to its source.
-func printOrigins(std stdio, origins []flow.Origin) {
-	for i, o := range origins {
+// printExplanation writes the way of every value, from the form back to its source, and what no
+// row reads.
+func printExplanation(std stdio, e flow.Explanation) {
+	for i, o := range e.Origins {
 		if i > 0 {
 			fmt.Fprintln(std.out)
 		}
@@ -246,65 +254,52 @@ func printOrigins(std stdio, origins []flow.Origin) {
 		say("read by", o.SourceRow)
 		say("note", o.Note)
 	}
+	if len(e.Origins) > 0 && len(e.Unread) > 0 {
+		fmt.Fprintln(std.out)
+	}
+	for _, u := range e.Unread {
+		fmt.Fprintf(std.out, "no row reads %s\n", strings.TrimSpace(u.Submission+" "+u.Place))
+	}
 }
 
 // byTable explains a table's form: what canonical JSON gives each place, or which
 // field each place gives.
-func (b *bench) byTable(contents [][]byte) ([]flow.Origin, gateway.Faults, error) {
+func (b *bench) byTable(contents [][]byte) (e flow.Explanation, faults gateway.Faults, err error) {
 	if len(contents) != 1 {
-		return nil, nil, errors.New("give one FILE with -mapping")
+		return e, nil, errors.New("give one FILE with -mapping")
 	}
 	t, _, err := find(b.chain, b.tables, b.table)
 	if err != nil {
-		return nil, nil, err
+		return e, nil, err
 	}
-	var trace mapping.Trace
-	var faults gateway.Faults
-	locate := func(string) string { return "" }
 	if flow.MediaType(contents[0]) == flow.JSON {
 		p := document.Parse(contents[0])
 		if p.Faults.Refuse() {
-			return nil, p.Faults, nil
+			return e, p.Faults, nil
 		}
-		_, trace, faults = t.Encode(p.Document, true)
-		faults = mapping.Locate(faults, p.Locate)
-		locate = func(path string) string { return p.Locate(path).Expr }
-	} else {
-		r, err := b.chain.ReadAs(b.ctx, contents[0], t)
-		if err != nil {
-			return nil, nil, err
-		}
-		trace, faults = r.Trace(), r.Faults
+		e, faults = flow.ExplainEncoding(t, p)
+		return e, faults, nil
 	}
-	var out []flow.Origin
-	for _, l := range trace.Links(false) {
-		o := flow.Origin{
-			Target: l.Place.Expr, Namespaces: l.Place.Namespaces, Value: l.Value, Row: l.Row, Mapping: l.Table,
-			Path: l.Path, ListRow: l.ListRow, Provenance: flow.FromTable,
-		}
-		if l.Path != "" && !l.Const {
-			o.Provenance, o.Source = flow.FromDocument, locate(l.Path)
-		}
-		out = append(out, o)
+	r, err := b.chain.ReadAs(b.ctx, contents[0], t)
+	if err != nil || r.Document == nil {
+		return e, r.Faults, err
 	}
-	return out, faults, nil
+	return r.Explain(), r.Faults, nil
 }
 
 // byRoute explains a message that the documents make on a route.
-func (b *bench) byRoute(names []string, contents [][]byte, xpath string) ([]flow.Origin, gateway.Faults, error) {
-	var faults gateway.Faults
+func (b *bench) byRoute(names []string, contents [][]byte, xpath string) (e flow.Explanation, faults gateway.Faults, err error) {
 	readings := make([]*flow.Reading, len(contents))
 	for i, raw := range contents {
-		var err error
 		if readings[i], err = b.chain.Read(b.ctx, raw, flow.MediaType(raw), "", time.Now()); err != nil {
-			return nil, nil, err
+			return e, nil, err
 		}
 		if readings[i].Document == nil {
 			faults = append(faults, readings[i].Faults...)
 		}
 	}
 	if faults.Refuse() {
-		return nil, faults, nil
+		return e, faults, nil
 	}
 	var fits []string
 	var plan flow.Plan
@@ -320,24 +315,24 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) ([]flow
 	switch files := strings.Join(names, ", "); {
 	case len(fits) == 1:
 	case b.route != "" && !slices.Contains(routeNames(b.chain), b.route):
-		return nil, nil, none("route", b.route, routeNames(b.chain))
+		return e, nil, none("route", b.route, routeNames(b.chain))
 	case b.route != "":
-		return nil, nil, fmt.Errorf("%s makes no message of %s", b.route, files)
+		return e, nil, fmt.Errorf("%s makes no message of %s", b.route, files)
 	case len(fits) == 0:
-		return nil, nil, fmt.Errorf("no route makes a message of %s; give -mapping, or every document that a route joins", files)
+		return e, nil, fmt.Errorf("no route makes a message of %s; give -mapping, or every document that a route joins", files)
 	default:
 		var commands strings.Builder
 		for _, route := range fits {
 			commands.WriteString("\n  " + b.explainBy(route, names, xpath))
 		}
-		return nil, nil, fmt.Errorf("%d routes make a message of %s; choose one:%s", len(fits), files, commands.String())
+		return e, nil, fmt.Errorf("%d routes make a message of %s; choose one:%s", len(fits), files, commands.String())
 	}
 	j := job{}
 	t, err := b.chain.Translate(b.ctx, plan, parts, gateway.MessageID(j.id(contents)), validate.Scope{Own: plan.Route.From, Partner: plan.Route.To, At: time.Now()})
 	if err != nil {
-		return nil, nil, err
+		return e, nil, err
 	}
-	return t.Explain(), t.Faults, nil
+	return t.Explanation(), t.Faults, nil
 }
 
 // explainBy writes the command that explains by one route.

@@ -52,7 +52,7 @@ var configKeys = []configKey{
 	{"routes[]", "", "none: nothing is sent", "cn-ru-pre-arrival-notice", "Routes on which this gateway sends: names under mappings/routes. Without a partner who speaks for the recipient none starts."},
 	{"callers[].uri", "", "", "customs://CN/office/0603/post/1", "The one URI of the certificate of a post, system or person."},
 	{"callers[].role", "", "", "post", "What the caller may do: " + strings.Join(callerRoles(), ", ") + "."},
-	{"callers[].offices[]", "", "", `"0603"`, "The caller's offices; it submits for the first."},
+	{"callers[].offices[]", "", "", `"0603"`, "Offices of a caller that speaks for one (" + strings.Join(officeRoles(), ", ") + "); it submits for the first. Other roles have none."},
 	{"callers[].roots", "file", "", "pki/ca.pem", "The roots that its certificate is judged by."},
 	{"callers[].pins[]", "", "none", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "SHA-256 of the public keys that it may have."},
 	{"callers[].crls", "file", "none", "pki/crl.pem", "Revocation lists; past their next update nobody is let in by them."},

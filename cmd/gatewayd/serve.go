@@ -112,8 +112,12 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
-	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log,
-		Introduction: server.Introduction{Card: func() ([]byte, gateway.Digest, error) { return s.signedCard(time.Now()) }, Links: links, Known: s.known, Samples: s.samples},
+	own, err := mtls.URI(s.certificate.Leaf)
+	if err != nil {
+		return err
+	}
+	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log, Loaded: s.loaded,
+		Introduction: server.Introduction{URI: own, Ends: keys.Ends, Card: func() ([]byte, gateway.Digest, error) { return s.signedCard(time.Now()) }, Links: links, Known: s.known, Samples: s.samples},
 	})
 	return s.listen(ctx, std, doors, monitor, log, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) })
 }

@@ -21,6 +21,7 @@ import (
 
 	"customs.example/gateway/loopback"
 	"customs.example/gateway/mtls"
+	"customs.example/gateway/server"
 	"customs.example/gateway/store/storetest"
 )
 
@@ -66,6 +67,8 @@ func TestStories(t *testing.T) {
 
 			"postgres": postgres,
 			"cable":    cableTo,
+
+			"same-explanation": sameExplanation,
 
 			"append": appendLine,
 			"long":   long,
@@ -191,7 +194,11 @@ func (c storyConfig) write(dir string, address map[string]string) error {
 	}
 	fmt.Fprintf(&b, "routes: [%s]\ncallers:\n", strings.Join(c.routes, ", "))
 	caller := func(uri, role, office string) {
-		fmt.Fprintf(&b, "  - {uri: %q, role: %s, offices: [%q], roots: pki/%s/ca.pem}\n", "customs://"+c.own+"/"+uri, role, office, side)
+		offices := "[]"
+		if server.NeedsOffice(server.Role(role)) {
+			offices = fmt.Sprintf("[%q]", office)
+		}
+		fmt.Fprintf(&b, "  - {uri: %q, role: %s, offices: %s, roots: pki/%s/ca.pem}\n", "customs://"+c.own+"/"+uri, role, offices, side)
 	}
 	for _, office := range c.offices {
 		caller("office/"+office+"/post/1", "post", office)
@@ -200,6 +207,7 @@ func (c storyConfig) write(dir string, address map[string]string) error {
 	caller("system/national", "system", c.offices[0])
 	caller("analyst/1", "analyst", c.offices[0])
 	caller("operator/1", "operator", c.offices[0])
+	caller("auditor/1", "auditor", c.offices[0])
 	fmt.Fprintf(&b, "partners:\n")
 	for _, partner := range c.partners {
 		peer := strings.ToLower(partner)
@@ -216,7 +224,7 @@ func (c storyConfig) write(dir string, address map[string]string) error {
 // as sets who speaks to which gateway: as cn post, as ru national, as cn post-9402, as cn stranger.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: as cn|ru|kz|mn post|supervisor|national|analyst|operator|stranger")
+		ts.Fatalf("usage: as cn|ru|kz|mn post|supervisor|national|analyst|operator|auditor|stranger")
 	}
 	side, who := args[0], args[1]
 	cert := filepath.Join("pki", side, who)
@@ -234,7 +242,7 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 // name it is the operator.
 func ownGateway(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: own DIR [post|national|analyst|operator]")
+		ts.Fatalf("usage: own DIR [post|national|analyst|operator|auditor]")
 	}
 	who := append(args, "operator")[1]
 	for _, line := range strings.Split(ts.ReadFile(filepath.Join(args[0], who+".env")), "\n") {

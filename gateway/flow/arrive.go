@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -104,6 +105,28 @@ var arrivals = map[string]event.Name{
 }
 
 // subject names an arrival in the audit trail.
+// AuditSubjects are what the entries about something may have as their subject: of a message its id,
+// of what came in also its door and the office or administration that it came from.
+func AuditSubjects(about string, parties []string) []string {
+	all := []string{about}
+	doors := []string{store.DoorSubmit, store.DoorPeer, store.DoorBorder}
+	if strings.Contains(about, " ") { // with its office
+		_, id, _ := strings.Cut(about, " ")
+		all = append(all, id)
+		for _, door := range doors {
+			all = append(all, door+" "+about)
+		}
+		return all
+	}
+	for _, party := range parties {
+		all = append(all, party+" "+about)
+		for _, door := range doors {
+			all = append(all, door+" "+party+" "+about)
+		}
+	}
+	return all
+}
+
 func subject(a store.Arrival) string { return a.Door + " " + a.Party + " " + a.ID }
 
 // wasRefused reports whether an arrival was a submission that came to nothing.

@@ -185,7 +185,7 @@ func TestKazakhstanTakesBackByItsReceipt(t *testing.T) {
 			t.Errorf("%s: %q, %d documents", g.Own, m.Withdrawal(), len(m.Announced))
 		}
 	}
-	if _, _, err := w.cn.Explain(t.Context(), b.exit, "C1"); err != nil {
+	if _, err := w.cn.Explain(t.Context(), b.exit, "C1"); err != nil {
 		t.Errorf("explain: %v", err)
 	}
 }

@@ -145,7 +145,7 @@ func TestAConvoyByItsReports(t *testing.T) {
 				}
 			}
 			for _, id := range []string{"V1", "V2", "M", "V3", "V4"} {
-				if _, _, err := w.cn.Explain(t.Context(), b.exit, gateway.SubmissionID(id)); err != nil {
+				if _, err := w.cn.Explain(t.Context(), b.exit, gateway.SubmissionID(id)); err != nil {
 					t.Errorf("explain %s: %v", id, err)
 				}
 			}

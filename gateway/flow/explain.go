@@ -3,10 +3,12 @@ package flow
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
 	"customs.example/gateway"
+	"customs.example/gateway/analysis"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
@@ -21,6 +23,70 @@ const (
 	FromGateway  = "gateway"  // allocated by the gateway: the message id, the number of a part
 	FromTable    = "constant" // written by the table
 )
+
+// Explanation says where the values of messages came from, or what those of a received document
+// were read as.
+type Explanation struct {
+	Message gateway.MessageID `json:"message,omitempty"` // of several, the first
+	Origins []Origin          `json:"origins"`
+	Unread  []Unread          `json:"unread,omitempty"`
+}
+
+// Unread is an element or attribute of a sender's document that no row reads.
+type Unread struct {
+	Place      string            `json:"place"`
+	Submission string            `json:"submission,omitempty"` // of the document; empty for one that was received
+	Namespaces map[string]string `json:"namespaces,omitempty"` // of Place
+}
+
+// At is what an explanation says of the places that a pattern names.
+func (e Explanation) At(p analysis.Pattern) Explanation {
+	e.Origins = slices.DeleteFunc(slices.Clone(e.Origins), func(o Origin) bool { return !p.Match(o.Target) })
+	e.Unread = slices.DeleteFunc(slices.Clone(e.Unread), func(u Unread) bool { return !p.Match(u.Place) })
+	return e
+}
+
+// Masked puts a mark in the place of data of persons and prices, and of what the dictionary
+// does not know.
+func (e Explanation) Masked(mark string) Explanation {
+	e.Origins = slices.Clone(e.Origins)
+	for i := range e.Origins {
+		if o := &e.Origins[i]; !o.open {
+			for _, text := range []*string{&o.Value, &o.SourceValue, &o.ListRow} {
+				if *text != "" {
+					*text = mark
+				}
+			}
+		}
+	}
+	return e
+}
+
+// openPaths are the paths of a document at which no data of persons and no price stand: of each
+// place, and without positions from some step on, as what is counted or summed is named.
+func openPaths(d *customsv1.Document) map[string]bool {
+	open := make(map[string]bool)
+	note := func(path string, shown bool) {
+		for ; path != ""; path = parentPath(path) { // a message is as open as all that is in it
+			if known, ok := open[path]; ok && (known == shown || !known) {
+				return
+			}
+			open[path] = shown
+		}
+	}
+	document.Walk(d, func(path string, _ document.Field, marks document.Marks, _ string) {
+		shown := !marks.Personal && !marks.Price
+		note(path, shown)
+		for i := range path {
+			if path[i] == '[' {
+				note(path[:i]+positions.ReplaceAllString(path[i:], ""), shown)
+			}
+		}
+	})
+	return open
+}
+
+var positions = regexp.MustCompile(`\[\d+\]`)
 
 // Origin says where one value of a message came from.
 type Origin struct {
@@ -38,6 +104,8 @@ type Origin struct {
 	Note             string            `json:"note,omitempty"`
 	Namespaces       map[string]string `json:"namespaces,omitempty"` // of Target
 	Part             int               `json:"part,omitempty"`       // which of several messages has it, from 1
+
+	open bool // it is no data of a person and no price
 }
 
 // Explain returns the origin of every value of every message, in order.
@@ -55,18 +123,61 @@ func (out *Output) Explain() []Origin {
 	for _, s := range out.Released.Supplied() {
 		supplied[s.Path] = s.Row + ": " + s.Source + " (" + s.Status + ")"
 	}
-	var origins []Origin
-	for _, link := range out.trace.Links(false) {
+	return originsOf(out.trace, out.document, func(o *Origin) {
+		o.Part = out.part
+		if o.Provenance == FromDocument {
+			out.originOf(o, supplied)
+		}
+	})
+}
+
+// originsOf are the origins of the values that a table wrote of a document, or read into it.
+// What is more known of each the last argument adds.
+func originsOf(trace mapping.Trace, d *customsv1.Document, add func(*Origin)) (origins []Origin) {
+	open := openPaths(d)
+	for _, link := range trace.Links(false) {
 		o := Origin{
-			Target: link.Place.Expr, Namespaces: link.Place.Namespaces, Value: link.Value,
-			Row: link.Row, Mapping: link.Table, Path: link.Path, ListRow: link.ListRow, Provenance: FromTable, Part: out.part,
+			Target: link.Place.Expr, Namespaces: link.Place.Namespaces, Value: link.Value, Row: link.Row, Mapping: link.Table,
+			Path: link.Path, ListRow: link.ListRow, Provenance: FromTable, open: true,
 		}
 		if link.Path != "" && !link.Const {
-			out.originOf(&o, supplied)
+			o.Provenance, o.open = FromDocument, open[link.Path]
 		}
+		add(&o)
 		origins = append(origins, o)
 	}
 	return origins
+}
+
+// Explain returns what every value of a document in XML was read as, and what was not read.
+func (r *Reading) Explain() Explanation {
+	return Explanation{Origins: originsOf(r.trace, r.Document, func(*Origin) {}), Unread: r.unreadIn("")}
+}
+
+// ExplainEncoding says what of a canonical document a table writes where.
+func ExplainEncoding(t *mapping.Table, p *document.Parsed) (Explanation, gateway.Faults) {
+	_, trace, faults := t.Encode(p.Document, true)
+	return Explanation{Origins: originsOf(trace, p.Document, func(o *Origin) {
+		if o.Provenance == FromDocument {
+			o.Source = p.Locate(o.Path).Expr
+		}
+	})}, mapping.Locate(faults, p.Locate)
+}
+
+func (r *Reading) unreadIn(submission string) (out []Unread) {
+	for _, u := range r.Unread {
+		out = append(out, Unread{u.Expr, submission, u.Namespaces})
+	}
+	return out
+}
+
+// Explanation is the whole of it, with what no row reads in the senders' documents.
+func (t *Translation) Explanation() Explanation {
+	e := Explanation{Origins: t.Explain()}
+	for _, p := range t.parts {
+		e.Unread = append(e.Unread, p.unreadIn(p.Submission)...)
+	}
+	return e
 }
 
 func (out *Output) originOf(o *Origin, supplied map[string]string) {
@@ -106,35 +217,150 @@ func (r *Reading) Trace() mapping.Trace { return r.trace }
 // Locate finds the place in the document that a canonical value came from.
 func (r *Reading) Locate(path string) gateway.Location { return r.locate(path) }
 
-// Explain translates a submission's sources again and returns the whole that it became
-// and the origin of every value of its messages. It refuses if other bytes come out than
-// those that were sent.
-func (g *Gateway) Explain(ctx context.Context, c Caller, id gateway.SubmissionID) (gateway.MessageID, []Origin, error) {
+// Explain translates a submission's sources again and explains the messages of the whole that it
+// became. It refuses if other bytes come out than those that were sent.
+func (g *Gateway) Explain(ctx context.Context, c Caller, id gateway.SubmissionID) (Explanation, error) {
 	s, err := g.Store.Read().Submission(ctx, c.Office, string(id))
 	if err != nil {
-		return "", nil, err
+		return Explanation{}, err
 	}
-	if s.MessageID == "" {
-		return "", nil, gateway.Faults{wanting(gateway.KindUnexpected, string(s.State), gateway.WordSubmissionThatBecameMessage)}
-	}
-	messages, err := g.Store.Read().Messages(ctx, s.MessageID)
+	messages, err := g.became(ctx, s)
 	if err != nil {
-		return "", nil, err
+		return Explanation{}, err
 	}
-	messages = slices.DeleteFunc(messages, func(m store.Message) bool {
-		return m.Version != s.Version || m.Kind == kindCancellation && s.Kind != kindCancellation
-	})
+	return g.explain(ctx, c, messages, s.ID, "")
+}
+
+// became are the messages of the version of a whole that a submission made.
+func (g *Gateway) became(ctx context.Context, s store.Submission) (messages []store.Message, err error) {
+	if s.MessageID != "" {
+		if messages, err = g.Store.Read().Messages(ctx, s.MessageID); err != nil {
+			return nil, err
+		}
+		messages = slices.DeleteFunc(messages, func(m store.Message) bool {
+			return m.Version != s.Version || m.Kind == kindCancellation && s.Kind != kindCancellation
+		})
+	}
 	if len(messages) == 0 {
-		return "", nil, gateway.Faults{wanting(gateway.KindUnexpected, string(s.State), gateway.WordSubmissionThatBecameMessage)}
+		return nil, gateway.Faults{wanting(gateway.KindUnexpected, string(s.State), gateway.WordSubmissionThatBecameMessage)}
 	}
-	t, room, err := g.translateAgain(ctx, messages, s.ID, func(size int) (*budget.Lease, error) {
+	return messages, nil
+}
+
+// explain explains messages of one version of a whole, or one of them.
+func (g *Gateway) explain(ctx context.Context, c Caller, messages []store.Message, first string, one gateway.MessageID) (Explanation, error) {
+	t, room, err := g.translateAgain(ctx, messages, first, func(size int) (*budget.Lease, error) {
 		return g.room(ctx, c.URI, size)
 	})
 	if err != nil {
-		return "", nil, err
+		return Explanation{}, err
 	}
 	defer room.Release()
-	return messages[0].ID, t.Explain(), nil
+	e := t.Explanation()
+	e.Message = messages[0].ID
+	if i := slices.IndexFunc(messages, func(m store.Message) bool { return m.ID == one }); i >= 0 {
+		e.Message, e.Origins = one, t.Outputs[i].Explain()
+	}
+	return e, nil
+}
+
+// SentMessage is a message that a submission became, with its document; which of several, has to be
+// said.
+func (g *Gateway) SentMessage(ctx context.Context, office string, id gateway.SubmissionID, message gateway.MessageID) (store.Message, error) {
+	s, err := g.Store.Read().Submission(ctx, office, string(id))
+	if err != nil {
+		return store.Message{}, err
+	}
+	messages, err := g.became(ctx, s)
+	if err != nil {
+		return store.Message{}, err
+	}
+	ids := make([]string, len(messages))
+	for i, m := range messages {
+		ids[i] = string(m.ID)
+	}
+	at := 0
+	switch {
+	case message != "":
+		at = slices.IndexFunc(ids, func(id string) bool { return gateway.SameID(id, message) })
+	case len(ids) > 1:
+		return store.Message{}, gateway.Faults{fault(gateway.MessageOfSeveral, string(id), strings.Join(ids, ", "))}
+	}
+	if at < 0 {
+		return store.Message{}, store.ErrNotFound
+	}
+	return g.Store.Read().Message(ctx, messages[at].ID)
+}
+
+// ExplainReceived says what the values of an accepted message from a partner were read as.
+func (g *Gateway) ExplainReceived(ctx context.Context, c Caller, sender gateway.Administration, id gateway.MessageID) (Explanation, error) {
+	in, err := g.inbound(ctx, sender, id)
+	if err != nil {
+		return Explanation{}, err
+	}
+	return g.explainReceived(ctx, c, in)
+}
+
+// ExplainMessage explains any message, sent or received, whatever became of it.
+func (g *Gateway) ExplainMessage(ctx context.Context, c Caller, sender gateway.Administration, id gateway.MessageID) (Explanation, error) {
+	var senders []string
+	m, err := g.Store.Read().Message(ctx, id)
+	if store.IgnoreNotFound(err) != nil {
+		return Explanation{}, err
+	}
+	if err == nil && (sender == "" || sender == g.Own) {
+		senders = append(senders, string(g.Own))
+	}
+	received, err := g.Store.Read().InboundsByID(ctx, id)
+	if err != nil {
+		return Explanation{}, err
+	}
+	received = slices.DeleteFunc(received, func(in store.Inbound) bool { return sender != "" && in.Sender != sender })
+	for _, in := range received {
+		senders = append(senders, string(in.Sender))
+	}
+	switch {
+	case len(senders) == 0:
+		return Explanation{}, store.ErrNotFound
+	case len(senders) > 1:
+		return Explanation{}, gateway.Faults{fault(gateway.IDOfSeveral, string(id), strings.Join(senders, ", "))}
+	case len(received) == 1:
+		return g.explainReceived(ctx, c, received[0])
+	}
+	messages, err := g.Store.Read().Messages(ctx, m.Whole)
+	if err != nil {
+		return Explanation{}, err
+	}
+	messages = slices.DeleteFunc(messages, func(o store.Message) bool { return o.Version != m.Version || o.Kind != m.Kind })
+	return g.explain(ctx, c, messages, "", m.ID)
+}
+
+// explainReceived reads a message from a partner again, by the table that read it first. It
+// refuses if it reads another document now.
+func (g *Gateway) explainReceived(ctx context.Context, c Caller, in store.Inbound) (Explanation, error) {
+	table, ok := g.Chain.Tables.Table(in.Mapping)
+	if !ok {
+		return Explanation{}, gateway.Faults{fault(gateway.TableMissing, cmp.Or(in.Mapping, in.Kind), string(in.ID))}
+	}
+	a, err := g.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(in.ID))
+	if err != nil {
+		return Explanation{}, err
+	}
+	room, err := g.room(ctx, c.URI, len(a.Content))
+	if err != nil {
+		return Explanation{}, err
+	}
+	defer room.Release()
+	r, err := g.Chain.ReadAs(ctx, a.Content, table)
+	if err != nil {
+		return Explanation{}, err
+	}
+	if r.Document == nil || !in.CanonicalDigest.IsZero() && document.Digest(r.Document) != in.CanonicalDigest {
+		return Explanation{}, gateway.Faults{fault(gateway.ReadAgainDiffers, string(in.ID), in.CanonicalDigest.String())}
+	}
+	e := r.Explain()
+	e.Message = in.ID
+	return e, nil
 }
 
 // translateAgain repeats the translation of messages of one version of a whole, all of one

@@ -531,7 +531,8 @@ func TestRefusedNoticeAnnouncesNothing(t *testing.T) {
 func TestExplainNamesTheSourceOfEveryValue(t *testing.T) {
 	w := newWorld(t)
 	w.notice()
-	_, origins, err := w.cn.Explain(context.Background(), post, "V1")
+	explained, err := w.cn.Explain(context.Background(), post, "V1")
+	origins := explained.Origins
 	if err != nil {
 		t.Fatal(err)
 	}

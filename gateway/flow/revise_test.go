@@ -182,8 +182,8 @@ func TestAChangeOfAWaybillTakesThePlaceOfTheNotice(t *testing.T) {
 			}
 			x.same(x.on(1, "420", x.p.tractor, x.p.trailer), x.on(2, "11", x.p.tractor, x.p.trailer))
 			for _, id := range []string{"M1", "V1", "M2"} {
-				if _, origins, err := x.w.cn.Explain(t.Context(), b.exit, gateway.SubmissionID(id)); err != nil || len(origins) == 0 {
-					t.Errorf("explain %s: %d, %v", id, len(origins), err)
+				if e, err := x.w.cn.Explain(t.Context(), b.exit, gateway.SubmissionID(id)); err != nil || len(e.Origins) == 0 {
+					t.Errorf("explain %s: %d, %v", id, len(e.Origins), err)
 				}
 			}
 			in, err := x.w.ru.Store.Read().Inbound(t.Context(), "CN", m.ID)
@@ -463,7 +463,7 @@ func TestActsOnPartsThatWait(t *testing.T) {
 	x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
 	x.w.send(b)
 	x.same(x.on(1, "421", x.p.tractor, x.p.trailer))
-	if _, _, err := x.w.cn.Explain(t.Context(), b.exit, "M1"); err != nil {
+	if _, err := x.w.cn.Explain(t.Context(), b.exit, "M1"); err != nil {
 		t.Error(err)
 	}
 

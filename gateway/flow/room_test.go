@@ -33,7 +33,7 @@ func TestEveryDoorAsksForRoom(t *testing.T) {
 			return err
 		},
 		"explain": func(ctx context.Context, cn, _ *flow.Gateway) error {
-			_, _, err := cn.Explain(ctx, post, "V1")
+			_, err := cn.Explain(ctx, post, "V1")
 			return err
 		},
 		"receive": func(ctx context.Context, _, ru *flow.Gateway) error {

@@ -142,6 +142,24 @@ func TestAMessageIDBelongsToItsSender(t *testing.T) {
 			if _, _, err := w.ru.Take(t.Context(), operator, "", capitals, flow.Canonical); codeOf(err) != gateway.IDOfSeveral {
 				t.Errorf("nobody's: %v", err)
 			}
+			for what, explain := range map[string]func(flow.Caller, gateway.Administration, gateway.MessageID) (flow.Explanation, error){
+				"received": func(c flow.Caller, of gateway.Administration, id gateway.MessageID) (flow.Explanation, error) {
+					return w.ru.ExplainReceived(t.Context(), c, of, id)
+				},
+				"any": func(c flow.Caller, of gateway.Administration, id gateway.MessageID) (flow.Explanation, error) {
+					return w.ru.ExplainMessage(t.Context(), c, of, id)
+				},
+			} {
+				if _, err := explain(operator, "", capitals); codeOf(err) != gateway.IDOfSeveral {
+					t.Errorf("nobody's is explained as %s: %v", what, err)
+				}
+				if e, err := explain(operator, "KZ", h.MessageID); err != nil || e.Message != capitals || len(e.Origins) == 0 {
+					t.Errorf("Kazakhstan's as %s: %s, %d values, %v", what, e.Message, len(e.Origins), err)
+				}
+				if _, err := explain(operator, "MN", h.MessageID); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("of one that has sent none, as %s: %v", what, err)
+				}
+			}
 			if _, err := w.ru.Acknowledge(t.Context(), operator, "", capitals); codeOf(err) != gateway.IDOfSeveral {
 				t.Errorf("nobody's is acknowledged: %v", err)
 			}

@@ -247,7 +247,8 @@ func TestConvoySubmittedAtOnceIsSplitOnce(t *testing.T) {
 func TestLongSplitMessageIsExplained(t *testing.T) {
 	w := newWorld(t)
 	ms := w.convoy(2)
-	whole, origins, err := w.cn.Explain(t.Context(), post, "V1")
+	explained, err := w.cn.Explain(t.Context(), post, "V1")
+	whole, origins := explained.Message, explained.Origins
 	if err != nil || whole != ms[0].ID {
 		t.Fatal(whole, err)
 	}
@@ -267,9 +268,49 @@ func TestLongSplitMessageIsExplained(t *testing.T) {
 			t.Errorf("%s comes from %+v", value, o)
 		}
 	}
+	// Each message alone is explained by what it holds itself, at either end; the sender takes each by
+	// its id only.
+	if _, err := w.cn.SentMessage(t.Context(), post.Office, "V1", ""); codeOf(err) != gateway.MessageOfSeveral {
+		t.Errorf("one of two messages: %v", err)
+	}
+	if _, err := w.cn.SentMessage(t.Context(), post.Office, "V1", "00000000-0000-4000-8000-000000000000"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a message of others: %v", err)
+	}
+	w.deliver()
+	for i, m := range ms {
+		sent, err := w.cn.SentMessage(t.Context(), post.Office, "V1", m.ID)
+		if err != nil || gateway.DigestOf(sent.Payload) != m.PayloadDigest || sent.Receipt == nil || sent.Answered.IsZero() {
+			t.Errorf("message %d as sent: %s, %v", i, gateway.DigestOf(sent.Payload), err)
+		}
+		one, err := w.cn.ExplainMessage(t.Context(), operator, "", m.ID)
+		if err != nil || one.Message != m.ID || len(one.Origins) == 0 {
+			t.Fatalf("message %d: %s, %v", i, one.Message, err)
+		}
+		for _, o := range one.Origins {
+			if o.Part != i+1 {
+				t.Errorf("message %d has %s of part %d", i, o.Target, o.Part)
+			}
+		}
+		got, err := w.ru.ExplainReceived(t.Context(), operator, "CN", m.ID)
+		if err != nil || len(got.Origins) == 0 {
+			t.Fatalf("message %d as received: %v", i, err)
+		}
+		values := map[string]string{}
+		for _, o := range one.Origins {
+			values[o.Target] = o.Value
+		}
+		for _, o := range got.Origins {
+			if values[o.Target] != o.Value {
+				t.Errorf("%s was sent as %q and read as %q", o.Target, values[o.Target], o.Value)
+			}
+		}
+	}
 	// Of a table that writes otherwise now there is no explanation, for either message.
 	w.cn.Chain = next(t, "2026-01-01", true)
-	if _, _, err := w.cn.Explain(t.Context(), post, "V1"); err == nil || !strings.Contains(err.Error(), string(gateway.TraceDiffers)) {
+	if _, err := w.cn.ExplainMessage(t.Context(), operator, "CN", ms[1].ID); codeOf(err) != gateway.TraceDiffers {
+		t.Errorf("with another table: %v", err)
+	}
+	if _, err := w.cn.Explain(t.Context(), post, "V1"); err == nil || !strings.Contains(err.Error(), string(gateway.TraceDiffers)) {
 		t.Errorf("with another table: %v", err)
 	}
 }
@@ -301,7 +342,8 @@ func TestLongWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
 			t.Errorf("message %d is %s", i, m.State)
 		}
 	}
-	_, origins, err := w.cn.Explain(t.Context(), post, "N1")
+	explained, err := w.cn.Explain(t.Context(), post, "N1")
+	origins := explained.Origins
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	grpcpeer "google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
@@ -134,6 +135,20 @@ func (l *Link) open() (*grpc.ClientConn, error) {
 
 // Partner returns who is at the other end.
 func (l *Link) Partner() Partner { return l.partner }
+
+// State is how the connection stands: connected, connecting, failing, or idle while there is none
+// because nothing was to be sent for a while.
+func (l *Link) State() string {
+	switch l.conn.GetState() {
+	case connectivity.Ready:
+		return "connected"
+	case connectivity.Connecting:
+		return "connecting"
+	case connectivity.TransientFailure:
+		return "failing"
+	}
+	return "idle"
+}
 
 // Close ends the link.
 func (l *Link) Close() error { return l.conn.Close() }

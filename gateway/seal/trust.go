@@ -74,6 +74,12 @@ func (t *Trust) Has(v Verifier) bool {
 	return ok && known.Administration == v.Administration && v.Key != nil && known.Key.Equal(v.Key) && !known.From.After(v.From) && !known.Until.Before(v.Until)
 }
 
+// Key returns the key of an id.
+func (t *Trust) Key(id string) (Verifier, bool) {
+	v, ok := t.keys[id]
+	return v, ok
+}
+
 // LoadTrust reads public keys from files.
 func LoadTrust(files []TrustFile) (*Trust, error) {
 	var keys []Verifier

@@ -30,7 +30,8 @@ type Role string
 const (
 	Post       Role = "post"       // a border post's system
 	System     Role = "system"     // the administration's own national system
-	Analyst    Role = "analyst"    // reads mappings and masked messages
+	Analyst    Role = "analyst"    // reads what is loaded, and messages without data of persons and prices
+	Auditor    Role = "auditor"    // reads the audit trail
 	Operator   Role = "operator"   // works what waits for a person, without payload
 	Supervisor Role = "supervisor" // decides on what others of its office have submitted
 	Partner    Role = "partner"    // a partner's gateway
@@ -41,19 +42,32 @@ var Roles = map[Role][]exchangev1.Right{
 	Post: {
 		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS,
 		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_RECORD_ARRIVAL, exchangev1.Right_RECORD_DEPARTURE,
+		exchangev1.Right_TAKE_SENT,
 	},
 	System: {
 		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_INBOX,
-		exchangev1.Right_READ_MOVEMENTS,
+		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_TAKE_SENT,
 	},
 	Supervisor: {exchangev1.Right_APPROVE, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS},
-	Analyst:    {},
+	Analyst:    {exchangev1.Right_READ_MAPPINGS, exchangev1.Right_READ_MESSAGES},
+	Auditor:    {exchangev1.Right_READ_AUDIT},
 	Operator:   {exchangev1.Right_WORK_QUEUES},
 	Partner:    {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE},
 }
 
-// Caller binds a certificate's URI to one role and its offices. A partner's gateway
-// speaks for administrations instead.
+// ofOffice are the rights that are held for an office.
+var ofOffice = []exchangev1.Right{
+	exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_RECORD_ARRIVAL,
+	exchangev1.Right_RECORD_DEPARTURE, exchangev1.Right_APPROVE, exchangev1.Right_TAKE_SENT,
+}
+
+// NeedsOffice reports whether a caller of a role speaks for an office. One that does not has none.
+func NeedsOffice(r Role) bool {
+	return slices.ContainsFunc(Roles[r], func(right exchangev1.Right) bool { return slices.Contains(ofOffice, right) })
+}
+
+// Caller binds a certificate's URI to one role and, if that NeedsOffice, to offices. A partner's
+// gateway speaks for administrations instead.
 type Caller struct {
 	URI             string
 	Role            Role

@@ -48,19 +48,23 @@ func TestEveryCallEveryRole(t *testing.T) {
 	// What each role may call, written out: a change here is a change of policy.
 	may := map[Role][]string{
 		Post: {
-			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
-			"Find", "MovementService/Get", "RecordArrival", "RecordDeparture",
+			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
+			"Sent", "Find", "MovementService/Get", "RecordArrival", "RecordDeparture",
 		},
 		Supervisor: {
-			"Approve", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain", "Find", "MovementService/Get",
+			"Approve", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get",
 		},
 		System: {
-			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "Explain",
-			"InboxService/List", "InboxService/Get", "InboxService/Watch", "Acknowledge", "Find", "MovementService/Get",
+			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
+			"Sent", "InboxService/Explain", "InboxService/List", "InboxService/Get", "InboxService/Watch", "Acknowledge", "Find", "MovementService/Get",
 		},
-		Analyst:  {},
-		Operator: {"Parked", "Decode", "BalanceService/List", "BalanceService/Run", "BalanceService/Differences", "PartnerService/Card", "PartnerService/Check"},
-		Partner:  {"Deliver", "PeerService/Balance", "Introduce"},
+		Analyst: {"MessageService/List", "MessageService/Explain", "MappingService/List", "MappingService/Get"},
+		Auditor: {"AuditService/List"},
+		Operator: {
+			"Parked", "Decode", "BalanceService/List", "BalanceService/Run", "BalanceService/Differences", "PartnerService/Card", "PartnerService/Check",
+			"PartnerService/List", "Queues",
+		},
+		Partner: {"Deliver", "PeerService/Balance", "Introduce"},
 	}
 	for role := range Roles {
 		if _, ok := may[role]; !ok {

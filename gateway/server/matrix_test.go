@@ -38,6 +38,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"customs.example/gateway"
+	"customs.example/gateway/analysis"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/event"
@@ -96,9 +97,12 @@ type house struct {
 	joined string
 }
 
-// who are the callers of the matrix, by the names of their certificates. The auditor's
+// who are the callers of the matrix, by the names of their certificates. The gateway's own
 // certificate is good, and bound to no role.
-var who = map[string]string{"post": "cn/post", "system": "cn/national", "supervisor": "cn/supervisor", "analyst": "cn/analyst", "operator": "cn/operator", "partner": "ru/gateway", "unbound": "cn/auditor"}
+var who = map[string]string{
+	"post": "cn/post", "system": "cn/national", "supervisor": "cn/supervisor", "analyst": "cn/analyst", "operator": "cn/operator",
+	"auditor": "cn/auditor", "partner": "ru/gateway", "unbound": "cn/gateway",
+}
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
@@ -161,7 +165,11 @@ func newHouse(t testing.TB) *house {
 			callers = append(callers, Caller{URI: uri, Role: Partner, Administrations: []gateway.Administration{"RU"}})
 		case "unbound":
 		default:
-			callers = append(callers, Caller{URI: uri, Role: Role(name), Offices: []string{"0603"}})
+			c := Caller{URI: uri, Role: Role(name)}
+			if NeedsOffice(c.Role) {
+				c.Offices = []string{"0603"}
+			}
+			callers = append(callers, c)
 		}
 	}
 	registry, err := mtls.NewRegistry(time.Now, parties)
@@ -171,7 +179,10 @@ func newHouse(t testing.TB) *house {
 	link, err := peer.NewLink(peer.Partner{URI: uris["partner"], Address: "127.0.0.1:1"}, registry, own) // where nobody listens
 	must(err)
 	t.Cleanup(func() { link.Close() })
-	doors := New(Options{Flow: h.flow, Registry: registry, Certificate: own, Callers: callers, Log: log, Introduction: Introduction{
+	loaded, err := analysis.TakeInventory(mappings.FS)
+	must(err)
+	doors := New(Options{Flow: h.flow, Registry: registry, Certificate: own, Callers: callers, Log: log, Loaded: loaded, Introduction: Introduction{
+		URI: uris["unbound"], Ends: registry.Expiries,
 		Card:  func() ([]byte, gateway.Digest, error) { return []byte("card"), gateway.DigestOf([]byte("card")), nil },
 		Links: map[gateway.Administration]*peer.Link{"RU": link}, Known: c.Routes, Samples: func(string) []flow.File { return nil },
 	}})
@@ -413,6 +424,39 @@ var lines = map[string]line{
 		}
 		return &exchangev1.WatchRequest{After: map[object]int64{own: 0, foreign: 1 << 40, unknown: 1 << 40}[of]}
 	}},
+	"SubmissionService/Sent": {ask: func(h *house, of object) proto.Message {
+		if of == own {
+			return &exchangev1.SentRequest{SubmissionId: h.joined}
+		}
+		return &exchangev1.SentRequest{SubmissionId: h.fresh(), Office: map[object]string{foreign: "9402", unknown: "9402"}[of]}
+	}},
+	"MessageService/List": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ListMessagesRequest{PageSize: 1}
+	}},
+	"MessageService/Explain": {ask: func(h *house, of object) proto.Message {
+		if of == own {
+			s, err := h.flow.Store.Read().Submission(h.t.Context(), "0603", h.joined)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			return &exchangev1.ExplainMessageRequest{MessageId: string(s.MessageID), Xpath: "//GrossWeightQuantity"}
+		}
+		return &exchangev1.ExplainMessageRequest{MessageId: h.fresh(), Sender: map[object]string{foreign: "KZ"}[of]}
+	}},
+	"InboxService/Explain": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ExplainMessageRequest{MessageId: messageID(h, of)}
+	}},
+	"MappingService/List": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ListMappingsRequest{PageSize: 1}
+	}},
+	"MappingService/Get": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.GetMappingRequest{Id: map[object]string{own: "ru/auto-preliminary.v1", foreign: "zz/notice.v1", unknown: "../gateway"}[of]}
+	}},
+	"AuditService/List": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ListAuditRequest{Subject: map[object]string{own: h.joined, foreign: "V-9", unknown: "V-8"}[of], PageSize: 1}
+	}},
+	"PartnerService/List":   {ask: func(h *house, of object) proto.Message { return &exchangev1.ListPartnersRequest{} }},
+	"PartnerService/Queues": {ask: func(h *house, of object) proto.Message { return &exchangev1.ListQueuesRequest{} }},
 	"SubmissionService/Explain": {ask: func(h *house, of object) proto.Message {
 		if of == own {
 			return &exchangev1.ExplainRequest{SubmissionId: h.joined}
@@ -585,7 +629,7 @@ func listed(answer proto.Message) (said string) {
 	for i := range answer.ProtoReflect().Descriptor().Fields().Len() {
 		f := answer.ProtoReflect().Descriptor().Fields().Get(i)
 		switch f.Name() {
-		case "submissions", "movements", "messages", "arrivals":
+		case "submissions", "movements", "messages", "arrivals", "entries", "mappings", "origins", "partners", "queues":
 			if answer.ProtoReflect().Descriptor().Name() == "Submission" || answer.ProtoReflect().Descriptor().Name() == "Movement" {
 				continue
 			}

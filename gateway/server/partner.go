@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/card"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
@@ -24,8 +26,12 @@ import (
 
 // Introduction is what a gateway tells of itself, and how it looks at its partners.
 type Introduction struct {
+	// URI is the gateway's own identity.
+	URI string
 	// Card returns the gateway's own card, signed now, and its fingerprint.
 	Card func() ([]byte, gateway.Digest, error)
+	// Ends returns when what this gateway and its partners depend on ends.
+	Ends func() []mtls.Expiry
 	// Links are the ways to partners, by the administrations for which they speak.
 	Links map[gateway.Administration]*peer.Link
 	// Known are all routes, those of partners too.
@@ -60,6 +66,74 @@ func (s introductions) Card(ctx context.Context, _ *exchangev1.CardRequest) (*ex
 		return nil, s.refusal(ctx, err)
 	}
 	return &exchangev1.PartnerCard{Card: raw, Fingerprint: fingerprint.String()}, nil
+}
+
+// List shows each partner once, whatever administrations it speaks for.
+func (s introductions) List(ctx context.Context, _ *exchangev1.ListPartnersRequest) (*exchangev1.ListPartnersResponse, error) {
+	waiting, err := s.flow.Store.Read().Waiting(ctx)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	states, err := s.flow.BalanceStates(ctx)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	ends := s.introduction.Ends()
+	out := &exchangev1.ListPartnersResponse{Own: s.validities(ends, s.introduction.URI, string(s.flow.Own))}
+	for _, a := range slices.Sorted(maps.Keys(s.introduction.Links)) {
+		link := s.introduction.Links[a]
+		at := link.Partner()
+		if slices.ContainsFunc(out.Partners, func(p *exchangev1.Partner) bool { return p.Uri == at.URI }) {
+			continue
+		}
+		p := &exchangev1.Partner{Uri: at.URI, Address: at.Address, Link: link.State(), Open: true}
+		parties := []string{at.URI}
+		for _, of := range slices.Sorted(slices.Values(at.Administrations)) {
+			p.Administrations = append(p.Administrations, string(of))
+			parties = append(parties, string(of))
+			for _, w := range waiting {
+				if w.Recipient != of {
+					continue
+				}
+				p.Waiting += int32(w.Count)
+				if p.Oldest == nil || w.Oldest.Before(p.Oldest.AsTime()) {
+					p.Oldest = stamp(w.Oldest)
+				}
+			}
+			for _, b := range states {
+				p.Open = p.Open && (b.Partner != of || b.Open)
+			}
+		}
+		p.Validities = s.validities(ends, parties...)
+		out.Partners = append(out.Partners, p)
+	}
+	return out, nil
+}
+
+// validities are what of some parties ends when.
+func (s introductions) validities(ends []mtls.Expiry, parties ...string) (out []*exchangev1.Validity) {
+	for _, e := range ends {
+		if slices.Contains(parties, e.Party) {
+			left := int32(math.Floor(e.End.Sub(s.flow.Now()).Hours() / 24))
+			out = append(out, &exchangev1.Validity{Kind: e.Kind, Subject: e.Subject, Until: stamp(e.End), DaysLeft: left})
+		}
+	}
+	return out
+}
+
+func (s introductions) Queues(ctx context.Context, _ *exchangev1.ListQueuesRequest) (*exchangev1.ListQueuesResponse, error) {
+	waiting, err := s.flow.Store.Read().Waiting(ctx)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out := &exchangev1.ListQueuesResponse{}
+	for _, w := range waiting {
+		out.Queues = append(out.Queues, &exchangev1.Queue{
+			Partner: string(w.Recipient), Route: w.Route, State: string(w.State), Messages: int32(w.Count), Oldest: stamp(w.Oldest),
+			Age: int64(max(s.flow.Now().Sub(w.Oldest), 0) / time.Second),
+		})
+	}
+	return out, nil
 }
 
 func (s introductions) Check(r *exchangev1.CheckPartnerRequest, stream exchangev1.PartnerService_CheckServer) error {

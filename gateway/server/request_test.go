@@ -35,7 +35,7 @@ func (raw) Name() string                  { return "proto" }
 // roleFor is a role that may call a method.
 func roleFor(t *testing.T, name string) string {
 	t.Helper()
-	for _, role := range []Role{Post, System, Supervisor, Operator, Partner} {
+	for _, role := range []Role{Post, System, Supervisor, Operator, Analyst, Auditor, Partner} {
 		if slices.Contains(Roles[role], RightOf("/exchange.v1."+name)) {
 			return string(role)
 		}

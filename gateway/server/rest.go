@@ -64,7 +64,8 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		}))
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		exchangev1.RegisterSubmissionServiceHandler, exchangev1.RegisterInboxServiceHandler, exchangev1.RegisterMovementServiceHandler,
-		exchangev1.RegisterBalanceServiceHandler, exchangev1.RegisterPartnerServiceHandler,
+		exchangev1.RegisterBalanceServiceHandler, exchangev1.RegisterPartnerServiceHandler, exchangev1.RegisterMessageServiceHandler,
+		exchangev1.RegisterMappingServiceHandler, exchangev1.RegisterAuditServiceHandler,
 	} {
 		if err := register(context.Background(), mux, conn); err != nil {
 			return nil, nil, fmt.Errorf("rest: %w", err)

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"customs.example/gateway"
+	"customs.example/gateway/analysis"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/budget"
 	"customs.example/gateway/event"
@@ -49,6 +50,7 @@ const inMemory = "bufconn"
 
 // Options make a Server. All are required but Log, Introduction, without which the gateway
 // has no card and looks at no partner, and Monitor: a gateway without one is always ready.
+// Loaded is the data that Flow's chain was loaded from.
 type Options struct {
 	Flow        *flow.Gateway
 	Registry    *mtls.Registry
@@ -56,6 +58,7 @@ type Options struct {
 	Callers     []Caller
 	Monitor     *Monitor
 	Log         *event.Log
+	Loaded      *analysis.Inventory
 
 	Introduction Introduction
 }
@@ -69,6 +72,7 @@ type Server struct {
 	tls     *tls.Config
 	monitor *Monitor
 	budget  *budget.Process
+	loaded  *analysis.Inventory
 
 	introduction Introduction
 
@@ -87,6 +91,7 @@ func New(o Options) *Server {
 	s := &Server{
 		flow: o.Flow, log: o.Log, monitor: o.Monitor, tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
 		budget: o.Flow.Budget, repeated: repeated{now: o.Flow.Now}, introduction: o.Introduction,
+		loaded: o.Loaded,
 	}
 	if s.introduction.Card == nil {
 		s.introduction.Card = func() ([]byte, gateway.Digest, error) {
@@ -137,6 +142,9 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
 	exchangev1.RegisterBalanceServiceServer(g, balances{Server: s})
 	exchangev1.RegisterPartnerServiceServer(g, introductions{Server: s})
+	exchangev1.RegisterMessageServiceServer(g, messages{Server: s})
+	exchangev1.RegisterMappingServiceServer(g, holdings{Server: s})
+	exchangev1.RegisterAuditServiceServer(g, audits{Server: s})
 	healthv1.RegisterHealthServer(g, health{monitor: s.monitor, stop: s.stop})
 	reflection.Register(g)
 	return g.Server

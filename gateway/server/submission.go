@@ -262,28 +262,6 @@ func b2i(b bool) int {
 	return 0
 }
 
-func (s submissions) Explain(ctx context.Context, r *exchangev1.ExplainRequest) (*exchangev1.ExplainResponse, error) {
-	id, origins, err := s.flow.Explain(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId))
-	if err != nil {
-		return nil, s.refusal(ctx, err)
-	}
-	out := &exchangev1.ExplainResponse{MessageId: string(id)}
-	for _, o := range origins {
-		if r.Xpath != "" && o.Target != r.Xpath {
-			continue
-		}
-		out.Origins = append(out.Origins, &exchangev1.Origin{
-			Target: o.Target, Value: o.Value, Row: o.Row, Mapping: o.Mapping, Path: o.Path, Provenance: o.Provenance,
-			Source: o.Source, SourceSubmission: o.SourceSubmission, SourceValue: o.SourceValue, ListRow: o.ListRow, Note: o.Note,
-			Part: int32(o.Part),
-		})
-	}
-	if r.Xpath != "" && len(out.Origins) == 0 {
-		return nil, s.refusal(ctx, gateway.Faults{{Code: gateway.NotFound, Severity: gateway.Error, Path: "xpath", Value: r.Xpath}})
-	}
-	return out, nil
-}
-
 // present shows a submission with the messages it became.
 func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1.Submission, error) {
 	w, err := s.whole(ctx, sub)

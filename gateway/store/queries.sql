@@ -408,3 +408,26 @@ UPDATE difference SET settled = $1, commit_no = $2 WHERE partner = $3 AND sent =
 -- name: OpenDifferences :many
 SELECT * FROM difference WHERE partner = sqlc.arg(partner) AND settled = '' AND commit_no >= sqlc.arg(least) AND commit_no <= sqlc.arg(upto)
 ORDER BY commit_no, sent, id_key LIMIT sqlc.arg(most);
+
+-- name: MessagesBefore :many
+SELECT sqlc.embed(m), sqlc.embed(d) FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.commit_no >= sqlc.arg(least) AND d.commit_no <= sqlc.arg(upto)
+ORDER BY d.commit_no DESC, d.id_key DESC LIMIT sqlc.arg(most);
+
+-- name: InboxBefore :many
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
+LEFT JOIN content AS r ON r.digest = i.receipt
+WHERE i.commit_no >= sqlc.arg(least) AND i.commit_no <= sqlc.arg(upto)
+ORDER BY i.commit_no DESC, i.sender DESC, i.id_key DESC LIMIT sqlc.arg(most);
+
+-- name: AuditOfSubject :many
+SELECT * FROM audit WHERE subject = sqlc.arg(subject) AND commit_no >= sqlc.arg(least) AND commit_no <= sqlc.arg(upto)
+ORDER BY commit_no, ordinal LIMIT sqlc.arg(most);
+
+-- name: AuditOfActor :many
+SELECT * FROM audit WHERE actor = sqlc.arg(actor) AND commit_no >= sqlc.arg(least) AND commit_no <= sqlc.arg(upto)
+ORDER BY commit_no, ordinal LIMIT sqlc.arg(most);
+
+-- name: AuditLeaf :one
+SELECT * FROM audit WHERE leaf = $1;

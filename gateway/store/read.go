@@ -354,6 +354,39 @@ func (r reader) ParkedMessages(ctx context.Context, after gateway.Commit, limit 
 	})
 }
 
+// MessagesBefore lists outgoing messages that changed before a commit, or all, the last changed
+// first, without their documents.
+func (r reader) MessagesBefore(ctx context.Context, before gateway.Commit, limit int) ([]Message, error) {
+	return page(limit, 0, upTo(before), func(m Message) gateway.Commit { return m.Commit }, func(from, to gateway.Commit, limit int) ([]Message, error) {
+		found, err := ask(ctx, r, "messages", func(ctx context.Context) ([]rows.MessagesBeforeRow, error) {
+			return r.q.MessagesBefore(ctx, rows.MessagesBeforeParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
+		})
+		return all(found, err, func(row rows.MessagesBeforeRow) (Message, error) {
+			return toMessage(row.Message, row.Delivery, nil, nil)
+		})
+	})
+}
+
+// InboxBefore lists messages from partners likewise, whatever became of them.
+func (r reader) InboxBefore(ctx context.Context, before gateway.Commit, limit int) ([]Inbound, error) {
+	return page(limit, 0, upTo(before), inboundCommit, func(from, to gateway.Commit, limit int) ([]Inbound, error) {
+		found, err := ask(ctx, r, "inbox", func(ctx context.Context) ([]rows.InboxBeforeRow, error) {
+			return r.q.InboxBefore(ctx, rows.InboxBeforeParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
+		})
+		return all(found, err, func(row rows.InboxBeforeRow) (Inbound, error) {
+			return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
+		})
+	})
+}
+
+// upTo is the last commit before one; 0 is behind all.
+func upTo(before gateway.Commit) gateway.Commit {
+	if before > 0 {
+		return before - 1
+	}
+	return latest
+}
+
 // Waiting counts the messages that have no verdict yet. It costs what the queue is long.
 func (r reader) Waiting(ctx context.Context) ([]Waiting, error) {
 	found, err := ask(ctx, r, "waiting", r.q.Waiting)
@@ -552,6 +585,137 @@ func (r reader) Audit(ctx context.Context, after gateway.Commit, limit int) ([]A
 		})
 		return all(found, err, toAuditRow)
 	})
+}
+
+// AuditFilter narrows a list of audit rows; zero fields do not.
+type AuditFilter struct {
+	Subjects     []string // any of these
+	Actor        string
+	Since, Until time.Time // not before the one, and before the other
+	After        gateway.Commit
+	Limit        int
+}
+
+// The bounds of a search in the audit trail.
+const (
+	// AuditExamined is how many rows one search looks at.
+	AuditExamined = 10_000
+	// auditPage is how many of them are read at once.
+	auditPage = 500
+	// Disorder is how far rows may be out of the order of time: each process stamps its own by its
+	// own clock, and numbers are given at the commit.
+	Disorder = time.Hour
+)
+
+// AuditBy returns the audit rows that fit, in order, and the commit up to which it has looked: it
+// looks at AuditExamined rows at most, and never parts a commit. More is true if there may be
+// rows behind that.
+func (r reader) AuditBy(ctx context.Context, f AuditFilter) (found []AuditRow, last gateway.Commit, more bool, err error) {
+	last = f.After
+	if !f.Since.IsZero() {
+		first, err := r.auditSince(ctx, f.Since.Add(-Disorder))
+		if err != nil {
+			return nil, 0, false, err
+		}
+		last = max(last, first-1)
+	}
+	for examined := 0; ; {
+		some, err := r.auditAfter(ctx, f, last, auditPage)
+		if err != nil {
+			return nil, 0, false, err
+		}
+		for _, row := range some {
+			if row.Commit != last && (len(found) >= f.Limit || examined >= AuditExamined) {
+				return found, last, true, nil
+			}
+			if !f.Until.IsZero() && !row.At.Before(f.Until.Add(Disorder)) {
+				return found, last, false, nil
+			}
+			examined++
+			if last = row.Commit; f.fits(row) {
+				found = append(found, row)
+			}
+		}
+		if len(some) < auditPage {
+			return found, last, false, nil
+		}
+	}
+}
+
+func (f AuditFilter) fits(row AuditRow) bool {
+	return (len(f.Subjects) == 0 || slices.Contains(f.Subjects, row.Subject)) && (f.Actor == "" || row.Actor == f.Actor) &&
+		!row.At.Before(f.Since) && (f.Until.IsZero() || row.At.Before(f.Until))
+}
+
+// auditAfter reads rows after a commit by what narrows them most.
+func (r reader) auditAfter(ctx context.Context, f AuditFilter, after gateway.Commit, limit int) ([]AuditRow, error) {
+	switch {
+	case len(f.Subjects) > 0:
+		return page(limit, after+1, latest, auditCommit, func(from, to gateway.Commit, limit int) (out []AuditRow, err error) {
+			for _, subject := range f.Subjects {
+				found, err := ask(ctx, r, "audit", func(ctx context.Context) ([]rows.Audit, error) {
+					return r.q.AuditOfSubject(ctx, rows.AuditOfSubjectParams{Subject: subject, Least: int64(from), Upto: int64(to), Most: int32(limit)})
+				})
+				some, err := all(found, err, toAuditRow)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, some...)
+			}
+			slices.SortFunc(out, func(a, b AuditRow) int { return cmp.Compare(a.Leaf, b.Leaf) })
+			return out[:min(len(out), limit)], nil
+		})
+	case f.Actor != "":
+		return page(limit, after+1, latest, auditCommit, func(from, to gateway.Commit, limit int) ([]AuditRow, error) {
+			found, err := ask(ctx, r, "audit", func(ctx context.Context) ([]rows.Audit, error) {
+				return r.q.AuditOfActor(ctx, rows.AuditOfActorParams{Actor: f.Actor, Least: int64(from), Upto: int64(to), Most: int32(limit)})
+			})
+			return all(found, err, toAuditRow)
+		})
+	}
+	return r.Audit(ctx, after, limit)
+}
+
+func auditCommit(a AuditRow) gateway.Commit { return a.Commit }
+
+// auditSince is the commit of the first row from an instant on, as far as rows are in the order
+// of time; one behind all if there is none. Leaves have no gap: it halves between them.
+func (r reader) auditSince(ctx context.Context, at time.Time) (gateway.Commit, error) {
+	leaf := func(n int64) (AuditRow, error) {
+		row, err := ask(ctx, r, "audit", func(ctx context.Context) (rows.Audit, error) { return r.q.AuditLeaf(ctx, n) })
+		if err != nil {
+			return AuditRow{}, err
+		}
+		return toAuditRow(row)
+	}
+	low, high := int64(0), int64(1) // the first one lies in [low, high]
+	for {
+		row, err := leaf(high)
+		if IgnoreNotFound(err) != nil {
+			return 0, err
+		}
+		if err != nil || !row.At.Before(at) {
+			break
+		}
+		low, high = high+1, high*2
+	}
+	for low < high {
+		middle := low + (high-low)/2
+		row, err := leaf(middle)
+		switch {
+		case IgnoreNotFound(err) != nil:
+			return 0, err
+		case err == nil && row.At.Before(at):
+			low = middle + 1
+		default:
+			high = middle
+		}
+	}
+	row, err := leaf(low)
+	if errors.Is(err, ErrNotFound) {
+		return latest, nil
+	}
+	return row.Commit, err
 }
 
 // IgnoreNotFound returns nil for ErrNotFound, for reads whose absence is an answer.

@@ -48,6 +48,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
+	if q.auditLeafStmt, err = db.PrepareContext(ctx, auditLeaf); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditLeaf: %w", err)
+	}
+	if q.auditOfActorStmt, err = db.PrepareContext(ctx, auditOfActor); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditOfActor: %w", err)
+	}
+	if q.auditOfSubjectStmt, err = db.PrepareContext(ctx, auditOfSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditOfSubject: %w", err)
+	}
 	if q.awaitStmt, err = db.PrepareContext(ctx, await); err != nil {
 		return nil, fmt.Errorf("error preparing query Await: %w", err)
 	}
@@ -84,6 +93,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.inboundsByIDStmt, err = db.PrepareContext(ctx, inboundsByID); err != nil {
 		return nil, fmt.Errorf("error preparing query InboundsByID: %w", err)
 	}
+	if q.inboxBeforeStmt, err = db.PrepareContext(ctx, inboxBefore); err != nil {
+		return nil, fmt.Errorf("error preparing query InboxBefore: %w", err)
+	}
 	if q.inboxInStateStmt, err = db.PrepareContext(ctx, inboxInState); err != nil {
 		return nil, fmt.Errorf("error preparing query InboxInState: %w", err)
 	}
@@ -113,6 +125,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.messagesStmt, err = db.PrepareContext(ctx, messages); err != nil {
 		return nil, fmt.Errorf("error preparing query Messages: %w", err)
+	}
+	if q.messagesBeforeStmt, err = db.PrepareContext(ctx, messagesBefore); err != nil {
+		return nil, fmt.Errorf("error preparing query MessagesBefore: %w", err)
 	}
 	if q.movementStmt, err = db.PrepareContext(ctx, movement); err != nil {
 		return nil, fmt.Errorf("error preparing query Movement: %w", err)
@@ -294,6 +309,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
 		}
 	}
+	if q.auditLeafStmt != nil {
+		if cerr := q.auditLeafStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditLeafStmt: %w", cerr)
+		}
+	}
+	if q.auditOfActorStmt != nil {
+		if cerr := q.auditOfActorStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditOfActorStmt: %w", cerr)
+		}
+	}
+	if q.auditOfSubjectStmt != nil {
+		if cerr := q.auditOfSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditOfSubjectStmt: %w", cerr)
+		}
+	}
 	if q.awaitStmt != nil {
 		if cerr := q.awaitStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing awaitStmt: %w", cerr)
@@ -354,6 +384,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing inboundsByIDStmt: %w", cerr)
 		}
 	}
+	if q.inboxBeforeStmt != nil {
+		if cerr := q.inboxBeforeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing inboxBeforeStmt: %w", cerr)
+		}
+	}
 	if q.inboxInStateStmt != nil {
 		if cerr := q.inboxInStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing inboxInStateStmt: %w", cerr)
@@ -402,6 +437,11 @@ func (q *Queries) Close() error {
 	if q.messagesStmt != nil {
 		if cerr := q.messagesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing messagesStmt: %w", cerr)
+		}
+	}
+	if q.messagesBeforeStmt != nil {
+		if cerr := q.messagesBeforeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing messagesBeforeStmt: %w", cerr)
 		}
 	}
 	if q.movementStmt != nil {
@@ -676,6 +716,9 @@ type Queries struct {
 	approvalStmt              *sql.Stmt
 	arrivalStmt               *sql.Stmt
 	auditStmt                 *sql.Stmt
+	auditLeafStmt             *sql.Stmt
+	auditOfActorStmt          *sql.Stmt
+	auditOfSubjectStmt        *sql.Stmt
 	awaitStmt                 *sql.Stmt
 	awaitNoMoreStmt           *sql.Stmt
 	awaitedByStmt             *sql.Stmt
@@ -688,6 +731,7 @@ type Queries struct {
 	inboundStmt               *sql.Stmt
 	inboundByDocumentStmt     *sql.Stmt
 	inboundsByIDStmt          *sql.Stmt
+	inboxBeforeStmt           *sql.Stmt
 	inboxInStateStmt          *sql.Stmt
 	inboxOfKindStmt           *sql.Stmt
 	inboxWaitingStmt          *sql.Stmt
@@ -698,6 +742,7 @@ type Queries struct {
 	messageStmt               *sql.Stmt
 	messageByDocumentStmt     *sql.Stmt
 	messagesStmt              *sql.Stmt
+	messagesBeforeStmt        *sql.Stmt
 	movementStmt              *sql.Stmt
 	movementsDueStmt          *sql.Stmt
 	openDifferencesStmt       *sql.Stmt
@@ -757,6 +802,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		approvalStmt:              q.approvalStmt,
 		arrivalStmt:               q.arrivalStmt,
 		auditStmt:                 q.auditStmt,
+		auditLeafStmt:             q.auditLeafStmt,
+		auditOfActorStmt:          q.auditOfActorStmt,
+		auditOfSubjectStmt:        q.auditOfSubjectStmt,
 		awaitStmt:                 q.awaitStmt,
 		awaitNoMoreStmt:           q.awaitNoMoreStmt,
 		awaitedByStmt:             q.awaitedByStmt,
@@ -769,6 +817,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		inboundStmt:               q.inboundStmt,
 		inboundByDocumentStmt:     q.inboundByDocumentStmt,
 		inboundsByIDStmt:          q.inboundsByIDStmt,
+		inboxBeforeStmt:           q.inboxBeforeStmt,
 		inboxInStateStmt:          q.inboxInStateStmt,
 		inboxOfKindStmt:           q.inboxOfKindStmt,
 		inboxWaitingStmt:          q.inboxWaitingStmt,
@@ -779,6 +828,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		messageStmt:               q.messageStmt,
 		messageByDocumentStmt:     q.messageByDocumentStmt,
 		messagesStmt:              q.messagesStmt,
+		messagesBeforeStmt:        q.messagesBeforeStmt,
 		movementStmt:              q.movementStmt,
 		movementsDueStmt:          q.movementsDueStmt,
 		openDifferencesStmt:       q.openDifferencesStmt,

@@ -296,6 +296,124 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]Audit, error) {
 	return items, nil
 }
 
+const auditLeaf = `-- name: AuditLeaf :one
+SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest FROM audit WHERE leaf = $1
+`
+
+func (q *Queries) AuditLeaf(ctx context.Context, leaf int64) (Audit, error) {
+	row := q.queryRow(ctx, q.auditLeafStmt, auditLeaf, leaf)
+	var i Audit
+	err := row.Scan(
+		&i.Leaf,
+		&i.CommitNo,
+		&i.Ordinal,
+		&i.At,
+		&i.Actor,
+		&i.Event,
+		&i.Subject,
+		&i.Digest,
+	)
+	return i, err
+}
+
+const auditOfActor = `-- name: AuditOfActor :many
+SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest FROM audit WHERE actor = $1 AND commit_no >= $2 AND commit_no <= $3
+ORDER BY commit_no, ordinal LIMIT $4
+`
+
+type AuditOfActorParams struct {
+	Actor string
+	Least int64
+	Upto  int64
+	Most  int32
+}
+
+func (q *Queries) AuditOfActor(ctx context.Context, arg AuditOfActorParams) ([]Audit, error) {
+	rows, err := q.query(ctx, q.auditOfActorStmt, auditOfActor,
+		arg.Actor,
+		arg.Least,
+		arg.Upto,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Audit
+	for rows.Next() {
+		var i Audit
+		if err := rows.Scan(
+			&i.Leaf,
+			&i.CommitNo,
+			&i.Ordinal,
+			&i.At,
+			&i.Actor,
+			&i.Event,
+			&i.Subject,
+			&i.Digest,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditOfSubject = `-- name: AuditOfSubject :many
+SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest FROM audit WHERE subject = $1 AND commit_no >= $2 AND commit_no <= $3
+ORDER BY commit_no, ordinal LIMIT $4
+`
+
+type AuditOfSubjectParams struct {
+	Subject string
+	Least   int64
+	Upto    int64
+	Most    int32
+}
+
+func (q *Queries) AuditOfSubject(ctx context.Context, arg AuditOfSubjectParams) ([]Audit, error) {
+	rows, err := q.query(ctx, q.auditOfSubjectStmt, auditOfSubject,
+		arg.Subject,
+		arg.Least,
+		arg.Upto,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Audit
+	for rows.Next() {
+		var i Audit
+		if err := rows.Scan(
+			&i.Leaf,
+			&i.CommitNo,
+			&i.Ordinal,
+			&i.At,
+			&i.Actor,
+			&i.Event,
+			&i.Subject,
+			&i.Digest,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const await = `-- name: Await :exec
 INSERT INTO awaited (office, id_key, kind, folded) VALUES ($1, $2, $3, $4) ON CONFLICT (office, id_key, kind, folded) DO NOTHING
 `
@@ -767,6 +885,79 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 			&i.Unread,
 			&i.Receipt,
 			&i.Canonical,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const inboxBefore = `-- name: InboxBefore :many
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
+LEFT JOIN content AS r ON r.digest = i.receipt
+WHERE i.commit_no >= $1 AND i.commit_no <= $2
+ORDER BY i.commit_no DESC, i.sender DESC, i.id_key DESC LIMIT $3
+`
+
+type InboxBeforeParams struct {
+	Least int64
+	Upto  int64
+	Most  int32
+}
+
+type InboxBeforeRow struct {
+	Inbox   Inbox
+	Faults  []byte
+	Unread  []byte
+	Receipt []byte
+}
+
+func (q *Queries) InboxBefore(ctx context.Context, arg InboxBeforeParams) ([]InboxBeforeRow, error) {
+	rows, err := q.query(ctx, q.inboxBeforeStmt, inboxBefore, arg.Least, arg.Upto, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []InboxBeforeRow
+	for rows.Next() {
+		var i InboxBeforeRow
+		if err := rows.Scan(
+			&i.Inbox.Sender,
+			&i.Inbox.IDKey,
+			&i.Inbox.ID,
+			&i.Inbox.Kind,
+			&i.Inbox.DocumentID,
+			&i.Inbox.DocumentKey,
+			&i.Inbox.State,
+			&i.Inbox.Received,
+			&i.Inbox.ExpectedArrival,
+			&i.Inbox.LateBy,
+			&i.Inbox.PayloadDigest,
+			&i.Inbox.Canonical,
+			&i.Inbox.CanonicalDigest,
+			&i.Inbox.Mapping,
+			&i.Inbox.Faults,
+			&i.Inbox.Unread,
+			&i.Inbox.Answers,
+			&i.Inbox.Receipt,
+			&i.Inbox.AcknowledgedBy,
+			&i.Inbox.AcknowledgedAt,
+			&i.Inbox.MovementID,
+			&i.Inbox.Conversation,
+			&i.Inbox.Batch,
+			&i.Inbox.CommitNo,
+			&i.Inbox.Replaces,
+			&i.Faults,
+			&i.Unread,
+			&i.Receipt,
 		); err != nil {
 			return nil, err
 		}
@@ -1335,6 +1526,93 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 	var items []MessagesRow
 	for rows.Next() {
 		var i MessagesRow
+		if err := rows.Scan(
+			&i.Message.IDKey,
+			&i.Message.ID,
+			&i.Message.Route,
+			&i.Message.Kind,
+			&i.Message.Conversation,
+			&i.Message.DocumentID,
+			&i.Message.DocumentKey,
+			&i.Message.Created,
+			&i.Message.ExpectedArrival,
+			&i.Message.LateBy,
+			&i.Message.ValidUntil,
+			&i.Message.Header,
+			&i.Message.Signature,
+			&i.Message.Payload,
+			&i.Message.PayloadSize,
+			&i.Message.PayloadDigest,
+			&i.Message.Canonical,
+			&i.Message.CanonicalDigest,
+			&i.Message.Mapping,
+			&i.Message.MappingDigest,
+			&i.Message.SchemaDigest,
+			&i.Message.Whole,
+			&i.Message.WholeKey,
+			&i.Message.Part,
+			&i.Message.Split,
+			&i.Message.Version,
+			&i.Message.Replaces,
+			&i.Delivery.IDKey,
+			&i.Delivery.Recipient,
+			&i.Delivery.Chain,
+			&i.Delivery.Sequence,
+			&i.Delivery.State,
+			&i.Delivery.Reason,
+			&i.Delivery.Attempts,
+			&i.Delivery.Tries,
+			&i.Delivery.Troubles,
+			&i.Delivery.Parked,
+			&i.Delivery.NextAttempt,
+			&i.Delivery.LastError,
+			&i.Delivery.Receipt,
+			&i.Delivery.Answers,
+			&i.Delivery.Answered,
+			&i.Delivery.Withdrawal,
+			&i.Delivery.Owner,
+			&i.Delivery.Token,
+			&i.Delivery.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const messagesBefore = `-- name: MessagesBefore :many
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.commit_no >= $1 AND d.commit_no <= $2
+ORDER BY d.commit_no DESC, d.id_key DESC LIMIT $3
+`
+
+type MessagesBeforeParams struct {
+	Least int64
+	Upto  int64
+	Most  int32
+}
+
+type MessagesBeforeRow struct {
+	Message  Message
+	Delivery Delivery
+}
+
+func (q *Queries) MessagesBefore(ctx context.Context, arg MessagesBeforeParams) ([]MessagesBeforeRow, error) {
+	rows, err := q.query(ctx, q.messagesBeforeStmt, messagesBefore, arg.Least, arg.Upto, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MessagesBeforeRow
+	for rows.Next() {
+		var i MessagesBeforeRow
 		if err := rows.Scan(
 			&i.Message.IDKey,
 			&i.Message.ID,

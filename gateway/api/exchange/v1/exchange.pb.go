@@ -52,6 +52,14 @@ const (
 	Right_RECORD_DEPARTURE Right = 9
 	// Approve or refuse what others of one's office have submitted and needs it.
 	Right_APPROVE Right = 10
+	// Read the tables, rules, code lists and routes that are loaded.
+	Right_READ_MAPPINGS Right = 11
+	// List and explain the messages of all, without data of persons and prices.
+	Right_READ_MESSAGES Right = 12
+	// Read the audit trail.
+	Right_READ_AUDIT Right = 13
+	// Take the XML that was sent for one's own submissions, with the receipt for it.
+	Right_TAKE_SENT Right = 14
 )
 
 // Enum value maps for Right.
@@ -68,6 +76,10 @@ var (
 		8:  "BALANCE",
 		9:  "RECORD_DEPARTURE",
 		10: "APPROVE",
+		11: "READ_MAPPINGS",
+		12: "READ_MESSAGES",
+		13: "READ_AUDIT",
+		14: "TAKE_SENT",
 	}
 	Right_value = map[string]int32{
 		"RIGHT_UNSPECIFIED": 0,
@@ -81,6 +93,10 @@ var (
 		"BALANCE":           8,
 		"RECORD_DEPARTURE":  9,
 		"APPROVE":           10,
+		"READ_MAPPINGS":     11,
+		"READ_MESSAGES":     12,
+		"READ_AUDIT":        13,
+		"TAKE_SENT":         14,
 	}
 )
 
@@ -109,6 +125,76 @@ func (x Right) Number() protoreflect.EnumNumber {
 // Deprecated: Use Right.Descriptor instead.
 func (Right) EnumDescriptor() ([]byte, []int) {
 	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{0}
+}
+
+type MappingKind int32
+
+const (
+	MappingKind_MAPPING_KIND_UNSPECIFIED MappingKind = 0
+	MappingKind_TABLE                    MappingKind = 1
+	MappingKind_PROFILE                  MappingKind = 2
+	MappingKind_JOIN                     MappingKind = 3
+	MappingKind_SPLIT                    MappingKind = 4
+	MappingKind_CODE_LIST                MappingKind = 5
+	MappingKind_RULES                    MappingKind = 6
+	MappingKind_ROUTE                    MappingKind = 7
+	MappingKind_TOLERANCES               MappingKind = 8
+	MappingKind_CONTAINERS               MappingKind = 9
+)
+
+// Enum value maps for MappingKind.
+var (
+	MappingKind_name = map[int32]string{
+		0: "MAPPING_KIND_UNSPECIFIED",
+		1: "TABLE",
+		2: "PROFILE",
+		3: "JOIN",
+		4: "SPLIT",
+		5: "CODE_LIST",
+		6: "RULES",
+		7: "ROUTE",
+		8: "TOLERANCES",
+		9: "CONTAINERS",
+	}
+	MappingKind_value = map[string]int32{
+		"MAPPING_KIND_UNSPECIFIED": 0,
+		"TABLE":                    1,
+		"PROFILE":                  2,
+		"JOIN":                     3,
+		"SPLIT":                    4,
+		"CODE_LIST":                5,
+		"RULES":                    6,
+		"ROUTE":                    7,
+		"TOLERANCES":               8,
+		"CONTAINERS":               9,
+	}
+)
+
+func (x MappingKind) Enum() *MappingKind {
+	p := new(MappingKind)
+	*p = x
+	return p
+}
+
+func (x MappingKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MappingKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_exchange_v1_exchange_proto_enumTypes[1].Descriptor()
+}
+
+func (MappingKind) Type() protoreflect.EnumType {
+	return &file_exchange_v1_exchange_proto_enumTypes[1]
+}
+
+func (x MappingKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MappingKind.Descriptor instead.
+func (MappingKind) EnumDescriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{1}
 }
 
 type Form int32
@@ -148,11 +234,11 @@ func (x Form) String() string {
 }
 
 func (Form) Descriptor() protoreflect.EnumDescriptor {
-	return file_exchange_v1_exchange_proto_enumTypes[1].Descriptor()
+	return file_exchange_v1_exchange_proto_enumTypes[2].Descriptor()
 }
 
 func (Form) Type() protoreflect.EnumType {
-	return &file_exchange_v1_exchange_proto_enumTypes[1]
+	return &file_exchange_v1_exchange_proto_enumTypes[2]
 }
 
 func (x Form) Number() protoreflect.EnumNumber {
@@ -161,7 +247,7 @@ func (x Form) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Form.Descriptor instead.
 func (Form) EnumDescriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{1}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{2}
 }
 
 type SubmitRequest struct {
@@ -915,7 +1001,9 @@ func (x *SubmissionEvent) GetSubmission() *Submission {
 type ExplainRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
-	// XPath of one output element or attribute; empty: all of them.
+	// A path of names, from the root (/Manifest/Head) or from anywhere (//GrossWeight), each with
+	// or without prefix and position; the last may be an attribute (//Weight/@unit). It names
+	// elements of the message with all that is in them. Empty: everything.
 	Xpath         string `protobuf:"bytes,2,opt,name=xpath,proto3" json:"xpath,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -965,18 +1053,88 @@ func (x *ExplainRequest) GetXpath() string {
 	return ""
 }
 
+type ExplainMessageRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Who sent it; needed only where two administrations have used the same id.
+	Sender string `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
+	// As in ExplainRequest.
+	Xpath         string `protobuf:"bytes,3,opt,name=xpath,proto3" json:"xpath,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainMessageRequest) Reset() {
+	*x = ExplainMessageRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainMessageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainMessageRequest) ProtoMessage() {}
+
+func (x *ExplainMessageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainMessageRequest.ProtoReflect.Descriptor instead.
+func (*ExplainMessageRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ExplainMessageRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ExplainMessageRequest) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *ExplainMessageRequest) GetXpath() string {
+	if x != nil {
+		return x.Xpath
+	}
+	return ""
+}
+
 type ExplainResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Of several messages, the first.
-	MessageId     string    `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
-	Origins       []*Origin `protobuf:"bytes,2,rep,name=origins,proto3" json:"origins,omitempty"`
+	MessageId string `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// At most 5,000 values: left_out says how many more there are.
+	Origins []*Origin `protobuf:"bytes,2,rep,name=origins,proto3" json:"origins,omitempty"`
+	LeftOut int32     `protobuf:"varint,3,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	// What stands in the documents and no row reads, at most 1,000 places: unread_left_out says how
+	// many more there are.
+	Unread        []*UnreadPlace `protobuf:"bytes,4,rep,name=unread,proto3" json:"unread,omitempty"`
+	UnreadLeftOut int32          `protobuf:"varint,5,opt,name=unread_left_out,json=unreadLeftOut,proto3" json:"unread_left_out,omitempty"`
+	// Of the prefixes in the targets.
+	Namespaces    map[string]string `protobuf:"bytes,6,rep,name=namespaces,proto3" json:"namespaces,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1146,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1159,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{12}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ExplainResponse) GetMessageId() string {
@@ -1016,6 +1174,1038 @@ func (x *ExplainResponse) GetOrigins() []*Origin {
 		return x.Origins
 	}
 	return nil
+}
+
+func (x *ExplainResponse) GetLeftOut() int32 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+func (x *ExplainResponse) GetUnread() []*UnreadPlace {
+	if x != nil {
+		return x.Unread
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetUnreadLeftOut() int32 {
+	if x != nil {
+		return x.UnreadLeftOut
+	}
+	return 0
+}
+
+func (x *ExplainResponse) GetNamespaces() map[string]string {
+	if x != nil {
+		return x.Namespaces
+	}
+	return nil
+}
+
+// UnreadPlace is an element or attribute that no row reads.
+type UnreadPlace struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the sender's own document.
+	Place string `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
+	// The submission id of that document; empty for one that was received.
+	Submission string `protobuf:"bytes,2,opt,name=submission,proto3" json:"submission,omitempty"`
+	// Of the prefixes in place.
+	Namespaces    map[string]string `protobuf:"bytes,3,rep,name=namespaces,proto3" json:"namespaces,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnreadPlace) Reset() {
+	*x = UnreadPlace{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnreadPlace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnreadPlace) ProtoMessage() {}
+
+func (x *UnreadPlace) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnreadPlace.ProtoReflect.Descriptor instead.
+func (*UnreadPlace) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *UnreadPlace) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *UnreadPlace) GetSubmission() string {
+	if x != nil {
+		return x.Submission
+	}
+	return ""
+}
+
+func (x *UnreadPlace) GetNamespaces() map[string]string {
+	if x != nil {
+		return x.Namespaces
+	}
+	return nil
+}
+
+type SentRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Whose submission; empty: one's own office.
+	Office string `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	// Which message; needed where the submission became several.
+	MessageId     string `protobuf:"bytes,3,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SentRequest) Reset() {
+	*x = SentRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SentRequest) ProtoMessage() {}
+
+func (x *SentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SentRequest.ProtoReflect.Descriptor instead.
+func (*SentRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SentRequest) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *SentRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *SentRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+// SentMessage is a message as it goes to the partner, and the partner's last receipt for it: all
+// that it takes to verify both without this gateway.
+type SentMessage struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Kind      string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Recipient string                 `protobuf:"bytes,3,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	State     string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	Created   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created,proto3" json:"created,omitempty"`
+	// The header's exact bytes, and the signature over them.
+	Header    []byte `protobuf:"bytes,6,opt,name=header,proto3" json:"header,omitempty"`
+	Signature []byte `protobuf:"bytes,7,opt,name=signature,proto3" json:"signature,omitempty"`
+	MediaType string `protobuf:"bytes,8,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	Content   []byte `protobuf:"bytes,9,opt,name=content,proto3" json:"content,omitempty"`
+	// Absent as long as the partner has given none.
+	Receipt *SignedStatement `protobuf:"bytes,10,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// When this gateway verified the receipt.
+	Verified      *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=verified,proto3" json:"verified,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SentMessage) Reset() {
+	*x = SentMessage{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SentMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SentMessage) ProtoMessage() {}
+
+func (x *SentMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SentMessage.ProtoReflect.Descriptor instead.
+func (*SentMessage) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SentMessage) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *SentMessage) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SentMessage) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *SentMessage) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *SentMessage) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *SentMessage) GetHeader() []byte {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *SentMessage) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *SentMessage) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *SentMessage) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *SentMessage) GetReceipt() *SignedStatement {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *SentMessage) GetVerified() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Verified
+	}
+	return nil
+}
+
+type ListMessagesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 500; 0 means 50.
+	PageSize      int32  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMessagesRequest) Reset() {
+	*x = ListMessagesRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMessagesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMessagesRequest) ProtoMessage() {}
+
+func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
+func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListMessagesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListMessagesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListMessagesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Messages      []*MessageRecord       `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMessagesResponse) Reset() {
+	*x = ListMessagesResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMessagesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMessagesResponse) ProtoMessage() {}
+
+func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
+func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListMessagesResponse) GetMessages() []*MessageRecord {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *ListMessagesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// MessageRecord is a message without its document.
+type MessageRecord struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Kind      string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Sender    string                 `protobuf:"bytes,3,opt,name=sender,proto3" json:"sender,omitempty"`
+	Recipient string                 `protobuf:"bytes,4,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// Of one that is sent.
+	Route string `protobuf:"bytes,5,opt,name=route,proto3" json:"route,omitempty"`
+	State string `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	// When it was made, or received.
+	At              *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=at,proto3" json:"at,omitempty"`
+	PayloadDigest   string                 `protobuf:"bytes,8,opt,name=payload_digest,json=payloadDigest,proto3" json:"payload_digest,omitempty"`
+	CanonicalDigest string                 `protobuf:"bytes,9,opt,name=canonical_digest,json=canonicalDigest,proto3" json:"canonical_digest,omitempty"`
+	Mapping         string                 `protobuf:"bytes,10,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// Of the faults that it was refused or warned with.
+	Codes         []string `protobuf:"bytes,11,rep,name=codes,proto3" json:"codes,omitempty"`
+	Commit        int64    `protobuf:"varint,12,opt,name=commit,proto3" json:"commit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageRecord) Reset() {
+	*x = MessageRecord{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageRecord) ProtoMessage() {}
+
+func (x *MessageRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageRecord.ProtoReflect.Descriptor instead.
+func (*MessageRecord) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MessageRecord) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *MessageRecord) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *MessageRecord) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *MessageRecord) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *MessageRecord) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *MessageRecord) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *MessageRecord) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *MessageRecord) GetPayloadDigest() string {
+	if x != nil {
+		return x.PayloadDigest
+	}
+	return ""
+}
+
+func (x *MessageRecord) GetCanonicalDigest() string {
+	if x != nil {
+		return x.CanonicalDigest
+	}
+	return ""
+}
+
+func (x *MessageRecord) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *MessageRecord) GetCodes() []string {
+	if x != nil {
+		return x.Codes
+	}
+	return nil
+}
+
+func (x *MessageRecord) GetCommit() int64 {
+	if x != nil {
+		return x.Commit
+	}
+	return 0
+}
+
+type ListMappingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// None: of all kinds.
+	Kind          MappingKind `protobuf:"varint,1,opt,name=kind,proto3,enum=exchange.v1.MappingKind" json:"kind,omitempty"`
+	PageSize      int32       `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string      `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMappingsRequest) Reset() {
+	*x = ListMappingsRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMappingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMappingsRequest) ProtoMessage() {}
+
+func (x *ListMappingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMappingsRequest.ProtoReflect.Descriptor instead.
+func (*ListMappingsRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListMappingsRequest) GetKind() MappingKind {
+	if x != nil {
+		return x.Kind
+	}
+	return MappingKind_MAPPING_KIND_UNSPECIFIED
+}
+
+func (x *ListMappingsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListMappingsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListMappingsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mappings      []*Mapping             `protobuf:"bytes,1,rep,name=mappings,proto3" json:"mappings,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Of everything that is loaded, the names of the files too.
+	Digest        string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMappingsResponse) Reset() {
+	*x = ListMappingsResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMappingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMappingsResponse) ProtoMessage() {}
+
+func (x *ListMappingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMappingsResponse.ProtoReflect.Descriptor instead.
+func (*ListMappingsResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListMappingsResponse) GetMappings() []*Mapping {
+	if x != nil {
+		return x.Mappings
+	}
+	return nil
+}
+
+func (x *ListMappingsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListMappingsResponse) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+type GetMappingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Such as ru/auto-preliminary.v1 or codelists/country.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMappingRequest) Reset() {
+	*x = GetMappingRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMappingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMappingRequest) ProtoMessage() {}
+
+func (x *GetMappingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMappingRequest.ProtoReflect.Descriptor instead.
+func (*GetMappingRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GetMappingRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// Mapping is a file of the data that documents are judged and translated by.
+type Mapping struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Kind  MappingKind            `protobuf:"varint,2,opt,name=kind,proto3,enum=exchange.v1.MappingKind" json:"kind,omitempty"`
+	// As the file says: official, reconstructed and so on; empty where it says none.
+	Status string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	// Days, as the file says; empty where it says none.
+	ValidFrom string `protobuf:"bytes,4,opt,name=valid_from,json=validFrom,proto3" json:"valid_from,omitempty"`
+	ValidTo   string `protobuf:"bytes,5,opt,name=valid_to,json=validTo,proto3" json:"valid_to,omitempty"`
+	// Of the file's bytes.
+	Digest string `protobuf:"bytes,6,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Of Get alone: the file, YAML.
+	Content       []byte `protobuf:"bytes,7,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mapping) Reset() {
+	*x = Mapping{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mapping) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mapping) ProtoMessage() {}
+
+func (x *Mapping) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mapping.ProtoReflect.Descriptor instead.
+func (*Mapping) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Mapping) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Mapping) GetKind() MappingKind {
+	if x != nil {
+		return x.Kind
+	}
+	return MappingKind_MAPPING_KIND_UNSPECIFIED
+}
+
+func (x *Mapping) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Mapping) GetValidFrom() string {
+	if x != nil {
+		return x.ValidFrom
+	}
+	return ""
+}
+
+func (x *Mapping) GetValidTo() string {
+	if x != nil {
+		return x.ValidTo
+	}
+	return ""
+}
+
+func (x *Mapping) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Mapping) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+type ListAuditRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What an entry is about: a message id, or an office and a submission id with a blank between
+	// them.
+	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Who did it: the identity in a certificate, or gateway.
+	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Not before the one, and before the other.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	PageSize      int32                  `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditRequest) Reset() {
+	*x = ListAuditRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditRequest) ProtoMessage() {}
+
+func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
+func (*ListAuditRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListAuditRequest) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ListAuditRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *ListAuditRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAuditRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListAuditResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entries       []*AuditEntry          `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditResponse) Reset() {
+	*x = ListAuditResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditResponse) ProtoMessage() {}
+
+func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
+func (*ListAuditResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListAuditResponse) GetEntries() []*AuditEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *ListAuditResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// AuditEntry is one entry of the audit trail, which is a leaf of the log.
+type AuditEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From 0, without a gap.
+	Leaf   int64 `protobuf:"varint,1,opt,name=leaf,proto3" json:"leaf,omitempty"`
+	Commit int64 `protobuf:"varint,2,opt,name=commit,proto3" json:"commit,omitempty"`
+	// Within the commit, from 1.
+	Ordinal int32                  `protobuf:"varint,3,opt,name=ordinal,proto3" json:"ordinal,omitempty"`
+	At      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	Actor   string                 `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+	Event   string                 `protobuf:"bytes,6,opt,name=event,proto3" json:"event,omitempty"`
+	Subject string                 `protobuf:"bytes,7,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Of the bytes that it is about; empty where there are none.
+	Digest        string `protobuf:"bytes,8,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditEntry) Reset() {
+	*x = AuditEntry{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditEntry) ProtoMessage() {}
+
+func (x *AuditEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
+func (*AuditEntry) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *AuditEntry) GetLeaf() int64 {
+	if x != nil {
+		return x.Leaf
+	}
+	return 0
+}
+
+func (x *AuditEntry) GetCommit() int64 {
+	if x != nil {
+		return x.Commit
+	}
+	return 0
+}
+
+func (x *AuditEntry) GetOrdinal() int32 {
+	if x != nil {
+		return x.Ordinal
+	}
+	return 0
+}
+
+func (x *AuditEntry) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *AuditEntry) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
 }
 
 // Origin says where one value of the output came from.
@@ -1039,14 +2229,16 @@ type Origin struct {
 	ListRow string `protobuf:"bytes,10,opt,name=list_row,json=listRow,proto3" json:"list_row,omitempty"`
 	Note    string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
 	// Which of several messages has the value, from 1; 0 if there is only one.
-	Part          int32 `protobuf:"varint,12,opt,name=part,proto3" json:"part,omitempty"`
+	Part int32 `protobuf:"varint,12,opt,name=part,proto3" json:"part,omitempty"`
+	// Row and table that read it in the sender's document.
+	SourceRow     string `protobuf:"bytes,13,opt,name=source_row,json=sourceRow,proto3" json:"source_row,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1058,7 +2250,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1071,7 +2263,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Origin) GetTarget() string {
@@ -1158,6 +2350,13 @@ func (x *Origin) GetPart() int32 {
 	return 0
 }
 
+func (x *Origin) GetSourceRow() string {
+	if x != nil {
+		return x.SourceRow
+	}
+	return ""
+}
+
 // Submission is what became of what an office sent.
 type Submission struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
@@ -1198,7 +2397,7 @@ type Submission struct {
 
 func (x *Submission) Reset() {
 	*x = Submission{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +2409,7 @@ func (x *Submission) String() string {
 func (*Submission) ProtoMessage() {}
 
 func (x *Submission) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +2422,7 @@ func (x *Submission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submission.ProtoReflect.Descriptor instead.
 func (*Submission) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Submission) GetSubmissionId() string {
@@ -1373,7 +2572,7 @@ type Approval struct {
 
 func (x *Approval) Reset() {
 	*x = Approval{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +2584,7 @@ func (x *Approval) String() string {
 func (*Approval) ProtoMessage() {}
 
 func (x *Approval) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +2597,7 @@ func (x *Approval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approval.ProtoReflect.Descriptor instead.
 func (*Approval) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Approval) GetApproved() bool {
@@ -1447,7 +2646,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +2658,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +2671,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Judgement) GetNumber() int32 {
@@ -1557,7 +2756,7 @@ type MessageStatus struct {
 
 func (x *MessageStatus) Reset() {
 	*x = MessageStatus{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +2768,7 @@ func (x *MessageStatus) String() string {
 func (*MessageStatus) ProtoMessage() {}
 
 func (x *MessageStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +2781,7 @@ func (x *MessageStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageStatus.ProtoReflect.Descriptor instead.
 func (*MessageStatus) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MessageStatus) GetMessageId() string {
@@ -1777,7 +2976,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1789,7 +2988,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1802,7 +3001,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Change) GetPath() string {
@@ -1852,7 +3051,7 @@ type BusinessAnswer struct {
 
 func (x *BusinessAnswer) Reset() {
 	*x = BusinessAnswer{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1864,7 +3063,7 @@ func (x *BusinessAnswer) String() string {
 func (*BusinessAnswer) ProtoMessage() {}
 
 func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1877,7 +3076,7 @@ func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusinessAnswer.ProtoReflect.Descriptor instead.
 func (*BusinessAnswer) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *BusinessAnswer) GetMessageId() string {
@@ -1943,7 +3142,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +3154,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +3167,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -2005,7 +3204,7 @@ type SignedStatement struct {
 
 func (x *SignedStatement) Reset() {
 	*x = SignedStatement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +3216,7 @@ func (x *SignedStatement) String() string {
 func (*SignedStatement) ProtoMessage() {}
 
 func (x *SignedStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +3229,7 @@ func (x *SignedStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
 func (*SignedStatement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SignedStatement) GetHeader() []byte {
@@ -2082,7 +3281,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2094,7 +3293,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2107,7 +3306,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Fault) GetCode() string {
@@ -2221,7 +3420,7 @@ type ListInboxRequest struct {
 
 func (x *ListInboxRequest) Reset() {
 	*x = ListInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2233,7 +3432,7 @@ func (x *ListInboxRequest) String() string {
 func (*ListInboxRequest) ProtoMessage() {}
 
 func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2246,7 +3445,7 @@ func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxRequest.ProtoReflect.Descriptor instead.
 func (*ListInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListInboxRequest) GetUnacknowledged() bool {
@@ -2287,7 +3486,7 @@ type ListInboxResponse struct {
 
 func (x *ListInboxResponse) Reset() {
 	*x = ListInboxResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2299,7 +3498,7 @@ func (x *ListInboxResponse) String() string {
 func (*ListInboxResponse) ProtoMessage() {}
 
 func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2312,7 +3511,7 @@ func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxResponse.ProtoReflect.Descriptor instead.
 func (*ListInboxResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListInboxResponse) GetMessages() []*InboxMessage {
@@ -2341,7 +3540,7 @@ type GetInboxRequest struct {
 
 func (x *GetInboxRequest) Reset() {
 	*x = GetInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2353,7 +3552,7 @@ func (x *GetInboxRequest) String() string {
 func (*GetInboxRequest) ProtoMessage() {}
 
 func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2366,7 +3565,7 @@ func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInboxRequest.ProtoReflect.Descriptor instead.
 func (*GetInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetInboxRequest) GetMessageId() string {
@@ -2401,7 +3600,7 @@ type AcknowledgeRequest struct {
 
 func (x *AcknowledgeRequest) Reset() {
 	*x = AcknowledgeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2413,7 +3612,7 @@ func (x *AcknowledgeRequest) String() string {
 func (*AcknowledgeRequest) ProtoMessage() {}
 
 func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2426,7 +3625,7 @@ func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *AcknowledgeRequest) GetMessageId() string {
@@ -2453,7 +3652,7 @@ type ListParkedRequest struct {
 
 func (x *ListParkedRequest) Reset() {
 	*x = ListParkedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2465,7 +3664,7 @@ func (x *ListParkedRequest) String() string {
 func (*ListParkedRequest) ProtoMessage() {}
 
 func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2478,7 +3677,7 @@ func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListParkedRequest) GetPageSize() int32 {
@@ -2509,7 +3708,7 @@ type ListParkedResponse struct {
 
 func (x *ListParkedResponse) Reset() {
 	*x = ListParkedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2521,7 +3720,7 @@ func (x *ListParkedResponse) String() string {
 func (*ListParkedResponse) ProtoMessage() {}
 
 func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2534,7 +3733,7 @@ func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListParkedResponse) GetMessages() []*InboxMessage {
@@ -2588,7 +3787,7 @@ type Arrival struct {
 
 func (x *Arrival) Reset() {
 	*x = Arrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2600,7 +3799,7 @@ func (x *Arrival) String() string {
 func (*Arrival) ProtoMessage() {}
 
 func (x *Arrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2613,7 +3812,7 @@ func (x *Arrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arrival.ProtoReflect.Descriptor instead.
 func (*Arrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Arrival) GetDoor() string {
@@ -2698,7 +3897,7 @@ type DecodeRequest struct {
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2710,7 +3909,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2723,7 +3922,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DecodeRequest) GetMessageIds() []string {
@@ -2755,7 +3954,7 @@ type DecodeResponse struct {
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2767,7 +3966,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2780,7 +3979,7 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DecodeResponse) GetMessages() []*InboxMessage {
@@ -2838,7 +4037,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2850,7 +4049,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2863,7 +4062,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -3025,7 +4224,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3037,7 +4236,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3050,7 +4249,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -3083,7 +4282,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3095,7 +4294,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3108,7 +4307,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -3128,7 +4327,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3140,7 +4339,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3153,7 +4352,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -3173,7 +4372,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3185,7 +4384,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3198,7 +4397,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -3216,7 +4415,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3228,7 +4427,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3241,7 +4440,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
 }
 
 type ListBalancesResponse struct {
@@ -3253,7 +4452,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3265,7 +4464,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3278,7 +4477,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -3298,7 +4497,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3310,7 +4509,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3323,7 +4522,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -3357,7 +4556,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3369,7 +4568,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3382,7 +4581,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Balance) GetPartner() string {
@@ -3459,7 +4658,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3471,7 +4670,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3484,7 +4683,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -3518,7 +4717,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3530,7 +4729,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3543,7 +4742,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -3585,7 +4784,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3597,7 +4796,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3610,7 +4809,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -3702,7 +4901,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3714,7 +4913,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3727,7 +4926,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -3761,7 +4960,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3773,7 +4972,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3786,7 +4985,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -3812,7 +5011,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3824,7 +5023,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3837,7 +5036,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -3863,7 +5062,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3875,7 +5074,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3888,7 +5087,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -3925,7 +5124,7 @@ type RecordDepartureRequest struct {
 
 func (x *RecordDepartureRequest) Reset() {
 	*x = RecordDepartureRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3937,7 +5136,7 @@ func (x *RecordDepartureRequest) String() string {
 func (*RecordDepartureRequest) ProtoMessage() {}
 
 func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3950,7 +5149,7 @@ func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
 func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *RecordDepartureRequest) GetRecordId() string {
@@ -4011,7 +5210,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4023,7 +5222,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4036,7 +5235,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -4198,7 +5397,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4210,7 +5409,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4223,7 +5422,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -4260,7 +5459,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4272,7 +5471,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4285,7 +5484,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -4326,7 +5525,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4338,7 +5537,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4351,7 +5550,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -4402,7 +5601,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4414,7 +5613,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4427,7 +5626,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Opening) GetOffice() string {
@@ -4469,7 +5668,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4481,7 +5680,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4494,7 +5693,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Identifier) GetKind() string {
@@ -4534,7 +5733,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4546,7 +5745,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4559,7 +5758,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -4629,7 +5828,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4641,7 +5840,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4654,7 +5853,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -4695,7 +5894,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4707,7 +5906,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4720,7 +5919,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -4810,7 +6009,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4822,7 +6021,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4835,7 +6034,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -4857,7 +6056,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4869,7 +6068,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4882,7 +6081,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -4914,7 +6113,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4926,7 +6125,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4939,7 +6138,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -4954,7 +6153,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4966,7 +6165,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4979,7 +6178,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -4996,6 +6195,438 @@ func (x *PartnerCard) GetFingerprint() string {
 	return ""
 }
 
+type ListPartnersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPartnersRequest) Reset() {
+	*x = ListPartnersRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPartnersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPartnersRequest) ProtoMessage() {}
+
+func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
+func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
+}
+
+type ListPartnersResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Partners []*Partner             `protobuf:"bytes,1,rep,name=partners,proto3" json:"partners,omitempty"`
+	// How long what this gateway has of its own is valid.
+	Own           []*Validity `protobuf:"bytes,2,rep,name=own,proto3" json:"own,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPartnersResponse) Reset() {
+	*x = ListPartnersResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPartnersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPartnersResponse) ProtoMessage() {}
+
+func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
+func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *ListPartnersResponse) GetPartners() []*Partner {
+	if x != nil {
+		return x.Partners
+	}
+	return nil
+}
+
+func (x *ListPartnersResponse) GetOwn() []*Validity {
+	if x != nil {
+		return x.Own
+	}
+	return nil
+}
+
+// Partner is a partner's gateway.
+type Partner struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whom it speaks for.
+	Administrations []string `protobuf:"bytes,1,rep,name=administrations,proto3" json:"administrations,omitempty"`
+	Uri             string   `protobuf:"bytes,2,opt,name=uri,proto3" json:"uri,omitempty"`
+	Address         string   `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	// connected, connecting, failing or idle: nothing was to be sent for a while.
+	Link string `protobuf:"bytes,4,opt,name=link,proto3" json:"link,omitempty"`
+	// Messages go to it: see Balance.
+	Open bool `protobuf:"varint,5,opt,name=open,proto3" json:"open,omitempty"`
+	// How many messages wait for its verdict, and since when the oldest does.
+	Waiting       int32                  `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Oldest        *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	Validities    []*Validity            `protobuf:"bytes,8,rep,name=validities,proto3" json:"validities,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Partner) Reset() {
+	*x = Partner{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Partner) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Partner) ProtoMessage() {}
+
+func (x *Partner) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Partner.ProtoReflect.Descriptor instead.
+func (*Partner) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *Partner) GetAdministrations() []string {
+	if x != nil {
+		return x.Administrations
+	}
+	return nil
+}
+
+func (x *Partner) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *Partner) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Partner) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *Partner) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *Partner) GetWaiting() int32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *Partner) GetOldest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Oldest
+	}
+	return nil
+}
+
+func (x *Partner) GetValidities() []*Validity {
+	if x != nil {
+		return x.Validities
+	}
+	return nil
+}
+
+// Validity is how long something is valid that the exchange depends on.
+type Validity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// certificate, root, revocation list or signing key.
+	Kind    string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Subject string                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	Until   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	// Whole days; negative once it is over.
+	DaysLeft      int32 `protobuf:"varint,4,opt,name=days_left,json=daysLeft,proto3" json:"days_left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Validity) Reset() {
+	*x = Validity{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Validity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Validity) ProtoMessage() {}
+
+func (x *Validity) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Validity.ProtoReflect.Descriptor instead.
+func (*Validity) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *Validity) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Validity) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Validity) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Validity) GetDaysLeft() int32 {
+	if x != nil {
+		return x.DaysLeft
+	}
+	return 0
+}
+
+type ListQueuesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQueuesRequest) Reset() {
+	*x = ListQueuesRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQueuesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQueuesRequest) ProtoMessage() {}
+
+func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
+func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
+}
+
+type ListQueuesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Queues        []*Queue               `protobuf:"bytes,1,rep,name=queues,proto3" json:"queues,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQueuesResponse) Reset() {
+	*x = ListQueuesResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQueuesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQueuesResponse) ProtoMessage() {}
+
+func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
+func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *ListQueuesResponse) GetQueues() []*Queue {
+	if x != nil {
+		return x.Queues
+	}
+	return nil
+}
+
+// Queue is what waits for a partner's verdict, on one route and in one state.
+type Queue struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Partner string                 `protobuf:"bytes,1,opt,name=partner,proto3" json:"partner,omitempty"`
+	Route   string                 `protobuf:"bytes,2,opt,name=route,proto3" json:"route,omitempty"`
+	// queued, sent or received.
+	State    string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	Messages int32  `protobuf:"varint,4,opt,name=messages,proto3" json:"messages,omitempty"`
+	// When the oldest of them was made, and how many seconds ago.
+	Oldest        *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	Age           int64                  `protobuf:"varint,6,opt,name=age,proto3" json:"age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Queue) Reset() {
+	*x = Queue{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Queue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Queue) ProtoMessage() {}
+
+func (x *Queue) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Queue.ProtoReflect.Descriptor instead.
+func (*Queue) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *Queue) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *Queue) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *Queue) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Queue) GetMessages() int32 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+func (x *Queue) GetOldest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Oldest
+	}
+	return nil
+}
+
+func (x *Queue) GetAge() int64 {
+	if x != nil {
+		return x.Age
+	}
+	return 0
+}
+
 type CheckPartnerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The administration, such as KZ.
@@ -5006,7 +6637,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5018,7 +6649,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5031,7 +6662,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -5060,7 +6691,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5072,7 +6703,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5085,7 +6716,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -5204,11 +6835,119 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"submission\"K\n" +
 	"\x0eExplainRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x14\n" +
-	"\x05xpath\x18\x02 \x01(\tR\x05xpath\"_\n" +
+	"\x05xpath\x18\x02 \x01(\tR\x05xpath\"d\n" +
+	"\x15ExplainMessageRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\x12\x14\n" +
+	"\x05xpath\x18\x03 \x01(\tR\x05xpath\"\xe1\x02\n" +
 	"\x0fExplainResponse\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12-\n" +
-	"\aorigins\x18\x02 \x03(\v2\x13.exchange.v1.OriginR\aorigins\"\xc1\x02\n" +
+	"\aorigins\x18\x02 \x03(\v2\x13.exchange.v1.OriginR\aorigins\x12\x19\n" +
+	"\bleft_out\x18\x03 \x01(\x05R\aleftOut\x120\n" +
+	"\x06unread\x18\x04 \x03(\v2\x18.exchange.v1.UnreadPlaceR\x06unread\x12&\n" +
+	"\x0funread_left_out\x18\x05 \x01(\x05R\runreadLeftOut\x12L\n" +
+	"\n" +
+	"namespaces\x18\x06 \x03(\v2,.exchange.v1.ExplainResponse.NamespacesEntryR\n" +
+	"namespaces\x1a=\n" +
+	"\x0fNamespacesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcc\x01\n" +
+	"\vUnreadPlace\x12\x14\n" +
+	"\x05place\x18\x01 \x01(\tR\x05place\x12\x1e\n" +
+	"\n" +
+	"submission\x18\x02 \x01(\tR\n" +
+	"submission\x12H\n" +
+	"\n" +
+	"namespaces\x18\x03 \x03(\v2(.exchange.v1.UnreadPlace.NamespacesEntryR\n" +
+	"namespaces\x1a=\n" +
+	"\x0fNamespacesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"i\n" +
+	"\vSentRequest\x12#\n" +
+	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
+	"\x06office\x18\x02 \x01(\tR\x06office\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x03 \x01(\tR\tmessageId\"\x89\x03\n" +
+	"\vSentMessage\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1c\n" +
+	"\trecipient\x18\x03 \x01(\tR\trecipient\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x124\n" +
+	"\acreated\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x16\n" +
+	"\x06header\x18\x06 \x01(\fR\x06header\x12\x1c\n" +
+	"\tsignature\x18\a \x01(\fR\tsignature\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\b \x01(\tR\tmediaType\x12\x18\n" +
+	"\acontent\x18\t \x01(\fR\acontent\x126\n" +
+	"\areceipt\x18\n" +
+	" \x01(\v2\x1c.exchange.v1.SignedStatementR\areceipt\x126\n" +
+	"\bverified\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\bverified\"Q\n" +
+	"\x13ListMessagesRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"v\n" +
+	"\x14ListMessagesResponse\x126\n" +
+	"\bmessages\x18\x01 \x03(\v2\x1a.exchange.v1.MessageRecordR\bmessages\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xea\x02\n" +
+	"\rMessageRecord\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06sender\x18\x03 \x01(\tR\x06sender\x12\x1c\n" +
+	"\trecipient\x18\x04 \x01(\tR\trecipient\x12\x14\n" +
+	"\x05route\x18\x05 \x01(\tR\x05route\x12\x14\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\x12*\n" +
+	"\x02at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12%\n" +
+	"\x0epayload_digest\x18\b \x01(\tR\rpayloadDigest\x12)\n" +
+	"\x10canonical_digest\x18\t \x01(\tR\x0fcanonicalDigest\x12\x18\n" +
+	"\amapping\x18\n" +
+	" \x01(\tR\amapping\x12\x14\n" +
+	"\x05codes\x18\v \x03(\tR\x05codes\x12\x16\n" +
+	"\x06commit\x18\f \x01(\x03R\x06commit\"\x7f\n" +
+	"\x13ListMappingsRequest\x12,\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x18.exchange.v1.MappingKindR\x04kind\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\x88\x01\n" +
+	"\x14ListMappingsResponse\x120\n" +
+	"\bmappings\x18\x01 \x03(\v2\x14.exchange.v1.MappingR\bmappings\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\tR\x06digest\"#\n" +
+	"\x11GetMappingRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xcb\x01\n" +
+	"\aMapping\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.exchange.v1.MappingKindR\x04kind\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\x12\x1d\n" +
+	"\n" +
+	"valid_from\x18\x04 \x01(\tR\tvalidFrom\x12\x19\n" +
+	"\bvalid_to\x18\x05 \x01(\tR\avalidTo\x12\x16\n" +
+	"\x06digest\x18\x06 \x01(\tR\x06digest\x12\x18\n" +
+	"\acontent\x18\a \x01(\fR\acontent\"\xe2\x01\n" +
+	"\x10ListAuditRequest\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x12\x14\n" +
+	"\x05actor\x18\x02 \x01(\tR\x05actor\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1b\n" +
+	"\tpage_size\x18\x05 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tR\tpageToken\"n\n" +
+	"\x11ListAuditResponse\x121\n" +
+	"\aentries\x18\x01 \x03(\v2\x17.exchange.v1.AuditEntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdc\x01\n" +
+	"\n" +
+	"AuditEntry\x12\x12\n" +
+	"\x04leaf\x18\x01 \x01(\x03R\x04leaf\x12\x16\n" +
+	"\x06commit\x18\x02 \x01(\x03R\x06commit\x12\x18\n" +
+	"\aordinal\x18\x03 \x01(\x05R\aordinal\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
+	"\x05actor\x18\x05 \x01(\tR\x05actor\x12\x14\n" +
+	"\x05event\x18\x06 \x01(\tR\x05event\x12\x18\n" +
+	"\asubject\x18\a \x01(\tR\asubject\x12\x16\n" +
+	"\x06digest\x18\b \x01(\tR\x06digest\"\xe0\x02\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x10\n" +
@@ -5224,7 +6963,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\blist_row\x18\n" +
 	" \x01(\tR\alistRow\x12\x12\n" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
-	"\x04part\x18\f \x01(\x05R\x04part\"\xd8\x05\n" +
+	"\x04part\x18\f \x01(\x05R\x04part\x12\x1d\n" +
+	"\n" +
+	"source_row\x18\r \x01(\tR\tsourceRow\"\xd8\x05\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -5565,7 +7306,37 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\vCardRequest\"C\n" +
 	"\vPartnerCard\x12\x12\n" +
 	"\x04card\x18\x01 \x01(\fR\x04card\x12 \n" +
-	"\vfingerprint\x18\x02 \x01(\tR\vfingerprint\"/\n" +
+	"\vfingerprint\x18\x02 \x01(\tR\vfingerprint\"\x15\n" +
+	"\x13ListPartnersRequest\"q\n" +
+	"\x14ListPartnersResponse\x120\n" +
+	"\bpartners\x18\x01 \x03(\v2\x14.exchange.v1.PartnerR\bpartners\x12'\n" +
+	"\x03own\x18\x02 \x03(\v2\x15.exchange.v1.ValidityR\x03own\"\x8c\x02\n" +
+	"\aPartner\x12(\n" +
+	"\x0fadministrations\x18\x01 \x03(\tR\x0fadministrations\x12\x10\n" +
+	"\x03uri\x18\x02 \x01(\tR\x03uri\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x12\n" +
+	"\x04link\x18\x04 \x01(\tR\x04link\x12\x12\n" +
+	"\x04open\x18\x05 \x01(\bR\x04open\x12\x18\n" +
+	"\awaiting\x18\x06 \x01(\x05R\awaiting\x122\n" +
+	"\x06oldest\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest\x125\n" +
+	"\n" +
+	"validities\x18\b \x03(\v2\x15.exchange.v1.ValidityR\n" +
+	"validities\"\x87\x01\n" +
+	"\bValidity\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1b\n" +
+	"\tdays_left\x18\x04 \x01(\x05R\bdaysLeft\"\x13\n" +
+	"\x11ListQueuesRequest\"@\n" +
+	"\x12ListQueuesResponse\x12*\n" +
+	"\x06queues\x18\x01 \x03(\v2\x12.exchange.v1.QueueR\x06queues\"\xaf\x01\n" +
+	"\x05Queue\x12\x18\n" +
+	"\apartner\x18\x01 \x01(\tR\apartner\x12\x14\n" +
+	"\x05route\x18\x02 \x01(\tR\x05route\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1a\n" +
+	"\bmessages\x18\x04 \x01(\x05R\bmessages\x122\n" +
+	"\x06oldest\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest\x12\x10\n" +
+	"\x03age\x18\x06 \x01(\x03R\x03age\"/\n" +
 	"\x13CheckPartnerRequest\x12\x18\n" +
 	"\apartner\x18\x01 \x01(\tR\apartner\"\x99\x01\n" +
 	"\fPartnerCheck\x12\x12\n" +
@@ -5573,7 +7344,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
 	"\x05found\x18\x03 \x01(\tR\x05found\x12(\n" +
 	"\x05fault\x18\x04 \x01(\v2\x12.exchange.v1.FaultR\x05fault\x12\x1b\n" +
-	"\tduty_desk\x18\x05 \x01(\tR\bdutyDesk*\xc6\x01\n" +
+	"\tduty_desk\x18\x05 \x01(\tR\bdutyDesk*\x8b\x02\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -5588,12 +7359,30 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\aBALANCE\x10\b\x12\x14\n" +
 	"\x10RECORD_DEPARTURE\x10\t\x12\v\n" +
 	"\aAPPROVE\x10\n" +
-	"*N\n" +
+	"\x12\x11\n" +
+	"\rREAD_MAPPINGS\x10\v\x12\x11\n" +
+	"\rREAD_MESSAGES\x10\f\x12\x0e\n" +
+	"\n" +
+	"READ_AUDIT\x10\r\x12\r\n" +
+	"\tTAKE_SENT\x10\x0e*\x9d\x01\n" +
+	"\vMappingKind\x12\x1c\n" +
+	"\x18MAPPING_KIND_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05TABLE\x10\x01\x12\v\n" +
+	"\aPROFILE\x10\x02\x12\b\n" +
+	"\x04JOIN\x10\x03\x12\t\n" +
+	"\x05SPLIT\x10\x04\x12\r\n" +
+	"\tCODE_LIST\x10\x05\x12\t\n" +
+	"\x05RULES\x10\x06\x12\t\n" +
+	"\x05ROUTE\x10\a\x12\x0e\n" +
+	"\n" +
+	"TOLERANCES\x10\b\x12\x0e\n" +
+	"\n" +
+	"CONTAINERS\x10\t*N\n" +
 	"\x04Form\x12\x14\n" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCANONICAL\x10\x01\x12\x0f\n" +
 	"\vPARTNER_XML\x10\x02\x12\x10\n" +
-	"\fNATIONAL_XML\x10\x032\x89\b\n" +
+	"\fNATIONAL_XML\x10\x032\xf7\b\n" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
@@ -5604,20 +7393,33 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x03Get\x12!.exchange.v1.GetSubmissionRequest\x1a\x17.exchange.v1.Submission\"+\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/v1/submissions/{submission_id}\x12n\n" +
 	"\x04List\x12#.exchange.v1.ListSubmissionsRequest\x1a$.exchange.v1.ListSubmissionsResponse\"\x1b\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/submissions\x12e\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1c.exchange.v1.SubmissionEvent\"!\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/submissions:watch0\x01\x12}\n" +
-	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation2\xf9\x04\n" +
+	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation\x12l\n" +
+	"\x04Sent\x12\x18.exchange.v1.SentRequest\x1a\x18.exchange.v1.SentMessage\"0\xf0\xbb\x18\x0e\x82\xd3\xe4\x93\x02&\x12$/v1/submissions/{submission_id}/sent2\xf6\x05\n" +
 	"\fInboxService\x12\\\n" +
 	"\x04List\x12\x1d.exchange.v1.ListInboxRequest\x1a\x1e.exchange.v1.ListInboxResponse\"\x15\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\v\x12\t/v1/inbox\x12b\n" +
-	"\x03Get\x12\x1c.exchange.v1.GetInboxRequest\x1a\x19.exchange.v1.InboxMessage\"\"\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/inbox/{message_id}\x12\\\n" +
+	"\x03Get\x12\x1c.exchange.v1.GetInboxRequest\x1a\x19.exchange.v1.InboxMessage\"\"\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/inbox/{message_id}\x12{\n" +
+	"\aExplain\x12\".exchange.v1.ExplainMessageRequest\x1a\x1c.exchange.v1.ExplainResponse\".\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/inbox/{message_id}/explanation\x12\\\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x19.exchange.v1.InboxMessage\"\x1b\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/inbox:watch0\x01\x12|\n" +
 	"\vAcknowledge\x12\x1f.exchange.v1.AcknowledgeRequest\x1a\x19.exchange.v1.InboxMessage\"1\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/inbox/{message_id}:acknowledge\x12g\n" +
 	"\x06Parked\x12\x1e.exchange.v1.ListParkedRequest\x1a\x1f.exchange.v1.ListParkedResponse\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/inbox:parked\x12b\n" +
-	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2\xff\x01\n" +
+	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2\xf7\x01\n" +
+	"\x0eMessageService\x12e\n" +
+	"\x04List\x12 .exchange.v1.ListMessagesRequest\x1a!.exchange.v1.ListMessagesResponse\"\x18\xf0\xbb\x18\f\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/messages\x12~\n" +
+	"\aExplain\x12\".exchange.v1.ExplainMessageRequest\x1a\x1c.exchange.v1.ExplainResponse\"1\xf0\xbb\x18\f\x82\xd3\xe4\x93\x02'\x12%/v1/messages/{message_id}/explanation2\xd3\x01\n" +
+	"\x0eMappingService\x12e\n" +
+	"\x04List\x12 .exchange.v1.ListMappingsRequest\x1a!.exchange.v1.ListMappingsResponse\"\x18\xf0\xbb\x18\v\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/mappings\x12Z\n" +
+	"\x03Get\x12\x1e.exchange.v1.GetMappingRequest\x1a\x14.exchange.v1.Mapping\"\x1d\xf0\xbb\x18\v\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/mappings:read2l\n" +
+	"\fAuditService\x12\\\n" +
+	"\x04List\x12\x1d.exchange.v1.ListAuditRequest\x1a\x1e.exchange.v1.ListAuditResponse\"\x15\xf0\xbb\x18\r\x82\xd3\xe4\x93\x02\v\x12\t/v1/audit2\xff\x01\n" +
 	"\vPeerService\x12J\n" +
 	"\aDeliver\x12\x1b.exchange.v1.DeliverRequest\x1a\x1c.exchange.v1.DeliverResponse\"\x04\xf0\xbb\x18\x04\x12R\n" +
 	"\aBalance\x12\x1f.exchange.v1.PeerBalanceRequest\x1a .exchange.v1.PeerBalanceResponse\"\x04\xf0\xbb\x18\b\x12P\n" +
-	"\tIntroduce\x12\x1d.exchange.v1.IntroduceRequest\x1a\x1e.exchange.v1.IntroduceResponse\"\x04\xf0\xbb\x18\b2\xdc\x01\n" +
+	"\tIntroduce\x12\x1d.exchange.v1.IntroduceRequest\x1a\x1e.exchange.v1.IntroduceResponse\"\x04\xf0\xbb\x18\b2\xa6\x03\n" +
 	"\x0ePartnerService\x12X\n" +
-	"\x04Card\x12\x18.exchange.v1.CardRequest\x1a\x18.exchange.v1.PartnerCard\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/partner-card\x12p\n" +
+	"\x04Card\x12\x18.exchange.v1.CardRequest\x1a\x18.exchange.v1.PartnerCard\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/partner-card\x12e\n" +
+	"\x04List\x12 .exchange.v1.ListPartnersRequest\x1a!.exchange.v1.ListPartnersResponse\"\x18\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/partners\x12a\n" +
+	"\x06Queues\x12\x1e.exchange.v1.ListQueuesRequest\x1a\x1f.exchange.v1.ListQueuesResponse\"\x16\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/queues\x12p\n" +
 	"\x05Check\x12 .exchange.v1.CheckPartnerRequest\x1a\x19.exchange.v1.PartnerCheck\"(\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/partners/{partner}/check0\x012\xea\x02\n" +
 	"\x0eBalanceService\x12e\n" +
 	"\x04List\x12 .exchange.v1.ListBalancesRequest\x1a!.exchange.v1.ListBalancesResponse\"\x18\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/balances\x12f\n" +
@@ -5642,219 +7444,283 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 	return file_exchange_v1_exchange_proto_rawDescData
 }
 
-var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 88)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
-	(Form)(0),                          // 1: exchange.v1.Form
-	(*SubmitRequest)(nil),              // 2: exchange.v1.SubmitRequest
-	(*ChooseRequest)(nil),              // 3: exchange.v1.ChooseRequest
-	(*CheckRequest)(nil),               // 4: exchange.v1.CheckRequest
-	(*CheckResponse)(nil),              // 5: exchange.v1.CheckResponse
-	(*WithdrawRequest)(nil),            // 6: exchange.v1.WithdrawRequest
-	(*ApproveRequest)(nil),             // 7: exchange.v1.ApproveRequest
-	(*GetSubmissionRequest)(nil),       // 8: exchange.v1.GetSubmissionRequest
-	(*ListSubmissionsRequest)(nil),     // 9: exchange.v1.ListSubmissionsRequest
-	(*ListSubmissionsResponse)(nil),    // 10: exchange.v1.ListSubmissionsResponse
-	(*WatchRequest)(nil),               // 11: exchange.v1.WatchRequest
-	(*SubmissionEvent)(nil),            // 12: exchange.v1.SubmissionEvent
-	(*ExplainRequest)(nil),             // 13: exchange.v1.ExplainRequest
-	(*ExplainResponse)(nil),            // 14: exchange.v1.ExplainResponse
-	(*Origin)(nil),                     // 15: exchange.v1.Origin
-	(*Submission)(nil),                 // 16: exchange.v1.Submission
-	(*Approval)(nil),                   // 17: exchange.v1.Approval
-	(*Judgement)(nil),                  // 18: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 19: exchange.v1.MessageStatus
-	(*Change)(nil),                     // 20: exchange.v1.Change
-	(*BusinessAnswer)(nil),             // 21: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 22: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 23: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 24: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 25: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 26: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 27: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 28: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 29: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 30: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 31: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 32: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 33: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 34: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 35: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 36: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 37: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 38: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 39: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 40: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 41: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 42: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 43: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 44: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 45: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 46: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 47: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 48: exchange.v1.GetMovementRequest
-	(*RecordArrivalRequest)(nil),       // 49: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 50: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 51: exchange.v1.Movement
-	(*WaybillAccount)(nil),             // 52: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 53: exchange.v1.Figures
-	(*Amendment)(nil),                  // 54: exchange.v1.Amendment
-	(*Opening)(nil),                    // 55: exchange.v1.Opening
-	(*Identifier)(nil),                 // 56: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 57: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 58: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 59: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 60: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 61: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 62: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 63: exchange.v1.PartnerCard
-	(*CheckPartnerRequest)(nil),        // 64: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 65: exchange.v1.PartnerCheck
-	nil,                                // 66: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 67: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 68: google.protobuf.MethodOptions
+	(MappingKind)(0),                   // 1: exchange.v1.MappingKind
+	(Form)(0),                          // 2: exchange.v1.Form
+	(*SubmitRequest)(nil),              // 3: exchange.v1.SubmitRequest
+	(*ChooseRequest)(nil),              // 4: exchange.v1.ChooseRequest
+	(*CheckRequest)(nil),               // 5: exchange.v1.CheckRequest
+	(*CheckResponse)(nil),              // 6: exchange.v1.CheckResponse
+	(*WithdrawRequest)(nil),            // 7: exchange.v1.WithdrawRequest
+	(*ApproveRequest)(nil),             // 8: exchange.v1.ApproveRequest
+	(*GetSubmissionRequest)(nil),       // 9: exchange.v1.GetSubmissionRequest
+	(*ListSubmissionsRequest)(nil),     // 10: exchange.v1.ListSubmissionsRequest
+	(*ListSubmissionsResponse)(nil),    // 11: exchange.v1.ListSubmissionsResponse
+	(*WatchRequest)(nil),               // 12: exchange.v1.WatchRequest
+	(*SubmissionEvent)(nil),            // 13: exchange.v1.SubmissionEvent
+	(*ExplainRequest)(nil),             // 14: exchange.v1.ExplainRequest
+	(*ExplainMessageRequest)(nil),      // 15: exchange.v1.ExplainMessageRequest
+	(*ExplainResponse)(nil),            // 16: exchange.v1.ExplainResponse
+	(*UnreadPlace)(nil),                // 17: exchange.v1.UnreadPlace
+	(*SentRequest)(nil),                // 18: exchange.v1.SentRequest
+	(*SentMessage)(nil),                // 19: exchange.v1.SentMessage
+	(*ListMessagesRequest)(nil),        // 20: exchange.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),       // 21: exchange.v1.ListMessagesResponse
+	(*MessageRecord)(nil),              // 22: exchange.v1.MessageRecord
+	(*ListMappingsRequest)(nil),        // 23: exchange.v1.ListMappingsRequest
+	(*ListMappingsResponse)(nil),       // 24: exchange.v1.ListMappingsResponse
+	(*GetMappingRequest)(nil),          // 25: exchange.v1.GetMappingRequest
+	(*Mapping)(nil),                    // 26: exchange.v1.Mapping
+	(*ListAuditRequest)(nil),           // 27: exchange.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 28: exchange.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 29: exchange.v1.AuditEntry
+	(*Origin)(nil),                     // 30: exchange.v1.Origin
+	(*Submission)(nil),                 // 31: exchange.v1.Submission
+	(*Approval)(nil),                   // 32: exchange.v1.Approval
+	(*Judgement)(nil),                  // 33: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 34: exchange.v1.MessageStatus
+	(*Change)(nil),                     // 35: exchange.v1.Change
+	(*BusinessAnswer)(nil),             // 36: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 37: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 38: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 39: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 40: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 41: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 42: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 43: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 44: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 45: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 46: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 47: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 48: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 49: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 50: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 51: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 52: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 53: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 54: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 55: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 56: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 57: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 58: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 59: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 60: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 61: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 62: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 63: exchange.v1.GetMovementRequest
+	(*RecordArrivalRequest)(nil),       // 64: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 65: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 66: exchange.v1.Movement
+	(*WaybillAccount)(nil),             // 67: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 68: exchange.v1.Figures
+	(*Amendment)(nil),                  // 69: exchange.v1.Amendment
+	(*Opening)(nil),                    // 70: exchange.v1.Opening
+	(*Identifier)(nil),                 // 71: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 72: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 73: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 74: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 75: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 76: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 77: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 78: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 79: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 80: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 81: exchange.v1.Partner
+	(*Validity)(nil),                   // 82: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 83: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 84: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 85: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 86: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 87: exchange.v1.PartnerCheck
+	nil,                                // 88: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 89: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 90: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 91: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 92: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	67,  // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	67,  // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	24,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	67,  // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	16,  // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	16,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	15,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	67,  // 7: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	67,  // 8: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	19,  // 9: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	24,  // 10: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	19,  // 11: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	21,  // 12: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	18,  // 13: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	17,  // 14: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	67,  // 15: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	67,  // 16: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	24,  // 17: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	67,  // 18: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	67,  // 19: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	67,  // 20: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	23,  // 21: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	21,  // 22: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	20,  // 23: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	67,  // 24: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	22,  // 25: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	24,  // 26: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	66,  // 27: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	34,  // 28: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	1,   // 29: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	34,  // 30: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	31,  // 31: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	19,  // 32: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	67,  // 33: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	67,  // 34: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	34,  // 35: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	31,  // 36: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	19,  // 37: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	67,  // 38: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	67,  // 39: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	24,  // 40: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	20,  // 41: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	23,  // 42: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	23,  // 43: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	23,  // 44: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	42,  // 45: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	67,  // 46: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	67,  // 47: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	24,  // 48: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	67,  // 49: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	67,  // 50: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	45,  // 51: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	67,  // 52: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	24,  // 53: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	51,  // 54: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	67,  // 55: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	67,  // 56: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	56,  // 57: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	57,  // 58: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	59,  // 59: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	55,  // 60: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	54,  // 61: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	67,  // 62: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	67,  // 63: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	24,  // 64: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	52,  // 65: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	53,  // 66: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	53,  // 67: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	67,  // 68: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	20,  // 69: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	67,  // 70: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	67,  // 71: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	59,  // 72: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	59,  // 73: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	59,  // 74: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	58,  // 75: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	67,  // 76: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	24,  // 77: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	68,  // 78: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 79: exchange.v1.right:type_name -> exchange.v1.Right
-	2,   // 80: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	4,   // 81: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	6,   // 82: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	7,   // 83: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	3,   // 84: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	8,   // 85: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	9,   // 86: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	11,  // 87: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	13,  // 88: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	25,  // 89: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	27,  // 90: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	11,  // 91: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	28,  // 92: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	29,  // 93: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	32,  // 94: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	35,  // 95: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	37,  // 96: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	60,  // 97: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	62,  // 98: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	64,  // 99: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	39,  // 100: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	41,  // 101: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	43,  // 102: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	46,  // 103: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	48,  // 104: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	49,  // 105: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	50,  // 106: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	16,  // 107: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	5,   // 108: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	16,  // 109: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	16,  // 110: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	16,  // 111: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	16,  // 112: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	10,  // 113: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	12,  // 114: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	14,  // 115: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	26,  // 116: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	34,  // 117: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	34,  // 118: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	34,  // 119: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	30,  // 120: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	33,  // 121: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	36,  // 122: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	38,  // 123: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	61,  // 124: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	63,  // 125: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	65,  // 126: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	40,  // 127: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	42,  // 128: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	44,  // 129: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	47,  // 130: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	51,  // 131: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	51,  // 132: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	51,  // 133: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	107, // [107:134] is the sub-list for method output_type
-	80,  // [80:107] is the sub-list for method input_type
-	79,  // [79:80] is the sub-list for extension type_name
-	78,  // [78:79] is the sub-list for extension extendee
-	0,   // [0:78] is the sub-list for field type_name
+	91,  // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	91,  // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	39,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	91,  // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	31,  // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	31,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	30,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	17,  // 7: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
+	88,  // 8: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	89,  // 9: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	91,  // 10: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	38,  // 11: exchange.v1.SentMessage.receipt:type_name -> exchange.v1.SignedStatement
+	91,  // 12: exchange.v1.SentMessage.verified:type_name -> google.protobuf.Timestamp
+	22,  // 13: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
+	91,  // 14: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	1,   // 15: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
+	26,  // 16: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
+	1,   // 17: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
+	91,  // 18: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	91,  // 19: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	29,  // 20: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
+	91,  // 21: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	91,  // 22: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	91,  // 23: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	34,  // 24: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	39,  // 25: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	34,  // 26: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	36,  // 27: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	33,  // 28: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	32,  // 29: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	91,  // 30: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	91,  // 31: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	39,  // 32: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	91,  // 33: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	91,  // 34: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	91,  // 35: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	38,  // 36: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	36,  // 37: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	35,  // 38: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	91,  // 39: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	37,  // 40: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	39,  // 41: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	90,  // 42: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	49,  // 43: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	2,   // 44: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	49,  // 45: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	46,  // 46: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	34,  // 47: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	91,  // 48: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	91,  // 49: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	49,  // 50: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	46,  // 51: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	34,  // 52: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	91,  // 53: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	91,  // 54: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	39,  // 55: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	35,  // 56: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	38,  // 57: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	38,  // 58: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	38,  // 59: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	57,  // 60: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	91,  // 61: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	91,  // 62: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	39,  // 63: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	91,  // 64: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	91,  // 65: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	60,  // 66: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	91,  // 67: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	39,  // 68: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	66,  // 69: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	91,  // 70: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	91,  // 71: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	71,  // 72: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	72,  // 73: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	74,  // 74: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	70,  // 75: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	69,  // 76: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	91,  // 77: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	91,  // 78: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	39,  // 79: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	67,  // 80: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	68,  // 81: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	68,  // 82: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	91,  // 83: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	35,  // 84: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	91,  // 85: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	91,  // 86: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	74,  // 87: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	74,  // 88: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	74,  // 89: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	73,  // 90: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	91,  // 91: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	81,  // 92: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	82,  // 93: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	91,  // 94: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	82,  // 95: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	91,  // 96: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	85,  // 97: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	91,  // 98: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	39,  // 99: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	92,  // 100: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 101: exchange.v1.right:type_name -> exchange.v1.Right
+	3,   // 102: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	5,   // 103: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	7,   // 104: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	8,   // 105: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	4,   // 106: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	9,   // 107: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	10,  // 108: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	12,  // 109: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	14,  // 110: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	18,  // 111: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	40,  // 112: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	42,  // 113: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	15,  // 114: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	12,  // 115: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	43,  // 116: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	44,  // 117: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	47,  // 118: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	20,  // 119: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	15,  // 120: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	23,  // 121: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	25,  // 122: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	27,  // 123: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	50,  // 124: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	52,  // 125: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	75,  // 126: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	77,  // 127: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	79,  // 128: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	83,  // 129: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	86,  // 130: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	54,  // 131: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	56,  // 132: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	58,  // 133: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	61,  // 134: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	63,  // 135: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	64,  // 136: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	65,  // 137: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	31,  // 138: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	6,   // 139: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	31,  // 140: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	31,  // 141: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	31,  // 142: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	31,  // 143: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	11,  // 144: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	13,  // 145: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	16,  // 146: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	19,  // 147: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	41,  // 148: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	49,  // 149: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	16,  // 150: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	49,  // 151: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	49,  // 152: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	45,  // 153: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	48,  // 154: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	21,  // 155: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	16,  // 156: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	24,  // 157: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	26,  // 158: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	28,  // 159: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	51,  // 160: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	53,  // 161: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	76,  // 162: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	78,  // 163: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	80,  // 164: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	84,  // 165: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	87,  // 166: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	55,  // 167: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	57,  // 168: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	59,  // 169: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	62,  // 170: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	66,  // 171: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	66,  // 172: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	66,  // 173: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	138, // [138:174] is the sub-list for method output_type
+	102, // [102:138] is the sub-list for method input_type
+	101, // [101:102] is the sub-list for extension type_name
+	100, // [100:101] is the sub-list for extension extendee
+	0,   // [0:100] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -5867,10 +7733,10 @@ func file_exchange_v1_exchange_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   65,
+			NumEnums:      3,
+			NumMessages:   88,
 			NumExtensions: 1,
-			NumServices:   6,
+			NumServices:   9,
 		},
 		GoTypes:           file_exchange_v1_exchange_proto_goTypes,
 		DependencyIndexes: file_exchange_v1_exchange_proto_depIdxs,

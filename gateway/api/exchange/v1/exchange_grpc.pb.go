@@ -31,6 +31,7 @@ const (
 	SubmissionService_List_FullMethodName     = "/exchange.v1.SubmissionService/List"
 	SubmissionService_Watch_FullMethodName    = "/exchange.v1.SubmissionService/Watch"
 	SubmissionService_Explain_FullMethodName  = "/exchange.v1.SubmissionService/Explain"
+	SubmissionService_Sent_FullMethodName     = "/exchange.v1.SubmissionService/Sent"
 )
 
 // SubmissionServiceClient is the client API for SubmissionService service.
@@ -62,6 +63,9 @@ type SubmissionServiceClient interface {
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SubmissionEvent], error)
 	// Explain says where every value of a message's XML came from.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
+	// Sent hands out a message that a submission became, as it goes to the partner, with the
+	// partner's receipt for it.
+	Sent(ctx context.Context, in *SentRequest, opts ...grpc.CallOption) (*SentMessage, error)
 }
 
 type submissionServiceClient struct {
@@ -171,6 +175,16 @@ func (c *submissionServiceClient) Explain(ctx context.Context, in *ExplainReques
 	return out, nil
 }
 
+func (c *submissionServiceClient) Sent(ctx context.Context, in *SentRequest, opts ...grpc.CallOption) (*SentMessage, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SentMessage)
+	err := c.cc.Invoke(ctx, SubmissionService_Sent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SubmissionServiceServer is the server API for SubmissionService service.
 // All implementations must embed UnimplementedSubmissionServiceServer
 // for forward compatibility.
@@ -200,6 +214,9 @@ type SubmissionServiceServer interface {
 	Watch(*WatchRequest, grpc.ServerStreamingServer[SubmissionEvent]) error
 	// Explain says where every value of a message's XML came from.
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
+	// Sent hands out a message that a submission became, as it goes to the partner, with the
+	// partner's receipt for it.
+	Sent(context.Context, *SentRequest) (*SentMessage, error)
 	mustEmbedUnimplementedSubmissionServiceServer()
 }
 
@@ -236,6 +253,9 @@ func (UnimplementedSubmissionServiceServer) Watch(*WatchRequest, grpc.ServerStre
 }
 func (UnimplementedSubmissionServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
+}
+func (UnimplementedSubmissionServiceServer) Sent(context.Context, *SentRequest) (*SentMessage, error) {
+	return nil, status.Error(codes.Unimplemented, "method Sent not implemented")
 }
 func (UnimplementedSubmissionServiceServer) mustEmbedUnimplementedSubmissionServiceServer() {}
 func (UnimplementedSubmissionServiceServer) testEmbeddedByValue()                           {}
@@ -413,6 +433,24 @@ func _SubmissionService_Explain_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SubmissionService_Sent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubmissionServiceServer).Sent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubmissionService_Sent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubmissionServiceServer).Sent(ctx, req.(*SentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SubmissionService_ServiceDesc is the grpc.ServiceDesc for SubmissionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -452,6 +490,10 @@ var SubmissionService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "Explain",
 			Handler:    _SubmissionService_Explain_Handler,
 		},
+		{
+			MethodName: "Sent",
+			Handler:    _SubmissionService_Sent_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
@@ -466,6 +508,7 @@ var SubmissionService_ServiceDesc = grpc.ServiceDesc{
 const (
 	InboxService_List_FullMethodName        = "/exchange.v1.InboxService/List"
 	InboxService_Get_FullMethodName         = "/exchange.v1.InboxService/Get"
+	InboxService_Explain_FullMethodName     = "/exchange.v1.InboxService/Explain"
 	InboxService_Watch_FullMethodName       = "/exchange.v1.InboxService/Watch"
 	InboxService_Acknowledge_FullMethodName = "/exchange.v1.InboxService/Acknowledge"
 	InboxService_Parked_FullMethodName      = "/exchange.v1.InboxService/Parked"
@@ -480,6 +523,8 @@ const (
 type InboxServiceClient interface {
 	List(ctx context.Context, in *ListInboxRequest, opts ...grpc.CallOption) (*ListInboxResponse, error)
 	Get(ctx context.Context, in *GetInboxRequest, opts ...grpc.CallOption) (*InboxMessage, error)
+	// Explain says what every value of a received document was read as.
+	Explain(ctx context.Context, in *ExplainMessageRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
 	// Watch streams messages after a commit number, in order.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[InboxMessage], error)
 	// Acknowledge notes that the administration's system has taken a message, one of those
@@ -516,6 +561,16 @@ func (c *inboxServiceClient) Get(ctx context.Context, in *GetInboxRequest, opts 
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(InboxMessage)
 	err := c.cc.Invoke(ctx, InboxService_Get_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *inboxServiceClient) Explain(ctx context.Context, in *ExplainMessageRequest, opts ...grpc.CallOption) (*ExplainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainResponse)
+	err := c.cc.Invoke(ctx, InboxService_Explain_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -579,6 +634,8 @@ func (c *inboxServiceClient) Decode(ctx context.Context, in *DecodeRequest, opts
 type InboxServiceServer interface {
 	List(context.Context, *ListInboxRequest) (*ListInboxResponse, error)
 	Get(context.Context, *GetInboxRequest) (*InboxMessage, error)
+	// Explain says what every value of a received document was read as.
+	Explain(context.Context, *ExplainMessageRequest) (*ExplainResponse, error)
 	// Watch streams messages after a commit number, in order.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[InboxMessage]) error
 	// Acknowledge notes that the administration's system has taken a message, one of those
@@ -606,6 +663,9 @@ func (UnimplementedInboxServiceServer) List(context.Context, *ListInboxRequest) 
 }
 func (UnimplementedInboxServiceServer) Get(context.Context, *GetInboxRequest) (*InboxMessage, error) {
 	return nil, status.Error(codes.Unimplemented, "method Get not implemented")
+}
+func (UnimplementedInboxServiceServer) Explain(context.Context, *ExplainMessageRequest) (*ExplainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
 }
 func (UnimplementedInboxServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[InboxMessage]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
@@ -672,6 +732,24 @@ func _InboxService_Get_Handler(srv interface{}, ctx context.Context, dec func(in
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(InboxServiceServer).Get(ctx, req.(*GetInboxRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _InboxService_Explain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainMessageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InboxServiceServer).Explain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InboxService_Explain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InboxServiceServer).Explain(ctx, req.(*ExplainMessageRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -757,6 +835,10 @@ var InboxService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _InboxService_Get_Handler,
 		},
 		{
+			MethodName: "Explain",
+			Handler:    _InboxService_Explain_Handler,
+		},
+		{
 			MethodName: "Acknowledge",
 			Handler:    _InboxService_Acknowledge_Handler,
 		},
@@ -776,6 +858,420 @@ var InboxService_ServiceDesc = grpc.ServiceDesc{
 			ServerStreams: true,
 		},
 	},
+	Metadata: "exchange/v1/exchange.proto",
+}
+
+const (
+	MessageService_List_FullMethodName    = "/exchange.v1.MessageService/List"
+	MessageService_Explain_FullMethodName = "/exchange.v1.MessageService/Explain"
+)
+
+// MessageServiceClient is the client API for MessageService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// MessageService shows who studies the traffic the messages of all, sent and received,
+// without data of persons and prices.
+type MessageServiceClient interface {
+	// List pages through all messages, the last changed first. It tells of no document more than
+	// its kind and its digests.
+	List(ctx context.Context, in *ListMessagesRequest, opts ...grpc.CallOption) (*ListMessagesResponse, error)
+	// Explain says where the values of one message came from, or what they were read as.
+	Explain(ctx context.Context, in *ExplainMessageRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
+}
+
+type messageServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewMessageServiceClient(cc grpc.ClientConnInterface) MessageServiceClient {
+	return &messageServiceClient{cc}
+}
+
+func (c *messageServiceClient) List(ctx context.Context, in *ListMessagesRequest, opts ...grpc.CallOption) (*ListMessagesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMessagesResponse)
+	err := c.cc.Invoke(ctx, MessageService_List_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *messageServiceClient) Explain(ctx context.Context, in *ExplainMessageRequest, opts ...grpc.CallOption) (*ExplainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainResponse)
+	err := c.cc.Invoke(ctx, MessageService_Explain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// MessageServiceServer is the server API for MessageService service.
+// All implementations must embed UnimplementedMessageServiceServer
+// for forward compatibility.
+//
+// MessageService shows who studies the traffic the messages of all, sent and received,
+// without data of persons and prices.
+type MessageServiceServer interface {
+	// List pages through all messages, the last changed first. It tells of no document more than
+	// its kind and its digests.
+	List(context.Context, *ListMessagesRequest) (*ListMessagesResponse, error)
+	// Explain says where the values of one message came from, or what they were read as.
+	Explain(context.Context, *ExplainMessageRequest) (*ExplainResponse, error)
+	mustEmbedUnimplementedMessageServiceServer()
+}
+
+// UnimplementedMessageServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedMessageServiceServer struct{}
+
+func (UnimplementedMessageServiceServer) List(context.Context, *ListMessagesRequest) (*ListMessagesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedMessageServiceServer) Explain(context.Context, *ExplainMessageRequest) (*ExplainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
+}
+func (UnimplementedMessageServiceServer) mustEmbedUnimplementedMessageServiceServer() {}
+func (UnimplementedMessageServiceServer) testEmbeddedByValue()                        {}
+
+// UnsafeMessageServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to MessageServiceServer will
+// result in compilation errors.
+type UnsafeMessageServiceServer interface {
+	mustEmbedUnimplementedMessageServiceServer()
+}
+
+func RegisterMessageServiceServer(s grpc.ServiceRegistrar, srv MessageServiceServer) {
+	// If the following call panics, it indicates UnimplementedMessageServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&MessageService_ServiceDesc, srv)
+}
+
+func _MessageService_List_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMessagesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MessageServiceServer).List(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MessageService_List_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MessageServiceServer).List(ctx, req.(*ListMessagesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MessageService_Explain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainMessageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MessageServiceServer).Explain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MessageService_Explain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MessageServiceServer).Explain(ctx, req.(*ExplainMessageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// MessageService_ServiceDesc is the grpc.ServiceDesc for MessageService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var MessageService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "exchange.v1.MessageService",
+	HandlerType: (*MessageServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "List",
+			Handler:    _MessageService_List_Handler,
+		},
+		{
+			MethodName: "Explain",
+			Handler:    _MessageService_Explain_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "exchange/v1/exchange.proto",
+}
+
+const (
+	MappingService_List_FullMethodName = "/exchange.v1.MappingService/List"
+	MappingService_Get_FullMethodName  = "/exchange.v1.MappingService/Get"
+)
+
+// MappingServiceClient is the client API for MappingService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// MappingService shows the data that documents are judged and translated by, as they were
+// loaded when the gateway started.
+type MappingServiceClient interface {
+	// List pages through what is loaded, in order of id.
+	List(ctx context.Context, in *ListMappingsRequest, opts ...grpc.CallOption) (*ListMappingsResponse, error)
+	// Get hands out one file of it.
+	Get(ctx context.Context, in *GetMappingRequest, opts ...grpc.CallOption) (*Mapping, error)
+}
+
+type mappingServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewMappingServiceClient(cc grpc.ClientConnInterface) MappingServiceClient {
+	return &mappingServiceClient{cc}
+}
+
+func (c *mappingServiceClient) List(ctx context.Context, in *ListMappingsRequest, opts ...grpc.CallOption) (*ListMappingsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMappingsResponse)
+	err := c.cc.Invoke(ctx, MappingService_List_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *mappingServiceClient) Get(ctx context.Context, in *GetMappingRequest, opts ...grpc.CallOption) (*Mapping, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Mapping)
+	err := c.cc.Invoke(ctx, MappingService_Get_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// MappingServiceServer is the server API for MappingService service.
+// All implementations must embed UnimplementedMappingServiceServer
+// for forward compatibility.
+//
+// MappingService shows the data that documents are judged and translated by, as they were
+// loaded when the gateway started.
+type MappingServiceServer interface {
+	// List pages through what is loaded, in order of id.
+	List(context.Context, *ListMappingsRequest) (*ListMappingsResponse, error)
+	// Get hands out one file of it.
+	Get(context.Context, *GetMappingRequest) (*Mapping, error)
+	mustEmbedUnimplementedMappingServiceServer()
+}
+
+// UnimplementedMappingServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedMappingServiceServer struct{}
+
+func (UnimplementedMappingServiceServer) List(context.Context, *ListMappingsRequest) (*ListMappingsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedMappingServiceServer) Get(context.Context, *GetMappingRequest) (*Mapping, error) {
+	return nil, status.Error(codes.Unimplemented, "method Get not implemented")
+}
+func (UnimplementedMappingServiceServer) mustEmbedUnimplementedMappingServiceServer() {}
+func (UnimplementedMappingServiceServer) testEmbeddedByValue()                        {}
+
+// UnsafeMappingServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to MappingServiceServer will
+// result in compilation errors.
+type UnsafeMappingServiceServer interface {
+	mustEmbedUnimplementedMappingServiceServer()
+}
+
+func RegisterMappingServiceServer(s grpc.ServiceRegistrar, srv MappingServiceServer) {
+	// If the following call panics, it indicates UnimplementedMappingServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&MappingService_ServiceDesc, srv)
+}
+
+func _MappingService_List_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMappingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MappingServiceServer).List(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MappingService_List_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MappingServiceServer).List(ctx, req.(*ListMappingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MappingService_Get_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetMappingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MappingServiceServer).Get(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MappingService_Get_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MappingServiceServer).Get(ctx, req.(*GetMappingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// MappingService_ServiceDesc is the grpc.ServiceDesc for MappingService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var MappingService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "exchange.v1.MappingService",
+	HandlerType: (*MappingServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "List",
+			Handler:    _MappingService_List_Handler,
+		},
+		{
+			MethodName: "Get",
+			Handler:    _MappingService_Get_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "exchange/v1/exchange.proto",
+}
+
+const (
+	AuditService_List_FullMethodName = "/exchange.v1.AuditService/List"
+)
+
+// AuditServiceClient is the client API for AuditService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// AuditService shows who did what and when. No entry holds a document.
+type AuditServiceClient interface {
+	// List pages through the entries that fit, in the order in which they were committed. A page
+	// may hold fewer than asked for, or none, and be followed by another: each looks at so many
+	// entries only.
+	List(ctx context.Context, in *ListAuditRequest, opts ...grpc.CallOption) (*ListAuditResponse, error)
+}
+
+type auditServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewAuditServiceClient(cc grpc.ClientConnInterface) AuditServiceClient {
+	return &auditServiceClient{cc}
+}
+
+func (c *auditServiceClient) List(ctx context.Context, in *ListAuditRequest, opts ...grpc.CallOption) (*ListAuditResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAuditResponse)
+	err := c.cc.Invoke(ctx, AuditService_List_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AuditServiceServer is the server API for AuditService service.
+// All implementations must embed UnimplementedAuditServiceServer
+// for forward compatibility.
+//
+// AuditService shows who did what and when. No entry holds a document.
+type AuditServiceServer interface {
+	// List pages through the entries that fit, in the order in which they were committed. A page
+	// may hold fewer than asked for, or none, and be followed by another: each looks at so many
+	// entries only.
+	List(context.Context, *ListAuditRequest) (*ListAuditResponse, error)
+	mustEmbedUnimplementedAuditServiceServer()
+}
+
+// UnimplementedAuditServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedAuditServiceServer struct{}
+
+func (UnimplementedAuditServiceServer) List(context.Context, *ListAuditRequest) (*ListAuditResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedAuditServiceServer) mustEmbedUnimplementedAuditServiceServer() {}
+func (UnimplementedAuditServiceServer) testEmbeddedByValue()                      {}
+
+// UnsafeAuditServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to AuditServiceServer will
+// result in compilation errors.
+type UnsafeAuditServiceServer interface {
+	mustEmbedUnimplementedAuditServiceServer()
+}
+
+func RegisterAuditServiceServer(s grpc.ServiceRegistrar, srv AuditServiceServer) {
+	// If the following call panics, it indicates UnimplementedAuditServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&AuditService_ServiceDesc, srv)
+}
+
+func _AuditService_List_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAuditRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuditServiceServer).List(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuditService_List_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuditServiceServer).List(ctx, req.(*ListAuditRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// AuditService_ServiceDesc is the grpc.ServiceDesc for AuditService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var AuditService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "exchange.v1.AuditService",
+	HandlerType: (*AuditServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "List",
+			Handler:    _AuditService_List_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
 	Metadata: "exchange/v1/exchange.proto",
 }
 
@@ -980,8 +1476,10 @@ var PeerService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	PartnerService_Card_FullMethodName  = "/exchange.v1.PartnerService/Card"
-	PartnerService_Check_FullMethodName = "/exchange.v1.PartnerService/Check"
+	PartnerService_Card_FullMethodName   = "/exchange.v1.PartnerService/Card"
+	PartnerService_List_FullMethodName   = "/exchange.v1.PartnerService/List"
+	PartnerService_Queues_FullMethodName = "/exchange.v1.PartnerService/Queues"
+	PartnerService_Check_FullMethodName  = "/exchange.v1.PartnerService/Check"
 )
 
 // PartnerServiceClient is the client API for PartnerService service.
@@ -993,6 +1491,11 @@ const (
 type PartnerServiceClient interface {
 	// Card is this gateway's partner card, signed now.
 	Card(ctx context.Context, in *CardRequest, opts ...grpc.CallOption) (*PartnerCard, error)
+	// List shows the partners: how the link to each stands, and how long what it depends on is
+	// valid.
+	List(ctx context.Context, in *ListPartnersRequest, opts ...grpc.CallOption) (*ListPartnersResponse, error)
+	// Queues counts what waits for a verdict of the partners, and since when.
+	Queues(ctx context.Context, in *ListQueuesRequest, opts ...grpc.CallOption) (*ListQueuesResponse, error)
 	// Check tries all that an exchange with a partner needs, and answers with each step as it
 	// is done. Nothing is sent that the partner acts on.
 	Check(ctx context.Context, in *CheckPartnerRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PartnerCheck], error)
@@ -1010,6 +1513,26 @@ func (c *partnerServiceClient) Card(ctx context.Context, in *CardRequest, opts .
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PartnerCard)
 	err := c.cc.Invoke(ctx, PartnerService_Card_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *partnerServiceClient) List(ctx context.Context, in *ListPartnersRequest, opts ...grpc.CallOption) (*ListPartnersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPartnersResponse)
+	err := c.cc.Invoke(ctx, PartnerService_List_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *partnerServiceClient) Queues(ctx context.Context, in *ListQueuesRequest, opts ...grpc.CallOption) (*ListQueuesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListQueuesResponse)
+	err := c.cc.Invoke(ctx, PartnerService_Queues_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -1044,6 +1567,11 @@ type PartnerService_CheckClient = grpc.ServerStreamingClient[PartnerCheck]
 type PartnerServiceServer interface {
 	// Card is this gateway's partner card, signed now.
 	Card(context.Context, *CardRequest) (*PartnerCard, error)
+	// List shows the partners: how the link to each stands, and how long what it depends on is
+	// valid.
+	List(context.Context, *ListPartnersRequest) (*ListPartnersResponse, error)
+	// Queues counts what waits for a verdict of the partners, and since when.
+	Queues(context.Context, *ListQueuesRequest) (*ListQueuesResponse, error)
 	// Check tries all that an exchange with a partner needs, and answers with each step as it
 	// is done. Nothing is sent that the partner acts on.
 	Check(*CheckPartnerRequest, grpc.ServerStreamingServer[PartnerCheck]) error
@@ -1059,6 +1587,12 @@ type UnimplementedPartnerServiceServer struct{}
 
 func (UnimplementedPartnerServiceServer) Card(context.Context, *CardRequest) (*PartnerCard, error) {
 	return nil, status.Error(codes.Unimplemented, "method Card not implemented")
+}
+func (UnimplementedPartnerServiceServer) List(context.Context, *ListPartnersRequest) (*ListPartnersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedPartnerServiceServer) Queues(context.Context, *ListQueuesRequest) (*ListQueuesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Queues not implemented")
 }
 func (UnimplementedPartnerServiceServer) Check(*CheckPartnerRequest, grpc.ServerStreamingServer[PartnerCheck]) error {
 	return status.Error(codes.Unimplemented, "method Check not implemented")
@@ -1102,6 +1636,42 @@ func _PartnerService_Card_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PartnerService_List_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPartnersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PartnerServiceServer).List(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PartnerService_List_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PartnerServiceServer).List(ctx, req.(*ListPartnersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PartnerService_Queues_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListQueuesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PartnerServiceServer).Queues(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PartnerService_Queues_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PartnerServiceServer).Queues(ctx, req.(*ListQueuesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PartnerService_Check_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(CheckPartnerRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -1123,6 +1693,14 @@ var PartnerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Card",
 			Handler:    _PartnerService_Card_Handler,
+		},
+		{
+			MethodName: "List",
+			Handler:    _PartnerService_List_Handler,
+		},
+		{
+			MethodName: "Queues",
+			Handler:    _PartnerService_Queues_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
