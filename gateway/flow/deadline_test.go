@@ -90,7 +90,7 @@ var scenes = map[reconcile.State]func(w *world, p trip) (*flow.Gateway, flow.Mov
 
 // final are the states of a movement that nobody here waits in: what has left is waited for by
 // the partner, where it is announced.
-var final = []reconcile.State{reconcile.StateArrived, reconcile.StateTakenBack, reconcile.StateDeparted}
+var final = []reconcile.State{reconcile.StateArrived, reconcile.StateTakenBack, reconcile.StateNotAccepted, reconcile.StateDeparted}
 
 // Every state of a movement ends, or has a time after which a person is told; then nothing else
 // has changed. A new state fails here until it has one.
