@@ -42,11 +42,11 @@ func live(m store.Message) bool {
 
 // declined reports whether the partner's last answer to a message refuses it.
 func declined(m store.Message) bool {
-	return len(m.Answers) > 0 && refuses(m.Answers[len(m.Answers)-1], m.Replaces != "")
+	return len(m.Answers) > 0 && refuses(m.Answers[len(m.Answers)-1], m.Replaces != "" || m.Kind == kindCancellation)
 }
 
-// refuses reports whether an answer refuses what was announced, or a change of it, for which it
-// may also be too late.
+// refuses reports whether an answer refuses what was announced, or a change or withdrawal of it,
+// for which it may also be too late.
 func refuses(said store.Answer, change bool) bool {
 	return said.Outcome == Declined || change && said.Outcome == TooLate
 }

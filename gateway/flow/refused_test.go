@@ -3,6 +3,7 @@ package flow_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,7 +201,7 @@ func TestWhatNeverCameCountsForNothing(t *testing.T) {
 				w.out.trouble = func(int) error { return &peer.NotSentError{Cause: errors.New("away")} }
 			},
 			"outcome unknown":        func(w *world) { w.out.trouble = func(int) error { return errors.New("cut off") } },
-			"refused by its receipt": func(w *world) { w.ru.Chain = refusing(t) },
+			"refused by its receipt": func(w *world) { w.ru.Chain = refusing(t, "") },
 		} {
 			t.Run(string(b.to)+" "+name, func(t *testing.T) {
 				w := newPair(t, b.to)
@@ -226,25 +227,200 @@ func TestWhatNeverCameCountsForNothing(t *testing.T) {
 	}
 }
 
-// refusing is the delivered data with a rule of the receiver's that no notice passes.
-func refusing(t *testing.T) *flow.Chain {
+// refusing is the delivered data with a rule of the receiver's that no notice of a plate passes, and
+// nothing that takes back; empty: no notice at all.
+func refusing(t *testing.T, plate string) *flow.Chain {
 	t.Helper()
-	const rules = `rules: test
+	rules := `rules: test
 version: 1
 rows:
   - id: TST-0002
     class: F
     kinds: [PreArrivalNotice]
-    check: "false"
-    at: batch
+    each: transport.vehicles
+    check: '!registration.contains("` + plate + `")'
+    at: registration
     severity: error
     basis: verified
     source: made up
     text: {en: "{value} may not come.", zh: "不可", ru: "нельзя", kk: "болмайды", mn: "болохгүй"}
+  - id: TST-0003
+    class: F
+    kinds: [Cancellation]
+    check: 'false'
+    at: reason
+    severity: error
+    basis: verified
+    source: made up
+    text: {en: "{value} stays.", zh: "不可", ru: "нельзя", kk: "болмайды", mn: "болохгүй"}
 `
 	c, err := chainOf(layered(t, mappings.FS, map[string]string{"rules/test.v1.yaml": rules}), xsd.FS)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// partner is how each border's partner refuses one message of several: Russia by its answer to what
+// it had taken, Kazakhstan by its receipt.
+type partner struct {
+	batched
+	answers *int
+}
+
+// sends delivers what is due; the partner refuses what tells of a plate, or takes it back.
+func (x partner) sends(plate string) {
+	x.w.t.Helper()
+	chain := x.w.ru.Chain
+	before := x.inbox()
+	if plate != "" && x.b.to != "RU" {
+		x.w.ru.Chain = refusing(x.w.t.(*testing.T), plate)
+	}
+	for range 8 {
+		_ = x.w.cn.DeliverDue(x.w.t.Context(), x.b.to)
+		x.w.clock.add(flow.QuickInterval)
+	}
+	x.w.ru.Chain = chain
+	if x.b.to != "RU" {
+		return
+	}
+	for _, in := range x.inbox()[len(before):] {
+		*x.answers++
+		what := strings.Replace(registered, "000000123", fmt.Sprintf("%09d", *x.answers), 1)
+		if plate != "" && (in.Kind == "Cancellation" || strings.Contains(string(x.canonical(in)), plate)) {
+			what = refused
+		}
+		x.w.answers(x.b, fmt.Sprint("R", *x.answers), in.DocumentID, what)
+	}
+}
+
+func (x partner) inbox() []store.Inbound {
+	x.w.t.Helper()
+	all, err := x.w.ru.Store.Read().Inbox(x.w.t.Context(), store.InboxFilter{Limit: 500})
+	if err != nil {
+		x.w.t.Fatal(err)
+	}
+	return all
+}
+
+func (x partner) canonical(in store.Inbound) []byte {
+	x.w.t.Helper()
+	full, err := x.w.ru.Store.Read().Inbound(x.w.t.Context(), "CN", in.ID)
+	if err != nil {
+		x.w.t.Fatal(err)
+	}
+	return full.Canonical
+}
+
+// Of an act of which the partner refuses a part, that part is not asked for again by what follows,
+// unless it is said again; what stands stays as the partner holds it. At both borders, where the
+// one partner refuses by its answer and the other by its receipt.
+func TestLongWhatWasRefusedOfAnActIsNotAskedForAgain(t *testing.T) {
+	const tractorB, trailerB, tractorC, trailerC = "蒙E54321", "蒙E9876挂", "蒙E54322", "蒙E9877挂"
+	for _, b := range borders {
+		for name, tt := range map[string]struct {
+			original string // the plate that the partner refuses of the first announcement
+			act      func(x partner) []byte
+			then     func(x partner) []byte
+			sent     int // messages of the next act
+			want     func(x partner) []string
+		}{
+			"a further vehicle comes": {
+				act:  func(x partner) []byte { return x.manifest("5", 2, map[int]string{1: "499"}) },
+				then: func(x partner) []byte { return x.report("2", 3, tractorC, trailerC) }, sent: 1,
+				want: func(x partner) []string {
+					return []string{x.on(1, "499", x.p.tractor, x.p.trailer), x.on(2, "420", x.p.tractor, x.p.trailer), x.on(1, "420", tractorB, trailerB),
+						x.on(2, "420", tractorB, trailerB), x.on(1, "499", tractorC, trailerC), x.on(2, "420", tractorC, trailerC)}
+				},
+			},
+			"another waybill is changed": {
+				act:  func(x partner) []byte { return x.manifest("5", 2, map[int]string{1: "499"}) },
+				then: func(x partner) []byte { return x.manifest("5", 3, map[int]string{2: "477"}) }, sent: 2,
+				want: func(x partner) []string {
+					return []string{x.on(1, "499", x.p.tractor, x.p.trailer), x.on(2, "477", x.p.tractor, x.p.trailer), x.on(1, "420", tractorB, trailerB), x.on(2, "477", tractorB, trailerB)}
+				},
+			},
+			"it is said again": {
+				act:  func(x partner) []byte { return x.manifest("5", 2, map[int]string{1: "499"}) },
+				then: func(x partner) []byte { return x.manifest("5", 3, map[int]string{1: "499"}) }, sent: 1,
+				want: func(x partner) []string {
+					return []string{x.on(1, "499", x.p.tractor, x.p.trailer), x.on(2, "420", x.p.tractor, x.p.trailer), x.on(1, "499", tractorB, trailerB), x.on(2, "420", tractorB, trailerB)}
+				},
+			},
+			"a waybill is taken out": {
+				act:  func(x partner) []byte { return x.deletion(2, map[int][]string{1: {"004"}}) },
+				then: func(x partner) []byte { return x.manifest("5", 3, map[int]string{2: "477"}) }, sent: 2,
+				want: func(x partner) []string {
+					return []string{x.on(2, "477", x.p.tractor, x.p.trailer), x.on(1, "420", tractorB, trailerB), x.on(2, "477", tractorB, trailerB)}
+				},
+			},
+			"a waybill is taken out, and once more": {
+				act:  func(x partner) []byte { return x.deletion(2, map[int][]string{1: {"004"}}) },
+				then: func(x partner) []byte { return x.deletion(3, map[int][]string{1: {"004"}}) }, sent: 1,
+				want: func(x partner) []string {
+					return []string{x.on(2, "420", x.p.tractor, x.p.trailer), x.on(2, "420", tractorB, trailerB)}
+				},
+			},
+			"a vehicle is taken out": {
+				act:  func(x partner) []byte { return x.report("3", 4, tractorB, trailerB) },
+				then: func(x partner) []byte { return x.manifest("5", 3, map[int]string{2: "477"}) }, sent: 2,
+				want: func(x partner) []string {
+					return []string{x.on(1, "420", x.p.tractor, x.p.trailer), x.on(2, "477", x.p.tractor, x.p.trailer), x.on(1, "420", tractorB, trailerB), x.on(2, "477", tractorB, trailerB)}
+				},
+			},
+			"the announcement itself, and a further vehicle comes": {
+				original: tractorB,
+				then:     func(x partner) []byte { return x.report("2", 3, tractorC, trailerC) }, sent: 1,
+				want: func(x partner) []string {
+					return []string{x.on(1, "420", x.p.tractor, x.p.trailer), x.on(2, "420", x.p.tractor, x.p.trailer), x.on(1, "420", tractorC, trailerC), x.on(2, "420", tractorC, trailerC)}
+				},
+			},
+			"the announcement itself, and its goods are changed": {
+				original: tractorB,
+				then:     func(x partner) []byte { return x.manifest("5", 3, map[int]string{2: "477"}) }, sent: 1,
+				want: func(x partner) []string {
+					return []string{x.on(1, "420", x.p.tractor, x.p.trailer), x.on(2, "477", x.p.tractor, x.p.trailer)}
+				},
+			},
+			"the announcement itself, and it is reported again": {
+				original: tractorB,
+				then:     func(x partner) []byte { return x.report("2", 3, tractorB, trailerB) }, sent: 1,
+				want: func(x partner) []string {
+					return []string{x.on(1, "420", x.p.tractor, x.p.trailer), x.on(2, "420", x.p.tractor, x.p.trailer), x.on(1, "420", tractorB, trailerB), x.on(2, "420", tractorB, trailerB)}
+				},
+			},
+		} {
+			t.Run(string(b.to)+" "+name, func(t *testing.T) {
+				x := partner{newBatch(t, b, 30*time.Minute), new(int)}
+				goods := x.manifest("9", 1, map[int]string{1: "420", 2: "420"})
+				if b.to == "RU" { // the second vehicle is an act of its own
+					x.submit("M1", goods, gateway.Held)
+					x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+					x.submit("V2", x.report("2", 2, tractorB, trailerB), gateway.Joined)
+				} else {
+					x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Held)
+					x.submit("V2", x.report("2", 2, tractorB, trailerB), gateway.Held)
+					x.submit("M1", goods, gateway.Joined)
+				}
+				x.sends(tt.original)
+				if tt.act != nil {
+					x.submit("A1", tt.act(x), gateway.Joined)
+					x.sends(tractorB)
+				}
+				x.w.cn = restarted(x.w.cn)
+				x.w.ru.Links["CN"].(*wire).to = x.w.cn
+				s := x.submit("A2", tt.then(x), gateway.Joined)
+				if n := len(x.messages(s)); n != tt.sent {
+					t.Errorf("the next act makes %d messages, want %d", n, tt.sent)
+				}
+				x.sends("")
+				x.same(tt.want(x)...)
+				for _, id := range []gateway.SubmissionID{"M1", "A2"} {
+					if _, origins, err := x.w.cn.Explain(t.Context(), b.exit, id); err != nil || len(origins) == 0 {
+						t.Errorf("%s: %d origins, %v", id, len(origins), err)
+					}
+				}
+			})
+		}
+	}
 }
