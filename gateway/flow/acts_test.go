@@ -255,7 +255,7 @@ func (x *truth) refusals(r *rapid.T, of map[int]bool) map[int]bool {
 // announces does what announces trucks, of which the partner refuses some.
 func (x *truth) announces(r *rapid.T, w *world, b border, trucks map[int]bool, do func()) {
 	refused := x.refusals(r, trucks)
-	if len(refused) == 0 {
+	if r.Logf("of which %v are refused", refused); len(refused) == 0 {
 		do()
 	} else {
 		x.refusing(w, b, refused, func() bool { do(); return true })
@@ -299,6 +299,7 @@ func (x *truth) act(r *rapid.T, w *world, b border) {
 
 // does is an act, on a truck where it is on one.
 func (x *truth) does(r *rapid.T, w *world, b border, what string, truck int) {
+	r.Logf("batch %d: %s, truck %d", x.n, what, truck)
 	gone := false // something that stands has left
 	for truck := range x.left {
 		gone = gone || x.whole && x.trucks[truck]
@@ -373,19 +374,30 @@ func (x *truth) does(r *rapid.T, w *world, b border, what string, truck int) {
 		}
 	case "recant": // one of the notices of a truck is refused after all
 		x.settled(w, b)
-		told := x.told[truck]
 		notices := slices.DeleteFunc(x.partner.inbox(w), func(in store.Inbound) bool {
 			return in.Kind != "PreArrivalNotice" || x.partner.refused[in.ID] || !strings.Contains(content(w, in), x.tractorOf(truck))
 		})
-		if len(notices) < len(told) {
-			r.Fatalf("the partner has %d notices of truck %d, want %d", len(notices), truck, len(told))
+		var at []int // told, the last first, but what was changed before it was handed over
+		for i, told := range slices.Backward(x.told[truck]) {
+			if j := len(notices) - 1 - len(at); j >= 0 && strings.Contains(content(w, notices[j]), fmt.Sprintf(`"packages":"%d"`, told.packages[0])) {
+				at = append(at, i)
+			}
 		}
-		i := even(r, "which", len(told))
-		x.partner.say(w, notices[len(notices)-len(told)+i], refused)
-		if by := told[i].by; by != nil {
+		if len(at) == 0 || at[0] != len(x.told[truck])-1 {
+			r.Fatalf("the partner has not what is told of truck %d", truck)
+		}
+		which := even(r, "which", len(at))
+		x.partner.say(w, notices[len(notices)-1-which], refused)
+		if by := x.told[truck][at[which]].by; by != nil {
 			by.refused++
 		}
-		if x.told[truck] = slices.Delete(told, i, i+1); len(told) == 1 {
+		var rest []telling
+		for _, i := range slices.Backward(at) {
+			if i != at[which] {
+				rest = append(rest, x.told[truck][i])
+			}
+		}
+		if x.told[truck] = rest; len(rest) == 0 {
 			delete(x.told, truck)
 			delete(x.trucks, truck)
 		}

@@ -172,7 +172,8 @@ func markAs(d *customsv1.Document, replaced string, number *customsv1.Registrati
 }
 
 // pair finds what of what stands each document takes the place of: by its vehicle and
-// waybills, by its vehicle, and the one that is left by one that is left.
+// waybills, by its vehicle, and the one that is left by one that is left, unless that is what was
+// refused.
 func (v *versioned) pair(c *composition, parts []*customsv1.Document) []*lineage {
 	out := make([]*lineage, len(parts))
 	standing := make([]*lineage, 0, len(v.of.lineages))
@@ -201,8 +202,8 @@ func (v *versioned) pair(c *composition, parts []*customsv1.Document) []*lineage
 	}
 	standing = slices.DeleteFunc(standing, func(l *lineage) bool { return !slices.Contains(c.of, l) })
 	left := -1
-	for i := range parts {
-		if out[i] == nil {
+	for i, d := range parts {
+		if out[i] == nil && !v.wasRefused(d) {
 			if left >= 0 {
 				return out
 			}
@@ -222,7 +223,12 @@ func (v *versioned) refusedAnew(o *Output) bool {
 	if reported && (v.plan.Join == nil || v.plan.several()) {
 		return false
 	}
-	n := namesOf(o.document)
+	return v.wasRefused(o.document)
+}
+
+// wasRefused reports whether a document announces what the partner refused when it was announced.
+func (v *versioned) wasRefused(d *customsv1.Document) bool {
+	n := namesOf(d)
 	return slices.ContainsFunc(v.of.lineages, func(l *lineage) bool {
 		if !l.void(v.at) {
 			return false
