@@ -156,9 +156,8 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 	if err != nil {
 		return nil, nil, err
 	}
-	sources := slices.DeleteFunc(of.sources, func(s store.Submission) bool {
-		return s.Version == 0 || s.Version > m.Version || s.Version > 1 && of.refused(s.Version, m.Created)
-	})
+	void := of.void(m.Version, m.Created)
+	sources := slices.DeleteFunc(of.sources, func(s store.Submission) bool { return s.Version == 0 || s.Version > m.Version || void[s.Version] })
 	slices.SortStableFunc(sources, func(a, b store.Submission) int {
 		return cmp.Or(cmp.Compare(a.Version, b.Version), a.Received.Compare(b.Received), cmp.Compare(a.ID, b.ID))
 	})
@@ -234,6 +233,7 @@ func (g *Gateway) translateSteps(ctx context.Context, plan Plan, of open, messag
 	}
 	act := sources[len(sources)-1]
 	base := versionBase(g.Own, m.Whole, act.Office, act.ID)
+	void := of.void(m.Version, m.Created)
 	all, made, done := new(Translation), make(map[string]*Output), make(map[gateway.MessageID]bool)
 	for _, m := range messages {
 		document := gateway.FoldID(m.DocumentID)
@@ -241,7 +241,7 @@ func (g *Gateway) translateSteps(ctx context.Context, plan Plan, of open, messag
 			var without []int
 			for _, l := range of.lineages {
 				if slices.ContainsFunc(l.all, func(o store.Message) bool { return o.ID == m.ID }) {
-					without = of.without(l, m.Created)
+					without = l.without(void, m.Version, m.Created)
 				}
 			}
 			id := composedAs(base, without)

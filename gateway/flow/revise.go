@@ -22,7 +22,7 @@ func (g *Gateway) revise(ctx context.Context, j *judgement, plan Plan, held []st
 		return true, err
 	}
 	switch {
-	case cur.does == adds && (o == nil || !o.announces && len(o.taken(g.Now())) == 0):
+	case cur.does == adds && (o == nil || !o.announces && len(o.taken(anyVersion, g.Now())) == 0):
 		return false, nil
 	case len(held) > 0 && (o == nil || !o.announces):
 		return true, g.reviseHeld(ctx, j, plan, append(held, cur))
@@ -175,7 +175,7 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		return true, nil
 	}
 	now := g.Now()
-	taken := o.taken(now)
+	taken := o.taken(version, now)
 	steps := make([]step, 0, len(taken)+1)
 	for _, src := range taken {
 		st, err := g.stepOf(ctx, src)

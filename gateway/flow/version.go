@@ -72,9 +72,9 @@ type composition struct {
 // compositions are as many as there are ways in which acts were refused, first that of all acts
 // which is for what is new, too. Taken are the sources of the steps, but for the last.
 func (v *versioned) compositions(steps []step, taken []store.Submission) []*composition {
-	all := []*composition{{}}
+	all, void := []*composition{{}}, v.of.void(v.number, v.at)
 	for _, l := range v.of.lineages {
-		without := v.of.without(l, v.at)
+		without := l.without(void, v.number, v.at)
 		i := slices.IndexFunc(all, func(c *composition) bool { return slices.Equal(c.without, without) })
 		if i < 0 {
 			i, all = len(all), append(all, &composition{without: without})
@@ -547,7 +547,7 @@ func (v *versioned) settle(ctx context.Context) error {
 	}
 	composed := slices.ContainsFunc(v.made, func(c *composition) bool { return len(c.parts) > 0 })
 	if !composed && len(v.j.messages) == 0 && !slices.ContainsFunc(v.of.lineages, func(l *lineage) bool { return l.head != nil }) {
-		r.close = v.of.taken(v.at)
+		r.close = v.of.taken(v.number, v.at)
 	}
 	return nil
 }

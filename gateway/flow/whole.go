@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -85,16 +86,22 @@ func (l *lineage) answered() bool {
 	return slices.ContainsFunc(l.all, func(m store.Message) bool { return len(m.Answers) > 0 })
 }
 
-// refused are the versions of the whole whose acts on this announcement the partner had refused at
-// an instant.
-func (l *lineage) refused(at time.Time) (versions []int) {
+// refused are the versions before one whose acts on this announcement the partner had refused at an
+// instant. What was refused after a later version had been made with it stands in that.
+func (l *lineage) refused(before int, at time.Time) (versions []int) {
+	var head store.Message
+	for _, m := range l.all {
+		if m.Version < before && m.State != gateway.TakenBack && !refusedBy(m, at) {
+			head = m
+		}
+	}
 	for _, m := range slices.Concat(l.all, l.back) {
-		if m.Version > 1 && refusedBy(m, at) {
+		if m.Version > 1 && m.Version < before && refusedBy(m, at) && (m.Version > head.Version || refusedBy(m, head.Created)) {
 			versions = append(versions, m.Version)
 		}
 	}
 	slices.Sort(versions)
-	return slices.Compact(versions)
+	return versions
 }
 
 // refusedBy reports whether the partner had refused a message at an instant, or never had it.
@@ -245,37 +252,45 @@ func (o open) travels(rt *release.Route) bool {
 	return slices.ContainsFunc(o.messages, func(m store.Message) bool { return m.Kind == rt.Kind && m.Recipient == rt.To })
 }
 
-// taken are the sources that made a version, in order, but the acts of which the partner had
-// refused all at an instant.
-func (o open) taken(at time.Time) (out []store.Submission) {
+// taken are the sources that made a version before one, in order, but the acts of which the partner
+// had refused all at an instant: it is as if these had not been.
+func (o open) taken(before int, at time.Time) (out []store.Submission) {
+	void := o.void(before, at)
 	for _, s := range o.sources {
-		if s.Version > 0 && s.State != gateway.Withdrawn && !(s.Version > 1 && o.refused(s.Version, at)) {
+		if s.Version > 0 && s.Version < before && s.State != gateway.Withdrawn && !void[s.Version] {
 			out = append(out, s)
 		}
 	}
 	return out
 }
 
-// refused reports whether the partner had taken none of the messages of a version at an instant: it
-// is as if the act had not been, and what follows does not ask for it again.
-func (o open) refused(version int, at time.Time) bool {
-	some := false
+// void are the versions before one of whose acts the partner had refused all at an instant.
+func (o open) void(before int, at time.Time) map[int]bool {
+	made, refused := make(map[int]int), make(map[int]int)
 	for _, m := range o.messages {
-		if m.Version == version {
-			if some = true; !refusedBy(m, at) {
-				return false
-			}
+		made[m.Version]++
+	}
+	for _, l := range o.lineages {
+		for _, version := range l.refused(before, at) {
+			refused[version]++
 		}
 	}
-	return some
+	void := make(map[int]bool)
+	for version, n := range refused {
+		void[version] = n == made[version]
+	}
+	return void
 }
 
-// without are the versions of the whole whose acts the partner had refused of an announcement at an
-// instant, and had not refused altogether: what stands of it is as if they had not been, and what
-// follows does not ask for them again.
-func (o open) without(l *lineage, at time.Time) []int {
-	return slices.DeleteFunc(l.refused(at), func(version int) bool { return o.refused(version, at) })
+// without are the versions before one whose acts the partner had refused of an announcement at an
+// instant, but those that are void altogether: what stands of it is as if they had not been, and
+// what follows does not ask for them again.
+func (l *lineage) without(void map[int]bool, before int, at time.Time) []int {
+	return slices.Compact(slices.DeleteFunc(l.refused(before, at), func(version int) bool { return void[version] }))
 }
+
+// anyVersion is that before which all versions are.
+const anyVersion = math.MaxInt
 
 // wholeOf finds what a document acts on: by the submission or document that it names; else by
 // the key that its parts have in common, or by the waybills that it names. None is no error.
@@ -327,7 +342,7 @@ func (g *Gateway) wholeOf(ctx context.Context, read wholeReader, plan Plan, s *s
 		if err != nil {
 			return nil, err
 		}
-		if !g.ownWhole(o, office) || len(o.taken(g.Now())) == 0 && last != nil {
+		if !g.ownWhole(o, office) || len(o.taken(anyVersion, g.Now())) == 0 && last != nil {
 			continue
 		}
 		if o.announces {
