@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -78,14 +79,16 @@ func functions(lists *codelist.Lists) []cel.EnvOption {
 			cel.Overload(operator+"decimal", args(decimalType, decimalType), cel.BoolType),
 			cel.Overload(operator+"date", args(dateType, dateType), cel.BoolType)))
 	}
-	for name, check := range map[string]func(string) bool{
-		"inn": inn, "kpp": kpp, "ogrn": ogrn, "bin": bin, "uscc": uscc,
-		"orgCode": orgCode, "iso6346": iso6346, "wagon": wagon, "esr": esr,
-	} {
+	for name, check := range checkDigits {
 		options = append(options, cel.Function(name, cel.Overload(name+"_string", args(cel.StringType), cel.BoolType,
 			cel.UnaryBinding(func(v ref.Val) ref.Val { return celtypes.Bool(check(string(v.(celtypes.String)))) }))))
 	}
 	return options
+}
+
+var checkDigits = map[string]func(string) bool{
+	"inn": inn, "kpp": kpp, "ogrn": ogrn, "bin": bin, "uscc": uscc,
+	"orgCode": orgCode, "iso6346": iso6346, "wagon": wagon, "esr": esr,
 }
 
 func args(types ...*cel.Type) []*cel.Type { return types }
@@ -116,18 +119,22 @@ func sumDecimals(list ref.Val) ref.Val {
 }
 
 func sumInts(list ref.Val) ref.Val {
-	sum := celtypes.Int(0)
+	sum := int64(0)
 	if err := each(list, func(v ref.Val) ref.Val {
-		n := v.(celtypes.Int)
-		if n > 0 && sum > math.MaxInt64-n {
-			sum = math.MaxInt64 - n
-		}
-		sum += n
+		sum = plus(sum, int64(v.(celtypes.Int)))
 		return nil
 	}); err != nil {
 		return err
 	}
-	return sum
+	return celtypes.Int(sum)
+}
+
+// plus adds n to a sum, which stops at the largest int.
+func plus(sum, n int64) int64 {
+	if n > 0 && sum > math.MaxInt64-n {
+		return math.MaxInt64
+	}
+	return sum + n
 }
 
 func unique(list ref.Val) ref.Val {
@@ -157,9 +164,16 @@ func text(list, language ref.Val) ref.Val {
 }
 
 func known(lists *codelist.Lists, list, code ref.Val, on time.Time) ref.Val {
-	name := string(list.(celtypes.String))
-	if !lists.Has(name) {
-		return celtypes.NewErr("there is no code list %q", name)
+	is, err := isKnown(lists, string(list.(celtypes.String)), string(code.(celtypes.String)), on)
+	if err != nil {
+		return celtypes.WrapErr(err)
 	}
-	return celtypes.Bool(lists.Known(name, string(code.(celtypes.String)), on))
+	return celtypes.Bool(is)
+}
+
+func isKnown(lists *codelist.Lists, list, code string, on time.Time) (bool, error) {
+	if !lists.Has(list) {
+		return false, fmt.Errorf("there is no code list %q", list)
+	}
+	return lists.Known(list, code, on), nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/cost"
@@ -108,33 +109,53 @@ func value(f protoreflect.FieldDescriptor, v protoreflect.Value) ref.Val {
 	case protoreflect.Uint32Kind, protoreflect.Uint64Kind:
 		return celtypes.Int(min(v.Uint(), math.MaxInt64)) // no count of real things comes near
 	}
-	switch m := v.Message().Interface().(type) {
-	case *customsv1.Decimal:
-		if len(m.GetValue()) > maxDigits {
-			return celtypes.NewErr("%s has more than %d digits", f.JSONName(), maxDigits)
-		}
-		n, err := document.ParseNumber(m.GetValue())
-		if err != nil {
-			return unset(f, err)
-		}
-		return decimal{n}
-	case *customsv1.Instant:
-		t, err := document.ParseInstant(m.GetValue())
-		if err != nil {
-			return unset(f, err)
-		}
-		return celtypes.Timestamp{Time: t}
-	case *customsv1.Date:
-		if _, err := document.ParseDate(m.GetValue()); err != nil {
-			return unset(f, err)
-		}
-		return date(m.GetValue())
+	switch f.Message().FullName() {
+	case decimalName:
+		n, err := decimalOf(f, v.Message())
+		return orError(decimal{n}, err)
+	case instantName:
+		t, err := instantOf(f, v.Message())
+		return orError(celtypes.Timestamp{Time: t}, err)
+	case dateName:
+		d, err := dateOf(f, v.Message())
+		return orError(d, err)
 	}
 	return &object{v.Message()}
 }
 
-func unset(f protoreflect.FieldDescriptor, err error) ref.Val {
-	return celtypes.WrapErr(fmt.Errorf("%s has no value: %w", f.JSONName(), err))
+func orError(v ref.Val, err error) ref.Val {
+	if err != nil {
+		return celtypes.WrapErr(err)
+	}
+	return v
+}
+
+// decimalOf reads a Decimal; one that is unset is an error, as for the next two.
+func decimalOf(f protoreflect.FieldDescriptor, m protoreflect.Message) (document.Number, error) {
+	s := m.Interface().(*customsv1.Decimal).GetValue()
+	if len(s) > maxDigits {
+		return document.Number{}, fmt.Errorf("%s has more than %d digits", f.JSONName(), maxDigits)
+	}
+	n, err := document.ParseNumber(s)
+	return n, unset(f, err)
+}
+
+func instantOf(f protoreflect.FieldDescriptor, m protoreflect.Message) (time.Time, error) {
+	t, err := document.ParseInstant(m.Interface().(*customsv1.Instant).GetValue())
+	return t, unset(f, err)
+}
+
+func dateOf(f protoreflect.FieldDescriptor, m protoreflect.Message) (date, error) {
+	s := m.Interface().(*customsv1.Date).GetValue()
+	_, err := document.ParseDate(s)
+	return date(s), unset(f, err)
+}
+
+func unset(f protoreflect.FieldDescriptor, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s has no value: %w", f.JSONName(), err)
 }
 
 // NativeToValue makes a CEL value of a Go value.

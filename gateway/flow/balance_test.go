@@ -331,7 +331,7 @@ func TestBalancePages(t *testing.T) {
 			id := gateway.MessageID(gateway.DerivedID("sent", string(rune(i))))
 			at := w.clock.Now().Add(-time.Duration(i/3) * time.Second) // several at one instant
 			if err := errors.Join(
-				tx.PutArrival(store.Arrival{Door: store.DoorPeer, Party: "CN", ID: string(id), Digest: gateway.DigestOf([]byte(id)), Received: at}),
+				tx.PutArrival(store.Arrival{Door: store.DoorPeer, Party: "CN", ID: string(id), Header: []byte("{}"), Digest: gateway.DigestOf([]byte(id)), Received: at}),
 				tx.PutMessage(store.Message{ID: id, Recipient: "CN", PayloadDigest: gateway.DigestOf([]byte(id)), Answered: at, State: gateway.Accepted}),
 				tx.PutMessage(store.Message{ID: "unanswered " + id, Recipient: "CN", PayloadDigest: gateway.DigestOf([]byte(id)), State: gateway.Queued}),
 			); err != nil {

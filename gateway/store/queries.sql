@@ -364,7 +364,7 @@ ORDER BY commit_no, ordinal LIMIT sqlc.arg(most);
 SELECT a.id, a.digest, a.received, a.header,
     CAST(coalesce((SELECT i.state FROM inbox AS i WHERE i.sender = a.party AND i.id_key = a.id_key), '') AS TEXT) AS state
 FROM arrival AS a
-WHERE a.door = 'peer' AND a.party = sqlc.arg(party) AND (a.received, a.id_key) > (sqlc.arg(after), sqlc.arg(after_key)) AND a.received < sqlc.arg(upto)
+WHERE a.door = 'peer' AND a.header IS NOT NULL AND a.party = sqlc.arg(party) AND (a.received, a.id_key) > (sqlc.arg(after), sqlc.arg(after_key)) AND a.received < sqlc.arg(upto)
 ORDER BY a.received, a.id_key LIMIT sqlc.arg(most);
 
 -- name: AnsweredBy :many

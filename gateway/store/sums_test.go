@@ -32,13 +32,15 @@ func TestSums(t *testing.T) {
 }
 
 // The tables of both engines are the same but for the words for types and orders, and for
-// what SQLite is told of their sizes. sqlc reads those of PostgreSQL.
+// what SQLite is told of their sizes, and which of them it keeps in the order of their key
+// alone. sqlc reads those of PostgreSQL.
 func TestTablesAreTheSame(t *testing.T) {
 	same := strings.NewReplacer(` COLLATE "C"`, "", "BYTEA", "BLOB", "SMALLINT", "INTEGER", "BIGINT", "INTEGER")
 	sizes := regexp.MustCompile(`(?s)\n-- SQLite chooses.*?;\nINSERT INTO sqlite_stat1.*?;\n`)
 	for _, file := range must(filepath.Glob("migrations/postgres/*.sql"))(t) {
 		postgres := same.Replace(string(must(os.ReadFile(file))(t)))
 		sqlite := sizes.ReplaceAllString(string(must(os.ReadFile(filepath.Join("migrations", "sqlite", filepath.Base(file))))(t)), "")
+		sqlite = strings.ReplaceAll(sqlite, ") WITHOUT ROWID;", ");")
 		if diff := cmp.Diff(postgres, sqlite); diff != "" {
 			t.Errorf("%s (-PostgreSQL +SQLite):\n%s", filepath.Base(file), diff)
 		}

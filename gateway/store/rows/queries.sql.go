@@ -2158,7 +2158,7 @@ const receivedFrom = `-- name: ReceivedFrom :many
 SELECT a.id, a.digest, a.received, a.header,
     CAST(coalesce((SELECT i.state FROM inbox AS i WHERE i.sender = a.party AND i.id_key = a.id_key), '') AS TEXT) AS state
 FROM arrival AS a
-WHERE a.door = 'peer' AND a.party = $1 AND (a.received, a.id_key) > ($2, $3) AND a.received < $4
+WHERE a.door = 'peer' AND a.header IS NOT NULL AND a.party = $1 AND (a.received, a.id_key) > ($2, $3) AND a.received < $4
 ORDER BY a.received, a.id_key LIMIT $5
 `
 

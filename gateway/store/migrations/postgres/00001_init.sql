@@ -98,7 +98,8 @@ CREATE TABLE arrival (
     reason     TEXT NOT NULL,            -- stated for opening a movement of others
     PRIMARY KEY (door, party, id_key)
 );
-CREATE INDEX arrival_peer ON arrival (party, received, id_key) WHERE door = 'peer';
+-- Only what a partner sent has a header.
+CREATE INDEX arrival_peer ON arrival (party, received, id_key) WHERE header IS NOT NULL;
 
 -- How far the judgement of an arrival has come.
 CREATE TABLE judging (

@@ -98,7 +98,8 @@ CREATE TABLE arrival (
     reason     TEXT NOT NULL,            -- stated for opening a movement of others
     PRIMARY KEY (door, party, id_key)
 );
-CREATE INDEX arrival_peer ON arrival (party, received, id_key) WHERE door = 'peer';
+-- Only what a partner sent has a header.
+CREATE INDEX arrival_peer ON arrival (party, received, id_key) WHERE header IS NOT NULL;
 
 -- How far the judgement of an arrival has come.
 CREATE TABLE judging (
@@ -115,7 +116,7 @@ CREATE TABLE judging (
     token     INTEGER NOT NULL,           -- grows each time that somebody takes it
     commit_no INTEGER NOT NULL,
     PRIMARY KEY (door, party, id_key)
-);
+) WITHOUT ROWID;
 CREATE INDEX judging_due ON judging (owner, next_try, commit_no) WHERE NOT judged AND NOT parked;
 CREATE INDEX judging_trouble ON judging (commit_no, door, party, id_key) WHERE NOT judged AND trouble <> '';
 CREATE INDEX judging_trouble_id ON judging (id_key, commit_no) WHERE NOT judged AND trouble <> '';
@@ -143,7 +144,7 @@ CREATE TABLE submission (
     canonical    BLOB,                  -- digest
     commit_no    INTEGER NOT NULL,
     PRIMARY KEY (office, id_key)
-);
+) WITHOUT ROWID;
 CREATE INDEX submission_commit ON submission (office, commit_no, id);
 CREATE INDEX submission_state ON submission (office, state, commit_no, id);
 CREATE INDEX submission_batch ON submission (office, batch_key, commit_no, id) WHERE batch_key <> '';
@@ -164,7 +165,7 @@ CREATE TABLE judgement (
     faults    BLOB,            -- digest of a JSON array
     commit_no INTEGER NOT NULL,
     PRIMARY KEY (office, id_key, number)
-);
+) WITHOUT ROWID;
 
 -- What does not change of an outgoing message.
 CREATE TABLE message (
@@ -218,7 +219,7 @@ CREATE TABLE delivery (
     owner        TEXT NOT NULL, -- who delivers it; empty: nobody, or the one process that there is
     token        INTEGER NOT NULL,        -- grows each time that somebody takes it
     commit_no    INTEGER NOT NULL
-);
+) WITHOUT ROWID;
 CREATE INDEX delivery_answered ON delivery (recipient, answered, id_key) WHERE answered <> '';
 CREATE INDEX delivery_turn ON delivery (owner, recipient, next_attempt, sequence, id_key) WHERE state IN ('queued', 'sent', 'received');
 CREATE INDEX delivery_parked ON delivery (commit_no, id_key) WHERE parked;
@@ -230,7 +231,7 @@ CREATE TABLE announced (
     subject    TEXT NOT NULL,
     message_id TEXT NOT NULL,
     PRIMARY KEY (route, subject)
-);
+) WITHOUT ROWID;
 
 -- A message id belongs to its sender: two administrations may use the same.
 CREATE TABLE inbox (
@@ -259,7 +260,7 @@ CREATE TABLE inbox (
     batch            TEXT NOT NULL,      -- as its header says
     commit_no        INTEGER NOT NULL,
     PRIMARY KEY (sender, id_key)
-);
+) WITHOUT ROWID;
 CREATE INDEX inbox_id ON inbox (id_key, sender);
 CREATE INDEX inbox_document ON inbox (sender, document_key) WHERE document_key <> '';
 CREATE INDEX inbox_state ON inbox (state, commit_no, id);
@@ -274,7 +275,7 @@ CREATE TABLE movement (
     last_time     TEXT NOT NULL,
     body      BLOB,                     -- JSON
     commit_no INTEGER NOT NULL
-);
+) WITHOUT ROWID;
 -- What a movement is found by; beside it, so that a search needs no other row, when the
 -- movement changed last and the first and the last of the times that it speaks of.
 CREATE TABLE movement_identifier (
@@ -285,7 +286,7 @@ CREATE TABLE movement_identifier (
     last_time     TEXT NOT NULL,
     commit_no INTEGER NOT NULL,
     PRIMARY KEY (id_key, kind, folded)
-);
+) WITHOUT ROWID;
 CREATE INDEX movement_identifier_commit ON movement_identifier (folded, kind, commit_no, id_key);
 CREATE INDEX movement_identifier_last ON movement_identifier (folded, kind, last_time, first_time, id_key);
 
