@@ -40,7 +40,7 @@ func TestEveryStateOfAMovementHasAWord(t *testing.T) {
 		}
 		return true
 	})
-	const file = "testdata/states.txt"
+	const file = "testdata/states.golden"
 	if *update {
 		if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
 			t.Fatal(err)

@@ -424,3 +424,22 @@ func TestLongWhatWasRefusedOfAnActIsNotAskedForAgain(t *testing.T) {
 		}
 	}
 }
+
+// A report that comes after all was withdrawn, of which a vehicle had been taken out before, is not
+// lost in what is left of it: it waits for its manifest.
+func TestAReportAfterAllWasWithdrawnWaits(t *testing.T) {
+	for _, b := range borders {
+		x := newBatch(t, b, 30*time.Minute)
+		x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
+		x.submit("V1", x.report("2", 1, x.p.tractor, x.p.trailer), gateway.Joined)
+		x.submit("V2", x.report("2", 2, "蒙E54321", "蒙E9876挂"), gateway.Joined)
+		x.submit("D1", x.report("3", 3, "蒙E54321", "蒙E9876挂"), gateway.Done)
+		if s := x.w.cancel(b, "C1", "M1"); s.State != gateway.Done {
+			t.Fatalf("the cancellation is %s: %v", s.State, s.Faults.Report("en"))
+		}
+		x.submit("V3", x.report("2", 4, x.p.tractor, x.p.trailer), gateway.Held)
+		x.submit("M2", x.manifest("9", 2, map[int]string{1: "421"}), gateway.Joined)
+		x.w.send(b)
+		x.same(x.on(1, "421", x.p.tractor, x.p.trailer))
+	}
+}

@@ -187,6 +187,10 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 	if len(steps) == 0 {
 		return closed(gateway.WordNothingStands)
 	}
+	if cur.does == adds && !o.announces && len(plan.Missing(stand(append(slices.Clone(steps), cur)).parts)) > 0 {
+		s.MessageID = "" // what is left of it and this make no message: it waits for others
+		return false, nil
+	}
 	if as := stand(steps); !o.announces && (len(plan.Missing(as.parts)) == 0 || cur.does != adds && !slices.ContainsFunc(as.parts, func(p Part) bool { return p.Name == plan.Part })) {
 		if cur.does == adds { // what was taken back is announced anew
 			s.MessageID = ""
