@@ -416,8 +416,8 @@ func TestLongWhatWasRefusedOfAnActIsNotAskedForAgain(t *testing.T) {
 				x.sends("")
 				x.same(tt.want(x)...)
 				for _, id := range []gateway.SubmissionID{"M1", "A2"} {
-					if _, origins, err := x.w.cn.Explain(t.Context(), b.exit, id); err != nil || len(origins) == 0 {
-						t.Errorf("%s: %d origins, %v", id, len(origins), err)
+					if e, err := x.w.cn.Explain(t.Context(), b.exit, id); err != nil || len(e.Origins) == 0 {
+						t.Errorf("%s: %d origins, %v", id, len(e.Origins), err)
 					}
 				}
 			})
