@@ -89,7 +89,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	s.Canonical = document.Marshal(reading.Document)
 	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
 
-	cur := step{Part{plan.Part, a.ID, reading, a.Asks.Expected}, adds, a.Asks}
+	cur := step{Part: Part{plan.Part, a.ID, reading, a.Asks.Expected}, does: adds, asks: a.Asks}
 	if slices.Contains(revisable, reading.Kind) {
 		cur.does = actOf(reading.Document, a.Asks)
 	}
