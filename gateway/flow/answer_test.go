@@ -11,8 +11,8 @@ import (
 	"customs.example/gateway/store"
 )
 
-// asked is an announcement that its sender asks back, and that its receiver has been asked for.
-type asked struct {
+// askedBack is an announcement that its sender asks back, and that its receiver has been asked for.
+type askedBack struct {
 	w                *world
 	sender, receiver *flow.Gateway
 	entry            flow.Caller
@@ -23,13 +23,13 @@ type asked struct {
 
 // askings are the ways on which a partner may answer in the project's own form, each with how an
 // announcement is asked back there.
-var askings = map[string]func(w *world) asked{
-	"KZ": func(w *world) asked { return askedAt(w, borders[1]) },
-	"MN": func(w *world) asked { return askedAt(w, erenhot) },
+var askings = map[string]func(w *world) askedBack{
+	"KZ": func(w *world) askedBack { return askedAt(w, borders[1]) },
+	"MN": func(w *world) askedBack { return askedAt(w, erenhot) },
 	"CN": askedOfChina,
 }
 
-func askedAt(w *world, b border) asked {
+func askedAt(w *world, b border) askedBack {
 	w.t.Helper()
 	p := tripOf(1, w)
 	var id string
@@ -50,10 +50,10 @@ func askedAt(w *world, b border) asked {
 		}
 	}
 	w.send(b)
-	return asked{w, w.cn, w.ru, b.entry, p.waybills()[0], w.state(b, id).MessageID, s.MessageID}
+	return askedBack{w, w.cn, w.ru, b.entry, p.waybills()[0], w.state(b, id).MessageID, s.MessageID}
 }
 
-func askedOfChina(w *world) asked {
+func askedOfChina(w *world) askedBack {
 	w.t.Helper()
 	submit := func(content []byte) store.Submission {
 		s, err := w.ru.Submit(w.t.Context(), russianPost, flow.Submission{MediaType: flow.JSON, Content: content})
@@ -69,10 +69,10 @@ func askedOfChina(w *world) asked {
 	}
 	m := submit([]byte(strings.Replace(string(longManifest(1)), `"documentId": "big"`, `"documentId": "R1"`, 1)))
 	c := submit(cancellation("C1", "R1"))
-	return asked{w, w.ru, w.cn, post, "RUCN90000000", m.MessageID, c.MessageID}
+	return askedBack{w, w.ru, w.cn, post, "RUCN90000000", m.MessageID, c.MessageID}
 }
 
-func (a asked) message(id gateway.MessageID) store.Message {
+func (a askedBack) message(id gateway.MessageID) store.Message {
 	a.w.t.Helper()
 	m, err := a.sender.Store.Read().Message(a.w.t.Context(), id)
 	if err != nil {
@@ -82,7 +82,7 @@ func (a asked) message(id gateway.MessageID) store.Message {
 }
 
 // answer has the receiver answer the cancellation.
-func (a asked) answer(id, status, code string) {
+func (a askedBack) answer(id, status, code string) {
 	a.w.t.Helper()
 	a.w.answerAs(a.receiver, a.entry, id, a.message(a.cancellation).DocumentID, `"status": "`+status+`", "results": [{"code": "`+code+`", "descriptions": ["-"], "category": "INFO"}]`)
 	if err := a.receiver.DeliverDue(a.w.t.Context(), a.sender.Own); err != nil {
@@ -91,7 +91,7 @@ func (a asked) answer(id, status, code string) {
 }
 
 // same holds both sides to one state of the movement, and the sender's message to a withdrawal.
-func (a asked) same(when string, state reconcile.State, withdrawal gateway.Withdrawal) {
+func (a askedBack) same(when string, state reconcile.State, withdrawal gateway.Withdrawal) {
 	a.w.t.Helper()
 	for _, g := range []*flow.Gateway{a.sender, a.receiver} {
 		if m := found(a.w, g, a.waybill); m.State() != state {
@@ -113,7 +113,7 @@ func TestTheReceiptSaysWhetherAnAnswerDecides(t *testing.T) {
 		if to == "CN" {
 			partner = "RU"
 		}
-		begin := func(t *testing.T, answers bool) asked {
+		begin := func(t *testing.T, answers bool) askedBack {
 			t.Helper()
 			w := newPair(t, partner)
 			if answers {
@@ -165,7 +165,7 @@ func TestTheReceiptSaysWhetherAnAnswerDecides(t *testing.T) {
 				if err := g.TellOverdue(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				if said := found(a.w, g, a.waybill).Remarks(); len(said) != 1 || said[0].Code != gateway.OverdueWithdrawal {
+				if said := g.Remarks(found(a.w, g, a.waybill)); len(said) != 1 || said[0].Code != gateway.OverdueWithdrawal {
 					t.Errorf("%s is told %v", g.Own, said.Report("en"))
 				}
 			}
