@@ -198,6 +198,7 @@ func TestWhatTheReceiverLostIsDeliveredAgain(t *testing.T) {
 	if after := w.message(id); after.State != gateway.Accepted || !bytes.Equal(after.Receipt.Statement, before.Receipt.Statement) || !bytes.Equal(sent.HeaderBytes(), before.Header) {
 		t.Errorf("it is %s", after.State)
 	}
+	w.receipts(id, gateway.PRS, gateway.PRS) // it has signed anew
 }
 
 func anyOf[T any](all []T) any {

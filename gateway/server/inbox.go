@@ -257,7 +257,5 @@ func (s peers) Deliver(ctx context.Context, r *exchangev1.DeliverRequest) (*exch
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return &exchangev1.DeliverResponse{Receipt: &exchangev1.SignedStatement{
-		Header: receipt.Header, Statement: receipt.Statement, Signature: receipt.Signature,
-	}}, nil
+	return &exchangev1.DeliverResponse{Receipt: presentStatement(receipt)}, nil
 }

@@ -339,12 +339,16 @@ func presentMessage(m store.Message, parts []store.Submission) *exchangev1.Messa
 		out.NextAttempt = stamp(m.NextAttempt)
 	}
 	if m.Receipt != nil {
-		out.Receipt = &exchangev1.SignedStatement{Header: m.Receipt.Header, Statement: m.Receipt.Statement, Signature: m.Receipt.Signature}
+		out.Receipt = presentStatement(*m.Receipt)
 	}
 	for _, p := range parts {
 		out.Parts = append(out.Parts, p.ID)
 	}
 	return out
+}
+
+func presentStatement(s store.Statement) *exchangev1.SignedStatement {
+	return &exchangev1.SignedStatement{Header: s.Header, Statement: s.Statement, Signature: s.Signature}
 }
 
 func (s *Server) presentAnswer(ctx context.Context, a store.Answer) *exchangev1.BusinessAnswer {
