@@ -128,6 +128,7 @@ const (
 	OverdueWithdrawal     Code = "OVERDUE_WITHDRAWAL"
 	OverdueRest           Code = "OVERDUE_REST"
 	OverdueInquiry        Code = "OVERDUE_INQUIRY"
+	OverdueReport         Code = "OVERDUE_REPORT"
 	AmendUnknown          Code = "AMEND_UNKNOWN"
 	AmendClosed           Code = "AMEND_CLOSED"
 	AmendOffices          Code = "AMEND_OFFICES"

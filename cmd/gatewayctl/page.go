@@ -547,7 +547,7 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
 	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
-	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack",
+	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted",
 	"agrees": "word.agrees", "differs": "word.differs", "nothing to compare": "word.nothingToCompare",
 	"batch": "place.batch", "vehicle": "place.vehicle", "load-unit": "place.loadUnit", "seal": "place.seal",
 	"waybill": "place.waybill", "carnet": "place.tir",

@@ -53,6 +53,9 @@ type step struct {
 	Part
 	does act
 	asks store.Asks
+
+	taken bool            // before: what it says holds
+	anew  map[string]bool // keys of vehicles that the partner refused, and that it may report again
 }
 
 // named reports whether a change acts only on what its document names: a canonical document
@@ -220,7 +223,10 @@ func (st *standing) index() map[string]int {
 func (st *standing) add(s *step) (faults gateway.Faults) {
 	index := st.index()
 	for _, t := range thingsOf(s) {
-		if at, ok := index[t.key]; ok {
+		if at, ok := index[t.key]; ok && (s.taken || s.anew[t.key]) {
+			st.things[at] = t
+			continue
+		} else if ok {
 			faults = append(faults, s.at(wanting(gateway.AlreadyAnnounced, t.id, gateway.WordAnnouncedUnderWay, st.things[at].of.Submission, st.things[at].of.Submission), t.path))
 			continue
 		}

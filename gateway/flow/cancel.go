@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -42,7 +43,13 @@ func live(m store.Message) bool {
 
 // declined reports whether the partner's last answer to a message refuses it.
 func declined(m store.Message) bool {
-	return len(m.Answers) > 0 && m.Answers[len(m.Answers)-1].Outcome == Declined
+	return len(m.Answers) > 0 && refuses(m.Answers[len(m.Answers)-1], m.Replaces != "" || m.Kind == kindCancellation)
+}
+
+// refuses reports whether an answer refuses what was announced, or a change or withdrawal of it,
+// for which it may also be too late.
+func refuses(said store.Answer, change bool) bool {
+	return said.Outcome == Declined || change && said.Outcome == TooLate
 }
 
 // handedOver reports whether a message may be with the partner.
@@ -211,11 +218,11 @@ func (g *Gateway) cancellationRoute(office string, to gateway.Administration) *r
 	return rts[0]
 }
 
-// answers reports whether this administration answers another's documents, or lets its receipt
-// be all.
-func (g *Gateway) answers(to gateway.Administration) bool {
+// answers reports whether this administration answered another's documents on a day, or let its
+// receipt be all.
+func (g *Gateway) answers(to gateway.Administration, at time.Time) bool {
 	return slices.ContainsFunc(g.Chain.Routes.All(), func(rt *release.Route) bool {
-		return rt.From == g.Own && rt.To == to && rt.Kind == "Answer"
+		return rt.From == g.Own && rt.To == to && rt.Kind == "Answer" && rt.Valid.Contains(at)
 	})
 }
 
@@ -430,18 +437,15 @@ func (g *Gateway) decideWithdrawal(ctx context.Context, tx *store.Tx, cancellati
 }
 
 // cancellationConcluded notes what a receipt, or the want of one, means to the withdrawal that
-// a message asked for. Where the partner answers, its answer decides.
-func (g *Gateway) cancellationConcluded(ctx context.Context, tx *store.Tx, m store.Message) error {
+// a message asked for. Where the receipt says that an answer follows, that decides.
+func (g *Gateway) cancellationConcluded(ctx context.Context, tx *store.Tx, m store.Message, receipt *seal.Receipt) error {
 	if m.Kind != kindCancellation {
 		return nil
 	}
 	switch {
 	case m.State == gateway.Refused || m.State == gateway.Dead:
 		return g.decideWithdrawal(ctx, tx, m, gateway.WithdrawalRefused)
-	case m.State == gateway.Accepted:
-		if rt, ok := g.Chain.Routes.Route(m.Route); ok && rt.Answered {
-			return nil
-		}
+	case m.State == gateway.Accepted && receipt != nil && !receipt.AnswerFollows:
 		return g.decideWithdrawal(ctx, tx, m, gateway.WithdrawalDone)
 	}
 	return nil
@@ -457,8 +461,10 @@ func (g *Gateway) answerConcluded(ctx context.Context, tx *store.Tx, m store.Mes
 		}
 		return g.decideWithdrawal(ctx, tx, m, now)
 	}
-	if m.Replaces != "" && said.Outcome == Declined {
-		if err := g.decideAmendment(ctx, tx, m, gateway.WithdrawalRefused); err != nil {
+	before := m
+	before.Answers = m.Answers[:len(m.Answers)-1]
+	if declined(m) != declined(before) {
+		if err := g.announcementDecided(ctx, tx, m.ID); err != nil {
 			return err
 		}
 	}
@@ -555,7 +561,7 @@ func (g *Gateway) takeCancellation(ctx context.Context, tx *store.Tx, in *store.
 		return store.IgnoreNotFound(err)
 	}
 	from := reconcile.Origin{Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Received: in.Received}
-	if g.answers(in.Sender) {
+	if g.answers(in.Sender, in.Received) { // as its receipt says
 		from.Asks = gateway.WithdrawalAsked
 	}
 	m, err := movementIn(ctx, tx, of.MovementID)
@@ -569,30 +575,49 @@ func (g *Gateway) takeCancellation(ctx context.Context, tx *store.Tx, in *store.
 	return g.keep(tx, m)
 }
 
-// answeredCancellation notes what our own answer means to a partner's cancellation.
-func (g *Gateway) answeredCancellation(ctx context.Context, tx *store.Tx, m store.Message, answer *customsv1.Answer) error {
-	if answer == nil {
+// ourAnswer notes what our own answer means to what a partner has announced, changed or asked
+// back, in its movement.
+func (g *Gateway) ourAnswer(ctx context.Context, tx *store.Tx, m store.Message, doc *customsv1.Document) error {
+	if doc.GetAnswer() == nil {
 		return nil
 	}
-	h, err := seal.ParseHeader(m.Header)
-	if err != nil {
-		return err
+	said := g.inWords(doc.GetAnswer(), m.Mapping, m.Created)
+	for _, id := range answered(doc) {
+		in, err := tx.InboundByDocument(ctx, m.Recipient, id)
+		if errors.Is(err, store.ErrNotFound) || err == nil && in.MovementID == "" {
+			continue // another system's, or it tells of no movement
+		}
+		if err != nil {
+			return err
+		}
+		of, err := movementIn(ctx, tx, in.MovementID)
+		if err != nil {
+			return err
+		}
+		now, ended := decidedBy(said, in.Kind, in.Replaces != "")
+		if !ended || of.Decided(in.ID, in.Sender) == now {
+			continue
+		}
+		of.Movement = reconcile.Decide(of.Movement, in.ID, in.Sender, now, g.Tolerances)
+		if err := g.keep(tx, of); err != nil {
+			return err
+		}
 	}
-	in, err := tx.Inbound(ctx, m.Recipient, h.RelatesTo)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (in.Kind != kindCancellation && in.Replaces == "" || in.MovementID == "") {
-		return nil
+	return nil
+}
+
+// decidedBy is what an answer makes of a document of a kind, be it a change, if it decides on it:
+// what is under inspection stays as it is.
+func decidedBy(said store.Answer, kind string, change bool) (now gateway.Withdrawal, ended bool) {
+	switch {
+	case kind == kindCancellation:
+		return withdrawalBy(said)
+	case refuses(said, change):
+		return gateway.WithdrawalRefused, true
+	case said.Outcome == UnderInspection:
+		return "", false
+	case change:
+		return gateway.WithdrawalDone, true
 	}
-	if err != nil {
-		return err
-	}
-	of, err := movementIn(ctx, tx, in.MovementID)
-	if err != nil {
-		return err
-	}
-	now, ended := withdrawalBy(g.inWords(answer, m.Mapping, m.Created))
-	if !ended {
-		return nil
-	}
-	of.Movement = reconcile.Decide(of.Movement, in.ID, in.Sender, now, g.Tolerances)
-	return g.keep(tx, of)
+	return "", true
 }

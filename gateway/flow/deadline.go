@@ -2,6 +2,8 @@ package flow
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -13,7 +15,8 @@ import (
 // Patience is how long a movement is waited for in a state, from the time that the state
 // speaks of: the expected arrival, the departure, the first arrival, the day that a withdrawal
 // was asked. When it is over, a person is told; nothing else changes. A state that waits for
-// nothing is not here, and what has left is waited for where it enters, by the partner.
+// nothing is not here; what was announced to a partner and what has left is waited for at the side
+// of exit, too, by the margin that is data (tolerances/arrival-time).
 var Patience = map[reconcile.State]time.Duration{
 	reconcile.StateAnnounced:           12 * time.Hour,
 	reconcile.StateDepartedUnannounced: 2 * time.Hour,
@@ -21,6 +24,9 @@ var Patience = map[reconcile.State]time.Duration{
 	reconcile.StatePartlyArrived:       24 * time.Hour,
 	reconcile.StateArrivedUnannounced:  24 * time.Hour,
 }
+
+// untold are the states in which the side of exit waits to be told of an arrival.
+var untold = []reconcile.State{reconcile.StateAnnounced, reconcile.StateDeparted}
 
 // remarks are what is said of a movement whose wait in a state is over, each with the person who
 // is to look into it.
@@ -41,8 +47,8 @@ type Overdue struct {
 
 // Due is when the movement's wait in its state is over; zero if it waits for nothing, or that
 // is over.
-func (m Movement) Due() time.Time {
-	due := m.until()
+func (g *Gateway) Due(m Movement) time.Time {
+	due := g.until(m)
 	for _, o := range m.Overdue {
 		if o.State == m.State() && o.Due.Equal(due) {
 			return time.Time{}
@@ -51,13 +57,12 @@ func (m Movement) Due() time.Time {
 	return due
 }
 
-// until is when the wait in the movement's state is over; zero if nobody here waits: an arrival
-// is seen by the partner to whom it was announced.
-func (m Movement) until() time.Time {
-	if m.State() == reconcile.StateAnnounced && !m.Incoming() {
-		return time.Time{}
-	}
+// until is when the wait in the movement's state is over; zero if nobody here waits.
+func (g *Gateway) until(m Movement) time.Time {
 	patience, waits := Patience[m.State()]
+	if !m.Incoming() && slices.Contains(untold, m.State()) {
+		patience, waits = g.Tolerances.Untold(), true
+	}
 	if since := m.Since(); waits && !since.IsZero() {
 		return since.Add(patience).UTC()
 	}
@@ -65,16 +70,36 @@ func (m Movement) until() time.Time {
 }
 
 // Remarks say what has not happened in time and is still waited for.
-func (m Movement) Remarks() (out gateway.Faults) {
-	until := m.until()
+func (g *Gateway) Remarks(m Movement) (out gateway.Faults) {
+	until := g.until(m)
 	for _, o := range m.Overdue {
 		if o.State == m.State() && o.Due.Equal(until) {
 			f := fault(remarks[o.State], o.Due.Format(time.RFC3339), "")
+			if !m.Incoming() && slices.Contains(untold, o.State) {
+				f = fault(gateway.OverdueReport, f.Value, entryOffices(m))
+			}
 			f.Severity = gateway.Warning
 			out = append(out, f)
 		}
 	}
 	return out
+}
+
+// entryOffices names the offices of entry of a movement, or where its documents name none those on
+// the other side.
+func entryOffices(m Movement) string {
+	for _, role := range []string{reconcile.EntryOffice, reconcile.PartnerOffice, reconcile.DestinationOffice} {
+		var all []string
+		for _, o := range m.Route() {
+			if name := strings.TrimSpace(o.Administration + " " + o.Code); o.Role == role && !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+		if len(all) > 0 {
+			return strings.Join(all, ", ")
+		}
+	}
+	return ""
 }
 
 // overdueAtOnce is how many movements are looked at in one unit of work.
@@ -95,7 +120,7 @@ func (g *Gateway) TellOverdue(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				if due := m.Due(); !due.IsZero() && !due.After(tx.Now()) { // else it has moved on
+				if due := g.Due(m); !due.IsZero() && !due.After(tx.Now()) { // else it has moved on
 					m.Overdue = append(m.Overdue, Overdue{m.State(), due, tx.Now()})
 					told = append(told, event.Event{Name: event.MovementOverdue, Movement: m.ID, State: string(m.State())})
 				}

@@ -127,8 +127,8 @@ func TestLongEveryDeadlineAtBothBorders(t *testing.T) {
 					return all[0]
 				}
 				due := since.Add(flow.Patience[tt.state])
-				if m := one(); !m.Due().Equal(due) {
-					t.Fatalf("due at %s, want %s", m.Due(), due)
+				if m := one(); !g.Due(m).Equal(due) {
+					t.Fatalf("due at %s, want %s", g.Due(m), due)
 				}
 				other := w.ru
 				if g == w.ru {
@@ -145,16 +145,16 @@ func TestLongEveryDeadlineAtBothBorders(t *testing.T) {
 					}
 					return one()
 				}
-				if m := look(due.Add(-time.Second)); len(m.Remarks()) > 0 {
+				if m := look(due.Add(-time.Second)); len(g.Remarks(m)) > 0 {
 					t.Errorf("it is told too early")
 				}
-				if m := look(due); !slices.Equal(codesIn(m.Remarks()), []gateway.Code{tt.code}) || !m.Due().IsZero() {
-					t.Errorf("at its time %v, due again %s", codesIn(m.Remarks()), m.Due())
+				if m := look(due); !slices.Equal(codesIn(g.Remarks(m)), []gateway.Code{tt.code}) || !g.Due(m).IsZero() {
+					t.Errorf("at its time %v, due again %s", codesIn(g.Remarks(m)), g.Due(m))
 				}
 				now := find(other)
 				for i, m := range now {
-					if len(now) != len(there) || m.State() != there[i].State() || slices.Contains(codesIn(m.Remarks()), tt.code) {
-						t.Errorf("the other side shows %s %v, was %s", m.State(), codesIn(m.Remarks()), there[i].State())
+					if len(now) != len(there) || m.State() != there[i].State() || slices.Contains(codesIn(g.Remarks(m)), tt.code) {
+						t.Errorf("the other side shows %s %v, was %s", m.State(), codesIn(g.Remarks(m)), there[i].State())
 					}
 				}
 			})

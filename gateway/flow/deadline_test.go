@@ -46,33 +46,56 @@ func constants(t *testing.T, file, of string) (values []string) {
 	return values
 }
 
-// scenes bring a movement at China's border with Russia into each state that waits, and say
-// where it is then looked at.
-var scenes = map[reconcile.State]func(w *world, p trip) (*flow.Gateway, flow.Movement){
-	reconcile.StateAnnounced: func(w *world, p trip) (*flow.Gateway, flow.Movement) {
-		w.announced(borders[0], p)
-		w.send(borders[0])
-		if here := found(w, w.cn, p.waybills()[0]); !here.Due().IsZero() {
-			w.t.Error("it is waited for where it leaves")
-		}
-		return w.ru, found(w, w.ru, p.waybills()[0])
-	},
-	reconcile.StateDepartedUnannounced: func(w *world, p trip) (*flow.Gateway, flow.Movement) {
+// place is a state of a movement at one side of the border.
+type place struct {
+	state reconcile.State
+	side  string
+}
+
+// The sides of China's border with Russia.
+const (
+	exitSide  = "exit"  // China's gateway
+	entrySide = "entry" // Russia's
+)
+
+// sent is a trip that was announced, with its movement at a side.
+func sent(w *world, p trip, g *flow.Gateway) flow.Movement {
+	w.announced(borders[0], p)
+	w.send(borders[0])
+	return found(w, g, p.waybills()[0])
+}
+
+func asked(w *world, p trip, g *flow.Gateway) flow.Movement {
+	m, id := w.announced(borders[0], p)
+	w.send(borders[0])
+	w.answers(borders[0], "R1", m.DocumentID, registered)
+	w.cancel(borders[0], "C1", id)
+	w.send(borders[0])
+	return found(w, g, p.waybills()[0])
+}
+
+// scenes bring a movement into each state that waits at a side.
+var scenes = map[place]func(w *world, p trip) flow.Movement{
+	{reconcile.StateAnnounced, entrySide}: func(w *world, p trip) flow.Movement { return sent(w, p, w.ru) },
+	{reconcile.StateAnnounced, exitSide}:  func(w *world, p trip) flow.Movement { return sent(w, p, w.cn) },
+	{reconcile.StateDeparted, exitSide}: func(w *world, p trip) flow.Movement {
+		sent(w, p, w.cn)
 		m, err := p.depart(w, borders[0], "G1", w.clock.Now(), true)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		return w.cn, m
+		return m
 	},
-	reconcile.StateWithdrawalAsked: func(w *world, p trip) (*flow.Gateway, flow.Movement) {
-		m, id := w.announced(borders[0], p)
-		w.send(borders[0])
-		w.answers(borders[0], "R1", m.DocumentID, registered)
-		w.cancel(borders[0], "C1", id)
-		w.send(borders[0])
-		return w.cn, found(w, w.cn, p.waybills()[0])
+	{reconcile.StateDepartedUnannounced, exitSide}: func(w *world, p trip) flow.Movement {
+		m, err := p.depart(w, borders[0], "G1", w.clock.Now(), true)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return m
 	},
-	reconcile.StatePartlyArrived: func(w *world, p trip) (*flow.Gateway, flow.Movement) {
+	{reconcile.StateWithdrawalAsked, exitSide}:  func(w *world, p trip) flow.Movement { return asked(w, p, w.cn) },
+	{reconcile.StateWithdrawalAsked, entrySide}: func(w *world, p trip) flow.Movement { return asked(w, p, w.ru) },
+	{reconcile.StatePartlyArrived, entrySide}: func(w *world, p trip) flow.Movement {
 		w.announced(borders[0], p)
 		w.send(borders[0])
 		at := w.clock.Now().Format(time.RFC3339)
@@ -81,21 +104,29 @@ var scenes = map[reconcile.State]func(w *world, p trip) (*flow.Gateway, flow.Mov
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		return w.ru, m
+		return m
 	},
-	reconcile.StateArrivedUnannounced: func(w *world, p trip) (*flow.Gateway, flow.Movement) {
-		return w.ru, p.arrive(w, borders[0], w.clock.Now())
+	{reconcile.StateArrivedUnannounced, entrySide}: func(w *world, p trip) flow.Movement {
+		return p.arrive(w, borders[0], w.clock.Now())
 	},
 }
 
-// final are the states of a movement that nobody here waits in: what has left is waited for by
-// the partner, where it is announced.
-var final = []reconcile.State{reconcile.StateArrived, reconcile.StateTakenBack, reconcile.StateDeparted}
+// nowhere are the places that no movement comes to, and why.
+var nowhere = map[place]string{
+	{reconcile.StateDeparted, entrySide}:            "a departure is told to nobody",
+	{reconcile.StateDepartedUnannounced, entrySide}: "a departure is told to nobody",
+	{reconcile.StatePartlyArrived, exitSide}:        "an arrival is told to nobody",
+	{reconcile.StateArrivedUnannounced, exitSide}:   "an arrival is told to nobody",
+}
 
-// Every state of a movement ends, or has a time after which a person is told; then nothing else
-// has changed. A new state fails here until it has one.
+// final are the states of a movement that nothing is waited for in.
+var final = []reconcile.State{reconcile.StateArrived, reconcile.StateTakenBack, reconcile.StateNotAccepted}
+
+// Every state of a movement ends, or has at each side a time after which a person is told; then
+// nothing else has changed. A new state fails here until it has one.
 func TestEveryStateOfAMovementHasADeadline(t *testing.T) {
 	var out bytes.Buffer
+	var places []place
 	for _, value := range constants(t, "../reconcile/state.go", "State") {
 		state := reconcile.State(value)
 		if slices.Contains(final, state) {
@@ -104,18 +135,26 @@ func TestEveryStateOfAMovementHasADeadline(t *testing.T) {
 			}
 			continue
 		}
-		scene := scenes[state]
-		if scene == nil || flow.Patience[state] <= 0 {
-			t.Errorf("nobody is told of a movement that stays %s", state)
-			continue
+		for _, side := range []string{exitSide, entrySide} {
+			at := place{state, side}
+			if scenes[at] == nil == (nowhere[at] == "") {
+				t.Errorf("nobody is told of a movement that stays %s at the side of %s", state, side)
+				continue
+			}
+			if scenes[at] != nil {
+				places = append(places, at)
+			}
 		}
+	}
+	for _, at := range places {
+		state, value := at.state, string(at.state)+", at the side of "+at.side
 		t.Run(value, func(t *testing.T) {
 			w := newPair(t, "RU")
-			g, m := scene(w, tripOf(1, w))
+			m, g := scenes[at](w, tripOf(1, w)), map[string]*flow.Gateway{exitSide: w.cn, entrySide: w.ru}[at.side]
 			if m.State() != state {
 				t.Fatalf("it is %s", m.State())
 			}
-			due := m.Due()
+			due := g.Due(m)
 			if due.IsZero() || due.Sub(w.clock.Now()) > 48*time.Hour {
 				t.Fatalf("due at %v", due)
 			}
@@ -135,9 +174,9 @@ func TestEveryStateOfAMovementHasADeadline(t *testing.T) {
 				t.Fatal("it is told before its time")
 			}
 			now := tell(due)
-			remarks := now.Remarks()
-			if len(now.Overdue) != 1 || len(remarks) != 1 || remarks[0].Severity != gateway.Warning || !now.Due().IsZero() {
-				t.Fatalf("at its time: %v, %d remarks, due again at %v", now.Overdue, len(remarks), now.Due())
+			remarks := g.Remarks(now)
+			if len(now.Overdue) != 1 || len(remarks) != 1 || remarks[0].Severity != gateway.Warning || !g.Due(now).IsZero() {
+				t.Fatalf("at its time: %v, %d remarks, due again at %v", now.Overdue, len(remarks), g.Due(now))
 			}
 			if now.State() != state || len(now.Announced) != len(m.Announced) || len(now.Arrivals) != len(m.Arrivals) || len(now.Departures) != len(m.Departures) {
 				t.Errorf("it has changed to %s", now.State())
@@ -164,11 +203,11 @@ func TestWhatComesLateEndsTheRemark(t *testing.T) {
 	if err := w.ru.TellOverdue(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if now := found(w, w.ru, p.waybills()[0]); len(now.Remarks()) != 1 {
-		t.Fatalf("%d remarks", len(now.Remarks()))
+	if now := found(w, w.ru, p.waybills()[0]); len(w.ru.Remarks(now)) != 1 {
+		t.Fatalf("%d remarks", len(w.ru.Remarks(now)))
 	}
-	if now := p.arrive(w, b, w.clock.Now()); now.State() != reconcile.StateArrived || len(now.Remarks()) > 0 || len(now.Overdue) != 1 {
-		t.Errorf("it is %s with %d remarks and %d on the record", now.State(), len(now.Remarks()), len(now.Overdue))
+	if now := p.arrive(w, b, w.clock.Now()); now.State() != reconcile.StateArrived || len(w.ru.Remarks(now)) > 0 || len(now.Overdue) != 1 {
+		t.Errorf("it is %s with %d remarks and %d on the record", now.State(), len(w.ru.Remarks(now)), len(now.Overdue))
 	}
 }
 

@@ -291,10 +291,10 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 				return err
 			}
 		}
-		if err := g.cancellationConcluded(ctx, tx, m); err != nil {
+		if err := g.cancellationConcluded(ctx, tx, m, receipt); err != nil {
 			return err
 		}
-		if err := g.amendmentConcluded(ctx, tx, m); err != nil {
+		if err := g.announcementConcluded(ctx, tx, m); err != nil {
 			return err
 		}
 		if len(refusal) > 0 {

@@ -374,10 +374,6 @@ func (g *Gateway) explainReceived(ctx context.Context, c Caller, in store.Inboun
 // no more.
 func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, first string, take func(size int) (*budget.Lease, error)) (_ *Translation, _ *budget.Lease, err error) {
 	read, m := g.Store.Read(), messages[0]
-	sources, err := read.Sources(ctx, m.Whole)
-	if err != nil {
-		return nil, nil, err
-	}
 	rt, ok := g.Chain.Routes.Route(m.Route)
 	if !ok {
 		return nil, nil, gateway.Faults{fault(gateway.RouteNone, m.Kind, m.Route)}
@@ -387,7 +383,12 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 		plan.Join, _ = g.Chain.Tables.Join(rt.Recipe)
 	}
 	plan.Split, _ = g.Chain.Tables.Split(m.Split)
-	sources = slices.DeleteFunc(sources, func(s store.Submission) bool { return s.Version == 0 || s.Version > m.Version })
+	of, err := openWhole(ctx, read, m.Whole)
+	if err != nil {
+		return nil, nil, err
+	}
+	void := of.void(m.Version, m.Created)
+	sources := slices.DeleteFunc(of.sources, func(s store.Submission) bool { return s.Version == 0 || s.Version > m.Version || void[s.Version] })
 	slices.SortStableFunc(sources, func(a, b store.Submission) int {
 		return cmp.Or(cmp.Compare(a.Version, b.Version), a.Received.Compare(b.Received), cmp.Compare(a.ID, b.ID))
 	})
@@ -413,7 +414,7 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 		if err != nil {
 			return nil, nil, err
 		}
-		steps[i] = step{p, actOf(p.Document, arrivals[i].Asks), arrivals[i].Asks}
+		steps[i] = step{Part: p, does: actOf(p.Document, arrivals[i].Asks), asks: arrivals[i].Asks, taken: true}
 		if p.Kind == kindCancellation {
 			steps[i].does = adds
 		}
@@ -421,8 +422,7 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 	if len(steps) == 0 {
 		return nil, nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
 	}
-	act := sources[len(sources)-1]
-	t, err := g.translateSteps(ctx, plan, messages, steps, act, first)
+	t, err := g.translateSteps(ctx, plan, of, messages, steps, sources, first)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -434,8 +434,9 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 	return t, room, nil
 }
 
-// translateSteps repeats what the last act, or the first ones together, were translated to.
-func (g *Gateway) translateSteps(ctx context.Context, plan Plan, messages []store.Message, steps []step, act store.Submission, first string) (*Translation, error) {
+// translateSteps repeats what the last act, or the first ones together, were translated to: as the
+// partner had taken or refused earlier acts when the messages were made.
+func (g *Gateway) translateSteps(ctx context.Context, plan Plan, of open, messages []store.Message, steps []step, sources []store.Submission, first string) (*Translation, error) {
 	m := messages[0]
 	if m.Kind == kindCancellation {
 		last := steps[len(steps)-1]
@@ -444,16 +445,59 @@ func (g *Gateway) translateSteps(ctx context.Context, plan Plan, messages []stor
 		}
 		return g.takeBackAgain(ctx, plan.Route, messages, last.Part)
 	}
-	parts := stand(steps).parts
-	if len(parts) == 0 {
-		return nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
-	}
-	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(b2i(b.Submission == first), b2i(a.Submission == first)) })
 	scope := g.scope(plan.Route.To)
 	scope.At = m.Created
-	if m.Version == 1 {
-		return g.Chain.Translate(ctx, plan, parts, m.Whole, scope)
+	translate := func(steps []step, id gateway.MessageID) (*Translation, error) {
+		parts := stand(steps).parts
+		if len(parts) == 0 {
+			return nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
+		}
+		slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(b2i(b.Submission == first), b2i(a.Submission == first)) })
+		return g.Chain.Translate(ctx, plan, parts, id, scope)
 	}
+	if m.Version == 1 {
+		return translate(steps, m.Whole)
+	}
+	var err error
+	if plan.Mark, err = g.markAgain(ctx, messages); err != nil {
+		return nil, err
+	}
+	act := sources[len(sources)-1]
+	base := versionBase(g.Own, m.Whole, act.Office, act.ID)
+	void := of.void(m.Version, m.Created)
+	all, made, done := new(Translation), make(map[string]*Output), make(map[gateway.MessageID]bool)
+	for _, m := range messages {
+		document := gateway.FoldID(m.DocumentID)
+		if made[document] == nil {
+			var without []int
+			for _, l := range of.lineages {
+				if slices.ContainsFunc(l.all, func(o store.Message) bool { return o.ID == m.ID }) {
+					without = l.without(void, m.Version, m.Created)
+				}
+			}
+			id := composedAs(base, without)
+			if done[id] {
+				continue
+			}
+			done[id] = true
+			t, err := translate(withoutActs(steps, sources, without), id)
+			if err != nil {
+				return nil, err
+			}
+			for _, o := range t.Outputs {
+				made[gateway.FoldID(o.document.GetEnvelope().GetDocumentId())] = o
+			}
+			all.parts, all.whole = t.parts, t.whole
+		}
+		if o := made[document]; o != nil {
+			all.Outputs = append(all.Outputs, o)
+		}
+	}
+	return all, nil
+}
+
+// markAgain marks documents as those of messages were, by what these took the place of.
+func (g *Gateway) markAgain(ctx context.Context, messages []store.Message) (func([]*customsv1.Document), error) {
 	of, replaced := make(map[string]store.Message, len(messages)), make(map[gateway.MessageID]string)
 	for _, m := range messages {
 		full, err := g.Store.Read().Message(ctx, m.ID)
@@ -469,22 +513,13 @@ func (g *Gateway) translateSteps(ctx context.Context, plan Plan, messages []stor
 			replaced[m.ID] = before.DocumentID
 		}
 	}
-	plan.Mark = func(parts []*customsv1.Document) {
+	return func(parts []*customsv1.Document) {
 		for _, d := range parts {
 			if m, ok := of[gateway.FoldID(d.GetEnvelope().GetDocumentId())]; ok && m.Replaces != "" {
 				markAs(d, replaced[m.ID], document.Parse(m.Canonical).Document.GetPreArrivalNotice().GetChanges())
 			}
 		}
-	}
-	t, err := g.Chain.Translate(ctx, plan, parts, versionBase(g.Own, m.Whole, act.Office, act.ID), scope)
-	if err != nil {
-		return nil, err
-	}
-	t.Outputs = slices.DeleteFunc(t.Outputs, func(o *Output) bool {
-		_, ok := of[gateway.FoldID(o.document.GetEnvelope().GetDocumentId())]
-		return !ok
-	})
-	return t, nil
+	}, nil
 }
 
 func b2i(b bool) int {

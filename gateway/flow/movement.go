@@ -202,7 +202,7 @@ func (g *Gateway) keep(tx *store.Tx, m Movement) error {
 		return fmt.Errorf("movement %s: %w", m.ID, err)
 	}
 	first, last := m.Span()
-	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), First: first, Last: last, Due: m.Due(), Body: body}, index(reconcile.Keys(m.Identifiers()))); err != nil {
+	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), First: first, Last: last, Due: g.Due(m), Body: body}, index(reconcile.Keys(m.Identifiers()))); err != nil {
 		return err
 	}
 	return tx.Audit("gateway", "movement changed", string(m.ID), gateway.DigestOf(body))

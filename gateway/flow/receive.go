@@ -127,6 +127,7 @@ func (g *Gateway) weigh(ctx context.Context, a store.Arrival, opened seal.Opened
 	switch in.State {
 	case gateway.Accepted:
 		verdict.Verdict, verdict.Canonical, verdict.Mapping = gateway.PRS, in.CanonicalDigest, in.Mapping
+		verdict.AnswerFollows = in.Kind == kindCancellation && g.answers(in.Sender, in.Received)
 	case gateway.Parked:
 		verdict.Verdict, verdict.Faults = gateway.RCV, nil
 	}
@@ -263,6 +264,11 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, a store.Arriv
 			}
 			now = append(now, late...)
 		}
+		known, err := g.documentAgain(ctx, tx, in) // another may have come meanwhile
+		if err != nil {
+			return false, err
+		}
+		now = append(now, known...)
 		if slices.ContainsFunc(now, func(f gateway.Fault) bool { return !said(f) }) {
 			return true, nil
 		}
@@ -339,9 +345,45 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 		}
 		in.Replaces = of.ID
 	}
-	in.State, in.Canonical, in.CanonicalDigest = gateway.Accepted, document.Marshal(doc), passed.Digest()
+	in.Canonical, in.CanonicalDigest = document.Marshal(doc), passed.Digest()
 	in.DocumentID, in.Answers = doc.GetEnvelope().GetDocumentId(), answered(doc)
+	again, err := g.documentAgain(ctx, g.Store.Read(), in)
+	if err != nil {
+		return nil, err
+	}
+	if len(again) > 0 {
+		again[0].Location, again[0].Place = reading.locate(again[0].Path), document.PlaceOf(doc, again[0].Path)
+		in.Faults = append(in.Faults, again...)
+		in.Canonical, in.CanonicalDigest, in.Answers = nil, gateway.Digest{}, []string{}
+		return nil, nil
+	}
+	in.State = gateway.Accepted
 	return doc, nil
+}
+
+// documentAgain refuses what is no change and bears the id of another document of its sender's, of
+// other content, that still stands here: by it both sides find what is changed, taken back or
+// answered.
+func (g *Gateway) documentAgain(ctx context.Context, read received, in *store.Inbound) (gateway.Faults, error) {
+	if in.DocumentID == "" || in.Replaces != "" {
+		return nil, nil
+	}
+	known, err := read.InboundByDocument(ctx, in.Sender, in.DocumentID)
+	if err != nil || gateway.SameID(known.ID, in.ID) || known.CanonicalDigest == in.CanonicalDigest {
+		return nil, store.IgnoreNotFound(err)
+	}
+	if known.MovementID != "" && known.Kind != kindCancellation {
+		m, err := movementIn(ctx, read, known.MovementID)
+		if err != nil {
+			return nil, err
+		}
+		if _, stands := m.Newest(known.ID, in.Sender); !stands {
+			return nil, nil
+		}
+	}
+	f := wanting(gateway.IDReuse, in.DocumentID, gateway.WordFirstContent)
+	f.Path = "envelope.documentId"
+	return gateway.Faults{f}, nil
 }
 
 // waitsForTable reports whether all that is wrong with a message is that a table or its

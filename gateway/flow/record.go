@@ -162,7 +162,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		if j.cancels != nil || m.Kind == kindCancellation {
 			continue
 		}
-		if err := g.answeredCancellation(ctx, tx, *m, j.notices[i].GetAnswer()); err != nil {
+		if err := g.ourAnswer(ctx, tx, *m, j.notices[i]); err != nil {
 			return false, err
 		}
 		if err := g.register(ctx, tx, *m, j.notices[i]); err != nil {

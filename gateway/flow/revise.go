@@ -22,7 +22,7 @@ func (g *Gateway) revise(ctx context.Context, j *judgement, plan Plan, held []st
 		return true, err
 	}
 	switch {
-	case cur.does == adds && (o == nil || !o.announces && len(o.taken()) == 0):
+	case cur.does == adds && (o == nil || !o.announces && len(o.taken(anyVersion, g.Now())) == 0):
 		return false, nil
 	case len(held) > 0 && (o == nil || !o.announces && len(cur.names()) == 0): // else it names the whole itself
 		return true, g.reviseHeld(ctx, j, plan, append(held, cur))
@@ -89,7 +89,7 @@ func (g *Gateway) stepOf(ctx context.Context, s store.Submission) (step, error) 
 	if err != nil {
 		return step{}, err
 	}
-	return step{p, actOf(p.Document, a.Asks), a.Asks}, nil
+	return step{Part: p, does: actOf(p.Document, a.Asks), asks: a.Asks, taken: true}, nil
 }
 
 // reviseHeld judges an act on parts that wait: it waits with them, or completes them; what it
@@ -174,7 +174,8 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		s.State, s.WaitsFor, s.JoinKey, s.Expires = gateway.Held, []string{WaitsForEarlier}, "", g.Now().Add(plan.Route.Hold)
 		return true, nil
 	}
-	taken := o.taken()
+	now := g.Now()
+	taken := o.taken(version, now)
 	steps := make([]step, 0, len(taken)+1)
 	for _, src := range taken {
 		st, err := g.stepOf(ctx, src)
@@ -186,6 +187,10 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 	if len(steps) == 0 {
 		return closed(gateway.WordNothingStands)
 	}
+	if cur.does == adds && !o.announces && len(plan.Missing(stand(append(slices.Clone(steps), cur)).parts)) > 0 {
+		s.MessageID = "" // what is left of it and this make no message: it waits for others
+		return false, nil
+	}
 	if as := stand(steps); !o.announces && (len(plan.Missing(as.parts)) == 0 || cur.does != adds && !slices.ContainsFunc(as.parts, func(p Part) bool { return p.Name == plan.Part })) {
 		if cur.does == adds { // what was taken back is announced anew
 			s.MessageID = ""
@@ -196,18 +201,24 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		}
 		return closed(gateway.WordNothingStands)
 	}
-	now := stand(append(steps, cur))
-	if len(now.faults) > 0 {
-		s.State, s.MessageID, s.Faults = gateway.Faulty, "", append(s.Faults, now.faults...)
+	if err := o.read(ctx, g.Store.Read()); err != nil {
+		return true, err
+	}
+	cur.anew = o.refusedVehicles(now)
+	steps = append(steps, cur)
+	v := &versioned{g: g, j: j, plan: plan, cur: cur, of: o, number: version, a: a, at: now}
+	if v.made = v.compositions(steps, taken); len(v.made) > MaxCompositions {
+		return refuse(cur.at(fault(gateway.AmendTooOften, strconv.Itoa(version-1), strconv.Itoa(version-2)), "envelope.function"))
+	}
+	fits := slices.IndexFunc(v.made, func(c *composition) bool { return len(c.stood.faults) == 0 })
+	if fits < 0 {
+		s.State, s.MessageID, s.Faults = gateway.Faulty, "", append(s.Faults, v.made[0].stood.faults...)
 		return true, nil
 	}
 	j.revises = &revising{whole: o.id, rests: rests(o.sources, o.messages), amended: make(map[gateway.MessageID]store.Message)}
-	if now.undecided {
+	if v.made[fits].stood.undecided {
 		g.holdForVehicles(j, plan)
 		return true, nil
-	}
-	if err := o.read(ctx, g.Store.Read()); err != nil {
-		return true, err
 	}
 	if arrived, err := g.hasArrived(ctx, o); err != nil {
 		return true, err
@@ -215,12 +226,9 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		j.revises = nil
 		return closed(gateway.WordHasArrived)
 	}
-	v := &versioned{g: g, j: j, plan: plan, cur: cur, of: o, number: version, a: a}
-	if len(now.parts) > 0 && len(plan.Missing(now.parts)) == 0 {
-		if err := v.compose(ctx, now.parts, taken); err != nil || s.Faults.Refuse() {
-			j.drop()
-			return true, err
-		}
+	if err := v.compose(ctx, taken); err != nil || s.Faults.Refuse() {
+		j.drop()
+		return true, err
 	}
 	return true, v.decide(ctx)
 }

@@ -83,7 +83,7 @@ func (g *Gateway) recordRevision(ctx context.Context, tx *store.Tx, a store.Arri
 // it was before.
 func (g *Gateway) noMore(ctx context.Context, tx *store.Tx, m store.Message, a store.Arrival) error {
 	if m.Replaces != "" {
-		return g.decideAmendment(ctx, tx, m, gateway.WithdrawalRefused)
+		return g.announcementDecided(ctx, tx, m.ID)
 	}
 	id := a.Door + "/" + a.Party + "/" + a.ID + "/" + string(m.ID)
 	back := &customsv1.Document{
@@ -93,29 +93,42 @@ func (g *Gateway) noMore(ctx context.Context, tx *store.Tx, m store.Message, a s
 	return g.attachTo(ctx, tx, m, back, reconcile.Origin{Message: gateway.MessageID(id), Received: tx.Now()})
 }
 
-// decideAmendment notes in its movement what became of one of our changes: it counts once the
-// partner has taken it, and no more if that was refused.
-func (g *Gateway) decideAmendment(ctx context.Context, tx *store.Tx, m store.Message, now gateway.Withdrawal) error {
-	full, err := tx.Message(ctx, m.ID)
+// announcementDecided notes in its movement what became of one of our announcements or changes: one
+// that the partner refused, or never had, counts no more; a change counts once the partner has
+// taken it.
+func (g *Gateway) announcementDecided(ctx context.Context, tx *store.Tx, id gateway.MessageID) error {
+	m, err := tx.Message(ctx, id)
 	if err != nil {
 		return err
 	}
-	in, err := g.movementOfMessage(ctx, tx, full)
+	in, err := g.movementOfMessage(ctx, tx, m)
 	if in == nil || err != nil {
 		return err
+	}
+	var now gateway.Withdrawal
+	switch {
+	case !live(m):
+		now = gateway.WithdrawalRefused
+	case m.Replaces != "" && m.State == gateway.Accepted:
+		now = gateway.WithdrawalDone
+	case m.Replaces != "":
+		now = gateway.WithdrawalAsked
+	}
+	if in.Decided(m.ID, "") == now {
+		return nil
 	}
 	in.Movement = reconcile.Decide(in.Movement, m.ID, "", now, g.Tolerances)
 	return g.keep(tx, *in)
 }
 
-// amendmentConcluded notes what a receipt, or the want of one, means to a change.
-func (g *Gateway) amendmentConcluded(ctx context.Context, tx *store.Tx, m store.Message) error {
-	switch {
-	case m.Replaces == "" || m.Kind == kindCancellation:
-	case m.State == gateway.Refused || m.State == gateway.Dead:
-		return g.decideAmendment(ctx, tx, m, gateway.WithdrawalRefused)
-	case m.State == gateway.Accepted:
-		return g.decideAmendment(ctx, tx, m, gateway.WithdrawalDone)
+// announcementConcluded notes what a receipt, or the want of one, means to an announcement or
+// change.
+func (g *Gateway) announcementConcluded(ctx context.Context, tx *store.Tx, m store.Message) error {
+	if !slices.Contains(telling, m.Kind) || m.Kind == kindCancellation {
+		return nil
+	}
+	if m.State == gateway.Refused || m.State == gateway.Dead || m.State == gateway.Accepted && m.Replaces != "" {
+		return g.announcementDecided(ctx, tx, m.ID)
 	}
 	return nil
 }

@@ -26,10 +26,9 @@ type versioned struct {
 	of     *open
 	number int
 	a      store.Arrival
-	parts  []*customsv1.Document // as composed, before they are released
-	pairs  []*lineage            // what stood, by the part that takes its place; nil: new
-	t      *Translation
+	made   []*composition // that which announces what is new first
 	known  map[*lineage]*customsv1.Answer
+	at     time.Time // of the judgement
 	left   time.Time // when it left, as far as its route asks
 	chains map[string]gateway.MessageID
 }
@@ -51,9 +50,50 @@ func (v *versioned) id(what string, i int) gateway.MessageID {
 	return gateway.MessageID(gateway.DerivedID("of version", string(v.base()), what, strconv.Itoa(i)))
 }
 
-// compose translates the parts as for a new whole, but for what their messages take the place
-// of.
-func (v *versioned) compose(ctx context.Context, parts []Part, taken []store.Submission) error {
+// composedAs is what the ids of what acts come to without some are made of.
+func composedAs(base gateway.MessageID, without []int) gateway.MessageID {
+	if len(without) == 0 {
+		return base
+	}
+	return gateway.MessageID(gateway.DerivedID("without", string(base), fmt.Sprint(without)))
+}
+
+// composition is what the acts come to for some of the announcements: those of which the partner
+// has refused the same acts, without these.
+type composition struct {
+	without []int // versions
+	of      []*lineage
+	stood   stood
+	parts   []*customsv1.Document // before they are released
+	pairs   []*lineage            // what stood, by the part that takes its place; nil: new
+	t       *Translation
+}
+
+// compositions are as many as there are ways in which acts were refused, first that of all acts
+// which is for what is new, too. Taken are the sources of the steps, but for the last.
+func (v *versioned) compositions(steps []step, taken []store.Submission) []*composition {
+	all, void := []*composition{{}}, v.of.void(v.number, v.at)
+	for _, l := range v.of.lineages {
+		without := l.without(void, v.number, v.at)
+		i := slices.IndexFunc(all, func(c *composition) bool { return slices.Equal(c.without, without) })
+		if i < 0 {
+			i, all = len(all), append(all, &composition{without: without})
+		}
+		all[i].of = append(all[i].of, l)
+	}
+	for _, c := range all[:min(len(all), MaxCompositions)] {
+		c.stood = stand(withoutActs(steps, taken, c.without))
+	}
+	return all
+}
+
+// MaxCompositions bounds how many different sets of acts the partner may have refused of the
+// announcements of one whole.
+const MaxCompositions = 8
+
+// compose translates what the acts come to as for new wholes, but for what their messages take the
+// place of.
+func (v *versioned) compose(ctx context.Context, taken []store.Submission) error {
 	v.known = make(map[*lineage]*customsv1.Answer)
 	for _, l := range v.of.lineages {
 		known, err := v.g.knownAs(ctx, l.all...)
@@ -62,25 +102,45 @@ func (v *versioned) compose(ctx context.Context, parts []Part, taken []store.Sub
 		}
 		v.known[l] = known
 	}
-	plan := v.plan
-	plan.Judged, plan.Mark = v.j.submission.ID, v.mark
-	t, err := v.g.Chain.Translate(ctx, plan, parts, v.base(), v.g.scope(plan.Route.To))
-	if err != nil {
+	s := &v.j.submission
+	for _, c := range v.made {
+		parts := c.stood.parts
+		if len(parts) == 0 || len(v.plan.Missing(parts)) > 0 {
+			continue
+		}
+		plan := v.plan
+		plan.Judged, plan.Mark = v.j.submission.ID, func(parts []*customsv1.Document) { v.mark(c, parts) }
+		t, err := v.g.Chain.Translate(ctx, plan, parts, composedAs(v.base(), c.without), v.g.scope(plan.Route.To))
+		if err != nil {
+			return err
+		}
+		s.Faults = merge(s.Faults, Unsaid(toldBefore(taken), t.Faults))
+		if c.t = t; v.j.translated == nil {
+			v.j.translated = t
+		}
+	}
+	if rt := v.plan.Route; v.j.translated != nil && rt.Moment == release.GateOut && !s.Faults.Refuse() {
+		var err error
+		v.left, err = v.g.gateOut(ctx, v.g.Store.Read(), v.j.translated.whole, rt, s.Office)
 		return err
 	}
-	s := &v.j.submission
-	s.Faults = merge(s.Faults, Unsaid(toldBefore(taken), t.Faults))
-	v.t, v.j.translated = t, t
-	if plan.Route.Moment == release.GateOut && !s.Faults.Refuse() {
-		v.left, err = v.g.gateOut(ctx, v.g.Store.Read(), t.whole, plan.Route, s.Office)
+	return nil
+}
+
+// withoutActs are the steps but those that made some versions.
+func withoutActs(steps []step, taken []store.Submission, versions []int) (rest []step) {
+	for i, s := range steps {
+		if i >= len(taken) || !slices.Contains(versions, taken[i].Version) {
+			rest = append(rest, s)
+		}
 	}
-	return err
+	return rest
 }
 
 // mark pairs the documents with what stands, and notes in each what it takes the place of.
-func (v *versioned) mark(parts []*customsv1.Document) {
-	v.parts, v.pairs = parts, pair(parts, v.of.lineages)
-	for i, l := range v.pairs {
+func (v *versioned) mark(c *composition, parts []*customsv1.Document) {
+	c.parts, c.pairs = parts, v.pair(c, parts)
+	for i, l := range c.pairs {
 		if l == nil || l.head == nil {
 			continue
 		}
@@ -112,14 +172,14 @@ func markAs(d *customsv1.Document, replaced string, number *customsv1.Registrati
 }
 
 // pair finds what of what stands each document takes the place of: by its vehicle and
-// waybills, by its vehicle, and the one that is left by one that is left.
-func pair(parts []*customsv1.Document, all []*lineage) []*lineage {
+// waybills, by its vehicle, and the one that is left by one that is left, unless that is what was
+// refused.
+func (v *versioned) pair(c *composition, parts []*customsv1.Document) []*lineage {
 	out := make([]*lineage, len(parts))
-	standing := make([]*lineage, 0, len(all))
-	called := make(map[*lineage]names)
-	for _, l := range all {
-		if m := l.stands(); m != nil && !l.asked() {
-			standing, called[l] = append(standing, l), namesOf(document.Parse(m.Canonical).Document)
+	standing := make([]*lineage, 0, len(v.of.lineages))
+	for _, l := range v.of.lineages {
+		if l.stands() != nil && !l.asked() {
+			standing = append(standing, l)
 		}
 	}
 	take := func(i, at int) {
@@ -135,14 +195,15 @@ func pair(parts []*customsv1.Document, all []*lineage) []*lineage {
 				continue
 			}
 			n := namesOf(d)
-			if at := slices.IndexFunc(standing, func(l *lineage) bool { return same(n, called[l]) }); at >= 0 {
+			if at := slices.IndexFunc(standing, func(l *lineage) bool { return same(n, v.of.names(l)) }); at >= 0 {
 				take(i, at)
 			}
 		}
 	}
+	standing = slices.DeleteFunc(standing, func(l *lineage) bool { return !slices.Contains(c.of, l) })
 	left := -1
-	for i := range parts {
-		if out[i] == nil {
+	for i, d := range parts {
+		if out[i] == nil && !v.wasRefused(d) {
 			if left >= 0 {
 				return out
 			}
@@ -153,6 +214,28 @@ func pair(parts []*customsv1.Document, all []*lineage) []*lineage {
 		take(left, 0)
 	}
 	return out
+}
+
+// refusedAnew reports whether a new document announces again what the partner refused, and the act
+// is not the report of it.
+func (v *versioned) refusedAnew(o *Output) bool {
+	reported := slices.ContainsFunc(o.of.parts, func(p Part) bool { return p.Submission == v.j.submission.ID })
+	if reported && (v.plan.Join == nil || v.plan.several()) {
+		return false
+	}
+	return v.wasRefused(o.document)
+}
+
+// wasRefused reports whether a document announces what the partner refused when it was announced.
+func (v *versioned) wasRefused(d *customsv1.Document) bool {
+	n := namesOf(d)
+	return slices.ContainsFunc(v.of.lineages, func(l *lineage) bool {
+		if !l.void(v.at) {
+			return false
+		}
+		was := v.of.names(l)
+		return was == n || was.vehicles == n.vehicles && n.vehicles != ""
+	})
 }
 
 // names are what a document announces by.
@@ -191,35 +274,41 @@ func content(d *customsv1.Document) gateway.Digest {
 func (v *versioned) decide(ctx context.Context) error {
 	s, r := &v.j.submission, v.j.revises
 	kept := make(map[*lineage]bool)
-	var outputs []*Output
-	if v.t != nil {
-		outputs = v.t.Outputs
-	}
 	s.Version, s.State = v.number, gateway.Done
-	for i, o := range outputs {
-		if err := ctx.Err(); err != nil {
-			return err
+	for n, c := range v.made {
+		if c.t == nil {
+			continue
 		}
-		v.j.crossings = append(v.j.crossings, o.crossings()...)
-		l := v.pairs[i]
-		if l != nil {
-			kept[l] = true
-			same, f := v.sameAs(l, o)
-			if f != nil {
-				s.Faults = append(s.Faults, *f)
-				v.j.drop()
-				return nil
+		for i, o := range c.t.Outputs {
+			if err := ctx.Err(); err != nil {
+				return err
 			}
-			if same {
+			l := c.pairs[i]
+			switch {
+			case l == nil && (n > 0 || v.refusedAnew(o)), l != nil && !slices.Contains(c.of, l):
 				continue
+			case l != nil:
+				kept[l] = true
 			}
-			if wait := v.waitsForNumber(l, o); !wait.IsZero() {
-				v.hold(WaitsForNumber, answerKey(l.head.ID), wait)
-				return nil
+			v.j.crossings = append(v.j.crossings, o.crossings()...)
+			if l != nil {
+				same, f := v.sameAs(l, o)
+				if f != nil {
+					s.Faults = append(s.Faults, *f)
+					v.j.drop()
+					return nil
+				}
+				if same {
+					continue
+				}
+				if wait := v.waitsForNumber(l, o); !wait.IsZero() {
+					v.hold(WaitsForNumber, answerKey(l.head.ID), wait)
+					return nil
+				}
 			}
-		}
-		if err := v.send(o, i, l); err != nil {
-			return err
+			if err := v.send(c, i, l); err != nil {
+				return err
+			}
 		}
 	}
 	v.j.crossings = eachOnce(v.j.crossings)
@@ -261,7 +350,7 @@ func (v *versioned) sameAs(l *lineage, o *Output) (bool, *gateway.Fault) {
 		if m == nil {
 			continue
 		}
-		told := document.Parse(m.Canonical).Document
+		told := v.of.told[m.ID]
 		if path, was, is := otherOffice(told, o.document); path != "" {
 			path = o.whole(path)
 			f := fault(gateway.AmendOffices, is, was)
@@ -300,13 +389,16 @@ func (v *versioned) waitsForNumber(l *lineage, o *Output) time.Time {
 
 // send makes the message of a document: behind what it takes the place of, or what of the same
 // crossing is being taken back.
-func (v *versioned) send(o *Output, i int, l *lineage) error {
-	rt := v.plan.Route
+func (v *versioned) send(c *composition, i int, l *lineage) error {
+	rt, o, what := v.plan.Route, c.t.Outputs[i], ""
+	if len(c.without) > 0 {
+		what = fmt.Sprint(c.without)
+	}
 	header := seal.Header{
-		MessageID: v.id("", i), Kind: rt.Kind, Sender: v.g.Own, Recipient: rt.To, Conversation: string(v.of.id), Created: v.g.Now(),
+		MessageID: v.id(what, i), Kind: rt.Kind, Sender: v.g.Own, Recipient: rt.To, Conversation: string(v.of.id), Created: v.g.Now(),
 	}
 	if o.split != "" {
-		header.Part, header.Parts = o.part, len(v.parts)
+		header.Part, header.Parts = o.part, len(c.parts)
 	}
 	var behind, replaces gateway.MessageID
 	if l != nil && l.head != nil {
@@ -337,7 +429,7 @@ func (v *versioned) askedBefore() map[string]gateway.MessageID {
 		v.chains = make(map[string]gateway.MessageID)
 		for _, l := range v.of.lineages {
 			if l.asked() {
-				v.chains[namesOf(document.Parse(l.head.Canonical).Document).waybills] = l.head.Chain
+				v.chains[v.of.names(l).waybills] = l.head.Chain
 			}
 		}
 	}
@@ -398,11 +490,12 @@ func (s *step) reason() (code, path string) {
 // asCancellation is a document that takes out as one that cancels: its places are its own.
 func (s *step) asCancellation() *Reading {
 	reason, _ := s.reason()
+	said := s.Reading
 	d := &customsv1.Document{
 		Envelope: &customsv1.Envelope{Function: customsv1.FunctionCode_CANCELLATION},
 		Kind:     &customsv1.Document_Cancellation{Cancellation: &customsv1.Cancellation{Reason: reason}},
 	}
-	return &Reading{Document: d, Kind: kindCancellation, locate: func(string) gateway.Location { return s.locate("") }}
+	return &Reading{Document: d, Kind: kindCancellation, locate: func(string) gateway.Location { return said.locate("") }}
 }
 
 // settle says what the act came to, if it may be done now.
@@ -444,7 +537,7 @@ func (v *versioned) settle(ctx context.Context) error {
 	}
 	for _, l := range v.of.lineages {
 		if m := l.stands(); m != nil {
-			for _, c := range crossings(document.Parse(m.Canonical).Document) {
+			for _, c := range crossings(v.of.told[m.ID]) {
 				if !announced[c.subject] {
 					announced[c.subject] = true
 					r.dropped = append(r.dropped, c.subject)
@@ -452,8 +545,9 @@ func (v *versioned) settle(ctx context.Context) error {
 			}
 		}
 	}
-	if len(v.parts) == 0 && len(v.j.messages) == 0 && !slices.ContainsFunc(v.of.lineages, func(l *lineage) bool { return l.head != nil }) {
-		r.close = v.of.taken()
+	composed := slices.ContainsFunc(v.made, func(c *composition) bool { return len(c.parts) > 0 })
+	if !composed && len(v.j.messages) == 0 && !slices.ContainsFunc(v.of.lineages, func(l *lineage) bool { return l.head != nil }) {
+		r.close = v.of.taken(v.number, v.at)
 	}
 	return nil
 }

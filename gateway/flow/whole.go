@@ -3,11 +3,16 @@ package flow
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
 	"customs.example/gateway/release"
+	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
 
@@ -52,8 +57,11 @@ type askedBack struct {
 // lineage is what was made of one announcement: the messages that took each other's place.
 type lineage struct {
 	all  []store.Message // the oldest first
+	back []store.Message // those that ask it back
 	head *store.Message  // the newest that may be with the partner and counts; nil: none
 	wait *store.Message  // the newest that was not handed over, and will be; nil: none
+
+	called *names // once they were asked for
 }
 
 // stands is what the partner is to act on; nil: nothing.
@@ -64,6 +72,12 @@ func (l *lineage) stands() *store.Message {
 	return l.head
 }
 
+// void reports whether nothing stands of the announcement, and the partner had refused it at an
+// instant: it may be announced again.
+func (l *lineage) void(at time.Time) bool {
+	return l.stands() == nil && refusedBy(l.all[len(l.all)-1], at)
+}
+
 // asked reports whether the announcement is being taken back.
 func (l *lineage) asked() bool { return l.head != nil && l.head.Withdrawal == gateway.WithdrawalAsked }
 
@@ -72,11 +86,44 @@ func (l *lineage) answered() bool {
 	return slices.ContainsFunc(l.all, func(m store.Message) bool { return len(m.Answers) > 0 })
 }
 
+// refused are the versions before one whose acts on this announcement the partner had refused at an
+// instant. What was refused after a later version had been made with it stands in that.
+func (l *lineage) refused(before int, at time.Time) (versions []int) {
+	var head store.Message
+	for _, m := range l.all {
+		if m.Version < before && m.State != gateway.TakenBack && !refusedBy(m, at) {
+			head = m
+		}
+	}
+	for _, m := range slices.Concat(l.all, l.back) {
+		if m.Version > 1 && m.Version < before && refusedBy(m, at) && (m.Version > head.Version || refusedBy(m, head.Created)) {
+			versions = append(versions, m.Version)
+		}
+	}
+	slices.Sort(versions)
+	return versions
+}
+
+// refusedBy reports whether the partner had refused a message at an instant, or never had it.
+func refusedBy(m store.Message, at time.Time) bool {
+	switch m.State {
+	case gateway.Refused:
+		return !m.Answered.After(at)
+	case gateway.Dead:
+		return !m.ValidUntil.After(at)
+	}
+	m.Answers = slices.DeleteFunc(slices.Clone(m.Answers), func(a store.Answer) bool { return a.Received.After(at) })
+	return declined(m)
+}
+
 // lineages are the announcements of a whole, in the order in which they were first made.
 func lineages(messages []store.Message) (all []*lineage) {
 	of := make(map[gateway.MessageID]*lineage)
 	for _, m := range messages {
 		if m.Kind == kindCancellation {
+			if h, err := seal.ParseHeader(m.Header); err == nil && of[h.RelatesTo] != nil {
+				of[h.RelatesTo].back = append(of[h.RelatesTo].back, m)
+			}
 			continue
 		}
 		l := of[m.Replaces]
@@ -129,7 +176,8 @@ type open struct {
 	sources   []store.Submission
 	messages  []store.Message
 	lineages  []*lineage
-	announces bool // a partner has something of it, or will
+	announces bool                                      // a partner has something of it, or will
+	told      map[gateway.MessageID]*customsv1.Document // what messages tell that stand, once they were read
 }
 
 func openWhole(ctx context.Context, read wholeReader, id gateway.MessageID) (o open, err error) {
@@ -145,10 +193,15 @@ func openWhole(ctx context.Context, read wholeReader, id gateway.MessageID) (o o
 	return o, nil
 }
 
-// read loads the documents of what stands.
-func (o open) read(ctx context.Context, read store.Reader) error {
+// read loads the documents of what stands, and the last one where nothing does.
+func (o *open) read(ctx context.Context, read store.Reader) error {
+	o.told = make(map[gateway.MessageID]*customsv1.Document)
 	for _, l := range o.lineages {
-		for _, m := range []*store.Message{l.head, l.wait} {
+		told := []*store.Message{l.head, l.wait}
+		if l.stands() == nil {
+			told = append(told, &l.all[len(l.all)-1])
+		}
+		for _, m := range told {
 			if m == nil {
 				continue
 			}
@@ -156,10 +209,42 @@ func (o open) read(ctx context.Context, read store.Reader) error {
 			if err != nil {
 				return err
 			}
-			m.Canonical = full.Canonical
+			m.Canonical, o.told[m.ID] = full.Canonical, document.Parse(full.Canonical).Document
 		}
 	}
 	return nil
+}
+
+// names are what an announcement is made by, as it stands or was told last.
+func (o *open) names(l *lineage) names {
+	if l.called == nil {
+		m := l.stands()
+		if m == nil {
+			m = &l.all[len(l.all)-1]
+		}
+		n := namesOf(o.told[m.ID])
+		l.called = &n
+	}
+	return *l.called
+}
+
+// refusedVehicles are the keys of the vehicles that were announced, and refused, and that nothing
+// else announces.
+func (o *open) refusedVehicles(at time.Time) map[string]bool {
+	void := make(map[string]bool)
+	for _, stands := range []bool{false, true} {
+		for _, l := range o.lineages {
+			if l.stands() != nil != stands || !stands && !l.void(at) {
+				continue
+			}
+			for key := range strings.SplitSeq(o.names(l).vehicles, "\n") {
+				if void[key] = true; stands {
+					delete(void, key)
+				}
+			}
+		}
+	}
+	return void
 }
 
 // travels reports whether a whole is one of those that a route takes to its partner.
@@ -167,31 +252,45 @@ func (o open) travels(rt *release.Route) bool {
 	return slices.ContainsFunc(o.messages, func(m store.Message) bool { return m.Kind == rt.Kind && m.Recipient == rt.To })
 }
 
-// taken are the sources that made a version, in order, but the acts that the partner refused.
-func (o open) taken() (out []store.Submission) {
+// taken are the sources that made a version before one, in order, but the acts of which the partner
+// had refused all at an instant: it is as if these had not been.
+func (o open) taken(before int, at time.Time) (out []store.Submission) {
+	void := o.void(before, at)
 	for _, s := range o.sources {
-		if s.Version > 0 && s.State != gateway.Withdrawn && !(s.Version > 1 && o.refused(s.Version)) {
+		if s.Version > 0 && s.Version < before && s.State != gateway.Withdrawn && !void[s.Version] {
 			out = append(out, s)
 		}
 	}
 	return out
 }
 
-// refused reports whether the partner took none of the messages of a version: it is as if the
-// act had not been, and what follows does not ask for it again.
-func (o open) refused(version int) bool {
-	some := false
+// void are the versions before one of whose acts the partner had refused all at an instant.
+func (o open) void(before int, at time.Time) map[int]bool {
+	made, refused := make(map[int]int), make(map[int]int)
 	for _, m := range o.messages {
-		if m.Version != version {
-			continue
-		}
-		if m.State != gateway.Refused && m.State != gateway.Dead && !declined(m) {
-			return false
-		}
-		some = true
+		made[m.Version]++
 	}
-	return some
+	for _, l := range o.lineages {
+		for _, version := range l.refused(before, at) {
+			refused[version]++
+		}
+	}
+	void := make(map[int]bool)
+	for version, n := range refused {
+		void[version] = n == made[version]
+	}
+	return void
 }
+
+// without are the versions before one whose acts the partner had refused of an announcement at an
+// instant, but those that are void altogether: what stands of it is as if they had not been, and
+// what follows does not ask for them again.
+func (l *lineage) without(void map[int]bool, before int, at time.Time) []int {
+	return slices.Compact(slices.DeleteFunc(l.refused(before, at), func(version int) bool { return void[version] }))
+}
+
+// anyVersion is that before which all versions are.
+const anyVersion = math.MaxInt
 
 // wholeOf finds what a document acts on: by the submission or document that it names; else by
 // the key that its parts have in common, or by the waybills that it names. None is no error.
@@ -243,7 +342,7 @@ func (g *Gateway) wholeOf(ctx context.Context, read wholeReader, plan Plan, s *s
 		if err != nil {
 			return nil, err
 		}
-		if !g.ownWhole(o, office) || len(o.taken()) == 0 && last != nil {
+		if !g.ownWhole(o, office) || len(o.taken(anyVersion, g.Now())) == 0 && last != nil {
 			continue
 		}
 		if o.announces {

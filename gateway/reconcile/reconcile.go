@@ -53,7 +53,7 @@ type Record struct {
 	DocumentID string                 `json:"documentId,omitempty"`
 	Replaces   []string               `json:"replaces,omitempty"`  // ids of the documents that it changes or takes back
 	Withdraws  bool                   `json:"withdraws,omitempty"` // it only takes back
-	Asks       gateway.Withdrawal     `json:"asks,omitempty"`      // what became of a withdrawal that its receiver decides
+	Asks       gateway.Withdrawal     `json:"asks,omitempty"`      // what became of what its receiver decides: an announcement that it refused is refused
 	Issued     time.Time              `json:"issued,omitzero"`
 	Received   time.Time              `json:"received"`
 	Expected   time.Time              `json:"expected,omitzero"` // when arrival is expected
@@ -115,28 +115,39 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 	return m.compared(tol), nil
 }
 
-// Decide returns m with what became of a withdrawal or change that was asked for, by the
-// message that asked, and its comparisons made anew. What is decided stays so, but a change that
-// was taken may still be refused by the answer to it.
-func Decide(m Movement, asked gateway.MessageID, sender gateway.Administration, now gateway.Withdrawal, tol Tolerances) Movement {
+// Decide returns m with what became of a message that announces, changes or takes back, by the
+// word of its receiver, and its comparisons made anew. A withdrawal that is decided stays so; what
+// was announced or changed may still be refused, and taken again, by a later answer.
+func Decide(m Movement, message gateway.MessageID, sender gateway.Administration, now gateway.Withdrawal, tol Tolerances) Movement {
 	m.Announced = slices.Clone(m.Announced)
 	for i, r := range m.Announced {
-		if (r.Asks == gateway.WithdrawalAsked || r.changes()) && r.sameMessage(Record{Message: asked, Sender: sender}) {
+		if (!r.Withdraws || r.Asks == gateway.WithdrawalAsked) && r.sameMessage(Record{Message: message, Sender: sender}) {
 			m.Announced[i].Asks = now
 		}
 	}
 	return m.compared(tol)
 }
 
+// Decided is what became of a message that announces, changes or takes back, as [Decide] noted it.
+func (m Movement) Decided(message gateway.MessageID, sender gateway.Administration) gateway.Withdrawal {
+	for _, r := range m.Announced {
+		if r.sameMessage(Record{Message: message, Sender: sender}) {
+			return r.Asks
+		}
+	}
+	return ""
+}
+
 // Withdrawal is how the withdrawal of all that was announced stands: taken back where nothing
 // of it counts any more, asked where that waits for its receiver; else empty.
 func (m Movement) Withdrawal() gateway.Withdrawal {
-	asked := false
+	asked, back := false, false
 	for _, r := range m.Announced {
 		asked = asked || r.Withdraws && r.Asks == gateway.WithdrawalAsked
+		back = back || r.Withdraws && !r.undecided()
 	}
 	switch {
-	case len(m.Announced) > 0 && len(m.counting(m.Announced)) == 0:
+	case back && len(m.Counting()) == 0:
 		return gateway.WithdrawalDone
 	case asked:
 		return gateway.WithdrawalAsked
@@ -253,22 +264,6 @@ func (m Movement) records() []Record {
 	return slices.Concat(m.Announced, m.Departures, m.Arrivals, m.Inspections)
 }
 
-// counting returns the records of rs that nothing in m takes back or replaces.
-func (m Movement) counting(rs []Record) []Record {
-	all := m.records()
-	return slices.DeleteFunc(slices.Clone(rs), func(r Record) bool {
-		return r.Withdraws || r.changes() && r.undecided() || slices.ContainsFunc(all, r.replacedBy)
-	})
-}
-
-// changes reports whether r takes the place of another and announces itself.
-func (r Record) changes() bool { return !r.Withdraws && len(r.Replaces) > 0 }
-
-// undecided reports whether what r asks for is not so, or not yet.
-func (r Record) undecided() bool {
-	return r.Asks == gateway.WithdrawalAsked || r.Asks == gateway.WithdrawalRefused
-}
-
 // Changes is how many changes a sender has made to what is announced, whatever became of them.
 func (m Movement) Changes(sender gateway.Administration) (n int) {
 	for _, r := range m.Announced {
@@ -277,26 +272,6 @@ func (m Movement) Changes(sender gateway.Administration) (n int) {
 		}
 	}
 	return n
-}
-
-// Newest is the message that counts of the versions of an announcement, by one of them; false if
-// none counts any more.
-func (m Movement) Newest(id gateway.MessageID, sender gateway.Administration) (gateway.MessageID, bool) {
-	for range m.Announced { // of documents that replace each other none counts
-		at := slices.IndexFunc(m.Announced, func(r Record) bool { return r.sameMessage(Record{Message: id, Sender: sender}) })
-		if at < 0 {
-			return id, false
-		}
-		next := slices.IndexFunc(m.Announced, m.Announced[at].replacedBy)
-		switch {
-		case next < 0:
-			return id, !m.Announced[at].undecided()
-		case m.Announced[next].Withdraws:
-			return id, false
-		}
-		id = m.Announced[next].Message
-	}
-	return id, false
 }
 
 // Announcing is the message by which a sender announces, and still does, the waybills and
@@ -350,19 +325,6 @@ func (m Movement) Amendments() (out []Amendment) {
 		out = append(out, a)
 	}
 	return out
-}
-
-// replacedBy reports whether o takes r's place: it names r's document, or it is a
-// later message of the same document. A document's id is its sender's: nobody else's takes
-// its place.
-func (r Record) replacedBy(o Record) bool {
-	if r.DocumentID == "" || r.Sender != o.Sender || r.sameMessage(o) || o.undecided() {
-		return false
-	}
-	if gateway.SameID(r.DocumentID, o.DocumentID) && (r.Kind == o.Kind || o.Withdraws) {
-		return order(o, r) > 0
-	}
-	return slices.ContainsFunc(o.Replaces, func(id string) bool { return gateway.SameID(id, r.DocumentID) })
 }
 
 // sameMessage reports whether both came in one message: its id is its sender's.
@@ -451,6 +413,3 @@ func instant(i *customsv1.Instant) time.Time {
 	}
 	return t.UTC()
 }
-
-// Counting are the records that announce, and that nothing takes back or takes the place of.
-func (m Movement) Counting() []Record { return m.counting(m.Announced) }

@@ -11,14 +11,15 @@ import (
 // State is where a movement stands, as its records tell.
 type State string
 
-// The states of a movement. It ends as arrived, or taken back; in all others something is
-// waited for.
+// The states of a movement. It ends as arrived, taken back, or not accepted; in all others
+// something is waited for.
 const (
 	StateAnnounced           State = "announced"            // and expected
 	StateDeparted            State = "departed"             // announced, and left the office of exit
 	StateDepartedUnannounced State = "departed unannounced" // left, and the partner knows nothing of it
 	StateWithdrawalAsked     State = "withdrawal asked"     // of all or some of it
 	StateTakenBack           State = "taken back"           // nothing of it counts any more
+	StateNotAccepted         State = "not accepted"         // the partner refused it, or never had it
 	StateArrived             State = "arrived"              // all of it
 	StatePartlyArrived       State = "partly arrived"       // and more is to come
 	StateArrivedUnannounced  State = "arrived unannounced"  // nothing that counts told of it
@@ -27,7 +28,7 @@ const (
 // State is where the movement stands.
 func (m Movement) State() State {
 	withdrawal := m.Withdrawal()
-	stands := len(m.Announced) > 0 && withdrawal != gateway.WithdrawalDone
+	stands := len(m.Counting()) > 0
 	switch {
 	case len(m.Arrivals) > 0 && !stands:
 		return StateArrivedUnannounced
@@ -41,6 +42,8 @@ func (m Movement) State() State {
 		return StateTakenBack
 	case len(m.Departures) > 0 && !stands:
 		return StateDepartedUnannounced
+	case len(m.Announced) > 0 && !stands:
+		return StateNotAccepted
 	case len(m.Departures) > 0:
 		return StateDeparted
 	}

@@ -25,7 +25,8 @@ const (
 type Tolerances struct {
 	rows         map[pair]tolerance
 	early, late  time.Duration
-	timeSource   string // empty: no time of arrival is early or late
+	timeSource   string        // empty: no time of arrival is early or late
+	untold       time.Duration // how long after its expected arrival the side of exit waits to be told of it
 	convoyApart  time.Duration
 	convoyOpen   time.Duration // how long after it was expected a convoy waits for the rest of it
 	convoySource string        // empty: no vehicle of a convoy is behind the others
@@ -60,6 +61,10 @@ func (t tolerance) limit(n document.Number) document.Number {
 	return t.least
 }
 
+// Untold is how long after its expected arrival the side of exit waits to be told of it, before it
+// asks.
+func (t Tolerances) Untold() time.Duration { return t.untold }
+
 type toleranceFile struct {
 	Tolerances string         `yaml:"tolerances"`
 	Version    int            `yaml:"version"`
@@ -68,6 +73,7 @@ type toleranceFile struct {
 	Unit       string         `yaml:"unit"`
 	Early      string         `yaml:"early"`
 	Late       string         `yaml:"late"`
+	Untold     string         `yaml:"untold"`
 	Apart      string         `yaml:"apart"`
 	Open       string         `yaml:"open"`
 	Rows       []toleranceRow `yaml:"rows"`
@@ -138,11 +144,12 @@ func (l *toleranceLoader) file(name string, lines document.Lines, f toleranceFil
 	id := fmt.Sprintf("%s.v%d", f.Tolerances, f.Version)
 	switch f.Tolerances {
 	case timeOfArrival:
-		var early, late error
+		var early, late, untold error
 		l.out.early, early = time.ParseDuration(f.Early)
 		l.out.late, late = time.ParseDuration(f.Late)
-		if early != nil || late != nil || l.out.early < 0 || l.out.late < 0 || f.Apart+f.Open != "" || f.Rows != nil {
-			fail("$", "%s has early and late, each a duration such as 4h, and nothing else", timeOfArrival)
+		l.out.untold, untold = time.ParseDuration(f.Untold)
+		if early != nil || late != nil || untold != nil || l.out.early < 0 || l.out.late < 0 || l.out.untold <= 0 || f.Apart+f.Open != "" || f.Rows != nil {
+			fail("$", "%s has early, late and untold, each a duration such as 4h, and nothing else", timeOfArrival)
 		}
 		l.out.timeSource = id
 		return
@@ -150,7 +157,7 @@ func (l *toleranceLoader) file(name string, lines document.Lines, f toleranceFil
 		var apart, open error
 		l.out.convoyApart, apart = time.ParseDuration(f.Apart)
 		l.out.convoyOpen, open = time.ParseDuration(f.Open)
-		if apart != nil || open != nil || l.out.convoyApart < 0 || l.out.convoyOpen < 0 || f.Early+f.Late != "" || f.Rows != nil {
+		if apart != nil || open != nil || l.out.convoyApart < 0 || l.out.convoyOpen < 0 || f.Early+f.Late+f.Untold != "" || f.Rows != nil {
 			fail("$", "%s has apart and open, each a duration such as 4h, and nothing else", convoyTimes)
 		}
 		l.out.convoySource = id
@@ -160,8 +167,8 @@ func (l *toleranceLoader) file(name string, lines document.Lines, f toleranceFil
 		fail("$.tolerances", "unknown quantity %q: want %s, %s, %s or %s", f.Tolerances, grossMass, packageCount, timeOfArrival, convoyTimes)
 		return
 	}
-	if f.Early+f.Late+f.Apart+f.Open != "" {
-		fail("$", "early and late belong to %s, apart and open to %s", timeOfArrival, convoyTimes)
+	if f.Early+f.Late+f.Untold+f.Apart+f.Open != "" {
+		fail("$", "early, late and untold belong to %s, apart and open to %s", timeOfArrival, convoyTimes)
 	}
 	ids := make(map[string]bool)
 	for i, r := range f.Rows {

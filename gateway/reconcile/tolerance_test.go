@@ -21,10 +21,10 @@ func TestLoadTolerancesNamesEveryMistake(t *testing.T) {
 		{"no source", head + "  - {id: T9, announced: any, found: any, percent: \"2\", least: \"0\", status: own}\n", "gross-mass.yaml:7: row T9: status and source are needed"},
 		{"nothing for any two methods", head + row(`id: T1, announced: tally, found: declared, percent: "2", least: "0"`), "no row for any method with any other"},
 		{"unknown quantity", strings.Replace(head, "gross-mass", "length", 1) + last, `unknown quantity "length"`},
-		{"times among masses", head + last + "late: 1h\n", "early and late belong to arrival-time"},
+		{"times among masses", head + last + "late: 1h\n", "early, late and untold belong to arrival-time"},
 		{"a convoy's times among masses", head + last + "apart: 1h\n", "apart and open to convoy"},
 		{"a convoy that waits for less than nothing", "tolerances: convoy\n" + others + "apart: 1h\nopen: -1h\n", "convoy has apart and open"},
-		{"a convoy's times among arrival's", "tolerances: arrival-time\n" + others + "early: 1h\nlate: 1h\nopen: 1h\n", "arrival-time has early and late"},
+		{"a convoy's times among arrival's", "tolerances: arrival-time\n" + others + "early: 1h\nlate: 1h\nopen: 1h\n", "arrival-time has early, late and untold"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -37,7 +37,7 @@ func TestLoadTolerancesNamesEveryMistake(t *testing.T) {
 	whole := fstest.MapFS{
 		"tolerances/gross-mass.yaml":   {Data: []byte(head + last)},
 		"tolerances/packages.yaml":     {Data: []byte("tolerances: packages\n" + others + "rows:\n" + last)},
-		"tolerances/arrival-time.yaml": {Data: []byte("tolerances: arrival-time\n" + others + "early: 1h\nlate: 2h\n")},
+		"tolerances/arrival-time.yaml": {Data: []byte("tolerances: arrival-time\n" + others + "early: 1h\nlate: 2h\nuntold: 3h\n")},
 		"tolerances/convoy.yaml":       {Data: []byte("tolerances: convoy\n" + others + "apart: 1h\nopen: 2h\n")},
 	}
 	if _, err := LoadTolerances(whole); err != nil {

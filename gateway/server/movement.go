@@ -95,6 +95,7 @@ func (s movements) answer(ctx context.Context, m flow.Movement, err error) (*exc
 // only the caller's are named.
 func (s movements) present(ctx context.Context, m flow.Movement) (*exchangev1.Movement, error) {
 	out := presentMovement(m, language(ctx))
+	out.Due, out.Remarks = stamp(s.flow.Due(m)), presentFaults(s.flow.Remarks(m), language(ctx))
 	for _, id := range m.AmbiguousWith {
 		other, err := s.flow.Movement(ctx, id)
 		if store.IgnoreNotFound(err) != nil {
@@ -121,7 +122,7 @@ func (s movements) visible(c Caller, m flow.Movement) bool {
 
 func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	out := &exchangev1.Movement{
-		MovementId: string(m.ID), State: string(m.State()), Commit: int64(m.Commit), Due: stamp(m.Due()), Remarks: presentFaults(m.Remarks(), lang),
+		MovementId: string(m.ID), State: string(m.State()), Commit: int64(m.Commit),
 	}
 	for _, a := range m.Amendments() {
 		out.Amendments = append(out.Amendments, &exchangev1.Amendment{

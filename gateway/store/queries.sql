@@ -319,11 +319,12 @@ LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.diges
 WHERE i.id_key = $1 ORDER BY i.sender;
 
 -- name: InboundByDocument :one
+-- The last one, where a document was refused or taken back and sent anew.
 SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state = 'accepted'
-LIMIT 1;
+ORDER BY i.commit_no DESC, i.id LIMIT 1;
 
 -- name: InboxInState :many
 SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt

@@ -778,7 +778,7 @@ SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state,
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state = 'accepted'
-LIMIT 1
+ORDER BY i.commit_no DESC, i.id LIMIT 1
 `
 
 type InboundByDocumentParams struct {
@@ -794,6 +794,7 @@ type InboundByDocumentRow struct {
 	Canonical []byte
 }
 
+// The last one, where a document was refused or taken back and sent anew.
 func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentParams) (InboundByDocumentRow, error) {
 	row := q.queryRow(ctx, q.inboundByDocumentStmt, inboundByDocument, arg.Sender, arg.DocumentKey)
 	var i InboundByDocumentRow
