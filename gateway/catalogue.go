@@ -105,27 +105,32 @@ func TextOf(key, lang string) (Text, bool) {
 // Retold is what the gateway says in English of why something waits or has ended, in another
 // language. What it does not know, as a person's own words, stays as it is.
 func Retold(english, lang string) string {
-	for _, key := range reasons() {
-		from, _ := TextOf(key, "en")
-		terms := matching(from.Text).FindStringSubmatch(english)
-		if terms == nil {
-			continue
+	if english == "" || Language(lang) == "en" {
+		return english
+	}
+	for _, r := range reasons() {
+		if terms := r.like.FindStringSubmatch(english); terms != nil {
+			return Phrase{Wording: r.wording, Terms: terms[1:]}.In(lang)
 		}
-		return Phrase{Wording: Wording(key), Terms: terms[1:]}.In(lang)
 	}
 	return english
 }
 
-// reasons are the keys of what Retold knows.
-var reasons = sync.OnceValue(func() []string {
-	var keys []string
-	for key := range texts().texts["en"] {
+// reason is one that Retold knows, and what its English is like.
+type reason struct {
+	wording Wording
+	like    *regexp.Regexp
+}
+
+var reasons = sync.OnceValue(func() []reason {
+	var known []reason
+	for key, text := range texts().texts["en"] {
 		if strings.HasPrefix(key, "word.reason") {
-			keys = append(keys, key)
+			known = append(known, reason{Wording(key), matching(text.Text)})
 		}
 	}
-	slices.Sort(keys)
-	return keys
+	slices.SortFunc(known, func(a, b reason) int { return strings.Compare(string(a.wording), string(b.wording)) })
+	return known
 })
 
 // matching finds the terms of a text, which stand in it in order.

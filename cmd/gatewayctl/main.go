@@ -61,7 +61,7 @@ var commands = []command{
 	{"cancel", "ID", "take back what was submitted: before it is handed over nothing is sent, after that the partner is asked", 1, 1, cancel},
 	{"approve", "ID", "approve or refuse what changes or takes back what has left (supervisor)", 1, 1, approve},
 	{"explain", "ID", "say where the values of the message came from that a submission became", 1, 1, explain},
-	{"sent", "ID", "take the XML that a submission became, and the partner's receipt for it", 1, 1, sent},
+	{"sent", "ID", "take the XML that a submission became, and the partner's receipts for it", 1, 1, sent},
 	{"inbox list", "", "list what partners sent", 0, 0, inboxList},
 	{"inbox get", "MESSAGE", "show a message, or take its document", 1, 1, inboxGet},
 	{"inbox ack", "MESSAGE...", "note that messages were taken over", 1, 1000, inboxAck},

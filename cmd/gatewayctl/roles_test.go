@@ -143,8 +143,10 @@ func (s fakeSubmissions) Sent(_ context.Context, r *exchangev1.SentRequest) (*ex
 	return &exchangev1.SentMessage{
 		MessageId: "m-1", Kind: "PreArrivalNotice", Recipient: "RU", State: "accepted", Created: instant("2026-03-02T00:30:00Z"),
 		Header: []byte("{}"), Signature: []byte("s"), MediaType: "application/xml", Content: []byte("<Notice/>\n"),
-		Receipt:  &exchangev1.SignedStatement{Header: []byte("{}"), Statement: []byte("{}"), Signature: []byte("s")},
-		Verified: instant("2026-03-02T00:30:01Z"),
+		Receipts: []*exchangev1.VerifiedReceipt{
+			{Verdict: "RCV", Verified: instant("2026-03-02T00:30:01Z"), Statement: &exchangev1.SignedStatement{Header: []byte("{}"), Statement: []byte("{}"), Signature: []byte("s")}},
+			{Verdict: "PRS", Verified: instant("2026-03-02T00:35:01Z"), Statement: &exchangev1.SignedStatement{Header: []byte("{ }"), Statement: []byte("{}"), Signature: []byte("s")}},
+		},
 	}, nil
 }
 

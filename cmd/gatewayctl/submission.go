@@ -366,7 +366,7 @@ func sent(fs *flag.FlagSet) action {
 	office := fs.String("office", "", "`OFFICE` that submitted it; without it one's own")
 	message := fs.String("message", "", "`MESSAGE` that is meant, where the submission became several")
 	out := fs.String("out", "-", "`FILE` for the XML; - is the standard output")
-	evidence := fs.String("evidence", "", "`FILE` for the message with its signature and the partner's receipt, which gatewayd verify-receipt proves; it must not be there")
+	evidence := fs.String("evidence", "", "`FILE` for the message with its signature and the partner's receipts, which gatewayd verify-receipt proves; it must not be there")
 	return func(ctx context.Context, s *session, operands []string) error {
 		m, err := s.submissions.Sent(ctx, &exchangev1.SentRequest{SubmissionId: operands[0], Office: *office, MessageId: *message})
 		if err != nil {
@@ -406,8 +406,8 @@ func (p *page) sentMessage(m *exchangev1.SentMessage) {
 	p.field("to", m.Recipient)
 	p.field("messageState", p.state(m.State))
 	p.field("created", p.time(m.Created))
-	if m.Receipt != nil {
-		p.field("receipt", p.text("signedByPartner"))
+	for _, r := range m.Receipts {
+		p.field("receipt", p.state(string(gateway.Verdict(r.Verdict).State())), p.text("signedByPartner"))
+		p.inner("verified", p.time(r.Verified))
 	}
-	p.field("verified", p.time(m.Verified))
 }

@@ -20,35 +20,51 @@ func (c Config) card(chain *flow.Chain, known *release.Routes) (card.Card, error
 		Administration: c.Administration, GRPC: c.Listen.GRPC, REST: c.Listen.REST, DutyDesk: c.DutyDesk,
 		Formats: formats(chain, known, c.Administration), MaxMessage: int64(chain.Cap()),
 	}
-	own, err := mtls.LoadRoots(c.Certificate.Cert)
-	if err != nil {
-		return out, err
+	var f findings
+	if f.need("certificate.cert", c.Certificate.Cert) {
+		if own, err := mtls.LoadRoots(c.Certificate.Cert); err != nil {
+			f.file("certificate.cert", c.Certificate.Cert, err, gateway.WordFormCertificates)
+		} else if out.URI, err = mtls.URI(own[0]); err != nil {
+			return out, err
+		} else {
+			out.Pins = []gateway.Digest{mtls.SPKIPin(own[0])}
+		}
 	}
-	if out.URI, err = mtls.URI(own[0]); err != nil {
-		return out, err
-	}
-	out.Pins = []gateway.Digest{mtls.SPKIPin(own[0])}
-	roots, lists := c.Certificate.Roots, c.Certificate.CRLs
+	roots := c.Certificate.Roots
 	if roots == "" && len(c.Callers) > 0 {
 		roots = c.Callers[0].Roots
 	}
-	if out.Roots, err = mtls.SplitPEM(roots); err != nil {
-		return out, fmt.Errorf("certificate.roots: %w", err)
-	}
-	if out.CRLs, err = mtls.SplitPEM(lists); err != nil {
-		return out, fmt.Errorf("certificate.crls: %w", err)
-	}
-	for _, t := range c.Trust {
+	out.Roots = f.blocks("certificate.roots", roots, gateway.WordFormCertificates)
+	out.CRLs = f.blocks("certificate.crls", c.Certificate.CRLs, gateway.WordFormLists)
+	for i, t := range c.Trust {
 		if t.Administration != c.Administration {
 			continue
 		}
 		raw, err := os.ReadFile(t.File)
 		if err != nil {
-			return out, err
+			f.file(fmt.Sprintf("trust[%d].file", i), t.File, err, gateway.WordFormPublicKey)
 		}
 		out.Keys = append(out.Keys, card.Key{ID: t.ID, From: t.From, Until: t.Until, Public: string(raw)})
 	}
+	if len(out.Keys) == 0 {
+		f.refuse("trust", gateway.ConfigMissing, "")
+	}
+	if len(f.faults) > 0 {
+		return out, f.faults
+	}
 	return out, nil
+}
+
+// blocks are the PEM blocks of a file that has to be there.
+func (f *findings) blocks(key, name string, form gateway.Wording) []string {
+	if !f.need(key, name) {
+		return nil
+	}
+	texts, err := mtls.SplitPEM(name)
+	if err != nil || len(texts) == 0 {
+		f.file(key, name, err, form)
+	}
+	return texts
 }
 
 // signedCard is the gateway's card as a file, made anew each time, with its fingerprint.

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -17,6 +19,7 @@ import (
 	"customs.example/gateway/card"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
 )
 
 // cardOf makes a PKI in earnest for an administration, and its card.
@@ -299,4 +302,59 @@ func TestACardOfAnEnemy(t *testing.T) {
 			t.Errorf("%s\nwant %s refused, and nothing written", said, uri)
 		}
 	}
+}
+
+// TestACardSaysWhatItLacks holds what is said of each file that a card needs, and that is not
+// there, is not named or holds something else, in five languages, to a file.
+func TestACardSaysWhatItLacks(t *testing.T) {
+	s := newSite(t).start()
+	c, _, err := readConfig(s.file("cn.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := chain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Certificate.Roots, c.Certificate.CRLs = s.file("cn/ca.pem"), s.file("cn/crl.pem")
+	if _, err := c.card(known, known.Routes); err != nil {
+		t.Fatalf("with all files: %v", err)
+	}
+	trusted := slices.IndexFunc(c.Trust, func(k seal.TrustFile) bool { return k.Administration == c.Administration })
+	s.write("text.pem", "no block\n", 0o644)
+	var said strings.Builder
+	for _, tt := range []struct {
+		title string
+		lacks func(c *Config)
+	}{
+		{"no revocation lists named", func(c *Config) { c.Certificate.CRLs = "" }},
+		{"no roots named, and no callers", func(c *Config) { c.Certificate.Roots, c.Callers = "", nil }},
+		{"no file of revocation lists", func(c *Config) { c.Certificate.CRLs = s.file("gone.pem") }},
+		{"another file as revocation lists", func(c *Config) { c.Certificate.CRLs = s.file("text.pem") }},
+		{"a directory as roots", func(c *Config) { c.Certificate.Roots = s.file("cn") }},
+		{"no certificate", func(c *Config) { c.Certificate.Cert = s.file("gone.pem") }},
+		{"no file of an own key", func(c *Config) { c.Trust[trusted].File = s.file("gone.pem") }},
+		{"no own key", func(c *Config) { c.Trust = nil }},
+		{"nothing", func(c *Config) { *c = Config{Administration: c.Administration} }},
+	} {
+		lacking := c
+		lacking.Trust = slices.Clone(c.Trust)
+		tt.lacks(&lacking)
+		_, err := lacking.card(known, known.Routes)
+		var faults gateway.Faults
+		if !errors.As(err, &faults) || store.Unavailable(err) {
+			t.Errorf("%s: %v", tt.title, err)
+			continue
+		}
+		for i := range faults {
+			faults[i].Value = strings.TrimPrefix(faults[i].Value, s.dir+string(os.PathSeparator))
+		}
+		fmt.Fprintf(&said, "# %s\n", tt.title)
+		for _, lang := range gateway.Languages {
+			if err := gateway.PrintReports(&said, faults.Report(lang), lang); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	golden(t, "testdata/card-lacks.txt", said.String())
 }

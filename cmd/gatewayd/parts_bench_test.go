@@ -394,8 +394,8 @@ func (p *parts) units(db *store.Store, s sample) func() {
 					tx.PutJudgement(store.Judgement{Office: s.Office, ID: id, State: s.State, At: now}), tx.PutMessage(m), movement(tx, id), audit(tx), audit(tx), audit(tx))
 			},
 			func(tx *store.Tx) error {
-				m.State, m.Receipt = gateway.Accepted, signed
-				return errors.Join(tx.PutProgress(m, false), audit(tx))
+				m.State = gateway.Accepted
+				return errors.Join(tx.PutProgress(m, false), tx.PutReceipt(context.Background(), m.ID, store.Receipt{Statement: *signed, Verdict: gateway.PRS, Verified: now}), audit(tx))
 			},
 			func(tx *store.Tx) error { return errors.Join(tx.PutArrival(inbound), audit(tx)) },
 			func(tx *store.Tx) error {

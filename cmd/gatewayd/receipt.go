@@ -16,11 +16,15 @@ import (
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/card"
 	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
 )
 
 // maxSentFile is the greatest file with a sent message: the greatest document, in base64, and what
 // goes with it.
 const maxSentFile = 96 << 20
+
+// maxSentReceipts is how many receipts of one message are verified: as many as a gateway keeps.
+const maxSentReceipts = 3 * store.MaxReceipts
 
 // verifyReceipts proves what partners signed, with nothing but files: no gateway is asked.
 func verifyReceipts(_ context.Context, flags *flag.FlagSet, args []string, std stdio) error {
@@ -59,7 +63,7 @@ func verifyReceipts(_ context.Context, flags *flag.FlagSet, args []string, std s
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		all = append(all, prove(trust, name, m, at, how.lang))
+		all = append(all, prove(trust, name, m, at, how.lang)...)
 	}
 	if how.form == "json" {
 		err = writeJSON(std.out, all)
@@ -140,7 +144,7 @@ func readSent(name string, stdin io.Reader) (*exchangev1.SentMessage, error) {
 		return nil, err
 	}
 	m := new(exchangev1.SentMessage)
-	if len(raw) > maxSentFile || protojson.Unmarshal(raw, m) != nil || len(m.Header) == 0 {
+	if len(raw) > maxSentFile || protojson.Unmarshal(raw, m) != nil || len(m.Header) == 0 || len(m.Receipts) > maxSentReceipts {
 		return nil, errors.New("no sent message as gatewayctl sent ID -evidence writes it")
 	}
 	return m, nil
@@ -149,6 +153,8 @@ func readSent(name string, stdin io.Reader) (*exchangev1.SentMessage, error) {
 // proof is what a receipt proves, if it holds.
 type proof struct {
 	File      string                 `json:"file"`
+	Receipt   int                    `json:"receipt,omitempty"` // which of those in the file, from 1
+	of        int                    // how many there are
 	Holds     bool                   `json:"holds"`
 	Message   gateway.MessageID      `json:"messageId,omitempty"`
 	Sender    gateway.Administration `json:"sender,omitempty"`
@@ -165,38 +171,50 @@ type proof struct {
 	Faults    []gateway.Report       `json:"faults,omitempty"`  // why it does not hold
 }
 
-// prove verifies the receipt in a file, and the message that it is for: the receipt's signature by
-// a key of the recipient that was valid when it was signed, that it names this message, and that
-// the XML is the one that it was given for.
-func prove(trust *seal.Trust, file string, m *exchangev1.SentMessage, at time.Time, lang string) proof {
+// prove verifies the message in a file, and each receipt for it. Nothing holds of a message that
+// does not, nor of one without a receipt.
+func prove(trust *seal.Trust, file string, m *exchangev1.SentMessage, at time.Time, lang string) []proof {
 	p := proof{File: file, Payload: gateway.DigestOf(m.Content)}
-	refuse := func(err error) proof {
-		var f gateway.Fault
-		if !errors.As(err, &f) {
-			f = gateway.Fault{Code: gateway.SealStatement}
-		}
-		f.Severity = gateway.Error
-		p.Faults = gateway.Faults{f}.Report(lang)
-		return p
-	}
 	of, err := seal.ParseHeader(m.Header)
 	if err != nil {
-		return refuse(err)
+		return []proof{p.refused(err, lang)}
 	}
 	p.Message, p.Sender, p.Recipient = of.MessageID, of.Sender, of.Recipient
 	if _, err := trust.Open(m.Header, m.Signature, m.Content, at); err != nil {
-		return refuse(err)
+		return []proof{p.refused(err, lang)}
 	}
-	if m.Receipt == nil {
-		return refuse(gateway.Fault{Code: gateway.ReceiptNone, Value: string(of.MessageID)})
+	if len(m.Receipts) == 0 {
+		return []proof{p.refused(gateway.Fault{Code: gateway.ReceiptNone, Value: string(of.MessageID)}, lang)}
 	}
-	r, err := trust.OpenReceipt(m.Receipt.Header, m.Receipt.Statement, m.Receipt.Signature, of, at)
+	all := make([]proof, len(m.Receipts))
+	for i, r := range m.Receipts {
+		p.Receipt, p.of = i+1, len(m.Receipts)
+		all[i] = p.proven(trust, of, r.GetStatement(), at, lang)
+	}
+	return all
+}
+
+// refused is a proof of nothing.
+func (p proof) refused(err error, lang string) proof {
+	var f gateway.Fault
+	if !errors.As(err, &f) {
+		f = gateway.Fault{Code: gateway.SealStatement}
+	}
+	f.Severity = gateway.Error
+	p.Faults = gateway.Faults{f}.Report(lang)
+	return p
+}
+
+// proven verifies one receipt: its signature by a key of the recipient that was valid when it was
+// signed, that it names this message, and that the XML is the one that it was given for.
+func (p proof) proven(trust *seal.Trust, of seal.Header, s *exchangev1.SignedStatement, at time.Time, lang string) proof {
+	r, err := trust.OpenReceipt(s.GetHeader(), s.GetStatement(), s.GetSignature(), of, at)
 	if err != nil {
-		return refuse(err)
+		return p.refused(err, lang)
 	}
-	signed, err := seal.ParseHeader(m.Receipt.Header)
+	signed, err := seal.ParseHeader(s.GetHeader())
 	if err != nil {
-		return refuse(err)
+		return p.refused(err, lang)
 	}
 	key, _ := trust.Key(signed.KeyID)
 	p.Holds, p.Verdict, p.Undecided, p.Mapping, p.At, p.Refused = true, r.Verdict, r.AnswerFollows, r.Mapping, r.At, r.Faults
@@ -211,7 +229,11 @@ var said = map[gateway.Verdict]gateway.Wording{
 
 // print tells a person what is proven.
 func (p proof) print(w io.Writer, lang string) error {
-	fmt.Fprintln(w, p.File)
+	if p.of > 1 {
+		fmt.Fprintf(w, "%s %d/%d\n", p.File, p.Receipt, p.of)
+	} else {
+		fmt.Fprintln(w, p.File)
+	}
 	if !p.Holds {
 		fmt.Fprintf(w, "%s\n\n", gateway.Say(gateway.WordReceiptBroken).In(lang))
 		return gateway.PrintReports(w, p.Faults, lang)

@@ -121,7 +121,15 @@ func (s *sealed) receipt(h seal.Header, m *exchangev1.SentMessage, r seal.Receip
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	m.Receipt = &exchangev1.SignedStatement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}
+	m.Receipts = []*exchangev1.VerifiedReceipt{{
+		Verdict: string(r.Verdict), Statement: &exchangev1.SignedStatement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()},
+	}}
+	return m
+}
+
+// receipts puts several receipts to a message.
+func (s *sealed) receipts(m *exchangev1.SentMessage, receipts ...*exchangev1.VerifiedReceipt) *exchangev1.SentMessage {
+	m.Receipts = receipts
 	return m
 }
 
@@ -151,7 +159,8 @@ func TestReceiptsAreProven(t *testing.T) {
 	m.Content = []byte(strings.Replace(sentXML, "0001", "0002", 1))
 	save("other-xml.json", m)
 	m.Content = []byte(sentXML)
-	m.Receipt.Signature[10]++
+	m.Receipts[0].Statement.Signature[10]++
+	forged := m.Receipts[0]
 	save("forged.json", m)
 	refusing := seal.Receipt{MessageID: h.MessageID, Verdict: gateway.ERR, Received: h.Payload, At: signedAt.Add(time.Second), Faults: gateway.Faults{{
 		Code: gateway.XSDType, Severity: gateway.Error, Value: "10250.5 kg", Expected: gateway.Term("decimal"), Location: gateway.Location{Expr: "/n:Notice[1]"},
@@ -160,6 +169,10 @@ func TestReceiptsAreProven(t *testing.T) {
 	received := accepting(h)
 	received.Verdict, received.Canonical, received.Mapping = gateway.RCV, gateway.Digest{}, ""
 	save("received.json", s.receipt(h, m, received))
+	first := m.Receipts[0]
+	save("received-accepted.json", s.receipts(m, first, s.receipt(h, m, accepting(h)).Receipts[0]))
+	save("received-refused-forged.json", s.receipts(m, first, s.receipt(h, m, refusing).Receipts[0], forged, &exchangev1.VerifiedReceipt{}))
+	save("endless.json", s.receipts(m, slices.Repeat([]*exchangev1.VerifiedReceipt{first}, maxSentReceipts+1)...))
 	other := accepting(h)
 	other.MessageID = "33333333-3333-4333-8333-333333333333"
 	save("other-message.json", s.receipt(h, m, other))
@@ -197,10 +210,10 @@ func TestReceiptsAreProven(t *testing.T) {
 		fmt.Fprintf(&said, "$ gatewayd verify-receipt %s\n%s[exit %d]\n", line, strings.ReplaceAll(out.String(), s.dir+string(filepath.Separator), ""), code)
 	}
 	for _, lang := range gateway.Languages {
-		for _, name := range []string{"accepted.json", "undecided.json", "refused.json", "received.json"} {
+		for _, name := range []string{"accepted.json", "undecided.json", "refused.json", "received.json", "received-accepted.json"} {
 			check(exitOK, "-lang", lang, "-trust", "trust.yaml", name)
 		}
-		for _, name := range []string{"none.json", "other-xml.json", "forged.json", "other-message.json", "other-digest.json", "other-header.json"} {
+		for _, name := range []string{"none.json", "received-refused-forged.json", "other-xml.json", "forged.json", "other-message.json", "other-digest.json", "other-header.json"} {
 			check(exitFaulty, "-lang", lang, "-trust", "trust.yaml", name)
 		}
 		for _, trust := range []string{"late.yaml", "compromised.yaml", "own.yaml", "foreign.yaml"} {
@@ -212,12 +225,14 @@ func TestReceiptsAreProven(t *testing.T) {
 	check(exitOK, "-trust", "trust.yaml", "-o", "json", "accepted.json")
 	check(exitOK, "-trust", "trust.yaml", "-o", "json", "undecided.json")
 	check(exitFaulty, "-trust", "trust.yaml", "-o", "json", "-lang", "mn", "none.json")
+	check(exitOK, "-trust", "trust.yaml", "-o", "json", "received-accepted.json")
 	check(exitOK, "-card", "cn.card", "-card", "ru.card", "accepted.json")
 	check(exitOK, "-trust", "trust.yaml", "-card", "ru.card", "refused.json") // the same key twice
 	check(exitFaulty, "-card", "ru.card", "accepted.json")
 	check(exitFailed, "-card", "trust.yaml", "accepted.json")
 	check(exitFailed, "-trust", "trust.yaml", "garbage.json")
 	check(exitFailed, "-trust", "trust.yaml", "nothing.json")
+	check(exitFailed, "-trust", "trust.yaml", "endless.json")
 	check(exitFailed, "-trust", "nobody.yaml", "accepted.json")
 	check(exitFailed, "-trust", "trust.yaml", "-at", "yesterday", "accepted.json")
 	check(exitFailed, "-trust", "trust.yaml")

@@ -379,13 +379,17 @@ func (g *Gateway) settle(ctx context.Context, over ...store.Difference) error {
 	}
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 		for _, d := range over {
-			if err := errors.Join(tx.Settle(d), tx.Audit("gateway", "partner holds the same: "+string(d.Code), string(d.ID), d.Theirs)); err != nil {
+			if err := errors.Join(tx.Settle(d), holdsTheSame(tx, d)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return err
+}
+
+func holdsTheSame(tx *store.Tx, d store.Difference) error {
+	return tx.Audit("gateway", "partner holds the same: "+string(d.Code), string(d.ID), d.Theirs)
 }
 
 // returnLost delivers again what the partner has asked for: the same ids and bytes. What a
@@ -440,10 +444,11 @@ func (b *balancer) returnOne(ctx context.Context, d store.Difference) error {
 		return err
 	}
 	d.Says = receipt.Verdict
+	kept := store.Receipt{Statement: store.Statement(answer), Verdict: receipt.Verdict, Verified: g.Now()}
 	if d.Code = differing(true, d); d.Code != "" { // it now says otherwise than it has signed
 		_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 			d.Found = tx.Now()
-			return errors.Join(tx.PutDifference(d), tx.Audit("gateway", "alarm: partner holds otherwise: "+string(d.Code), string(d.ID), m.PayloadDigest))
+			return errors.Join(tx.PutDifference(d), tx.PutReceipt(ctx, m.ID, kept), tx.Audit("gateway", "alarm: partner holds otherwise: "+string(d.Code), string(d.ID), m.PayloadDigest))
 		})
 		if err == nil {
 			g.Log.Tell(event.Event{Name: event.BalanceDiffers, Message: d.ID, Partner: b.with, Code: d.Code})
@@ -451,7 +456,9 @@ func (b *balancer) returnOne(ctx context.Context, d store.Difference) error {
 		return err
 	}
 	d.Code = gateway.BalanceAgain
-	if err := g.settle(ctx, d); err != nil {
+	if _, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		return errors.Join(tx.Settle(d), tx.PutReceipt(ctx, m.ID, kept), holdsTheSame(tx, d))
+	}); err != nil {
 		return err
 	}
 	g.Log.Tell(event.Event{Name: event.MessageReturned, Message: m.ID, Route: m.Route, Partner: b.with, Verdict: string(receipt.Verdict)})

@@ -198,6 +198,7 @@ func TestWhatTheReceiverLostIsDeliveredAgain(t *testing.T) {
 	if after := w.message(id); after.State != gateway.Accepted || !bytes.Equal(after.Receipt.Statement, before.Receipt.Statement) || !bytes.Equal(sent.HeaderBytes(), before.Header) {
 		t.Errorf("it is %s", after.State)
 	}
+	w.receipts(id, gateway.PRS, gateway.PRS) // it has signed anew
 }
 
 func anyOf[T any](all []T) any {
@@ -497,5 +498,34 @@ func TestTwoRestoresAreTwoBalances(t *testing.T) {
 		if s, err := w.cn.BalanceState(t.Context(), "RU"); err != nil || !s.Open || len(s.Faults()) > 0 {
 			t.Errorf("restore %d: %+v, %v", n, s, err)
 		}
+	}
+}
+
+// TestWhatWaitsForTheBalanceWasNotTried: what is submitted after a restore, while the couriers
+// run and before what both hold is compared, waits as it was made, and is taken back with nothing
+// sent; at both borders.
+func TestWhatWaitsForTheBalanceWasNotTried(t *testing.T) {
+	for _, b := range borders {
+		t.Run(string(b.to), func(t *testing.T) {
+			w := newPair(t, b.to)
+			own(t, w.cn)
+			w.cn = w.restored(w.cn, w.backUp(w.cn))
+			w.out.away = true
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { w.cn.Run(ctx); close(done) }()
+			defer func() { stop(); <-done }()
+			time.Sleep(100 * time.Millisecond) // until they do
+			m, id := w.announced(b, tripOf(1, w))
+			if m = w.message(m.ID); m.State != gateway.Queued || m.Attempts != 0 || m.LastError != "" {
+				t.Errorf("it is %s after %d attempts: %s", m.State, m.Attempts, m.LastError)
+			}
+			if s := w.cancel(b, "C1", id); s.State != gateway.Done || s.MessageID != "" {
+				t.Errorf("the cancellation is %s %v", s.State, s.Faults.Report("en"))
+			}
+			if m := w.message(m.ID); m.State != gateway.TakenBack || w.out.tries != 0 {
+				t.Errorf("then it is %s, %d sent", m.State, w.out.tries)
+			}
+		})
 	}
 }

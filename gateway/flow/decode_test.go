@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +93,25 @@ func (w *world) events(g *flow.Gateway) string {
 	return b.String()
 }
 
+// receipts holds what is kept of a message of China's to the verdicts that its partner gave.
+func (w *world) receipts(id gateway.MessageID, want ...gateway.Verdict) {
+	w.t.Helper()
+	kept, err := w.cn.Store.Read().Receipts(context.Background(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var got []gateway.Verdict
+	for _, r := range kept {
+		got = append(got, r.Verdict)
+		if r.Verified.IsZero() || !strings.Contains(string(r.Statement.Statement), string(r.Verdict)) {
+			w.t.Errorf("%s of %s is %s", r.Verdict, r.Verified, r.Statement.Statement)
+		}
+	}
+	if !slices.Equal(got, want) {
+		w.t.Errorf("the receipts say %v, want %v", got, want)
+	}
+}
+
 func TestLongParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	w := newWorld(t)
 	known := w.ru.Chain
@@ -138,12 +158,15 @@ func TestLongParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	if events := w.events(w.ru); strings.Count(events, operator.URI+" not decoded "+string(id)) != 3 || strings.Count(events, operator.URI+" decoded accepted "+string(id)) != 1 {
 		t.Errorf("the audit trail says\n%s", events)
 	}
-	// The sender gets the verdict when it asks again.
+	// The sender gets the verdict when it asks again; what it was told before says no more when it
+	// is told once more.
+	w.receipts(id, gateway.RCV)
 	w.clock.add(flow.VerdictInterval)
 	w.deliver()
 	if m := w.message(id); m.State != gateway.Accepted || !strings.Contains(string(m.Receipt.Statement), `"PRS"`) {
 		t.Errorf("then the message is %s: %s", m.State, m.LastError)
 	}
+	w.receipts(id, gateway.RCV, gateway.PRS)
 	w.ru.Chain = known
 	if got := w.decode(); len(got) != 0 {
 		t.Errorf("then %d are parked", len(got))
@@ -176,6 +199,7 @@ func TestLongParkedMessageIsRefusedByItsTable(t *testing.T) {
 	if m := w.message(id); m.State != gateway.Refused {
 		t.Errorf("then the message is %s: %s", m.State, m.LastError)
 	}
+	w.receipts(id, gateway.RCV, gateway.ERR)
 	// What was judged is not judged again, and nothing of such a request is done.
 	_, err = w.ru.Decode(t.Context(), operator, "", string(id), "nobody")
 	var faults gateway.Faults

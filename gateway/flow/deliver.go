@@ -274,7 +274,7 @@ func maxTime(a, b time.Time) time.Time {
 }
 
 // conclude writes how far a message has come in one unit of work, if nobody else has taken it
-// meanwhile. Who goes on with it keeps it; else it is free for whoever has room for it when
+// meanwhile, and the receipt that brought it there, which m holds as it was signed. Who goes on with it keeps it; else it is free for whoever has room for it when
 // it is due. The faults of a refusal go to the submissions it was made from, at the places in
 // their own documents.
 func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt, keep bool) error {
@@ -285,6 +285,11 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.PutProgress(m, keep); err != nil {
 			return err
+		}
+		if receipt != nil {
+			if err := tx.PutReceipt(ctx, m.ID, store.Receipt{Statement: *m.Receipt, Verdict: receipt.Verdict, Verified: m.Answered}); err != nil {
+				return err
+			}
 		}
 		if err := g.cancellationConcluded(ctx, tx, m, receipt); err != nil {
 			return err

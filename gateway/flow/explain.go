@@ -264,16 +264,16 @@ func (g *Gateway) explain(ctx context.Context, c Caller, messages []store.Messag
 	return e, nil
 }
 
-// SentMessage is a message that a submission became, with its document; which of several, has to be
-// said.
-func (g *Gateway) SentMessage(ctx context.Context, office string, id gateway.SubmissionID, message gateway.MessageID) (store.Message, error) {
+// SentMessage is a message that a submission became, with its document, and the receipts that are kept of
+// it; which of several, has to be said.
+func (g *Gateway) SentMessage(ctx context.Context, office string, id gateway.SubmissionID, message gateway.MessageID) (store.Message, []store.Receipt, error) {
 	s, err := g.Store.Read().Submission(ctx, office, string(id))
 	if err != nil {
-		return store.Message{}, err
+		return store.Message{}, nil, err
 	}
 	messages, err := g.became(ctx, s)
 	if err != nil {
-		return store.Message{}, err
+		return store.Message{}, nil, err
 	}
 	ids := make([]string, len(messages))
 	for i, m := range messages {
@@ -284,12 +284,17 @@ func (g *Gateway) SentMessage(ctx context.Context, office string, id gateway.Sub
 	case message != "":
 		at = slices.IndexFunc(ids, func(id string) bool { return gateway.SameID(id, message) })
 	case len(ids) > 1:
-		return store.Message{}, gateway.Faults{fault(gateway.MessageOfSeveral, string(id), strings.Join(ids, ", "))}
+		return store.Message{}, nil, gateway.Faults{fault(gateway.MessageOfSeveral, string(id), strings.Join(ids, ", "))}
 	}
 	if at < 0 {
-		return store.Message{}, store.ErrNotFound
+		return store.Message{}, nil, store.ErrNotFound
 	}
-	return g.Store.Read().Message(ctx, messages[at].ID)
+	receipts, err := g.Store.Read().Receipts(ctx, messages[at].ID)
+	if err != nil {
+		return store.Message{}, nil, err
+	}
+	m, err := g.Store.Read().Message(ctx, messages[at].ID)
+	return m, receipts, err
 }
 
 // ExplainReceived says what the values of an accepted message from a partner were read as.

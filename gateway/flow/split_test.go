@@ -270,16 +270,16 @@ func TestLongSplitMessageIsExplained(t *testing.T) {
 	}
 	// Each message alone is explained by what it holds itself, at either end; the sender takes each by
 	// its id only.
-	if _, err := w.cn.SentMessage(t.Context(), post.Office, "V1", ""); codeOf(err) != gateway.MessageOfSeveral {
+	if _, _, err := w.cn.SentMessage(t.Context(), post.Office, "V1", ""); codeOf(err) != gateway.MessageOfSeveral {
 		t.Errorf("one of two messages: %v", err)
 	}
-	if _, err := w.cn.SentMessage(t.Context(), post.Office, "V1", "00000000-0000-4000-8000-000000000000"); !errors.Is(err, store.ErrNotFound) {
+	if _, _, err := w.cn.SentMessage(t.Context(), post.Office, "V1", "00000000-0000-4000-8000-000000000000"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a message of others: %v", err)
 	}
 	w.deliver()
 	for i, m := range ms {
-		sent, err := w.cn.SentMessage(t.Context(), post.Office, "V1", m.ID)
-		if err != nil || gateway.DigestOf(sent.Payload) != m.PayloadDigest || sent.Receipt == nil || sent.Answered.IsZero() {
+		sent, receipts, err := w.cn.SentMessage(t.Context(), post.Office, "V1", m.ID)
+		if err != nil || gateway.DigestOf(sent.Payload) != m.PayloadDigest || len(receipts) != 1 || receipts[0].Verdict != gateway.PRS || receipts[0].Verified.IsZero() {
 			t.Errorf("message %d as sent: %s, %v", i, gateway.DigestOf(sent.Payload), err)
 		}
 		one, err := w.cn.ExplainMessage(t.Context(), operator, "", m.ID)

@@ -36,6 +36,8 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.NotParked:    codes.FailedPrecondition,
 	gateway.TraceDiffers: codes.FailedPrecondition, gateway.ReadAgainDiffers: codes.FailedPrecondition,
 	gateway.TableMissing:  codes.FailedPrecondition,
+	gateway.ConfigMissing: codes.FailedPrecondition, gateway.ConfigFileMissing: codes.FailedPrecondition,
+	gateway.ConfigUnreadable: codes.FailedPrecondition, gateway.ConfigFileForm: codes.FailedPrecondition,
 	gateway.NotOwnOffice:  codes.PermissionDenied,
 	gateway.CallerUnknown: codes.PermissionDenied,
 	gateway.RightMissing:  codes.PermissionDenied,

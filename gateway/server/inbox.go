@@ -135,7 +135,7 @@ func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.T
 	}
 	for _, m := range outgoing {
 		if m.Commit <= last {
-			out.Outgoing = append(out.Outgoing, presentOutgoing(m))
+			out.Outgoing = append(out.Outgoing, presentOutgoing(m, language(ctx)))
 		}
 	}
 	if last < math.MaxInt64 {
@@ -146,8 +146,8 @@ func presentParked(ctx context.Context, msgs []store.Inbound, arrivals []store.T
 
 // presentOutgoing shows an operator a message of our own that could not be handed over:
 // it waits for what is wrong here.
-func presentOutgoing(m store.Message) *exchangev1.MessageStatus {
-	out := presentMessage(m, nil)
+func presentOutgoing(m store.Message, lang string) *exchangev1.MessageStatus {
+	out := presentMessage(m, nil, lang)
 	out.Waiting = m.LastError
 	return out
 }
@@ -187,7 +187,7 @@ func (s inbox) decoded(ctx context.Context, got flow.Decoded, err error) (*excha
 		out.Arrivals = append(out.Arrivals, shown)
 	}
 	for _, m := range got.Outgoing {
-		out.Outgoing = append(out.Outgoing, presentOutgoing(m))
+		out.Outgoing = append(out.Outgoing, presentOutgoing(m, language(ctx)))
 	}
 	return out, nil
 }
@@ -257,7 +257,5 @@ func (s peers) Deliver(ctx context.Context, r *exchangev1.DeliverRequest) (*exch
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return &exchangev1.DeliverResponse{Receipt: &exchangev1.SignedStatement{
-		Header: receipt.Header, Statement: receipt.Statement, Signature: receipt.Signature,
-	}}, nil
+	return &exchangev1.DeliverResponse{Receipt: presentStatement(receipt)}, nil
 }

@@ -718,25 +718,33 @@ func (h *house) send(as, verb, path string, body io.Reader, listen time.Duration
 		}
 		return outcome{code: "200 some"}
 	}
-	raw, _ := io.ReadAll(answer.Body)
 	if answer.StatusCode == http.StatusOK {
+		raw, _ := io.ReadAll(answer.Body)
 		shown, said := dynamicpb.NewMessage(out), ""
 		if protojson.Unmarshal(raw, shown) == nil {
 			said = listed(shown)
 		}
 		return outcome{code: "200" + said, whole: "200" + said}
 	}
-	st := new(exchangeStatus)
-	_ = json.Unmarshal(raw, st)
-	return outcome{code: strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", st.codes())), whole: string(raw)}
+	return h.refusal(answer)
 }
 
 // exchangeStatus is a refusal as JSON.
 type exchangeStatus struct {
+	Status int     `json:"status"`
 	Faults []coded `json:"faults"`
-	Error  struct {
-		Details []coded `json:"details"`
-	} `json:"error"` // of a stream
+}
+
+// refusal is an answer that refuses, which is problem details whatever was asked for.
+func (h *house) refusal(answer *http.Response) outcome {
+	h.t.Helper()
+	raw, _ := io.ReadAll(answer.Body)
+	st := new(exchangeStatus)
+	_ = json.Unmarshal(raw, st)
+	if kind := answer.Header.Get("Content-Type"); answer.StatusCode >= http.StatusBadRequest && (kind != "application/problem+json" || st.Status != answer.StatusCode) {
+		h.t.Errorf("%s answers %d with %s: %s", answer.Request.URL.Path, answer.StatusCode, kind, raw)
+	}
+	return outcome{code: strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", st.codes())), whole: string(raw)}
 }
 
 type coded struct {
@@ -745,7 +753,7 @@ type coded struct {
 
 func (s exchangeStatus) codes() string {
 	var codes []string
-	for _, d := range append(s.Faults, s.Error.Details...) {
+	for _, d := range s.Faults {
 		if d.Code != "" && !slices.Contains(codes, d.Code) {
 			codes = append(codes, d.Code)
 		}
@@ -770,10 +778,7 @@ func (h *house) post(as string, req *exchangev1.DeliverRequest) outcome {
 		h.t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	raw, _ := io.ReadAll(answer.Body)
-	st := new(exchangeStatus)
-	_ = json.Unmarshal(raw, st)
-	return outcome{code: strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", st.codes())), whole: string(raw)}
+	return h.refusal(answer)
 }
 
 // TestAccess walks every RPC of the protos, at both doors, by every role, for what is the

@@ -163,16 +163,16 @@ func (s submissions) Sent(ctx context.Context, r *exchangev1.SentRequest) (*exch
 	if !ok {
 		return nil, s.refusal(ctx, store.ErrNotFound) // foreign and unknown answer alike
 	}
-	m, err := s.flow.SentMessage(ctx, office, gateway.SubmissionID(r.SubmissionId), gateway.MessageID(r.MessageId))
+	m, receipts, err := s.flow.SentMessage(ctx, office, gateway.SubmissionID(r.SubmissionId), gateway.MessageID(r.MessageId))
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
 	out := &exchangev1.SentMessage{
 		MessageId: string(m.ID), Kind: m.Kind, Recipient: string(m.Recipient), State: string(m.State), Created: stamp(m.Created),
-		Header: m.Header, Signature: m.Signature, MediaType: flow.XML, Content: m.Payload, Verified: stamp(m.Answered),
+		Header: m.Header, Signature: m.Signature, MediaType: flow.XML, Content: m.Payload,
 	}
-	if m.Receipt != nil {
-		out.Receipt = &exchangev1.SignedStatement{Header: m.Receipt.Header, Statement: m.Receipt.Statement, Signature: m.Receipt.Signature}
+	for _, r := range receipts {
+		out.Receipts = append(out.Receipts, &exchangev1.VerifiedReceipt{Verdict: string(r.Verdict), Verified: stamp(r.Verified), Statement: presentStatement(r.Statement)})
 	}
 	return out, nil
 }

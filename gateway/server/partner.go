@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/card"
+	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
@@ -43,14 +45,14 @@ type Introduction struct {
 // maxEcho is how many bytes come back to who asks for an introduction.
 const maxEcho = 64
 
-// Introduce tells a partner the clock and the card.
+// Introduce tells a partner the clock and the card, which is empty as long as it cannot be made.
 func (s peers) Introduce(ctx context.Context, r *exchangev1.IntroduceRequest) (*exchangev1.IntroduceResponse, error) {
 	if len(r.Echo) > maxEcho {
 		return nil, status.Errorf(codes.InvalidArgument, "echo: want at most %d bytes", maxEcho)
 	}
 	own, _, err := s.introduction.Card()
-	if err != nil {
-		return nil, s.refusal(ctx, err)
+	if err != nil { // that there is none says enough: what is wrong with our files is not the partner's to know
+		s.log.Tell(callOf(ctx).said(event.Event{Name: event.InternalError, Cause: fmt.Errorf("own card: %w", err)}))
 	}
 	return &exchangev1.IntroduceResponse{Echo: r.Echo, Now: timestamppb.New(s.flow.Now()), Card: own}, nil
 }

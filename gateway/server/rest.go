@@ -47,6 +47,13 @@ func (s *Server) rest() (http.Handler, func(), error) {
 		runtime.WithErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 			problem(w, status.Convert(err))
 		}),
+		runtime.WithStreamErrorHandler(func(ctx context.Context, err error) *status.Status {
+			st := status.Convert(err)
+			if r, ok := ctx.Value(requestKey{}).(*request); ok && r.code == 0 {
+				r.refused = st // in what has begun it stands as its last part
+			}
+			return st
+		}),
 		runtime.WithRoutingErrorHandler(misrouted),
 		runtime.WithForwardResponseOption(opened),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
@@ -99,20 +106,41 @@ type identityKey struct{}
 // request is one request at the REST door, and how it was answered.
 type request struct {
 	http.ResponseWriter
-	code     int
-	passedOn bool // the call behind it tells what becomes of it
+	code     int            // 0 until the answer has begun
+	passedOn bool           // the call behind it tells what becomes of it
+	refused  *status.Status // of a stream that never began; it is the answer, whatever else is written
 }
 
 func (r *request) WriteHeader(code int) {
+	if r.refused != nil && r.code == 0 {
+		r.code = runtime.HTTPStatusFromCode(r.refused.Code())
+		problem(r.ResponseWriter, r.refused)
+		return
+	}
 	r.code = code
 	r.ResponseWriter.WriteHeader(code)
+}
+
+func (r *request) Write(part []byte) (int, error) {
+	if r.refused != nil {
+		return len(part), nil
+	}
+	if r.code == 0 {
+		r.code = http.StatusOK
+	}
+	return r.ResponseWriter.Write(part)
 }
 
 // Unwrap is for http.ResponseController: streams are flushed.
 func (r *request) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // Flush is for the gateway's streams, which ask for nothing else.
-func (r *request) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flush() }
+func (r *request) Flush() {
+	if r.code == 0 {
+		r.code = http.StatusOK
+	}
+	_ = http.NewResponseController(r.ResponseWriter).Flush()
+}
 
 type requestKey struct{}
 

@@ -274,7 +274,7 @@ func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1
 // show says it in the caller's language.
 func (s *Server) show(ctx context.Context, w whole) *exchangev1.Submission {
 	out := &exchangev1.Submission{
-		SubmissionId: w.ID, Office: w.Office, Kind: w.Kind, State: string(w.State), StateReason: w.Reason,
+		SubmissionId: w.ID, Office: w.Office, Kind: w.Kind, State: string(w.State), StateReason: gateway.Retold(w.Reason, language(ctx)),
 		Received: stamp(w.Received), Digest: w.Digest.String(), Batch: w.Batch, WaitsFor: w.WaitsFor,
 		JoinKey: w.JoinKey, Expires: stamp(w.Expires), Faults: presentFaults(w.Faults, language(ctx)), Commit: int64(w.Commit),
 	}
@@ -282,7 +282,7 @@ func (s *Server) show(ctx context.Context, w whole) *exchangev1.Submission {
 		return out
 	}
 	for _, m := range w.messages {
-		shown := presentMessage(m, w.parts)
+		shown := presentMessage(m, w.parts, language(ctx))
 		shown.ReplacedBy = string(w.replacedBy[m.ID])
 		s.waitsForBalance(ctx, m, shown)
 		for _, a := range m.Answers {
@@ -324,10 +324,10 @@ func hindmost(messages []store.Message) int {
 }
 
 // presentMessage shows a message to a partner without what that answered.
-func presentMessage(m store.Message, parts []store.Submission) *exchangev1.MessageStatus {
+func presentMessage(m store.Message, parts []store.Submission, lang string) *exchangev1.MessageStatus {
 	out := &exchangev1.MessageStatus{
-		MessageId: string(m.ID), Kind: m.Kind, Recipient: string(m.Recipient), State: string(m.State), StateReason: m.Reason,
-		Waiting: waiting(m), Created: stamp(m.Created), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
+		MessageId: string(m.ID), Kind: m.Kind, Recipient: string(m.Recipient), State: string(m.State), StateReason: gateway.Retold(m.Reason, lang),
+		Waiting: gateway.Retold(waiting(m), lang), Created: stamp(m.Created), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
 		Attempts: int32(m.Attempts), PayloadDigest: m.PayloadDigest.String(), CanonicalDigest: m.CanonicalDigest.String(),
 		Mapping: m.Mapping, DocumentId: m.DocumentID, Split: m.Split, Withdrawal: string(m.Withdrawal),
 		Version: int32(m.Version), Replaces: string(m.Replaces),
@@ -339,12 +339,16 @@ func presentMessage(m store.Message, parts []store.Submission) *exchangev1.Messa
 		out.NextAttempt = stamp(m.NextAttempt)
 	}
 	if m.Receipt != nil {
-		out.Receipt = &exchangev1.SignedStatement{Header: m.Receipt.Header, Statement: m.Receipt.Statement, Signature: m.Receipt.Signature}
+		out.Receipt = presentStatement(*m.Receipt)
 	}
 	for _, p := range parts {
 		out.Parts = append(out.Parts, p.ID)
 	}
 	return out
+}
+
+func presentStatement(s store.Statement) *exchangev1.SignedStatement {
+	return &exchangev1.SignedStatement{Header: s.Header, Statement: s.Statement, Signature: s.Signature}
 }
 
 func (s *Server) presentAnswer(ctx context.Context, a store.Answer) *exchangev1.BusinessAnswer {
@@ -358,7 +362,7 @@ func (s *Server) presentAnswer(ctx context.Context, a store.Answer) *exchangev1.
 	return out
 }
 
-// waiting says in words why a message has no verdict yet.
+// waiting says in English why a message has no verdict yet.
 func waiting(m store.Message) string {
 	switch {
 	case m.State.Final():

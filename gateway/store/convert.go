@@ -145,7 +145,7 @@ func toApproval(a rows.Approval, id string) (Approval, error) {
 	return out, r.err("approval")
 }
 
-func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Message, error) {
+func toMessage(m rows.Message, d rows.Delivery, payload, canonical, receipt []byte) (Message, error) {
 	var r reading
 	out := Message{
 		ID: gateway.MessageID(m.ID), Route: m.Route, Kind: m.Kind, Recipient: gateway.Administration(d.Recipient),
@@ -154,13 +154,20 @@ func toMessage(m rows.Message, d rows.Delivery, payload, canonical []byte) (Mess
 		LateBy: time.Duration(m.LateBy), ValidUntil: r.time(m.ValidUntil), Header: m.Header, Signature: m.Signature,
 		Payload: payload, PayloadDigest: r.digest(m.PayloadDigest), Canonical: canonical, CanonicalDigest: r.digest(m.CanonicalDigest),
 		Mapping: m.Mapping, MappingDigest: r.digest(m.MappingDigest), SchemaDigest: r.digest(m.SchemaDigest),
-		Attempts: int(d.Attempts), Tries: int(d.Tries), Troubles: int(d.Troubles), Parked: d.Parked, NextAttempt: r.time(d.NextAttempt), LastError: d.LastError, Receipt: r.statement(d.Receipt), Answered: r.time(d.Answered),
+		Attempts: int(d.Attempts), Tries: int(d.Tries), Troubles: int(d.Troubles), Parked: d.Parked, NextAttempt: r.time(d.NextAttempt), LastError: d.LastError, Receipt: r.statement(receipt), Answered: r.time(d.Answered),
 		Withdrawal: gateway.Withdrawal(d.Withdrawal), Whole: gateway.MessageID(m.Whole), Part: int(m.Part), Split: m.Split,
 		Version: int(m.Version), Replaces: gateway.MessageID(m.Replaces),
 		Claim: Claim{d.Owner, d.Token}, Commit: gateway.Commit(d.CommitNo),
 	}
 	r.json([]byte(d.Answers), &out.Answers)
 	return out, r.err("message")
+}
+
+func toReceipt(row rows.Receipt) (Receipt, error) {
+	var r reading
+	out := Receipt{Verdict: gateway.Verdict(row.Verdict), Verified: r.time(row.Verified)}
+	r.json(row.Statement, &out.Statement)
+	return out, r.err("receipt")
 }
 
 func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound, error) {

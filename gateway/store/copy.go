@@ -46,6 +46,7 @@ var recorded = []table{
 	{"awaited", []string{"office", "id_key", "kind", "folded"}},
 	{"message", []string{"id_key"}},
 	{"delivery", []string{"id_key"}},
+	{"receipt", []string{"id_key", "number"}},
 	{"announced", []string{"route", "subject"}},
 	{"inbox", []string{"sender", "id_key"}},
 	{"registered", []string{"partner", "number", "id_key"}},

@@ -53,11 +53,12 @@ func furnish(place string) error {
 		var id Identifier
 		var b Balance
 		var d Difference
-		for _, rec := range []any{&a, &sub, &j, &ap, &m, &in, &mov, &id, &b, &d} {
+		var rcv, prs Receipt
+		for _, rec := range []any{&a, &sub, &j, &ap, &m, &rcv, &prs, &in, &mov, &id, &b, &d} {
 			f.fill(reflect.ValueOf(rec).Elem())
 		}
 		unit(func(tx *Tx) error {
-			return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutJudgement(j), tx.PutApproval(ap), tx.Await(sub.Office, sub.ID, []Identifier{id}), tx.PutMessage(m), tx.PutInbound(in),
+			return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutJudgement(j), tx.PutApproval(ap), tx.Await(sub.Office, sub.ID, []Identifier{id}), tx.PutMessage(m), tx.PutReceipt(ctx, m.ID, rcv), tx.PutReceipt(ctx, m.ID, prs), tx.PutInbound(in),
 				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutBalance(b), tx.PutDifference(d), tx.PutAnnounced(m.Route, m.Kind, m.ID), tx.PutRegistered(in.Sender, in.DocumentID, in.ID))
 		})
 	}

@@ -12,7 +12,9 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -350,6 +352,9 @@ func (e engine) plain(err error) error {
 	return err
 }
 
+// scarce are error numbers of a machine that is short of something for all, or whose disk fails.
+var scarce = []syscall.Errno{syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS}
+
 // Unavailable reports whether an error is the store's own state (closed, locked, full,
 // unreadable, unreachable), which whatever else is asked of it would meet too, and not the
 // doing of what it was asked for.
@@ -381,9 +386,15 @@ func Unavailable(err error) bool {
 		return pg.Code == "25006" || pg.Code == "25P03" || pg.Code == "42501" // read only; it idled in a transaction; no right
 	}
 	var connect *pgconn.ConnectError
-	var network net.Error
-	if errors.As(err, &connect) || errors.As(err, &network) {
+	if errors.As(err, &connect) {
 		return true
+	}
+	var network net.Error
+	if errors.As(err, &network) {
+		// An error number that is no connection's is a file's. One that is not there, or may not be
+		// read, does not come back by itself, and the store has none such.
+		file, ok := network.(syscall.Errno)
+		return !ok || file.Temporary() || slices.Contains(scarce, file)
 	}
 	for _, unnamed := range []string{"sql: database is closed", "sql: statement is closed", "conn closed"} {
 		if strings.Contains(err.Error(), unnamed) {

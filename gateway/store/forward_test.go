@@ -60,6 +60,9 @@ func TestMigrationsRunForward(t *testing.T) {
 				for _, tab := range all.Tables {
 					for _, row := range tab.Rows {
 						rows[tab.Name]++
+						if at := slices.Index(tab.Columns, "receipt"); tab.Name == "delivery" && at >= 0 && row[at] != nil {
+							rows["receipt"]++ // where it is now
+						}
 						marks, values := make([]string, len(row)), make([]any, len(row))
 						for i, v := range row {
 							marks[i], values[i] = fmt.Sprintf("$%d", i+1), unkept(t, v)

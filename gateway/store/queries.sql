@@ -203,20 +203,26 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kin
 
 -- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, receipt, answers, answered, withdrawal, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    last_error, answers, answered, withdrawal, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
-    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, answered = excluded.answered,
+    last_error = excluded.last_error, answers = excluded.answers, answered = excluded.answered,
     withdrawal = excluded.withdrawal, owner = excluded.owner,
     token = excluded.token, commit_no = excluded.commit_no;
 
 -- name: SetDelivery :execrows
 -- Only as long as nobody else has taken it.
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    receipt = $9, answered = $10, owner = sqlc.arg(next_owner), commit_no = $11
-WHERE id_key = $12 AND owner = $13 AND token = $14;
+    answered = $9, owner = sqlc.arg(next_owner), commit_no = $10
+WHERE id_key = $11 AND owner = $12 AND token = $13;
+
+-- name: PutReceipt :exec
+INSERT INTO receipt (id_key, number, verdict, verified, statement) VALUES ($1, $2, $3, $4, $5);
+
+-- name: Receipts :many
+SELECT * FROM receipt WHERE id_key = $1 ORDER BY number;
 
 -- name: SetAnswers :execrows
 UPDATE delivery SET answers = $1, commit_no = $2 WHERE id_key = $3;
@@ -230,20 +236,24 @@ WHERE id_key = $3 AND state = 'queued' AND attempts = 0;
 UPDATE delivery SET withdrawal = $1, commit_no = $2 WHERE id_key = $3;
 
 -- name: Message :one
-SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical
+-- With the receipt that gave it its state: the first verdict, or else the first that says that the partner has it.
+SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
+LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE m.id_key = $1;
 
 -- name: Messages :many
-SELECT sqlc.embed(m), sqlc.embed(d) FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT sqlc.embed(m), sqlc.embed(d), r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.id_key;
 
 -- name: MessageByDocument :one
 -- The last one, where a document was taken back and sent anew.
-SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical
+SELECT sqlc.embed(m), sqlc.embed(d), p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
+LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
 ORDER BY d.sequence DESC, d.id_key LIMIT 1;
 
@@ -257,7 +267,8 @@ WHERE d.owner = $1 AND d.recipient = $2 AND d.state IN ('queued', 'sent', 'recei
 ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $3;
 
 -- name: ParkedMessages :many
-SELECT sqlc.embed(m), sqlc.embed(d) FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT sqlc.embed(m), sqlc.embed(d), r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE d.parked AND d.commit_no >= sqlc.arg(least) AND d.commit_no <= sqlc.arg(upto)
 ORDER BY d.commit_no, d.id_key LIMIT sqlc.arg(most);
 

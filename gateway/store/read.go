@@ -303,7 +303,7 @@ func (r reader) Message(ctx context.Context, id gateway.MessageID) (Message, err
 	if err != nil {
 		return Message{}, err
 	}
-	return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical)
+	return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical, row.Receipt)
 }
 
 // Messages returns the messages of a whole, of which there is at least one, in order of
@@ -315,7 +315,9 @@ func (r reader) Messages(ctx context.Context, whole gateway.MessageID) ([]Messag
 	if err == nil && len(found) == 0 {
 		err = ErrNotFound
 	}
-	return all(found, err, func(row rows.MessagesRow) (Message, error) { return toMessage(row.Message, row.Delivery, nil, nil) })
+	return all(found, err, func(row rows.MessagesRow) (Message, error) {
+		return toMessage(row.Message, row.Delivery, nil, nil, row.Receipt)
+	})
 }
 
 // MessageByDocument returns the outgoing message that carried a document.
@@ -326,7 +328,16 @@ func (r reader) MessageByDocument(ctx context.Context, documentID string, to gat
 	if err != nil {
 		return Message{}, err
 	}
-	return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical)
+	return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical, row.Receipt)
+}
+
+// Receipts returns the receipts that are kept of an outgoing message, in the order in which
+// they came.
+func (r reader) Receipts(ctx context.Context, id gateway.MessageID) ([]Receipt, error) {
+	found, err := ask(ctx, r, "receipts", func(ctx context.Context) ([]rows.Receipt, error) {
+		return r.q.Receipts(ctx, gateway.FoldID(string(id)))
+	})
+	return all(found, err, toReceipt)
 }
 
 // turns names the messages that wait for a partner and are this process's to deliver, the
@@ -349,20 +360,20 @@ func (r reader) ParkedMessages(ctx context.Context, after gateway.Commit, limit 
 			return r.q.ParkedMessages(ctx, rows.ParkedMessagesParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
 		})
 		return all(found, err, func(row rows.ParkedMessagesRow) (Message, error) {
-			return toMessage(row.Message, row.Delivery, nil, nil)
+			return toMessage(row.Message, row.Delivery, nil, nil, row.Receipt)
 		})
 	})
 }
 
 // MessagesBefore lists outgoing messages that changed before a commit, or all, the last changed
-// first, without their documents.
+// first, without their documents and receipts.
 func (r reader) MessagesBefore(ctx context.Context, before gateway.Commit, limit int) ([]Message, error) {
 	return page(limit, 0, upTo(before), func(m Message) gateway.Commit { return m.Commit }, func(from, to gateway.Commit, limit int) ([]Message, error) {
 		found, err := ask(ctx, r, "messages", func(ctx context.Context) ([]rows.MessagesBeforeRow, error) {
 			return r.q.MessagesBefore(ctx, rows.MessagesBeforeParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
 		})
 		return all(found, err, func(row rows.MessagesBeforeRow) (Message, error) {
-			return toMessage(row.Message, row.Delivery, nil, nil)
+			return toMessage(row.Message, row.Delivery, nil, nil, nil)
 		})
 	})
 }

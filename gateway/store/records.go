@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"time"
 
 	"customs.example/gateway"
@@ -101,6 +102,10 @@ type Statement struct {
 	Signature []byte `json:"signature"`
 }
 
+func (s Statement) equal(other Statement) bool {
+	return bytes.Equal(s.Header, other.Header) && bytes.Equal(s.Statement, other.Statement) && bytes.Equal(s.Signature, other.Signature)
+}
+
 // Submission is what became of what an office sent.
 type Submission struct {
 	Office     string
@@ -181,7 +186,7 @@ type Message struct {
 	Parked          bool // not tried again until an operator says so or it expires
 	NextAttempt     time.Time
 	LastError       string
-	Receipt         *Statement
+	Receipt         *Statement // the first that says a verdict, or else the first: RCV
 	Answers         []Answer
 	Answered        time.Time          // when the last receipt was verified
 	Whole           gateway.MessageID  // the first message made of the same submissions; its own id if it is the only one
@@ -192,6 +197,13 @@ type Message struct {
 	Claim           Claim              // whose it is to deliver it
 	Withdrawal      gateway.Withdrawal // how the cancellation of what was handed over stands
 	Commit          gateway.Commit
+}
+
+// Receipt is a partner's receipt for a message, verified.
+type Receipt struct {
+	Statement Statement
+	Verdict   gateway.Verdict
+	Verified  time.Time // when it was
 }
 
 // Turn is when a message is to be delivered next.

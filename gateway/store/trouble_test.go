@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"customs.example/gateway"
@@ -44,9 +49,17 @@ func TestOnlyTheStoresOwnTroubleIsUnavailable(t *testing.T) {
 		"twice": {second(s.Do(ctx, func(tx *Tx) error {
 			return errors.Join(tx.Audit("", "", "", gateway.Digest{}), tx.q.AddAudit(ctx, rows.AddAuditParams{}))
 		})), false},
-		"not found":       {fmt.Errorf("x: %w", ErrNotFound), false},
-		"the caller left": {second(s.Read().Submission(canceled, "0603", "x")), false},
-		"nothing":         {nil, false},
+		"a file that is not there":       {second(os.ReadFile(filepath.Join(t.TempDir(), "crl.pem"))), false},
+		"no name of a file":              {second(os.ReadFile("")), false},
+		"a directory":                    {second(os.ReadFile(t.TempDir())), false},
+		"what may not be read":           {fmt.Errorf("x: %w", &fs.PathError{Op: "open", Err: syscall.EACCES}), false},
+		"a program that is not there":    {second(exec.Command(filepath.Join(t.TempDir(), "worker")).Output()), false},
+		"no more files for this process": {&fs.PathError{Op: "open", Err: syscall.EMFILE}, true},
+		"no room on the disk":            {&fs.PathError{Op: "write", Err: syscall.ENOSPC}, true},
+		"nobody listens":                 {second(net.Dial("tcp", "127.0.0.1:1")), true},
+		"not found":                      {fmt.Errorf("x: %w", ErrNotFound), false},
+		"the caller left":                {second(s.Read().Submission(canceled, "0603", "x")), false},
+		"nothing":                        {nil, false},
 	} {
 		if (c.err == nil) != (name == "nothing") {
 			t.Errorf("%s: the error is %v", name, c.err)

@@ -198,9 +198,8 @@ func (t *Tx) PutMessage(m Message) error {
 	}
 	payload, err1 := t.content(m.Payload)
 	canonical, err2 := t.content(m.Canonical)
-	receipt, err3 := toStatement(m.Receipt)
-	answers, err4 := toJSON(m.Answers)
-	if err := put("message", err1, err2, err3, err4); err != nil {
+	answers, err3 := toJSON(m.Answers)
+	if err := put("message", err1, err2, err3); err != nil {
 		return err
 	}
 	key := gateway.FoldID(string(m.ID))
@@ -216,7 +215,7 @@ func (t *Tx) PutMessage(m Message) error {
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
 		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt), LastError: m.LastError,
-		Receipt: receipt, Answers: answers, Withdrawal: string(m.Withdrawal), Answered: formatTime(m.Answered), Owner: m.Claim.Owner, Token: m.Claim.Token, CommitNo: int64(t.Commit),
+		Answers: answers, Withdrawal: string(m.Withdrawal), Answered: formatTime(m.Answered), Owner: m.Claim.Owner, Token: m.Claim.Token, CommitNo: int64(t.Commit),
 	}), t.touch(m.Whole))
 }
 
@@ -224,10 +223,6 @@ func (t *Tx) PutMessage(m Message) error {
 // the submissions it was made from change with it. It is nobody's then, unless the claim is
 // kept. What is not the claim's any more is refused with ErrTaken.
 func (t *Tx) PutProgress(m Message, keep bool) error {
-	receipt, err := toStatement(m.Receipt)
-	if err != nil {
-		return put("progress", err)
-	}
 	next := ""
 	if keep {
 		next = m.Claim.Owner
@@ -235,12 +230,44 @@ func (t *Tx) PutProgress(m Message, keep bool) error {
 	if err := changed("progress", ErrTaken)(t.q.SetDelivery(within, rows.SetDeliveryParams{
 		State: string(m.State), Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt),
-		LastError:   m.LastError, Receipt: receipt, Answered: formatTime(m.Answered), CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+		LastError:   m.LastError, Answered: formatTime(m.Answered), CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
 		NextOwner: next, Owner: m.Claim.Owner, Token: m.Claim.Token,
 	})); err != nil {
 		return err
 	}
 	return t.touch(m.Whole)
+}
+
+// MaxReceipts is how many receipts of one verdict are kept of a message: what a partner says
+// once more in other words has no end, and a verdict is never without room for it.
+const MaxReceipts = 8
+
+// PutReceipt keeps a receipt of a message, unless this very statement is kept, or MaxReceipts
+// of its verdict are.
+func (t *Tx) PutReceipt(ctx context.Context, id gateway.MessageID, r Receipt) error {
+	known, err := t.Receipts(ctx, id)
+	if err != nil {
+		return err
+	}
+	same := 0
+	for _, k := range known {
+		if k.Verdict == r.Verdict {
+			same++
+		}
+		if k.Statement.equal(r.Statement) {
+			return nil
+		}
+	}
+	if same >= MaxReceipts {
+		return nil
+	}
+	statement, err := toStatement(&r.Statement)
+	if err != nil {
+		return put("receipt", err)
+	}
+	return put("receipt", t.q.PutReceipt(within, rows.PutReceiptParams{
+		IDKey: gateway.FoldID(string(id)), Number: int64(len(known) + 1), Verdict: string(r.Verdict), Verified: formatTime(r.Verified), Statement: statement,
+	}))
 }
 
 // PutAnswers stores the partner's answers to a message, and nothing else of it; the

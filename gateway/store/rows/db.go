@@ -177,11 +177,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putMovementIdentifierStmt, err = db.PrepareContext(ctx, putMovementIdentifier); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMovementIdentifier: %w", err)
 	}
+	if q.putReceiptStmt, err = db.PrepareContext(ctx, putReceipt); err != nil {
+		return nil, fmt.Errorf("error preparing query PutReceipt: %w", err)
+	}
 	if q.putRegisteredStmt, err = db.PrepareContext(ctx, putRegistered); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRegistered: %w", err)
 	}
 	if q.putSubmissionStmt, err = db.PrepareContext(ctx, putSubmission); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSubmission: %w", err)
+	}
+	if q.receiptsStmt, err = db.PrepareContext(ctx, receipts); err != nil {
+		return nil, fmt.Errorf("error preparing query Receipts: %w", err)
 	}
 	if q.receivedFromStmt, err = db.PrepareContext(ctx, receivedFrom); err != nil {
 		return nil, fmt.Errorf("error preparing query ReceivedFrom: %w", err)
@@ -524,6 +530,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putMovementIdentifierStmt: %w", cerr)
 		}
 	}
+	if q.putReceiptStmt != nil {
+		if cerr := q.putReceiptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putReceiptStmt: %w", cerr)
+		}
+	}
 	if q.putRegisteredStmt != nil {
 		if cerr := q.putRegisteredStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putRegisteredStmt: %w", cerr)
@@ -532,6 +543,11 @@ func (q *Queries) Close() error {
 	if q.putSubmissionStmt != nil {
 		if cerr := q.putSubmissionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putSubmissionStmt: %w", cerr)
+		}
+	}
+	if q.receiptsStmt != nil {
+		if cerr := q.receiptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing receiptsStmt: %w", cerr)
 		}
 	}
 	if q.receivedFromStmt != nil {
@@ -759,8 +775,10 @@ type Queries struct {
 	putMessageStmt            *sql.Stmt
 	putMovementStmt           *sql.Stmt
 	putMovementIdentifierStmt *sql.Stmt
+	putReceiptStmt            *sql.Stmt
 	putRegisteredStmt         *sql.Stmt
 	putSubmissionStmt         *sql.Stmt
+	receiptsStmt              *sql.Stmt
 	receivedFromStmt          *sql.Stmt
 	receivedOneStmt           *sql.Stmt
 	registeredStmt            *sql.Stmt
@@ -845,8 +863,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putMessageStmt:            q.putMessageStmt,
 		putMovementStmt:           q.putMovementStmt,
 		putMovementIdentifierStmt: q.putMovementIdentifierStmt,
+		putReceiptStmt:            q.putReceiptStmt,
 		putRegisteredStmt:         q.putRegisteredStmt,
 		putSubmissionStmt:         q.putSubmissionStmt,
+		receiptsStmt:              q.receiptsStmt,
 		receivedFromStmt:          q.receivedFromStmt,
 		receivedOneStmt:           q.receivedOneStmt,
 		registeredStmt:            q.registeredStmt,

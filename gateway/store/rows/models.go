@@ -91,7 +91,6 @@ type Delivery struct {
 	Parked      bool
 	NextAttempt string
 	LastError   string
-	Receipt     []byte
 	Answers     string
 	Answered    string
 	Withdrawal  string
@@ -241,6 +240,14 @@ type Number struct {
 type Owner struct {
 	One            int16
 	Administration string
+}
+
+type Receipt struct {
+	IDKey     string
+	Number    int64
+	Verdict   string
+	Verified  string
+	Statement []byte
 }
 
 type Registered struct {

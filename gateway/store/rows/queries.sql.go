@@ -1362,9 +1362,10 @@ func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 }
 
 const message = `-- name: Message :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
+LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE m.id_key = $1
 `
 
@@ -1373,8 +1374,10 @@ type MessageRow struct {
 	Delivery  Delivery
 	Payload   []byte
 	Canonical []byte
+	Receipt   []byte
 }
 
+// With the receipt that gave it its state: the first verdict, or else the first that says that the partner has it.
 func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error) {
 	row := q.queryRow(ctx, q.messageStmt, message, idKey)
 	var i MessageRow
@@ -1418,7 +1421,6 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Delivery.Parked,
 		&i.Delivery.NextAttempt,
 		&i.Delivery.LastError,
-		&i.Delivery.Receipt,
 		&i.Delivery.Answers,
 		&i.Delivery.Answered,
 		&i.Delivery.Withdrawal,
@@ -1427,14 +1429,16 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Delivery.CommitNo,
 		&i.Payload,
 		&i.Canonical,
+		&i.Receipt,
 	)
 	return i, err
 }
 
 const messageByDocument = `-- name: MessageByDocument :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
+LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE m.document_key = $1 AND m.document_key <> '' AND d.recipient = $2
 ORDER BY d.sequence DESC, d.id_key LIMIT 1
 `
@@ -1449,6 +1453,7 @@ type MessageByDocumentRow struct {
 	Delivery  Delivery
 	Payload   []byte
 	Canonical []byte
+	Receipt   []byte
 }
 
 // The last one, where a document was taken back and sent anew.
@@ -1495,7 +1500,6 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Delivery.Parked,
 		&i.Delivery.NextAttempt,
 		&i.Delivery.LastError,
-		&i.Delivery.Receipt,
 		&i.Delivery.Answers,
 		&i.Delivery.Answered,
 		&i.Delivery.Withdrawal,
@@ -1504,18 +1508,21 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Delivery.CommitNo,
 		&i.Payload,
 		&i.Canonical,
+		&i.Receipt,
 	)
 	return i, err
 }
 
 const messages = `-- name: Messages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.id_key
 `
 
 type MessagesRow struct {
 	Message  Message
 	Delivery Delivery
+	Receipt  []byte
 }
 
 func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow, error) {
@@ -1567,13 +1574,13 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Delivery.Parked,
 			&i.Delivery.NextAttempt,
 			&i.Delivery.LastError,
-			&i.Delivery.Receipt,
 			&i.Delivery.Answers,
 			&i.Delivery.Answered,
 			&i.Delivery.Withdrawal,
 			&i.Delivery.Owner,
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
+			&i.Receipt,
 		); err != nil {
 			return nil, err
 		}
@@ -1589,7 +1596,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 }
 
 const messagesBefore = `-- name: MessagesBefore :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no DESC, d.id_key DESC LIMIT $3
 `
@@ -1654,7 +1661,6 @@ func (q *Queries) MessagesBefore(ctx context.Context, arg MessagesBeforeParams) 
 			&i.Delivery.Parked,
 			&i.Delivery.NextAttempt,
 			&i.Delivery.LastError,
-			&i.Delivery.Receipt,
 			&i.Delivery.Answers,
 			&i.Delivery.Answered,
 			&i.Delivery.Withdrawal,
@@ -1806,7 +1812,8 @@ func (q *Queries) Owner(ctx context.Context) (string, error) {
 }
 
 const parkedMessages = `-- name: ParkedMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.receipt, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE d.parked AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no, d.id_key LIMIT $3
 `
@@ -1820,6 +1827,7 @@ type ParkedMessagesParams struct {
 type ParkedMessagesRow struct {
 	Message  Message
 	Delivery Delivery
+	Receipt  []byte
 }
 
 func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) ([]ParkedMessagesRow, error) {
@@ -1871,13 +1879,13 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Delivery.Parked,
 			&i.Delivery.NextAttempt,
 			&i.Delivery.LastError,
-			&i.Delivery.Receipt,
 			&i.Delivery.Answers,
 			&i.Delivery.Answered,
 			&i.Delivery.Withdrawal,
 			&i.Delivery.Owner,
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
+			&i.Receipt,
 		); err != nil {
 			return nil, err
 		}
@@ -1996,12 +2004,12 @@ func (q *Queries) PutContent(ctx context.Context, arg PutContentParams) error {
 
 const putDelivery = `-- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, receipt, answers, answered, withdrawal, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    last_error, answers, answered, withdrawal, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
-    last_error = excluded.last_error, receipt = excluded.receipt, answers = excluded.answers, answered = excluded.answered,
+    last_error = excluded.last_error, answers = excluded.answers, answered = excluded.answered,
     withdrawal = excluded.withdrawal, owner = excluded.owner,
     token = excluded.token, commit_no = excluded.commit_no
 `
@@ -2019,7 +2027,6 @@ type PutDeliveryParams struct {
 	Parked      bool
 	NextAttempt string
 	LastError   string
-	Receipt     []byte
 	Answers     string
 	Answered    string
 	Withdrawal  string
@@ -2042,7 +2049,6 @@ func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error 
 		arg.Parked,
 		arg.NextAttempt,
 		arg.LastError,
-		arg.Receipt,
 		arg.Answers,
 		arg.Answered,
 		arg.Withdrawal,
@@ -2352,6 +2358,29 @@ func (q *Queries) PutMovementIdentifier(ctx context.Context, arg PutMovementIden
 	return err
 }
 
+const putReceipt = `-- name: PutReceipt :exec
+INSERT INTO receipt (id_key, number, verdict, verified, statement) VALUES ($1, $2, $3, $4, $5)
+`
+
+type PutReceiptParams struct {
+	IDKey     string
+	Number    int64
+	Verdict   string
+	Verified  string
+	Statement []byte
+}
+
+func (q *Queries) PutReceipt(ctx context.Context, arg PutReceiptParams) error {
+	_, err := q.exec(ctx, q.putReceiptStmt, putReceipt,
+		arg.IDKey,
+		arg.Number,
+		arg.Verdict,
+		arg.Verified,
+		arg.Statement,
+	)
+	return err
+}
+
 const putRegistered = `-- name: PutRegistered :exec
 INSERT INTO registered (partner, number, id_key) VALUES ($1, $2, $3)
 ON CONFLICT (partner, number, id_key) DO NOTHING
@@ -2430,6 +2459,39 @@ func (q *Queries) PutSubmission(ctx context.Context, arg PutSubmissionParams) er
 		arg.CommitNo,
 	)
 	return err
+}
+
+const receipts = `-- name: Receipts :many
+SELECT id_key, number, verdict, verified, statement FROM receipt WHERE id_key = $1 ORDER BY number
+`
+
+func (q *Queries) Receipts(ctx context.Context, idKey string) ([]Receipt, error) {
+	rows, err := q.query(ctx, q.receiptsStmt, receipts, idKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Receipt
+	for rows.Next() {
+		var i Receipt
+		if err := rows.Scan(
+			&i.IDKey,
+			&i.Number,
+			&i.Verdict,
+			&i.Verified,
+			&i.Statement,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const receivedFrom = `-- name: ReceivedFrom :many
@@ -2618,8 +2680,8 @@ func (q *Queries) SetAnswers(ctx context.Context, arg SetAnswersParams) (int64, 
 
 const setDelivery = `-- name: SetDelivery :execrows
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    receipt = $9, answered = $10, owner = $15, commit_no = $11
-WHERE id_key = $12 AND owner = $13 AND token = $14
+    answered = $9, owner = $14, commit_no = $10
+WHERE id_key = $11 AND owner = $12 AND token = $13
 `
 
 type SetDeliveryParams struct {
@@ -2631,7 +2693,6 @@ type SetDeliveryParams struct {
 	Parked      bool
 	NextAttempt string
 	LastError   string
-	Receipt     []byte
 	Answered    string
 	CommitNo    int64
 	IDKey       string
@@ -2651,7 +2712,6 @@ func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) (int64
 		arg.Parked,
 		arg.NextAttempt,
 		arg.LastError,
-		arg.Receipt,
 		arg.Answered,
 		arg.CommitNo,
 		arg.IDKey,

@@ -1330,8 +1330,8 @@ func (x *SentRequest) GetMessageId() string {
 	return ""
 }
 
-// SentMessage is a message as it goes to the partner, and the partner's last receipt for it: all
-// that it takes to verify both without this gateway.
+// SentMessage is a message as it goes to the partner, and the partner's receipts for it: all
+// that it takes to verify them without this gateway.
 type SentMessage struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
@@ -1344,10 +1344,9 @@ type SentMessage struct {
 	Signature []byte `protobuf:"bytes,7,opt,name=signature,proto3" json:"signature,omitempty"`
 	MediaType string `protobuf:"bytes,8,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	Content   []byte `protobuf:"bytes,9,opt,name=content,proto3" json:"content,omitempty"`
-	// Absent as long as the partner has given none.
-	Receipt *SignedStatement `protobuf:"bytes,10,opt,name=receipt,proto3" json:"receipt,omitempty"`
-	// When this gateway verified the receipt.
-	Verified      *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=verified,proto3" json:"verified,omitempty"`
+	// Each statement once, in the order in which they came; of each verdict at most eight. The
+	// first PRS or ERR gave the message its state.
+	Receipts      []*VerifiedReceipt `protobuf:"bytes,12,rep,name=receipts,proto3" json:"receipts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1445,16 +1444,72 @@ func (x *SentMessage) GetContent() []byte {
 	return nil
 }
 
-func (x *SentMessage) GetReceipt() *SignedStatement {
+func (x *SentMessage) GetReceipts() []*VerifiedReceipt {
 	if x != nil {
-		return x.Receipt
+		return x.Receipts
 	}
 	return nil
 }
 
-func (x *SentMessage) GetVerified() *timestamppb.Timestamp {
+// VerifiedReceipt is what a partner has signed for a message.
+type VerifiedReceipt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RCV: it has the bytes. PRS: it has read and accepted them. ERR: it has refused them.
+	Verdict string `protobuf:"bytes,1,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// When this gateway verified the receipt.
+	Verified      *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=verified,proto3" json:"verified,omitempty"`
+	Statement     *SignedStatement       `protobuf:"bytes,3,opt,name=statement,proto3" json:"statement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifiedReceipt) Reset() {
+	*x = VerifiedReceipt{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifiedReceipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifiedReceipt) ProtoMessage() {}
+
+func (x *VerifiedReceipt) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifiedReceipt.ProtoReflect.Descriptor instead.
+func (*VerifiedReceipt) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *VerifiedReceipt) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *VerifiedReceipt) GetVerified() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Verified
+	}
+	return nil
+}
+
+func (x *VerifiedReceipt) GetStatement() *SignedStatement {
+	if x != nil {
+		return x.Statement
 	}
 	return nil
 }
@@ -1470,7 +1525,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +1537,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1550,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListMessagesRequest) GetPageSize() int32 {
@@ -1522,7 +1577,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +1589,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +1602,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*MessageRecord {
@@ -1588,7 +1643,7 @@ type MessageRecord struct {
 
 func (x *MessageRecord) Reset() {
 	*x = MessageRecord{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1600,7 +1655,7 @@ func (x *MessageRecord) String() string {
 func (*MessageRecord) ProtoMessage() {}
 
 func (x *MessageRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1613,7 +1668,7 @@ func (x *MessageRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageRecord.ProtoReflect.Descriptor instead.
 func (*MessageRecord) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MessageRecord) GetMessageId() string {
@@ -1712,7 +1767,7 @@ type ListMappingsRequest struct {
 
 func (x *ListMappingsRequest) Reset() {
 	*x = ListMappingsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1779,7 @@ func (x *ListMappingsRequest) String() string {
 func (*ListMappingsRequest) ProtoMessage() {}
 
 func (x *ListMappingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1792,7 @@ func (x *ListMappingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMappingsRequest.ProtoReflect.Descriptor instead.
 func (*ListMappingsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListMappingsRequest) GetKind() MappingKind {
@@ -1773,7 +1828,7 @@ type ListMappingsResponse struct {
 
 func (x *ListMappingsResponse) Reset() {
 	*x = ListMappingsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +1840,7 @@ func (x *ListMappingsResponse) String() string {
 func (*ListMappingsResponse) ProtoMessage() {}
 
 func (x *ListMappingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +1853,7 @@ func (x *ListMappingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMappingsResponse.ProtoReflect.Descriptor instead.
 func (*ListMappingsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListMappingsResponse) GetMappings() []*Mapping {
@@ -1832,7 +1887,7 @@ type GetMappingRequest struct {
 
 func (x *GetMappingRequest) Reset() {
 	*x = GetMappingRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1844,7 +1899,7 @@ func (x *GetMappingRequest) String() string {
 func (*GetMappingRequest) ProtoMessage() {}
 
 func (x *GetMappingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1857,7 +1912,7 @@ func (x *GetMappingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMappingRequest.ProtoReflect.Descriptor instead.
 func (*GetMappingRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetMappingRequest) GetId() string {
@@ -1887,7 +1942,7 @@ type Mapping struct {
 
 func (x *Mapping) Reset() {
 	*x = Mapping{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1899,7 +1954,7 @@ func (x *Mapping) String() string {
 func (*Mapping) ProtoMessage() {}
 
 func (x *Mapping) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,7 +1967,7 @@ func (x *Mapping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mapping.ProtoReflect.Descriptor instead.
 func (*Mapping) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Mapping) GetId() string {
@@ -1982,7 +2037,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1994,7 +2049,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2007,7 +2062,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListAuditRequest) GetSubject() string {
@@ -2062,7 +2117,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2074,7 +2129,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2087,7 +2142,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -2124,7 +2179,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2136,7 +2191,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2149,7 +2204,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AuditEntry) GetLeaf() int64 {
@@ -2238,7 +2293,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2250,7 +2305,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2263,7 +2318,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Origin) GetTarget() string {
@@ -2397,7 +2452,7 @@ type Submission struct {
 
 func (x *Submission) Reset() {
 	*x = Submission{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +2464,7 @@ func (x *Submission) String() string {
 func (*Submission) ProtoMessage() {}
 
 func (x *Submission) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +2477,7 @@ func (x *Submission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submission.ProtoReflect.Descriptor instead.
 func (*Submission) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Submission) GetSubmissionId() string {
@@ -2572,7 +2627,7 @@ type Approval struct {
 
 func (x *Approval) Reset() {
 	*x = Approval{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2584,7 +2639,7 @@ func (x *Approval) String() string {
 func (*Approval) ProtoMessage() {}
 
 func (x *Approval) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2597,7 +2652,7 @@ func (x *Approval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approval.ProtoReflect.Descriptor instead.
 func (*Approval) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Approval) GetApproved() bool {
@@ -2646,7 +2701,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +2713,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +2726,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Judgement) GetNumber() int32 {
@@ -2729,7 +2784,8 @@ type MessageStatus struct {
 	PayloadDigest   string                 `protobuf:"bytes,12,opt,name=payload_digest,json=payloadDigest,proto3" json:"payload_digest,omitempty"`
 	CanonicalDigest string                 `protobuf:"bytes,13,opt,name=canonical_digest,json=canonicalDigest,proto3" json:"canonical_digest,omitempty"`
 	Mapping         string                 `protobuf:"bytes,14,opt,name=mapping,proto3" json:"mapping,omitempty"`
-	// The partner's last signed receipt: header, statement and signature, as received.
+	// The partner's signed receipt that gave it its state: header, statement and signature, as
+	// received.
 	Receipt *SignedStatement `protobuf:"bytes,15,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	// The partner's own answer (registered, refused ...), a field beside the state.
 	Answers []*BusinessAnswer `protobuf:"bytes,16,rep,name=answers,proto3" json:"answers,omitempty"`
@@ -2756,7 +2812,7 @@ type MessageStatus struct {
 
 func (x *MessageStatus) Reset() {
 	*x = MessageStatus{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2768,7 +2824,7 @@ func (x *MessageStatus) String() string {
 func (*MessageStatus) ProtoMessage() {}
 
 func (x *MessageStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2781,7 +2837,7 @@ func (x *MessageStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageStatus.ProtoReflect.Descriptor instead.
 func (*MessageStatus) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MessageStatus) GetMessageId() string {
@@ -2976,7 +3032,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2988,7 +3044,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3001,7 +3057,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Change) GetPath() string {
@@ -3051,7 +3107,7 @@ type BusinessAnswer struct {
 
 func (x *BusinessAnswer) Reset() {
 	*x = BusinessAnswer{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3063,7 +3119,7 @@ func (x *BusinessAnswer) String() string {
 func (*BusinessAnswer) ProtoMessage() {}
 
 func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3076,7 +3132,7 @@ func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusinessAnswer.ProtoReflect.Descriptor instead.
 func (*BusinessAnswer) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *BusinessAnswer) GetMessageId() string {
@@ -3142,7 +3198,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3154,7 +3210,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3167,7 +3223,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -3204,7 +3260,7 @@ type SignedStatement struct {
 
 func (x *SignedStatement) Reset() {
 	*x = SignedStatement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3216,7 +3272,7 @@ func (x *SignedStatement) String() string {
 func (*SignedStatement) ProtoMessage() {}
 
 func (x *SignedStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3229,7 +3285,7 @@ func (x *SignedStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
 func (*SignedStatement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SignedStatement) GetHeader() []byte {
@@ -3281,7 +3337,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3293,7 +3349,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3306,7 +3362,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Fault) GetCode() string {
@@ -3420,7 +3476,7 @@ type ListInboxRequest struct {
 
 func (x *ListInboxRequest) Reset() {
 	*x = ListInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3432,7 +3488,7 @@ func (x *ListInboxRequest) String() string {
 func (*ListInboxRequest) ProtoMessage() {}
 
 func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3445,7 +3501,7 @@ func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxRequest.ProtoReflect.Descriptor instead.
 func (*ListInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListInboxRequest) GetUnacknowledged() bool {
@@ -3486,7 +3542,7 @@ type ListInboxResponse struct {
 
 func (x *ListInboxResponse) Reset() {
 	*x = ListInboxResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3498,7 +3554,7 @@ func (x *ListInboxResponse) String() string {
 func (*ListInboxResponse) ProtoMessage() {}
 
 func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3511,7 +3567,7 @@ func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxResponse.ProtoReflect.Descriptor instead.
 func (*ListInboxResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListInboxResponse) GetMessages() []*InboxMessage {
@@ -3540,7 +3596,7 @@ type GetInboxRequest struct {
 
 func (x *GetInboxRequest) Reset() {
 	*x = GetInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3552,7 +3608,7 @@ func (x *GetInboxRequest) String() string {
 func (*GetInboxRequest) ProtoMessage() {}
 
 func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3565,7 +3621,7 @@ func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInboxRequest.ProtoReflect.Descriptor instead.
 func (*GetInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetInboxRequest) GetMessageId() string {
@@ -3600,7 +3656,7 @@ type AcknowledgeRequest struct {
 
 func (x *AcknowledgeRequest) Reset() {
 	*x = AcknowledgeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3612,7 +3668,7 @@ func (x *AcknowledgeRequest) String() string {
 func (*AcknowledgeRequest) ProtoMessage() {}
 
 func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3625,7 +3681,7 @@ func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AcknowledgeRequest) GetMessageId() string {
@@ -3652,7 +3708,7 @@ type ListParkedRequest struct {
 
 func (x *ListParkedRequest) Reset() {
 	*x = ListParkedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3664,7 +3720,7 @@ func (x *ListParkedRequest) String() string {
 func (*ListParkedRequest) ProtoMessage() {}
 
 func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3677,7 +3733,7 @@ func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListParkedRequest) GetPageSize() int32 {
@@ -3708,7 +3764,7 @@ type ListParkedResponse struct {
 
 func (x *ListParkedResponse) Reset() {
 	*x = ListParkedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3720,7 +3776,7 @@ func (x *ListParkedResponse) String() string {
 func (*ListParkedResponse) ProtoMessage() {}
 
 func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3733,7 +3789,7 @@ func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListParkedResponse) GetMessages() []*InboxMessage {
@@ -3787,7 +3843,7 @@ type Arrival struct {
 
 func (x *Arrival) Reset() {
 	*x = Arrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3799,7 +3855,7 @@ func (x *Arrival) String() string {
 func (*Arrival) ProtoMessage() {}
 
 func (x *Arrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3812,7 +3868,7 @@ func (x *Arrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arrival.ProtoReflect.Descriptor instead.
 func (*Arrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Arrival) GetDoor() string {
@@ -3897,7 +3953,7 @@ type DecodeRequest struct {
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3909,7 +3965,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3922,7 +3978,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DecodeRequest) GetMessageIds() []string {
@@ -3954,7 +4010,7 @@ type DecodeResponse struct {
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3966,7 +4022,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3979,7 +4035,7 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DecodeResponse) GetMessages() []*InboxMessage {
@@ -4037,7 +4093,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4049,7 +4105,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4062,7 +4118,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -4224,7 +4280,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4236,7 +4292,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4249,7 +4305,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -4282,7 +4338,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4294,7 +4350,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4307,7 +4363,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -4327,7 +4383,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4339,7 +4395,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4352,7 +4408,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -4372,7 +4428,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4384,7 +4440,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4397,7 +4453,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -4415,7 +4471,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4427,7 +4483,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4440,7 +4496,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
 }
 
 type ListBalancesResponse struct {
@@ -4452,7 +4508,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4464,7 +4520,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4477,7 +4533,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -4497,7 +4553,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4509,7 +4565,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4522,7 +4578,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -4556,7 +4612,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4568,7 +4624,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4581,7 +4637,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Balance) GetPartner() string {
@@ -4658,7 +4714,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4670,7 +4726,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4683,7 +4739,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -4717,7 +4773,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4729,7 +4785,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4742,7 +4798,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -4784,7 +4840,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4796,7 +4852,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4809,7 +4865,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -4901,7 +4957,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4913,7 +4969,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4926,7 +4982,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -4960,7 +5016,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4972,7 +5028,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4985,7 +5041,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -5011,7 +5067,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5023,7 +5079,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5036,7 +5092,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -5062,7 +5118,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5074,7 +5130,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5087,7 +5143,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -5124,7 +5180,7 @@ type RecordDepartureRequest struct {
 
 func (x *RecordDepartureRequest) Reset() {
 	*x = RecordDepartureRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5136,7 +5192,7 @@ func (x *RecordDepartureRequest) String() string {
 func (*RecordDepartureRequest) ProtoMessage() {}
 
 func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5149,7 +5205,7 @@ func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
 func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *RecordDepartureRequest) GetRecordId() string {
@@ -5210,7 +5266,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5222,7 +5278,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5235,7 +5291,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -5397,7 +5453,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5409,7 +5465,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5422,7 +5478,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -5459,7 +5515,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5471,7 +5527,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5484,7 +5540,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -5525,7 +5581,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5537,7 +5593,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5550,7 +5606,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -5601,7 +5657,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5613,7 +5669,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5626,7 +5682,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Opening) GetOffice() string {
@@ -5668,7 +5724,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5680,7 +5736,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5693,7 +5749,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Identifier) GetKind() string {
@@ -5733,7 +5789,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5745,7 +5801,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5758,7 +5814,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -5828,7 +5884,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5840,7 +5896,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5853,7 +5909,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -5894,7 +5950,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5906,7 +5962,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5919,7 +5975,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -6009,7 +6065,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6021,7 +6077,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6034,7 +6090,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -6056,7 +6112,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6068,7 +6124,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6081,7 +6137,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -6113,7 +6169,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6125,7 +6181,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6138,7 +6194,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -6153,7 +6209,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6165,7 +6221,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6178,7 +6234,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -6203,7 +6259,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6215,7 +6271,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6228,7 +6284,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
 }
 
 type ListPartnersResponse struct {
@@ -6242,7 +6298,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6254,7 +6310,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6267,7 +6323,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -6305,7 +6361,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6317,7 +6373,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6330,7 +6386,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -6404,7 +6460,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6416,7 +6472,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6429,7 +6485,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Validity) GetKind() string {
@@ -6468,7 +6524,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6480,7 +6536,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6493,7 +6549,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
 }
 
 type ListQueuesResponse struct {
@@ -6505,7 +6561,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6517,7 +6573,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6530,7 +6586,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -6557,7 +6613,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6569,7 +6625,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6582,7 +6638,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Queue) GetPartner() string {
@@ -6637,7 +6693,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6649,7 +6705,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6662,7 +6718,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -6691,7 +6747,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6703,7 +6759,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6716,7 +6772,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -6869,7 +6925,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06office\x18\x02 \x01(\tR\x06office\x12\x1d\n" +
 	"\n" +
-	"message_id\x18\x03 \x01(\tR\tmessageId\"\x89\x03\n" +
+	"message_id\x18\x03 \x01(\tR\tmessageId\"\xf2\x02\n" +
 	"\vSentMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -6881,10 +6937,13 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\tsignature\x18\a \x01(\fR\tsignature\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\b \x01(\tR\tmediaType\x12\x18\n" +
-	"\acontent\x18\t \x01(\fR\acontent\x126\n" +
-	"\areceipt\x18\n" +
-	" \x01(\v2\x1c.exchange.v1.SignedStatementR\areceipt\x126\n" +
-	"\bverified\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\bverified\"Q\n" +
+	"\acontent\x18\t \x01(\fR\acontent\x128\n" +
+	"\breceipts\x18\f \x03(\v2\x1c.exchange.v1.VerifiedReceiptR\breceiptsJ\x04\b\n" +
+	"\x10\vJ\x04\b\v\x10\fR\areceiptR\bverified\"\x9f\x01\n" +
+	"\x0fVerifiedReceipt\x12\x18\n" +
+	"\averdict\x18\x01 \x01(\tR\averdict\x126\n" +
+	"\bverified\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bverified\x12:\n" +
+	"\tstatement\x18\x03 \x01(\v2\x1c.exchange.v1.SignedStatementR\tstatement\"Q\n" +
 	"\x13ListMessagesRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -7445,7 +7504,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 88)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 89)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(MappingKind)(0),                   // 1: exchange.v1.MappingKind
@@ -7467,260 +7526,262 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*UnreadPlace)(nil),                // 17: exchange.v1.UnreadPlace
 	(*SentRequest)(nil),                // 18: exchange.v1.SentRequest
 	(*SentMessage)(nil),                // 19: exchange.v1.SentMessage
-	(*ListMessagesRequest)(nil),        // 20: exchange.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),       // 21: exchange.v1.ListMessagesResponse
-	(*MessageRecord)(nil),              // 22: exchange.v1.MessageRecord
-	(*ListMappingsRequest)(nil),        // 23: exchange.v1.ListMappingsRequest
-	(*ListMappingsResponse)(nil),       // 24: exchange.v1.ListMappingsResponse
-	(*GetMappingRequest)(nil),          // 25: exchange.v1.GetMappingRequest
-	(*Mapping)(nil),                    // 26: exchange.v1.Mapping
-	(*ListAuditRequest)(nil),           // 27: exchange.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),          // 28: exchange.v1.ListAuditResponse
-	(*AuditEntry)(nil),                 // 29: exchange.v1.AuditEntry
-	(*Origin)(nil),                     // 30: exchange.v1.Origin
-	(*Submission)(nil),                 // 31: exchange.v1.Submission
-	(*Approval)(nil),                   // 32: exchange.v1.Approval
-	(*Judgement)(nil),                  // 33: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 34: exchange.v1.MessageStatus
-	(*Change)(nil),                     // 35: exchange.v1.Change
-	(*BusinessAnswer)(nil),             // 36: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 37: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 38: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 39: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 40: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 41: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 42: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 43: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 44: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 45: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 46: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 47: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 48: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 49: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 50: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 51: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 52: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 53: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 54: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 55: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 56: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 57: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 58: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 59: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 60: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 61: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 62: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 63: exchange.v1.GetMovementRequest
-	(*RecordArrivalRequest)(nil),       // 64: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 65: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 66: exchange.v1.Movement
-	(*WaybillAccount)(nil),             // 67: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 68: exchange.v1.Figures
-	(*Amendment)(nil),                  // 69: exchange.v1.Amendment
-	(*Opening)(nil),                    // 70: exchange.v1.Opening
-	(*Identifier)(nil),                 // 71: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 72: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 73: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 74: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 75: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 76: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 77: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 78: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 79: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 80: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 81: exchange.v1.Partner
-	(*Validity)(nil),                   // 82: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 83: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 84: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 85: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 86: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 87: exchange.v1.PartnerCheck
-	nil,                                // 88: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 89: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 90: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 91: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 92: google.protobuf.MethodOptions
+	(*VerifiedReceipt)(nil),            // 20: exchange.v1.VerifiedReceipt
+	(*ListMessagesRequest)(nil),        // 21: exchange.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),       // 22: exchange.v1.ListMessagesResponse
+	(*MessageRecord)(nil),              // 23: exchange.v1.MessageRecord
+	(*ListMappingsRequest)(nil),        // 24: exchange.v1.ListMappingsRequest
+	(*ListMappingsResponse)(nil),       // 25: exchange.v1.ListMappingsResponse
+	(*GetMappingRequest)(nil),          // 26: exchange.v1.GetMappingRequest
+	(*Mapping)(nil),                    // 27: exchange.v1.Mapping
+	(*ListAuditRequest)(nil),           // 28: exchange.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 29: exchange.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 30: exchange.v1.AuditEntry
+	(*Origin)(nil),                     // 31: exchange.v1.Origin
+	(*Submission)(nil),                 // 32: exchange.v1.Submission
+	(*Approval)(nil),                   // 33: exchange.v1.Approval
+	(*Judgement)(nil),                  // 34: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 35: exchange.v1.MessageStatus
+	(*Change)(nil),                     // 36: exchange.v1.Change
+	(*BusinessAnswer)(nil),             // 37: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 38: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 39: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 40: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 41: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 42: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 43: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 44: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 45: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 46: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 47: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 48: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 49: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 50: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 51: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 52: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 53: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 54: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 55: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 56: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 57: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 58: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 59: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 60: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 61: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 62: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 63: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 64: exchange.v1.GetMovementRequest
+	(*RecordArrivalRequest)(nil),       // 65: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 66: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 67: exchange.v1.Movement
+	(*WaybillAccount)(nil),             // 68: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 69: exchange.v1.Figures
+	(*Amendment)(nil),                  // 70: exchange.v1.Amendment
+	(*Opening)(nil),                    // 71: exchange.v1.Opening
+	(*Identifier)(nil),                 // 72: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 73: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 74: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 75: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 76: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 77: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 78: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 79: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 80: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 81: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 82: exchange.v1.Partner
+	(*Validity)(nil),                   // 83: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 84: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 85: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 86: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 87: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 88: exchange.v1.PartnerCheck
+	nil,                                // 89: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 90: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 91: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 92: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 93: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	91,  // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	91,  // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	39,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	91,  // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	31,  // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	31,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	30,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	92,  // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	92,  // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	40,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	92,  // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	32,  // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	32,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	31,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	17,  // 7: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	88,  // 8: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	89,  // 9: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	91,  // 10: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
-	38,  // 11: exchange.v1.SentMessage.receipt:type_name -> exchange.v1.SignedStatement
-	91,  // 12: exchange.v1.SentMessage.verified:type_name -> google.protobuf.Timestamp
-	22,  // 13: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	91,  // 14: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
-	1,   // 15: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
-	26,  // 16: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
-	1,   // 17: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	91,  // 18: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	91,  // 19: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
-	29,  // 20: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	91,  // 21: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	91,  // 22: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	91,  // 23: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	34,  // 24: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	39,  // 25: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	34,  // 26: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	36,  // 27: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	33,  // 28: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	32,  // 29: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	91,  // 30: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	91,  // 31: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	39,  // 32: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	91,  // 33: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	91,  // 34: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	91,  // 35: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	38,  // 36: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	36,  // 37: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	35,  // 38: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	91,  // 39: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	37,  // 40: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	39,  // 41: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	90,  // 42: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	49,  // 43: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	2,   // 44: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	49,  // 45: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	46,  // 46: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	34,  // 47: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	91,  // 48: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	91,  // 49: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	49,  // 50: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	46,  // 51: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	34,  // 52: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	91,  // 53: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	91,  // 54: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	39,  // 55: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	35,  // 56: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	38,  // 57: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	38,  // 58: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	38,  // 59: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	57,  // 60: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	91,  // 61: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	91,  // 62: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	39,  // 63: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	91,  // 64: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	91,  // 65: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	60,  // 66: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	91,  // 67: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	39,  // 68: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	66,  // 69: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	91,  // 70: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	91,  // 71: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	71,  // 72: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	72,  // 73: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	74,  // 74: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	70,  // 75: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	69,  // 76: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	91,  // 77: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	91,  // 78: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	39,  // 79: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	67,  // 80: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	68,  // 81: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	68,  // 82: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	91,  // 83: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	35,  // 84: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	91,  // 85: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	91,  // 86: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	74,  // 87: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	74,  // 88: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	74,  // 89: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	73,  // 90: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	91,  // 91: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	81,  // 92: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	82,  // 93: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	91,  // 94: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	82,  // 95: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	91,  // 96: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	85,  // 97: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	91,  // 98: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	39,  // 99: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	92,  // 100: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 101: exchange.v1.right:type_name -> exchange.v1.Right
-	3,   // 102: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	5,   // 103: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	7,   // 104: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	8,   // 105: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	4,   // 106: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	9,   // 107: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	10,  // 108: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	12,  // 109: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	14,  // 110: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	18,  // 111: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	40,  // 112: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	42,  // 113: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	15,  // 114: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	12,  // 115: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	43,  // 116: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	44,  // 117: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	47,  // 118: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	20,  // 119: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	15,  // 120: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	23,  // 121: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	25,  // 122: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	27,  // 123: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	50,  // 124: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	52,  // 125: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	75,  // 126: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	77,  // 127: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	79,  // 128: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	83,  // 129: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	86,  // 130: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	54,  // 131: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	56,  // 132: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	58,  // 133: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	61,  // 134: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	63,  // 135: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	64,  // 136: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	65,  // 137: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	31,  // 138: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	6,   // 139: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	31,  // 140: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	31,  // 141: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	31,  // 142: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	31,  // 143: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	11,  // 144: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	13,  // 145: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	16,  // 146: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	19,  // 147: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	41,  // 148: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	49,  // 149: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	16,  // 150: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	49,  // 151: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	49,  // 152: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	45,  // 153: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	48,  // 154: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	21,  // 155: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	16,  // 156: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	24,  // 157: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	26,  // 158: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	28,  // 159: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	51,  // 160: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	53,  // 161: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	76,  // 162: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	78,  // 163: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	80,  // 164: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	84,  // 165: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	87,  // 166: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	55,  // 167: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	57,  // 168: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	59,  // 169: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	62,  // 170: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	66,  // 171: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	66,  // 172: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	66,  // 173: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	138, // [138:174] is the sub-list for method output_type
-	102, // [102:138] is the sub-list for method input_type
-	101, // [101:102] is the sub-list for extension type_name
-	100, // [100:101] is the sub-list for extension extendee
-	0,   // [0:100] is the sub-list for field type_name
+	89,  // 8: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	90,  // 9: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	92,  // 10: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	20,  // 11: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
+	92,  // 12: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	39,  // 13: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
+	23,  // 14: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
+	92,  // 15: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	1,   // 16: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
+	27,  // 17: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
+	1,   // 18: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
+	92,  // 19: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	92,  // 20: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	30,  // 21: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
+	92,  // 22: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	92,  // 23: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	92,  // 24: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	35,  // 25: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	40,  // 26: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	35,  // 27: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	37,  // 28: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	34,  // 29: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	33,  // 30: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	92,  // 31: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	92,  // 32: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	40,  // 33: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	92,  // 34: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	92,  // 35: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	92,  // 36: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	39,  // 37: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	37,  // 38: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	36,  // 39: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	92,  // 40: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	38,  // 41: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	40,  // 42: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	91,  // 43: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	50,  // 44: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	2,   // 45: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	50,  // 46: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	47,  // 47: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	35,  // 48: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	92,  // 49: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	92,  // 50: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	50,  // 51: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	47,  // 52: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	35,  // 53: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	92,  // 54: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	92,  // 55: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	40,  // 56: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	36,  // 57: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	39,  // 58: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	39,  // 59: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	39,  // 60: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	58,  // 61: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	92,  // 62: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	92,  // 63: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	40,  // 64: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	92,  // 65: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	92,  // 66: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	61,  // 67: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	92,  // 68: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	40,  // 69: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	67,  // 70: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	92,  // 71: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	92,  // 72: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	72,  // 73: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	73,  // 74: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	75,  // 75: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	71,  // 76: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	70,  // 77: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	92,  // 78: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	92,  // 79: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	40,  // 80: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	68,  // 81: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	69,  // 82: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	69,  // 83: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	92,  // 84: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	36,  // 85: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	92,  // 86: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	92,  // 87: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	75,  // 88: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	75,  // 89: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	75,  // 90: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	74,  // 91: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	92,  // 92: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	82,  // 93: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	83,  // 94: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	92,  // 95: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	83,  // 96: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	92,  // 97: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	86,  // 98: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	92,  // 99: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	40,  // 100: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	93,  // 101: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 102: exchange.v1.right:type_name -> exchange.v1.Right
+	3,   // 103: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	5,   // 104: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	7,   // 105: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	8,   // 106: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	4,   // 107: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	9,   // 108: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	10,  // 109: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	12,  // 110: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	14,  // 111: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	18,  // 112: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	41,  // 113: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	43,  // 114: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	15,  // 115: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	12,  // 116: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	44,  // 117: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	45,  // 118: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	48,  // 119: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	21,  // 120: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	15,  // 121: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	24,  // 122: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	26,  // 123: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	28,  // 124: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	51,  // 125: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	53,  // 126: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	76,  // 127: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	78,  // 128: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	80,  // 129: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	84,  // 130: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	87,  // 131: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	55,  // 132: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	57,  // 133: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	59,  // 134: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	62,  // 135: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	64,  // 136: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	65,  // 137: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	66,  // 138: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	32,  // 139: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	6,   // 140: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	32,  // 141: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	32,  // 142: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	32,  // 143: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	32,  // 144: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	11,  // 145: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	13,  // 146: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	16,  // 147: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	19,  // 148: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	42,  // 149: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	50,  // 150: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	16,  // 151: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	50,  // 152: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	50,  // 153: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	46,  // 154: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	49,  // 155: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	22,  // 156: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	16,  // 157: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	25,  // 158: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	27,  // 159: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	29,  // 160: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	52,  // 161: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	54,  // 162: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	77,  // 163: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	79,  // 164: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	81,  // 165: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	85,  // 166: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	88,  // 167: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	56,  // 168: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	58,  // 169: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	60,  // 170: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	63,  // 171: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	67,  // 172: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	67,  // 173: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	67,  // 174: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	139, // [139:175] is the sub-list for method output_type
+	103, // [103:139] is the sub-list for method input_type
+	102, // [102:103] is the sub-list for extension type_name
+	101, // [101:102] is the sub-list for extension extendee
+	0,   // [0:101] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -7734,7 +7795,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   88,
+			NumMessages:   89,
 			NumExtensions: 1,
 			NumServices:   9,
 		},
