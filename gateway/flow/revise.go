@@ -89,7 +89,7 @@ func (g *Gateway) stepOf(ctx context.Context, s store.Submission) (step, error) 
 	if err != nil {
 		return step{}, err
 	}
-	return step{Part: p, does: actOf(p.Document, a.Asks), asks: a.Asks, taken: true}, nil
+	return step{Part: p, does: actOf(p.Document, a.Asks), asks: a.Asks, taken: true, version: s.Version}, nil
 }
 
 // reviseHeld judges an act on parts that wait: it waits with them, or completes them; what it
