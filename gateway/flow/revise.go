@@ -261,14 +261,12 @@ func (j *judgement) drop() {
 // hasArrived reports whether something of a whole was seen at the border, as far as this side
 // knows.
 func (g *Gateway) hasArrived(ctx context.Context, o *open) (bool, error) {
+	var heads []store.Message
 	for _, l := range o.lineages {
-		if l.head == nil {
-			continue
-		}
-		m, err := g.movementOfMessage(ctx, g.Store.Read(), *l.head)
-		if err != nil || m != nil && len(m.Arrivals) > 0 {
-			return true, err
+		if l.head != nil {
+			heads = append(heads, *l.head)
 		}
 	}
-	return false, nil
+	in, err := g.movementsOf(ctx, g.Store.Read(), heads)
+	return slices.ContainsFunc(in, func(m Movement) bool { return len(m.Arrivals) > 0 }), err
 }
