@@ -179,6 +179,7 @@ const (
 	WordReceiptAccepted             Wording = "receipt_accepted"
 	WordReceiptRefused              Wording = "receipt_refused"
 	WordReceiptReceived             Wording = "receipt_received"
+	WordReceiptUndecided            Wording = "receipt_undecided"
 	WordReceiptDigest               Wording = "receipt_digest"
 	WordReceiptKey                  Wording = "receipt_key"
 )

@@ -128,11 +128,23 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // writeFile writes what make prints to a file, or to standard output for "-". The file
-// appears only when all of it is written.
+// appears only when all of it is written; a link stays one. What is no file, a device or a
+// pipe, is written to, and never gives way to one.
 func writeFile(name string, stdout io.Writer, content []byte) error {
 	if name == "-" {
 		_, err := stdout.Write(content)
 		return err
+	}
+	if there, err := filepath.EvalSymlinks(name); err == nil {
+		name = there
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(content)
+		return errors.Join(err, f.Close())
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {

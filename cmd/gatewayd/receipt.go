@@ -155,8 +155,9 @@ type proof struct {
 	Recipient gateway.Administration `json:"recipient,omitempty"`
 	Payload   gateway.Digest         `json:"payload"` // of the XML in the file
 	Verdict   gateway.Verdict        `json:"verdict,omitempty"`
-	Mapping   string                 `json:"mapping,omitempty"` // by which the partner read it
-	At        time.Time              `json:"at,omitzero"`       // when the partner gave the verdict
+	Undecided bool                   `json:"answerFollows,omitempty"` // the partner's answer decides on what the message asks
+	Mapping   string                 `json:"mapping,omitempty"`       // by which the partner read it
+	At        time.Time              `json:"at,omitzero"`             // when the partner gave the verdict
 	Key       string                 `json:"key,omitempty"`
 	From      time.Time              `json:"keyFrom,omitzero"`
 	Until     time.Time              `json:"keyUntil,omitzero"`
@@ -198,7 +199,7 @@ func prove(trust *seal.Trust, file string, m *exchangev1.SentMessage, at time.Ti
 		return refuse(err)
 	}
 	key, _ := trust.Key(signed.KeyID)
-	p.Holds, p.Verdict, p.Mapping, p.At, p.Refused = true, r.Verdict, r.Mapping, r.At, r.Faults
+	p.Holds, p.Verdict, p.Undecided, p.Mapping, p.At, p.Refused = true, r.Verdict, r.AnswerFollows, r.Mapping, r.At, r.Faults
 	p.Key, p.From, p.Until = key.ID, key.From, key.Until
 	return p
 }
@@ -216,12 +217,18 @@ func (p proof) print(w io.Writer, lang string) error {
 		return gateway.PrintReports(w, p.Faults, lang)
 	}
 	time := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
-	for _, line := range []gateway.Phrase{
+	lines := []gateway.Phrase{
 		gateway.Say(gateway.WordReceiptHolds),
 		gateway.Say(said[p.Verdict], string(p.Recipient), string(p.Message), time(p.At)),
+	}
+	if p.Undecided {
+		lines = append(lines, gateway.Say(gateway.WordReceiptUndecided))
+	}
+	lines = append(lines,
 		gateway.Say(gateway.WordReceiptDigest, p.Payload.String()),
 		gateway.Say(gateway.WordReceiptKey, p.Key, time(p.From), time(p.Until)),
-	} {
+	)
+	for _, line := range lines {
 		fmt.Fprintln(w, strings.TrimSpace(line.In(lang)))
 	}
 	if len(p.Refused) > 0 {

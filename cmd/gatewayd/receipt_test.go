@@ -145,6 +145,9 @@ func TestReceiptsAreProven(t *testing.T) {
 	}
 	save("none.json", m)
 	save("accepted.json", s.receipt(h, m, accepting(h)))
+	undecided := accepting(h)
+	undecided.AnswerFollows = true
+	save("undecided.json", s.receipt(h, m, undecided))
 	m.Content = []byte(strings.Replace(sentXML, "0001", "0002", 1))
 	save("other-xml.json", m)
 	m.Content = []byte(sentXML)
@@ -194,7 +197,7 @@ func TestReceiptsAreProven(t *testing.T) {
 		fmt.Fprintf(&said, "$ gatewayd verify-receipt %s\n%s[exit %d]\n", line, strings.ReplaceAll(out.String(), s.dir+string(filepath.Separator), ""), code)
 	}
 	for _, lang := range gateway.Languages {
-		for _, name := range []string{"accepted.json", "refused.json", "received.json"} {
+		for _, name := range []string{"accepted.json", "undecided.json", "refused.json", "received.json"} {
 			check(exitOK, "-lang", lang, "-trust", "trust.yaml", name)
 		}
 		for _, name := range []string{"none.json", "other-xml.json", "forged.json", "other-message.json", "other-digest.json", "other-header.json"} {
@@ -207,6 +210,7 @@ func TestReceiptsAreProven(t *testing.T) {
 	check(exitOK, "-trust", "compromised.yaml", "-at", "2026-03-02T09:00:00Z", "accepted.json")
 	check(exitFaulty, "-trust", "trust.yaml", "accepted.json", "forged.json", "received.json")
 	check(exitOK, "-trust", "trust.yaml", "-o", "json", "accepted.json")
+	check(exitOK, "-trust", "trust.yaml", "-o", "json", "undecided.json")
 	check(exitFaulty, "-trust", "trust.yaml", "-o", "json", "-lang", "mn", "none.json")
 	check(exitOK, "-card", "cn.card", "-card", "ru.card", "accepted.json")
 	check(exitOK, "-trust", "trust.yaml", "-card", "ru.card", "refused.json") // the same key twice

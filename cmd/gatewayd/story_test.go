@@ -51,8 +51,7 @@ var update = flag.Bool("update", false, "rewrite the stories' expected output")
 
 // TestStories plays testdata/stories: each begins with two gateways configured and
 // not running, a PKI, the documents of testdata/cases, the data directories of
-// testdata/administrations, and testdata/agreed, whose routes let administrations answer
-// that do not as delivered. $PUBLISHED holds mappings and xsd, for the next version of one.
+// testdata/administrations. $PUBLISHED holds mappings and xsd, for the next version of one.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../testdata/stories",
@@ -97,7 +96,7 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Values[cableKey{}] = new(cable)
-	for _, dir := range []string{"cases", "administrations", "agreed"} {
+	for _, dir := range []string{"cases", "administrations"} {
 		if err := os.CopyFS(filepath.Join(env.WorkDir, dir), os.DirFS(filepath.Join("../../testdata", dir))); err != nil {
 			return err
 		}

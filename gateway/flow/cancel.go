@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -217,11 +218,11 @@ func (g *Gateway) cancellationRoute(office string, to gateway.Administration) *r
 	return rts[0]
 }
 
-// answers reports whether this administration answers another's documents, or lets its receipt
-// be all.
-func (g *Gateway) answers(to gateway.Administration) bool {
+// answers reports whether this administration answered another's documents on a day, or let its
+// receipt be all.
+func (g *Gateway) answers(to gateway.Administration, at time.Time) bool {
 	return slices.ContainsFunc(g.Chain.Routes.All(), func(rt *release.Route) bool {
-		return rt.From == g.Own && rt.To == to && rt.Kind == "Answer"
+		return rt.From == g.Own && rt.To == to && rt.Kind == "Answer" && rt.Valid.Contains(at)
 	})
 }
 
@@ -465,18 +466,15 @@ func (g *Gateway) decideWithdrawal(ctx context.Context, tx *store.Tx, cancellati
 }
 
 // cancellationConcluded notes what a receipt, or the want of one, means to the withdrawal that
-// a message asked for. Where the partner answers, its answer decides.
-func (g *Gateway) cancellationConcluded(ctx context.Context, tx *store.Tx, m store.Message) error {
+// a message asked for. Where the receipt says that an answer follows, that decides.
+func (g *Gateway) cancellationConcluded(ctx context.Context, tx *store.Tx, m store.Message, receipt *seal.Receipt) error {
 	if m.Kind != kindCancellation {
 		return nil
 	}
 	switch {
 	case m.State == gateway.Refused || m.State == gateway.Dead:
 		return g.decideWithdrawal(ctx, tx, m, gateway.WithdrawalRefused)
-	case m.State == gateway.Accepted:
-		if rt, ok := g.Chain.Routes.Route(m.Route); ok && rt.Answered {
-			return nil
-		}
+	case m.State == gateway.Accepted && receipt != nil && !receipt.AnswerFollows:
 		return g.decideWithdrawal(ctx, tx, m, gateway.WithdrawalDone)
 	}
 	return nil
@@ -592,7 +590,7 @@ func (g *Gateway) takeCancellation(ctx context.Context, tx *store.Tx, in *store.
 		return store.IgnoreNotFound(err)
 	}
 	from := reconcile.Origin{Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, Received: in.Received}
-	if g.answers(in.Sender) {
+	if g.answers(in.Sender, in.Received) { // as its receipt says
 		from.Asks = gateway.WithdrawalAsked
 	}
 	m, err := movementIn(ctx, tx, of.MovementID)

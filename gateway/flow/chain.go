@@ -461,6 +461,7 @@ func (o *Output) stated() (at time.Time) {
 // Of a part that came several times each is joined with the others by itself.
 func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.MessageID, s validate.Scope) (*Translation, error) {
 	s.Done = p.Mark != nil
+	p.Judged = cmp.Or(p.Judged, parts[0].Submission)
 	var drafts []*draft
 	var documents []*customsv1.Document
 	for i, set := range joinable(parts) {
@@ -471,7 +472,6 @@ func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.
 		if err != nil {
 			return nil, err
 		}
-		d.t.judged = cmp.Or(p.Judged, parts[0].Submission)
 		if p.Mark != nil && d.whole.Document != nil {
 			documents = append(documents, d.apart()...)
 		}
@@ -514,7 +514,7 @@ type draft struct {
 
 // draft joins a set of parts, and splits what they make.
 func (c *Chain) draft(ctx context.Context, p Plan, parts []Part, id gateway.MessageID) (*draft, error) {
-	d := &draft{t: &Translation{parts: parts}, whole: parts[0].Reading}
+	d := &draft{t: &Translation{parts: parts, judged: p.Judged}, whole: parts[0].Reading}
 	var err error
 	if p.Join != nil {
 		if d.whole, err = d.t.join(ctx, p.Join, id); err != nil {
@@ -584,11 +584,7 @@ func (t *Translation) unreported(drafts []*draft) {
 			}
 			f := fault(gateway.UnitNotReported, s.Value, "")
 			f.Severity = gateway.Warning
-			if i := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == s.Part }); i >= 0 {
-				part, path := t.parts[i], s.Path
-				if part.origin != nil {
-					part, path = part.origin(path)
-				}
+			if part, path, ok := t.source(s.Part, s.Path); ok {
 				f.Path, f.Location, f.Place = path, t.in(part, path), document.PlaceOf(part.Document, path)
 			}
 			t.Faults = append(t.Faults, f)
@@ -781,7 +777,22 @@ func (t *Translation) join(ctx context.Context, j *mapping.Join, id gateway.Mess
 		return nil, err
 	}
 	t.joined, t.Disagreements = &joined, joined.Disagreements
+	t.placeContests()
 	return &Reading{Document: joined.Document, Kind: j.Kind(), Faults: document.Places(mapping.Locate(joined.Faults, t.Locate), joined.Document), locate: t.Locate, wrote: t.wrote}, nil
+}
+
+// placeContests gives what is said of two parts that disagree its place: at the value that does not
+// travel, which is its own sender's to mend; where neither does, in the document that is judged.
+func (t *Translation) placeContests() {
+	for _, c := range t.joined.Contests {
+		f, at := &t.joined.Faults[c.Fault], c.Other
+		if first, _, ok := t.source(c.First.Part, c.First.Path); ok && f.Severity == gateway.Error && first.Submission == t.judged {
+			at = c.First
+		}
+		if part, path, ok := t.source(at.Part, at.Path); ok {
+			f.Location, f.Place = t.in(part, path), document.PlaceOf(part.Document, path)
+		}
+	}
 }
 
 // Locate finds the place in a sender's document that a canonical value came from.
@@ -795,15 +806,23 @@ func (t *Translation) Locate(path string) gateway.Location {
 
 // partOf follows a canonical path into the part it was joined from.
 func (t *Translation) partOf(path string) (Part, string, bool) {
-	part := t.parts[0]
-	if t.joined != nil {
-		link, ok := t.joined.Origin(path)
-		i := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == link.Part })
-		if !ok || i < 0 {
-			return Part{}, "", false
-		}
-		part, path = t.parts[i], link.PartPath
+	if t.joined == nil {
+		return t.source(t.parts[0].Name, path)
 	}
+	link, ok := t.joined.Origin(path)
+	if !ok {
+		return Part{}, "", false
+	}
+	return t.source(link.Part, link.PartPath)
+}
+
+// source is the part that has the value at a path of what was joined under a name, and where.
+func (t *Translation) source(name, path string) (Part, string, bool) {
+	i := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == name })
+	if i < 0 {
+		return Part{}, "", false
+	}
+	part := t.parts[i]
 	if part.origin != nil {
 		part, path = part.origin(path)
 	}

@@ -66,7 +66,17 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 		return j, nil
 	}
 	s.DocumentID, s.Batch = reading.Document.GetEnvelope().GetDocumentId(), leaf(reading.Document, "batch")
-	s.Faults = append(s.Faults, g.notOwnOffice(reading, a.Party)...)
+	foreign := g.notOwnOffice(reading, a.Party)
+	if len(foreign) > 0 {
+		own, err := g.changesOwn(ctx, reading, a)
+		if err != nil {
+			return nil, err
+		}
+		if own {
+			foreign[0].Code = gateway.AmendOffices
+		}
+	}
+	s.Faults = append(s.Faults, foreign...)
 	if reading.Kind == kindCancellation {
 		if s.Faults.Refuse() || passed.IsZero() {
 			return j, nil
@@ -280,6 +290,32 @@ func (g *Gateway) part(ctx context.Context, s store.Submission, a store.Arrival)
 	return p, err
 }
 
+// maxChanged is how many submissions are looked at that a change may act on.
+const maxChanged = 20
+
+// changesOwn reports whether a document changes what its sender's own office has announced, by the
+// id that it names or by the batch: if it says another office, that is what is wrong with the change.
+func (g *Gateway) changesOwn(ctx context.Context, r *Reading, a store.Arrival) (bool, error) {
+	if !slices.Contains(revisable, r.Kind) || actOf(r.Document, a.Asks) != changes {
+		return false, nil
+	}
+	read := g.Store.Read()
+	announced := func(s store.Submission) bool { return s.Kind == r.Kind && s.MessageID != "" }
+	names := (&step{Part: Part{Reading: r}, asks: a.Asks}).names()
+	for _, id := range names[:min(len(names), maxChanged)] {
+		s, err := read.Submission(ctx, a.Party, id)
+		if store.IgnoreNotFound(err) != nil || err == nil && announced(s) {
+			return err == nil, store.IgnoreNotFound(err)
+		}
+	}
+	batch := leaf(r.Document, "batch")
+	if batch == "" {
+		return false, nil
+	}
+	all, err := read.Submissions(ctx, store.SubmissionFilter{Offices: []string{a.Party}, Kind: r.Kind, Batch: batch, Limit: maxChanged})
+	return slices.ContainsFunc(all, announced), err
+}
+
 // notOwnOffice refuses a document that is issued for another office than the caller's.
 func (g *Gateway) notOwnOffice(r *Reading, office string) gateway.Faults {
 	own := gateway.Office{Administration: g.Own, Code: office}
@@ -288,7 +324,7 @@ func (g *Gateway) notOwnOffice(r *Reading, office string) gateway.Faults {
 		stated := gateway.Office{Administration: gateway.Administration(leaf(r.Document, of+".administration")), Code: leaf(r.Document, path)}
 		if stated.Code != "" && !stated.Same(own) && r.Kind != "Answer" {
 			f := fault(gateway.NotOwnOffice, stated.Code, office)
-			f.Path, f.Location = path, r.locate(path)
+			f.Path, f.Location, f.Place = path, r.locate(path), document.PlaceOf(r.Document, path)
 			return gateway.Faults{f}
 		}
 	}

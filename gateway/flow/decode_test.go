@@ -271,9 +271,15 @@ const registered = `"status": "REGISTERED", "systemId": "S1", "registration": {"
 // answer submits Russia's answer to a document.
 func (w *world) answer(id, document, what string) store.Submission {
 	w.t.Helper()
+	return w.answerAs(w.ru, flow.Caller{URI: "customs://RU/system/national", Office: "10719110"}, id, document, what)
+}
+
+// answerAs submits an answer at a gateway.
+func (w *world) answerAs(g *flow.Gateway, by flow.Caller, id, document, what string) store.Submission {
+	w.t.Helper()
 	content := `{"envelope": {"documentId": "` + id + `", "issued": "2026-03-01T02:15:00Z",
 		"references": [{"kind": "ANSWERED", "id": "` + document + `"}]}, "answer": {` + what + `}}`
-	s, err := w.ru.Submit(context.Background(), flow.Caller{URI: "customs://RU/system/national", Office: "10719110"},
+	s, err := g.Submit(context.Background(), by,
 		flow.Submission{ID: gateway.SubmissionID(id), MediaType: flow.JSON, Content: []byte(content)})
 	if err != nil || s.State == gateway.Faulty {
 		w.t.Fatalf("the answer: %v %+v", err, s.Faults)

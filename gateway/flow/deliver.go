@@ -286,7 +286,7 @@ func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.R
 		if err := tx.PutProgress(m, keep); err != nil {
 			return err
 		}
-		if err := g.cancellationConcluded(ctx, tx, m); err != nil {
+		if err := g.cancellationConcluded(ctx, tx, m, receipt); err != nil {
 			return err
 		}
 		if err := g.announcementConcluded(ctx, tx, m); err != nil {

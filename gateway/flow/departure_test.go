@@ -35,20 +35,24 @@ func (p trip) depart(w *world, b border, id string, at time.Time, batch bool) (f
 	return w.cn.RecordDeparture(w.t.Context(), b.exit, id, p.left(b, id, at, batch))
 }
 
-// list submits the parts of a load list; it returns the last, which completes it.
-func (p trip) list(w *world, b border) store.Submission {
-	w.t.Helper()
-	declaration := []byte(fmt.Sprintf(`{"envelope": {"documentId": "D-%d", "issued": "2026-03-01T09:00:00+08:00", "function": "ORIGINAL"}, "goodsDeclarationExtract": {
+// declaration is the extract of the declaration of a trip's goods.
+func (p trip) declaration(b border) []byte {
+	return []byte(fmt.Sprintf(`{"envelope": {"documentId": "D-%d", "issued": "2026-03-01T09:00:00+08:00", "function": "ORIGINAL"}, "goodsDeclarationExtract": {
 		"declaration": {"country": "CN", "date": "2026-02-28", "number": "07052026000000%04d", "office": "0705"}, "procedure": "1000", "exportCountry": "CN", "destinationCountry": "MN",
 		"consignor": {"name": [{"language": "zh", "value": "示例公司"}], "country": "CN"}, "consignee": {"name": [{"language": "mn", "value": "Жишээ ХХК"}], "country": "MN"},
 		"totals": {"items": "1", "packages": "420", "grossMass": {"kilograms": "18250.5"}, "value": {"amount": "96500", "currency": "CNY"}},
 		"items": [{"sequence": 1, "description": [{"language": "zh", "value": "鲜番茄"}], "classifications": [{"scheme": "CN", "code": "0702000000"}, {"scheme": "HS", "code": "070200"}], "grossMass": {"kilograms": "18250.5"},
 			"netMass": {"kilograms": "18000"}, "packages": [{"type": "CT", "quantity": "420", "presence": "1"}], "value": {"amount": "96500", "currency": "CNY"}, "originCountry": "CN"}],
 		"transportDocuments": [%q], "exitOffice": {"administration": "CN", "code": "0705"}, "batch": %q}}`, p.n, p.n, p.waybills()[0], p.batch(b)))
+}
+
+// list submits the parts of a load list; it returns the last, which completes it.
+func (p trip) list(w *world, b border) store.Submission {
+	w.t.Helper()
 	var last store.Submission
 	for _, part := range []flow.Submission{
 		{MediaType: flow.XML, Content: p.document(w, b, "mt2401.xml")},
-		{MediaType: flow.JSON, Content: declaration},
+		{MediaType: flow.JSON, Content: p.declaration(b)},
 		{MediaType: flow.XML, Content: p.document(w, b, "mt4402.xml")},
 	} {
 		var err error

@@ -14,21 +14,25 @@ import (
 // travel, and its sender is told; when it is announced, and when it is changed after that.
 func TestWhatAnotherPartOutvotesIsTold(t *testing.T) {
 	var out bytes.Buffer
-	told := func(t *testing.T, name string, faults gateway.Faults, values ...string) {
+	tells := func(t *testing.T, code gateway.Code, severity gateway.Severity, name string, faults gateway.Faults, values ...string) {
 		t.Helper()
 		var got []string
 		for _, f := range faults {
-			if f.Code == gateway.JoinPassedOver {
+			if f.Code == code {
 				got = append(got, f.Value)
-				if f.Severity != gateway.Warning {
-					t.Errorf("%s: it is no warning", f.Value)
+				if f.Severity != severity {
+					t.Errorf("%s: its severity is %s", f.Value, f.Severity)
 				}
-				inFiveLanguages(&out, name, f)
+				inFiveLanguages(&out, strings.TrimSuffix(name+", in "+f.Location.Document, ", in "), f)
 			}
 		}
 		if !slices.Equal(got, values) {
 			t.Errorf("told of %q, want %q", got, values)
 		}
+	}
+	told := func(t *testing.T, name string, faults gateway.Faults, values ...string) {
+		t.Helper()
+		tells(t, gateway.JoinPassedOver, gateway.Warning, name, faults, values...)
 	}
 	for _, b := range borders {
 		t.Run(string(b.to), func(t *testing.T) {
@@ -39,6 +43,30 @@ func TestWhatAnotherPartOutvotesIsTold(t *testing.T) {
 			s := x.submitAs(flow.Submission{ID: "V1", MediaType: flow.JSON, Content: report}, gateway.Joined)
 			told(t, "mode of transport to "+string(b.to), s.Faults, "2 (manifest.transport.mode)")
 		})
+		t.Run(string(b.to)+" the other way round", func(t *testing.T) {
+			w := newPair(t, b.to)
+			x := batched{w, b, tripOf(1, w)}
+			x.submitAs(flow.Submission{ID: "V1", MediaType: flow.JSON, Content: x.p.left(b, "V1", w.clock.Now(), true)}, gateway.Held)
+			s := x.submit("M1", bytes.Replace(x.manifest("9", 1, map[int]string{1: "420"}), []byte("<TypeCode>3<"), []byte("<TypeCode>2<"), 1), gateway.Joined)
+			told(t, "mode of transport of the manifest, which comes last, to "+string(b.to), s.Faults, "2 (manifest.transport.mode)")
+		})
+		for _, last := range []string{"manifest", "report"} {
+			t.Run(string(b.to)+" disagree at the "+last, func(t *testing.T) {
+				w := newPair(t, b.to)
+				x := batched{w, b, tripOf(1, w)}
+				report := strings.Replace(string(x.p.left(b, "V1", w.clock.Now(), true)), `"administration": "CN"`, `"administration": "CN", "checkpoint": "01"`, 1)
+				parts := []flow.Submission{
+					{ID: "M1", MediaType: flow.XML, Content: x.manifest("9", 1, map[int]string{1: "420"})},
+					{ID: "V1", MediaType: flow.JSON, Content: []byte(report)},
+				}
+				if last == "manifest" {
+					slices.Reverse(parts)
+				}
+				x.submitAs(parts[0], gateway.Held)
+				s := x.submitAs(parts[1], gateway.Faulty)
+				tells(t, gateway.JoinDisagree, gateway.Error, "offices of exit to "+string(b.to)+", last the "+last, s.Faults, "(manifest.office)")
+			})
+		}
 	}
 	t.Run("MN", func(t *testing.T) {
 		w, b := newPair(t, "MN"), erenhot

@@ -131,6 +131,7 @@ func (g *Gateway) weigh(ctx context.Context, a store.Arrival, opened seal.Opened
 	switch in.State {
 	case gateway.Accepted:
 		verdict.Verdict, verdict.Canonical, verdict.Mapping = gateway.PRS, in.CanonicalDigest, in.Mapping
+		verdict.AnswerFollows = in.Kind == kindCancellation && g.answers(in.Sender, in.Received)
 	case gateway.Parked:
 		verdict.Verdict, verdict.Faults = gateway.RCV, nil
 	}

@@ -39,6 +39,7 @@ type Joined struct {
 	Faults        gateway.Faults
 	Origins       []JoinLink
 	Disagreements []Disagreement
+	Contests      []Contest
 	Left          []Source // what rows with in left out of lists
 
 	byPath func() map[string]int // of Origins; of several links to one path the last
@@ -53,6 +54,13 @@ type Disagreement struct {
 	Path, Row string
 	Chosen    Source
 	Others    []Source
+}
+
+// Contest are the two sources that a fault about a disagreement speaks of, by its index among the
+// faults: what the first of the row's sources says, and what the other one does.
+type Contest struct {
+	Fault        int
+	First, Other Source
 }
 
 // Source is what one source says; Value is "" for whole messages and lists.
@@ -366,14 +374,20 @@ func (j *joiner) compare(r *joinRow, path string, have []found) {
 		j.out.Disagreements = append(j.out.Disagreements, Disagreement{path, r.id, have[0].Source, others})
 		for _, o := range others {
 			if o.Value != "" {
-				j.tell(gateway.Warning, gateway.JoinPassedOver, path, o.say(), gateway.Term(have[0].say()))
+				j.contest(gateway.Warning, gateway.JoinPassedOver, path, have[0].Source, o)
 			}
 		}
 	default:
 		for _, o := range others {
-			j.fault(gateway.JoinDisagree, path, o.say(), gateway.Term(have[0].say()))
+			j.contest(gateway.Error, gateway.JoinDisagree, path, have[0].Source, o)
 		}
 	}
+}
+
+// contest tells that two sources disagree.
+func (j *joiner) contest(severity gateway.Severity, code gateway.Code, path string, first, other Source) {
+	j.out.Contests = append(j.out.Contests, Contest{len(j.out.Faults), first, other})
+	j.tell(severity, code, path, other.say(), gateway.Term(first.say()))
 }
 
 func (s Source) say() string { return strings.TrimSpace(s.Value + " (" + s.Part + "." + s.Path + ")") }

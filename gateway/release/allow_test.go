@@ -153,15 +153,27 @@ var pricesOnPurpose = map[string]string{"cn-mn-load-list": "consignments.items.v
 // the route does not release.
 var withheldOnPurpose = map[string][]string{
 	"cn-mn-load-list": {"envelope.recipient", "envelope.sender"},
-	"cn-kz-cancellation": { // no carnet: there is no answer that would bring one
+	"cn-ru-answer": { // no carnet: the manifest names none
+		"envelope.recipient", "envelope.sender", "relatedArrival", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
+		"transferNumber",
+	},
+	"kz-cn-answer": { // no carnet: TIR movements are not agreed on
+		"envelope.recipient", "envelope.sender", "relatedArrival", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
+		"transferNumber",
+	},
+	"mn-cn-answer": { // no carnet: the list names none
+		"envelope.recipient", "envelope.sender", "relatedArrival", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
+		"transferNumber",
+	},
+	"cn-kz-cancellation": { // no carnet: the answers bring none
 		"envelope.recipient", "envelope.references.date", "envelope.references.id", "envelope.references.kind", "envelope.sender",
 		"remarks.language", "remarks.value", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
 	},
-	"cn-mn-cancellation": { // no carnet: there is no answer that would bring one
+	"cn-mn-cancellation": { // no carnet: the answers bring none
 		"envelope.recipient", "envelope.references.date", "envelope.references.id", "envelope.references.kind", "envelope.sender",
 		"remarks.language", "remarks.value", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
 	},
-	"ru-cn-cancellation": { // no carnet: there is no answer that would bring one
+	"ru-cn-cancellation": { // no carnet: the answers bring none
 		"envelope.recipient", "envelope.references.date", "envelope.references.id", "envelope.references.kind", "envelope.sender",
 		"remarks.language", "remarks.value", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
 	},

@@ -36,9 +36,6 @@ func load(name string, raw []byte, lib *mapping.Library, texts headings) (*Route
 	if rt.Recipe != "" && rt.Hold <= 0 {
 		l.addf("recipe", "hold is missing: parts may not wait for ever")
 	}
-	if rt.Answered && rt.Kind != "Cancellation" {
-		l.addf("answered", "answered: true on a route of %s; only cancellations are decided by answers", rt.Kind)
-	}
 	l.check(rt, lib, texts)
 	return rt, errors.Join(l.mistakes...)
 }

@@ -47,9 +47,6 @@ type Route struct {
 	// Cap is how large its documents may be where that is more than the gateway takes
 	// anyway.
 	Cap Size `yaml:"cap"`
-	// Answered says of cancellations that the partner's own answer decides on them; else its
-	// receipt does.
-	Answered bool `yaml:"answered"`
 	// ByNumber says of a form that it names what a change changes by its registration number
 	// too: a change waits for the answer that brings it, as long as the lead time is not lost.
 	ByNumber bool `yaml:"by_number"`

@@ -33,7 +33,10 @@ type Receipt struct {
 	Canonical gateway.Digest   `json:"canonical,omitzero"`
 	Mapping   string           `json:"mapping,omitempty"`
 	Faults    []gateway.Report `json:"faults,omitempty"`
-	At        time.Time        `json:"at"`
+	// AnswerFollows says that the receiver decides on what the message asks by an Answer; until
+	// that comes it stands as asked. Without it the receipt decides.
+	AnswerFollows bool      `json:"answerFollows,omitempty"`
+	At            time.Time `json:"at"`
 }
 
 func (Receipt) kind() string               { return KindReceipt }

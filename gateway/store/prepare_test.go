@@ -23,6 +23,8 @@ var limit = regexp.MustCompile(`LIMIT \$\d+`)
 // prepares one anew, which takes longer than most take to run, when it compares with a value
 // a column that a partial index compares with a value of its own: whether the index serves
 // depends on the value then. A LIMIT matters too, but is mostly the same.
+//
+//go:nocheckptr
 func TestPreparedOnce(t *testing.T) {
 	s := open(t)
 	tls := libc.NewTLS()
