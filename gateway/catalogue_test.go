@@ -310,7 +310,8 @@ func TestReasonsAreThoseOfTheSources(t *testing.T) {
 		})
 	}
 	var known []string
-	for _, key := range reasons() {
+	for _, r := range reasons() {
+		key := string(r.wording)
 		english, _ := TextOf(key, "en")
 		text := verb.ReplaceAllString(english.Text, "{}")
 		known = append(known, text)

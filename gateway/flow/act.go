@@ -54,8 +54,9 @@ type step struct {
 	does act
 	asks store.Asks
 
-	taken bool            // before: what it says holds
-	anew  map[string]bool // keys of vehicles that the partner refused, and that it may report again
+	taken   bool            // before: what it says holds
+	version int             // of the whole, that it made; 0: none yet
+	anew    map[string]bool // keys of vehicles that the partner refused, and that it may report again
 }
 
 // named reports whether a change acts only on what its document names: a canonical document

@@ -86,22 +86,15 @@ func (g *Gateway) mayAct(ctx context.Context, j *judgement, a store.Arrival, rea
 
 // approvals is what assentTo asks of the store: of what is committed, or inside a unit of work.
 type approvals interface {
-	movementReader
-	Message(ctx context.Context, id gateway.MessageID) (store.Message, error)
+	messageReader
 	Approval(ctx context.Context, office, id string, digest gateway.Digest) (store.Approval, error)
 }
 
 // assentTo is whether the act of a submission may be done now.
 func (g *Gateway) assentTo(ctx context.Context, read approvals, s store.Submission, a acting) (assent, error) {
-	left := false
-	for _, m := range a.on {
-		var err error
-		if left, err = g.hasLeft(ctx, read, m); err != nil {
-			return 0, err
-		}
-		if left {
-			break
-		}
+	left, err := g.hasLeft(ctx, read, a.on)
+	if err != nil {
+		return 0, err
 	}
 	if !left {
 		return assentGiven, nil
@@ -121,22 +114,19 @@ func (g *Gateway) assentTo(ctx context.Context, read approvals, s store.Submissi
 	return assentGiven, nil
 }
 
-// hasLeft reports whether what one of our messages announces has left: its departure or arrival
-// is recorded, or it is expected to have crossed by now.
-func (g *Gateway) hasLeft(ctx context.Context, read approvals, m store.Message) (bool, error) {
-	if !m.ExpectedArrival.IsZero() && m.ExpectedArrival.Before(g.Now()) {
+// hasLeft reports whether something that our messages announce has left: its departure or an arrival
+// is recorded, or it is expected to have crossed by now. Of messages of one movement it is asked once.
+func (g *Gateway) hasLeft(ctx context.Context, read messageReader, messages []store.Message) (bool, error) {
+	if now := g.Now(); slices.ContainsFunc(messages, func(m store.Message) bool { return !m.ExpectedArrival.IsZero() && m.ExpectedArrival.Before(now) }) {
 		return true, nil
 	}
-	m, err := read.Message(ctx, m.ID)
+	in, err := g.movementsOf(ctx, read, messages)
 	if err != nil {
 		return false, err
 	}
-	in, err := g.movementOfMessage(ctx, read, m)
-	if in == nil || err != nil {
-		return false, err
-	}
-	_, left := in.DepartedWith(document.Parse(m.Canonical).Document)
-	return left || len(in.Arrivals) > 0, nil
+	return slices.ContainsFunc(in, func(in Movement) bool {
+		return len(in.Arrivals) > 0 || slices.ContainsFunc(messages, func(m store.Message) bool { return in.Departed(m.ID, "") })
+	}), nil
 }
 
 // Approve records what a supervisor decides on a submission of an office that waits for it, and

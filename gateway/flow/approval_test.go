@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -269,4 +270,47 @@ func TestALoadListIsChangedByItsFunctionCode(t *testing.T) {
 		t.Errorf("%s in chain %s, in place of %s: %s", m.State, m.Chain, m.Replaces, m.Payload)
 	}
 	x.same(x.on(1, "420", p.tractor, p.trailer))
+}
+
+// counted counts what is asked of a store.
+type counted struct {
+	store.Reader
+	messages, movements int
+}
+
+func (c *counted) Message(ctx context.Context, id gateway.MessageID) (store.Message, error) {
+	c.messages++
+	return c.Reader.Message(ctx, id)
+}
+
+func (c *counted) MovementsNear(ctx context.Context, ids []store.Identifier, from, until time.Time, lasting []store.Identifier, limit int) ([]store.Movement, error) {
+	c.movements++
+	return c.Reader.MovementsNear(ctx, ids, from, until, lasting, limit)
+}
+
+// Whether something of a whole has left is one question, however many messages it has, and the
+// departure of the last truck answers it as well as the first's.
+func TestWhetherAWholeHasLeftIsAskedOnce(t *testing.T) {
+	for _, truck := range []int{0, 1, 9} {
+		w := newWorld(t)
+		messages := w.convoy(9)
+		if len(messages) < 3 {
+			t.Fatalf("%d messages", len(messages))
+		}
+		if truck > 0 {
+			at := w.clock.Now().Format(time.RFC3339)
+			if _, err := w.cn.RecordDeparture(t.Context(), post, "G1", []byte(fmt.Sprintf(`{"envelope": {"documentId": "G1", "issued": %q}, "vehicleReport": {"batch": "0603260301001",
+				"kind": "LADEN_EXIT", "office": {"administration": "CN", "code": "0603"}, "at": %q, "transport": {"mode": "3", "vehicles": [{"role": "TRACTOR", "registration": "蒙E1234%d", "country": "CN"}]}}}`, at, at, truck))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range messages {
+			messages[i].ExpectedArrival, messages[i].Canonical = time.Time{}, nil
+		}
+		read := &counted{Reader: w.cn.Store.Read()}
+		left, err := w.cn.HasLeft(t.Context(), read, messages)
+		if err != nil || left != (truck > 0) || read.messages != 1 || read.movements != 1 {
+			t.Errorf("truck %d: left %v, asked for %d messages and %d movements, %v", truck, left, read.messages, read.movements, err)
+		}
+	}
 }

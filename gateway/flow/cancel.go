@@ -409,6 +409,35 @@ func (g *Gateway) movementOfMessage(ctx context.Context, read movementReader, of
 	return nil, nil
 }
 
+// messageReader finds messages, and the movements that they are in.
+type messageReader interface {
+	movementReader
+	Message(ctx context.Context, id gateway.MessageID) (store.Message, error)
+}
+
+// movementsOf are the movements that our messages are in, each once: those of one whole are mostly
+// in one, and then one is looked for.
+func (g *Gateway) movementsOf(ctx context.Context, read messageReader, messages []store.Message) (all []Movement, err error) {
+	for _, m := range messages {
+		if slices.ContainsFunc(all, func(in Movement) bool { return in.Has(m.ID, "") }) {
+			continue
+		}
+		if m.Canonical == nil {
+			if m, err = read.Message(ctx, m.ID); err != nil {
+				return nil, err
+			}
+		}
+		in, err := g.movementOfMessage(ctx, read, m)
+		if err != nil {
+			return nil, err
+		}
+		if in != nil {
+			all = append(all, *in)
+		}
+	}
+	return all, nil
+}
+
 // decideWithdrawal notes what became of what one of our cancellations asked for.
 func (g *Gateway) decideWithdrawal(ctx context.Context, tx *store.Tx, cancellation store.Message, now gateway.Withdrawal) error {
 	h, err := seal.ParseHeader(cancellation.Header)

@@ -348,7 +348,7 @@ func TestWhatCannotEvenBeNotedIsPassedBy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec(`UPDATE delivery SET receipt = '{' WHERE id_key <> ?`, id); err != nil {
+	if _, err := db.Exec(`UPDATE delivery SET answers = '{' WHERE id_key <> ?`, id); err != nil {
 		t.Fatal(err)
 	}
 	for range 600 {

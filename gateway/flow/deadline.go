@@ -29,7 +29,10 @@ var Patience = map[reconcile.State]time.Duration{
 var untold = []reconcile.State{reconcile.StateAnnounced, reconcile.StateDeparted}
 
 // remarks are what is said of a movement whose wait in a state is over, each with the person who
-// is to look into it.
+// is to look into it. Each side is told what its own post is to do: at the side of entry the post
+// looks for what has not come, which may stand at its own gate, and asks the office of exit, which
+// alone knows whether it has left; at the side of exit, which cannot see it arrive, the post asks the
+// office of entry.
 var remarks = map[reconcile.State]gateway.Code{
 	reconcile.StateAnnounced:           gateway.OverdueArrival,
 	reconcile.StateDepartedUnannounced: gateway.OverdueAnnouncement,
@@ -75,8 +78,11 @@ func (g *Gateway) Remarks(m Movement) (out gateway.Faults) {
 	for _, o := range m.Overdue {
 		if o.State == m.State() && o.Due.Equal(until) {
 			f := fault(remarks[o.State], o.Due.Format(time.RFC3339), "")
-			if !m.Incoming() && slices.Contains(untold, o.State) {
+			switch {
+			case !m.Incoming() && slices.Contains(untold, o.State):
 				f = fault(gateway.OverdueReport, f.Value, entryOffices(m))
+			case f.Code == gateway.OverdueArrival:
+				f = fault(f.Code, f.Value, exitOffices(m))
 			}
 			f.Severity = gateway.Warning
 			out = append(out, f)
@@ -88,18 +94,41 @@ func (g *Gateway) Remarks(m Movement) (out gateway.Faults) {
 // entryOffices names the offices of entry of a movement, or where its documents name none those on
 // the other side.
 func entryOffices(m Movement) string {
-	for _, role := range []string{reconcile.EntryOffice, reconcile.PartnerOffice, reconcile.DestinationOffice} {
-		var all []string
+	return strings.Join(officesOf(m, reconcile.EntryOffice, reconcile.PartnerOffice, reconcile.DestinationOffice), ", ")
+}
+
+// exitOffices names the offices of exit of a movement, or where its documents name none the
+// administrations that announced it.
+func exitOffices(m Movement) string {
+	all := officesOf(m, reconcile.ExitOffice)
+	if len(all) > 0 {
+		return strings.Join(all, ", ")
+	}
+	for _, r := range m.Announced {
+		if from := string(r.Sender); from != "" && !slices.Contains(all, from) {
+			all = append(all, from)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// maxNamed is how many offices a remark names; a train's goods may go to more.
+const maxNamed = 9
+
+// officesOf names the offices that have a part in a movement, of the first part that any has, at
+// most so many.
+func officesOf(m Movement, parts ...string) (all []string) {
+	for _, part := range parts {
 		for _, o := range m.Route() {
-			if name := strings.TrimSpace(o.Administration + " " + o.Code); o.Role == role && !slices.Contains(all, name) {
+			if name := strings.TrimSpace(o.Administration + " " + o.Code); o.Role == part && len(all) < maxNamed && !slices.Contains(all, name) {
 				all = append(all, name)
 			}
 		}
 		if len(all) > 0 {
-			return strings.Join(all, ", ")
+			return all
 		}
 	}
-	return ""
+	return nil
 }
 
 // overdueAtOnce is how many movements are looked at in one unit of work.

@@ -34,7 +34,7 @@ func (g *Gateway) RecordDeparture(ctx context.Context, c Caller, id string, cont
 
 // judgeDeparture is the second unit of work.
 func (g *Gateway) judgeDeparture(ctx context.Context, a store.Arrival) (Movement, error) {
-	return g.judgeSeen(ctx, a, sight{kind: "VehicleReport", said: "departure", attach: g.depart, fits: func(r *Reading) gateway.Faults {
+	return g.judgeSeen(ctx, a, sight{kind: "VehicleReport", said: "departure", attach: g.depart, wake: g.wakeDeparted, fits: func(r *Reading) gateway.Faults {
 		v := r.Document.GetVehicleReport()
 		at, meantAt := meant(r.Document, v.GetAt().GetValue())
 		var f gateway.Fault
@@ -112,19 +112,29 @@ func (g *Gateway) depart(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	if err := g.keep(tx, m); err != nil {
 		return "", false, nil, err
 	}
-	woken, err := tx.Woken(index(reconcile.SoughtBy(doc, from)), MaxCandidates)
+	return m.ID, false, nil, nil
+}
+
+// WokenAtOnce is how many submissions are woken in one unit of work; others that wait for the same
+// follow in the next, whosever they are.
+const WokenAtOnce = 100
+
+// wakeDeparted has what waits for a departure judged anew, as much as one unit of work may hold. It
+// reports whether more may wait.
+func (g *Gateway) wakeDeparted(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin) (more bool, err error) {
+	woken, err := tx.Woken(index(reconcile.SoughtBy(doc, from)), WokenAtOnce)
 	if err != nil {
-		return "", false, nil, err
+		return false, err
 	}
 	for _, s := range woken {
 		if s.State != gateway.Held || !slices.Contains(s.WaitsFor, WaitsForDeparture) {
 			continue
 		}
 		if err := judgeAnew(ctx, tx, s, "it has left"); err != nil {
-			return "", false, nil, err
+			return false, err
 		}
 	}
-	return m.ID, false, nil, nil
+	return len(woken) == WokenAtOnce, nil
 }
 
 // exitOf reports whether goods leave by an office of ours, as far as a movement tells: it has no

@@ -256,3 +256,36 @@ func TestDepartureThatCannotBe(t *testing.T) {
 	inFiveLanguages(&out, "RU, after the arrival", faults[0])
 	golden(t, "testdata/departure.txt", out.Bytes())
 }
+
+// However many submissions of another office wait for the same truck to leave, and however many
+// units of work that takes, an office's own list leaves with it.
+func TestAnotherOfficesSubmissionsPushNoListOut(t *testing.T) {
+	w, b := newPair(t, "MN"), erenhot
+	p := tripOf(1, w)
+	s := p.list(w, b)
+	plate := store.Identifier{Kind: reconcile.Vehicle, Folded: reconcile.Fold(reconcile.Vehicle, p.tractor)}
+	if _, err := w.cn.Store.Do(t.Context(), func(tx *store.Tx) error {
+		for i := range 2*flow.WokenAtOnce + 1 {
+			id := fmt.Sprint("O-", i)
+			if err := errors.Join(
+				tx.PutSubmission(store.Submission{Office: "0001", ID: id, State: gateway.Held, WaitsFor: []string{"cargo"}, Received: w.clock.Now()}),
+				tx.Await("0001", id, []store.Identifier{plate}),
+			); err != nil {
+				return err
+			}
+		}
+		return tx.Audit("test", "held", "", gateway.Digest{})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // told twice, it is one departure
+		if m, err := p.depart(w, b, "G1", w.clock.Now(), false); err != nil || len(m.Departures) != 1 {
+			t.Fatalf("%d departures, %v", len(m.Departures), err)
+		}
+	}
+	w.judge()
+	w.send(b)
+	if s = w.state(b, s.ID); s.State != gateway.Joined || w.message(s.MessageID).State != gateway.Accepted {
+		t.Fatalf("left, it is %s %v", s.State, s.WaitsFor)
+	}
+}

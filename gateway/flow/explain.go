@@ -22,6 +22,7 @@ const (
 	FromRoute    = "route"    // supplied by the route
 	FromGateway  = "gateway"  // allocated by the gateway: the message id, the number of a part
 	FromTable    = "constant" // written by the table
+	FromRequest  = "request"  // said beside the sender's document
 )
 
 // Explanation says where the values of messages came from, or what those of a received document
@@ -194,6 +195,10 @@ func (out *Output) originOf(o *Origin, supplied map[string]string) {
 	part, path, ok := out.of.partOf(out.whole(o.Path))
 	if !ok {
 		o.Provenance = FromGateway
+		return
+	}
+	if strings.HasSuffix(positions.ReplaceAllString(path, ""), ".changeReasons") && leaf(part.Document, path) == "" {
+		o.Provenance = FromRequest
 		return
 	}
 	o.Provenance, o.SourceSubmission = FromDocument, part.Submission
@@ -516,10 +521,23 @@ func (g *Gateway) markAgain(ctx context.Context, messages []store.Message) (func
 	return func(parts []*customsv1.Document) {
 		for _, d := range parts {
 			if m, ok := of[gateway.FoldID(d.GetEnvelope().GetDocumentId())]; ok && m.Replaces != "" {
-				markAs(d, replaced[m.ID], document.Parse(m.Canonical).Document.GetPreArrivalNotice().GetChanges())
+				sent := document.Parse(m.Canonical).Document
+				markAs(d, replaced[m.ID], sent.GetPreArrivalNotice().GetChanges())
+				giveReasons(d, reasonsIn(sent))
 			}
 		}
 	}, nil
+}
+
+// reasonsIn are the reasons that a document gives, by the keys of its waybills.
+func reasonsIn(d *customsv1.Document) map[string]string {
+	why := make(map[string]string)
+	for _, c := range consignmentsOf(d) {
+		if len(c.ChangeReasons) > 0 {
+			why[gateway.FoldID(c.GetTransportDocument().GetId())] = c.ChangeReasons[0]
+		}
+	}
+	return why
 }
 
 func b2i(b bool) int {

@@ -24,3 +24,8 @@ func (g *Gateway) DeliverTo(ctx context.Context, to gateway.Administration, m se
 	_, err := g.deliverTo(ctx, to, m)
 	return err
 }
+
+// HasLeft is hasLeft, for tests.
+func (g *Gateway) HasLeft(ctx context.Context, read messageReader, messages []store.Message) (bool, error) {
+	return g.hasLeft(ctx, read, messages)
+}

@@ -166,7 +166,9 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		now.Trouble = gateway.Clip(cause.Error())
 		switch {
 		case early != nil: // time mends it, or refuses it
-			now.NextTry = g.Now().Add(OriginalEvery)
+			if now.NextTry, err = g.early(tx, now, early, first); err != nil {
+				return err
+			}
 			if first {
 				event = "not judged, what it changes has not come"
 			}
@@ -246,6 +248,11 @@ func stuck(a store.Arrival, at time.Time) gateway.Faults {
 // judged by.
 func settle(tx *store.Tx, a store.Arrival, by store.Claim) error {
 	a.Claim, a.Judged, a.Parked, a.NextTry = by, true, false, time.Time{}
+	if a.Door == store.DoorPeer && a.Trouble != "" {
+		if err := tx.OriginalNoMore(gateway.Administration(a.Party), gateway.MessageID(a.ID)); err != nil {
+			return err
+		}
+	}
 	return tx.PutJudging(a)
 }
 

@@ -301,6 +301,7 @@ type sight struct {
 	kind, said string
 	fits       func(r *Reading) gateway.Faults
 	attach     func(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, by teller) (id gateway.MovementID, opened bool, faults gateway.Faults, err error)
+	wake       func(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin) (more bool, err error) // what waits for it; nil: nothing does
 }
 
 // judgeArrival is the second unit of work.
@@ -335,26 +336,34 @@ func (g *Gateway) judgeSeen(ctx context.Context, a store.Arrival, seen sight) (M
 	by := teller{a.Party, a.Caller, a.ID, a.Reason}
 	var id gateway.MovementID
 	var opened bool
-	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
+	record := func(tx *store.Tx) (more bool, err error) {
 		arrival, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
 		if err != nil {
-			return err
-		}
-		if !arrival.Judged {
-			if err := settle(tx, arrival, a.Claim); err != nil {
-				return err
-			}
+			return false, err
 		}
 		if !faults.Refuse() {
 			from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID), Sender: g.Own, Received: tx.Now()}
 			var refused gateway.Faults
 			if id, opened, refused, err = seen.attach(ctx, tx, passed.Document(), from, by); err != nil {
-				return err
+				return false, err
 			}
 			for i, f := range refused {
 				refused[i].Location, refused[i].Place = reading.locate(f.Path), document.PlaceOf(reading.Document, f.Path)
 			}
 			faults = append(faults, refused...)
+			if len(refused) == 0 && seen.wake != nil {
+				if more, err = seen.wake(ctx, tx, passed.Document(), from); err != nil {
+					return false, err
+				}
+			}
+		}
+		if more {
+			return true, tx.Audit("gateway", seen.said+" recorded, more waits for it", a.Party+" "+a.ID, a.Digest)
+		}
+		if !arrival.Judged {
+			if err := settle(tx, arrival, a.Claim); err != nil {
+				return false, err
+			}
 		}
 		said := seen.said + " recorded"
 		if faults.Refuse() {
@@ -362,13 +371,18 @@ func (g *Gateway) judgeSeen(ctx context.Context, a store.Arrival, seen sight) (M
 		}
 		if a.Reason != "" && id != "" {
 			if err := tx.Audit(a.Caller, "reason stated", a.Party+" "+a.ID+" "+string(id), gateway.DigestOf([]byte(a.Reason))); err != nil {
-				return err
+				return false, err
 			}
 		}
-		return tx.Audit(a.Caller, said, a.Party+" "+a.ID, a.Digest)
-	})
-	if err != nil {
-		return Movement{}, fmt.Errorf("judge %s: %w", seen.said, err)
+		return false, tx.Audit(a.Caller, said, a.Party+" "+a.ID, a.Digest)
+	}
+	for more := true; more; { // it is judged once all that waits for it is woken
+		if _, err = g.Store.Do(ctx, func(tx *store.Tx) (err error) {
+			more, err = record(tx)
+			return err
+		}); err != nil {
+			return Movement{}, fmt.Errorf("judge %s: %w", seen.said, err)
+		}
 	}
 	state := "recorded"
 	if faults.Refuse() {

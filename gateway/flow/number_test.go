@@ -27,6 +27,14 @@ type numbered struct {
 // of its message.
 func (x *numbered) change(m store.Message, number string, other func(*customsv1.Document)) gateway.MessageID {
 	x.w.t.Helper()
+	h, payload := x.changing(m, number, other)
+	x.w.receives(x.w.ru, h, payload)
+	return h.MessageID
+}
+
+// changing is such a change, before it is sent.
+func (x *numbered) changing(m store.Message, number string, other func(*customsv1.Document)) (seal.Header, string) {
+	x.w.t.Helper()
 	h, err := seal.ParseHeader(m.Header)
 	if err != nil {
 		x.w.t.Fatal(err)
@@ -46,8 +54,7 @@ func (x *numbered) change(m store.Message, number string, other func(*customsv1.
 	if faults.Refuse() {
 		x.w.t.Fatal(faults)
 	}
-	x.w.receives(x.w.ru, h, string(encoded.Bytes()))
-	return h.MessageID
+	return h, string(encoded.Bytes())
 }
 
 // becomes holds what a message has come to, and what it replaces.

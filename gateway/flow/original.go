@@ -9,6 +9,7 @@ import (
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
@@ -16,10 +17,27 @@ import (
 )
 
 // A change that overtook what it changes waits for it, and is refused when that has not come:
-// how long it waits, and how often it is looked for.
+// how long it waits. It is judged again when what it looks for comes, at the end, and once soon
+// after it began to wait, for what came while it was being judged; what comes again and again has
+// it judged no more often than that.
 const (
 	OriginalWait  = time.Hour
 	OriginalEvery = 15 * time.Second
+)
+
+// MaxEarly is how many changes of one partner wait for what they change. Who sends more is asked to
+// send them later, and nothing is kept of them; of such that come at the same time a few more may
+// wait.
+const MaxEarly = 50
+
+// MaxSought is by how many waybills and vehicles a change that names nothing else is found by what
+// it changes; one of more is judged again at the end of its time.
+const MaxSought = 100
+
+// What an original is found by, beside its waybills and vehicles.
+const (
+	soughtDocument = "document"
+	soughtNumber   = "registration"
 )
 
 // MaxAmendments bounds a partner's changes in one movement: whoever changes without end makes the
@@ -27,7 +45,10 @@ const (
 const MaxAmendments = 20 * MaxVersions
 
 // earlyError says that a message is not judged yet: it changes what has not come.
-type earlyError struct{ of string }
+type earlyError struct {
+	of     string
+	sought []store.Identifier
+}
 
 func (e *earlyError) Error() string { return "it changes " + e.of + ", which has not come yet" }
 
@@ -44,19 +65,22 @@ func (g *Gateway) original(ctx context.Context, in *store.Inbound, doc *customsv
 		f.Path = path
 		return store.Inbound{}, gateway.Faults{f}, nil
 	}
+	sought := []store.Identifier{}
 	if ids := changed(doc); len(ids) > 0 {
-		path, about = "envelope.references", ids[0]
+		path, about, sought = "envelope.references", ids[0], byDocument(ids[0])
 		of, err = g.Store.Read().InboundByDocument(ctx, in.Sender, ids[0])
 	} else if n := doc.GetPreArrivalNotice().GetChanges(); n != nil {
+		sought = byNumber(n)
 		of, err = g.registeredAs(ctx, in, doc, n)
 	} else {
+		sought = byThings(doc)
 		of, err = g.announcedOf(ctx, in, doc)
 	}
 	switch {
 	case store.IgnoreNotFound(err) != nil:
 		return of, nil, err
 	case err != nil && g.Now().Before(in.Received.Add(OriginalWait)):
-		return of, nil, &earlyError{about}
+		return of, nil, &earlyError{about, sought}
 	case err != nil:
 		return refuse(fault(gateway.OriginalMissing, about, OriginalWait.String()))
 	case of.State != gateway.Accepted || of.Kind != in.Kind || of.MovementID == "":
@@ -84,6 +108,69 @@ func (g *Gateway) original(ctx context.Context, in *store.Inbound, doc *customsv
 		return refuse(fault(gateway.AmendOffices, is, was))
 	}
 	return of, nil, nil
+}
+
+func byDocument(id string) []store.Identifier {
+	return []store.Identifier{{Kind: soughtDocument, Folded: gateway.FoldID(id)}}
+}
+
+func byNumber(n *customsv1.RegistrationNumber) []store.Identifier {
+	return []store.Identifier{{Kind: soughtNumber, Folded: inFull(n)}}
+}
+
+// byThings are the waybills and vehicles of a document.
+func byThings(doc *customsv1.Document) []store.Identifier {
+	all := slices.DeleteFunc(reconcile.SoughtBy(doc, reconcile.Origin{}), func(id reconcile.Identifier) bool {
+		return id.Kind != reconcile.Waybill && id.Kind != reconcile.Vehicle
+	})
+	return index(all[:min(len(all), MaxSought)])
+}
+
+// early is the unit of work that notes that a change waits for what it changes: until when it is
+// not judged by itself.
+func (g *Gateway) early(tx *store.Tx, a store.Arrival, e *earlyError, first bool) (next time.Time, err error) {
+	end := a.Received.Add(OriginalWait)
+	soon := g.Now().Add(OriginalEvery)
+	var again time.Time // at once
+	if !first {
+		again = soon
+	}
+	known, err := tx.AwaitOriginal(gateway.Administration(a.Party), gateway.MessageID(a.ID), e.sought, again)
+	if err != nil || known || soon.After(end) {
+		return end, err
+	}
+	return soon, nil
+}
+
+// tooEarly asks a partner to send a change later that has overtaken what it changes, where as many
+// of the partner's wait already as may. Nothing is kept of it.
+func (g *Gateway) tooEarly(ctx context.Context, a store.Arrival, opened seal.Opened) (err error) {
+	n, err := g.Store.Read().Early(ctx, gateway.Administration(a.Party), MaxEarly)
+	if err != nil || n < MaxEarly || opened.Header().Ahead(a.Received) > seal.Skew {
+		return err
+	}
+	if _, err := g.Store.Read().Arrival(ctx, a.Door, a.Party, a.ID); store.IgnoreNotFound(err) != nil || err == nil {
+		return err // it is one of them
+	}
+	defer func() {
+		if recover() != nil {
+			err = nil // its judgement breaks off in the same place, and says so
+		}
+	}()
+	_, _, err = g.weigh(ctx, a, opened)
+	if errors.As(err, new(*earlyError)) {
+		return &budget.ExhaustedError{Pool: "changes of what has not come", After: OriginalEvery}
+	}
+	return nil // what else may be wrong its judgement says
+}
+
+// originalCame has the changes judged again that wait for a message that was accepted.
+func (g *Gateway) originalCame(ctx context.Context, tx *store.Tx, in store.Inbound, doc *customsv1.Document) error {
+	if n, err := tx.Early(ctx, in.Sender, 1); err != nil || n == 0 {
+		return err
+	}
+	_, err := tx.OriginalCame(in.Sender, append(byDocument(in.DocumentID), byThings(doc)...), 2*MaxEarly)
+	return err
 }
 
 // maxRegistered is how many messages of one registration number are looked at: the versions of
@@ -151,6 +238,9 @@ func (g *Gateway) register(ctx context.Context, tx *store.Tx, m store.Message, a
 			return err
 		}
 		if err := tx.PutRegistered(m.Recipient, inFull(n), of.ID); err != nil {
+			return err
+		}
+		if _, err := tx.OriginalCame(m.Recipient, byNumber(n), 2*MaxEarly); err != nil {
 			return err
 		}
 	}

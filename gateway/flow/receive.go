@@ -54,11 +54,15 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 	if err != nil {
 		return store.Statement{}, err
 	}
-	known, err := g.arrive(ctx, store.Arrival{
+	a := store.Arrival{
 		Door: store.DoorPeer, Party: string(h.Sender), ID: string(h.MessageID), Caller: caller, MediaType: XML,
 		Recipients: []string{string(h.Recipient)}, Header: header, Signature: signature, Content: payload,
 		Digest: gateway.DigestOf(payload), Received: at, Attempts: 1, Receipt: &rcv,
-	})
+	}
+	if err := g.tooEarly(ctx, a, opened); err != nil {
+		return store.Statement{}, err
+	}
+	known, err := g.arrive(ctx, a)
 	if err != nil {
 		return store.Statement{}, err
 	}
@@ -273,6 +277,9 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, a store.Arriv
 			return true, nil
 		}
 		if err := g.take(ctx, tx, a, in, doc); err != nil {
+			return false, err
+		}
+		if err := g.originalCame(ctx, tx, *in, doc); err != nil {
 			return false, err
 		}
 	}

@@ -89,7 +89,7 @@ func (g *Gateway) stepOf(ctx context.Context, s store.Submission) (step, error) 
 	if err != nil {
 		return step{}, err
 	}
-	return step{Part: p, does: actOf(p.Document, a.Asks), asks: a.Asks, taken: true}, nil
+	return step{Part: p, does: actOf(p.Document, a.Asks), asks: a.Asks, taken: true, version: s.Version}, nil
 }
 
 // reviseHeld judges an act on parts that wait: it waits with them, or completes them; what it
@@ -261,14 +261,12 @@ func (j *judgement) drop() {
 // hasArrived reports whether something of a whole was seen at the border, as far as this side
 // knows.
 func (g *Gateway) hasArrived(ctx context.Context, o *open) (bool, error) {
+	var heads []store.Message
 	for _, l := range o.lineages {
-		if l.head == nil {
-			continue
-		}
-		m, err := g.movementOfMessage(ctx, g.Store.Read(), *l.head)
-		if err != nil || m != nil && len(m.Arrivals) > 0 {
-			return true, err
+		if l.head != nil {
+			heads = append(heads, *l.head)
 		}
 	}
-	return false, nil
+	in, err := g.movementsOf(ctx, g.Store.Read(), heads)
+	return slices.ContainsFunc(in, func(m Movement) bool { return len(m.Arrivals) > 0 }), err
 }

@@ -611,13 +611,12 @@ func TestAChangeThatOvertookWaitsForItsOriginal(t *testing.T) {
 			t.Fatalf("%+v, %v", waiting, err)
 		}
 		want := gateway.Refused
-		if comes {
+		if comes { // and the change is judged at once
 			deliver(old)
 			want = gateway.Accepted
 		} else {
 			other.clock.add(flow.OriginalWait)
 		}
-		other.clock.add(flow.OriginalEvery)
 		if err := other.ru.JudgeDue(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -1,8 +1,10 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,6 +65,7 @@ func composedAs(base gateway.MessageID, without []int) gateway.MessageID {
 type composition struct {
 	without []int // versions
 	of      []*lineage
+	steps   []step
 	stood   stood
 	parts   []*customsv1.Document // before they are released
 	pairs   []*lineage            // what stood, by the part that takes its place; nil: new
@@ -82,7 +85,8 @@ func (v *versioned) compositions(steps []step, taken []store.Submission) []*comp
 		all[i].of = append(all[i].of, l)
 	}
 	for _, c := range all[:min(len(all), MaxCompositions)] {
-		c.stood = stand(withoutActs(steps, taken, c.without))
+		c.steps = withoutActs(steps, taken, c.without)
+		c.stood = stand(c.steps)
 	}
 	return all
 }
@@ -145,6 +149,56 @@ func (v *versioned) mark(c *composition, parts []*customsv1.Document) {
 			continue
 		}
 		markAs(parts[i], l.head.DocumentID, v.numberOf(l))
+		giveReasons(parts[i], c.reasons(l.head.Version))
+	}
+}
+
+// reasons are why the waybills were changed after a version, by their keys, as the senders say
+// beside documents that say none themselves: each act of the waybills that it changed, or, where it
+// changed something else, of all. Under the empty key: of those that are not named.
+func (c *composition) reasons(after int) map[string]string {
+	why := make(map[string]string)
+	for i := range c.steps {
+		s := &c.steps[i]
+		if s.asks.Reason == "" || i == 0 || s.version != 0 && s.version <= after {
+			continue
+		}
+		if _, path := s.reason(); path != reasonBeside {
+			continue
+		}
+		was, is := stand(c.steps[:i]).waybills(), stand(c.steps[:i+1]).waybills()
+		maps.DeleteFunc(is, func(key string, d gateway.Digest) bool { return was[key] == d })
+		if len(is) == 0 {
+			clear(why)
+			why[""] = s.asks.Reason
+		}
+		for key := range is {
+			why[key] = s.asks.Reason
+		}
+	}
+	return why
+}
+
+// waybills are the contents of the waybills that stand, by their keys.
+func (s stood) waybills() map[string]gateway.Digest {
+	all := make(map[string]gateway.Digest)
+	for _, p := range s.parts {
+		for _, c := range consignmentsOf(p.Document) {
+			one := &customsv1.Document{Kind: &customsv1.Document_Manifest{Manifest: &customsv1.Manifest{Consignments: []*customsv1.Consignment{c}}}}
+			all[gateway.FoldID(c.GetTransportDocument().GetId())] = content(one)
+		}
+	}
+	return all
+}
+
+// giveReasons notes in a document why its waybills are changed, by their keys; under the empty key,
+// why those are that no other names. What its sender has said stays.
+func giveReasons(d *customsv1.Document, why map[string]string) {
+	for _, c := range consignmentsOf(d) {
+		reason := cmp.Or(why[gateway.FoldID(c.GetTransportDocument().GetId())], why[""])
+		if reason != "" && len(c.ChangeReasons) == 0 {
+			c.ChangeReasons = []string{reason}
+		}
 	}
 }
 
@@ -484,8 +538,11 @@ func (s *step) reason() (code, path string) {
 			return c.ChangeReasons[0], fmt.Sprintf("%s[%d].changeReasons[0]", waybillList, i)
 		}
 	}
-	return s.asks.Reason, "reason"
+	return s.asks.Reason, reasonBeside
 }
+
+// reasonBeside is the place of a reason that is said beside a document.
+const reasonBeside = "reason"
 
 // asCancellation is a document that takes out as one that cancels: its places are its own.
 func (s *step) asCancellation() *Reading {

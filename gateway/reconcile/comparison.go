@@ -75,26 +75,51 @@ func thing(word, key, label string) gateway.Place {
 func Compare(announced, arrival *customsv1.Document, tol Tolerances, at time.Time) Comparison {
 	a := record(announced, Origin{Message: "announced", Received: at})
 	f := record(arrival, Origin{Message: "arrival", Received: at})
-	return compare([]Record{a}, []Record{f}, nil, f.Facts.Partial || expectsMore([]Record{a}, []Record{f}), tol)
+	return compare([]Record{a}, together([]Record{a}), []Record{f}, nil, f.Facts.Partial || expectsMore([]Record{a}, []Record{f}), tol)
 }
 
 // compared returns m with its comparisons made anew from its records.
-func (m Movement) compared(tol Tolerances) Movement {
+func (m Movement) compared(tol Tolerances) Movement { return m.comparedFrom(0, tol) }
+
+// comparedFrom returns m with its comparisons made anew, but for the first ones. Of what is still to
+// come only the last one tells: it is what the others said, but for what has come since.
+func (m Movement) comparedFrom(first int, tol Tolerances) Movement {
 	announced, arrivals, inspections := m.counting(m.Announced), m.counting(m.Arrivals), m.counting(m.Inspections)
-	m.Comparisons = nil
-	for i, arrival := range arrivals {
-		partial := arrival.Facts.Partial || i+1 < len(arrivals) || !m.Closed && expectsMore(announced, arrivals)
-		m.Comparisons = append(m.Comparisons, compare(announced, arrivals[:i+1], inspections, partial, tol))
+	told := together(announced)
+	m.Comparisons = slices.Clip(m.Comparisons[:first])
+	for i := first; i < len(arrivals); i++ {
+		last := i+1 == len(arrivals)
+		partial := arrivals[i].Facts.Partial || !last || !m.Closed && expectsMore(announced, arrivals)
+		c := compare(announced, told, arrivals[:i+1], inspections, partial, tol)
+		if !last {
+			c.Outstanding = nil
+		}
+		m.Comparisons = append(m.Comparisons, c)
 	}
 	return m
 }
 
-// compare compares all that was announced with all that has arrived, the last of
-// arrivals being the one asked about.
-func compare(announced, arrivals, inspections []Record, partial bool, tol Tolerances) Comparison {
+// withArrival returns m, to which an arrival was added, with what that changes of its comparisons: one
+// that comes last and takes nobody's place changes only what the one before it had still to come.
+func (m Movement) withArrival(r Record, tol Tolerances) Movement {
+	arrivals, before := m.counting(m.Arrivals), len(m.Comparisons)
+	if r.Withdraws || len(r.Replaces) > 0 || len(arrivals) != before+1 || !arrivals[before].sameMessage(r) {
+		return m.compared(tol)
+	}
+	for i, c := range m.Comparisons {
+		if c.ArrivalID != arrivals[i].Message {
+			return m.compared(tol)
+		}
+	}
+	return m.comparedFrom(max(0, before-1), tol)
+}
+
+// compare compares all that was announced, and what that tells together, with all that has arrived,
+// the last of arrivals being the one asked about.
+func compare(announced []Record, told whole, arrivals, inspections []Record, partial bool, tol Tolerances) Comparison {
 	last := arrivals[len(arrivals)-1]
 	c := comparer{
-		announced: together(announced), found: together(arrivals), partial: partial, tol: tol,
+		announced: told, found: together(arrivals), partial: partial, tol: tol,
 		out:  Comparison{ArrivalID: last.Message, Result: NothingToCompare},
 		acts: make(map[string]string), carriers: make(map[string]bool),
 	}

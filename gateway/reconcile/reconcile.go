@@ -107,6 +107,7 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 		m.Announced = insert(m.Announced, r)
 	case r.Kind == "ArrivalReport":
 		m.Arrivals = insert(m.Arrivals, r)
+		return m.withArrival(r, tol), nil
 	case r.Kind == "InspectionResult":
 		m.Inspections = insert(m.Inspections, r)
 	default:

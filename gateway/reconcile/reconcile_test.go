@@ -216,7 +216,7 @@ func TestSplitConsignmentAddsUp(t *testing.T) {
 	if len(m.Comparisons) != 2 {
 		t.Fatalf("%d comparisons, want one for each arrival", len(m.Comparisons))
 	}
-	if c := m.Comparisons[0]; c.Result != Agrees || len(c.Outstanding) != 3 {
+	if c := m.Comparisons[0]; c.Result != Agrees || len(c.Discrepancies)+len(c.Outstanding) != 0 { // the last tells what is to come
 		t.Errorf("the first arrival turned out partial: %+v", c)
 	}
 	if c := m.Comparisons[1]; c.Result != Agrees || len(c.Discrepancies)+len(c.Outstanding) != 0 {

@@ -81,7 +81,22 @@ func (m Movement) Incoming() bool {
 // DepartedWith reports when the movement left with one of the vehicles of a document, or, where
 // that names none, at all.
 func (m Movement) DepartedWith(d *customsv1.Document) (time.Time, bool) {
-	r := record(d, Origin{})
+	return m.departedWith(record(d, Origin{}))
+}
+
+// Departed reports whether m left with one of the vehicles of what one of its messages announces,
+// as its record has it.
+func (m Movement) Departed(message gateway.MessageID, sender gateway.Administration) bool {
+	for _, r := range m.Announced {
+		if r.sameMessage(Record{Message: message, Sender: sender}) {
+			_, left := m.departedWith(r)
+			return left
+		}
+	}
+	return false
+}
+
+func (m Movement) departedWith(r Record) (time.Time, bool) {
 	for _, o := range slices.Backward(m.Departures) {
 		if len(r.Facts.Vehicles) == 0 || len(o.Facts.Vehicles) == 0 || o.sharesVehicle(r) {
 			return o.At, true

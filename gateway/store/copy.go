@@ -50,6 +50,7 @@ var recorded = []table{
 	{"announced", []string{"route", "subject"}},
 	{"inbox", []string{"sender", "id_key"}},
 	{"registered", []string{"partner", "number", "id_key"}},
+	{"early", []string{"sender", "id_key", "kind", "folded"}},
 	{"movement", []string{"id_key"}},
 	{"movement_identifier", []string{"id_key", "kind", "folded"}},
 	{"balance", []string{"partner"}},

@@ -59,7 +59,7 @@ func furnish(place string) error {
 		}
 		unit(func(tx *Tx) error {
 			return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutJudgement(j), tx.PutApproval(ap), tx.Await(sub.Office, sub.ID, []Identifier{id}), tx.PutMessage(m), tx.PutReceipt(ctx, m.ID, rcv), tx.PutReceipt(ctx, m.ID, prs), tx.PutInbound(in),
-				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutBalance(b), tx.PutDifference(d), tx.PutAnnounced(m.Route, m.Kind, m.ID), tx.PutRegistered(in.Sender, in.DocumentID, in.ID))
+				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutBalance(b), tx.PutDifference(d), tx.PutAnnounced(m.Route, m.Kind, m.ID), tx.PutRegistered(in.Sender, in.DocumentID, in.ID), await(tx, in))
 		})
 	}
 	unit(func(tx *Tx) error {
@@ -468,4 +468,9 @@ func TestWhoBeganInBetweenWritesNothing(t *testing.T) {
 	if a, b := must(Digests(t.Context(), source, clock))(t).Digest, must(Digests(t.Context(), target, clock))(t).Digest; a != b {
 		t.Errorf("%s, and %s", a, b)
 	}
+}
+
+func await(tx *Tx, in Inbound) error {
+	_, err := tx.AwaitOriginal(in.Sender, in.ID, []Identifier{{Kind: "document", Folded: "d"}}, in.Received)
+	return err
 }

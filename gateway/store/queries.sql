@@ -114,6 +114,28 @@ ORDER BY w.office, w.id_key LIMIT $3;
 -- name: AwaitNoMore :exec
 DELETE FROM awaited WHERE office = $1 AND id_key = $2;
 
+-- name: PutEarly :exec
+INSERT INTO early (sender, id_key, kind, folded, again) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (sender, id_key, kind, folded) DO NOTHING;
+
+-- name: EarlyOf :many
+-- Of each of its rows, which are few.
+SELECT DISTINCT e.id_key FROM early AS e WHERE e.sender = $1 ORDER BY e.id_key LIMIT $2;
+
+-- name: EarlyFor :many
+SELECT e.id_key, e.again FROM early AS e WHERE e.sender = $1 AND e.folded = $2 AND e.kind = $3
+ORDER BY e.id_key LIMIT $4;
+
+-- name: EarlyNoMore :exec
+DELETE FROM early WHERE sender = $1 AND id_key = $2;
+
+-- name: IsEarly :one
+SELECT count(*) AS waits FROM early WHERE sender = $1 AND id_key = $2;
+
+-- name: Hasten :exec
+-- Whoever judges it now finds it changed.
+UPDATE judging SET next_try = sqlc.arg(next_try), commit_no = sqlc.arg(commit_no)
+WHERE door = sqlc.arg(door) AND party = sqlc.arg(party) AND id_key = sqlc.arg(id_key) AND NOT judged AND NOT parked AND next_try > sqlc.arg(next_try);
+
 -- name: TouchSubmissions :exec
 UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> '' AND commit_no <> $1;
 
@@ -324,7 +346,7 @@ SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, 
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state = 'accepted'
-ORDER BY i.commit_no DESC, i.id LIMIT 1;
+ORDER BY i.commit_no DESC, i.id DESC LIMIT 1;
 
 -- name: InboxInState :many
 SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt

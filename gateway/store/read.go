@@ -108,6 +108,15 @@ func (r reader) unjudged(ctx context.Context, at time.Time, limit int) ([]Arriva
 	return all(found, err, func(row rows.UnjudgedRow) (ArrivalKey, error) { return ArrivalKey(row), nil })
 }
 
+// Early is how many messages of a sender wait for others of its that are to come first, up to a
+// limit.
+func (r reader) Early(ctx context.Context, sender gateway.Administration, limit int) (int, error) {
+	found, err := ask(ctx, r, "early", func(ctx context.Context) ([]string, error) {
+		return r.q.EarlyOf(ctx, rows.EarlyOfParams{Sender: string(sender), Limit: int32(limit)})
+	})
+	return len(found), err
+}
+
 // Troubled lists arrivals whose judgement failed and that have none yet, in order of commit.
 func (r reader) Troubled(ctx context.Context, after gateway.Commit, limit int) ([]Troubled, error) {
 	return page(limit, after+1, latest, func(t Troubled) gateway.Commit { return t.Commit }, func(from, to gateway.Commit, limit int) ([]Troubled, error) {

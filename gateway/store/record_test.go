@@ -95,6 +95,7 @@ func testRecordsComeBackAsTheyWere(t *testing.T, open opener) {
 		if m.Whole == "" {
 			m.Whole, m.Part = m.ID, 1
 		}
+		m.Receipt = nil // receipts are records of their own
 	})
 	roundTrip(t, open, (*Tx).PutInbound, func(r Reader, in Inbound) (Inbound, error) {
 		return r.Inbound(ctx, in.Sender, in.ID)

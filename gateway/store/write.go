@@ -162,11 +162,14 @@ func (t *Tx) Await(office, id string, ids []Identifier) error {
 	return nil
 }
 
-// Woken returns the submissions that wait for something that any of the identifiers finds, at
-// most so many for each, and lets them wait no more.
+// Woken returns submissions that wait for something that any of the identifiers finds, and lets
+// them wait no more. Where they are as many as the limit, others may wait still.
 func (t *Tx) Woken(ids []Identifier, limit int) (out []Submission, err error) {
 	for _, of := range ids {
-		found, err := t.q.AwaitedBy(within, rows.AwaitedByParams{Folded: of.Folded, Kind: of.Kind, Limit: int32(limit)})
+		if len(out) == limit {
+			break
+		}
+		found, err := t.q.AwaitedBy(within, rows.AwaitedByParams{Folded: of.Folded, Kind: of.Kind, Limit: int32(limit - len(out))})
 		if err != nil {
 			return nil, put("awaited", err)
 		}
@@ -186,6 +189,52 @@ func (t *Tx) Woken(ids []Identifier, limit int) (out []Submission, err error) {
 
 func (t *Tx) awaitNoMore(office, key string) error {
 	return put("awaited", t.q.AwaitNoMore(within, rows.AwaitNoMoreParams{Office: office, IDKey: key}))
+}
+
+// AwaitOriginal notes what a sender's message waits for to come, by what that can be found by, and
+// when it may be judged again once it has come. It reports whether it was noted already.
+func (t *Tx) AwaitOriginal(sender gateway.Administration, id gateway.MessageID, ids []Identifier, again time.Time) (known bool, err error) {
+	key := gateway.FoldID(string(id))
+	n, err := t.q.IsEarly(within, rows.IsEarlyParams{Sender: string(sender), IDKey: key})
+	if err != nil || n > 0 {
+		return n > 0, put("early", err)
+	}
+	for _, of := range ids {
+		if err := t.q.PutEarly(within, rows.PutEarlyParams{Sender: string(sender), IDKey: key, Kind: of.Kind, Folded: of.Folded, Again: formatTime(again)}); err != nil {
+			return false, put("early", err)
+		}
+	}
+	return false, nil
+}
+
+// OriginalCame has the messages of a sender judged again that wait for what any of the identifiers
+// finds, at most so many for each, and lets them wait no more. It returns how many they are.
+func (t *Tx) OriginalCame(sender gateway.Administration, ids []Identifier, limit int) (n int, err error) {
+	for _, of := range ids {
+		found, err := t.q.EarlyFor(within, rows.EarlyForParams{Sender: string(sender), Folded: of.Folded, Kind: of.Kind, Limit: int32(limit)})
+		if err != nil {
+			return n, put("early", err)
+		}
+		for _, w := range found {
+			if err := t.q.Hasten(within, rows.HastenParams{NextTry: w.Again, CommitNo: int64(t.Commit), Door: DoorPeer, Party: string(sender), IDKey: w.IDKey}); err != nil {
+				return n, put("early", err)
+			}
+			if err := t.originalNoMore(sender, w.IDKey); err != nil {
+				return n, err
+			}
+		}
+		n += len(found)
+	}
+	return n, nil
+}
+
+// OriginalNoMore notes that a sender's message waits for no other.
+func (t *Tx) OriginalNoMore(sender gateway.Administration, id gateway.MessageID) error {
+	return t.originalNoMore(sender, gateway.FoldID(string(id)))
+}
+
+func (t *Tx) originalNoMore(sender gateway.Administration, key string) error {
+	return put("early", t.q.EarlyNoMore(within, rows.EarlyNoMoreParams{Sender: string(sender), IDKey: key}))
 }
 
 // PutMessage stores an outgoing message; the submissions it was made from change with it.

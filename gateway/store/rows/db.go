@@ -78,6 +78,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.differenceStmt, err = db.PrepareContext(ctx, difference); err != nil {
 		return nil, fmt.Errorf("error preparing query Difference: %w", err)
 	}
+	if q.earlyForStmt, err = db.PrepareContext(ctx, earlyFor); err != nil {
+		return nil, fmt.Errorf("error preparing query EarlyFor: %w", err)
+	}
+	if q.earlyNoMoreStmt, err = db.PrepareContext(ctx, earlyNoMore); err != nil {
+		return nil, fmt.Errorf("error preparing query EarlyNoMore: %w", err)
+	}
+	if q.earlyOfStmt, err = db.PrepareContext(ctx, earlyOf); err != nil {
+		return nil, fmt.Errorf("error preparing query EarlyOf: %w", err)
+	}
+	if q.hastenStmt, err = db.PrepareContext(ctx, hasten); err != nil {
+		return nil, fmt.Errorf("error preparing query Hasten: %w", err)
+	}
 	if q.heldStmt, err = db.PrepareContext(ctx, held); err != nil {
 		return nil, fmt.Errorf("error preparing query Held: %w", err)
 	}
@@ -104,6 +116,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.inboxWaitingStmt, err = db.PrepareContext(ctx, inboxWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query InboxWaiting: %w", err)
+	}
+	if q.isEarlyStmt, err = db.PrepareContext(ctx, isEarly); err != nil {
+		return nil, fmt.Errorf("error preparing query IsEarly: %w", err)
 	}
 	if q.joinedStmt, err = db.PrepareContext(ctx, joined); err != nil {
 		return nil, fmt.Errorf("error preparing query Joined: %w", err)
@@ -161,6 +176,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putDifferenceStmt, err = db.PrepareContext(ctx, putDifference); err != nil {
 		return nil, fmt.Errorf("error preparing query PutDifference: %w", err)
+	}
+	if q.putEarlyStmt, err = db.PrepareContext(ctx, putEarly); err != nil {
+		return nil, fmt.Errorf("error preparing query PutEarly: %w", err)
 	}
 	if q.putInboundStmt, err = db.PrepareContext(ctx, putInbound); err != nil {
 		return nil, fmt.Errorf("error preparing query PutInbound: %w", err)
@@ -365,6 +383,26 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing differenceStmt: %w", cerr)
 		}
 	}
+	if q.earlyForStmt != nil {
+		if cerr := q.earlyForStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing earlyForStmt: %w", cerr)
+		}
+	}
+	if q.earlyNoMoreStmt != nil {
+		if cerr := q.earlyNoMoreStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing earlyNoMoreStmt: %w", cerr)
+		}
+	}
+	if q.earlyOfStmt != nil {
+		if cerr := q.earlyOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing earlyOfStmt: %w", cerr)
+		}
+	}
+	if q.hastenStmt != nil {
+		if cerr := q.hastenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hastenStmt: %w", cerr)
+		}
+	}
 	if q.heldStmt != nil {
 		if cerr := q.heldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing heldStmt: %w", cerr)
@@ -408,6 +446,11 @@ func (q *Queries) Close() error {
 	if q.inboxWaitingStmt != nil {
 		if cerr := q.inboxWaitingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing inboxWaitingStmt: %w", cerr)
+		}
+	}
+	if q.isEarlyStmt != nil {
+		if cerr := q.isEarlyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing isEarlyStmt: %w", cerr)
 		}
 	}
 	if q.joinedStmt != nil {
@@ -503,6 +546,11 @@ func (q *Queries) Close() error {
 	if q.putDifferenceStmt != nil {
 		if cerr := q.putDifferenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putDifferenceStmt: %w", cerr)
+		}
+	}
+	if q.putEarlyStmt != nil {
+		if cerr := q.putEarlyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putEarlyStmt: %w", cerr)
 		}
 	}
 	if q.putInboundStmt != nil {
@@ -742,6 +790,10 @@ type Queries struct {
 	copiedStmt                *sql.Stmt
 	countAttemptStmt          *sql.Stmt
 	differenceStmt            *sql.Stmt
+	earlyForStmt              *sql.Stmt
+	earlyNoMoreStmt           *sql.Stmt
+	earlyOfStmt               *sql.Stmt
+	hastenStmt                *sql.Stmt
 	heldStmt                  *sql.Stmt
 	heldPastStmt              *sql.Stmt
 	inboundStmt               *sql.Stmt
@@ -751,6 +803,7 @@ type Queries struct {
 	inboxInStateStmt          *sql.Stmt
 	inboxOfKindStmt           *sql.Stmt
 	inboxWaitingStmt          *sql.Stmt
+	isEarlyStmt               *sql.Stmt
 	joinedStmt                *sql.Stmt
 	judgementsStmt            *sql.Stmt
 	lastCommitStmt            *sql.Stmt
@@ -770,6 +823,7 @@ type Queries struct {
 	putContentStmt            *sql.Stmt
 	putDeliveryStmt           *sql.Stmt
 	putDifferenceStmt         *sql.Stmt
+	putEarlyStmt              *sql.Stmt
 	putInboundStmt            *sql.Stmt
 	putJudgingStmt            *sql.Stmt
 	putMessageStmt            *sql.Stmt
@@ -830,6 +884,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		copiedStmt:                q.copiedStmt,
 		countAttemptStmt:          q.countAttemptStmt,
 		differenceStmt:            q.differenceStmt,
+		earlyForStmt:              q.earlyForStmt,
+		earlyNoMoreStmt:           q.earlyNoMoreStmt,
+		earlyOfStmt:               q.earlyOfStmt,
+		hastenStmt:                q.hastenStmt,
 		heldStmt:                  q.heldStmt,
 		heldPastStmt:              q.heldPastStmt,
 		inboundStmt:               q.inboundStmt,
@@ -839,6 +897,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		inboxInStateStmt:          q.inboxInStateStmt,
 		inboxOfKindStmt:           q.inboxOfKindStmt,
 		inboxWaitingStmt:          q.inboxWaitingStmt,
+		isEarlyStmt:               q.isEarlyStmt,
 		joinedStmt:                q.joinedStmt,
 		judgementsStmt:            q.judgementsStmt,
 		lastCommitStmt:            q.lastCommitStmt,
@@ -858,6 +917,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putContentStmt:            q.putContentStmt,
 		putDeliveryStmt:           q.putDeliveryStmt,
 		putDifferenceStmt:         q.putDifferenceStmt,
+		putEarlyStmt:              q.putEarlyStmt,
 		putInboundStmt:            q.putInboundStmt,
 		putJudgingStmt:            q.putJudgingStmt,
 		putMessageStmt:            q.putMessageStmt,

@@ -118,6 +118,14 @@ type Difference struct {
 	CommitNo   int64
 }
 
+type Early struct {
+	Sender string
+	IDKey  string
+	Kind   string
+	Folded string
+	Again  string
+}
+
 type Inbox struct {
 	Sender          string
 	IDKey           string

@@ -584,6 +584,123 @@ func (q *Queries) Difference(ctx context.Context, arg DifferenceParams) (Differe
 	return i, err
 }
 
+const earlyFor = `-- name: EarlyFor :many
+SELECT e.id_key, e.again FROM early AS e WHERE e.sender = $1 AND e.folded = $2 AND e.kind = $3
+ORDER BY e.id_key LIMIT $4
+`
+
+type EarlyForParams struct {
+	Sender string
+	Folded string
+	Kind   string
+	Limit  int32
+}
+
+type EarlyForRow struct {
+	IDKey string
+	Again string
+}
+
+func (q *Queries) EarlyFor(ctx context.Context, arg EarlyForParams) ([]EarlyForRow, error) {
+	rows, err := q.query(ctx, q.earlyForStmt, earlyFor,
+		arg.Sender,
+		arg.Folded,
+		arg.Kind,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EarlyForRow
+	for rows.Next() {
+		var i EarlyForRow
+		if err := rows.Scan(&i.IDKey, &i.Again); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const earlyNoMore = `-- name: EarlyNoMore :exec
+DELETE FROM early WHERE sender = $1 AND id_key = $2
+`
+
+type EarlyNoMoreParams struct {
+	Sender string
+	IDKey  string
+}
+
+func (q *Queries) EarlyNoMore(ctx context.Context, arg EarlyNoMoreParams) error {
+	_, err := q.exec(ctx, q.earlyNoMoreStmt, earlyNoMore, arg.Sender, arg.IDKey)
+	return err
+}
+
+const earlyOf = `-- name: EarlyOf :many
+SELECT DISTINCT e.id_key FROM early AS e WHERE e.sender = $1 ORDER BY e.id_key LIMIT $2
+`
+
+type EarlyOfParams struct {
+	Sender string
+	Limit  int32
+}
+
+// Of each of its rows, which are few.
+func (q *Queries) EarlyOf(ctx context.Context, arg EarlyOfParams) ([]string, error) {
+	rows, err := q.query(ctx, q.earlyOfStmt, earlyOf, arg.Sender, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id_key string
+		if err := rows.Scan(&id_key); err != nil {
+			return nil, err
+		}
+		items = append(items, id_key)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const hasten = `-- name: Hasten :exec
+UPDATE judging SET next_try = $1, commit_no = $2
+WHERE door = $3 AND party = $4 AND id_key = $5 AND NOT judged AND NOT parked AND next_try > $1
+`
+
+type HastenParams struct {
+	NextTry  string
+	CommitNo int64
+	Door     string
+	Party    string
+	IDKey    string
+}
+
+// Whoever judges it now finds it changed.
+func (q *Queries) Hasten(ctx context.Context, arg HastenParams) error {
+	_, err := q.exec(ctx, q.hastenStmt, hasten,
+		arg.NextTry,
+		arg.CommitNo,
+		arg.Door,
+		arg.Party,
+		arg.IDKey,
+	)
+	return err
+}
+
 const held = `-- name: Held :many
 SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
@@ -778,7 +895,7 @@ SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state,
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state = 'accepted'
-ORDER BY i.commit_no DESC, i.id LIMIT 1
+ORDER BY i.commit_no DESC, i.id DESC LIMIT 1
 `
 
 type InboundByDocumentParams struct {
@@ -1213,6 +1330,22 @@ func (q *Queries) InboxWaiting(ctx context.Context, arg InboxWaitingParams) ([]I
 		return nil, err
 	}
 	return items, nil
+}
+
+const isEarly = `-- name: IsEarly :one
+SELECT count(*) AS waits FROM early WHERE sender = $1 AND id_key = $2
+`
+
+type IsEarlyParams struct {
+	Sender string
+	IDKey  string
+}
+
+func (q *Queries) IsEarly(ctx context.Context, arg IsEarlyParams) (int64, error) {
+	row := q.queryRow(ctx, q.isEarlyStmt, isEarly, arg.Sender, arg.IDKey)
+	var waits int64
+	err := row.Scan(&waits)
+	return waits, err
 }
 
 const joined = `-- name: Joined :many
@@ -2106,6 +2239,29 @@ func (q *Queries) PutDifference(ctx context.Context, arg PutDifferenceParams) er
 		arg.Found,
 		arg.Settled,
 		arg.CommitNo,
+	)
+	return err
+}
+
+const putEarly = `-- name: PutEarly :exec
+INSERT INTO early (sender, id_key, kind, folded, again) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (sender, id_key, kind, folded) DO NOTHING
+`
+
+type PutEarlyParams struct {
+	Sender string
+	IDKey  string
+	Kind   string
+	Folded string
+	Again  string
+}
+
+func (q *Queries) PutEarly(ctx context.Context, arg PutEarlyParams) error {
+	_, err := q.exec(ctx, q.putEarlyStmt, putEarly,
+		arg.Sender,
+		arg.IDKey,
+		arg.Kind,
+		arg.Folded,
+		arg.Again,
 	)
 	return err
 }

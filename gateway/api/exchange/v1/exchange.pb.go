@@ -2274,7 +2274,7 @@ type Origin struct {
 	Mapping string `protobuf:"bytes,4,opt,name=mapping,proto3" json:"mapping,omitempty"`
 	// Canonical place it was read from; empty for constants.
 	Path string `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`
-	// Where the canonical value came from: document, route, gateway or constant.
+	// Where the canonical value came from: document, request (said beside the document), route, gateway or constant.
 	Provenance string `protobuf:"bytes,6,opt,name=provenance,proto3" json:"provenance,omitempty"`
 	// Place in the sender's own document, and the document's submission id.
 	Source           string `protobuf:"bytes,7,opt,name=source,proto3" json:"source,omitempty"`

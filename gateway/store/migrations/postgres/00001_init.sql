@@ -262,7 +262,8 @@ CREATE TABLE inbox (
     PRIMARY KEY (sender, id_key)
 );
 CREATE INDEX inbox_id ON inbox (id_key, sender);
-CREATE INDEX inbox_document ON inbox (sender, document_key) WHERE document_key <> '';
+-- Of a document the last that was accepted, and no other row, however often it was sent again.
+CREATE INDEX inbox_document ON inbox (sender, document_key, commit_no, id) WHERE document_key <> '' AND state = 'accepted';
 CREATE INDEX inbox_state ON inbox (state, commit_no, id);
 CREATE INDEX inbox_kind ON inbox (state, kind, commit_no, id);
 CREATE INDEX inbox_waiting ON inbox (state, commit_no, id) WHERE acknowledged_by = '';

@@ -8,5 +8,17 @@ CREATE TABLE registered (
     PRIMARY KEY (partner, number, id_key)
 );
 
+-- What a partner's change waits for that overtook what it changes: what that can be found by.
+CREATE TABLE early (
+    sender TEXT COLLATE "C" NOT NULL,
+    id_key TEXT COLLATE "C" NOT NULL,
+    kind   TEXT COLLATE "C" NOT NULL,
+    folded TEXT COLLATE "C" NOT NULL,
+    again  TEXT COLLATE "C" NOT NULL, -- when it may be judged again once that has come; empty: at once
+    PRIMARY KEY (sender, id_key, kind, folded)
+);
+CREATE INDEX early_by ON early (sender, folded, kind, id_key);
+
 -- +goose Down
+DROP TABLE early;
 DROP TABLE registered;

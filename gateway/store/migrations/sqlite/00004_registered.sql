@@ -8,5 +8,17 @@ CREATE TABLE registered (
     PRIMARY KEY (partner, number, id_key)
 );
 
+-- What a partner's change waits for that overtook what it changes: what that can be found by.
+CREATE TABLE early (
+    sender TEXT NOT NULL,
+    id_key TEXT NOT NULL,
+    kind   TEXT NOT NULL,
+    folded TEXT NOT NULL,
+    again  TEXT NOT NULL, -- when it may be judged again once that has come; empty: at once
+    PRIMARY KEY (sender, id_key, kind, folded)
+);
+CREATE INDEX early_by ON early (sender, folded, kind, id_key);
+
 -- +goose Down
+DROP TABLE early;
 DROP TABLE registered;
