@@ -238,7 +238,7 @@ func TestReasonsOfChangesThatAreNotHandedOverTravelWithTheNext(t *testing.T) {
 	}
 	w.submitBack(flow.Submission{ID: "R2", Content: manifestOf(t, "R2", "REPLACE", []string{"13", "12"}, nil), Asks: store.Asks{Amends: "R1", Reason: "001"}}, gateway.Sent)
 	w.submitBack(flow.Submission{ID: "R3", Content: manifestOf(t, "R3", "REPLACE", []string{"13", "14"}, nil), Asks: store.Asks{Amends: "R1", Reason: "010"}}, gateway.Sent)
-	m, err := w.ru.SentMessage(t.Context(), russianPost.Office, "R3", "")
+	m, _, err := w.ru.SentMessage(t.Context(), russianPost.Office, "R3", "")
 	if err != nil {
 		t.Fatal(err)
 	}
