@@ -253,7 +253,7 @@ func TestReasonsOfChangesThatAreNotHandedOverTravelWithTheNext(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.submitBack(flow.Submission{ID: "R4", Content: manifestOf(t, "R4", "REPLACE", []string{"15", "14"}, nil), Asks: store.Asks{Amends: "R1", Reason: "004"}}, gateway.Sent)
-	if m, err = w.ru.SentMessage(t.Context(), russianPost.Office, "R4", ""); err != nil || strings.Count(string(m.Payload), "<ChangeReasonCode>") != 1 || !strings.Contains(string(m.Payload), "<ChangeReasonCode>004<") {
+	if m, _, err = w.ru.SentMessage(t.Context(), russianPost.Office, "R4", ""); err != nil || strings.Count(string(m.Payload), "<ChangeReasonCode>") != 1 || !strings.Contains(string(m.Payload), "<ChangeReasonCode>004<") {
 		t.Errorf("it says %s, %v", m.Payload, err)
 	}
 }
