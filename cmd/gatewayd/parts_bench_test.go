@@ -95,7 +95,7 @@ func benchParts(b *testing.B) map[int]cost {
 
 // parts has what the parts need.
 type parts struct {
-	b        *testing.B
+	b        testing.TB
 	dir      string
 	chain    *flow.Chain
 	own      *seal.Keyring // of the sender
@@ -105,7 +105,7 @@ type parts struct {
 	closing  []func()
 }
 
-func newParts(b *testing.B) *parts {
+func newParts(b testing.TB) *parts {
 	p := &parts{b: b, registry: make(map[string]*mtls.Registry)}
 	var err error
 	p.dir, err = os.MkdirTemp("", "parts")

@@ -73,6 +73,27 @@ func BenchmarkStore(b *testing.B) {
 	fmt.Printf("\nload average %s\n", loadAverage())
 }
 
+// TestAFullStoreIsFilled: the statements that fill a store fit its tables on each database.
+func TestAFullStoreIsFilled(t *testing.T) {
+	p := &parts{b: t, dir: t.TempDir()}
+	for _, engine := range []string{"SQLite", "PostgreSQL"} {
+		f := &filledStore{name: "full"}
+		f.place, _ = p.database(engine, "filled")
+		f.measureOpen(p)
+		f.fill(p, engine, 300, 30)
+		db, err := store.Open(t.Context(), f.place, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows, err := db.Read().Audit(t.Context(), 0, 5000); err != nil || len(rows) != 4*300 {
+			t.Errorf("%s: %d audit rows, %v: want four for each message", engine, len(rows), err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // filledStore is a store and what was measured of it.
 type filledStore struct {
 	name, place string
@@ -258,10 +279,10 @@ func fillStatements(engine string, messages int) (out []string) {
 			SELECT 'submit', '10719110', @id, @id, 'customs://RU/office/10719110/post/1', 'application/json', '[]', NULL, NULL, @digest, @digest, @time, NULL, '' FROM ` + sent,
 		`INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason)
 			SELECT 'peer', 'CN', @id, @id, 'customs://CN/gateway/1', 'application/xml', '["RU"]', @header, @sig, @digest, @digest, @time, @receipt, '' FROM ` + came,
-		`INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, commit_no)
-			SELECT 'submit', '10719110', @id, 1, @true, 0, '', '', @false, 4 * i + 2 FROM ` + sent,
-		`INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, commit_no)
-			SELECT 'peer', 'CN', @id, 1, @true, 0, '', '', @false, 4 * i + 2 FROM ` + came,
+		`INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no)
+			SELECT 'submit', '10719110', @id, 1, @true, 0, '', '', @false, '', 1, 4 * i + 2 FROM ` + sent,
+		`INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no)
+			SELECT 'peer', 'CN', @id, 1, @true, 0, '', '', @false, '', 1, 4 * i + 2 FROM ` + came,
 		`INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
 			join_key, waits_for, expires, message_id, faults, canonical, commit_no)
 			SELECT '10719110', @id, @id, 'Manifest', 'message', '', @time, @digest, '', '', @id, '', 'ru-cn-manifest', '', '', '[]', '', @id, NULL, @digest, 4 * i + 4 FROM ` + sent,
@@ -270,8 +291,8 @@ func fillStatements(engine string, messages int) (out []string) {
 		`INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by, valid_until,
 			header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest, whole, whole_key, part, split)
 			SELECT @id, @id, 'ru-cn-manifest', 'Manifest', '', @id, @id, @time, '', 0, @time, @header, @sig, @digest, 2000, @digest, @digest, @digest, 'cn/mt1401.v1', @digest, @digest, @id, @id, 1, '' FROM ` + sent,
-		`INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt, last_error, answers, commit_no)
-			SELECT @id, 'CN', @id, 4 * i + 2, 'accepted', '', 1, 1, 0, @false, @time, '', '[]', 4 * i + 4 FROM ` + sent,
+		`INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt, last_error, answers, answered, withdrawal, owner, token, commit_no)
+			SELECT @id, 'CN', @id, 4 * i + 2, 'accepted', '', 1, 1, 0, @false, @time, '', '[]', @time, '', '', 2, 4 * i + 4 FROM ` + sent,
 		`INSERT INTO receipt (id_key, number, verdict, verified, statement) SELECT @id, 1, 'PRS', @time, @receipt FROM ` + sent,
 		`INSERT INTO announced (route, subject, message_id) SELECT 'ru-cn-manifest', @id, @id FROM ` + sent,
 		`INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest, canonical, canonical_digest,
