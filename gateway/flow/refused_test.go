@@ -443,3 +443,37 @@ func TestAReportAfterAllWasWithdrawnWaits(t *testing.T) {
 		x.same(x.on(1, "421", x.p.tractor, x.p.trailer))
 	}
 }
+
+// What was announced with a change stands as it was told, although the partner then refuses the
+// change of what it was made for: the next act does not take it back there.
+func TestWhatWasAnnouncedWithARefusedChangeStands(t *testing.T) {
+	b := borders[0]
+	x := newBatch(t, b, 30*time.Minute)
+	trucks := [][2]string{{x.p.tractor, x.p.trailer}, {"蒙E54321", "蒙E9876挂"}, {"蒙E54322", "蒙E9875挂"}}
+	report := func(n int, number string) store.Submission {
+		s := x.submit(fmt.Sprint("V", n), x.report("2", n, trucks[n-1][0], trucks[n-1][1]), gateway.Joined)
+		if ms := x.messages(s); len(ms) != 1 {
+			t.Fatalf("truck %d makes %d messages", n, len(ms))
+		}
+		x.w.send(b)
+		x.w.answers(b, fmt.Sprint("R", n), x.messages(s)[0].DocumentID, as(number))
+		return s
+	}
+	x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
+	report(1, "000000201")
+	change := x.submit("M2", x.manifest("5", 2, map[int]string{1: "99"}), gateway.Joined)
+	x.w.send(b)
+	report(2, "000000202")
+	x.same(x.on(1, "99", trucks[0][0], trucks[0][1]), x.on(1, "99", trucks[1][0], trucks[1][1]))
+	x.w.clock.add(time.Second)
+	x.w.answers(b, "R9", x.messages(change)[0].DocumentID, refused)
+	want := []string{x.on(1, "420", trucks[0][0], trucks[0][1]), x.on(1, "99", trucks[1][0], trucks[1][1])}
+	x.same(want...)
+	third := report(3, "000000203")
+	x.same(append(want, x.on(1, "99", trucks[2][0], trucks[2][1]))...)
+	for _, s := range []string{"V2", string(third.ID)} {
+		if _, err := x.w.cn.Explain(t.Context(), b.exit, gateway.SubmissionID(s)); err != nil {
+			t.Errorf("explain %s: %v", s, err)
+		}
+	}
+}

@@ -89,12 +89,7 @@ func (l *lineage) answered() bool {
 // refused are the versions before one whose acts on this announcement the partner had refused at an
 // instant. What was refused after a later version had been made with it stands in that.
 func (l *lineage) refused(before int, at time.Time) (versions []int) {
-	var head store.Message
-	for _, m := range l.all {
-		if m.Version < before && m.State != gateway.TakenBack && !refusedBy(m, at) {
-			head = m
-		}
-	}
+	head := l.headAt(before, at)
 	for _, m := range slices.Concat(l.all, l.back) {
 		if m.Version > 1 && m.Version < before && refusedBy(m, at) && (m.Version > head.Version || refusedBy(m, head.Created)) {
 			versions = append(versions, m.Version)
@@ -102,6 +97,16 @@ func (l *lineage) refused(before int, at time.Time) (versions []int) {
 	}
 	slices.Sort(versions)
 	return versions
+}
+
+// headAt is the newest message before a version that the partner had not refused at an instant.
+func (l *lineage) headAt(before int, at time.Time) (head store.Message) {
+	for _, m := range l.all {
+		if m.Version < before && m.State != gateway.TakenBack && !refusedBy(m, at) {
+			head = m
+		}
+	}
+	return head
 }
 
 // refusedBy reports whether the partner had refused a message at an instant, or never had it.
@@ -264,7 +269,8 @@ func (o open) taken(before int, at time.Time) (out []store.Submission) {
 	return out
 }
 
-// void are the versions before one of whose acts the partner had refused all at an instant.
+// void are the versions before one of whose acts the partner had refused all at an instant, but those
+// that another announcement stands with, which was made before they were refused.
 func (o open) void(before int, at time.Time) map[int]bool {
 	made, refused := make(map[int]int), make(map[int]int)
 	for _, m := range o.messages {
@@ -277,9 +283,20 @@ func (o open) void(before int, at time.Time) map[int]bool {
 	}
 	void := make(map[int]bool)
 	for version, n := range refused {
-		void[version] = n == made[version]
+		void[version] = n == made[version] && !o.standsWith(version, before, at)
 	}
 	return void
+}
+
+// standsWith reports whether what stands of an announcement was made with a version, of which
+// something was refused only after that.
+func (o open) standsWith(version, before int, at time.Time) bool {
+	return slices.ContainsFunc(o.lineages, func(l *lineage) bool {
+		head := l.headAt(before, at)
+		return head.Version > version && slices.ContainsFunc(o.messages, func(m store.Message) bool {
+			return m.Version == version && !refusedBy(m, head.Created)
+		})
+	})
 }
 
 // without are the versions before one whose acts the partner had refused of an announcement at an
