@@ -22,6 +22,7 @@ import (
 // truth is what a generator knows of a batch: what its acts have come to, whatever has been
 // delivered of them.
 type truth struct {
+	drawn map[int]bool // packages of the first waybill that were said
 	convoy
 	manifest string            // id of the submission that stands; empty if none does
 	said     []*saying         // its versions: the first, and every change
@@ -215,8 +216,18 @@ func (x *truth) change(r *rapid.T, w *world, b border, left bool, id string, con
 	return approved
 }
 
+// draw are packages of both waybills; those of the first were not said of this batch before, so
+// that a change changes something.
 func (x *truth) draw(r *rapid.T) []int {
-	return []int{rapid.IntRange(201, 999).Draw(r, "packages"), rapid.IntRange(201, 999).Draw(r, "packages")}
+	packages := []int{rapid.IntRange(201, 999).Draw(r, "packages"), rapid.IntRange(201, 999).Draw(r, "packages")}
+	for x.drawn[packages[0]] {
+		packages[0] = 201 + (packages[0]-200)%799
+	}
+	if x.drawn == nil {
+		x.drawn = make(map[int]bool)
+	}
+	x.drawn[packages[0]] = true
+	return packages
 }
 
 // refusing does something while the partner refuses what it is told of some trucks, and what is
