@@ -32,6 +32,8 @@ build: deps
 PURE = ./gateway ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist ./gateway/document/... ./gateway/expr ./gateway/manual ./gateway/mapping ./gateway/pace \
 	./gateway/reconcile ./gateway/release ./gateway/validate ./gateway/xmltree ./mappings ./xsd/...
 RACE = -race -gcflags='modernc.org/...=-d=checkptr=0' -gcflags='modernc.org/sqlite/lib=-race=false -d=checkptr=0' -ldflags=-w -skip '^TestLong' -timeout 20m
+# The long tests draw the same each time, so that what fails is what was changed; DRAWS=0 draws anew.
+DRAWS ?= 11
 TESTS = GOGC=400 $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg
 
 test: test-deps
@@ -39,7 +41,7 @@ test: test-deps
 	@$(GO) vet ./...
 	@out=$$(mktemp -d) && trap "rm -rf $$out" EXIT && pure=$$($(GO) list $(PURE)) && \
 		$(TESTS) --jsonfile $$out/race.json -- $(RACE) $$($(GO) list ./... | grep -vxF "$$pure") && \
-		$(TESTS) --jsonfile $$out/long.json -- -timeout 20m -run '^TestLong' ./gateway/flow && \
+		$(TESTS) --jsonfile $$out/long.json -- -timeout 20m -run '^TestLong' ./gateway/flow -rapid.seed=$(DRAWS) && \
 		$(TESTS) --jsonfile $$out/pure.json -- -timeout 20m $$pure && \
 		echo "the five slowest tests:" && cat $$out/*.json | $(GO) tool -modfile=gotestsum.mod gotestsum tool slowest --num 5
 
