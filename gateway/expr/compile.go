@@ -236,6 +236,17 @@ func walked[T any](of code[list[T]]) code[list[T]] {
 	}
 }
 
+// weighed is a text all of which is looked at: the longer, the more steps it is.
+func weighed(of code[string]) code[string] {
+	return func(f *frame) (string, error) {
+		s, err := of(f)
+		if err == nil {
+			err = f.spend(len(s) / 32)
+		}
+		return s, err
+	}
+}
+
 // written is a list of elements; constant are all of them, if they are.
 func written[T any](elements []any, constant []T) code[list[T]] {
 	if len(constant) == len(elements) {
@@ -410,14 +421,7 @@ func (c *compiler) call(e ast.Expr) any {
 		if !ok || err != nil {
 			panic(beyond{})
 		}
-		of := as[string](c.expr(args[0]))
-		return code[bool](func(f *frame) (bool, error) {
-			s, err := of(f)
-			if err == nil {
-				err = f.spend(len(s) / 32)
-			}
-			return err == nil && re.MatchString(s), err
-		})
+		return function1(weighed(as[string](c.expr(args[0]))), func(s string) (bool, error) { return re.MatchString(s), nil })
 	case "duration":
 		s, ok := constant(args[0])
 		d, err := time.ParseDuration(s)
@@ -479,10 +483,10 @@ func (c *compiler) call(e ast.Expr) any {
 	case "endsWith":
 		return function2(as[string](of[0]), as[string](of[1]), func(s, suffix string) (bool, error) { return strings.HasSuffix(s, suffix), nil })
 	case "contains":
-		return function2(as[string](of[0]), as[string](of[1]), func(s, part string) (bool, error) { return strings.Contains(s, part), nil })
+		return function2(weighed(as[string](of[0])), as[string](of[1]), func(s, part string) (bool, error) { return strings.Contains(s, part), nil })
 	case "substring":
 		if len(of) == 3 {
-			return substring(as[string](of[0]), as[int64](of[1]), as[int64](of[2]))
+			return substring(weighed(as[string](of[0])), as[int64](of[1]), as[int64](of[2]))
 		}
 	case "abs":
 		return function1(as[document.Number](of[0]), func(n document.Number) (document.Number, error) { return n.Abs(), nil })
@@ -722,7 +726,7 @@ func subtracted(a, b any) any {
 func sized(of any) any {
 	switch of := of.(type) {
 	case code[string]:
-		return function1(of, func(s string) (int64, error) { return int64(utf8.RuneCountInString(s)), nil })
+		return function1(weighed(of), func(s string) (int64, error) { return int64(utf8.RuneCountInString(s)), nil })
 	case code[list[protoreflect.Message]]:
 		return function1(of, lengthOf)
 	case code[list[string]]:
