@@ -161,6 +161,12 @@ var withheldOnPurpose = map[string][]string{
 		"envelope.recipient", "envelope.references.date", "envelope.references.id", "envelope.references.kind", "envelope.sender",
 		"remarks.language", "remarks.value", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
 	},
+	"xx/train-list.v1":            {"envelope.recipient", "envelope.sender"},
+	"eaeu/rail-preliminary.v1+kz": {"consignments.transit.guarantees.reference"},
+	"ru/rw-preliminary.v1": {
+		"consignments.transit.guarantees.reference", "transport.crew.givenName", "transport.crew.middleName", "transport.crew.name",
+		"transport.crew.role", "transport.crew.surname",
+	},
 	"eaeu/auto-preliminary.v1+kz": {
 		"transit.guarantees.reference", "transport.crew.givenName", "transport.crew.middleName", "transport.crew.name",
 		"transport.crew.role", "transport.crew.surname",
