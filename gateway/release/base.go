@@ -4,16 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
 	"customs.example/gateway/document"
 )
 
-// bases are routes/bases/*.yaml by their file's name without its ending: what several routes have
-// in common, such as those of one kind of corridor, of one form, or of one agreement. A route that
-// names some is a page of differences over them.
-type bases map[string]*layer
+// layers are the files that routes are made of, by name without folder and ending: the routes
+// themselves, and routes/bases/*.yaml, what several have in common, such as those of one kind of
+// corridor, of one form, or of one agreement. A route that names some is a page of differences
+// over them.
+type layers map[string]*layer
 
 // layer is one file of those that make a route.
 type layer struct {
@@ -23,10 +25,10 @@ type layer struct {
 	route Route // as this file alone says
 }
 
-// maxBases is over how many bases a route may be a page.
-const maxBases = 4
+// maxLayers is of how many files a route may be made.
+const maxLayers = 8
 
-// pageOnly are the keys that a base cannot have.
+// pageOnly are the keys that a base cannot have, and a route not from another.
 var pageOnly = []string{"route", "version", "over"}
 
 func readLayer(name string, raw []byte) (*layer, error) {
@@ -38,38 +40,49 @@ func readLayer(name string, raw []byte) (*layer, error) {
 	return l, nil
 }
 
-// loadBases reads the bases, each of which MUST decode as a route would.
-func loadBases(fsys fs.FS) (bases, error) {
-	names, err := fs.Glob(fsys, "routes/bases/*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	out := make(bases)
-	var mistakes []error
-	for _, name := range names {
-		raw, err := fs.ReadFile(fsys, name)
+// loadLayers reads every route and base, each of which MUST decode as a route would, and
+// returns the names of the routes.
+func loadLayers(fsys fs.FS) (all layers, routes []string, err error) {
+	all = make(layers)
+	var errs mistakes
+	for _, folder := range []string{"routes", "routes/bases"} {
+		files, err := fs.Glob(fsys, folder+"/*.yaml")
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		l, err := readLayer(name, raw)
-		if err != nil {
-			mistakes = append(mistakes, err)
-			continue
-		}
-		for _, key := range pageOnly {
-			if line := l.line(key); line > 0 {
-				mistakes = append(mistakes, fmt.Errorf("%s:%d: %s is for a route, not for the base of several", name, line, key))
+		for _, file := range files {
+			raw, err := fs.ReadFile(fsys, file)
+			if err != nil {
+				return nil, nil, err
+			}
+			l, err := readLayer(file, raw)
+			if err != nil {
+				errs.add(err)
+				continue
+			}
+			name := strings.TrimSuffix(path.Base(file), ".yaml")
+			if other, ok := all[name]; ok {
+				errs.add(l.errorf("route", "%s has this name too", other.file))
+			}
+			all[name] = l
+			if folder == "routes" {
+				routes = append(routes, name)
+				continue
+			}
+			for _, key := range pageOnly {
+				if l.line(key) > 0 {
+					errs.add(l.errorf(key, "%s is for a route, not for the base of several", key))
+				}
 			}
 		}
-		out[strings.TrimSuffix(strings.TrimPrefix(name, "routes/bases/"), ".yaml")] = l
 	}
-	return out, errors.Join(mistakes...)
+	return all, routes, errors.Join(errs...)
 }
 
 func (l *layer) line(key string) int { return l.lines["$."+key] }
 
 func (l *layer) errorf(key, format string, args ...any) error {
-	return fmt.Errorf("%s:%d: %s", l.file, l.line(key), fmt.Sprintf(format, args...))
+	return fmt.Errorf("%s:%d: %s", l.file, max(l.line(key), 1), fmt.Sprintf(format, args...))
 }
 
 // page is a route as its file and the bases below it make it, and where each key of it stands.
@@ -85,28 +98,14 @@ type element struct {
 	key string
 }
 
-// read makes a route of its file and the bases that it names, the nearest first. What is nearer
+// page makes a route of its file and those that it is over, the nearest first. What is nearer
 // replaces what is farther, key by key, within basis and text too; a supply replaces the one of
 // the same id, or drops it, and else stands behind the others; what is allowed comes on top of
 // what the farther ones allow, of which withhold names what is not.
-func read(name string, raw []byte, known bases) (*page, error) {
-	top, err := readLayer(name, raw)
-	if err != nil {
+func (all layers) page(name string) (*page, error) {
+	p := &page{elements: make(map[string]element)}
+	if err := p.lay(all, all[name]); err != nil {
 		return nil, err
-	}
-	if len(top.route.Over) > maxBases {
-		return nil, top.errorf("over", "over %d bases, at most %d", len(top.route.Over), maxBases)
-	}
-	p := &page{layers: []*layer{top}, elements: make(map[string]element)}
-	for i, name := range top.route.Over {
-		switch l, ok := known[name]; {
-		case !ok:
-			return nil, top.errorf(fmt.Sprintf("over[%d]", i), "there is no base %s", name)
-		case slices.Contains(p.layers, l):
-			return nil, top.errorf(fmt.Sprintf("over[%d]", i), "twice over %s", name)
-		default:
-			p.layers = append(p.layers, l)
-		}
 	}
 	var supplies []merged[SupplyRow]
 	var allow []merged[string]
@@ -133,6 +132,27 @@ func read(name string, raw []byte, known bases) (*page, error) {
 	return p, errors.Join(mistakes...)
 }
 
+// lay lays a file and all that it is over under those that are there.
+func (p *page) lay(all layers, l *layer) error {
+	p.layers = append(p.layers, l)
+	for i, name := range l.route.Over {
+		key := fmt.Sprintf("over[%d]", i)
+		switch below, ok := all[name]; {
+		case !ok:
+			return l.errorf(key, "there is no route or base %s", name)
+		case slices.Contains(p.layers, below):
+			return l.errorf(key, "twice over %s", name)
+		case len(p.layers) == maxLayers:
+			return l.errorf(key, "more than %d files make this route", maxLayers)
+		default:
+			if err := p.lay(all, below); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // merged is an element of a list that several files make, and where it stands.
 type merged[T any] struct {
 	value T
@@ -147,7 +167,7 @@ func (l *layer) supplies(below []merged[SupplyRow]) ([]merged[SupplyRow], error)
 		at := slices.IndexFunc(out, func(m merged[SupplyRow]) bool { return m.value.ID == row.ID && m.of != l })
 		switch {
 		case row.Drop && at < 0:
-			errs = append(errs, l.errorf(e.key, "no base has a supply %s to drop", row.ID))
+			errs = append(errs, l.errorf(e.key, "nothing under this has a supply %s to drop", row.ID))
 		case row.Drop:
 			out = slices.Delete(out, at, at+1)
 		case at < 0:
@@ -162,16 +182,16 @@ func (l *layer) supplies(below []merged[SupplyRow]) ([]merged[SupplyRow], error)
 func (l *layer) allow(below []merged[string]) ([]merged[string], error) {
 	var errs []error
 	out := slices.Clone(below)
-	for i, path := range l.route.Withhold {
-		at := slices.IndexFunc(out, func(m merged[string]) bool { return m.value == path })
+	for i, field := range l.route.Withhold {
+		at := slices.IndexFunc(out, func(m merged[string]) bool { return m.value == field })
 		if at < 0 {
-			errs = append(errs, l.errorf(fmt.Sprintf("withhold[%d]", i), "no base allows %s", path))
+			errs = append(errs, l.errorf(fmt.Sprintf("withhold[%d]", i), "nothing under this allows %s", field))
 			continue
 		}
 		out = slices.Delete(out, at, at+1)
 	}
-	for i, path := range l.route.Allow {
-		out = append(out, merged[string]{path, element{l, fmt.Sprintf("allow[%d]", i)}})
+	for i, field := range l.route.Allow {
+		out = append(out, merged[string]{field, element{l, fmt.Sprintf("allow[%d]", i)}})
 	}
 	return out, errors.Join(errs...)
 }
@@ -182,15 +202,19 @@ func (p *page) has(key string) bool {
 	return line > 0
 }
 
-// at returns where a key stands: in the route, or in the nearest base that has it; line 0 if in
-// none.
+// at returns where a key stands: in the route, or in the nearest file under it that has it; line
+// 0 if in none.
 func (p *page) at(key string) (file string, line int) {
 	if end := strings.IndexByte(key, ']'); end >= 0 {
 		if e, ok := p.elements[key[:end+1]]; ok {
 			return e.of.file, e.of.line(e.key + key[end+1:])
 		}
 	}
-	for _, l := range p.layers {
+	own := p.layers
+	if slices.Contains(pageOnly, key) {
+		own = own[:1]
+	}
+	for _, l := range own {
 		if line := l.line(key); line > 0 {
 			return l.file, line
 		}

@@ -1,6 +1,8 @@
 package release_test
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -77,26 +79,30 @@ func TestMistakesInLayers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		file, old, new string
 		want           string
+		more           map[string]string
 	}{
-		"no base":           {"routes/r.yaml", "[road,", "[rail,", "routes/r.yaml:3: there is no base rail"},
-		"twice over one":    {"routes/r.yaml", "[road,", "[road, road,", "routes/r.yaml:3: twice over road"},
-		"over many":         {"routes/r.yaml", "[road, notice]", "[a, b, c, d, e]", "routes/r.yaml:3: over 5 bases, at most 4"},
-		"a base over one":   {"routes/bases/road.yaml", "sources: []", "over: [notice]\nsources: []", "routes/bases/road.yaml:1: over is for a route"},
-		"a named base":      {"routes/bases/road.yaml", "sources: []", "sources: []\nroute: x", "routes/bases/road.yaml:2: route is for a route"},
-		"unknown key":       {"routes/bases/road.yaml", "sources: []", "source: []", `routes/bases/road.yaml:1: unknown key "source"`},
-		"nothing to drop":   {"routes/bases/road.yaml", "id: S9", "id: S8", "routes/bases/road.yaml:6: no base has a supply S8"},
-		"drop of its own":   {"routes/r.yaml", "supplies:\n", "supplies:\n  - {id: S7, to: batch, value: B, source: x, status: verified}\n  - {id: S7, drop: true}\n", "routes/r.yaml:8: no base has a supply S7"},
-		"nothing withheld":  {"routes/bases/road.yaml", "[exitOffice]", "[entryOffice]", "routes/bases/road.yaml:4: no base allows entryOffice"},
-		"allowed twice":     {"routes/r.yaml", "table:", "allow: [batch]\ntable:", "routes/r.yaml:4: batch is released twice"},
-		"in the base":       {"routes/bases/notice.yaml", "  - remarks\n", "  - remark\n", `routes/bases/notice.yaml:37: path "remark"`},
-		"a supply below":    {"routes/bases/notice.yaml", "to: purposes", "to: purpose", `routes/bases/notice.yaml:22: path "purpose"`},
-		"a supply above":    {"routes/r.yaml", "to: entryOffice.code", "to: entryOffice.cod", `routes/r.yaml:7: path`},
-		"twice above":       {"routes/r.yaml", "supplies:\n", "supplies:\n  - {id: S1, to: batch, value: B, source: x, status: verified}\n", "routes/r.yaml:8: there is another supply S1"},
-		"missing in all":    {"routes/bases/notice.yaml", "lead: 2h\n", "", "routes/r.yaml:1: lead is missing"},
-		"a value above":     {"routes/r.yaml", "over:", "type: mail\nover:", `routes/r.yaml:3: type "mail"`},
-		"a value below":     {"routes/bases/notice.yaml", "type: c2c", "type: mail", `routes/bases/notice.yaml:4: type "mail"`},
-		"drop, no base":     {"routes/s.yaml", "", strings.Replace(route, "id: S1,", "id: S1, drop: true,", 1), "routes/s.yaml:22: no base has a supply S1"},
-		"withhold, no base": {"routes/s.yaml", "", route + "withhold: [batch]\n", "routes/s.yaml:41: no base allows batch"},
+		"no base":           {"routes/r.yaml", "[road,", "[rail,", "routes/r.yaml:3: there is no route or base rail", nil},
+		"twice over one":    {"routes/r.yaml", "[road,", "[road, road,", "routes/r.yaml:3: twice over road", nil},
+		"a circle":          {"routes/t.yaml", "", "route: t\nversion: 1\nover: [u, r]\n", "routes/u.yaml:3: twice over t", map[string]string{"routes/u.yaml": "route: u\nversion: 1\nover: [t]\n"}},
+		"over many":         {"routes/t9.yaml", "", "route: t9\nversion: 1\nover: [t8]\n", "routes/t2.yaml:3: more than 8 files make this route", tower(8)},
+		"another's version": {"routes/t.yaml", "", "route: t\nover: [r]\n", "routes/t.yaml:1: version is missing", nil},
+		"one name twice":    {"routes/bases/r.yaml", "", "purpose: x\n", "routes/bases/r.yaml:1: routes/r.yaml has this name too", nil},
+		"a base over one":   {"routes/bases/road.yaml", "sources: []", "over: [notice]\nsources: []", "routes/bases/road.yaml:1: over is for a route", nil},
+		"a named base":      {"routes/bases/road.yaml", "sources: []", "sources: []\nroute: x", "routes/bases/road.yaml:2: route is for a route", nil},
+		"unknown key":       {"routes/bases/road.yaml", "sources: []", "source: []", `routes/bases/road.yaml:1: unknown key "source"`, nil},
+		"nothing to drop":   {"routes/bases/road.yaml", "id: S9", "id: S8", "routes/bases/road.yaml:6: nothing under this has a supply S8", nil},
+		"drop of its own":   {"routes/r.yaml", "supplies:\n", "supplies:\n  - {id: S7, to: batch, value: B, source: x, status: verified}\n  - {id: S7, drop: true}\n", "routes/r.yaml:8: nothing under this has a supply S7", nil},
+		"nothing withheld":  {"routes/bases/road.yaml", "[exitOffice]", "[entryOffice]", "routes/bases/road.yaml:4: nothing under this allows entryOffice", nil},
+		"allowed twice":     {"routes/r.yaml", "table:", "allow: [batch]\ntable:", "routes/r.yaml:4: batch is released twice", nil},
+		"in the base":       {"routes/bases/notice.yaml", "  - remarks\n", "  - remark\n", `routes/bases/notice.yaml:37: path "remark"`, nil},
+		"a supply below":    {"routes/bases/notice.yaml", "to: purposes", "to: purpose", `routes/bases/notice.yaml:22: path "purpose"`, nil},
+		"a supply above":    {"routes/r.yaml", "to: entryOffice.code", "to: entryOffice.cod", `routes/r.yaml:7: path`, nil},
+		"twice above":       {"routes/r.yaml", "supplies:\n", "supplies:\n  - {id: S1, to: batch, value: B, source: x, status: verified}\n", "routes/r.yaml:8: there is another supply S1", nil},
+		"missing in all":    {"routes/bases/notice.yaml", "lead: 2h\n", "", "routes/r.yaml:1: lead is missing", nil},
+		"a value above":     {"routes/r.yaml", "over:", "type: mail\nover:", `routes/r.yaml:3: type "mail"`, nil},
+		"a value below":     {"routes/bases/notice.yaml", "type: c2c", "type: mail", `routes/bases/notice.yaml:4: type "mail"`, nil},
+		"drop, no base":     {"routes/s.yaml", "", strings.Replace(route, "id: S1,", "id: S1, drop: true,", 1), "routes/s.yaml:22: nothing under this has a supply S1", nil},
+		"withhold, no base": {"routes/s.yaml", "", route + "withhold: [batch]\n", "routes/s.yaml:41: nothing under this allows batch", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := layers(t)
@@ -107,6 +113,7 @@ func TestMistakesInLayers(t *testing.T) {
 				}
 			}
 			files[tt.file] = text
+			maps.Copy(files, tt.more)
 			files["routes/second.yaml"] = strings.Replace(files["routes/r.yaml"], "route: cn-ru", "route: cn-ru-second", 1)
 			_, err := loadLayers(t, files)
 			if err == nil {
@@ -117,6 +124,15 @@ func TestMistakesInLayers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// tower are routes over each other, so many, and the lowest over what there is not.
+func tower(height int) map[string]string {
+	out := make(map[string]string)
+	for i := range height {
+		out[fmt.Sprintf("routes/t%d.yaml", i+1)] = fmt.Sprintf("route: t%d\nversion: 1\nover: [t%d]\n", i+1, i)
+	}
+	return out
 }
 
 // unexported are the fields that are made of the others.

@@ -21,8 +21,8 @@ var required = []string{
 	"offices", "valid", "valid.from", "table", "sources", "release", "crossing", "lead", "validity", "retention", "allow",
 }
 
-func load(name string, raw []byte, known bases, lib *mapping.Library, texts headings) (*Route, error) {
-	p, err := read(name, raw, known)
+func load(name string, all layers, lib *mapping.Library, texts headings) (*Route, error) {
+	p, err := all.page(name)
 	if err != nil {
 		return nil, err
 	}

@@ -37,24 +37,16 @@ func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := loadBases(fsys)
-	if err != nil {
-		return nil, err
-	}
-	names, err := fs.Glob(fsys, "routes/*.yaml")
+	all, names, err := loadLayers(fsys)
 	if err != nil {
 		return nil, err
 	}
 	rs := new(Routes)
 	var mistakes mistakes
 	for _, name := range names {
-		raw, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return nil, err
-		}
-		rt, err := load(name, raw, known, lib, headings)
+		rt, err := load(name, all, lib, headings)
 		if err == nil && slices.ContainsFunc(rs.routes, func(o *Route) bool { return o.Name == rt.Name }) {
-			err = fmt.Errorf("%s: there is another route %s", name, rt.Name)
+			err = fmt.Errorf("routes/%s.yaml: there is another route %s", name, rt.Name)
 		}
 		if err != nil {
 			mistakes.add(err)

@@ -15,8 +15,8 @@ import (
 type Route struct {
 	Name    string `yaml:"route"`
 	Version int    `yaml:"version"`
-	// Over are the names of bases, of which this route is a page of differences, the nearest
-	// first. None if it stands for itself.
+	// Over are the names of the bases and routes over which this is a page of differences, the
+	// nearest first. None if it stands for itself.
 	Over []string               `yaml:"over"`
 	From gateway.Administration `yaml:"from"`
 	To   gateway.Administration `yaml:"to"`
