@@ -95,6 +95,9 @@ func (r recipe) ways() []way {
 		if row(p.(map[string]any)).is("required") {
 			add(fmt.Sprintf("part %d not required", i+1), func(r recipe) { delete(entries(r["parts"])[i].(map[string]any), "required") })
 		}
+		if row(p.(map[string]any)).text("when") != "" {
+			add(fmt.Sprintf("part %d always", i+1), func(r recipe) { delete(entries(r["parts"])[i].(map[string]any), "when") })
+		}
 	}
 	if limit, ok := r["limit"].(map[string]any); ok {
 		for key := range limit {
@@ -257,8 +260,9 @@ func joins(j *mapping.Join, crossings []map[string]*customsv1.Document) iter.Seq
 			said := fmt.Sprintln(lines(joined.Faults), joined.Disagreements, joined.Origins)
 			for _, p := range j.Parts() {
 				if doc := parts[p.Name]; doc != nil {
+					part, is := j.PartOf(doc, "")
 					key, ok := j.Key(p.Name, doc)
-					said += fmt.Sprintln(key, ok)
+					said += fmt.Sprintln(part.Name, is, key, ok)
 				}
 			}
 			if joined.Document != nil {

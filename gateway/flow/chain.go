@@ -361,17 +361,19 @@ func (c *Chain) PlanFor(rt *release.Route, r *Reading) (Plan, bool) {
 	if !ok {
 		return Plan{}, false
 	}
-	for _, part := range join.Parts() {
-		if part.Kind != r.Kind || part.Table != "" && r.Table != nil && r.Table.Name() != part.Table {
-			continue
-		}
-		keys, ok := join.Key(part.Name, r.Document)
-		if !ok {
-			keys = nil
-		}
-		return Plan{Route: rt, Join: join, Split: split, Part: part.Name, Key: strings.Join(keys, "|")}, true
+	table := ""
+	if r.Table != nil {
+		table = r.Table.Name()
 	}
-	return Plan{}, false
+	part, ok := join.PartOf(r.Document, table)
+	if !ok {
+		return Plan{}, false
+	}
+	keys, ok := join.Key(part.Name, r.Document)
+	if !ok {
+		keys = nil
+	}
+	return Plan{Route: rt, Join: join, Split: split, Part: part.Name, Key: strings.Join(keys, "|")}, true
 }
 
 // routesFor lists what the office's routes would have taken.

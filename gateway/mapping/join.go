@@ -22,6 +22,7 @@ type Join struct {
 	version            int
 	digest             gateway.Digest
 	parts              []Part
+	takes              map[string]*expr.Condition  // by part, of those that do not take every document of their kind
 	keys               []map[string]*document.Path // by part, one for each column
 	rows               []*joinRow
 }
@@ -111,6 +112,23 @@ func (j *Join) Digest() gateway.Digest { return j.digest }
 
 // Parts returns the parts, as declared.
 func (j *Join) Parts() []Part { return slices.Clone(j.parts) }
+
+// PartOf returns the part that a document is: of a kind, written in a table, "" if in none.
+func (j *Join) PartOf(d *customsv1.Document, table string) (Part, bool) {
+	kind := document.Kind(d)
+	for _, p := range j.parts {
+		if p.Kind != kind || p.Table != "" && table != "" && p.Table != table {
+			continue
+		}
+		if takes, asked := j.takes[p.Name]; asked {
+			if is, err := takes.Holds(document.Body(d), d); err != nil || !is {
+				continue
+			}
+		}
+		return p, true
+	}
+	return Part{}, false
+}
 
 // Key returns the values by which parts find each other; false if one is missing.
 func (j *Join) Key(part string, d *customsv1.Document) ([]string, bool) {

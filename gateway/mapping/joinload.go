@@ -30,6 +30,7 @@ type partFile struct {
 	Table    string `yaml:"table"`
 	Required bool   `yaml:"required"`
 	Several  bool   `yaml:"several"`
+	When     string `yaml:"when"`
 }
 
 type joinRowFile struct {
@@ -79,6 +80,14 @@ func loadJoin(m *mistaken, raw []byte, env *expr.Env) *Join {
 			m.at(node, "part %s may come several times, expected that of one part alone", p.Name)
 		}
 		j.parts = append(j.parts, Part{p.Name, p.Kind, p.Table, p.Required, p.Several})
+		if p.When != "" {
+			if j.takes == nil {
+				j.takes = map[string]*expr.Condition{}
+			}
+			j.takes[p.Name] = c.condition(p.Name, p.When, joinPlace{}, func(format string, args ...any) {
+				m.at(node, "part "+p.Name+": "+format, args...)
+			}).holds
+		}
 	}
 	c.keys(f.Key)
 	body, err := document.CompileFor(f.Document, ".")
