@@ -84,9 +84,9 @@ func loadChain(dir string) (*flow.Chain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expressions: %w", err)
 	}
-	loadSchemas := schema.Load
+	loadSchemas, loadTables := schema.Load, mapping.Load
 	if dir == "" { // what is embedded is proven by its tests
-		env, loadSchemas = env.Proven(), schema.LoadProven
+		env, loadSchemas, loadTables = env.Proven(), schema.LoadProven, mapping.LoadProven
 	}
 	c := &flow.Chain{Limits: schema.DefaultLimits}
 	judging := make(chan error, 1)
@@ -100,7 +100,7 @@ func loadChain(dir string) (*flow.Chain, error) {
 		}
 		judging <- errors.Join(schemaErr, ruleErr)
 	}()
-	if c.Tables, err = mapping.Load(tables, env, lists); err != nil {
+	if c.Tables, err = loadTables(tables, env, lists); err != nil {
 		err = fmt.Errorf("tables: %w", err)
 	} else if c.Routes, err = release.Load(tables, c.Tables); err != nil {
 		err = fmt.Errorf("routes: %w", err)
