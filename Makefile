@@ -33,7 +33,9 @@ PARALLEL = -vet=off -timeout 20m -race -gcflags='modernc.org/...=-d=checkptr=0' 
 ALONE = -vet=off -timeout 20m -skip '^TestParallel'
 # What flow draws it draws the same each time, so that what fails is what was changed; DRAWS=0 draws anew.
 DRAWS ?= 11
-TESTS = GOGC=400 $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg --jsonfile $(OUT)
+# Databases of tests lie in memory where there is room: half of their time went to the disk.
+MEMORY = $(shell df -m --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 >= 4096 {print "GOTMPDIR=$${TMPDIR:-/tmp} TMPDIR=/dev/shm"}')
+TESTS = GOGC=400 $(MEMORY) $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg --jsonfile $(OUT)
 
 test: test-deps
 	@unformatted=$$(gofmt -l cmd gateway mappings xsd); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
