@@ -8,7 +8,7 @@
 GO  ?= go
 BUF  = $(GO) tool -modfile=../../buf.mod buf
 
-.PHONY: demo demo-ha torture-store test build deps test-deps generate published bench bench-exchange bench-store clean
+.PHONY: demo demo-ha torture-store test test-parallel test-alone build deps test-deps generate published bench bench-exchange bench-store clean
 
 demo: build
 	@bin/demo -bin bin
@@ -23,27 +23,32 @@ torture-store: build test-deps
 build: deps
 	@$(GO) build -o bin/ ./cmd/...
 
-# Packages that start no goroutine, which gateway/layers_test.go holds them to: the race
-# detector would make their proofs eight times slower. What shares their tables and rules
-# between goroutines is tested with it: flow, server and the commands. What runs in one
-# goroutine and long there is named TestLong, and runs without it. SQLite, C translated to Go,
-# is left out of it: each of its connections is one goroutine's at a time. That package alone:
-# one with generic code would give its own, without the detector, to all others.
-PURE = ./gateway ./gateway/analysis ./gateway/api/customs/... ./gateway/codelist ./gateway/document/... ./gateway/expr ./gateway/manual ./gateway/mapping ./gateway/pace \
-	./gateway/reconcile ./gateway/release ./gateway/validate ./gateway/xmltree ./mappings ./xsd/...
-RACE = -race -gcflags='modernc.org/...=-d=checkptr=0' -gcflags='modernc.org/sqlite/lib=-race=false -d=checkptr=0' -ldflags=-w -skip '^TestLong' -timeout 20m
-# The long tests draw the same each time, so that what fails is what was changed; DRAWS=0 draws anew.
+# Each test runs once. Those with several goroutines at work are called TestParallel, which
+# gateway/layers_test.go holds them to, and run with the race detector; all others, which it
+# would make several times slower, without. SQLite, C translated to Go, is left out of it: each
+# of its connections is one goroutine's at a time. That package alone: one with generic code
+# would give its own, without the detector, to all others. go vet has run before.
+PARALLEL = -vet=off -timeout 20m -race -gcflags='modernc.org/...=-d=checkptr=0' -gcflags='modernc.org/sqlite/lib=-race=false -d=checkptr=0' -ldflags=-w -run '^TestParallel' \
+	$$(grep -rl --include='*_test.go' '^func TestParallel' cmd gateway | xargs -n1 dirname | sort -u | sed 's,^,./,')
+ALONE = -vet=off -timeout 20m -skip '^TestParallel'
+# What flow draws it draws the same each time, so that what fails is what was changed; DRAWS=0 draws anew.
 DRAWS ?= 11
-TESTS = GOGC=400 $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg
+# Databases of tests lie in memory where there is room: half of their time went to the disk.
+MEMORY = $(shell df -m --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 >= 4096 {print "GOTMPDIR=$${TMPDIR:-/tmp} TMPDIR=/dev/shm"}')
+TESTS = GOGC=400 $(MEMORY) $(GO) tool -modfile=gotestsum.mod gotestsum --format pkgname --format-hide-empty-pkg --jsonfile $(OUT)
 
 test: test-deps
 	@unformatted=$$(gofmt -l cmd gateway mappings xsd); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	@$(GO) vet ./...
-	@out=$$(mktemp -d) && trap "rm -rf $$out" EXIT && pure=$$($(GO) list $(PURE)) && \
-		$(TESTS) --jsonfile $$out/race.json -- $(RACE) $$($(GO) list ./... | grep -vxF "$$pure") && \
-		$(TESTS) --jsonfile $$out/long.json -- -timeout 20m -run '^TestLong' ./gateway/flow -rapid.seed=$(DRAWS) && \
-		$(TESTS) --jsonfile $$out/pure.json -- -timeout 20m $$pure && \
-		echo "the five slowest tests:" && cat $$out/*.json | $(GO) tool -modfile=gotestsum.mod gotestsum tool slowest --num 5
+	@out=$$(mktemp -d) && trap "rm -rf $$out" EXIT && { $(MAKE) --no-print-directory -k -j2 OUT=$$out test-parallel test-alone; failed=$$?; \
+		echo "the five slowest tests:" && cat $$out/*.json | $(GO) tool -modfile=gotestsum.mod gotestsum tool slowest --num 5; exit $$failed; }
+
+test-parallel:
+	@$(TESTS)/parallel.json -- $(PARALLEL)
+
+test-alone:
+	@$(TESTS)/flow.json -- $(ALONE) ./gateway/flow -rapid.seed=$(DRAWS)
+	@$(TESTS)/alone.json -- $(ALONE) $$($(GO) list ./... | grep -v '/gateway/flow$$')
 
 # libxml2 and a C compiler, and xmllint for the session in the README.
 deps:

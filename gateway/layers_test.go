@@ -354,37 +354,129 @@ func TestTopLevel(t *testing.T) {
 	}
 }
 
-// TestPurePackagesStartNoGoroutine holds the packages that the Makefile tests without the
-// race detector to having nothing for it to find.
-func TestPurePackagesStartNoGoroutine(t *testing.T) {
-	makefile, err := os.ReadFile(filepath.Join("..", "Makefile"))
-	if err != nil {
-		t.Fatal(err)
+// parallel is what the names of the tests begin with that the Makefile runs with the race
+// detector, which makes them several times slower: those with several goroutines at work. All
+// others run without it.
+const parallel = "TestParallel"
+
+// undetected are tests with several goroutines that run without the detector all the same, by
+// package or by package and name.
+var undetected = map[string]string{
+	"mappings":                         "proofs of many rows, several at once; tables are shared in the tests of flow, server and the commands",
+	"cmd/gatewayd TestStories":         "the gateways are processes of their own",
+	"cmd/gatewayd TestReadmeFirstHour": "the gateways are processes of their own",
+	"cmd/gatewayd TestAGatewayUnderLoadStaysSmallAndAnswers": "the gateway is a process of its own",
+}
+
+// TestNamesSayWhatIsParallel: a test that starts a goroutine, by itself or by what the tests of
+// its package share, is called parallel, and each package that starts goroutines has such tests.
+func TestNamesSayWhatIsParallel(t *testing.T) {
+	starting := map[string]bool{} // packages
+	tests := map[string][]*ast.File{}
+	for _, s := range sources(t) {
+		if s.test {
+			tests[s.pkg] = append(tests[s.pkg], s.file)
+		} else if !ast.IsGenerated(s.file) && startsGoroutine(s.file) {
+			starting[s.pkg] = true
+		}
 	}
-	list := regexp.MustCompile(`(?m)^PURE = ((?:.*\\\n)*.*)$`).FindSubmatch(makefile)
-	if list == nil {
-		t.Fatal("the Makefile has no PURE")
-	}
-	for _, pattern := range strings.Fields(strings.ReplaceAll(string(list[1]), "\\\n", " ")) {
-		pkg, below := strings.CutSuffix(strings.TrimPrefix(pattern, "./"), "/...")
-		found := false
-		for _, s := range sources(t) {
-			if s.pkg != pkg && !(below && strings.HasPrefix(s.pkg, pkg+"/")) {
+	known := map[string]bool{}
+	for pkg, files := range tests {
+		reach := reaching(files)
+		detected := false
+		for name, starts := range reach {
+			if !strings.HasPrefix(name, "Test") || name == "TestMain" {
 				continue
 			}
-			found = true
-			ast.Inspect(s.file, func(n ast.Node) bool {
-				if _, starts := n.(*ast.GoStmt); starts && !s.test {
-					t.Errorf("%s starts a goroutine: take %s from PURE", s.name, pattern)
+			if strings.HasPrefix(name, parallel) {
+				detected = true
+				if !starts && !starting[pkg] {
+					t.Errorf("%s: %s starts no goroutine", pkg, name)
 				}
-				if call, ok := n.(*ast.SelectorExpr); ok && call.Sel.Name == "Go" && !s.test {
-					t.Errorf("%s starts a goroutine: take %s from PURE", s.name, pattern)
+				continue
+			}
+			for _, key := range []string{pkg, pkg + " " + name} {
+				if starts && undetected[key] != "" {
+					known[key], starts = true, false
 				}
-				return true
-			})
+			}
+			if starts {
+				t.Errorf("%s: %s has several goroutines at work, expected a name that begins with %s", pkg, name, parallel)
+			}
 		}
-		if !found {
-			t.Errorf("PURE names %s, which is not there", pattern)
+		if starting[pkg] && !detected {
+			t.Errorf("%s starts goroutines, and none of its tests is called %s", pkg, parallel)
 		}
 	}
+	for key := range undetected {
+		if !known[key] {
+			t.Errorf("%s has no goroutine that runs undetected", key)
+		}
+	}
+}
+
+// reaching are the functions and variables of the files, by name, with whether they start a
+// goroutine or use one that does; methods of one name are one.
+func reaching(files []*ast.File) map[string]bool {
+	starts, uses := map[string]bool{}, map[string]map[string]bool{}
+	add := func(name string, node ast.Node) {
+		starts[name] = starts[name] || startsGoroutine(node)
+		if uses[name] == nil {
+			uses[name] = map[string]bool{}
+		}
+		ast.Inspect(node, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				uses[name]["."+n.Sel.Name] = true
+			case *ast.Ident:
+				uses[name][n.Name] = true
+			}
+			return true
+		})
+	}
+	for _, f := range files {
+		for _, decl := range f.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				if decl.Recv != nil {
+					add("."+decl.Name.Name, decl.Body)
+				} else {
+					add(decl.Name.Name, decl.Body)
+				}
+			case *ast.GenDecl:
+				for _, spec := range decl.Specs {
+					if v, ok := spec.(*ast.ValueSpec); ok {
+						for _, name := range v.Names {
+							add(name.Name, v)
+						}
+					}
+				}
+			}
+		}
+	}
+	for more := true; more; {
+		more = false
+		for name, used := range uses {
+			for other := range used {
+				if !starts[name] && starts[other] {
+					starts[name], more = true, true
+				}
+			}
+		}
+	}
+	return starts
+}
+
+// startsGoroutine reports whether a go statement stands there, or the call of a group's Go.
+func startsGoroutine(node ast.Node) (starts bool) {
+	ast.Inspect(node, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			starts = true
+		case *ast.SelectorExpr:
+			starts = starts || n.Sel.Name == "Go"
+		}
+		return true
+	})
+	return starts
 }

@@ -19,10 +19,10 @@ func built(t *testing.T) string {
 	return dir
 }
 
-// TestGatewaysThatAreKilledLoseNothing: of two on one database one is killed in mid-stream,
+// TestParallelGatewaysThatAreKilledLoseNothing: of two on one database one is killed in mid-stream,
 // and then all of them, their database too, one after the other. What was acknowledged is
 // accepted once, as a program reads it out of the databases.
-func TestGatewaysThatAreKilledLoseNothing(t *testing.T) {
+func TestParallelGatewaysThatAreKilledLoseNothing(t *testing.T) {
 	bin := built(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()

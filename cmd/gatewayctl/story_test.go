@@ -80,10 +80,10 @@ func devPKI(t *testing.T) string {
 	return pki
 }
 
-// TestStories runs the commands of testdata/*.txt, each on a line with a dollar sign
+// TestParallelStories runs the commands of testdata/*.txt, each on a line with a dollar sign
 // and followed by what it prints: standard output as it is, standard error behind an
 // exclamation mark, and the exit code if it is not 0.
-func TestStories(t *testing.T) {
+func TestParallelStories(t *testing.T) {
 	pki := devPKI(t)
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -162,7 +162,7 @@ func closedPort(t *testing.T) string {
 	return addresses[0]
 }
 
-func TestWatchEndsQuietlyWhenInterrupted(t *testing.T) {
+func TestParallelWatchEndsQuietlyWhenInterrupted(t *testing.T) {
 	pki := devPKI(t)
 	env := newFake().start(t, pki)
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -187,9 +187,9 @@ func TestWatchEndsQuietlyWhenInterrupted(t *testing.T) {
 	out.Close()
 }
 
-// TestWatchEndsWhenItsCertificateIsRefused: it goes on when the gateway comes back, and ends
+// TestParallelWatchEndsWhenItsCertificateIsRefused: it goes on when the gateway comes back, and ends
 // when the gateway that comes back does not know it any more.
-func TestWatchEndsWhenItsCertificateIsRefused(t *testing.T) {
+func TestParallelWatchEndsWhenItsCertificateIsRefused(t *testing.T) {
 	pki := devPKI(t)
 	for _, command := range []string{"watch", "inbox watch"} {
 		f := newFake()
@@ -250,7 +250,7 @@ func TestWatchEndsWhenItsCertificateIsRefused(t *testing.T) {
 }
 
 // A stranger's certificate is refused; in what words depends on which end is faster.
-func TestStrangerIsNotLetIn(t *testing.T) {
+func TestParallelStrangerIsNotLetIn(t *testing.T) {
 	pki := devPKI(t)
 	env := newFake().start(t, pki)
 	var out, errs bytes.Buffer

@@ -64,7 +64,25 @@ func data(dir string) (tables, schemas fs.FS, err error) {
 	} else if !info.IsDir() {
 		return nil, nil, fmt.Errorf("%s is no directory", dir)
 	}
-	return overlay{os.DirFS(filepath.Join(dir, "mappings")), mappings.FS}, overlay{os.DirFS(filepath.Join(dir, "xsd")), xsd.FS}, nil
+	return over(dir, "mappings", mappings.FS), over(dir, "xsd", xsd.FS), nil
+}
+
+// over is what a directory holds in one of its own, over what is embedded: that itself, if
+// there is none.
+func over(dir, name string, embedded fs.FS) fs.FS {
+	own := filepath.Join(dir, name)
+	if _, err := os.Lstat(own); errors.Is(err, fs.ErrNotExist) {
+		return embedded
+	}
+	return overlay{os.DirFS(own), embedded}
+}
+
+// loadSchemas loads schemas: those that are embedded alone are proven by their tests.
+func loadSchemas(schemas fs.FS) (*schema.Set, error) {
+	if schemas == xsd.FS {
+		return schema.LoadProven(schemas)
+	}
+	return schema.Load(schemas)
 }
 
 // loadChain loads everything that the pure part of the gateway needs.
@@ -84,9 +102,9 @@ func loadChain(dir string) (*flow.Chain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expressions: %w", err)
 	}
-	loadSchemas := schema.Load
-	if dir == "" { // what is embedded is proven by its tests
-		env, loadSchemas = env.Proven(), schema.LoadProven
+	loadTables := mapping.Load
+	if tables == mappings.FS { // what is embedded is proven by its tests
+		env, loadTables = env.Proven(), mapping.LoadProven
 	}
 	c := &flow.Chain{Limits: schema.DefaultLimits}
 	judging := make(chan error, 1)
@@ -100,7 +118,7 @@ func loadChain(dir string) (*flow.Chain, error) {
 		}
 		judging <- errors.Join(schemaErr, ruleErr)
 	}()
-	if c.Tables, err = mapping.Load(tables, env, lists); err != nil {
+	if c.Tables, err = loadTables(tables, env, lists); err != nil {
 		err = fmt.Errorf("tables: %w", err)
 	} else if c.Routes, err = release.Load(tables, c.Tables); err != nil {
 		err = fmt.Errorf("routes: %w", err)

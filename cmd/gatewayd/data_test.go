@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestOutputTakesNothingsPlace: a pipe, as a device, is written to and stays what it is; a link
+// TestParallelOutputTakesNothingsPlace: a pipe, as a device, is written to and stays what it is; a link
 // leads where it led, and a file has its new content at once.
-func TestOutputTakesNothingsPlace(t *testing.T) {
+func TestParallelOutputTakesNothingsPlace(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	must := func(err error) {

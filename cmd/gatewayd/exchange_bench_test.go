@@ -145,7 +145,7 @@ func newExchange(b *testing.B, engine string) *exchange {
 			x.must(err)
 			x.must(os.WriteFile(config, bytes.Replace(raw, []byte("database: "+side+".db"), []byte("database: "+strconv.Quote(place)), 1), 0o600))
 		}
-		binary := filepath.Join(bin, "gatewayd")
+		binary := filepath.Join(builtIn(x.b), "gatewayd")
 		if other := os.Getenv("BENCH_BIN"); other != "" {
 			binary = other
 		}

@@ -586,8 +586,8 @@ func TestEndsAreToldInTime(t *testing.T) {
 	}, told)
 }
 
-// TestHangupLooksAtOnce asks a running keeper to look, and ends it.
-func TestHangupLooksAtOnce(t *testing.T) {
+// TestParallelHangupLooksAtOnce asks a running keeper to look, and ends it.
+func TestParallelHangupLooksAtOnce(t *testing.T) {
 	d := newSite(t).start()
 	d.issue(d.cn, "cn/gateway", "customs://CN/gateway/1")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -153,7 +153,7 @@ func largeManifest(t *testing.T, n int) []byte {
 // nor deaf: what finds no room is told when to come again, and small calls of another are
 // answered. LOAD_BIN takes another binary, to compare.
 func TestAGatewayUnderLoadStaysSmallAndAnswers(t *testing.T) {
-	binary := filepath.Join(bin, "gatewayd")
+	binary := filepath.Join(builtIn(t), "gatewayd")
 	if other := os.Getenv("LOAD_BIN"); other != "" {
 		binary = other
 	}

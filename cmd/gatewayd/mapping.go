@@ -55,7 +55,7 @@ type bench struct {
 	all, verbose   bool
 	tables, schema fs.FS
 	chain          *flow.Chain
-	subjects       []subject
+	carrying       []analysis.Carrier // once they are asked for
 }
 
 // subject is what a tool can be asked about: a table, profile, join or split.
@@ -145,22 +145,34 @@ func (t tool) flagSet(b *bench, std stdio) *flag.FlagSet {
 
 // load loads the data that -data names.
 func (b *bench) load() (err error) {
-	if b.chain, b.tables, b.schema, err = loadData(b.data); err == nil {
-		b.subjects, err = readSubjects(b.chain, b.tables)
-	}
+	b.chain, b.tables, b.schema, err = loadData(b.data)
 	return err
 }
 
 // readSubjects reads everything a tool can be asked about: tables, profiles, joins, splits.
 func readSubjects(c *flow.Chain, tables fs.FS) (out []subject, err error) {
 	for _, t := range c.Tables.Tables() {
-		s, err := analysis.Read(tables, t)
+		s, err := readTable(tables, t)
 		if err != nil {
 			return nil, err
 		}
-		s.ID, s.Digest = t.ID(), t.Digest()
-		out = append(out, subject{s, t})
+		out = append(out, s)
 	}
+	others, err := readOthers(tables)
+	return append(out, others...), err
+}
+
+func readTable(tables fs.FS, t *mapping.Table) (subject, error) {
+	s, err := analysis.Read(tables, t)
+	if err != nil {
+		return subject{}, err
+	}
+	s.ID, s.Digest = t.ID(), t.Digest()
+	return subject{s, t}, nil
+}
+
+// readOthers reads what is no table.
+func readOthers(tables fs.FS) (out []subject, err error) {
 	for _, folder := range []string{"profiles", "join", "split"} {
 		names, err := fs.Glob(tables, folder+"/*.yaml")
 		if err != nil {
@@ -177,17 +189,26 @@ func readSubjects(c *flow.Chain, tables fs.FS) (out []subject, err error) {
 	return out, nil
 }
 
-func findSubject(all []subject, id string) (subject, error) {
-	ids := make([]string, len(all))
-	for i, s := range all {
-		if ids[i] = s.ID; s.ID == id {
+// findSubject reads a table, profile, join or split, and no other table.
+func findSubject(c *flow.Chain, tables fs.FS, id string) (subject, error) {
+	if t, ok := c.Tables.Table(id); ok {
+		return readTable(tables, t)
+	}
+	others, err := readOthers(tables)
+	if err != nil {
+		return subject{}, err
+	}
+	ids := tableNames(c)
+	for _, s := range others {
+		if s.ID == id {
 			return s, nil
 		}
+		ids = append(ids, s.ID)
 	}
 	return subject{}, none("table, profile, join or split", id, ids)
 }
 
-func (b *bench) subject(id string) (subject, error) { return findSubject(b.subjects, id) }
+func (b *bench) subject(id string) (subject, error) { return findSubject(b.chain, b.tables, id) }
 
 func loadData(dir string) (c *flow.Chain, tables, schemas fs.FS, err error) {
 	if tables, schemas, err = data(dir); err != nil {

@@ -154,11 +154,7 @@ func subjectIn(data, id string) (*flow.Chain, subject, error) {
 	if err != nil {
 		return nil, subject{}, err
 	}
-	all, err := readSubjects(c, tables)
-	if err != nil {
-		return nil, subject{}, err
-	}
-	s, err := findSubject(all, id)
+	s, err := findSubject(c, tables, id)
 	return c, s, err
 }
 

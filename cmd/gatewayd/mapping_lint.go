@@ -15,7 +15,6 @@ import (
 	"customs.example/gateway/expr"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/release"
-	"customs.example/gateway/schema"
 	"customs.example/gateway/validate"
 )
 
@@ -44,9 +43,11 @@ func (b *bench) lint(ids []string) (remarks []analysis.Remark, err error) {
 	if err != nil {
 		return nil, err
 	}
-	subjects := b.subjects
-	if len(ids) > 0 {
-		subjects = nil
+	var subjects []subject
+	if len(ids) == 0 {
+		if subjects, err = readSubjects(b.chain, b.tables); err != nil {
+			return nil, err
+		}
 	}
 	for _, id := range ids {
 		s, err := b.subject(id)
@@ -90,11 +91,9 @@ func (b *bench) lintOne(s subject, lists *codelist.Lists) ([]analysis.Remark, er
 	switch s.Type {
 	case "join":
 		j, _ := b.chain.Tables.Join(s.ID)
-		var all []analysis.Carrier
-		for _, o := range b.subjects {
-			if o.table != nil {
-				all = append(all, analysis.Carrier{Table: o.table, Source: o.Source})
-			}
+		all, err := b.carriers()
+		if err != nil {
+			return nil, err
 		}
 		return analysis.LintJoin(s.Source, j, all), nil
 	case "split":
@@ -108,6 +107,21 @@ func (b *bench) lintOne(s subject, lists *codelist.Lists) ([]analysis.Remark, er
 		return []analysis.Remark{{File: s.File, Line: 1, Severity: gateway.Error, Text: err.Error()}}, nil
 	}
 	return analysis.Lint(s.table, s.Source, c, lists), nil
+}
+
+// carriers are all tables with their files, read once.
+func (b *bench) carriers() ([]analysis.Carrier, error) {
+	if b.carrying != nil {
+		return b.carrying, nil
+	}
+	for _, t := range b.chain.Tables.Tables() {
+		s, err := readTable(b.tables, t)
+		if err != nil {
+			return nil, err
+		}
+		b.carrying = append(b.carrying, analysis.Carrier{Table: t, Source: s.Source})
+	}
+	return b.carrying, nil
 }
 
 // mistakes loads everything, goes on where a loader gives up, and returns what all of
@@ -130,7 +144,7 @@ func (b *bench) mistakes() (out []analysis.Remark, err error) {
 			out = append(out, r)
 		}
 	}
-	_, err = schema.Load(schemas)
+	_, err = loadSchemas(schemas)
 	note("xsd", err)
 	lists, err := codelist.Load(tables)
 	if note("codelists", err); err != nil {

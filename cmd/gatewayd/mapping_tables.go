@@ -30,8 +30,12 @@ func listTables(b *bench, args []string) error {
 	if err := b.load(); err != nil {
 		return err
 	}
+	subjects, err := readSubjects(b.chain, b.tables)
+	if err != nil {
+		return err
+	}
 	var all []listed
-	for _, s := range b.subjects {
+	for _, s := range subjects {
 		l := listed{
 			ID: s.ID, Type: s.kind(), Kind: s.Get("document"), Status: s.Get("status"), From: s.Get("valid.from"), To: s.Get("valid.to"),
 			Rows: len(s.Rows), Digest: s.Digest.String(),

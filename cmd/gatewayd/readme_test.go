@@ -80,7 +80,7 @@ func TestReadmeSession(t *testing.T) {
 // that has the commands and nothing else of the project. A line of dots stands for any lines.
 func TestReadmeFirstHour(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Symlink(bin, filepath.Join(dir, "bin")); err != nil {
+	if err := os.Symlink(builtIn(t), filepath.Join(dir, "bin")); err != nil {
 		t.Fatal(err)
 	}
 	sh := newShell(t, dir)

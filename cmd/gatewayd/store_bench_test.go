@@ -139,7 +139,7 @@ func (f *filledStore) measureGateway(p *parts) {
 	p.must(err)
 	p.must(os.WriteFile(config, bytes.Replace(raw, []byte("database: ru.db"), []byte("database: "+strconv.Quote(f.place)), 1), 0o600))
 	var log bytes.Buffer
-	cmd := exec.Command(filepath.Join(bin, "gatewayd"), "serve", "-config", config)
+	cmd := exec.Command(filepath.Join(builtIn(p.b), "gatewayd"), "serve", "-config", config)
 	cmd.Stderr = &log
 	began := time.Now()
 	p.must(cmd.Start())

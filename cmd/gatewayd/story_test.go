@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,26 +26,39 @@ import (
 	"customs.example/gateway/store/storetest"
 )
 
-// bin holds the built commands: a story speaks to a gateway as a post would. They are
-// built without the race detector, which would make each of the many starts in the
-// stories take seconds; the packages' own tests run with it.
-var bin string
+// built is the directory of the commands, built by the first test that needs them: a story
+// speaks to a gateway as a post would. They are built without the race detector, which would
+// make each of the many starts in the stories take seconds; the packages' own tests run with it.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "stories")
+	if err != nil {
+		return "", err
+	}
+	scratch = dir
+	build := exec.Command("go", "build", "-ldflags=-w", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd", "customs.example/cmd/gatewayctl")
+	if out, err := build.CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("build the commands: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
+// scratch is that directory once it is there, which TestMain removes.
+var scratch string
+
+// builtIn is where the built commands are.
+func builtIn(t testing.TB) string {
+	t.Helper()
+	dir, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "stories")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
-		bin = dir
-		build := exec.Command("go", "build", "-ldflags=-w", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd", "customs.example/cmd/gatewayctl")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build the commands: %v\n%s", err, out)
-			return 1
-		}
-		return storetest.Main(m)
-	}())
+	code := storetest.Main(m)
+	os.RemoveAll(scratch)
+	os.Exit(code)
 }
 
 var update = flag.Bool("update", false, "rewrite the stories' expected output")
@@ -122,6 +136,10 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("KZ_REST", ports[7])
 	env.Setenv("MN_GRPC", ports[8])
 	env.Setenv("MN_REST", ports[9])
+	bin, err := built()
+	if err != nil {
+		return err
+	}
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 	address := map[string]string{"CN": ports[0], "RU": ports[2], "KZ": ports[6], "MN": ports[8]}
 	for _, c := range []storyConfig{

@@ -96,7 +96,7 @@ func shown(examples []mapping.RowExample) string {
 
 // ReadFile reads a file that has rows, as it is written.
 func ReadFile(fsys fs.FS, file string) (*Source, error) {
-	raw, tree, err := readTree(fsys, file)
+	raw, tree, lines, err := readTree(fsys, file)
 	if err != nil {
 		return nil, err
 	}
@@ -107,15 +107,15 @@ func ReadFile(fsys fs.FS, file string) (*Source, error) {
 			break
 		}
 	}
-	s.add(tree["rows"], "$.rows", "", 0, document.YAMLLines(raw))
+	s.add(tree["rows"], "$.rows", "", 0, lines)
 	return s, nil
 }
 
-func readTree(fsys fs.FS, file string) (raw []byte, tree map[string]any, err error) {
+func readTree(fsys fs.FS, file string) (raw []byte, tree map[string]any, lines document.Lines, err error) {
 	if raw, err = fs.ReadFile(fsys, file); err == nil {
-		err = document.DecodeYAML(file, raw, &tree)
+		lines, err = document.ReadYAML(file, raw, &tree)
 	}
-	return raw, tree, err
+	return raw, tree, lines, err
 }
 
 func (s *Source) add(rows any, node, inside string, depth int, lines document.Lines) {

@@ -16,7 +16,7 @@ type layer struct {
 
 // layersTo returns the profiles between a table and a profile over it, the lowest first.
 func layersTo(fsys fs.FS, profile, table string) ([]layer, error) {
-	_, tree, err := readTree(fsys, "profiles/"+profile+".yaml")
+	_, tree, _, err := readTree(fsys, "profiles/"+profile+".yaml")
 	if err != nil {
 		return nil, err
 	}

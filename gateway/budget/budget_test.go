@@ -68,7 +68,7 @@ func TestTheGreatestHasThePoolToItself(t *testing.T) {
 }
 
 // One that floods waits for itself; another is served next, whoever came first.
-func TestNoCallerStarvesAnother(t *testing.T) {
+func TestParallelNoCallerStarvesAnother(t *testing.T) {
 	p := NewPool("memory", 256*mega, time.Minute)
 	ctx, cancel := context.WithCancel(t.Context())
 	holding := take(t, p, "flood", 100*mega)
@@ -132,7 +132,7 @@ func TestWhoHoldsSomethingAddsWithoutWaiting(t *testing.T) {
 	none.Release()
 }
 
-func TestWhoLeavesWaitsNoMore(t *testing.T) {
+func TestParallelWhoLeavesWaitsNoMore(t *testing.T) {
 	p := NewPool("memory", mega, time.Minute)
 	l := take(t, p, "a", mega)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -158,7 +158,7 @@ func TestWhoLeavesWaitsNoMore(t *testing.T) {
 	}
 }
 
-func TestTooManyWhoWaitAreRefusedAtOnce(t *testing.T) {
+func TestParallelTooManyWhoWaitAreRefusedAtOnce(t *testing.T) {
 	p := NewPool("memory", mega, time.Hour)
 	l := take(t, p, "a", mega)
 	var wg sync.WaitGroup

@@ -47,7 +47,7 @@ func parse(t testing.TB, text string) (*customsv1.Document, protoreflect.Message
 
 // A proven condition is compiled when it is first asked, by several at once; one that is
 // not good after all says so then.
-func TestProvenConditionIsCompiledWhenAsked(t *testing.T) {
+func TestParallelProvenConditionIsCompiledWhenAsked(t *testing.T) {
 	env := environment(t).Proven()
 	root, body := parse(t, notice)
 	good, err := env.Condition(body.Descriptor(), `batch == "B1"`)

@@ -47,10 +47,10 @@ var looks = map[string][2]string{
 	"waybill":   {`"transportDocuments": ["CNRU26030001"]`, `"transportDocuments": ["CNRU26039999"]`},
 }
 
-// TestLongArrivalOpensNoMovementOfOthers: whatever a post that is not on its route tells of a
+// TestArrivalOpensNoMovementOfOthers: whatever a post that is not on its route tells of a
 // truck, it gets the same as if there were none; the truck's own post finds its movement as
 // it was.
-func TestLongArrivalOpensNoMovementOfOthers(t *testing.T) {
+func TestArrivalOpensNoMovementOfOthers(t *testing.T) {
 	for name, seen := range looks {
 		t.Run(name, func(t *testing.T) {
 			w, id := announcedToOthers(t)

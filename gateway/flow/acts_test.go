@@ -574,13 +574,13 @@ func b2i(b bool) int {
 	return 0
 }
 
-// TestLongActsOfAChain: batches of several vehicles are announced, amended, split, cancelled,
+// TestActsOfAChain: batches of several vehicles are announced, amended, split, cancelled,
 // announced again, leave and arrive, before or after they are announced, in any order, delivered
 // late and twice with restarts between; Russia answers what it is told late and in any order,
 // refuses announcements, changes and what is asked back, all of an act or some, at once or after it
 // had registered them, and others wait for its numbers. At the end both sides stand where the acts have led, and of each waybill the packages
 // and kilograms announced, arrived and open are those that the generator knows.
-func TestLongActsOfAChain(t *testing.T) {
+func TestActsOfAChain(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) { actsOfAChain(t, r, rapid.SampledFrom(borders).Draw(r, "border")) })
 }
 

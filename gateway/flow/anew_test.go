@@ -41,9 +41,9 @@ func (w *world) judgements(office, id string) (states []string) {
 	return states
 }
 
-// TestLongARefusalIsJudgedAnew: what was refused because of something that is not so any more is
+// TestARefusalIsJudgedAnew: what was refused because of something that is not so any more is
 // taken under the same id with the same bytes; what made something is final.
-func TestLongARefusalIsJudgedAnew(t *testing.T) {
+func TestARefusalIsJudgedAnew(t *testing.T) {
 	for _, from := range []flow.Caller{post, khorgos} {
 		for name, tt := range map[string]struct {
 			before func(w *world) // makes it refused
@@ -182,9 +182,9 @@ func answered(kind string, state gateway.SubmissionState, waits []string, faults
 	return out
 }
 
-// TestLongCheckAgreesWithSubmit does what posts do in any order, and asks before each document
+// TestCheckAgreesWithSubmit does what posts do in any order, and asks before each document
 // what Submit would answer.
-func TestLongCheckAgreesWithSubmit(t *testing.T) {
+func TestCheckAgreesWithSubmit(t *testing.T) {
 	file := newWorld(t)
 	manifest, report := string(file.content("mt2401.xml")), string(file.content("mt4402.xml"))
 	documents := []string{

@@ -44,9 +44,9 @@ func inFiveLanguages(out *bytes.Buffer, title string, f gateway.Fault) {
 	out.WriteByte('\n')
 }
 
-// TestLongWhoMaySeeItIsToldWhatAnnouncesACrossing: for notices and manifests, at each border, in
+// TestWhoMaySeeItIsToldWhatAnnouncesACrossing: for notices and manifests, at each border, in
 // XML and in JSON; another office is told only that it is announced.
-func TestLongWhoMaySeeItIsToldWhatAnnouncesACrossing(t *testing.T) {
+func TestWhoMaySeeItIsToldWhatAnnouncesACrossing(t *testing.T) {
 	offices, err := chainOf(layered(t, mappings.FS, map[string]string{
 		"routes/cn-ru-pre-arrival-notice.yaml": text(t, mappings.FS, "routes/cn-ru-pre-arrival-notice.yaml", "offices:\n", "offices:\n  - {code: \"0605\", zone: Asia/Shanghai}\n"),
 		"routes/ru-cn-manifest.yaml":           text(t, mappings.FS, "routes/ru-cn-manifest.yaml", "offices:\n", "offices:\n  - {code: \"10719120\", zone: Asia/Chita}\n"),

@@ -29,7 +29,7 @@ func (w *world) approve(b border, id string, approved bool) (store.Submission, e
 
 // What takes back what has left is held until a supervisor approves it: whether the departure is
 // recorded, or it is to have crossed by now; handed over or not.
-func TestLongWhatHasLeftIsTakenBackWithApproval(t *testing.T) {
+func TestWhatHasLeftIsTakenBackWithApproval(t *testing.T) {
 	for _, b := range borders {
 		for name, leave := range map[string]func(w *world, p trip){
 			"departed": func(w *world, p trip) {
@@ -184,7 +184,7 @@ func TestWhoMayNotApprove(t *testing.T) {
 }
 
 // Many who approve and refuse at once: one of them decides.
-func TestOneDecides(t *testing.T) {
+func TestParallelOneDecides(t *testing.T) {
 	w, b := newPair(t, "RU"), borders[0]
 	p := tripOf(1, w)
 	_, id := w.announced(b, p)

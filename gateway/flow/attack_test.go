@@ -123,8 +123,8 @@ func BenchmarkContainers(b *testing.B) {
 	}
 }
 
-// TestLongAttacksAreRefusedForWhatTheyAre, lest the benchmark measures something else.
-func TestLongAttacksAreRefusedForWhatTheyAre(t *testing.T) {
+// TestAttacksAreRefusedForWhatTheyAre, lest the benchmark measures something else.
+func TestAttacksAreRefusedForWhatTheyAre(t *testing.T) {
 	c := loadChain(t)
 	for _, a := range attacks(t, crossing(t)) {
 		r, err := c.Chain.Read(context.Background(), []byte(a.content), a.media, "CN", time.Now())

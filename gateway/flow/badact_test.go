@@ -16,10 +16,10 @@ import (
 	"customs.example/xsd"
 )
 
-// TestLongWhatCannotBeChangedIsToldAtItsPlace: each act that cannot be done is refused where its
+// TestWhatCannotBeChangedIsToldAtItsPlace: each act that cannot be done is refused where its
 // sender says what it acts on, in five languages, in XML and in JSON, on the way from China and on
 // the way back; nothing of it is stored but the refusal.
-func TestLongWhatCannotBeChangedIsToldAtItsPlace(t *testing.T) {
+func TestWhatCannotBeChangedIsToldAtItsPlace(t *testing.T) {
 	ru, kz := borders[0], borders[1]
 	var out bytes.Buffer
 	sub := func(id string, content []byte) flow.Submission {

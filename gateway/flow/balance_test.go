@@ -167,9 +167,9 @@ func TestWhatTheSenderLostIsListed(t *testing.T) {
 	same(t, "submitted again", map[gateway.MessageID]gateway.Code{}, differences(t, w.cn, "RU"))
 }
 
-// TestWhatTheReceiverLostIsDeliveredAgain: Russia loses what it had signed for, and China
+// TestParallelWhatTheReceiverLostIsDeliveredAgain: Russia loses what it had signed for, and China
 // delivers it again, the same bytes under the same id; to China nothing changes.
-func TestWhatTheReceiverLostIsDeliveredAgain(t *testing.T) {
+func TestParallelWhatTheReceiverLostIsDeliveredAgain(t *testing.T) {
 	w := newWorld(t)
 	own(t, w.ru)
 	backup := w.backUp(w.ru)
@@ -501,10 +501,10 @@ func TestTwoRestoresAreTwoBalances(t *testing.T) {
 	}
 }
 
-// TestWhatWaitsForTheBalanceWasNotTried: what is submitted after a restore, while the couriers
+// TestParallelWhatWaitsForTheBalanceWasNotTried: what is submitted after a restore, while the couriers
 // run and before what both hold is compared, waits as it was made, and is taken back with nothing
 // sent; at both borders.
-func TestWhatWaitsForTheBalanceWasNotTried(t *testing.T) {
+func TestParallelWhatWaitsForTheBalanceWasNotTried(t *testing.T) {
 	for _, b := range borders {
 		t.Run(string(b.to), func(t *testing.T) {
 			w := newPair(t, b.to)

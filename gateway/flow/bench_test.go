@@ -249,8 +249,8 @@ func BenchmarkTranslate(b *testing.B) {
 	})
 }
 
-// TestLongManifestOfAnySize holds what the benchmarks measure: a valid document of the size.
-func TestLongManifestOfAnySize(t *testing.T) {
+// TestManifestOfAnySize holds what the benchmarks measure: a valid document of the size.
+func TestManifestOfAnySize(t *testing.T) {
 	c := loadChain(t)
 	for _, size := range sizes {
 		raw := manifest(t, size)

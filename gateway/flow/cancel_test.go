@@ -191,7 +191,7 @@ func TestKazakhstanTakesBackByItsReceipt(t *testing.T) {
 }
 
 // Towards Russia it waits for the id that only the answer brings, and its own answer decides.
-func TestLongRussiaTakesBackByTheNumberOfItsAnswer(t *testing.T) {
+func TestRussiaTakesBackByTheNumberOfItsAnswer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		what string
 		want gateway.Withdrawal
@@ -429,10 +429,10 @@ func TestAPartnersCancellationOfNothingIsRefused(t *testing.T) {
 	}
 }
 
-// TestLongTakenBackOnBothSides: trips are announced, cancelled and announced again in any
+// TestTakenBackOnBothSides: trips are announced, cancelled and announced again in any
 // order, with receipts lost and restarts between; at the end each waybill stands on both sides
 // exactly if its last act announced it.
-func TestLongTakenBackOnBothSides(t *testing.T) {
+func TestTakenBackOnBothSides(t *testing.T) {
 	b := borders[1]
 	rapid.Check(t, func(r *rapid.T) {
 		w := newPair(t, b.to)

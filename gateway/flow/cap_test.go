@@ -67,7 +67,7 @@ func TestLongDocumentsAreTakenWhereThatIsAgreedOn(t *testing.T) {
 }
 
 // Two versions of one format live at once: an office's routes say which it writes.
-func TestLongOfficeWritesTheVersionOfItsRoutes(t *testing.T) {
+func TestOfficeWritesTheVersionOfItsRoutes(t *testing.T) {
 	const first, second, route = "cn/mt2401.v1", "cn/mt2401.v2", "routes/cn-ru-pre-arrival-notice.yaml"
 	for _, version := range []string{first, second} {
 		w := newWorld(t)

@@ -42,9 +42,9 @@ func (w *world) sources() []gateway.Faults {
 	return out
 }
 
-// TestLongASendersClockRefusesNothing: a message from a clock that is ahead is accepted, at once
+// TestASendersClockRefusesNothing: a message from a clock that is ahead is accepted, at once
 // or when its time has come, and both sides see by how much.
-func TestLongASendersClockRefusesNothing(t *testing.T) {
+func TestASendersClockRefusesNothing(t *testing.T) {
 	for _, tt := range []struct {
 		ahead time.Duration
 		value string // of the warning

@@ -199,9 +199,9 @@ func (s stub) Balance(context.Context, seal.Signed) (peer.Receipt, error) {
 	return peer.Receipt{}, errors.New("not asked")
 }
 
-// TestLongAVerdictIsAskedForEverLessOften: messages that the partner has parked are asked
+// TestAVerdictIsAskedForEverLessOften: messages that the partner has parked are asked
 // for less and less, and each at least every few minutes.
-func TestLongAVerdictIsAskedForEverLessOften(t *testing.T) {
+func TestAVerdictIsAskedForEverLessOften(t *testing.T) {
 	w := newWorld(t)
 	id := w.notice()
 	w.deliver()
@@ -285,8 +285,8 @@ func TestABusyPartnerIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestAMessageThatHangsHoldsUpNoOther: a delivery that never ends takes its own place only.
-func TestAMessageThatHangsHoldsUpNoOther(t *testing.T) {
+// TestParallelAMessageThatHangsHoldsUpNoOther: a delivery that never ends takes its own place only.
+func TestParallelAMessageThatHangsHoldsUpNoOther(t *testing.T) {
 	w := newWorld(t)
 	id := w.notice()
 	hung := make(chan struct{}, 1)

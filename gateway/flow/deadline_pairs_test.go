@@ -12,10 +12,10 @@ import (
 	"customs.example/gateway/reconcile"
 )
 
-// TestLongEveryDeadlineAtBothBorders: what waits at the border with Russia or with Kazakhstan is told
+// TestEveryDeadlineAtBothBorders: what waits at the border with Russia or with Kazakhstan is told
 // or ends at its time and not before, by the injected clock, and what the other side shows is what it
 // was. So of movements, whose remark names the person, and of submissions, which expire.
-func TestLongEveryDeadlineAtBothBorders(t *testing.T) {
+func TestEveryDeadlineAtBothBorders(t *testing.T) {
 	waits := []struct {
 		name  string
 		begin func(w *world, b border, p trip) (g *flow.Gateway, since time.Time)

@@ -112,7 +112,7 @@ func (w *world) receipts(id gateway.MessageID, want ...gateway.Verdict) {
 	}
 }
 
-func TestLongParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
+func TestParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	w := newWorld(t)
 	known := w.ru.Chain
 	w.cn.Chain = next(t, "2026-01-01", true)
@@ -173,7 +173,7 @@ func TestLongParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	}
 }
 
-func TestLongParkedMessageIsRefusedByItsTable(t *testing.T) {
+func TestParkedMessageIsRefusedByItsTable(t *testing.T) {
 	w := newWorld(t)
 	w.cn.Chain = next(t, "2026-01-01", true)
 	id := w.notice()
@@ -252,7 +252,7 @@ func TestDecodeGoesOnBehindAMessageThatFails(t *testing.T) {
 	}
 }
 
-func TestLongDecodedAnswerGoesToItsMessage(t *testing.T) {
+func TestParallelDecodedAnswerGoesToItsMessage(t *testing.T) {
 	w := newWorld(t)
 	id := w.notice()
 	w.deliver()

@@ -26,9 +26,9 @@ func steps(t *testing.T, call func()) uint64 {
 	return after.Mallocs - before.Mallocs
 }
 
-// TestLongDigitsCostNoSteps doubles the digits of every decimal of a document, in JSON and in
+// TestDigitsCostNoSteps doubles the digits of every decimal of a document, in JSON and in
 // XML, at each door that reads one: more digits are refused, and cost nothing but to read.
-func TestLongDigitsCostNoSteps(t *testing.T) {
+func TestDigitsCostNoSteps(t *testing.T) {
 	_, notice := sealedNotice(t)
 	w := newWorld(t)
 	manifest := func(digits string) []byte {

@@ -48,9 +48,9 @@ func times(text string, n int) string {
 	return b.String()
 }
 
-// TestLongWorkGrowsAsTheDocumentDoes: each dimension of a document is doubled, and no step of
+// TestWorkGrowsAsTheDocumentDoes: each dimension of a document is doubled, and no step of
 // its way takes more than twice as much, but for a little.
-func TestLongWorkGrowsAsTheDocumentDoes(t *testing.T) {
+func TestWorkGrowsAsTheDocumentDoes(t *testing.T) {
 	w := newWorld(t)
 	notice := string(w.message(w.notice()).Canonical)
 	manifest := string(w.content("mt2401.xml"))

@@ -49,7 +49,7 @@ func judgeAll(t *testing.T, g *flow.Gateway) {
 // A partner that sends changes of what has not come without end has so many wait, and is asked to
 // send the others later: nothing is kept of them, and whatever else it sends is taken. They are not
 // asked for in the meantime, and when what they change is known they are judged, all at once.
-func TestLongAPartnersEarlyChangesAreBounded(t *testing.T) {
+func TestAPartnersEarlyChangesAreBounded(t *testing.T) {
 	x := newNumbered(t)
 	m := x.announce(1)
 	send := func(h seal.Header, payload string) error {

@@ -431,7 +431,7 @@ func TestUnknownFormatIsParkedAndReceipted(t *testing.T) {
 	}
 }
 
-func TestArrivalsWithoutJudgementAreJudgedAtStart(t *testing.T) {
+func TestParallelArrivalsWithoutJudgementAreJudgedAtStart(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	raw := w.content("mt2401.xml")
@@ -475,7 +475,7 @@ func TestHeldPartsExpire(t *testing.T) {
 	}
 }
 
-func TestPartsSubmittedAtOnceBecomeOneMessage(t *testing.T) {
+func TestParallelPartsSubmittedAtOnceBecomeOneMessage(t *testing.T) {
 	w := newWorld(t)
 	var wg sync.WaitGroup
 	for range 4 {

@@ -19,10 +19,10 @@ import (
 	"customs.example/gateway/store"
 )
 
-// TestLongWhatIsNotNewIsNeverAnnounced goes through the doors of a sender: what changes or takes
+// TestWhatIsNotNewIsNeverAnnounced goes through the doors of a sender: what changes or takes
 // back what nobody announced is refused at what it names, waits for no other part and completes
 // none.
-func TestLongWhatIsNotNewIsNeverAnnounced(t *testing.T) {
+func TestWhatIsNotNewIsNeverAnnounced(t *testing.T) {
 	w := newWorld(t)
 	manifest, report := string(w.content("mt2401.xml")), string(w.content("mt4402.xml"))
 	function := func(text, old, new string) []byte {
@@ -97,10 +97,10 @@ func TestLongWhatIsNotNewIsNeverAnnounced(t *testing.T) {
 	}
 }
 
-// TestLongWhatIsNotNewIsNotReceivedAsNew: a partner's amendment of what has not come waits for a
+// TestWhatIsNotNewIsNotReceivedAsNew: a partner's amendment of what has not come waits for a
 // limited time, gets a signed refusal then and comes into no movement, also where it had waited
 // for its table. What it deletes by a function code is refused at once.
-func TestLongWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
+func TestWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 	w := newWorld(t)
 	w.notice()
 	w.out.trouble = func(int) error { return os.ErrDeadlineExceeded }

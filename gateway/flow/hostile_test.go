@@ -291,7 +291,7 @@ func TestAPartnerAnnouncesWithoutEnd(t *testing.T) {
 
 // Reports of one batch without end, while their manifest does not come: so many wait, and no
 // more. The manifest is taken all the same.
-func TestLongReportsWithoutEndWaitForTheirManifest(t *testing.T) {
+func TestReportsWithoutEndWaitForTheirManifest(t *testing.T) {
 	w, b := newWorld(t), borders[0]
 	c := convoyOf(w, 1, "ABCU1234560")
 	submit := func(id string, content []byte) store.Submission {

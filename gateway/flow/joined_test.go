@@ -146,8 +146,8 @@ func eachJoin(t *testing.T, right bool, judge func(t *rapid.T, own, whole gatewa
 	}
 }
 
-// TestLongJoinedWarnsOfNothingThatNoPartDoes: parts that are right make a whole that is right.
-func TestLongJoinedWarnsOfNothingThatNoPartDoes(t *testing.T) {
+// TestJoinedWarnsOfNothingThatNoPartDoes: parts that are right make a whole that is right.
+func TestJoinedWarnsOfNothingThatNoPartDoes(t *testing.T) {
 	eachJoin(t, true, func(t *rapid.T, own, whole gateway.Faults) {
 		if len(own) > 0 {
 			t.Fatalf("the parts have warnings: %v", own.Report("en"))
@@ -158,8 +158,8 @@ func TestLongJoinedWarnsOfNothingThatNoPartDoes(t *testing.T) {
 	})
 }
 
-// TestLongJoinedSaysNothingASecondTime: what a part warned of is not said again of the whole.
-func TestLongJoinedSaysNothingASecondTime(t *testing.T) {
+// TestJoinedSaysNothingASecondTime: what a part warned of is not said again of the whole.
+func TestJoinedSaysNothingASecondTime(t *testing.T) {
 	said := 0
 	eachJoin(t, false, func(t *rapid.T, own, whole gateway.Faults) {
 		said += len(own)

@@ -101,10 +101,10 @@ func (w *world) exhaust(g *flow.Gateway) {
 	}
 }
 
-// TestWhatCannotBeJudgedIsParked: at each door a document of which this gateway cannot
+// TestParallelWhatCannotBeJudgedIsParked: at each door a document of which this gateway cannot
 // make anything is tried again, parked with its reason and an alarm, kept out of the way of
 // the next start, and judged when an operator says so.
-func TestWhatCannotBeJudgedIsParked(t *testing.T) {
+func TestParallelWhatCannotBeJudgedIsParked(t *testing.T) {
 	for _, door := range []string{store.DoorSubmit, store.DoorPeer, store.DoorBorder} {
 		t.Run(door, func(t *testing.T) {
 			w := newWorld(t)
@@ -243,9 +243,9 @@ func TestASubmissionShowsThatItWaits(t *testing.T) {
 	}
 }
 
-// TestOneThatCannotBeJudgedKeepsNoOtherWaiting: many that fail, and one behind them that a
+// TestParallelOneThatCannotBeJudgedKeepsNoOtherWaiting: many that fail, and one behind them that a
 // stop has left without a judgement.
-func TestOneThatCannotBeJudgedKeepsNoOtherWaiting(t *testing.T) {
+func TestParallelOneThatCannotBeJudgedKeepsNoOtherWaiting(t *testing.T) {
 	w := newWorld(t)
 	spoil(t, w.ru, reconcile.Vehicle, "蒙E12345")
 	for i := range 3 * flow.Parallel {
@@ -261,10 +261,10 @@ func TestOneThatCannotBeJudgedKeepsNoOtherWaiting(t *testing.T) {
 	running(t, g, func() bool { return w.arrival(g, store.DoorBorder, russianPost.Office, "good").Judged })
 }
 
-// TestWhatConcernsAllParksNothing: without a key of ours no receipt can be signed, and a
+// TestParallelWhatConcernsAllParksNothing: without a key of ours no receipt can be signed, and a
 // caller may leave in the middle. Neither counts against a document, and judging goes on
 // by itself.
-func TestWhatConcernsAllParksNothing(t *testing.T) {
+func TestParallelWhatConcernsAllParksNothing(t *testing.T) {
 	w := newWorld(t)
 	w.notice()
 	w.out.trouble = func(int) error { return errors.New("kept") }
@@ -333,9 +333,9 @@ func TestAJudgementThatPanicsIsParked(t *testing.T) {
 	}
 }
 
-// TestLongDocumentOfAnySizeIsJudged: an arrival of a post and a notice of a partner, with as
+// TestDocumentOfAnySizeIsJudged: an arrival of a post and a notice of a partner, with as
 // many load units and seals as a document has room for.
-func TestLongDocumentOfAnySizeIsJudged(t *testing.T) {
+func TestDocumentOfAnySizeIsJudged(t *testing.T) {
 	sealed := newWorld(t)
 	sealed.notice()
 	sealed.out.trouble = func(int) error { return errors.New("kept") }

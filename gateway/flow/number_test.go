@@ -115,10 +115,10 @@ func newNumbered(t *testing.T) *numbered {
 
 func as(number string) string { return strings.Replace(registered, "000000123", number, 1) }
 
-// TestLongAChangeThatNamesOnlyItsNumber: what a change replaces is found by the number that this
+// TestAChangeThatNamesOnlyItsNumber: what a change replaces is found by the number that this
 // side's answer gave, whatever waybills and vehicles it tells now; a number that was not given to
 // its sender is waited for, and is then refused.
-func TestLongAChangeThatNamesOnlyItsNumber(t *testing.T) {
+func TestAChangeThatNamesOnlyItsNumber(t *testing.T) {
 	t.Run("of another truck and waybill", func(t *testing.T) {
 		x := newNumbered(t)
 		first, second := x.announce(1), x.announce(2)

@@ -69,10 +69,10 @@ func codesOf(c reconcile.Comparison) (codes []gateway.Code) {
 	return codes
 }
 
-// TestLongArrivalOfEveryNoticeOfTheUnion: road and rail, in the form of each profile. An office
+// TestArrivalOfEveryNoticeOfTheUnion: road and rail, in the form of each profile. An office
 // is the same by its five digits as by its eight, goods in transit may be seen where any of
 // them is to go, and elsewhere is told.
-func TestLongArrivalOfEveryNoticeOfTheUnion(t *testing.T) {
+func TestArrivalOfEveryNoticeOfTheUnion(t *testing.T) {
 	for _, tt := range []struct {
 		own   gateway.Administration
 		table string

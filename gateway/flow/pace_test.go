@@ -47,10 +47,10 @@ func (l *leaving) Err() error {
 // open around it is closed, whatever the document's size.
 const stopWithin = 200
 
-// TestLongWorkEndsSoonAfterItsCallerLeft: of a document of 16,000 goods lines, whenever its
+// TestWorkEndsSoonAfterItsCallerLeft: of a document of 16,000 goods lines, whenever its
 // caller leaves. Steps are counted, not time. A join has none worth counting: it copies lists
 // whole.
-func TestLongWorkEndsSoonAfterItsCallerLeft(t *testing.T) {
+func TestWorkEndsSoonAfterItsCallerLeft(t *testing.T) {
 	wide := *loadChain(t).Chain
 	wide.Limits.Bytes, wide.Limits.Nodes = 64<<20, 1<<24
 	c := patient{&wide, t}
@@ -145,9 +145,9 @@ func linesOf(d *customsv1.Document) (n int) {
 	return n
 }
 
-// TestLongWhatACallerLeftIsJudgedAsIfItHadNot: at whatever point of the work the caller of a
+// TestWhatACallerLeftIsJudgedAsIfItHadNot: at whatever point of the work the caller of a
 // door leaves, nothing is said of the document that the whole would not say.
-func TestLongWhatACallerLeftIsJudgedAsIfItHadNot(t *testing.T) {
+func TestWhatACallerLeftIsJudgedAsIfItHadNot(t *testing.T) {
 	points := func(t *testing.T, call func(ctx context.Context) error) (asked []int) {
 		t.Helper()
 		whole := leavesAfter(t, 1<<30)

@@ -56,8 +56,8 @@ func many(kind string, waybills, lines, trucks int) *customsv1.Document {
 
 func kilograms(lines int) string { return fmt.Sprintf("%d.%d", lines*1005/10, lines*1005%10) }
 
-// TestLongPartsWarnOfNothingThatTheWholeDoesNot: of every split there is, whatever the sizes.
-func TestLongPartsWarnOfNothingThatTheWholeDoesNot(t *testing.T) {
+// TestPartsWarnOfNothingThatTheWholeDoesNot: of every split there is, whatever the sizes.
+func TestPartsWarnOfNothingThatTheWholeDoesNot(t *testing.T) {
 	c := loadChain(t)
 	divided := 0
 	for _, split := range c.Tables.Splits() {
@@ -88,9 +88,9 @@ func TestLongPartsWarnOfNothingThatTheWholeDoesNot(t *testing.T) {
 	}
 }
 
-// TestLongReceiverWarnsOfNothingThatOnlyAPartLacks: who gets a part is told by its header that
+// TestReceiverWarnsOfNothingThatOnlyAPartLacks: who gets a part is told by its header that
 // it is one, and warns of what the whole is wrong in alone.
-func TestLongReceiverWarnsOfNothingThatOnlyAPartLacks(t *testing.T) {
+func TestReceiverWarnsOfNothingThatOnlyAPartLacks(t *testing.T) {
 	c := loadChain(t)
 	for _, split := range c.Tables.Splits() {
 		for _, size := range [][3]int{{1, 45, 1}, {3, 15, 1}, {20, 3, 4}, {2, 16, 3}, {1, 1, 5}} {

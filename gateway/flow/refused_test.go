@@ -315,7 +315,7 @@ func (x partner) canonical(in store.Inbound) []byte {
 // Of an act of which the partner refuses a part, that part is not asked for again by what follows,
 // unless it is said again; what stands stays as the partner holds it. At both borders, where the
 // one partner refuses by its answer and the other by its receipt.
-func TestLongWhatWasRefusedOfAnActIsNotAskedForAgain(t *testing.T) {
+func TestWhatWasRefusedOfAnActIsNotAskedForAgain(t *testing.T) {
 	const tractorB, trailerB, tractorC, trailerC = "蒙E54321", "蒙E9876挂", "蒙E54322", "蒙E9877挂"
 	for _, b := range borders {
 		for name, tt := range map[string]struct {

@@ -15,9 +15,9 @@ import (
 	"customs.example/xsd"
 )
 
-// TestLongOwnOutputSaysWhoseValueIsWrong makes the partner's form wrong by each of those who
+// TestOwnOutputSaysWhoseValueIsWrong makes the partner's form wrong by each of those who
 // can have made it so.
-func TestLongOwnOutputSaysWhoseValueIsWrong(t *testing.T) {
+func TestOwnOutputSaysWhoseValueIsWrong(t *testing.T) {
 	const route, table = "routes/bases/notice-to-ru.yaml", "ru/auto-preliminary.v1.yaml"
 	w := newWorld(t)
 	for _, tt := range []struct {

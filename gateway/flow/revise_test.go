@@ -255,7 +255,7 @@ func TestAVehicleIsDeletedAndAddedAnew(t *testing.T) {
 // A deletion in its short shape takes out the waybills that it names, or all of the batch where it
 // names none; its reason travels where the form has a place. The same shape with the function code
 // of a first document or of a change announces nothing.
-func TestLongAShortDeletionTakesOutWhatItNames(t *testing.T) {
+func TestAShortDeletionTakesOutWhatItNames(t *testing.T) {
 	for _, b := range borders {
 		for name, last := range map[string]struct {
 			reasons map[int][]string
@@ -317,7 +317,7 @@ func TestAShortDeletionTakesOutAVehicle(t *testing.T) {
 }
 
 // A whole is changed so many times and no more: the next is told, in XML and in JSON.
-func TestLongAWholeIsNotChangedWithoutEnd(t *testing.T) {
+func TestAWholeIsNotChangedWithoutEnd(t *testing.T) {
 	var out bytes.Buffer
 	x := newBatch(t, borders[1], 30*time.Minute)
 	x.submit("M1", x.manifest("9", 1, map[int]string{1: "420"}), gateway.Held)
@@ -344,7 +344,7 @@ func TestLongAWholeIsNotChangedWithoutEnd(t *testing.T) {
 
 // A further vehicle of a batch is a further message of the same whole; a deletion that names
 // only the batch then waits until the post says which vehicle it means.
-func TestLongADeletionOfABatchOfSeveralVehiclesWaits(t *testing.T) {
+func TestADeletionOfABatchOfSeveralVehiclesWaits(t *testing.T) {
 	b := borders[0]
 	other, trailer := "蒙E54321", "蒙E9876挂"
 	both := func(x batched) []string {

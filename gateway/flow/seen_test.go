@@ -33,10 +33,10 @@ func (w *world) exchange(n int) {
 	w.deliver()
 }
 
-// TestLongLinesOfAnExchange holds how much is written: eight lines for a notice that two documents
+// TestLinesOfAnExchange holds how much is written: eight lines for a notice that two documents
 // become, on both sides together, and so 8,000 for 1,000 messages; none holds anything out of
 // the documents but their ids.
-func TestLongLinesOfAnExchange(t *testing.T) {
+func TestLinesOfAnExchange(t *testing.T) {
 	w := newWorld(t)
 	var log bytes.Buffer
 	w.cn.Log = event.NewLog(slog.New(slog.NewJSONHandler(&log, nil)))

@@ -102,9 +102,9 @@ func TestEitherGatewayAnswersTheSame(t *testing.T) {
 	}
 }
 
-// TestManySubmitToBothAtOnce: each id at both gateways at the same time is answered alike by
+// TestParallelManySubmitToBothAtOnce: each id at both gateways at the same time is answered alike by
 // both, and arrives once.
-func TestManySubmitToBothAtOnce(t *testing.T) {
+func TestParallelManySubmitToBothAtOnce(t *testing.T) {
 	s := newSeveral(t, 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running, asking sync.WaitGroup
@@ -159,10 +159,10 @@ func TestManySubmitToBothAtOnce(t *testing.T) {
 	}
 }
 
-// TestALateReceiptIsNotWritten: the claim of who delivers is over while it does, and another
+// TestParallelALateReceiptIsNotWritten: the claim of who delivers is over while it does, and another
 // delivers again: the partner has the message once, and what the first makes of its receipt
 // is refused. So it is although their clocks differ.
-func TestALateReceiptIsNotWritten(t *testing.T) {
+func TestParallelALateReceiptIsNotWritten(t *testing.T) {
 	for _, ahead := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			s := newSeveral(t, ahead)
@@ -203,10 +203,10 @@ func TestALateReceiptIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestALateJudgementIsNotWritten: of two processes that judge the same, whose claim is over
+// TestParallelALateJudgementIsNotWritten: of two processes that judge the same, whose claim is over
 // is refused, whatever it comes to, and told that it is being judged; asked again it answers
 // as the other. Who asks the other while the first is alive waits for its answer.
-func TestALateJudgementIsNotWritten(t *testing.T) {
+func TestParallelALateJudgementIsNotWritten(t *testing.T) {
 	s := newSeveral(t, 0)
 	s.mustSubmitAt(s.cn, "M1", "mt2401.xml")
 	first, second := newHold(), newHold()
@@ -262,8 +262,8 @@ func TestALateJudgementIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestHeldPartsExpireOnce: two processes look through them at the same time.
-func TestHeldPartsExpireOnce(t *testing.T) {
+// TestParallelHeldPartsExpireOnce: two processes look through them at the same time.
+func TestParallelHeldPartsExpireOnce(t *testing.T) {
 	s := newSeveral(t, 0)
 	s.mustSubmitAt(s.cn, "M1", "mt2401.xml")
 	s.clock.add(30 * 24 * time.Hour)

@@ -225,7 +225,7 @@ func TestSplitCrossingIsAnnouncedOnce(t *testing.T) {
 	}
 }
 
-func TestConvoySubmittedAtOnceIsSplitOnce(t *testing.T) {
+func TestParallelConvoySubmittedAtOnceIsSplitOnce(t *testing.T) {
 	w := newWorld(t)
 	var wg sync.WaitGroup
 	for range 3 {
@@ -244,7 +244,7 @@ func TestConvoySubmittedAtOnceIsSplitOnce(t *testing.T) {
 	}
 }
 
-func TestLongSplitMessageIsExplained(t *testing.T) {
+func TestSplitMessageIsExplained(t *testing.T) {
 	w := newWorld(t)
 	ms := w.convoy(2)
 	explained, err := w.cn.Explain(t.Context(), post, "V1")
@@ -315,9 +315,9 @@ func TestLongSplitMessageIsExplained(t *testing.T) {
 	}
 }
 
-// TestLongWholeNoticeIsSplitWithoutARecipe: a notice that is submitted as one is split like one
+// TestWholeNoticeIsSplitWithoutARecipe: a notice that is submitted as one is split like one
 // that was joined; what the split wrote into its parts is not the sender's.
-func TestLongWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
+func TestWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
 	notice := string(newWorld(t).convoy(1)[0].Canonical)
 	const vehicles = `"vehicles":[`
 	if !strings.Contains(notice, vehicles) {
@@ -386,9 +386,9 @@ func TestFaultOfAPartStandsInTheWhole(t *testing.T) {
 	}
 }
 
-// TestLongRefusalsOfPartsStandTogether: Russia refuses both notices by a rule of its own; the
+// TestRefusalsOfPartsStandTogether: Russia refuses both notices by a rule of its own; the
 // post sees each fault at its place in its report.
-func TestLongRefusalsOfPartsStandTogether(t *testing.T) {
+func TestRefusalsOfPartsStandTogether(t *testing.T) {
 	rules := `rules: test
 version: 1
 rows:
@@ -437,7 +437,7 @@ rows:
 // status then.
 const refused = `"results": [{"code": "2", "descriptions": ["отказано"], "category": "ERROR"}]`
 
-func TestLongAnswersToTheNoticesBecomeOne(t *testing.T) {
+func TestAnswersToTheNoticesBecomeOne(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, second string
 		afterOne      string // what the one answer says
@@ -490,9 +490,9 @@ func TestLongAnswersToTheNoticesBecomeOne(t *testing.T) {
 	}
 }
 
-// TestConvoyOutlivesARestart: what was recorded and not judged is split at start, with
+// TestParallelConvoyOutlivesARestart: what was recorded and not judged is split at start, with
 // all its messages or none.
-func TestConvoyOutlivesARestart(t *testing.T) {
+func TestParallelConvoyOutlivesARestart(t *testing.T) {
 	w := newWorld(t)
 	w.submit("M1", "mt2401.xml")
 	raw := []byte(trucks(2))

@@ -99,10 +99,10 @@ func withoutBatch(t *testing.T) *flow.Chain {
 	return c
 }
 
-// TestLongOneTripIsOneMovement: trucks go and come back, announced in any order and delivered
+// TestOneTripIsOneMovement: trucks go and come back, announced in any order and delivered
 // twice with restarts between; each arrival meets its own announcement, and both sides hold the
 // same movements, found by batch and waybill.
-func TestLongOneTripIsOneMovement(t *testing.T) {
+func TestOneTripIsOneMovement(t *testing.T) {
 	chains := map[bool]*flow.Chain{true: loadChain(t).Chain, false: withoutBatch(t)}
 	rapid.Check(t, func(r *rapid.T) {
 		b, batches := rapid.SampledFrom(borders).Draw(r, "border"), rapid.Bool().Draw(r, "the batch travels")

@@ -117,11 +117,11 @@ func whileRunning(w *world, g *flow.Gateway, do func()) {
 	wg.Wait()
 }
 
-// TestNothingIsLostOrDoubledInTheWindow has many submit at once while messages travel, some
+// TestParallelNothingIsLostOrDoubledInTheWindow has many submit at once while messages travel, some
 // receipts are lost and the gateway is stopped in the middle: each message is on disk as sent
 // before it travels, none travels twice at once, never more than the window, and the partner
 // holds each once.
-func TestNothingIsLostOrDoubledInTheWindow(t *testing.T) {
+func TestParallelNothingIsLostOrDoubledInTheWindow(t *testing.T) {
 	w := newWorld(t)
 	g, r := travelling(w)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
@@ -176,9 +176,9 @@ func TestNothingIsLostOrDoubledInTheWindow(t *testing.T) {
 	}
 }
 
-// TestWhatNobodyTookGoesBackToTheQueue: a message that was recorded as sent, and that the
+// TestParallelWhatNobodyTookGoesBackToTheQueue: a message that was recorded as sent, and that the
 // link knows nobody has, is queued again, and expires as never handed over.
-func TestWhatNobodyTookGoesBackToTheQueue(t *testing.T) {
+func TestParallelWhatNobodyTookGoesBackToTheQueue(t *testing.T) {
 	w := newWorld(t)
 	g, r := travelling(w)
 	r.closed = true

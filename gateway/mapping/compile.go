@@ -20,6 +20,7 @@ import (
 type compiler struct {
 	*mistaken
 	table   *Table
+	made    *body
 	env     *expr.Env
 	lists   *codelist.Lists
 	zone    *time.Location
@@ -89,9 +90,8 @@ func (p place) full(path string) string {
 }
 
 func (c *compiler) compile(f tableFile) {
-	t := c.table
-	t.rootName = c.qname("$.root", "root", f.Root, false)
-	t.top = &row{job: groupJob, steps: []step{t.rootName}, info: RowInfo{ID: "root", Target: "/" + f.Root}}
+	top := &row{job: groupJob, steps: []step{c.table.rootName}, info: RowInfo{ID: "root", Target: "/" + f.Root}}
+	c.made.top = top
 	body, err := document.CompileFor(f.Document, ".")
 	if err != nil {
 		c.at("$.document", "%v", err)
@@ -100,10 +100,10 @@ func (c *compiler) compile(f tableFile) {
 	if len(f.Rows) == 0 {
 		c.at("$.rows", "no rows, expected at least one")
 	}
-	c.rows("$.rows", f.Rows, place{root: true, md: body.Descriptor(), target: t.top.info.Target, parent: t.top})
+	c.rows("$.rows", f.Rows, place{root: true, md: body.Descriptor(), target: top.info.Target, parent: top})
 	c.references()
 	c.local(f.ZoneOf)
-	c.plan(t.top)
+	c.plan(top)
 }
 
 func (c *compiler) rows(node string, files []rowFile, p place) {
@@ -120,17 +120,17 @@ func (c *compiler) rows(node string, files []rowFile, p place) {
 // one compiles one row and the rows inside it.
 func (c *compiler) one(node string, f *rowFile, p place) *row {
 	r := &row{
-		number: len(c.table.rows), parent: p.parent, language: f.Language, always: f.Always,
+		number: len(c.made.rows), parent: p.parent, language: f.Language, always: f.Always,
 		noEncode: f.Direction == "decode", noDecode: f.Direction == "encode", key: f.Key,
 		info: RowInfo{
 			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Except: f.Except, Default: f.Default.text,
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
-	if p.parent != c.table.top {
+	if p.parent != c.made.top {
 		r.info.Inside = p.parent.info.ID
 	}
-	c.table.rows = append(c.table.rows, r)
+	c.made.rows = append(c.made.rows, r)
 	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
 	switch {
 	case f.ID == "":
@@ -479,7 +479,7 @@ func (c *compiler) except(f *rowFile, wrong func(string, ...any)) {
 			wrong("except %q, expected a function code of the canonical document", code)
 		}
 	}
-	if len(f.Except) > 0 && !slices.ContainsFunc(c.table.rows, func(r *row) bool { return r.info.From == "envelope.function" }) {
+	if len(f.Except) > 0 && !slices.ContainsFunc(c.made.rows, func(r *row) bool { return r.info.From == "envelope.function" }) {
 		wrong("except stands before any row reads envelope.function")
 	}
 }

@@ -51,13 +51,13 @@ func (t *Table) decode(steps *pace.Steps, doc *xmltree.Document) Decoded {
 		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.kind}}}
 	}
 	zone := t.zoneIn(doc.Root)
-	r := &decoder{document: d, steps: steps, rows: make([]int32, len(t.rows)), nodes: make([]int32, t.nodes), at: moment{t.day(doc.Root, zone), zone}}
+	r := &decoder{document: d, steps: steps, rows: make([]int32, len(t.body().rows)), nodes: make([]int32, t.body().nodes), at: moment{t.day(doc.Root, zone), zone}}
 	at := &context{m: d.ProtoReflect()}
-	if t.stores != nil {
+	if t.body().stores != nil {
 		r.stored = map[stored]*storedElement{}
 	}
 	r.lists = map[list]*keyed{}
-	r.group(t.top, doc.Root, at)
+	r.group(t.body().top, doc.Root, at)
 	r.resolve()
 	for _, c := range r.derived {
 		r.check(c)
@@ -67,14 +67,14 @@ func (t *Table) decode(steps *pace.Steps, doc *xmltree.Document) Decoded {
 
 // day finds the day that the document's codes are judged on: when it was issued.
 func (t *Table) day(root *xmltree.Element, zone *time.Location) time.Time {
-	if t.issued == nil {
+	if t.body().issued == nil {
 		return time.Time{}
 	}
-	text, ok := t.issued.textIn(root)
+	text, ok := t.body().issued.textIn(root)
 	if !ok {
 		return time.Time{}
 	}
-	instant, _, fault := t.issued.value.decode([]string{text}, "", moment{zone: zone})
+	instant, _, fault := t.body().issued.value.decode([]string{text}, "", moment{zone: zone})
 	if fault != nil {
 		return time.Time{}
 	}

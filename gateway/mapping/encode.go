@@ -68,9 +68,9 @@ func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (En
 		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(t.kind)}}
 	}
 	e := &encoder{steps: steps, table: t.ID(), root: rootDocument{d, d.ProtoReflect(), document.Body(d)}, tracing: trace}
-	if t.stores != nil {
+	if t.body().stores != nil {
 		e.handles, e.stored = map[protoreflect.Message]string{}, map[*row][]*context{}
-		for _, r := range t.stores {
+		for _, r := range t.body().stores {
 			e.collect(r, &context{m: e.root.m})
 		}
 	}
@@ -85,7 +85,7 @@ func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (En
 		}
 	}
 	at := &context{m: e.root.m}
-	e.group(t.top, at, top)
+	e.group(t.body().top, at, top)
 	e.neighbours(top)
 	if steps.Err() != nil {
 		return Encoded{}, Trace{}, nil

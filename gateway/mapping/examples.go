@@ -81,7 +81,7 @@ type TableExample struct {
 
 // Examples returns the documents that the table's file shows. A profile's table has
 // none: the base's are not its own.
-func (t *Table) Examples() []TableExample { return slices.Clone(t.examples) }
+func (t *Table) Examples() []TableExample { return slices.Clone(t.body().examples) }
 
 // examples checks the form of a row's examples; Try holds the row to them.
 func (c *compiler) examples(r *row, files samples, node string) {
@@ -199,7 +199,7 @@ type Trial struct {
 
 // Try holds every row to its examples. Codes are judged without a day.
 func (t *Table) Try() (out []Trial) {
-	for _, r := range t.rows {
+	for _, r := range t.body().rows {
 		for _, e := range r.info.Examples {
 			out = append(out, Trial{r.info.ID, e, r.try(e)})
 		}

@@ -42,7 +42,7 @@ func (c *compiler) collect(r *row, f *rowFile, p place, wrong func(string, ...an
 		r.collect = append(r.collect, path)
 	}
 	r.info.Collect = f.Collect
-	c.table.stores = append(c.table.stores, r)
+	c.made.stores = append(c.made.stores, r)
 	return inner
 }
 
@@ -55,7 +55,7 @@ func (c *compiler) references() {
 			c.says(r, "no row collects %s, expected it in the collect of a group", r.info.Refer)
 		}
 	}
-	for _, r := range c.table.stores {
+	for _, r := range c.made.stores {
 		for _, path := range r.collect {
 			if !referred[path.String()] {
 				c.says(r, "collects %s and nothing refers to it, expected a row with refer", path)

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"customs.example/gateway"
@@ -118,6 +120,7 @@ type loader struct {
 	lists   *codelist.Lists
 	bases   map[string]*base // tables as they are written, for profiles
 	files   map[string]*base // every table as it is compiled
+	proven  bool             // rows are compiled when they are first asked for
 }
 
 // base is a table's file. A profile changes a copy of it.
@@ -125,6 +128,7 @@ type base struct {
 	*mistaken
 	tableFile
 	digest gateway.Digest
+	whole  func() *base // with its rows
 }
 
 // Lists returns the code lists that the tables use.
@@ -133,6 +137,18 @@ func (l *Library) Lists() *codelist.Lists { return l.load.lists }
 // Load reads every table, profile, join and split of fsys. The error names every
 // mistake of every file with its line. A nil env is enough for data without conditions.
 func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
+	return (&loader{env: env, lists: lists}).run(fsys)
+}
+
+// LoadProven is Load for data that are known to be good, as the embedded ones, all of which
+// their tests load: the rows of each table are read and compiled when they are first asked
+// for, which spares a command that needs few tables most of its start. A table that is not
+// good after all panics then. With and Without are Load's alone.
+func LoadProven(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
+	return (&loader{env: env, lists: lists, proven: true}).run(fsys)
+}
+
+func (load *loader) run(fsys fs.FS) (*Library, error) {
 	files, err := fs.Glob(fsys, "*/*.yaml")
 	if err != nil {
 		return nil, err
@@ -142,7 +158,7 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
 		return nil, err
 	}
 	l := &Library{byID: map[string]*Table{}, containers: containers}
-	load := &loader{l, env, lists, map[string]*base{}, map[string]*base{}}
+	load.library, load.bases, load.files = l, map[string]*base{}, map[string]*base{}
 	l.load = load
 	var mistakes []error
 	var profiles []*profile
@@ -159,9 +175,9 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Library, error) {
 		m := &mistaken{file: file}
 		switch folder {
 		case "join":
-			l.joins = append(l.joins, loadJoin(m, raw, env))
+			l.joins = append(l.joins, loadJoin(m, raw, load.env))
 		case "split":
-			l.splits = append(l.splits, loadSplit(m, raw, env))
+			l.splits = append(l.splits, loadSplit(m, raw, load.env))
 		case "profiles":
 			profiles = append(profiles, loadProfile(m, raw))
 			continue // profiles say their mistakes together
@@ -253,7 +269,17 @@ func (m *mistaken) valid(v validity) {
 // table reads a table's file.
 func (l *loader) table(m *mistaken, raw []byte) {
 	b := &base{mistaken: m, digest: gateway.DigestOf(raw)}
-	if err := m.read(raw, &b.tableFile); err != nil {
+	b.whole = func() *base { return b }
+	said := raw
+	if l.proven {
+		said, _, _ = bytes.Cut(raw, []byte("\nrows:\n"))
+		b.whole = sync.OnceValue(func() *base {
+			whole := &base{mistaken: &mistaken{file: m.file}, digest: b.digest}
+			whole.errs = append(whole.errs, whole.read(raw, &whole.tableFile))
+			return whole
+		})
+	}
+	if err := m.read(said, &b.tableFile); err != nil {
 		if m.errs = append(m.errs, err); b.Mapping == "" {
 			return // no YAML, or no table: the rest would be noise
 		}
@@ -262,7 +288,16 @@ func (l *loader) table(m *mistaken, raw []byte) {
 		m.at("$.mapping", "this is %s, expected %s as the file says", id, want)
 	}
 	m.valid(b.Valid)
-	t := l.build(m, b.tableFile)
+	var t *Table
+	if l.proven {
+		t = l.head(m, b.tableFile)
+		t.body = sync.OnceValue(func() *body {
+			whole := b.whole()
+			return whole.proven(l.body(whole.mistaken, t, whole.tableFile))
+		})
+	} else {
+		t = l.build(m, b.tableFile)
+	}
 	t.digest = b.digest
 	if len(m.errs) == 0 {
 		l.library.tables = append(l.library.tables, t)
@@ -270,8 +305,24 @@ func (l *loader) table(m *mistaken, raw []byte) {
 	}
 }
 
+// proven is what has been compiled of data that are known to be good.
+func (m *mistaken) proven(made *body) *body {
+	if err := errors.Join(m.errs...); err != nil {
+		panic(fmt.Sprintf("a table that is proven: %v", err))
+	}
+	return made
+}
+
 // build compiles a table, as it is written or as a profile changed it.
 func (l *loader) build(m *mistaken, f tableFile) *Table {
+	t := l.head(m, f)
+	made := l.body(m, t, f)
+	t.body = func() *body { return made }
+	return t
+}
+
+// head makes a table of what its file says before its rows.
+func (l *loader) head(m *mistaken, f tableFile) *Table {
 	t := &Table{
 		name: f.Mapping, version: f.Version, kind: f.Document, system: f.System, changesNamed: f.Changes == changesNamed, file: m.file,
 		schema: cmp.Or(f.Schema, versioned(f.Mapping, f.Version)), status: f.Status, source: f.Source,
@@ -295,8 +346,18 @@ func (l *loader) build(m *mistaken, f tableFile) *Table {
 	if f.System != "" && !hasSystem(l.lists, f.System) {
 		m.at("$.system", "no code list has the system %q, expected one that some list has", f.System)
 	}
-	c := &compiler{mistaken: m, table: t, env: l.env, lists: l.lists, ids: map[string]bool{}, fields: map[string]*row{}, stores: map[string]*row{}}
 	t.lists = l.lists
+	t.rootName = l.compiler(m, t).qname("$.root", "root", f.Root, false)
+	return t
+}
+
+func (l *loader) compiler(m *mistaken, t *Table) *compiler {
+	return &compiler{mistaken: m, table: t, made: &body{}, env: l.env, lists: l.lists, ids: map[string]bool{}, fields: map[string]*row{}, stores: map[string]*row{}}
+}
+
+// body compiles the rows of a table.
+func (l *loader) body(m *mistaken, t *Table, f tableFile) *body {
+	c := l.compiler(m, t)
 	if c.offices = f.ZoneOf; c.offices != nil && f.Zone == "" {
 		c.at("$.zone_of", "zone_of without zone, expected the zone that is assumed where the office's is not known")
 	}
@@ -304,9 +365,9 @@ func (l *loader) build(m *mistaken, f tableFile) *Table {
 	c.spaces = f.Space
 	c.compile(f)
 	if m.over == nil {
-		t.examples = c.documents(f.Examples)
+		c.made.examples = c.documents(f.Examples)
 	}
-	return t
+	return c.made
 }
 
 func hasSystem(lists *codelist.Lists, system string) bool {

@@ -28,7 +28,7 @@ type localOffice struct {
 
 // zoneFor returns the time zone of the first office that a document names.
 func (t *Table) zoneFor(m protoreflect.Message) *time.Location {
-	for _, o := range t.offices {
+	for _, o := range t.body().offices {
 		if code, ok := o.code.Get(m); ok {
 			administration, _ := o.administration.Get(m)
 			return t.zoneOf(administration, code)
@@ -40,7 +40,7 @@ func (t *Table) zoneFor(m protoreflect.Message) *time.Location {
 // zoneIn returns the time zone of the first office that an element names. It is asked
 // before the element is read: the office may stand behind the times.
 func (t *Table) zoneIn(root *xmltree.Element) *time.Location {
-	for _, o := range t.offices {
+	for _, o := range t.body().offices {
 		if code := first(o.codeRows, root); code != "" {
 			return t.zoneOf(first(o.administrationRows, root), code)
 		}
@@ -99,7 +99,7 @@ func (c *compiler) local(paths []string) {
 			}
 			*path = compiled
 		}
-		for _, r := range c.table.rows {
+		for _, r := range c.made.rows {
 			switch {
 			case r.noDecode:
 			case r.info.From == p+".code":
@@ -108,7 +108,7 @@ func (c *compiler) local(paths []string) {
 				o.administrationRows = append(o.administrationRows, r)
 			}
 		}
-		c.table.offices = append(c.table.offices, o)
+		c.made.offices = append(c.made.offices, o)
 	}
 }
 

@@ -45,14 +45,19 @@ type Table struct {
 	rootName                                   step
 	namespaces                                 []namespace // as declared
 	fallback                                   string      // prefix written as the default namespace
-	top                                        *row        // the root element as a group
-	rows                                       []*row      // every row, in order
-	nodes                                      int         // of the plan, which the decoder marks
-	stores                                     []*row      // groups that collect
-	issued                                     *row        // the row that reads the day code lists are judged on
-	offices                                    []localOffice
 	lists                                      *codelist.Lists
-	examples                                   []TableExample
+	body                                       func() *body
+}
+
+// body is what the rows of a table are compiled to. It is never changed after that.
+type body struct {
+	top      *row   // the root element as a group
+	rows     []*row // every row, in order
+	nodes    int    // of the plan, which the decoder marks
+	stores   []*row // groups that collect
+	issued   *row   // the row that reads the day code lists are judged on
+	offices  []localOffice
+	examples []TableExample
 }
 
 type namespace struct{ prefix, uri string }
@@ -208,7 +213,7 @@ func leaves(root *xmltree.Element) map[[2]string]bool {
 // enough to mean this format.
 func (t *Table) saidIn(said map[[2]string]bool) int {
 	n := 0
-	for _, r := range t.rows {
+	for _, r := range t.body().rows {
 		name := ""
 		if r.attr != nil {
 			name = r.attr.name.Local
@@ -316,8 +321,9 @@ func (t *Table) Valid(on time.Time) bool {
 
 // Rows returns what every row says, in order, groups before their rows.
 func (t *Table) Rows() []RowInfo {
-	out := make([]RowInfo, len(t.rows))
-	for i, r := range t.rows {
+	rows := t.body().rows
+	out := make([]RowInfo, len(rows))
+	for i, r := range rows {
 		out[i] = r.info
 	}
 	return out

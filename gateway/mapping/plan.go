@@ -71,8 +71,8 @@ func (c *compiler) plan(group *row) {
 			}
 			c.fields[r.info.From] = r
 		}
-		if r.info.From == "envelope.issued" && r.job == valueJob && c.table.issued == nil && !group.repeats() {
-			c.table.issued = r
+		if r.info.From == "envelope.issued" && r.job == valueJob && c.made.issued == nil && !group.repeats() {
+			c.made.issued = r
 		}
 	}
 	group.tell = tells(group)
@@ -127,8 +127,8 @@ func (c *compiler) child(list *[]*node, name xmltree.Name) *node {
 			return n
 		}
 	}
-	n := &node{name: name, number: c.table.nodes}
-	c.table.nodes++
+	n := &node{name: name, number: c.made.nodes}
+	c.made.nodes++
 	*list = append(*list, n)
 	return n
 }

@@ -6,8 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 )
 
 // profileFile is a profile as it is written: what one administration does otherwise
@@ -200,28 +202,29 @@ func (p *profile) add(t overlaid) {
 
 // overlay makes the tables of one profile.
 func (l *loader) overlay(p *profile) {
-	files := make([]tableFile, len(p.tables))
-	for i, t := range p.tables {
-		files[i] = t.tableFile
-		files[i].Rows = cloneRows(t.Rows)
-		for _, lower := range t.layers[:len(t.layers)-1] {
-			if len(lower.errs) > 0 {
-				return // said there
-			}
-			lower.change(&files[i], nil)
-		}
+	files, lines, ok := p.files(!l.proven)
+	if !ok {
+		return // said there
 	}
-	several := p.fits(files)
-	for i := range files {
-		p.change(&files[i], several)
-		if files[i].Valid.From > files[i].Valid.To && files[i].Valid.To != "" {
-			p.at(p.tables[i].node, "%s is never valid together with the profile, expected days in common", versioned(files[i].Mapping, files[i].Version))
-		}
-	}
+	whole := sync.OnceValues(func() ([]tableFile, []document.Lines) {
+		files, lines, _ := p.files(true)
+		return files, lines
+	})
 	for i, t := range p.tables {
-		id := versioned(files[i].Mapping, files[i].Version)
-		m := &mistaken{file: t.file, lines: t.lines, over: &overlay{p.mistaken, id, t.node}}
-		made := l.build(m, files[i])
+		mistakes := func(lines document.Lines) *mistaken {
+			return &mistaken{file: t.file, lines: lines, over: &overlay{p.mistaken, versioned(files[i].Mapping, files[i].Version), t.node}}
+		}
+		m := mistakes(lines[i])
+		var made *Table
+		if l.proven {
+			made = l.head(m, files[i])
+			made.body = sync.OnceValue(func() *body {
+				files, lines := whole()
+				return p.proven(l.body(mistakes(lines[i]), made, files[i]))
+			})
+		} else {
+			made = l.build(m, files[i])
+		}
 		made.file, made.profile, made.profileVersion = p.file, p.Profile, p.Version
 		sum := slices.Clone(t.digest[:])
 		for _, layer := range t.layers {
@@ -231,9 +234,40 @@ func (l *loader) overlay(p *profile) {
 		made.digest = gateway.DigestOf(sum)
 		if len(p.errs) == 0 {
 			l.library.tables = append(l.library.tables, made)
-			l.files[made.ID()] = &base{m, files[i], made.digest}
+			l.files[made.ID()] = &base{mistaken: m, tableFile: files[i], digest: made.digest}
 		}
 	}
+}
+
+// files are the files of the profile's tables as it changes them, and their lines: whole, or
+// without their rows. It is false where a lower profile has mistakes.
+func (p *profile) files(whole bool) (files []tableFile, lines []document.Lines, ok bool) {
+	for _, t := range p.tables {
+		b := t.base
+		if whole {
+			b = b.whole()
+		}
+		f := b.tableFile
+		f.Rows = cloneRows(b.Rows)
+		for _, lower := range t.layers[:len(t.layers)-1] {
+			if len(lower.errs) > 0 {
+				return nil, nil, false
+			}
+			lower.change(&f, nil)
+		}
+		files, lines = append(files, f), append(lines, b.lines)
+	}
+	var several map[string]bool
+	if whole {
+		several = p.fits(files)
+	}
+	for i := range files {
+		p.change(&files[i], several)
+		if files[i].Valid.From > files[i].Valid.To && files[i].Valid.To != "" {
+			p.at(p.tables[i].node, "%s is never valid together with the profile, expected days in common", versioned(files[i].Mapping, files[i].Version))
+		}
+	}
+	return files, lines, true
 }
 
 // fits checks that everything the profile changes is there. It returns the rows that

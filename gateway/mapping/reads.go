@@ -13,7 +13,7 @@ import (
 // in XML, whatever stands there; false if none does, or they read it into several.
 func (t *Table) Reads(place gateway.Location) (label string, ok bool) {
 	names := namesOf(place)
-	for _, r := range t.rows {
+	for _, r := range t.body().rows {
 		if r.job == groupJob || r.info.From == "" || !r.at(names) {
 			continue
 		}

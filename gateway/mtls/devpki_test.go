@@ -50,9 +50,9 @@ func devParties(t *testing.T, root string, authorities []DevAuthority) (parties 
 	return parties
 }
 
-// TestDevPKI is the story of the demonstration: everyone gets in, the stranger does
+// TestParallelDevPKI is the story of the demonstration: everyone gets in, the stranger does
 // not, and a revoked post no longer does.
-func TestDevPKI(t *testing.T) {
+func TestParallelDevPKI(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "certs")
 	if err := GenerateDevPKI(root, now, DevAuthorities()); err != nil {
 		t.Fatal(err)

@@ -15,9 +15,9 @@ import (
 	"customs.example/gateway"
 )
 
-// TestEveryBadCertificateIsRefused shows each certificate to a gateway that serves,
+// TestParallelEveryBadCertificateIsRefused shows each certificate to a gateway that serves,
 // and to one that calls.
-func TestEveryBadCertificateIsRefused(t *testing.T) {
+func TestParallelEveryBadCertificateIsRefused(t *testing.T) {
 	cn, ru, kz := newCA(t, "CN CA"), newCA(t, "RU CA"), newCA(t, "KZ CA")
 	copycat := newCA(t, "RU CA")
 	oldRoot := newCA(t, "RU old CA", func(c *x509.Certificate) { c.NotAfter = now.Add(-day) })
@@ -139,7 +139,7 @@ func TestEveryBadCertificateIsRefused(t *testing.T) {
 	}
 }
 
-func TestUsageIsOfTheRightEnd(t *testing.T) {
+func TestParallelUsageIsOfTheRightEnd(t *testing.T) {
 	cn, ru := newCA(t, "CN CA"), newCA(t, "RU CA")
 	only := func(u x509.ExtKeyUsage) tls.Certificate {
 		return ru.leaf(t, uriRU, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{u} })
@@ -158,7 +158,7 @@ func TestUsageIsOfTheRightEnd(t *testing.T) {
 	}
 }
 
-func TestOtherKnownServerIsNotTheOneCalled(t *testing.T) {
+func TestParallelOtherKnownServerIsNotTheOneCalled(t *testing.T) {
 	cn, ru := newCA(t, "CN CA"), newCA(t, "RU CA")
 	const post = "customs://RU/office/10719110/post/1"
 	anchors := []*x509.Certificate{ru.cert}
@@ -169,7 +169,7 @@ func TestOtherKnownServerIsNotTheOneCalled(t *testing.T) {
 	}
 }
 
-func TestHandshakeIsRefusedWithoutCertificateOrBelowTLS13(t *testing.T) {
+func TestParallelHandshakeIsRefusedWithoutCertificateOrBelowTLS13(t *testing.T) {
 	cn, ru := newCA(t, "CN CA"), newCA(t, "RU CA")
 	r := registry(t, at(now), Party{URI: uriRU, Roots: []*x509.Certificate{ru.cert}})
 	certs := []tls.Certificate{ru.leaf(t, uriRU)}
@@ -197,8 +197,8 @@ func TestHandshakeIsRefusedWithoutCertificateOrBelowTLS13(t *testing.T) {
 	}
 }
 
-// TestRevocationEndsResumption: a session ticket is worth nothing once its holder is revoked.
-func TestRevocationEndsResumption(t *testing.T) {
+// TestParallelRevocationEndsResumption: a session ticket is worth nothing once its holder is revoked.
+func TestParallelRevocationEndsResumption(t *testing.T) {
 	cn, ru := newCA(t, "CN CA"), newCA(t, "RU CA")
 	partyCN := Party{URI: uriCN, Roots: []*x509.Certificate{cn.cert}}
 	partyRU := Party{URI: uriRU, Roots: []*x509.Certificate{ru.cert}}
@@ -239,8 +239,8 @@ func TestRevocationEndsResumption(t *testing.T) {
 	}
 }
 
-// TestLongConnectionIsJudgedAgain asks about one connection while time and parties change.
-func TestLongConnectionIsJudgedAgain(t *testing.T) {
+// TestConnectionIsJudgedAgain asks about one connection while time and parties change.
+func TestConnectionIsJudgedAgain(t *testing.T) {
 	ru := newCA(t, "RU CA")
 	cert := ru.leaf(t, uriRU).Leaf
 	instant := now
@@ -304,7 +304,7 @@ func TestRememberedVerdictIsOfOneUsageOnly(t *testing.T) {
 	}
 }
 
-func TestRenewShowsTheNewCertificateAtTheNextHandshake(t *testing.T) {
+func TestParallelRenewShowsTheNewCertificateAtTheNextHandshake(t *testing.T) {
 	cn, ru := newCA(t, "CN CA"), newCA(t, "RU CA")
 	before, after := cn.leafWith(t, uriCN, keyOne), cn.leafWith(t, uriCN, keyTwo)
 	serving := registry(t, at(now), Party{URI: uriRU, Roots: []*x509.Certificate{ru.cert}})

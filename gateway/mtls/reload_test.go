@@ -26,9 +26,9 @@ import (
 	"customs.example/gateway"
 )
 
-// TestReloadUnderHandshakes changes everybody's keys while a thousand handshakes run: each
+// TestParallelReloadUnderHandshakes changes everybody's keys while a thousand handshakes run: each
 // is judged by what was in force at some moment of it, and none by a mixture.
-func TestReloadUnderHandshakes(t *testing.T) {
+func TestParallelReloadUnderHandshakes(t *testing.T) {
 	const handshakes, callers = 1000, 8
 	cn, ru := newCA(t, "CN CA"), newCA(t, "RU CA")
 	good := Party{URI: uriRU, Roots: []*x509.Certificate{ru.cert}, CRLs: []*x509.RevocationList{ru.crl(t, now.Add(day))}}
@@ -178,8 +178,8 @@ func TestChangeDuringHandshakeIsSeen(t *testing.T) {
 	}
 }
 
-// TestCostlyCertificatesAreRefusedUnjudged shows certificates that are costly to judge.
-func TestCostlyCertificatesAreRefusedUnjudged(t *testing.T) {
+// TestParallelCostlyCertificatesAreRefusedUnjudged shows certificates that are costly to judge.
+func TestParallelCostlyCertificatesAreRefusedUnjudged(t *testing.T) {
 	cn, ru := newCA(t, "CN CA"), newCA(t, "RU CA")
 	named := func(n int, name string) tls.Certificate {
 		return ru.leaf(t, uriRU, func(c *x509.Certificate) {

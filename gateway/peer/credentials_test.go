@@ -84,9 +84,9 @@ func (p pki) registry(side, uri string) *mtls.Registry {
 	return r
 }
 
-// TestRevocationClosesTheOpenConnection revokes one end of a link while a call is under
+// TestParallelRevocationClosesTheOpenConnection revokes one end of a link while a call is under
 // way, and has only the other end told.
-func TestRevocationClosesTheOpenConnection(t *testing.T) {
+func TestParallelRevocationClosesTheOpenConnection(t *testing.T) {
 	for _, revoked := range []string{"cn", "ru"} {
 		t.Run(revoked, func(t *testing.T) {
 			now := time.Now()

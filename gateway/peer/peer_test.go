@@ -55,10 +55,10 @@ func (h hurried) Deliver(context.Context, *exchangev1.DeliverRequest) (*exchange
 	return nil, h.answer
 }
 
-// TestABusyPartnerIsLeftAloneForAsLongAsItAsks: what it says on the wire comes to who sends
+// TestParallelABusyPartnerIsLeftAloneForAsLongAsItAsks: what it says on the wire comes to who sends
 // as the time that it asks for, within bounds; without a time, and with another code, it is
 // no such thing.
-func TestABusyPartnerIsLeftAloneForAsLongAsItAsks(t *testing.T) {
+func TestParallelABusyPartnerIsLeftAloneForAsLongAsItAsks(t *testing.T) {
 	pki := newPKI(t)
 	for name, c := range map[string]struct {
 		code codes.Code

@@ -256,7 +256,7 @@ func TestInstanceCannotNameItsOwnSchema(t *testing.T) {
 
 // A proven set compiles each schema once, when several ask for it at once, to the same as
 // Load; of one that is not good it knows nothing, and the others are not touched by it.
-func TestProvenSchemasAreCompiledWhenAskedFor(t *testing.T) {
+func TestParallelProvenSchemasAreCompiledWhenAskedFor(t *testing.T) {
 	files := fstest.MapFS{"xx/broken.v1.xsd": {Data: []byte("<broken")}}
 	for name, f := range notice {
 		files[name] = f
@@ -349,7 +349,7 @@ func TestDigestCoversImportsAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestOneSchemaServesManyGoroutines(t *testing.T) {
+func TestParallelOneSchemaServesManyGoroutines(t *testing.T) {
 	set := load(t, notice)
 	if diff := cmp.Diff([]string{"xx/notice.v1"}, set.Names()); diff != "" {
 		t.Error(diff)

@@ -105,10 +105,10 @@ func retryOf(err error) time.Duration {
 	return 0
 }
 
-// TestOneCallersCallsLeaveRoomForOthers: 20 connections of one caller open what they can.
+// TestParallelOneCallersCallsLeaveRoomForOthers: 20 connections of one caller open what they can.
 // It holds its share, is told when to try again, and another is answered at once; in the
 // end nothing is held.
-func TestOneCallersCallsLeaveRoomForOthers(t *testing.T) {
+func TestParallelOneCallersCallsLeaveRoomForOthers(t *testing.T) {
 	impl, dial := door(t, budget.Limits{Memory: 64 << 20, Calls: 64, Wait: 50 * time.Millisecond, Body: 10 * time.Second})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -167,9 +167,9 @@ func TestOneCallersCallsLeaveRoomForOthers(t *testing.T) {
 	}
 }
 
-// TestAMessageThatDoesNotComeIn: a call that is opened and not gone on with, and one that
+// TestParallelAMessageThatDoesNotComeIn: a call that is opened and not gone on with, and one that
 // breaks off in its middle, end, each with what its caller can do.
-func TestAMessageThatDoesNotComeIn(t *testing.T) {
+func TestParallelAMessageThatDoesNotComeIn(t *testing.T) {
 	impl, dial := door(t, budget.Limits{Memory: 64 << 20, Calls: 8, Wait: 10 * time.Millisecond, Body: 100 * time.Millisecond})
 	conn := dial()
 	open := func(who string) grpc.ClientStream {
@@ -216,8 +216,8 @@ func TestAMessageThatDoesNotComeIn(t *testing.T) {
 	}
 }
 
-// TestBodiesAreCounted: messages that find no room are refused, and may come again.
-func TestBodiesAreCounted(t *testing.T) {
+// TestParallelBodiesAreCounted: messages that find no room are refused, and may come again.
+func TestParallelBodiesAreCounted(t *testing.T) {
 	impl, dial := door(t, budget.Limits{Memory: 16 << 20, Calls: 64, Wait: 50 * time.Millisecond, Body: 10 * time.Second})
 	peers := exchangev1.NewPeerServiceClient(dial())
 	var wg sync.WaitGroup
@@ -245,9 +245,9 @@ func TestBodiesAreCounted(t *testing.T) {
 	}
 }
 
-// TestRESTSaysWhenToTryAgain: 429 with Retry-After, in the caller's language, before a body
+// TestParallelRESTSaysWhenToTryAgain: 429 with Retry-After, in the caller's language, before a body
 // is read.
-func TestRESTSaysWhenToTryAgain(t *testing.T) {
+func TestParallelRESTSaysWhenToTryAgain(t *testing.T) {
 	s := &Server{
 		flow: &flow.Gateway{Options: flow.Options{Chain: &flow.Chain{Limits: schema.Limits{Bytes: 8 << 20}}}}, access: newAccess(nil, nil, nil), repeated: repeated{now: time.Now},
 		budget: budget.New(budget.Limits{Memory: 1 << 20, Calls: 2, Wait: time.Millisecond, Body: time.Second}),

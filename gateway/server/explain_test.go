@@ -13,9 +13,9 @@ import (
 	"customs.example/gateway/flow"
 )
 
-// TestAnalystsSeeNobodysData: what the dictionary marks as a person's or a price is masked in the
+// TestParallelAnalystsSeeNobodysData: what the dictionary marks as a person's or a price is masked in the
 // analyst's explanation and in no other, place by place.
-func TestAnalystsSeeNobodysData(t *testing.T) {
+func TestParallelAnalystsSeeNobodysData(t *testing.T) {
 	h := newHouse(t)
 	h.joined = h.notice()
 	whole, err := exchangev1.NewSubmissionServiceClient(h.grpc["post"]).Explain(t.Context(), &exchangev1.ExplainRequest{SubmissionId: h.joined})
@@ -80,8 +80,8 @@ func TestExplanationsHaveABound(t *testing.T) {
 	}
 }
 
-// TestPathsAreJudged before anything is translated.
-func TestPathsAreJudged(t *testing.T) {
+// TestParallelPathsAreJudged before anything is translated.
+func TestParallelPathsAreJudged(t *testing.T) {
 	h := newHouse(t)
 	post := exchangev1.NewSubmissionServiceClient(h.grpc["post"])
 	for _, path := range []string{"GoodsItem", "/", "//", "//a[b=1]", "//*", "//a/text()", "//a[last()]", "/a//b", "//" + strings.Repeat("(", 10000)} {
@@ -92,8 +92,8 @@ func TestPathsAreJudged(t *testing.T) {
 	}
 }
 
-// TestWhatIsLoadedIsListed: every table with the digest that it was loaded with, page by page.
-func TestWhatIsLoadedIsListed(t *testing.T) {
+// TestParallelWhatIsLoadedIsListed: every table with the digest that it was loaded with, page by page.
+func TestParallelWhatIsLoadedIsListed(t *testing.T) {
 	h := newHouse(t)
 	analyst := exchangev1.NewMappingServiceClient(h.grpc["analyst"])
 	c, err := chain()

@@ -147,9 +147,9 @@ func (l *ledger) inOrder(t *testing.T, changes []change, offices ...string) {
 	}
 }
 
-// TestEachWatcherSeesEachChangeOnceInOrder has watchers come and go, from the beginning and
+// TestParallelEachWatcherSeesEachChangeOnceInOrder has watchers come and go, from the beginning and
 // from now on, while rows of three offices change, alone and together.
-func TestEachWatcherSeesEachChangeOnceInOrder(t *testing.T) {
+func TestParallelEachWatcherSeesEachChangeOnceInOrder(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	l := newLedger()
 	f := l.feed()
@@ -192,8 +192,8 @@ func TestEachWatcherSeesEachChangeOnceInOrder(t *testing.T) {
 	f.ended.Wait()
 }
 
-// TestOneReadsForAll: a hundred watchers of what changes have it read for them once.
-func TestOneReadsForAll(t *testing.T) {
+// TestParallelOneReadsForAll: a hundred watchers of what changes have it read for them once.
+func TestParallelOneReadsForAll(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	l := newLedger()
 	f := l.feed()
@@ -233,9 +233,9 @@ func TestOneReadsForAll(t *testing.T) {
 	f.ended.Wait()
 }
 
-// TestASlowWatcherHurtsNobody: one that takes nothing is bounded and passed by; when it goes
+// TestParallelASlowWatcherHurtsNobody: one that takes nothing is bounded and passed by; when it goes
 // on it misses nothing.
-func TestASlowWatcherHurtsNobody(t *testing.T) {
+func TestParallelASlowWatcherHurtsNobody(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	l := newLedger()
 	f := l.feed()
@@ -269,9 +269,9 @@ func TestASlowWatcherHurtsNobody(t *testing.T) {
 	f.ended.Wait()
 }
 
-// TestWatchersAreToldThatNothingCanBeRead: each ends with the error, and one that comes
+// TestParallelWatchersAreToldThatNothingCanBeRead: each ends with the error, and one that comes
 // afterwards has missed nothing.
-func TestWatchersAreToldThatNothingCanBeRead(t *testing.T) {
+func TestParallelWatchersAreToldThatNothingCanBeRead(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	l := newLedger()
 	f := l.feed()
@@ -297,9 +297,9 @@ func TestWatchersAreToldThatNothingCanBeRead(t *testing.T) {
 	f.ended.Wait()
 }
 
-// TestWhereOneBeginsIsNothingToOthers: the first to watch begins behind everything that will
+// TestParallelWhereOneBeginsIsNothingToOthers: the first to watch begins behind everything that will
 // ever be, and who comes after it is told of each change all the same.
-func TestWhereOneBeginsIsNothingToOthers(t *testing.T) {
+func TestParallelWhereOneBeginsIsNothingToOthers(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	l := newLedger()
 	f := l.feed()

@@ -24,8 +24,8 @@ import (
 	"customs.example/gateway/schema"
 )
 
-// TestHealthSaysWhatReadinessDoes, at the gateway's own door: once asked, and to who watches.
-func TestHealthSaysWhatReadinessDoes(t *testing.T) {
+// TestParallelHealthSaysWhatReadinessDoes, at the gateway's own door: once asked, and to who watches.
+func TestParallelHealthSaysWhatReadinessDoes(t *testing.T) {
 	var full atomic.Bool
 	var passed atomic.Int64 // seconds
 	m := NewMonitor(nil, func() time.Time { return time.Unix(passed.Load(), 0) }, http.NotFoundHandler(), Check{"store", func(context.Context) error {

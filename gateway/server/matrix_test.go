@@ -781,10 +781,10 @@ func (h *house) post(as string, req *exchangev1.DeliverRequest) outcome {
 	return h.refusal(answer)
 }
 
-// TestAccess walks every RPC of the protos, at both doors, by every role, for what is the
+// TestParallelAccess walks every RPC of the protos, at both doors, by every role, for what is the
 // caller's, what is others' and what is not there. A new RPC has no line and fails; what
 // changes in the file is a change of policy.
-func TestAccess(t *testing.T) {
+func TestParallelAccess(t *testing.T) {
 	h := newHouse(t)
 	var names []string
 	for _, m := range methods() {

@@ -158,8 +158,8 @@ func TestReadyNeedsAStoreThatWrites(t *testing.T) {
 	}
 }
 
-// TestMonitorStopsWithItsContext and leaves no goroutine.
-func TestMonitorStopsWithItsContext(t *testing.T) {
+// TestParallelMonitorStopsWithItsContext and leaves no goroutine.
+func TestParallelMonitorStopsWithItsContext(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

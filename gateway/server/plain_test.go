@@ -11,10 +11,10 @@ import (
 	"customs.example/gateway/flow"
 )
 
-// TestWhatIsPostedIsReadAsItIsMeant: a parameter, a header or a media type that can be read in
+// TestParallelWhatIsPostedIsReadAsItIsMeant: a parameter, a header or a media type that can be read in
 // two ways is refused, and nothing of it is left out in silence; so is what grows beyond what a
 // body may have.
-func TestWhatIsPostedIsReadAsItIsMeant(t *testing.T) {
+func TestParallelWhatIsPostedIsReadAsItIsMeant(t *testing.T) {
 	h := newHouse(t)
 	bomb := func(inside string, size int) []byte {
 		var b bytes.Buffer

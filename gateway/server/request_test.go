@@ -54,9 +54,9 @@ var badTexts = []struct {
 	{"a\x00b", "a%00b", `a\u0000b`, gateway.JSONCharacter},
 }
 
-// TestTextThatIsNoneIsRefused: in every field of every RPC, at both doors, as a mistake of
+// TestParallelTextThatIsNoneIsRefused: in every field of every RPC, at both doors, as a mistake of
 // the caller's and with a code; who has no right to call is told that and no more.
-func TestTextThatIsNoneIsRefused(t *testing.T) {
+func TestParallelTextThatIsNoneIsRefused(t *testing.T) {
 	h := newHouse(t)
 	for _, bad := range badTexts {
 		testTextThatIsNone(t, h, bad.text, bad.escaped, bad.json, bad.code)
@@ -151,8 +151,8 @@ func testTextThatIsNone(t *testing.T, h *house, text, escaped, inJSON string, co
 	}
 }
 
-// TestCallsThatAreNotThere are denied to whoever has no right to them, which is everybody.
-func TestCallsThatAreNotThere(t *testing.T) {
+// TestParallelCallsThatAreNotThere are denied to whoever has no right to them, which is everybody.
+func TestParallelCallsThatAreNotThere(t *testing.T) {
 	h := newHouse(t)
 	for as, want := range map[string]gateway.Code{"post": gateway.RightMissing, "unbound": gateway.CallerUnknown} {
 		var answer []byte
@@ -163,9 +163,9 @@ func TestCallsThatAreNotThere(t *testing.T) {
 	}
 }
 
-// TestPageTokens are good for the caller and the question that they were given for, and
+// TestParallelPageTokens are good for the caller and the question that they were given for, and
 // whatever else comes as one is refused in the same words.
-func TestPageTokens(t *testing.T) {
+func TestParallelPageTokens(t *testing.T) {
 	h := newHouse(t)
 	for range 5 {
 		h.submission("0603")

@@ -14,9 +14,9 @@ import (
 	"customs.example/gateway/mtls"
 )
 
-// TestRevocationClosesTheOpenRESTConnection holds a connection open between two requests,
+// TestParallelRevocationClosesTheOpenRESTConnection holds a connection open between two requests,
 // and revokes its caller.
-func TestRevocationClosesTheOpenRESTConnection(t *testing.T) {
+func TestParallelRevocationClosesTheOpenRESTConnection(t *testing.T) {
 	const cn, ru = "customs://CN/gateway/1", "customs://RU/gateway/1"
 	now, pki := time.Now(), t.TempDir()
 	if err := mtls.GenerateDevPKI(pki, now, mtls.DevAuthorities()[:2]); err != nil {

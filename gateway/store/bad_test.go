@@ -169,9 +169,9 @@ func TestADamagedPageIsNoPanic(t *testing.T) {
 	}
 }
 
-// TestAStatementThatFailsEndsItsUnitAlone: what its unit would write behind it is not
+// TestParallelAStatementThatFailsEndsItsUnitAlone: what its unit would write behind it is not
 // written, and the others of its group are.
-func TestAStatementThatFailsEndsItsUnitAlone(t *testing.T) {
+func TestParallelAStatementThatFailsEndsItsUnitAlone(t *testing.T) {
 	onEach(t, func(t *testing.T, open opener) {
 		s := open(t)
 		put := func(id string) func(*Tx) error {

@@ -52,8 +52,8 @@ func puts(t *testing.T, s *Store, ms ...Message) {
 	})
 }
 
-// TestSeveralBeginAtOnceOnAnEmptyDatabase: one makes the tables, and all work with them.
-func TestSeveralBeginAtOnceOnAnEmptyDatabase(t *testing.T) {
+// TestParallelSeveralBeginAtOnceOnAnEmptyDatabase: one makes the tables, and all work with them.
+func TestParallelSeveralBeginAtOnceOnAnEmptyDatabase(t *testing.T) {
 	t.Parallel()
 	url := storetest.Postgres(t)
 	var wg sync.WaitGroup
@@ -79,8 +79,8 @@ func TestSeveralBeginAtOnceOnAnEmptyDatabase(t *testing.T) {
 	}
 }
 
-// TestWhatOneHasClaimedIsNotTheOthers: each of much work is one process's alone.
-func TestWhatOneHasClaimedIsNotTheOthers(t *testing.T) {
+// TestParallelWhatOneHasClaimedIsNotTheOthers: each of much work is one process's alone.
+func TestParallelWhatOneHasClaimedIsNotTheOthers(t *testing.T) {
 	t.Parallel()
 	stores := sharing(t, 3)
 	const work = 60
@@ -198,10 +198,10 @@ func TestWorkOfOneWithoutALeaseGoesBackToAll(t *testing.T) {
 	}
 }
 
-// TestASilentProcessIsTakenOver: whether it has been killed or stopped in the middle of a
+// TestParallelASilentProcessIsTakenOver: whether it has been killed or stopped in the middle of a
 // unit, which holds up whoever writes, others have its work within five seconds, and a
 // process that ends in good order leaves it at once.
-func TestASilentProcessIsTakenOver(t *testing.T) {
+func TestParallelASilentProcessIsTakenOver(t *testing.T) {
 	t.Parallel()
 	takes := func(s *Store, id gateway.MessageID, within time.Duration) {
 		t.Helper()
@@ -249,9 +249,9 @@ func TestASilentProcessIsTakenOver(t *testing.T) {
 	}
 }
 
-// TestChangesOfOthersAreTold: whoever waits for a change learns of every other process's, and
+// TestParallelChangesOfOthersAreTold: whoever waits for a change learns of every other process's, and
 // reads each once in order by its number.
-func TestChangesOfOthersAreTold(t *testing.T) {
+func TestParallelChangesOfOthersAreTold(t *testing.T) {
 	t.Parallel()
 	stores := sharing(t, 2)
 	const each = 30

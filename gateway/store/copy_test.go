@@ -435,9 +435,9 @@ func TestEveryTableIsRecorded(t *testing.T) {
 	}
 }
 
-// TestWhoBeganInBetweenWritesNothing: a gateway that began on a server after a move did, and
+// TestParallelWhoBeganInBetweenWritesNothing: a gateway that began on a server after a move did, and
 // waits for it, finds that the records have moved.
-func TestWhoBeganInBetweenWritesNothing(t *testing.T) {
+func TestParallelWhoBeganInBetweenWritesNothing(t *testing.T) {
 	t.Parallel()
 	source, target := furnished(t, "PostgreSQL"), places["SQLite"](t)
 	var late *Store

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 )
 
 // guard runs the statements of the writer's connection, each prepared once. After one that
@@ -11,32 +10,21 @@ import (
 // by itself when its disk is full or fails, and what came behind would be committed alone.
 type guard struct {
 	conn     *sql.Conn
-	prepared map[string]*sql.Stmt
+	prepared *prepared
 	failed   error
 }
 
-func newGuard(conn *sql.Conn) *guard { return &guard{conn: conn, prepared: make(map[string]*sql.Stmt)} }
+func newGuard(conn *sql.Conn) *guard { return &guard{conn: conn, prepared: &prepared{on: conn}} }
 
 // begin forgets what failed before.
 func (g *guard) begin() { g.failed = nil }
-
-func (g *guard) statement(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s, ok := g.prepared[query]; ok {
-		return s, nil
-	}
-	s, err := g.conn.PrepareContext(ctx, query)
-	if err == nil {
-		g.prepared[query] = s
-	}
-	return s, err
-}
 
 // ExecContext runs a statement that writes, unless one of the same unit has failed.
 func (g *guard) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if g.failed != nil {
 		return nil, g.failed
 	}
-	s, err := g.statement(ctx, query)
+	s, err := g.prepared.statement(ctx, query)
 	var done sql.Result
 	if err == nil {
 		done, err = s.ExecContext(ctx, args...)
@@ -52,7 +40,7 @@ func (g *guard) PrepareContext(ctx context.Context, query string) (*sql.Stmt, er
 
 // QueryContext asks for rows.
 func (g *guard) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s, err := g.statement(ctx, query)
+	s, err := g.prepared.statement(ctx, query)
 	if err != nil {
 		g.failed = err
 		return nil, err
@@ -66,19 +54,10 @@ func (g *guard) QueryContext(ctx context.Context, query string, args ...any) (*s
 
 // QueryRowContext asks for one row.
 func (g *guard) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	s, err := g.statement(ctx, query)
+	s, err := g.prepared.statement(ctx, query)
 	if err != nil {
 		g.failed = err
 		return g.conn.QueryRowContext(ctx, query, args...) // has the error
 	}
 	return s.QueryRowContext(ctx, args...)
-}
-
-// Close ends the statements.
-func (g *guard) Close() error {
-	var errs []error
-	for _, s := range g.prepared {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(errs...)
 }

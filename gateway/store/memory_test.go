@@ -103,8 +103,8 @@ func TestEveryOperationFailsOnce(t *testing.T) {
 	}
 }
 
-// TestASlowDatabaseTakesUnitsTogether: what waits while one commit is under way shares the next.
-func TestASlowDatabaseTakesUnitsTogether(t *testing.T) {
+// TestParallelASlowDatabaseTakesUnitsTogether: what waits while one commit is under way shares the next.
+func TestParallelASlowDatabaseTakesUnitsTogether(t *testing.T) {
 	m := must(storetest.NewMemory())(t)
 	defer m.Close()
 	s := must(openOn(t.Context(), memoryEngine(m), clock))(t)

@@ -16,7 +16,7 @@ import (
 // reader holds the queries that a unit of work and a plain reader share.
 type reader struct {
 	q     *rows.Queries
-	seek  *seeker
+	seek  seeker
 	owner string // whose work is asked for
 	unit  bool   // a unit's statements are not cut off in the middle
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -21,10 +20,15 @@ const (
 
 // seeker finds movements by what they are known by. Its statements are written here and
 // not by sqlc, which would name sixty-four parameters.
-type seeker struct{ commits, last walks }
+type seeker struct{ *prepared }
 
 // walks is one search, for as many identifiers as a statement seeks.
-type walks struct{ few, many *sql.Stmt }
+type walks struct{ few, many string }
+
+var (
+	walksByCommit = walks{seekByCommit(fewTerms), seekByCommit(terms)}
+	walksByLast   = walks{seekByLast(fewTerms), seekByLast(terms)}
+)
 
 // seekSQL joins the walks: of each the first rows in an order.
 func seekSQL(terms int, where, order string, first int) string {
@@ -41,33 +45,6 @@ func seekByCommit(terms int) string {
 }
 func seekByLast(terms int) string { return seekSQL(terms, "last_time >= $2", "last_time", 3) }
 
-// preparer is a connection or a pool of them.
-type preparer interface {
-	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
-}
-
-func newSeeker(ctx context.Context, db preparer) (*seeker, error) {
-	s := new(seeker)
-	var errs []error
-	for _, w := range []struct {
-		walks *walks
-		sql   func(terms int) string
-	}{{&s.commits, seekByCommit}, {&s.last, seekByLast}} {
-		var err1, err2 error
-		w.walks.few, err1 = db.PrepareContext(ctx, w.sql(fewTerms))
-		w.walks.many, err2 = db.PrepareContext(ctx, w.sql(terms))
-		errs = append(errs, err1, err2)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("prepare: %w", err)
-	}
-	return s, nil
-}
-
-func (s *seeker) Close() error {
-	return errors.Join(s.commits.few.Close(), s.commits.many.Close(), s.last.few.Close(), s.last.many.Close())
-}
-
 // hit is a movement that an identifier finds, without what it says.
 type hit struct {
 	key, first, last string
@@ -75,20 +52,20 @@ type hit struct {
 }
 
 // byCommit finds movements that changed within commits, of each identifier the last.
-func (s *seeker) byCommit(ctx context.Context, ids []Identifier, from, to gateway.Commit, limit int) ([]hit, error) {
-	return seek(ctx, s.commits, ids, int64(limit), int64(from), int64(to))
+func (s seeker) byCommit(ctx context.Context, ids []Identifier, from, to gateway.Commit, limit int) ([]hit, error) {
+	return s.seek(ctx, walksByCommit, ids, int64(limit), int64(from), int64(to))
 }
 
 // byLast finds movements whose last time is an instant or later, of each identifier the first.
-func (s *seeker) byLast(ctx context.Context, ids []Identifier, from string, limit int) ([]hit, error) {
-	return seek(ctx, s.last, ids, int64(limit), from)
+func (s seeker) byLast(ctx context.Context, ids []Identifier, from string, limit int) ([]hit, error) {
+	return s.seek(ctx, walksByLast, ids, int64(limit), from)
 }
 
-func seek(ctx context.Context, w walks, ids []Identifier, bounds ...any) (out []hit, err error) {
+func (s seeker) seek(ctx context.Context, w walks, ids []Identifier, bounds ...any) (out []hit, err error) {
 	for len(ids) > 0 {
-		s, terms := w.many, terms
+		query, terms := w.many, terms
 		if len(ids) <= fewTerms {
-			s, terms = w.few, fewTerms
+			query, terms = w.few, fewTerms
 		}
 		some := ids[:min(len(ids), terms)]
 		ids = ids[len(some):]
@@ -100,7 +77,11 @@ func seek(ctx context.Context, w walks, ids []Identifier, bounds ...any) (out []
 			}
 			args = append(args, id.Folded, id.Kind)
 		}
-		if out, err = hits(ctx, out, s, args); err != nil {
+		statement, err := s.statement(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		if out, err = hits(ctx, out, statement, args); err != nil {
 			return nil, err
 		}
 	}

@@ -59,9 +59,9 @@ func TestDatabaseOfOthersIsRefused(t *testing.T) {
 	}
 }
 
-// TestSeveralGatewaysShareADatabase: their commits have one order without a gap, and each
+// TestParallelSeveralGatewaysShareADatabase: their commits have one order without a gap, and each
 // reads what the other wrote.
-func TestSeveralGatewaysShareADatabase(t *testing.T) {
+func TestParallelSeveralGatewaysShareADatabase(t *testing.T) {
 	url := storetest.Copy(t, migratedPostgres(t))
 	stores := []*Store{openFile(t, url), openFile(t, url)}
 	for _, s := range stores {

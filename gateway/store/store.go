@@ -42,22 +42,23 @@ const MaxGroup = 64
 
 // Store is a gateway's database. One goroutine writes; any number read.
 type Store struct {
-	engine   engine
-	held     io.Closer // against every other process
-	writer   *sql.DB
-	conn     *session // the writer's; nil until it is needed, and after it broke
-	readers  *sql.DB
-	read     *rows.Queries
-	readSeek *seeker
-	claims   *claims // nil where one process works alone
-	owner    string  // of what it works on; empty where it works alone
-	now      func() time.Time
-	units    chan *unit
-	done     chan struct{}
-	stop     context.CancelFunc
-	keeping  sync.WaitGroup
-	changed  bell // after each commit
-	byOthers bell // after each commit of another process
+	engine     engine
+	held       io.Closer // against every other process
+	writer     *sql.DB
+	conn       *session // the writer's; nil until it is needed, and after it broke
+	readers    *sql.DB
+	statements *prepared // of those that read
+	read       *rows.Queries
+	readSeek   seeker
+	claims     *claims // nil where one process works alone
+	owner      string  // of what it works on; empty where it works alone
+	now        func() time.Time
+	units      chan *unit
+	done       chan struct{}
+	stop       context.CancelFunc
+	keeping    sync.WaitGroup
+	changed    bell // after each commit
+	byOthers   bell // after each commit of another process
 }
 
 // unit is one unit of work waiting for the writer.
@@ -122,12 +123,8 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	}
 	s.readers.SetMaxOpenConns(e.readers)
 	s.readers.SetMaxIdleConns(e.readers)
-	if s.read, err = rows.Prepare(ctx, s.readers); err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	if s.readSeek, err = newSeeker(ctx, s.readers); err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
+	s.statements = &prepared{on: s.readers}
+	s.read, s.readSeek = rows.New(readers{s.readers, s.statements}), seeker{s.statements}
 	if e.shared {
 		db, err := e.connect(toClaim)
 		if err != nil {
@@ -187,11 +184,8 @@ func (s *Store) close() error {
 		})
 		errs = append(errs, s.claims.db.Close())
 	}
-	if s.readSeek != nil {
-		errs = append(errs, s.readSeek.Close())
-	}
-	if s.read != nil {
-		errs = append(errs, s.read.Close())
+	if s.statements != nil {
+		errs = append(errs, s.statements.Close())
 	}
 	if s.readers != nil {
 		errs = append(errs, s.readers.Close())
@@ -213,7 +207,7 @@ type session struct {
 	conn  *sql.Conn
 	guard *guard
 	q     *rows.Queries // by the guard
-	seek  *seeker
+	seek  seeker
 }
 
 // The steps of a transaction, beside its beginning.
@@ -235,11 +229,7 @@ func (s *Store) connected(ctx context.Context) (*session, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	c := &session{conn: conn, guard: newGuard(conn)}
-	c.q = rows.New(c.guard)
-	if c.seek, err = newSeeker(ctx, conn); err != nil {
-		c.close(err)
-		return nil, fmt.Errorf("connect: %w", err)
-	}
+	c.q, c.seek = rows.New(c.guard), seeker{c.guard.prepared}
 	s.conn = c
 	return c, nil
 }
@@ -252,10 +242,7 @@ func (c *session) close(after error) {
 	// A statement of a connection that its driver has closed already is gone with it, and
 	// SQLite's does not survive being asked to close one.
 	if open := c.conn.Raw(func(any) error { return nil }) == nil; open {
-		if c.seek != nil {
-			c.seek.Close()
-		}
-		c.guard.Close()
+		c.guard.prepared.Close()
 	}
 	if after != nil {
 		c.conn.Raw(func(any) error { return driver.ErrBadConn })
@@ -265,7 +252,7 @@ func (c *session) close(after error) {
 
 // step takes a step of a transaction.
 func (c *session) step(ctx context.Context, step string) error {
-	prepared, err := c.guard.statement(ctx, step)
+	prepared, err := c.guard.prepared.statement(ctx, step)
 	if err == nil {
 		_, err = prepared.ExecContext(ctx)
 	}

@@ -176,7 +176,7 @@ func group(t *testing.T, s *Store, units ...func(tx *Tx) error) (commits []gatew
 	return commits, errs, panics
 }
 
-func TestUnitFailsAloneInItsGroup(t *testing.T) { onEach(t, testUnitFailsAloneInItsGroup) }
+func TestParallelUnitFailsAloneInItsGroup(t *testing.T) { onEach(t, testUnitFailsAloneInItsGroup) }
 
 func testUnitFailsAloneInItsGroup(t *testing.T, open opener) {
 	s := open(t)
@@ -262,7 +262,7 @@ func TestContentIsSharedAndNeverDeleted(t *testing.T) {
 	}
 }
 
-func TestCommitNumbersHaveNoGaps(t *testing.T) { onEach(t, testCommitNumbersHaveNoGaps) }
+func TestParallelCommitNumbersHaveNoGaps(t *testing.T) { onEach(t, testCommitNumbersHaveNoGaps) }
 
 func testCommitNumbersHaveNoGaps(t *testing.T, open opener) {
 	s := open(t)
@@ -320,7 +320,7 @@ func testCommitNumbersHaveNoGaps(t *testing.T, open opener) {
 	<-watched
 }
 
-func TestCancelledCallerHarmsNobody(t *testing.T) { onEach(t, testCancelledCallerHarmsNobody) }
+func TestParallelCancelledCallerHarmsNobody(t *testing.T) { onEach(t, testCancelledCallerHarmsNobody) }
 
 func testCancelledCallerHarmsNobody(t *testing.T, open opener) {
 	s := open(t)
@@ -342,7 +342,7 @@ func testCancelledCallerHarmsNobody(t *testing.T, open opener) {
 	}
 }
 
-func TestUnitIsNotStartedForACancelledCaller(t *testing.T) {
+func TestParallelUnitIsNotStartedForACancelledCaller(t *testing.T) {
 	onEach(t, testUnitIsNotStartedForACancelledCaller)
 }
 
@@ -371,7 +371,9 @@ func testUnitIsNotStartedForACancelledCaller(t *testing.T, open opener) {
 	wg.Wait()
 }
 
-func TestChangedWakesAtTheNextCommit(t *testing.T) { onEach(t, testChangedWakesAtTheNextCommit) }
+func TestParallelChangedWakesAtTheNextCommit(t *testing.T) {
+	onEach(t, testChangedWakesAtTheNextCommit)
+}
 
 func testChangedWakesAtTheNextCommit(t *testing.T, open opener) {
 	s := open(t)
@@ -420,7 +422,7 @@ func TestReopenedStoreGoesOnWhereItWas(t *testing.T) {
 }
 
 // Whatever Close cuts off, a unit answered without error is there and any other is not.
-func TestCloseKeepsItsWord(t *testing.T) {
+func TestParallelCloseKeepsItsWord(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "gateway.db")
 	s := openFile(t, file)
 	const units = 200
