@@ -9,7 +9,6 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -32,10 +31,20 @@ func Kinds() []string {
 
 // Kind returns the kind of d, "" if it has none.
 func Kind(d *customsv1.Document) string {
-	if fd := d.ProtoReflect().WhichOneof(kindOneof); fd != nil {
-		return string(fd.Message().Name())
+	if f := kindOf(Of(d)); f != nil {
+		return string(f.sub.desc.Name())
 	}
 	return ""
+}
+
+// kindOf is the field of a document's kind, nil if it has none.
+func kindOf(d Node) *Field {
+	for _, f := range rootSchema.fields {
+		if f.kind && f.Has(d) {
+			return f
+		}
+	}
+	return nil
 }
 
 // New returns an empty document of a kind.
@@ -45,17 +54,17 @@ func New(kind string) (*customsv1.Document, error) {
 		return nil, err
 	}
 	d := &customsv1.Document{}
-	d.ProtoReflect().Mutable(f.desc)
+	f.create(Of(d))
 	return d, nil
 }
 
-// Body returns the message of d's kind, nil if it has none.
-func Body(d *customsv1.Document) protoreflect.Message {
-	m := d.ProtoReflect()
-	if fd := m.WhichOneof(kindOneof); fd != nil {
-		return m.Get(fd).Message()
+// Body returns the message of d's kind, the zero Node if it has none.
+func Body(d *customsv1.Document) Node {
+	m := Of(d)
+	if f := kindOf(m); f != nil {
+		return f.Message(m)
 	}
-	return nil
+	return Node{}
 }
 
 // Clone returns a deep copy of d.
@@ -64,13 +73,13 @@ func Clone(d *customsv1.Document) *customsv1.Document { return proto.CloneOf(d) 
 // Digest returns the SHA-256 digest of d's canonical JSON.
 func Digest(d *customsv1.Document) gateway.Digest {
 	w := writer{buf: make([]byte, 0, 2*chunk), sum: sha256.New()}
-	w.message(d.ProtoReflect(), schemaOf(rootDescriptor))
+	w.message(Of(d))
 	w.sum.Write(w.buf)
 	return gateway.Digest(w.sum.Sum(nil))
 }
 
 func kindField(kind string) (*Field, error) {
-	for _, f := range schemaOf(rootDescriptor).fields {
+	for _, f := range rootSchema.fields {
 		if f.kind && string(f.desc.Message().Name()) == kind {
 			return f, nil
 		}

@@ -390,7 +390,7 @@ func leaf(d *customsv1.Document, path string) string {
 	if err != nil {
 		return ""
 	}
-	text, _ := p.Get(d.ProtoReflect())
+	text, _ := p.Get(document.Of(d))
 	return text
 }
 

@@ -91,7 +91,7 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 		index := make(map[string]int32, s.records.len())
 		for i := range s.records.len() {
 			r := s.records.at(i)
-			if r.context.m == nil {
+			if !r.context.m.IsValid() {
 				continue // an element that decode found empty
 			}
 			if path := r.path(); path != "" || r.group {
@@ -105,7 +105,7 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 	s.several = sync.OnceValue(func() map[string]bool {
 		first, out := s.paths(), make(map[string]bool)
 		for i := range s.records.len() {
-			if r := s.records.at(i); r.context.m != nil && !r.group {
+			if r := s.records.at(i); r.context.m.IsValid() && !r.group {
 				path := r.path()
 				if j, ok := first[path]; ok && s.records.at(int(j)).text != r.text {
 					out[path] = true
@@ -117,7 +117,7 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 	s.within = sync.OnceValue(func() map[string]int32 {
 		index := make(map[string]int32)
 		for i := range s.records.len() {
-			if r := s.records.at(i); r.context.m != nil && !r.group {
+			if r := s.records.at(i); r.context.m.IsValid() && !r.group {
 				for path := ancestor(r.path()); path != ""; path = ancestor(path) {
 					if _, ok := index[path]; ok {
 						break

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
@@ -70,7 +68,7 @@ func (rt *Route) Release(p validate.Passed) (Released, gateway.Faults) {
 		return Released{}, gateway.Faults{{Code: gateway.ReleaseKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(rt.Kind)}}
 	}
 	r := Released{doc: d, route: rt.Name, kind: rt.Kind, recipient: rt.To}
-	r.withheld = rt.allowed.prune(d.ProtoReflect(), "")
+	r.withheld = rt.allowed.prune(document.Of(d), "")
 	slices.Sort(r.withheld)
 	r.withheld = slices.Compact(r.withheld)
 
@@ -89,7 +87,7 @@ func (rt *Route) Release(p validate.Passed) (Released, gateway.Faults) {
 	if faults.Refuse() {
 		return Released{}, faults
 	}
-	sweep(d.ProtoReflect())
+	sweep(document.Of(d))
 	r.digest = document.Digest(d)
 	return r, faults
 }
@@ -163,11 +161,11 @@ func (s supplier) write(d *customsv1.Document) (written []Supply) {
 }
 
 // contexts yields the messages that a path stands for; without path the document.
-func contexts(p *document.Path, d *customsv1.Document) func(func(string, protoreflect.Message) bool) {
+func contexts(p *document.Path, d *customsv1.Document) func(func(string, document.Node) bool) {
 	if p != nil {
-		return p.All(d.ProtoReflect(), "")
+		return p.All(document.Of(d), "")
 	}
-	return func(yield func(string, protoreflect.Message) bool) { yield("", d.ProtoReflect()) }
+	return func(yield func(string, document.Node) bool) { yield("", document.Of(d)) }
 }
 
 // texter is a text policy for one field, compiled.
@@ -186,8 +184,8 @@ func (t texter) apply(d *customsv1.Document) (supplied []Supply, faults gateway.
 	if t.policy == AsSent {
 		return nil, nil
 	}
-	for prefix, m := range t.parent.All(d.ProtoReflect(), "") {
-		if t.text.Has(m) || empty(m) {
+	for prefix, m := range t.parent.All(document.Of(d), "") {
+		if t.text.Has(m) || m.Empty() {
 			continue
 		}
 		at := t.text.Instance(m, prefix)
@@ -213,7 +211,7 @@ var headed = []string{"HS", "TNVED", "CN"}
 
 // heading returns the HS heading of the goods: the first four digits of a code that is
 // certainly one of a nomenclature. Four digits alone may be a UN number, and are none.
-func (t texter) heading(m protoreflect.Message) string {
+func (t texter) heading(m document.Node) string {
 	classifications := t.goods.List(m)
 	for _, scheme := range headed {
 		for _, c := range classifications {
