@@ -7,6 +7,7 @@ package document
 import (
 	"crypto/sha256"
 	"fmt"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -72,11 +73,16 @@ func Clone(d *customsv1.Document) *customsv1.Document { return proto.CloneOf(d) 
 
 // Digest returns the SHA-256 digest of d's canonical JSON.
 func Digest(d *customsv1.Document) gateway.Digest {
-	w := writer{buf: make([]byte, 0, 2*chunk), sum: sha256.New()}
+	w := digesters.Get().(*writer)
+	defer digesters.Put(w)
+	w.sum.Reset()
+	w.buf = w.buf[:0]
 	w.message(Of(d))
 	w.sum.Write(w.buf)
 	return gateway.Digest(w.sum.Sum(nil))
 }
+
+var digesters = sync.Pool{New: func() any { return &writer{buf: make([]byte, 0, 2*chunk), sum: sha256.New()} }}
 
 func kindField(kind string) (*Field, error) {
 	for _, f := range rootSchema.fields {

@@ -126,7 +126,7 @@ func (f *Field) Has(m Node) bool {
 
 // Text returns the text of a single leaf, "" if it is not set.
 func (f *Field) Text(m Node) string {
-	if at := f.place(m); at != nil {
+	if at := f.place(m); at != nil && !f.Repeated {
 		return f.textAt(at)
 	}
 	return ""
@@ -248,6 +248,12 @@ func (f *Field) Len(m Node) int {
 // TextOf returns the text of an element of a repeated leaf, from 0.
 func (f *Field) TextOf(m Node, i int) string {
 	at := f.place(m)
+	switch {
+	case !f.Repeated:
+		panic("document: " + f.Name + " is no list")
+	case at == nil:
+		return ""
+	}
 	switch f.Type {
 	case String:
 		return (*(*[]string)(at))[i]

@@ -26,6 +26,16 @@ func IsNumber(s string) bool {
 	return isPlain(s) && len(whole)+len(fraction) <= MaxDigits
 }
 
+// CountDigits returns how many digits a decimal that IsNumber is true of has before and behind
+// the point, needless zeros apart; of any other text it is false.
+func CountDigits(s string) (whole, fraction int, ok bool) {
+	if !IsNumber(s) {
+		return 0, 0, false
+	}
+	before, behind := significant(s)
+	return len(before), len(behind), true
+}
+
 // isPlain reports whether s is in plain notation, whatever the number of its digits.
 func isPlain(s string) bool {
 	whole, fraction, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")

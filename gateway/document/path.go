@@ -422,7 +422,11 @@ func (p *Path) Instance(m Node, prefix string) string {
 	if len(p.steps) == 0 {
 		return prefix
 	}
-	b := append(make([]byte, 0, len(prefix)+len(p.source)+16), prefix...)
+	return string(p.AppendInstance(append(make([]byte, 0, len(prefix)+len(p.source)+16), prefix...), m))
+}
+
+// AppendInstance is Instance with the prefix in a slice, to which it is added.
+func (p *Path) AppendInstance(b []byte, m Node) []byte {
 	for i := range p.steps {
 		s := &p.steps[i]
 		b = appendName(b, s.field)
@@ -433,7 +437,7 @@ func (p *Path) Instance(m Node, prefix string) string {
 			m = s.down(m)
 		}
 	}
-	return string(b)
+	return b
 }
 
 // position returns the place in the list of the element the step selects.

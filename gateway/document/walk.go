@@ -29,13 +29,31 @@ func (m Marks) below(f *Field) Marks {
 // Walk calls f for every leaf that is set, in document order, with its instance
 // path, its dictionary entry, its marks and its text.
 func Walk(d *customsv1.Document, f func(path string, field Field, marks Marks, text string)) {
-	w := walker{visit: f}
+	w := walker{}
+	w.leaf = func(field *Field, text string, marks Marks) {
+		if text != "" {
+			f(string(w.path), *field, marks, text)
+		}
+	}
+	w.message(Of(d), Marks{})
+}
+
+// Strings calls f for every text of the string fields that are wanted, in document order, with
+// what tells its instance path.
+func Strings(d *customsv1.Document, wanted func(*Field) bool, f func(text string, path func() string)) {
+	w := walker{}
+	path := func() string { return string(w.path) }
+	w.leaf = func(field *Field, text string, _ Marks) {
+		if field.Type == String && wanted(field) {
+			f(text, path)
+		}
+	}
 	w.message(Of(d), Marks{})
 }
 
 type walker struct {
-	visit func(string, Field, Marks, string)
-	path  []byte
+	leaf func(f *Field, text string, marks Marks)
+	path []byte
 }
 
 func (w *walker) message(m Node, marks Marks) {
@@ -65,10 +83,4 @@ func (w *walker) message(m Node, marks Marks) {
 		}
 	}
 	w.path = w.path[:n]
-}
-
-func (w *walker) leaf(f *Field, text string, marks Marks) {
-	if text != "" {
-		w.visit(string(w.path), *f, marks, text)
-	}
 }

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"slices"
-	"strings"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -163,27 +162,36 @@ func (c *context) instance() string {
 // instance returns the instance path of the row's value in a context; index is the
 // position of an appended element, else negative.
 func (r *row) instance(c *context, index int) string {
+	return string(r.appendInstance(nil, c, index))
+}
+
+func (r *row) appendInstance(b []byte, c *context, index int) []byte {
+	b = append(b, c.instance()...)
 	switch {
 	case r.dot && r.each && index >= 0:
-		return element(r.path.Instance(c.m, c.instance()), index)
-	case r.dot && !r.each:
-		return c.instance()
-	case r.path == nil:
-		return c.instance()
+		return appendIndex(r.path.AppendInstance(b, c.m), index)
+	case r.dot && !r.each, r.path == nil:
+		return b
 	case r.of != nil && index >= 0: // read into an element of the list
-		return element(r.of.Instance(c.m, c.instance()), index) + "." + r.leaf.String()
+		return append(append(appendIndex(r.of.AppendInstance(b, c.m), index), '.'), r.leaf.String()...)
 	case r.job == countJob || r.job == sumJob || r.job == everyJob: // stands for all of a list
-		at := c.instance()
 		for _, hop := range r.hops {
-			at += "." + hop.path.String()
+			b = appendStep(b, hop.path.String())
 		}
-		return strings.TrimPrefix(at+"."+r.path.String(), ".")
+		return appendStep(b, r.path.String())
 	}
-	at := r.path.Instance(c.m, c.instance())
+	b = r.path.AppendInstance(b, c.m)
 	if r.language != nil && index >= 0 {
-		return element(at, index) + ".value"
+		return append(appendIndex(b, index), ".value"...)
 	}
-	return at
+	return b
+}
+
+func appendStep(b []byte, step string) []byte {
+	if len(b) > 0 {
+		b = append(b, '.')
+	}
+	return append(b, step...)
 }
 
 // length returns how many elements or texts the list has that the row's path ends at.

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -33,6 +34,9 @@ type Supply struct {
 
 // Document returns a copy of the released document.
 func (r Released) Document() *customsv1.Document { return document.Clone(r.doc) }
+
+// View returns the released document itself, to be read: it MUST NOT be changed.
+func (r Released) View() *customsv1.Document { return r.doc }
 
 // Digest is the digest of the released document's canonical JSON.
 func (r Released) Digest() gateway.Digest { return r.digest }
@@ -109,9 +113,10 @@ var price = func() *regexp.Regexp {
 
 // prices finds free texts that seem to hold a price.
 func prices(d *customsv1.Document) (faults gateway.Faults) {
-	document.Walk(d, func(path string, f document.Field, _ document.Marks, text string) {
-		if f.Type == document.String && f.Rule.GetList() == "" && f.Rule.GetLength() >= freeText && price.MatchString(text) {
-			faults = append(faults, gateway.Fault{Code: gateway.ReleasePriceInText, Severity: gateway.Error, Path: path, Value: text,
+	free := func(f *document.Field) bool { return f.Rule.GetList() == "" && f.Rule.GetLength() >= freeText }
+	document.Strings(d, free, func(text string, path func() string) {
+		if strings.ContainsAny(text, "0123456789") && price.MatchString(text) { // a price has a digit
+			faults = append(faults, gateway.Fault{Code: gateway.ReleasePriceInText, Severity: gateway.Error, Path: path(), Value: text,
 				Expected: gateway.Say(gateway.WordTextWithoutPrice)})
 		}
 	})

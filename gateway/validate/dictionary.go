@@ -2,7 +2,6 @@ package validate
 
 import (
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -125,11 +124,6 @@ func (c *check) time(at place, text string) {
 // fits reports whether a decimal has at most so many digits in all and behind the
 // point, needless zeros apart.
 func fits(text string, digits, fraction int) bool {
-	n, err := document.ParseNumber(text)
-	if err != nil {
-		return false
-	}
-	whole, behind, _ := strings.Cut(n.Abs().String(), ".")
-	whole = strings.TrimPrefix(whole, "0")
-	return len(behind) <= fraction && len(whole) <= digits-fraction
+	whole, behind, ok := document.CountDigits(text)
+	return ok && behind <= fraction && whole <= digits-fraction
 }

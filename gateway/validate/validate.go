@@ -45,6 +45,9 @@ type Passed struct {
 // Document returns a copy of the document that passed.
 func (p Passed) Document() *customsv1.Document { return document.Clone(p.document) }
 
+// View returns the document that passed itself, to be read: it MUST NOT be changed.
+func (p Passed) View() *customsv1.Document { return p.document }
+
 // Digest returns the digest of the document's canonical JSON.
 func (p Passed) Digest() gateway.Digest { return p.digest }
 
