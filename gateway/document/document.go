@@ -2,6 +2,16 @@
 // its JSON form in and out, access by path, decimals and instants, and the strict
 // reading of YAML. It refuses to judge: what a value means, which codes exist and
 // what must be present is for packages above it.
+//
+// In memory a document is the generated structs themselves, and a compiled path finds a field
+// by its offset in them (memory.go, which alone is unsafe). Nothing is converted where a document
+// comes from protobuf or goes there, and typed getters read the same memory. Measured beside
+// each other on a manifest of 20 kB, in nanoseconds: a leaf 7, by protobuf's reflection, as it was
+// before, 129; a nested value 9 and 743; an element by its language 13 and 549. What else was
+// tried: a tree of slots is as fast and needs nothing unsafe, but takes 122 microseconds to be
+// made of protobuf, as long as the digest took by reflection, and typed getters need it turned
+// back or another set of them; numbered accessors that are generated take twice as long, and a
+// generator of our own; hyperpb is 1.05 to 1.7 times as fast as reflection.
 package document
 
 import (

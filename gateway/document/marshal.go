@@ -2,6 +2,7 @@ package document
 
 import (
 	"hash"
+	"strconv"
 
 	customsv1 "customs.example/gateway/api/customs/v1"
 )
@@ -42,7 +43,7 @@ func (w *writer) message(m Node) {
 	first := true
 	for _, f := range fields {
 		text := ""
-		if f.Repeated || f.Type == Message {
+		if f.Repeated || f.Type == Message || f.Type == Uint {
 			if !f.Has(m) {
 				continue
 			}
@@ -61,6 +62,8 @@ func (w *writer) message(m Node) {
 			w.list(f, m)
 		case f.Type == Message:
 			w.message(f.Message(m))
+		case f.Type == Uint:
+			w.number(f.Uint(m), f.wide)
 		default:
 			w.leaf(f, text)
 		}
@@ -88,10 +91,19 @@ func (w *writer) list(f *Field, m Node) {
 }
 
 func (w *writer) leaf(f *Field, text string) {
-	if f.Type == Bool || f.Type == Uint && !f.wide {
+	if f.Type == Bool {
 		w.buf = append(w.buf, text...)
 	} else {
 		w.buf = appendString(w.buf, text)
+	}
+}
+
+// number writes a number, one of 64 bits as a string.
+func (w *writer) number(n uint64, quoted bool) {
+	if quoted {
+		w.buf = append(strconv.AppendUint(append(w.buf, '"'), n, 10), '"')
+	} else {
+		w.buf = strconv.AppendUint(w.buf, n, 10)
 	}
 }
 

@@ -89,6 +89,7 @@ type decoder struct {
 	groups      int32   // met so far
 	at          moment
 	values      int // read so far
+	made        slabs
 	faults      gateway.Faults
 	records     records
 	unread      []gateway.Location

@@ -178,8 +178,7 @@ func (s *scope) enter(steps []step, e *encoder) *etree.Element {
 		at = s.open[n-1].element
 	}
 	for i := n; i < len(steps); i++ {
-		child := e.made.element(&steps[i])
-		at.AddChild(child)
+		child := e.made.child(&steps[i], at)
 		s.open = append(s.open, opened{step: &steps[i], element: child, records: e.records.len()})
 		at = child
 	}
@@ -327,7 +326,7 @@ func (e *encoder) with(r *row, standing, at *context, s *scope) {
 		}
 		return
 	}
-	inner := &context{up: at, via: r, m: m}
+	inner := e.made.context(context{up: at, via: r, m: m})
 	if r.when != nil && !e.holds(r, m, inner, standing) {
 		e.withhold(r, nil, inner)
 		return
@@ -392,7 +391,7 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 			if !e.steps.Next() {
 				return
 			}
-			one(&context{up: at, via: r, m: at.m, index: i, text: text})
+			one(e.made.context(context{up: at, via: r, m: at.m, index: i, text: text}))
 		}
 		return
 	}
@@ -409,7 +408,7 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 		if !e.steps.Next() {
 			return
 		}
-		inner := &context{up: at, via: via, m: m, index: i}
+		inner := e.made.context(context{up: at, via: via, m: m, index: i})
 		i++
 		if seen != nil {
 			e.unique(r.keys[level], inner, seen)

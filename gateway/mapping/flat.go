@@ -129,7 +129,7 @@ func (d *decoder) open(r *row, e *xmltree.Element, at *context) *context {
 		at, _ = d.find(hop, r.keys[i], e, at)
 	}
 	if len(r.keys[len(r.hops)]) == 0 {
-		return &context{up: at, via: r}
+		return d.made.context(context{up: at, via: r})
 	}
 	own, taken := d.find(r, r.keys[len(r.hops)], e, at)
 	if taken != "" {
@@ -142,7 +142,7 @@ func (d *decoder) open(r *row, e *xmltree.Element, at *context) *context {
 // find returns the context of the element of a list that an XML element names, a new
 // one if there is none. Taken is the key if the row has read that element before.
 func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c *context, taken string) {
-	c = &context{up: at, via: r}
+	c = d.made.context(context{up: at, via: r})
 	if len(keys) == 0 { // declared lossy: all come back on the first
 		if r.length(at.m) > 0 {
 			c.m = r.path.Elements(at.m).At(0)

@@ -89,8 +89,11 @@ func (s Span) holds(on time.Time) bool {
 }
 
 // Applies reports whether the rule is in force for a kind in a scope.
-func (r *Rule) Applies(kind string, s Scope) bool {
-	return r.compiled[kind] != nil && r.Valid.holds(s.At) && !(r.Travels && s.Alone) && !(r.Undone && s.Done) && !(r.Whole && s.Part) && !(r.Sent && s.Seen) &&
+func (r *Rule) Applies(kind string, s Scope) bool { return r.compiled[kind] != nil && r.inForce(&s) }
+
+// inForce reports whether the rule is in force in a scope for the kinds that it is for.
+func (r *Rule) inForce(s *Scope) bool {
+	return r.Valid.holds(s.At) && !(r.Travels && s.Alone) && !(r.Undone && s.Done) && !(r.Whole && s.Part) && !(r.Sent && s.Seen) &&
 		(len(r.Own) == 0 || slices.Contains(r.Own, s.Own)) &&
 		(len(r.Partner) == 0 || slices.Contains(r.Partner, s.Partner))
 }
@@ -107,11 +110,11 @@ type compiled struct {
 // run judges by every rule that applies.
 func (c *check) run() {
 	kind, root := document.Kind(c.document), document.Of(c.document)
-	for _, r := range c.rules.all {
-		if !r.Applies(kind, c.scope) || c.before != nil && r.Applies(kind, *c.before) {
+	for _, of := range c.rules.byKind[kind] {
+		r, ready := of.Rule, of.compiled
+		if !r.inForce(&c.scope) || c.before != nil && r.inForce(c.before) {
 			continue
 		}
-		ready := r.compiled[kind]
 		if ready.each == nil {
 			if c.byType == nil {
 				c.message(&place{message: root})
