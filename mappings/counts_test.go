@@ -21,8 +21,8 @@ import (
 
 // TestCountsOfANotice: what the work on a Chinese manifest that becomes a Russian notice comes
 // to, whatever the machine: rows that are looked at in elements, values and rules at places, as
-// the pace counts them, and allocations. These may be a
-// quarter, or ten, more or less than the file says.
+// the pace counts them, and allocations. These may be a quarter, or ten, more or less than the
+// file says.
 func TestCountsOfANotice(t *testing.T) {
 	d, n := load(t), newRoadNotice(t)
 	rules, err := validate.Load(mappings.FS, d.env, d.lists)
