@@ -143,7 +143,7 @@ func TestAddedAdministrationLocatesFaults(t *testing.T) {
 	} {
 		doc := document.Clone(e.documents[2])
 		path := must(document.CompileFor(table.Kind(), tc.path))(t)
-		if err := path.Set(doc.ProtoReflect(), tc.value); err != nil {
+		if err := path.Set(document.Of(doc), tc.value); err != nil {
 			t.Fatal(err)
 		}
 		_, _, faults := table.Encode(doc, false)

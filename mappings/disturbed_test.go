@@ -376,11 +376,11 @@ func (s *scenes) neighbours(t tester, l link) (out []func() *customsv1.Document)
 	if compiled(t, l.scene.doc, from).Leaf() {
 		return nil
 	}
-	m := compiled(t, l.scene.doc, from).Message(l.scene.doc.ProtoReflect(), false)
-	if m == nil {
+	m := compiled(t, l.scene.doc, from).Message(document.Of(l.scene.doc), false)
+	if !m.IsValid() {
 		return nil
 	}
-	m.Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+	m.Interface().ProtoReflect().Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
 		path := strings.TrimPrefix(at+"."+f.JSONName(), ".")
 		out = append(out, func() *customsv1.Document { return cleared(t, l.scene.doc, path) })
 		return true
@@ -448,23 +448,23 @@ func joined(t tester, l link) (out []func() *customsv1.Document) {
 		return nil
 	}
 	at := ending.ReplaceAllString(l.Path, "")
-	add := func(change func(protoreflect.Message)) {
+	add := func(change func(document.Node)) {
 		out = append(out, func() *customsv1.Document {
 			doc := document.Clone(l.scene.doc)
-			one := compiled(t, doc, at).Append(doc.ProtoReflect())
-			proto.Merge(one.Interface(), path.Message(doc.ProtoReflect(), false).Interface())
+			one := compiled(t, doc, at).Append(document.Of(doc))
+			proto.Merge(one.Interface(), path.Message(document.Of(doc), false).Interface())
 			change(one)
 			return doc
 		})
 	}
-	add(func(protoreflect.Message) {})
-	path.Message(l.scene.doc.ProtoReflect(), false).Range(func(f protoreflect.FieldDescriptor, is protoreflect.Value) bool {
+	add(func(document.Node) {})
+	path.Message(document.Of(l.scene.doc), false).Interface().ProtoReflect().Range(func(f protoreflect.FieldDescriptor, is protoreflect.Value) bool {
 		leaf, err := document.Compile(path.Descriptor(), f.JSONName())
 		if err != nil || !leaf.Leaf() || leaf.Repeated() {
 			return true
 		}
 		for _, v := range append(leaf.Field().Enum, "~", "7") {
-			add(func(m protoreflect.Message) { _ = leaf.Set(m, v) })
+			add(func(m document.Node) { _ = leaf.Set(m, v) })
 		}
 		return true
 	})
@@ -480,7 +480,7 @@ func speaking(t tester, l link, languages []string) (out []func() *customsv1.Doc
 		out = append(out, func() *customsv1.Document {
 			doc := cleared(t, l.scene.doc, at)
 			for _, tag := range tags {
-				text := compiled(t, doc, at).Append(doc.ProtoReflect()).Interface().(*customsv1.Text)
+				text := compiled(t, doc, at).Append(document.Of(doc)).Interface().(*customsv1.Text)
 				text.Language, text.Value = tag, "T-"+tag
 			}
 			return doc

@@ -28,7 +28,7 @@ func TestRoadExportBecomesPreArrivalInformation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Set(notice.ProtoReflect(), value); err != nil {
+		if err := p.Set(document.Of(notice), value); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,7 +144,7 @@ func TestRoadExportTellsContainers(t *testing.T) {
 			parts["manifest"].GetManifest().Consignments[0].LoadUnits = nil
 		}
 		joined := j.Run(parts, messageID)
-		if got, _ := containerised.Get(joined.Document.ProtoReflect()); got != tc.want || len(joined.Faults) > 0 {
+		if got, _ := containerised.Get(document.Of(joined.Document)); got != tc.want || len(joined.Faults) > 0 {
 			t.Errorf("containers %s: %s %v, want %s", tc.name, got, lines(joined.Faults), tc.want)
 		}
 	}

@@ -63,8 +63,8 @@ func TestProfilesRefuseAtThePlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Clear(doc.ProtoReflect()); tc.value != "" {
-			if err := p.Set(doc.ProtoReflect(), tc.value); err != nil {
+		if p.Clear(document.Of(doc)); tc.value != "" {
+			if err := p.Set(document.Of(doc), tc.value); err != nil {
 				t.Fatal(err)
 			}
 		}

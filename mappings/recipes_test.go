@@ -243,7 +243,7 @@ func crossings(t *testing.T, j *mapping.Join, parts map[string]*customsv1.Docume
 			all[part] = document.Clone(doc)
 			document.Walk(doc, func(path string, _ document.Field, _ document.Marks, _ string) {
 				if list, _, ok := strings.Cut("."+path, "."+name+"["); ok {
-					compiled(t, doc, strings.TrimPrefix(list+"."+name, ".")).Clear(all[part].ProtoReflect())
+					compiled(t, doc, strings.TrimPrefix(list+"."+name, ".")).Clear(document.Of(all[part]))
 				}
 			})
 		}
@@ -300,8 +300,8 @@ func agreed(t *testing.T, j *mapping.Join, d *data) map[string]*customsv1.Docume
 			for _, p := range j.Parts() {
 				at := compiled(t, parts[p.Name], row(column.(map[string]any)).text(p.Name))
 				if value == "" {
-					value, _ = at.Get(parts[p.Name].ProtoReflect())
-				} else if err := at.Set(parts[p.Name].ProtoReflect(), value); err != nil {
+					value, _ = at.Get(document.Of(parts[p.Name]))
+				} else if err := at.Set(document.Of(parts[p.Name]), value); err != nil {
 					t.Fatal(err)
 				}
 			}

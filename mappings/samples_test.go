@@ -472,7 +472,7 @@ func altered(t *rapid.T, full *customsv1.Document) *customsv1.Document {
 			t.Fatal(err)
 		}
 		if rapid.Bool().Draw(t, "clear") {
-			path.Clear(doc.ProtoReflect())
+			path.Clear(document.Of(doc))
 			continue
 		}
 		value := rapid.SampledFrom(awkward).Draw(t, "value")
@@ -480,7 +480,7 @@ func altered(t *rapid.T, full *customsv1.Document) *customsv1.Document {
 			value, _ = document.Legible(value, f.Prose())
 			value, _ = f.Read(value)
 		}
-		_ = path.Set(doc.ProtoReflect(), value) // of another form: as it was
+		_ = path.Set(document.Of(doc), value) // of another form: as it was
 	}
 	return doc
 }

@@ -167,7 +167,7 @@ func (d *data) stage(t testing.TB, table *mapping.Table) *scenes {
 // adopted is a document whose parts with faults are another's.
 func adopted(doc, from *customsv1.Document, faults gateway.Faults) *customsv1.Document {
 	out := document.Clone(doc)
-	to, other := document.Body(out), document.Body(document.Clone(from))
+	to, other := document.Body(out).Interface().ProtoReflect(), document.Body(document.Clone(from)).Interface().ProtoReflect()
 	for _, f := range faults {
 		part, _, _ := strings.Cut(f.Path, ".")
 		if field := to.Descriptor().Fields().ByJSONName(part); field != nil {
@@ -285,7 +285,7 @@ func cleared(t tester, doc *customsv1.Document, paths ...string) *customsv1.Docu
 	t.Helper()
 	out := document.Clone(doc)
 	for _, p := range paths {
-		compiled(t, doc, p).Clear(out.ProtoReflect())
+		compiled(t, doc, p).Clear(document.Of(out))
 	}
 	return out
 }
@@ -294,7 +294,7 @@ func cleared(t tester, doc *customsv1.Document, paths ...string) *customsv1.Docu
 func changed(t tester, doc *customsv1.Document, path, text string) *customsv1.Document {
 	t.Helper()
 	out := document.Clone(doc)
-	if compiled(t, doc, path).Set(out.ProtoReflect(), text) != nil {
+	if compiled(t, doc, path).Set(document.Of(out), text) != nil {
 		return nil
 	}
 	return out

@@ -23,7 +23,7 @@ func small(all []link) []link {
 	out := &scene{name: l.scene.name}
 	if l.scene.doc != nil {
 		out.doc = document.Clone(l.scene.doc)
-		cutMessage(document.Body(out.doc), strings.Split(l.Path, "."))
+		cutMessage(document.Body(out.doc).Interface().ProtoReflect(), strings.Split(l.Path, "."))
 	}
 	at, _ := l.scene.find(l.Place.Expr)
 	if at == nil {

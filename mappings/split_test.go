@@ -63,7 +63,7 @@ func TestOneWaybillOnFourVehicles(t *testing.T) {
 			if v.GetRegistration() != whole[len(vehicles)-1].GetRegistration() {
 				t.Errorf("vehicle %d is %s", len(vehicles), v.GetRegistration())
 			}
-			if was, _ := at.Get(convoy.ProtoReflect()); was != v.GetRegistration() {
+			if was, _ := at.Get(document.Of(convoy)); was != v.GetRegistration() {
 				t.Errorf("%s comes from %s, which is %s", v.GetRegistration(), at, was)
 			}
 		}

@@ -319,7 +319,7 @@ func TestEncodeRefusesAtThePlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := path.Set(doc.ProtoReflect(), tc.value); err != nil {
+		if err := path.Set(document.Of(doc), tc.value); err != nil {
 			t.Fatal(err)
 		}
 		_, _, faults := d.table(t, g.table).Encode(doc, false)

@@ -32,7 +32,7 @@ func TestTracesOfReadingNameTheRightElement(t *testing.T) {
 				if !path.Leaf() || path.Many() {
 					continue // a count, a sum or a reference
 				}
-				value, ok := path.Get(decoded.Document.ProtoReflect())
+				value, ok := path.Get(document.Of(decoded.Document))
 				plain := path.Field().Type == document.String && l.Use == "" && l.ListRow == ""
 				told := slices.ContainsFunc(decoded.Faults, func(f gateway.Fault) bool { return f.Code == gateway.ReadOtherwise && f.Path == l.Path })
 				if l.Value != "" && !ok || plain && value != l.Value && !told {

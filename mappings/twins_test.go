@@ -10,6 +10,7 @@ import (
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/xmltree"
@@ -266,7 +267,7 @@ func (s *scenes) long(t tester, l link, length int) *customsv1.Document {
 // leaf is the text at a path.
 func leaf(t tester, doc *customsv1.Document, path string) string {
 	t.Helper()
-	text, _ := compiled(t, doc, path).Get(doc.ProtoReflect())
+	text, _ := compiled(t, doc, path).Get(document.Of(doc))
 	return text
 }
 

@@ -103,7 +103,7 @@ func (n *roadNotice) write(t testing.TB, raw []byte, trace bool) ([]byte, mappin
 		t.Fatal(joined.Faults)
 	}
 	for _, s := range n.supplied {
-		if err := s.path.Set(joined.Document.ProtoReflect(), s.text); err != nil {
+		if err := s.path.Set(document.Of(joined.Document), s.text); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -45,7 +45,7 @@ func loseDocument(b *bench, args []string) error {
 			faults = mapping.Locate(faults, p.Locate)
 		}
 	} else {
-		checked, err := b.chain.Conform(b.ctx, t, raw)
+		checked, err := b.chain.Check(b.ctx, t, raw)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func diffTables(b *bench, args []string) error {
 			}
 			o = analysis.Written(a.table, other.table, p.Document)
 		} else {
-			checked, err := chainA.Conform(b.ctx, a.table, raw)
+			checked, err := chainA.Check(b.ctx, a.table, raw)
 			if err != nil {
 				return err
 			}

@@ -52,19 +52,19 @@ func BenchmarkGetSet(b *testing.B) {
 	for _, path := range []string{"totals.grossMass.kilograms", "carrier.ids[scheme=INN].value", "consignments[1].items[0].originCountry"} {
 		p := compile(b, "PreArrivalNotice", path)
 		text := "1"
-		if err := p.Set(d.ProtoReflect(), text); err != nil {
+		if err := p.Set(document.Of(d), text); err != nil {
 			b.Fatal(err)
 		}
 		b.Run("Get "+path, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				p.Get(d.ProtoReflect())
+				p.Get(document.Of(d))
 			}
 		})
 		b.Run("Set "+path, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := p.Set(d.ProtoReflect(), text); err != nil {
+				if err := p.Set(document.Of(d), text); err != nil {
 					b.Fatal(err)
 				}
 			}

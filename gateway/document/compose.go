@@ -25,16 +25,12 @@ func Compose(docs []*customsv1.Document, list string, pieces []Piece, gathered .
 	}
 	from := make(map[string]place)
 	kind, body := Kind(out), Body(out)
-	names := make(map[string]string) // by the name of its field
-	for _, f := range schemaOf(body.Descriptor()).fields {
-		names[string(f.desc.Name())] = f.Name
-	}
 	for i, d := range docs[1:] {
 		earlier := Body(Clone(d))
-		for fd, v := range earlier.Range {
-			if !body.Has(fd) {
-				body.Set(fd, v)
-				from[names[string(fd.Name())]] = place{i + 1, names[string(fd.Name())]}
+		for _, f := range body.Fields() {
+			if !f.Has(body) && f.Has(earlier) {
+				f.take(body, earlier)
+				from[f.Name] = place{i + 1, f.Name}
 			}
 		}
 	}
@@ -43,10 +39,10 @@ func Compose(docs []*customsv1.Document, list string, pieces []Piece, gathered .
 		if err != nil {
 			return err
 		}
-		p.Clear(out.ProtoReflect())
+		p.Clear(Of(out))
 		for n, piece := range pieces {
-			element := p.List(docs[piece.Of].ProtoReflect())[piece.At]
-			proto.Merge(p.Append(out.ProtoReflect()).Interface(), element.Interface())
+			element := p.List(Of(docs[piece.Of]))[piece.At]
+			proto.Merge(p.Append(Of(out)).Interface(), element.Interface())
 			from[list+"["+strconv.Itoa(n)+"]"] = place{piece.Of, list + "[" + strconv.Itoa(piece.At) + "]"}
 		}
 		return nil
@@ -61,7 +57,7 @@ func Compose(docs []*customsv1.Document, list string, pieces []Piece, gathered .
 			return nil, nil, err
 		}
 		for i := len(docs) - 1; i >= 0; i-- {
-			for at := range p.List(docs[i].ProtoReflect()) {
+			for at := range p.List(Of(docs[i])) {
 				all = append(all, Piece{i, at})
 			}
 		}

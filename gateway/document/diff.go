@@ -3,9 +3,6 @@ package document
 import (
 	"strconv"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 )
@@ -29,13 +26,12 @@ const MaxChanges = 500
 // where what identifies them is; else, where they stand in the same place.
 func Diff(before, after *customsv1.Document) (changes []Change, more bool) {
 	d := differ{}
-	s := schemaOf(rootDescriptor)
-	a, b := before.ProtoReflect(), after.ProtoReflect()
-	for _, f := range s.fields {
-		if f.Name == "envelope" || !a.Has(f.desc) && !b.Has(f.desc) {
+	a, b := Of(before), Of(after)
+	for _, f := range rootSchema.fields {
+		if f.Name == "envelope" || !f.Has(a) && !f.Has(b) {
 			continue
 		}
-		d.message(message(a, f), message(b, f), f.sub, "", "", Marks{}.with(f).below(f))
+		d.message(f.Message(a), f.Message(b), "", "", Marks{}.with(f).below(f))
 	}
 	if more = len(d.out) > MaxChanges; more {
 		d.out = d.out[:MaxChanges]
@@ -48,24 +44,15 @@ func Diff(before, after *customsv1.Document) (changes []Change, more bool) {
 	return d.out, more
 }
 
-// message is what a field holds; nil if it is not set.
-func message(m protoreflect.Message, f *Field) protoreflect.Message {
-	if m == nil || !m.Has(f.desc) {
-		return nil
-	}
-	return m.Get(f.desc).Message()
-}
-
 type differ struct{ out []Change }
 
-// message compares two messages of a type at their paths; one that is nil is not there.
-func (d *differ) message(a, b protoreflect.Message, s *schema, at, to string, marks Marks) {
-	for _, f := range s.fields {
+// message compares two messages of a type at their paths.
+func (d *differ) message(a, b Node, at, to string, marks Marks) {
+	for _, f := range a.schema.fields {
 		if len(d.out) > MaxChanges {
 			return
 		}
-		inA, inB := a != nil && a.Has(f.desc), b != nil && b.Has(f.desc)
-		if !inA && !inB {
+		if !f.Has(a) && !f.Has(b) {
 			continue
 		}
 		own, pathA, pathB := marks.with(f), below(at, f.Name), below(to, f.Name)
@@ -73,16 +60,9 @@ func (d *differ) message(a, b protoreflect.Message, s *schema, at, to string, ma
 		case f.Repeated:
 			d.list(a, b, f, pathA, pathB, own)
 		case f.Type == Message:
-			d.message(message(a, f), message(b, f), f.sub, pathA, pathB, own.below(f))
+			d.message(f.Message(a), f.Message(b), pathA, pathB, own.below(f))
 		default:
-			var was, is string
-			if inA {
-				was = f.text(a.Get(f.desc))
-			}
-			if inB {
-				is = f.text(b.Get(f.desc))
-			}
-			d.value(was, is, pathA, pathB, b != nil, own)
+			d.value(f.Text(a), f.Text(b), pathA, pathB, b.IsValid(), own)
 		}
 	}
 }
@@ -105,74 +85,58 @@ func (d *differ) value(was, is, at, to string, there bool, marks Marks) {
 }
 
 // list compares two lists, element by element that are the same thing.
-func (d *differ) list(a, b protoreflect.Message, f *Field, at, to string, marks Marks) {
-	was, is := elements(a, f), elements(b, f)
+func (d *differ) list(a, b Node, f *Field, at, to string, marks Marks) {
 	key := keyOf(f)
 	known := make(map[string][]int)
-	for i, v := range was {
-		k := key(v, i)
+	for i := range f.Len(a) {
+		k := key(a, i)
 		known[k] = append(known[k], i)
 	}
-	taken := make([]bool, len(was))
+	taken := make([]bool, f.Len(a))
 	index := func(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
-	for i, v := range is {
-		k, from := key(v, i), -1
+	element := func(m Node, i int) Node { return f.Messages(m).At(i) }
+	none := Node{schema: f.sub}
+	for i := range f.Len(b) {
+		k, from := key(b, i), -1
 		if same := known[k]; len(same) > 0 {
 			from, known[k] = same[0], same[1:]
 			taken[from] = true
 		}
 		switch {
 		case f.Type != Message && from >= 0:
-			d.value(f.text(was[from]), f.text(v), index(at, from), index(to, i), true, marks)
+			d.value(f.TextOf(a, from), f.TextOf(b, i), index(at, from), index(to, i), true, marks)
 		case f.Type != Message:
-			d.value("", f.text(v), "", index(to, i), true, marks)
+			d.value("", f.TextOf(b, i), "", index(to, i), true, marks)
 		case from >= 0:
-			d.message(was[from].Message(), v.Message(), f.sub, index(at, from), index(to, i), marks.below(f))
+			d.message(element(a, from), element(b, i), index(at, from), index(to, i), marks.below(f))
 		default:
-			d.message(nil, v.Message(), f.sub, "", index(to, i), marks.below(f))
+			d.message(none, element(b, i), "", index(to, i), marks.below(f))
 		}
 	}
-	for i, v := range was {
+	for i := range taken {
 		switch {
 		case taken[i]:
 		case f.Type != Message:
-			d.value(f.text(v), "", index(at, i), "", false, marks)
+			d.value(f.TextOf(a, i), "", index(at, i), "", false, marks)
 		default:
-			d.message(v.Message(), nil, f.sub, index(at, i), "", marks.below(f))
+			d.message(element(a, i), none, index(at, i), "", marks.below(f))
 		}
 	}
 }
 
-func elements(m protoreflect.Message, f *Field) (all []protoreflect.Value) {
-	if m == nil {
-		return nil
-	}
-	l := m.Get(f.desc).List()
-	for i := range l.Len() {
-		all = append(all, l.Get(i))
-	}
-	return all
-}
-
-// keyOf tells elements of a list apart: by what identifies such a thing, a text by itself, else
-// by where they stand.
-func keyOf(f *Field) func(v protoreflect.Value, i int) string {
-	place := func(_ protoreflect.Value, i int) string { return "\x00" + strconv.Itoa(i) }
+// keyOf tells elements of a list in a message apart: by what identifies such a thing, a text by
+// itself, else by where they stand.
+func keyOf(f *Field) func(m Node, i int) string {
 	if f.Type != Message {
-		return func(v protoreflect.Value, _ int) string { return f.text(v) }
+		return f.TextOf
 	}
-	said, ok := proto.GetExtension(f.sub.desc.Options(), customsv1.E_Thing).(*customsv1.Thing)
-	if !ok || said.GetKey() == "" {
-		return place
-	}
-	key, err := Compile(f.sub.desc, said.GetKey())
-	if err != nil {
-		return place
-	}
-	return func(v protoreflect.Value, i int) string {
-		if text, ok := key.Get(v.Message()); ok {
-			return text
+	key := f.sub.key()
+	return func(m Node, i int) string {
+		if key != nil {
+			if text, ok := key.Get(f.Messages(m).At(i)); ok {
+				return text
+			}
 		}
-		return place(v, i)
+		return "\x00" + strconv.Itoa(i)
 	}
 }

@@ -108,7 +108,7 @@ func TestMarshalIndentKeepsTheSchemasOrder(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	if got := document.Kind(&customsv1.Document{}); got != "" || document.Body(&customsv1.Document{}) != nil {
+	if got := document.Kind(&customsv1.Document{}); got != "" || document.Body(&customsv1.Document{}).IsValid() {
 		t.Errorf("an empty document is a %q", got)
 	}
 	for _, kind := range document.Kinds() {
@@ -172,10 +172,10 @@ func TestWalkVisitsEachLeafWithItsMarks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, ok := p.Get(d.ProtoReflect()); !ok || got != text || p.Field().Name != f.Name {
+			if got, ok := p.Get(document.Of(d)); !ok || got != text || p.Field().Name != f.Name {
 				t.Errorf("%s: Get says %q, Walk says %q", path, got, text)
 			}
-			if at := p.Instance(d.ProtoReflect(), ""); at != path {
+			if at := p.Instance(document.Of(d), ""); at != path {
 				t.Errorf("Instance of %s is %s", path, at)
 			}
 		})
@@ -185,13 +185,13 @@ func TestWalkVisitsEachLeafWithItsMarks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !p.Has(d.ProtoReflect()) {
+			if !p.Has(document.Of(d)) {
 				t.Errorf("%s is not set in a full %s", e.Path, kind)
 			}
-			reached += len(p.Texts(d.ProtoReflect()))
+			reached += len(p.Texts(document.Of(d)))
 			less := document.Clone(d)
-			p.Clear(less.ProtoReflect())
-			if p.Has(less.ProtoReflect()) {
+			p.Clear(document.Of(less))
+			if p.Has(document.Of(less)) {
 				t.Errorf("%s is there after Clear", e.Path)
 			}
 		}
@@ -237,7 +237,7 @@ func set(t testing.TB, d *customsv1.Document, path, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Set(d.ProtoReflect(), text); err != nil {
+	if err := p.Set(document.Of(d), text); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -3,9 +3,11 @@ package document
 import (
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -44,13 +46,30 @@ type Field struct {
 	Rule     *customsv1.Rule // never nil; MUST NOT be changed
 	Enum     []string        // the names of an enum, without the unspecified one
 
-	desc protoreflect.FieldDescriptor
-	sub  *schema
-	bit  uint64 // of the field in a set of its message's fields
-	wide bool   // 64 bits
-	kind bool   // one of the kinds of document
+	desc  protoreflect.FieldDescriptor
+	of    *schema  // the message it is a field of
+	sub   *schema  // the message it holds
+	names []string // of an enum's values by number
+	bit   uint64   // of the field in a set of its message's fields
+	wide  bool     // 64 bits
+	kind  bool     // one of the kinds of document
+
+	// Where its value lies in the generated struct.
+	offset    uintptr
+	structure reflect.Type // of the struct's field
+	pointer   bool         // to the value, or to each element
+	wrapper   reflect.Type // of a kind: what the struct says that it is of this kind by
 
 	code func(written string) (string, bool) // finds the code in a text, where people write it with more
+}
+
+// FieldOf returns the entry of a field of a message of the document, nil for a field of any
+// other. It MUST NOT be changed.
+func FieldOf(fd protoreflect.FieldDescriptor) *Field {
+	if s := schemaOf(fd.ContainingMessage()); s != nil {
+		return s.fields[fd.Index()]
+	}
+	return nil
 }
 
 // Descriptor returns the field's protobuf descriptor.
@@ -145,68 +164,49 @@ func (f Field) wrong(text string) gateway.Phrase {
 	return f.Expected()
 }
 
-// value turns a text into a protobuf value of its own, shared with nobody.
-func (f *Field) value(text string) (protoreflect.Value, error) {
+// value turns a text into a value.
+func (f *Field) value(text string) (leaf, error) {
 	if f.Type == Decimal || f.Type == Uint {
 		text = settled(text)
 	}
 	switch f.Type {
 	case String:
 		if text != "" && badCharacter(text) < 0 {
-			return protoreflect.ValueOfString(text), nil
+			return leaf{text: text}, nil
 		}
 	case Enum:
-		if v := f.desc.Enum().Values().ByName(protoreflect.Name(text)); v != nil && v.Number() != 0 {
-			return protoreflect.ValueOfEnum(v.Number()), nil
+		if n := slices.Index(f.names, text); n > 0 && text != "" {
+			return leaf{number: uint64(n)}, nil
 		}
 	case Bool:
-		if text == "true" || text == "false" {
-			return protoreflect.ValueOfBool(text == "true"), nil
+		switch text {
+		case "true":
+			return leaf{number: 1}, nil
+		case "false":
+			return leaf{}, nil
 		}
 	case Uint:
+		bits := 32
 		if f.wide {
-			if n, err := strconv.ParseUint(text, 10, 64); err == nil {
-				return protoreflect.ValueOfUint64(n), nil
-			}
-		} else if n, err := strconv.ParseUint(text, 10, 32); err == nil {
-			return protoreflect.ValueOfUint32(uint32(n)), nil
+			bits = 64
+		}
+		if n, err := strconv.ParseUint(text, 10, bits); err == nil {
+			return leaf{number: n}, nil
 		}
 	case Decimal:
 		if IsNumber(text) {
-			return protoreflect.ValueOfMessage((&customsv1.Decimal{Value: text}).ProtoReflect()), nil
+			return leaf{text: text}, nil
 		}
 	case Instant:
 		if _, err := ParseInstant(text); err == nil {
-			return protoreflect.ValueOfMessage((&customsv1.Instant{Value: text}).ProtoReflect()), nil
+			return leaf{text: text}, nil
 		}
 	case Date:
 		if _, err := ParseDate(text); err == nil {
-			return protoreflect.ValueOfMessage((&customsv1.Date{Value: text}).ProtoReflect()), nil
+			return leaf{text: text}, nil
 		}
 	}
-	return protoreflect.Value{}, &LexicalError{text, f.wrong(text)}
-}
-
-// text turns a leaf's value into its text; "" counts as unset.
-func (f *Field) text(v protoreflect.Value) string {
-	switch f.Type {
-	case String:
-		return v.String()
-	case Enum:
-		if d := f.desc.Enum().Values().ByNumber(v.Enum()); d != nil && v.Enum() != 0 {
-			return string(d.Name())
-		}
-	case Bool:
-		if v.Bool() {
-			return "true"
-		}
-		return "false"
-	case Uint:
-		return strconv.FormatUint(v.Uint(), 10)
-	case Decimal, Instant, Date:
-		return v.Message().Interface().(interface{ GetValue() string }).GetValue()
-	}
-	return ""
+	return leaf{}, &LexicalError{text, f.wrong(text)}
 }
 
 // badCharacter returns the place of the first thing in s that is not valid UTF-8 or
@@ -236,11 +236,28 @@ type schema struct {
 	fields []*Field // as declared
 	sorted []*Field // by name
 	byName map[string]*Field
+
+	thing     *customsv1.Thing // what people call one; nil if they do not
+	key       func() *Path     // what identifies one of a list; nil if nothing does
+	structure reflect.Type     // the generated struct
+	unknown   uintptr          // where in it lies what the schema lacks
 }
 
-var schemas = loadSchemas()
+var (
+	schemas    = loadSchemas()
+	rootSchema = schemaOf(rootDescriptor)
+	structs    = byStruct() // by the type of the generated struct
+)
 
 func schemaOf(md protoreflect.MessageDescriptor) *schema { return schemas[md.FullName()] }
+
+func byStruct() map[reflect.Type]*schema {
+	out := make(map[reflect.Type]*schema, len(schemas))
+	for _, s := range schemas {
+		out[s.structure] = s
+	}
+	return out
+}
 
 func loadSchemas() map[protoreflect.FullName]*schema {
 	all := map[protoreflect.FullName]*schema{}
@@ -251,10 +268,17 @@ func loadSchemas() map[protoreflect.FullName]*schema {
 		}
 		s := &schema{desc: md, byName: map[string]*Field{}}
 		all[md.FullName()] = s
+		s.thing, _ = proto.GetExtension(md.Options(), customsv1.E_Thing).(*customsv1.Thing)
+		s.key = sync.OnceValue(func() *Path {
+			if key, err := compile(&Path{source: s.thing.GetKey(), root: s}); err == nil && s.thing.GetKey() != "" { // a test compiles each
+				return key
+			}
+			return nil
+		})
 		for i := range md.Fields().Len() {
 			fd := md.Fields().Get(i)
 			f := &Field{
-				Name: fd.JSONName(), Type: typeOf(fd), Repeated: fd.IsList(), desc: fd, bit: 1 << i,
+				Name: fd.JSONName(), Type: typeOf(fd), Repeated: fd.IsList(), desc: fd, of: s, bit: 1 << i,
 				Rule: proto.GetExtension(fd.Options(), customsv1.E_Rule).(*customsv1.Rule),
 				wide: fd.Kind() == protoreflect.Uint64Kind,
 				kind: fd.ContainingOneof() == kindOneof,
@@ -268,8 +292,10 @@ func loadSchemas() map[protoreflect.FullName]*schema {
 				f.sub = load(fd.Message())
 			case Enum:
 				for j := range fd.Enum().Values().Len() {
-					if v := fd.Enum().Values().Get(j); v.Number() != 0 {
+					if v := fd.Enum().Values().Get(j); v.Number() > 0 {
 						f.Enum = append(f.Enum, string(v.Name()))
+						f.names = append(f.names, make([]string, max(0, int(v.Number())+1-len(f.names)))...)
+						f.names[v.Number()] = string(v.Name())
 					}
 				}
 			}
@@ -279,7 +305,7 @@ func loadSchemas() map[protoreflect.FullName]*schema {
 		s.sorted = slices.SortedFunc(slices.Values(s.fields), func(a, b *Field) int { return strings.Compare(a.Name, b.Name) })
 		return s
 	}
-	load(rootDescriptor)
+	load(rootDescriptor).lay(reflect.TypeFor[customsv1.Document]())
 	return all
 }
 

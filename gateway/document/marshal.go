@@ -2,10 +2,7 @@ package document
 
 import (
 	"hash"
-	"math/bits"
 	"strconv"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	customsv1 "customs.example/gateway/api/customs/v1"
 )
@@ -14,7 +11,7 @@ import (
 // content. Unset fields are absent.
 func Marshal(d *customsv1.Document) []byte {
 	w := writer{buf: make([]byte, 0, chunk)}
-	w.message(d.ProtoReflect(), schemaOf(rootDescriptor))
+	w.message(Of(d))
 	return w.buf
 }
 
@@ -22,7 +19,7 @@ func Marshal(d *customsv1.Document) []byte {
 // with a newline at the end.
 func MarshalIndent(d *customsv1.Document) []byte {
 	w := writer{pretty: true}
-	w.message(d.ProtoReflect(), schemaOf(rootDescriptor))
+	w.message(Of(d))
 	return append(w.buf, '\n')
 }
 
@@ -31,39 +28,26 @@ type writer struct {
 	sum    hash.Hash // takes what is written, chunk by chunk; nil to keep all of it
 	pretty bool
 	depth  int
-	sets   []*valueSet // one for each depth, empty between messages
 }
 
 // chunk is how many bytes a digest is made of at a time.
 const chunk = 16 << 10
 
-// valueSet holds the fields that a message has, by place in the message.
-type valueSet [64]protoreflect.Value
-
-func (w *writer) message(m protoreflect.Message, s *schema) {
-	fields := s.sorted
+func (w *writer) message(m Node) {
+	fields := m.schema.sorted
 	if w.pretty {
-		fields = s.fields
+		fields = m.schema.fields
 	}
-	for len(w.sets) <= w.depth {
-		w.sets = append(w.sets, new(valueSet))
-	}
-	set := w.sets[w.depth]
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool { // asking for each field costs more
-		set[fd.Index()] = v
-		return true
-	})
 	w.buf = append(w.buf, '{')
 	w.depth++
 	first := true
 	for _, f := range fields {
-		i := bits.TrailingZeros64(f.bit)
-		v := set[i]
-		if !v.IsValid() {
-			continue
-		}
-		set[i] = protoreflect.Value{}
-		if !f.Repeated && f.Type != Message && f.text(v) == "" {
+		text := ""
+		if f.Repeated || f.Type == Message || f.Type == Uint {
+			if !f.Has(m) {
+				continue
+			}
+		} else if text = f.Text(m); text == "" {
 			continue
 		}
 		w.next(&first)
@@ -73,22 +57,31 @@ func (w *writer) message(m protoreflect.Message, s *schema) {
 		if w.pretty {
 			w.buf = append(w.buf, ' ')
 		}
-		if f.Repeated {
-			w.list(f, v.List())
-		} else {
-			w.value(f, v)
+		switch {
+		case f.Repeated:
+			w.list(f, m)
+		case f.Type == Message:
+			w.message(f.Message(m))
+		case f.Type == Uint:
+			w.number(f.Uint(m), f.wide)
+		default:
+			w.leaf(f, text)
 		}
 	}
 	w.end(first, '}')
 }
 
-func (w *writer) list(f *Field, l protoreflect.List) {
+func (w *writer) list(f *Field, m Node) {
 	w.buf = append(w.buf, '[')
 	w.depth++
 	first := true
-	for i := range l.Len() {
+	for i := range f.Len(m) {
 		w.next(&first)
-		w.value(f, l.Get(i))
+		if f.Type == Message {
+			w.message(f.Messages(m).At(i))
+		} else {
+			w.leaf(f, f.TextOf(m, i))
+		}
 		if w.sum != nil && len(w.buf) > chunk {
 			w.sum.Write(w.buf)
 			w.buf = w.buf[:0]
@@ -97,16 +90,20 @@ func (w *writer) list(f *Field, l protoreflect.List) {
 	w.end(first, ']')
 }
 
-func (w *writer) value(f *Field, v protoreflect.Value) {
-	switch {
-	case f.Type == Message:
-		w.message(v.Message(), f.sub)
-	case f.Type == Bool:
-		w.buf = strconv.AppendBool(w.buf, v.Bool())
-	case f.Type == Uint && !f.wide:
-		w.buf = strconv.AppendUint(w.buf, v.Uint(), 10)
-	default:
-		w.buf = appendString(w.buf, f.text(v))
+func (w *writer) leaf(f *Field, text string) {
+	if f.Type == Bool {
+		w.buf = append(w.buf, text...)
+	} else {
+		w.buf = appendString(w.buf, text)
+	}
+}
+
+// number writes a number, one of 64 bits as a string.
+func (w *writer) number(n uint64, quoted bool) {
+	if quoted {
+		w.buf = append(strconv.AppendUint(append(w.buf, '"'), n, 10), '"')
+	} else {
+		w.buf = strconv.AppendUint(w.buf, n, 10)
 	}
 }
 

@@ -41,7 +41,8 @@ func TestNumbersRefuseOtherNotations(t *testing.T) {
 }
 
 func TestNumbersCalculateExactly(t *testing.T) {
-	decimal := rapid.StringMatching(`-?[0-9]{1,25}(\.[0-9]{1,12})?`)
+	decimal := rapid.OneOf(rapid.StringMatching(`-?[0-9]{1,25}(\.[0-9]{1,12})?`), rapid.StringMatching(`-?[0-9]{1,6}(\.[0-9]{1,3})?`),
+		rapid.StringMatching(`-?[389][0-9]{8,17}`), rapid.StringMatching(`-?[0-9]{1,2}\.[0-9]{14,18}`))
 	rapid.Check(t, func(t *rapid.T) {
 		x, y := decimal.Draw(t, "x"), decimal.Draw(t, "y")
 		a, b := number(t, x), number(t, y)
@@ -53,6 +54,11 @@ func TestNumbersCalculateExactly(t *testing.T) {
 			}
 		}
 		equal("+", a.Add(b), new(big.Rat).Add(p, q))
+		sum, want := a, new(big.Rat).Set(p)
+		for range 12 { // beyond what few digits have room for
+			sum, want = sum.Add(sum).Add(b), want.Add(want, want).Add(want, q)
+		}
+		equal("+ ... +", sum, want)
 		equal("-", a.Sub(b), new(big.Rat).Sub(p, q))
 		equal("*", a.Mul(b), new(big.Rat).Mul(p, q))
 		equal("percent", a.MulPercent(b), new(big.Rat).Mul(new(big.Rat).Mul(p, q), big.NewRat(1, 100)))

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/pace"
@@ -71,7 +69,7 @@ func (p *Parsed) pointer(path string) string {
 	var b strings.Builder
 	if path != "envelope" && !strings.HasPrefix(path, "envelope.") && p.Document != nil {
 		b.WriteByte('/')
-		b.WriteString(p.Document.ProtoReflect().WhichOneof(kindOneof).JSONName())
+		b.WriteString(kindOf(Of(p.Document)).Name)
 	}
 	if path != "" {
 		b.WriteByte('/')
@@ -161,7 +159,7 @@ func (r *reader) document() *customsv1.Document {
 	}
 	start := r.pos
 	d := &customsv1.Document{}
-	r.object(d.ProtoReflect(), schemaOf(rootDescriptor))
+	r.object(Of(d))
 	if r.bad == nil && r.peek() != 0 || r.pos < len(r.raw) {
 		r.fault(gateway.JSONTrailing, r.pos, r.excerpt(r.pos), gateway.Say(gateway.WordEndOfDocument))
 	}
@@ -191,7 +189,7 @@ func (r *reader) kindSeen() bool {
 
 func kindNames() []string {
 	var out []string
-	for _, f := range schemaOf(rootDescriptor).fields {
+	for _, f := range rootSchema.fields {
 		if f.kind {
 			out = append(out, f.Name)
 		}
@@ -200,7 +198,8 @@ func kindNames() []string {
 }
 
 // object reads the fields of m.
-func (r *reader) object(m protoreflect.Message, s *schema) {
+func (r *reader) object(m Node) {
+	s := m.schema
 	var seen uint64
 	r.members(func(key []byte, at int) {
 		f := s.byName[string(key)]
@@ -221,9 +220,9 @@ func (r *reader) object(m protoreflect.Message, s *schema) {
 			seen |= f.bit
 			into := m
 			if f.kind {
-				if is := m.WhichOneof(kindOneof); is != nil {
-					r.fault(gateway.JSONTwoKinds, at, f.Name, gateway.Term(is.JSONName()))
-					into = m.Type().New()
+				if is := kindOf(m); is != nil {
+					r.fault(gateway.JSONTwoKinds, at, f.Name, gateway.Term(is.Name))
+					into = Node{s, s.make()}
 				}
 			}
 			r.field(into, f)
@@ -238,14 +237,14 @@ func (r *reader) at(f *Field, do func()) {
 	r.frames = r.frames[:len(r.frames)-1]
 }
 
-func (r *reader) field(m protoreflect.Message, f *Field) {
+func (r *reader) field(m Node, f *Field) {
 	if !f.Repeated {
 		if f.Type == Message {
 			if r.opens(f) {
-				r.object(m.Mutable(f.desc).Message(), f.sub)
+				r.object(f.create(m))
 			}
 		} else if v, ok := r.leaf(f); ok {
-			m.Set(f.desc, v)
+			f.set(m, v)
 		}
 		return
 	}
@@ -255,7 +254,6 @@ func (r *reader) field(m protoreflect.Message, f *Field) {
 		return
 	}
 	limit := int(f.Rule.Items)
-	l := m.NewField(f.desc).List()
 	count := 0
 	top := len(r.frames) - 1
 	r.elements(func(i int) {
@@ -265,19 +263,14 @@ func (r *reader) field(m protoreflect.Message, f *Field) {
 		}
 		r.frames[top].index = i
 		if f.Type == Message {
-			if r.opens(f) {
-				r.object(l.AppendMutable().Message(), f.sub)
-			} else {
-				l.AppendMutable() // keeps the positions of those that follow
+			if e := f.add(m); r.opens(f) { // else it keeps the positions of those that follow
+				r.object(e)
 			}
 		} else if v, ok := r.leaf(f); ok {
-			l.Append(v)
+			f.setOf(m, f.Len(m), v)
 		}
 	})
 	r.frames[top].index = -1
-	if l.Len() > 0 {
-		m.Set(f.desc, protoreflect.ValueOfList(l))
-	}
 	if count > limit {
 		r.fault(gateway.JSONItems, start, strconv.Itoa(count), gateway.Term(strconv.Itoa(limit)))
 	}
@@ -299,7 +292,7 @@ var leafCodes = map[FieldType]gateway.Code{
 }
 
 // leaf reads a value of a leaf's type.
-func (r *reader) leaf(f *Field) (protoreflect.Value, bool) {
+func (r *reader) leaf(f *Field) (leaf, bool) {
 	c := r.peek()
 	start := r.pos
 	number := c == '-' || c >= '0' && c <= '9'
@@ -311,21 +304,21 @@ func (r *reader) leaf(f *Field) (protoreflect.Value, bool) {
 		raw, code := r.text()
 		if code != "" {
 			r.fault(code, start, strings.ToValidUTF8(string(raw[:min(len(raw), 4*gateway.MaxValue)]), "\uFFFD"), f.Expected())
-			return protoreflect.Value{}, false
+			return leaf{}, false
 		}
 		if text = string(raw); f.Type == String {
 			text = r.read(f, start, text)
 		}
 		if text == "" && r.bad == nil {
 			r.fault(gateway.JSONEmptyString, start, string(raw), f.Expected())
-			return protoreflect.Value{}, false
+			return leaf{}, false
 		}
 	default:
 		r.wrong(c, jsonForm(f))
-		return protoreflect.Value{}, false
+		return leaf{}, false
 	}
 	if r.bad != nil {
-		return protoreflect.Value{}, false
+		return leaf{}, false
 	}
 	v, err := f.value(text)
 	if err != nil {

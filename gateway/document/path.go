@@ -26,11 +26,11 @@ type Path struct {
 }
 
 type step struct {
-	field *Field
-	index int    // of [n], else -1
-	key   *Field // of [key=value], else nil
-	want  protoreflect.Value
-	value string
+	field  *Field
+	index  int    // of [n], else -1
+	key    *Field // of [key=value], else nil
+	want   string // the value, as the key's field writes it
+	chosen leaf
 }
 
 func (s *step) selective() bool { return s.index >= 0 || s.key != nil }
@@ -65,7 +65,8 @@ func compile(p *Path) (*Path, error) {
 	if path == "." {
 		return p, nil
 	}
-	for at, rest := p.Descriptor(), path; ; {
+	lists := 0
+	for at, rest := p.end(), path; ; {
 		if at == nil {
 			return nil, fmt.Errorf("path %q: %s has no fields", path, p.steps[len(p.steps)-1].field.Name)
 		}
@@ -73,10 +74,9 @@ func compile(p *Path) (*Path, error) {
 		if end < 0 {
 			end = len(rest)
 		}
-		sub := schemaOf(at)
-		f := sub.byName[rest[:end]]
+		f := at.byName[rest[:end]]
 		if f == nil {
-			return nil, fmt.Errorf("path %q: %s has no field %q: nearest is %s", path, at.Name(), rest[:end], nearest(rest[:end], sub.names()))
+			return nil, fmt.Errorf("path %q: %s has no field %q: nearest is %s", path, at.desc.Name(), rest[:end], nearest(rest[:end], at.names()))
 		}
 		s := step{field: f, index: -1}
 		rest = rest[end:]
@@ -91,13 +91,18 @@ func compile(p *Path) (*Path, error) {
 			rest = after
 		}
 		p.steps = append(p.steps, s)
+		if f.Repeated {
+			if lists++; lists > maxLists {
+				return nil, fmt.Errorf("path %q leads through more than %d lists", path, maxLists)
+			}
+		}
 		if rest == "" {
 			return p, nil
 		}
 		if rest[0] != '.' {
 			return nil, fmt.Errorf("path %q: want a dot before %q", path, rest)
 		}
-		rest, at = rest[1:], p.Descriptor()
+		rest, at = rest[1:], p.end()
 	}
 }
 
@@ -120,7 +125,7 @@ func (s *step) selector(text string) error {
 	if s.field.sub == nil {
 		return fmt.Errorf("elements of %s have no fields", s.field.Name)
 	}
-	s.key, s.value = s.field.sub.byName[name], value
+	s.key = s.field.sub.byName[name]
 	if s.key == nil {
 		return fmt.Errorf("%s has no field %q: nearest is %s", s.field.sub.desc.Name(), name, nearest(name, s.field.sub.names()))
 	}
@@ -128,7 +133,11 @@ func (s *step) selector(text string) error {
 		return fmt.Errorf("%s cannot select: want a single text, enum, bool or uint", name)
 	}
 	var err error
-	s.want, err = s.key.value(value)
+	if s.chosen, err = s.key.value(value); err == nil {
+		e := Node{s.field.sub, s.field.sub.make()}
+		s.key.set(e, s.chosen)
+		s.want = s.key.Text(e)
+	}
 	return err
 }
 
@@ -163,46 +172,44 @@ func (p *Path) Many() bool {
 
 // Descriptor returns the type of the message the path ends at, nil for a leaf.
 func (p *Path) Descriptor() protoreflect.MessageDescriptor {
+	if s := p.end(); s != nil {
+		return s.desc
+	}
+	return nil
+}
+
+func (p *Path) end() *schema {
 	if len(p.steps) == 0 {
-		return p.root.desc
+		return p.root
 	}
-	if p.last().field.sub == nil {
-		return nil
-	}
-	return p.last().field.sub.desc
+	return p.last().field.sub
 }
 
 func (p *Path) last() *step { return &p.steps[len(p.steps)-1] }
 
 // Get returns the text of the leaf; false if it is unset.
-func (p *Path) Get(m protoreflect.Message) (string, bool) {
+func (p *Path) Get(m Node) (string, bool) {
 	if !p.Leaf() {
 		return "", false
 	}
 	for i := range p.steps[:len(p.steps)-1] {
-		if m = p.steps[i].down(m); m == nil {
+		if m = p.steps[i].down(m); !m.IsValid() {
 			return "", false
 		}
 	}
-	f := p.last().field
-	if f.Type != String && !m.Has(f.desc) { // an unset string shows as "" anyway
-		return "", false
+	s := p.last()
+	text := ""
+	if !s.field.Repeated {
+		text = s.field.Text(m)
+	} else if i := s.find(m); i >= 0 {
+		text = s.field.TextOf(m, i)
 	}
-	v := m.Get(f.desc)
-	if f.Repeated {
-		i := p.last().find(v.List())
-		if i < 0 {
-			return "", false
-		}
-		v = v.List().Get(i)
-	}
-	text := f.text(v)
 	return text, text != ""
 }
 
 // Set sets the leaf and creates what is on the way. A text that has not the form of
 // the field is a *LexicalError, and then nothing is created.
-func (p *Path) Set(m protoreflect.Message, text string) error {
+func (p *Path) Set(m Node, text string) error {
 	if !p.Leaf() {
 		return fmt.Errorf("path %q is no leaf", p.source)
 	}
@@ -211,27 +218,25 @@ func (p *Path) Set(m protoreflect.Message, text string) error {
 	if err != nil {
 		return err
 	}
-	if m = p.parent(m); m == nil {
+	if m = p.parent(m); !m.IsValid() {
 		return fmt.Errorf("path %q: the document is of another kind", p.source)
 	}
 	if !s.field.Repeated {
-		m.Set(s.field.desc, v)
+		s.field.set(m, v)
 		return nil
 	}
-	l := m.Mutable(s.field.desc).List()
-	switch i := s.find(l); {
-	case i >= 0:
-		l.Set(i, v)
-	case max(s.index, 0) == l.Len():
-		l.Append(v)
-	default:
-		return fmt.Errorf("path %q: only %d elements are there", p.source, l.Len())
+	i := s.find(m)
+	if i < 0 {
+		if i = max(s.index, 0); i != s.field.Len(m) {
+			return fmt.Errorf("path %q: only %d elements are there", p.source, s.field.Len(m))
+		}
 	}
+	s.field.setOf(m, i, v)
 	return nil
 }
 
 // AppendText adds an element to the repeated leaf.
-func (p *Path) AppendText(m protoreflect.Message, text string) error {
+func (p *Path) AppendText(m Node, text string) error {
 	if !p.Leaf() || !p.Repeated() {
 		return fmt.Errorf("path %q is no repeated leaf", p.source)
 	}
@@ -240,30 +245,30 @@ func (p *Path) AppendText(m protoreflect.Message, text string) error {
 	if err != nil {
 		return err
 	}
-	if m = p.parent(m); m == nil {
+	if m = p.parent(m); !m.IsValid() {
 		return fmt.Errorf("path %q: the document is of another kind", p.source)
 	}
-	m.Mutable(f.desc).List().Append(v)
+	f.setOf(m, f.Len(m), v)
 	return nil
 }
 
-// Append adds an element to the repeated message field the path ends at. It is nil
+// Append adds an element to the repeated message field the path ends at. It is not valid
 // if the path ends elsewhere or m is a document of another kind.
-func (p *Path) Append(m protoreflect.Message) protoreflect.Message {
+func (p *Path) Append(m Node) Node {
 	if p.Leaf() || !p.Repeated() {
-		return nil
+		return Node{}
 	}
-	if m = p.parent(m); m == nil {
-		return nil
+	if m = p.parent(m); !m.IsValid() {
+		return Node{}
 	}
-	return m.Mutable(p.last().field.desc).List().AppendMutable().Message()
+	return p.last().field.add(m)
 }
 
-// Message returns the message the path ends at, created if wanted, else nil if it
-// is not there. For a leaf, and in a document of another kind, it is nil.
-func (p *Path) Message(m protoreflect.Message, create bool) protoreflect.Message {
+// Message returns the message the path ends at, created if wanted, else not valid if it
+// is not there. For a leaf, and in a document of another kind, it is not valid.
+func (p *Path) Message(m Node, create bool) Node {
 	if p.Leaf() {
-		return nil
+		return Node{}
 	}
 	for i := range p.steps {
 		if create {
@@ -271,57 +276,42 @@ func (p *Path) Message(m protoreflect.Message, create bool) protoreflect.Message
 		} else {
 			m = p.steps[i].down(m)
 		}
-		if m == nil {
-			return nil
+		if !m.IsValid() {
+			return Node{}
 		}
 	}
 	return m
 }
 
 // Has reports whether anything the path reaches is set.
-func (p *Path) Has(m protoreflect.Message) bool {
+func (p *Path) Has(m Node) bool {
 	if p.Leaf() {
-		for range p.AllTexts(m, "") {
-			return true
-		}
-		return false
+		return !p.texts(m, nil, func(string) bool { return false })
 	}
-	for range p.All(m, "") {
-		return true
-	}
-	return false
+	return !reach(m, p.steps, nil, func(Node) bool { return false })
 }
 
 // Clear removes everything the path reaches: fields, or elements behind a selector.
-func (p *Path) Clear(m protoreflect.Message) {
+func (p *Path) Clear(m Node) {
 	if len(p.steps) == 0 {
 		return
 	}
 	s := p.last()
-	reach(m, p.steps[:len(p.steps)-1], "", false, func(_ string, m protoreflect.Message) bool {
+	reach(m, p.steps[:len(p.steps)-1], nil, func(m Node) bool {
 		if !s.selective() {
-			m.Clear(s.field.desc)
-			return true
-		}
-		if !m.Has(s.field.desc) {
-			return true
-		}
-		l := m.Mutable(s.field.desc).List()
-		if i := s.find(l); i >= 0 {
-			for ; i+1 < l.Len(); i++ {
-				l.Set(i, l.Get(i+1))
-			}
-			l.Truncate(l.Len() - 1)
+			s.field.Clear(m)
+		} else if gone := s.find(m); gone >= 0 {
+			s.field.Keep(m, func(i int) bool { return i != gone })
 		}
 		return true
 	})
 }
 
 // List returns the messages the path ends at, in document order.
-func (p *Path) List(m protoreflect.Message) []protoreflect.Message {
-	var out []protoreflect.Message
+func (p *Path) List(m Node) []Node {
+	var out []Node
 	if !p.Leaf() {
-		reach(m, p.steps, "", false, func(_ string, m protoreflect.Message) bool {
+		reach(m, p.steps, nil, func(m Node) bool {
 			out = append(out, m)
 			return true
 		})
@@ -331,205 +321,255 @@ func (p *Path) List(m protoreflect.Message) []protoreflect.Message {
 
 // Len returns how many elements or texts the list that the path ends at has, without
 // looking at any of them: where the path leads through another list, of its first element.
-func (p *Path) Len(m protoreflect.Message) int {
-	if !p.Repeated() {
+func (p *Path) Len(m Node) int {
+	if !p.Repeated() || !m.IsValid() {
 		return 0
 	}
 	for i := range p.steps[:len(p.steps)-1] {
-		if m = p.steps[i].down(m); m == nil {
+		if m = p.steps[i].down(m); !m.IsValid() {
 			return 0
 		}
 	}
-	return m.Get(p.last().field.desc).List().Len()
+	return p.last().field.Len(m)
+}
+
+// Elements returns the messages of the list that the path ends at: where the path leads through
+// another list, those of its first element.
+func (p *Path) Elements(m Node) List {
+	if p.Leaf() || !p.Repeated() {
+		return List{}
+	}
+	for i := range p.steps[:len(p.steps)-1] {
+		if m = p.steps[i].down(m); !m.IsValid() {
+			return List{}
+		}
+	}
+	return p.last().field.Messages(m)
 }
 
 // Texts returns the texts of the leaves the path reaches, in document order.
-func (p *Path) Texts(m protoreflect.Message) []string {
+func (p *Path) Texts(m Node) []string {
 	var out []string
-	p.texts(m, "", false, func(_, text string) bool {
+	p.texts(m, nil, func(text string) bool {
 		out = append(out, text)
 		return true
 	})
 	return out
 }
 
+// maxLists is how many repeated fields a path may lead through.
+const maxLists = 8
+
+// Position is where an element stands that a path reaches: its place, from 0, in each list on
+// the way.
+type Position struct {
+	at [maxLists]int32
+	n  int
+}
+
+// Each yields the messages the path ends at, with their positions.
+func (p *Path) Each(m Node) iter.Seq2[Position, Node] {
+	return func(yield func(Position, Node) bool) {
+		if p.Leaf() {
+			return
+		}
+		var at Position
+		reach(m, p.steps, &at, func(m Node) bool { return yield(at, m) })
+	}
+}
+
+// At returns the instance path of what the path reaches at a position. Prefix is the instance
+// path of the message that it was reached from, "" for a document or the message of its kind.
+func (p *Path) At(prefix string, at Position) string {
+	if len(p.steps) == 0 {
+		return prefix
+	}
+	b := append(make([]byte, 0, len(prefix)+len(p.source)+16), prefix...)
+	n := 0
+	for i := range p.steps {
+		f := p.steps[i].field
+		if b = appendName(b, f); f.Repeated && n < at.n {
+			b = appendIndex(b, int(at.at[n]))
+			n++
+		}
+	}
+	return string(b)
+}
+
 // All yields the messages the path ends at, with their instance paths. Prefix is
 // m's own instance path, "" for a document or the message of its kind.
-func (p *Path) All(m protoreflect.Message, prefix string) iter.Seq2[string, protoreflect.Message] {
-	return func(yield func(string, protoreflect.Message) bool) {
-		if !p.Leaf() {
-			reach(m, p.steps, prefix, true, yield)
+func (p *Path) All(m Node, prefix string) iter.Seq2[string, Node] {
+	return func(yield func(string, Node) bool) {
+		for at, m := range p.Each(m) {
+			if !yield(p.At(prefix, at), m) {
+				return
+			}
 		}
 	}
 }
 
 // AllTexts yields the texts of the leaves the path reaches, with their instance paths.
-func (p *Path) AllTexts(m protoreflect.Message, prefix string) iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) { p.texts(m, prefix, true, yield) }
+func (p *Path) AllTexts(m Node, prefix string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		var at Position
+		p.texts(m, &at, func(text string) bool { return yield(p.At(prefix, at), text) })
+	}
 }
 
 // Instance returns the instance path of what the path selects in m. An element that
 // is not there has the position it would be created at.
-func (p *Path) Instance(m protoreflect.Message, prefix string) string {
-	b := []byte(prefix)
+func (p *Path) Instance(m Node, prefix string) string {
+	if len(p.steps) == 0 {
+		return prefix
+	}
+	return string(p.AppendInstance(append(make([]byte, 0, len(prefix)+len(p.source)+16), prefix...), m))
+}
+
+// AppendInstance is Instance with the prefix in a slice, to which it is added.
+func (p *Path) AppendInstance(b []byte, m Node) []byte {
 	for i := range p.steps {
 		s := &p.steps[i]
 		b = appendName(b, s.field)
 		if s.field.Repeated && (s.selective() || i < len(p.steps)-1) {
 			b = appendIndex(b, s.position(m))
 		}
-		if m != nil && s.field.sub != nil {
+		if m.IsValid() && s.field.sub != nil {
 			m = s.down(m)
 		}
 	}
-	return string(b)
+	return b
 }
 
 // position returns the place in the list of the element the step selects.
-func (s *step) position(m protoreflect.Message) int {
-	if m == nil {
+func (s *step) position(m Node) int {
+	if !m.IsValid() {
 		return max(s.index, 0)
 	}
-	l := m.Get(s.field.desc).List()
-	if i := s.find(l); i >= 0 {
+	if i := s.find(m); i >= 0 {
 		return i
 	}
 	if s.key != nil {
-		return l.Len()
+		return s.field.Len(m)
 	}
 	return max(s.index, 0)
 }
 
-// find returns the place of the selected element, -1 if it is not there.
-func (s *step) find(l protoreflect.List) int {
+// find returns the place of the selected element in the list of m, -1 if it is not there.
+func (s *step) find(m Node) int {
 	if s.key != nil {
+		l := s.field.Messages(m)
 		for i := range l.Len() {
-			if e := l.Get(i).Message(); e.Has(s.key.desc) && e.Get(s.key.desc).Equal(s.want) {
+			if e := l.At(i); s.key.Has(e) && s.key.Text(e) == s.want {
 				return i
 			}
 		}
 		return -1
 	}
-	if i := max(s.index, 0); i < l.Len() {
+	if i := max(s.index, 0); i < s.field.Len(m) {
 		return i
 	}
 	return -1
 }
 
-// down returns the message the step leads to, nil if it is not there.
-func (s *step) down(m protoreflect.Message) protoreflect.Message {
-	if !m.Has(s.field.desc) {
-		return nil
-	}
-	v := m.Get(s.field.desc)
+// down returns the message the step leads to, not valid if it is not there.
+func (s *step) down(m Node) Node {
 	if !s.field.Repeated {
-		return v.Message()
+		return s.field.Message(m)
 	}
-	l := v.List()
-	if i := s.find(l); i >= 0 {
-		return l.Get(i).Message()
+	if i := s.find(m); i >= 0 {
+		return s.field.Messages(m).At(i)
 	}
-	return nil
+	return Node{}
 }
 
-// create returns the message the step leads to and makes it if need be. It is nil
+// create returns the message the step leads to and makes it if need be. It is not valid
 // where that would change a document's kind.
-func (s *step) create(m protoreflect.Message) protoreflect.Message {
-	if s.field.kind {
-		if is := m.WhichOneof(kindOneof); is != nil && is != s.field.desc {
-			return nil
-		}
-	}
+func (s *step) create(m Node) Node {
 	if !s.field.Repeated {
-		return m.Mutable(s.field.desc).Message()
+		return s.field.create(m)
 	}
-	l := m.Mutable(s.field.desc).List()
-	if i := s.find(l); i >= 0 {
-		return l.Get(i).Message()
+	if i := s.find(m); i >= 0 {
+		return s.field.Messages(m).At(i)
 	}
-	e := l.AppendMutable().Message()
+	e := s.field.add(m)
 	if s.key != nil {
-		e.Set(s.key.desc, s.want)
+		s.key.set(e, s.chosen)
 		return e
 	}
-	for l.Len() <= s.index {
-		e = l.AppendMutable().Message()
+	for s.field.Len(m) <= s.index {
+		e = s.field.add(m)
 	}
 	return e
 }
 
 // parent creates the message that holds the last step's field.
-func (p *Path) parent(m protoreflect.Message) protoreflect.Message {
+func (p *Path) parent(m Node) Node {
 	for i := range p.steps[:len(p.steps)-1] {
-		if m = p.steps[i].create(m); m == nil {
-			return nil
+		if m = p.steps[i].create(m); !m.IsValid() {
+			return m
 		}
 	}
 	return m
 }
 
-func (p *Path) texts(m protoreflect.Message, prefix string, paths bool, yield func(path, text string) bool) {
+// texts calls yield for every text of the leaf, until it says no, with the position in at if
+// that is wanted. It reports whether it never did.
+func (p *Path) texts(m Node, at *Position, yield func(text string) bool) bool {
 	if !p.Leaf() {
-		return
-	}
-	s := p.last()
-	reach(m, p.steps[:len(p.steps)-1], prefix, paths, func(path string, m protoreflect.Message) bool {
-		if !m.Has(s.field.desc) {
-			return true
-		}
-		if paths {
-			path = string(appendName([]byte(path), s.field))
-		}
-		v := m.Get(s.field.desc)
-		if !s.field.Repeated {
-			text := s.field.text(v)
-			return text == "" || yield(path, text)
-		}
-		return s.each(v.List(), path, paths, func(path string, v protoreflect.Value) bool {
-			return yield(path, s.field.text(v))
-		})
-	})
-}
-
-// reach calls yield for every message the steps lead to from m, until it says no.
-func reach(m protoreflect.Message, steps []step, prefix string, paths bool, yield func(string, protoreflect.Message) bool) bool {
-	if len(steps) == 0 {
-		return yield(prefix, m)
-	}
-	s := &steps[0]
-	if !m.Has(s.field.desc) {
 		return true
 	}
-	if paths {
-		prefix = string(appendName([]byte(prefix), s.field))
-	}
-	v := m.Get(s.field.desc)
-	if !s.field.Repeated {
-		return reach(v.Message(), steps[1:], prefix, paths, yield)
-	}
-	return s.each(v.List(), prefix, paths, func(path string, v protoreflect.Value) bool {
-		return reach(v.Message(), steps[1:], path, paths, yield)
+	s := p.last()
+	return reach(m, p.steps[:len(p.steps)-1], at, func(m Node) bool {
+		if !s.field.Repeated {
+			text := s.field.Text(m)
+			return text == "" || yield(text)
+		}
+		return s.each(m, at, func(i int) bool { return yield(s.field.TextOf(m, i)) })
 	})
 }
 
-// each calls f for the elements the step stands for, until it says no.
-func (s *step) each(l protoreflect.List, path string, paths bool, f func(string, protoreflect.Value) bool) bool {
-	from, to := 0, l.Len()
+// reach calls yield for every message the steps lead to from m, until it says no, with the
+// position in at if that is wanted. It reports whether it never did.
+func reach(m Node, steps []step, at *Position, yield func(Node) bool) bool {
+	for i := range steps {
+		s := &steps[i]
+		if s.field.Repeated {
+			l := s.field.Messages(m)
+			return s.each(m, at, func(n int) bool { return reach(l.At(n), steps[i+1:], at, yield) })
+		}
+		if !s.field.Has(m) {
+			return true
+		}
+		m = s.field.Message(m)
+	}
+	return yield(m)
+}
+
+// each calls f for the places of the elements of m that the step stands for, until it says no.
+func (s *step) each(m Node, at *Position, f func(i int) bool) bool {
+	from, to := 0, s.field.Len(m)
 	if s.selective() {
-		if from = s.find(l); from < 0 {
+		if from = s.find(m); from < 0 {
 			return true
 		}
 		to = from + 1
 	}
-	for i := from; i < to; i++ {
-		at := path
-		if paths {
-			at = string(appendIndex([]byte(path), i))
+	if at == nil {
+		for i := from; i < to; i++ {
+			if !f(i) {
+				return false
+			}
 		}
-		if !f(at, l.Get(i)) {
+		return true
+	}
+	n := at.n
+	for i := from; i < to; i++ {
+		at.at[n], at.n = int32(i), n+1
+		if !f(i) {
 			return false
 		}
 	}
+	at.n = n
 	return true
 }
 
@@ -542,6 +582,15 @@ func appendName(b []byte, f *Field) []byte {
 		b = append(b, '.')
 	}
 	return append(b, f.Name...)
+}
+
+// AppendStep adds a step to an instance path: a field of a message, or an element of it if the
+// index is not negative.
+func AppendStep(path []byte, f *Field, index int) []byte {
+	if path = appendName(path, f); index >= 0 {
+		path = appendIndex(path, index)
+	}
+	return path
 }
 
 func appendIndex(b []byte, i int) []byte {

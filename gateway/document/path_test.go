@@ -49,25 +49,25 @@ func TestSetCreatesWhatIsOnTheWay(t *testing.T) {
 	} {
 		d := notice(t)
 		p := compile(t, "PreArrivalNotice", c.path)
-		if text, ok := p.Get(d.ProtoReflect()); ok || p.Has(d.ProtoReflect()) {
+		if text, ok := p.Get(document.Of(d)); ok || p.Has(document.Of(d)) {
 			t.Errorf("%s: an empty document has %q", c.path, text)
 		}
-		before := p.Instance(d.ProtoReflect(), "")
-		if err := p.Set(d.ProtoReflect(), c.text); err != nil {
+		before := p.Instance(document.Of(d), "")
+		if err := p.Set(document.Of(d), c.text); err != nil {
 			t.Errorf("%s: %v", c.path, err)
 			continue
 		}
 		if got := string(document.Marshal(d)); got != c.json {
 			t.Errorf("%s: got %s, want %s", c.path, got, c.json)
 		}
-		if text, ok := p.Get(d.ProtoReflect()); !ok || text != c.text {
+		if text, ok := p.Get(document.Of(d)); !ok || text != c.text {
 			t.Errorf("%s: got %q back", c.path, text)
 		}
-		if after := p.Instance(d.ProtoReflect(), ""); after != c.at || before != c.at {
+		if after := p.Instance(document.Of(d), ""); after != c.at || before != c.at {
 			t.Errorf("%s: instance path %s, before setting %s, want %s", c.path, after, before, c.at)
 		}
-		p.Clear(d.ProtoReflect())
-		if p.Has(d.ProtoReflect()) {
+		p.Clear(document.Of(d))
+		if p.Has(document.Of(d)) {
 			t.Errorf("%s: there after Clear", c.path)
 		}
 	}
@@ -97,7 +97,7 @@ func TestSetRefusesWrongForms(t *testing.T) {
 		for _, text := range c.texts {
 			d := notice(t)
 			var lexical *document.LexicalError
-			if err := p.Set(d.ProtoReflect(), text); !errors.As(err, &lexical) || lexical.Value != text || !strings.Contains(lexical.Expected.String(), c.expected) {
+			if err := p.Set(document.Of(d), text); !errors.As(err, &lexical) || lexical.Value != text || !strings.Contains(lexical.Expected.String(), c.expected) {
 				t.Errorf("%s = %q: %v", c.path, text, err)
 			}
 			if got := string(document.Marshal(d)); got != `{"preArrivalNotice":{}}` {
@@ -143,11 +143,11 @@ func TestPathsReachEveryElement(t *testing.T) {
 	d := notice(t)
 	for i, mass := range []string{"1.5", "2.25", "3"} {
 		p := compile(t, "PreArrivalNotice", []string{"consignments[0].items[0]", "consignments[0].items[1]", "consignments[1].items[0]"}[i]+".grossMass.kilograms")
-		if err := p.Set(d.ProtoReflect(), mass); err != nil {
+		if err := p.Set(document.Of(d), mass); err != nil {
 			t.Fatal(err)
 		}
 	}
-	m := d.ProtoReflect()
+	m := document.Of(d)
 	mass := compile(t, "PreArrivalNotice", "consignments.items.grossMass.kilograms")
 	got := map[string]string{}
 	for path, text := range mass.AllTexts(m, "") {
@@ -191,7 +191,7 @@ func TestPathsReachEveryElement(t *testing.T) {
 
 func TestAppend(t *testing.T) {
 	d := notice(t)
-	m := d.ProtoReflect()
+	m := document.Of(d)
 	units := compile(t, "PreArrivalNotice", "consignments[0].loadUnits")
 	for _, id := range []string{"MSKU9070323", "TCLU4265244"} {
 		if err := units.AppendText(m, id); err != nil {
@@ -204,13 +204,13 @@ func TestAppend(t *testing.T) {
 	if diff := cmp.Diff([]string{"MSKU9070323", "TCLU4265244"}, units.Texts(m)); diff != "" {
 		t.Error(diff)
 	}
-	if compile(t, "PreArrivalNotice", "consignments").Append(m) == nil {
+	if compile(t, "PreArrivalNotice", "consignments").Append(m) == (document.Node{}) {
 		t.Error("nothing appended")
 	}
 	if got := len(d.GetPreArrivalNotice().GetConsignments()); got != 2 {
 		t.Errorf("%d consignments", got)
 	}
-	if compile(t, "PreArrivalNotice", "transport").Append(m) != nil || compile(t, "PreArrivalNotice", "batch").Message(m, true) != nil {
+	if compile(t, "PreArrivalNotice", "transport").Append(m).IsValid() || compile(t, "PreArrivalNotice", "batch").Message(m, true).IsValid() {
 		t.Error("a path took what it is not for")
 	}
 	if err := compile(t, "PreArrivalNotice", "purposes[3]").Set(m, "01"); err == nil {
@@ -221,14 +221,14 @@ func TestAppend(t *testing.T) {
 func TestAPathNeverChangesTheKind(t *testing.T) {
 	d := documenttest.Full("Manifest")
 	before := document.Clone(d)
-	m := d.ProtoReflect()
+	m := document.Of(d)
 	if err := compile(t, "PreArrivalNotice", "batch").Set(m, "B1"); err == nil {
 		t.Error("a notice's field was set in a manifest")
 	}
 	if err := compile(t, "PreArrivalNotice", "purposes").AppendText(m, "01"); err == nil {
 		t.Error("a notice's field was appended to in a manifest")
 	}
-	if compile(t, "PreArrivalNotice", "consignments").Append(m) != nil || compile(t, "PreArrivalNotice", "transport").Message(m, true) != nil {
+	if compile(t, "PreArrivalNotice", "consignments").Append(m).IsValid() || compile(t, "PreArrivalNotice", "transport").Message(m, true).IsValid() {
 		t.Error("a notice's message was made in a manifest")
 	}
 	if _, ok := compile(t, "PreArrivalNotice", "batch").Get(m); ok {
@@ -242,7 +242,7 @@ func TestAPathNeverChangesTheKind(t *testing.T) {
 func TestThisIsThePathOfTheMessageItself(t *testing.T) {
 	d := documenttest.Full("Manifest")
 	p := compile(t, "Manifest", ".")
-	if p.Leaf() || p.Message(d.ProtoReflect(), false) != document.Body(d) || p.Instance(d.ProtoReflect(), "") != "" || p.Descriptor().Name() != "Manifest" {
+	if p.Leaf() || p.Message(document.Of(d), false) != document.Body(d) || p.Instance(document.Of(d), "") != "" || p.Descriptor().Name() != "Manifest" {
 		t.Error("not the manifest itself")
 	}
 	inner, err := document.Compile(document.Body(d).Descriptor(), ".")

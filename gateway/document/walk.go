@@ -1,10 +1,6 @@
 package document
 
-import (
-	"google.golang.org/protobuf/reflect/protoreflect"
-
-	customsv1 "customs.example/gateway/api/customs/v1"
-)
+import customsv1 "customs.example/gateway/api/customs/v1"
 
 // Marks are what a field has from itself and from the fields that lead to it.
 type Marks struct {
@@ -33,41 +29,58 @@ func (m Marks) below(f *Field) Marks {
 // Walk calls f for every leaf that is set, in document order, with its instance
 // path, its dictionary entry, its marks and its text.
 func Walk(d *customsv1.Document, f func(path string, field Field, marks Marks, text string)) {
-	w := walker{visit: f}
-	w.message(d.ProtoReflect(), schemaOf(rootDescriptor), Marks{})
+	w := walker{}
+	w.leaf = func(field *Field, text string, marks Marks) {
+		if text != "" {
+			f(string(w.path), *field, marks, text)
+		}
+	}
+	w.message(Of(d), Marks{})
+}
+
+// Strings calls f for every text of the string fields that are wanted, in document order, with
+// what tells its instance path.
+func Strings(d *customsv1.Document, wanted func(*Field) bool, f func(text string, path func() string)) {
+	w := walker{}
+	path := func() string { return string(w.path) }
+	w.leaf = func(field *Field, text string, _ Marks) {
+		if field.Type == String && wanted(field) {
+			f(text, path)
+		}
+	}
+	w.message(Of(d), Marks{})
 }
 
 type walker struct {
-	visit func(string, Field, Marks, string)
-	path  []byte
+	leaf func(f *Field, text string, marks Marks)
+	path []byte
 }
 
-func (w *walker) message(m protoreflect.Message, s *schema, marks Marks) {
+func (w *walker) message(m Node, marks Marks) {
 	n := len(w.path)
-	for _, f := range s.fields {
-		if !m.Has(f.desc) {
+	for _, f := range m.schema.fields {
+		if !f.Has(m) {
 			continue
 		}
 		w.path = appendName(w.path[:n], f)
-		v := m.Get(f.desc)
 		own := marks.with(f)
+		switch {
+		case !f.Repeated && f.Type == Message:
+			w.message(f.Message(m), own.below(f))
+		case !f.Repeated:
+			w.leaf(f, f.Text(m), own)
+		}
 		if !f.Repeated {
-			w.value(f, v, own)
 			continue
 		}
 		at := len(w.path)
-		for i := range v.List().Len() {
-			w.path = appendIndex(w.path[:at], i)
-			w.value(f, v.List().Get(i), own)
+		for i := range f.Len(m) {
+			if w.path = appendIndex(w.path[:at], i); f.Type == Message {
+				w.message(f.Messages(m).At(i), own.below(f))
+			} else {
+				w.leaf(f, f.TextOf(m, i), own)
+			}
 		}
 	}
 	w.path = w.path[:n]
-}
-
-func (w *walker) value(f *Field, v protoreflect.Value, marks Marks) {
-	if f.Type == Message {
-		w.message(v.Message(), f.sub, marks.below(f))
-	} else if text := f.text(v); text != "" {
-		w.visit(string(w.path), *f, marks, text)
-	}
 }

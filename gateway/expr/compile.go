@@ -67,7 +67,7 @@ func (c *compiler) expr(e ast.Expr) any {
 	case ast.SelectKind:
 		s := e.AsSelect()
 		f := c.field(s.Operand(), s.FieldName())
-		of := as[protoreflect.Message](c.expr(s.Operand()))
+		of := as[document.Node](c.expr(s.Operand()))
 		if s.IsTestOnly() {
 			return has(of, f)
 		}
@@ -105,104 +105,90 @@ func (c *compiler) variable(e ast.Expr) any {
 		case celtypes.IntKind:
 			return code[int64](func(f *frame) (int64, error) { return f.elements[depth].number, nil })
 		}
-		return code[protoreflect.Message](func(f *frame) (protoreflect.Message, error) { return f.elements[depth].message, nil })
+		return code[document.Node](func(f *frame) (document.Node, error) { return f.elements[depth].message, nil })
 	}
 	switch name {
 	case "this":
-		return code[protoreflect.Message](this)
+		return code[document.Node](this)
 	case "outer":
-		return code[protoreflect.Message](func(f *frame) (protoreflect.Message, error) { return f.outer, nil })
+		return code[document.Node](func(f *frame) (document.Node, error) { return f.outer, nil })
 	case "document":
-		return code[protoreflect.Message](func(f *frame) (protoreflect.Message, error) { return f.root.ProtoReflect(), nil })
+		return code[document.Node](func(f *frame) (document.Node, error) { return document.Of(f.root), nil })
 	case "now":
 		return code[time.Time](func(f *frame) (time.Time, error) { return f.now, nil })
 	case "it":
 		return code[string](func(f *frame) (string, error) { return f.it, nil })
 	}
 	if f := c.fields[name]; f != nil {
-		return read(this, f)
+		return read(this, fieldOf(f))
 	}
 	panic(beyond{})
 }
 
-func this(f *frame) (protoreflect.Message, error) { return f.this, nil }
+func this(f *frame) (document.Node, error) { return f.this, nil }
 
 // field is the field that is read of an operand.
-func (c *compiler) field(operand ast.Expr, name string) protoreflect.FieldDescriptor {
+func (c *compiler) field(operand ast.Expr, name string) *document.Field {
 	if md := types.messages[c.tree.GetType(operand.ID()).TypeName()]; md != nil {
 		if f := md.Fields().ByJSONName(name); f != nil {
-			return f
+			return fieldOf(f)
 		}
 	}
 	panic(beyond{})
 }
 
-func has(of code[protoreflect.Message], f protoreflect.FieldDescriptor) any {
+// fieldOf is a field of a message of the document. What is inside a decimal, an instant or a day
+// is none.
+func fieldOf(f protoreflect.FieldDescriptor) *document.Field {
+	if field := document.FieldOf(f); field != nil {
+		return field
+	}
+	panic(beyond{})
+}
+
+func has(of code[document.Node], f *document.Field) any {
 	return code[bool](func(fr *frame) (bool, error) {
 		m, err := of(fr)
-		return err == nil && m.Has(f), err
+		return err == nil && f.Has(m), err
 	})
 }
 
 // read is the value of a field: see [get], which reads it for the interpreter.
-func read(of code[protoreflect.Message], f protoreflect.FieldDescriptor) any {
-	if f.IsList() {
-		switch f.Kind() {
-		case protoreflect.StringKind:
-			return fieldList(of, f, protoreflect.Value.String)
-		case protoreflect.MessageKind:
-			switch f.Message().FullName() {
-			case decimalName, instantName, dateName:
-				panic(beyond{})
-			}
-			return fieldList(of, f, func(v protoreflect.Value) protoreflect.Message { return v.Message() })
-		}
+func read(of code[document.Node], f *document.Field) any {
+	switch {
+	case f.Repeated && f.Type == document.String:
+		return reads(of, func(m document.Node) (list[string], error) { return list[string]{made: f.Strings(m)}, nil })
+	case f.Repeated && f.Type == document.Message:
+		return reads(of, func(m document.Node) (list[document.Node], error) {
+			return list[document.Node]{field: f.Messages(m), read: document.List.At}, nil
+		})
+	case f.Repeated:
 		panic(beyond{})
 	}
-	switch f.Kind() {
-	case protoreflect.StringKind:
-		return reads(of, f, func(v protoreflect.Value) (string, error) { return v.String(), nil })
-	case protoreflect.EnumKind:
-		names := make(map[protoreflect.EnumNumber]string)
-		for i := range f.Enum().Values().Len() {
-			if v := f.Enum().Values().Get(i); v.Number() != 0 {
-				names[v.Number()] = string(v.Name())
-			}
-		}
-		return reads(of, f, func(v protoreflect.Value) (string, error) { return names[v.Enum()], nil })
-	case protoreflect.BoolKind:
-		return reads(of, f, func(v protoreflect.Value) (bool, error) { return v.Bool(), nil })
-	case protoreflect.Uint32Kind, protoreflect.Uint64Kind:
-		return reads(of, f, func(v protoreflect.Value) (int64, error) { return int64(min(v.Uint(), math.MaxInt64)), nil })
+	switch f.Type {
+	case document.String, document.Enum:
+		return reads(of, func(m document.Node) (string, error) { return f.Text(m), nil })
+	case document.Bool:
+		return reads(of, func(m document.Node) (bool, error) { return f.Bool(m), nil })
+	case document.Uint:
+		return reads(of, func(m document.Node) (int64, error) { return int64(min(f.Uint(m), math.MaxInt64)), nil })
+	case document.Decimal:
+		return reads(of, func(m document.Node) (document.Number, error) { return decimalOf(f.Name, f.Text(m)) })
+	case document.Instant:
+		return reads(of, func(m document.Node) (time.Time, error) { return instantOf(f.Name, f.Text(m)) })
+	case document.Date:
+		return reads(of, func(m document.Node) (date, error) { return dateOf(f.Name, f.Text(m)) })
 	}
-	switch f.Message().FullName() {
-	case decimalName:
-		return reads(of, f, func(v protoreflect.Value) (document.Number, error) { return decimalOf(f, v.Message()) })
-	case instantName:
-		return reads(of, f, func(v protoreflect.Value) (time.Time, error) { return instantOf(f, v.Message()) })
-	case dateName:
-		return reads(of, f, func(v protoreflect.Value) (date, error) { return dateOf(f, v.Message()) })
-	}
-	return reads(of, f, func(v protoreflect.Value) (protoreflect.Message, error) { return v.Message(), nil })
+	return reads(of, func(m document.Node) (document.Node, error) { return f.Message(m), nil })
 }
 
-func reads[T any](of code[protoreflect.Message], f protoreflect.FieldDescriptor, value func(protoreflect.Value) (T, error)) code[T] {
+func reads[T any](of code[document.Node], value func(document.Node) (T, error)) code[T] {
 	return func(fr *frame) (none T, err error) {
 		m, err := of(fr)
 		if err != nil {
 			return none, err
 		}
-		return value(m.Get(f))
-	}
-}
-
-func fieldList[T any](of code[protoreflect.Message], f protoreflect.FieldDescriptor, element func(protoreflect.Value) T) code[list[T]] {
-	return func(fr *frame) (list[T], error) {
-		m, err := of(fr)
-		if err != nil {
-			return list[T]{}, err
-		}
-		return list[T]{field: m.Get(f).List(), read: element}, nil
+		return value(m)
 	}
 }
 
@@ -278,8 +264,8 @@ func (c *compiler) loop(l ast.ComprehensionExpr) any {
 	c.loops = append(c.loops, l.IterVar())
 	defer func() { c.loops = c.loops[:depth] }()
 	switch over := over.(type) {
-	case code[list[protoreflect.Message]]:
-		return loopOver(c, l, over, func(f *frame, v protoreflect.Message) { f.elements[depth].message = v })
+	case code[list[document.Node]]:
+		return loopOver(c, l, over, func(f *frame, v document.Node) { f.elements[depth].message = v })
 	case code[list[string]]:
 		return loopOver(c, l, over, func(f *frame, v string) { f.elements[depth].text = v })
 	case code[list[int64]]:
@@ -365,7 +351,7 @@ func earlier(first, second error) error {
 
 func mapsTo[T any](over code[list[T]], stand func(*frame, T), where code[bool], to any) any {
 	switch to := to.(type) {
-	case code[protoreflect.Message]:
+	case code[document.Node]:
 		return collected(over, stand, where, to)
 	case code[string]:
 		return collected(over, stand, where, to)
@@ -497,7 +483,7 @@ func (c *compiler) call(e ast.Expr) any {
 	case "unique":
 		return distinct(of[0])
 	case "text":
-		return function2(walked(as[list[protoreflect.Message]](of[0])), as[string](of[1]), textIn)
+		return function2(walked(as[list[document.Node]](of[0])), as[string](of[1]), textIn)
 	case "known":
 		return c.known(of)
 	}
@@ -593,8 +579,8 @@ func equal(a, b any, want bool) any {
 		return function2(a, as[time.Time](b), func(v, w time.Time) (bool, error) { return v.Equal(w) == want, nil })
 	case code[time.Duration]:
 		return function2(a, as[time.Duration](b), func(v, w time.Duration) (bool, error) { return (v == w) == want, nil })
-	case code[protoreflect.Message]:
-		return function2(a, as[protoreflect.Message](b), func(v, w protoreflect.Message) (bool, error) {
+	case code[document.Node]:
+		return function2(a, as[document.Node](b), func(v, w document.Node) (bool, error) {
 			return proto.Equal(v.Interface(), w.Interface()) == want, nil
 		})
 	}
@@ -654,7 +640,7 @@ func memberOf[T comparable](a code[T], b code[list[T]]) code[bool] {
 
 func indexed(a any, b code[int64]) any {
 	switch a := a.(type) {
-	case code[list[protoreflect.Message]]:
+	case code[list[document.Node]]:
 		return function2(a, b, elementAt)
 	case code[list[string]]:
 		return function2(a, b, elementAt)
@@ -727,7 +713,7 @@ func sized(of any) any {
 	switch of := of.(type) {
 	case code[string]:
 		return function1(weighed(of), func(s string) (int64, error) { return int64(utf8.RuneCountInString(s)), nil })
-	case code[list[protoreflect.Message]]:
+	case code[list[document.Node]]:
 		return function1(of, lengthOf)
 	case code[list[string]]:
 		return function1(of, lengthOf)
@@ -807,13 +793,19 @@ func noneTwice[T comparable](l list[T]) (bool, error) {
 	return true, nil
 }
 
-func textIn(l list[protoreflect.Message], language string) (string, error) {
+func textIn(l list[document.Node], language string) (string, error) {
 	for i := range l.len() {
-		if t := l.at(i).Interface().(*customsv1.Text); t.GetLanguage() == language {
-			return t.GetValue(), nil
+		if t := l.at(i); textLanguage.Text(t) == language {
+			return textValue.Text(t), nil
 		}
 	}
 	return "", nil
+}
+
+var textLanguage, textValue = fieldOfText("language"), fieldOfText("value")
+
+func fieldOfText(name protoreflect.Name) *document.Field {
+	return document.FieldOf((*customsv1.Text)(nil).ProtoReflect().Descriptor().Fields().ByName(name))
 }
 
 func (c *compiler) known(of []any) any {

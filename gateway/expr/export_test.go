@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
 )
 
 // Known are the conditions that the environment has made.
@@ -51,7 +52,7 @@ func (j *Judged) Ready() (bool, error) {
 func (j *Judged) Message() (this, outer protoreflect.FullName) { return j.key.message, j.key.outer }
 
 // Both asks the compiled condition and the interpreter.
-func (j *Judged) Both(this, outer protoreflect.Message, root *customsv1.Document, now time.Time, it string) (ours, theirs bool, ourErr, theirErr error) {
+func (j *Judged) Both(this, outer document.Node, root *customsv1.Document, now time.Time, it string) (ours, theirs bool, ourErr, theirErr error) {
 	ours, ourErr = j.compiled(&frame{this: this, outer: outer, root: root, now: now, it: it})
 	theirs, theirErr = j.interpreter(&frame{this: this, outer: outer, root: root, now: now, it: it})
 	return ours, theirs, ourErr, theirErr

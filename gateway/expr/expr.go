@@ -30,6 +30,7 @@ import (
 
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/codelist"
+	"customs.example/gateway/document"
 )
 
 const (
@@ -98,8 +99,8 @@ func (e *Env) Proven() *Env { return &Env{base: e.base, lists: e.lists, proven: 
 type Condition struct {
 	source  string
 	program func() (code[bool], error)
-	asked   protoreflect.FieldDescriptor // of a condition that only asks whether a field is set
-	unset   bool                         // or whether it is not
+	asked   *document.Field // of a condition that only asks whether a field is set
+	unset   bool            // or whether it is not
 }
 
 // Condition compiles a condition on messages of one type. It does not know what time
@@ -242,7 +243,9 @@ func (c *Condition) asks(md protoreflect.MessageDescriptor) {
 	source, unset := strings.CutPrefix(c.source, "!")
 	name, ok := strings.CutPrefix(source, "has(this.")
 	if name, closed := strings.CutSuffix(name, ")"); ok && closed {
-		c.asked, c.unset = md.Fields().ByJSONName(name), unset
+		if f := md.Fields().ByJSONName(name); f != nil {
+			c.asked, c.unset = document.FieldOf(f), unset
+		}
 	}
 }
 
@@ -251,28 +254,28 @@ func (c *Condition) String() string { return c.source }
 
 // Holds reports whether the condition holds for a message of root, which may be nil
 // if the condition does not read document.
-func (c *Condition) Holds(this protoreflect.Message, root *customsv1.Document) (bool, error) {
-	return c.eval(this, nil, root, time.Time{}, "")
+func (c *Condition) Holds(this document.Node, root *customsv1.Document) (bool, error) {
+	return c.eval(this, document.Node{}, root, time.Time{}, "")
 }
 
 // HoldsAt is Holds for a condition that reads now.
-func (c *Condition) HoldsAt(this protoreflect.Message, root *customsv1.Document, now time.Time) (bool, error) {
-	return c.eval(this, nil, root, now, "")
+func (c *Condition) HoldsAt(this document.Node, root *customsv1.Document, now time.Time) (bool, error) {
+	return c.eval(this, document.Node{}, root, now, "")
 }
 
 // HoldsOf is Holds for a condition that reads it.
-func (c *Condition) HoldsOf(this protoreflect.Message, root *customsv1.Document, it string) (bool, error) {
-	return c.eval(this, nil, root, time.Time{}, it)
+func (c *Condition) HoldsOf(this document.Node, root *customsv1.Document, it string) (bool, error) {
+	return c.eval(this, document.Node{}, root, time.Time{}, it)
 }
 
 // HoldsWithin is Holds for a condition that may read outer.
-func (c *Condition) HoldsWithin(this, outer protoreflect.Message, root *customsv1.Document) (bool, error) {
+func (c *Condition) HoldsWithin(this, outer document.Node, root *customsv1.Document) (bool, error) {
 	return c.eval(this, outer, root, time.Time{}, "")
 }
 
-func (c *Condition) eval(this, outer protoreflect.Message, root *customsv1.Document, now time.Time, it string) (bool, error) {
+func (c *Condition) eval(this, outer document.Node, root *customsv1.Document, now time.Time, it string) (bool, error) {
 	if c.asked != nil {
-		return this.Has(c.asked) != c.unset, nil
+		return c.asked.Has(this) != c.unset, nil
 	}
 	program, err := c.program()
 	if err != nil {
@@ -302,7 +305,7 @@ func (*activation) Parent() cel.Activation { return nil }
 func (a *activation) ResolveName(name string) (any, bool) {
 	switch name {
 	case "this":
-		return &object{a.this}, true
+		return objectOf(a.this), true
 	case "document":
 		return &object{a.root.ProtoReflect()}, true
 	case "now":
@@ -310,13 +313,13 @@ func (a *activation) ResolveName(name string) (any, bool) {
 	case "it":
 		return a.it, true
 	case "outer":
-		return &object{a.outer}, true
+		return objectOf(a.outer), true
 	}
 	f, ok := a.fields[name]
 	if !ok {
 		return nil, false
 	}
-	return get(a.this, f), true
+	return get(a.this.Interface().ProtoReflect(), f), true
 }
 
 // reserved are the names that cannot be variables of a message's fields.

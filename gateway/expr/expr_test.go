@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
@@ -36,7 +34,7 @@ const notice = `{"envelope": {"documentId": "D1", "function": "ORIGINAL", "issue
   {"description": [{"language": "zh", "value": "苹果"}], "grossMass": {"kilograms": "10.1"}, "packages": [{"type": "CT", "quantity": "10"}]},
   {"grossMass": {"kilograms": "20.4", "method": "DECLARED"}, "packages": [{"type": "CT", "quantity": "20"}]}]}]}}`
 
-func parse(t testing.TB, text string) (*customsv1.Document, protoreflect.Message) {
+func parse(t testing.TB, text string) (*customsv1.Document, document.Node) {
 	t.Helper()
 	p := document.Parse([]byte(text))
 	if p.Faults.Refuse() {
@@ -118,7 +116,7 @@ func TestCondition(t *testing.T) {
 
 func TestFieldNamedLikeTheRootIsReachedThroughThis(t *testing.T) {
 	root, body := parse(t, notice)
-	vehicle := body.Interface().(*customsv1.PreArrivalNotice).GetTransport().GetVehicles()[0].ProtoReflect()
+	vehicle := document.Of(body.Interface().(*customsv1.PreArrivalNotice).GetTransport().GetVehicles()[0])
 	c, err := environment(t).Condition(vehicle.Descriptor(), `this.document == "KZ1" && document.preArrivalNotice.batch == "B1"`)
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +214,7 @@ func TestCheckDigits(t *testing.T) {
 		}
 		for want, values := range map[bool][]string{true: tt.good, false: tt.bad} {
 			for _, v := range values {
-				m := (&customsv1.PreArrivalNotice{Batch: v}).ProtoReflect()
+				m := document.Of(&customsv1.PreArrivalNotice{Batch: v})
 				if got, err := c.Holds(m, nil); err != nil || got != want {
 					t.Errorf("%s(%q): %v, %v, want %v", function, v, got, err, want)
 				}

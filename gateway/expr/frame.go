@@ -5,19 +5,18 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
 )
 
 // code is a checked expression as a function of what it is asked about. Which T stands for
 // which type of CEL: bool, string, int64, document.Number for decimal, date, time.Time for
-// timestamp, time.Duration, protoreflect.Message for a message, and list of those.
+// timestamp, time.Duration, document.Node for a message, and list of those.
 type code[T any] func(*frame) (T, error)
 
 // frame is what a condition is asked about, and what its loops stand on.
 type frame struct {
-	this, outer protoreflect.Message
+	this, outer document.Node
 	root        *customsv1.Document
 	now         time.Time
 	it          string
@@ -28,7 +27,7 @@ type frame struct {
 
 // element is what a loop stands on: one of them, as its list has it.
 type element struct {
-	message protoreflect.Message
+	message document.Node
 	text    string
 	number  int64
 }
@@ -54,21 +53,21 @@ var frames = sync.Pool{New: func() any { return new(frame) }}
 
 // list is a list of a document, or one that was made of such.
 type list[T any] struct {
-	field protoreflect.List
-	read  func(protoreflect.Value) T // an element of field
+	field document.List
+	read  func(document.List, int) T // an element of field; nil: it is made
 	made  []T
 }
 
 func (l *list[T]) len() int {
-	if l.field != nil {
+	if l.read != nil {
 		return l.field.Len()
 	}
 	return len(l.made)
 }
 
 func (l *list[T]) at(i int) T {
-	if l.field != nil {
-		return l.read(l.field.Get(i))
+	if l.read != nil {
+		return l.read(l.field, i)
 	}
 	return l.made[i]
 }

@@ -103,12 +103,15 @@ func TestCompiledAsInterpreted(t *testing.T) {
 		})
 		it := text.Draw(t, "it")
 		each(root.ProtoReflect(), nil, func(m, parent protoreflect.Message) {
+			var outer document.Node
+			if parent != nil {
+				outer = document.Of(parent.Interface())
+			}
 			for _, c := range byType[m.Descriptor().FullName()] {
-				outer := parent
 				if _, want := c.Message(); want != "" && (parent == nil || parent.Descriptor().FullName() != want) {
 					continue
 				}
-				ours, theirs, ourErr, theirErr := c.Both(m, outer, root, now, it)
+				ours, theirs, ourErr, theirErr := c.Both(document.Of(m.Interface()), outer, root, now, it)
 				if ours != theirs || (ourErr == nil) != (theirErr == nil) {
 					t.Fatalf("%s\ncompiled:    %t, %v\ninterpreted: %t, %v\nof %v", c, ours, ourErr, theirs, theirErr, m)
 				}

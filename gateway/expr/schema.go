@@ -111,13 +111,13 @@ func value(f protoreflect.FieldDescriptor, v protoreflect.Value) ref.Val {
 	}
 	switch f.Message().FullName() {
 	case decimalName:
-		n, err := decimalOf(f, v.Message())
+		n, err := decimalOf(f.JSONName(), v.Message().Interface().(*customsv1.Decimal).GetValue())
 		return orError(decimal{n}, err)
 	case instantName:
-		t, err := instantOf(f, v.Message())
+		t, err := instantOf(f.JSONName(), v.Message().Interface().(*customsv1.Instant).GetValue())
 		return orError(celtypes.Timestamp{Time: t}, err)
 	case dateName:
-		d, err := dateOf(f, v.Message())
+		d, err := dateOf(f.JSONName(), v.Message().Interface().(*customsv1.Date).GetValue())
 		return orError(d, err)
 	}
 	return &object{v.Message()}
@@ -130,32 +130,30 @@ func orError(v ref.Val, err error) ref.Val {
 	return v
 }
 
-// decimalOf reads a Decimal; one that is unset is an error, as for the next two.
-func decimalOf(f protoreflect.FieldDescriptor, m protoreflect.Message) (document.Number, error) {
-	s := m.Interface().(*customsv1.Decimal).GetValue()
-	if len(s) > maxDigits {
-		return document.Number{}, fmt.Errorf("%s has more than %d digits", f.JSONName(), maxDigits)
+// decimalOf reads the text of a Decimal; one that is unset is an error, as for the next two.
+func decimalOf(field, text string) (document.Number, error) {
+	if len(text) > maxDigits {
+		return document.Number{}, fmt.Errorf("%s has more than %d digits", field, maxDigits)
 	}
-	n, err := document.ParseNumber(s)
-	return n, unset(f, err)
+	n, err := document.ParseNumber(text)
+	return n, unset(field, err)
 }
 
-func instantOf(f protoreflect.FieldDescriptor, m protoreflect.Message) (time.Time, error) {
-	t, err := document.ParseInstant(m.Interface().(*customsv1.Instant).GetValue())
-	return t, unset(f, err)
+func instantOf(field, text string) (time.Time, error) {
+	t, err := document.ParseInstant(text)
+	return t, unset(field, err)
 }
 
-func dateOf(f protoreflect.FieldDescriptor, m protoreflect.Message) (date, error) {
-	s := m.Interface().(*customsv1.Date).GetValue()
-	_, err := document.ParseDate(s)
-	return date(s), unset(f, err)
+func dateOf(field, text string) (date, error) {
+	_, err := document.ParseDate(text)
+	return date(text), unset(field, err)
 }
 
-func unset(f protoreflect.FieldDescriptor, err error) error {
+func unset(field string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s has no value: %w", f.JSONName(), err)
+	return fmt.Errorf("%s has no value: %w", field, err)
 }
 
 // NativeToValue makes a CEL value of a Go value.
@@ -224,6 +222,8 @@ func (s *schema) NewValue(name string, _ map[string]ref.Val) ref.Val {
 
 // object is a message as a CEL value.
 type object struct{ protoreflect.Message }
+
+func objectOf(m document.Node) *object { return &object{m.Interface().ProtoReflect()} }
 
 // ConvertToNative gives the message itself.
 func (o *object) ConvertToNative(t reflect.Type) (any, error) {

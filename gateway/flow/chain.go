@@ -672,7 +672,7 @@ func (t *Translation) output(ctx context.Context, c *Chain, rt *release.Route, p
 		t.say(o, gateway.Faults{fault(gateway.TableMissing, rt.Table, rt.Name)})
 		return nil
 	}
-	o.document = released.Document()
+	o.document = released.View()
 	encoded, trace, faults, err := table.EncodeWhile(pace.Of(ctx), o.document, true)
 	if err != nil {
 		return err
@@ -760,8 +760,18 @@ func (o *Output) withoutSupplied(faults gateway.Faults) gateway.Faults {
 	return slices.DeleteFunc(faults, func(f gateway.Fault) bool { return f.Severity != gateway.Error && supplied[f.Path] })
 }
 
-// Conform checks a table's output against its schema.
+// Conform checks a table's output against its schema. The result has a document only where
+// something is wrong with it.
 func (c *Chain) Conform(ctx context.Context, t *mapping.Table, raw []byte) (schema.Result, error) {
+	sc, faults := c.schemaOf(t)
+	if faults != nil {
+		return schema.Result{Faults: faults}, nil
+	}
+	return sc.Prove(pace.Of(ctx), raw, c.Limits)
+}
+
+// Check reads a document of a table's format, and checks it against its schema.
+func (c *Chain) Check(ctx context.Context, t *mapping.Table, raw []byte) (schema.Result, error) {
 	return schema.CheckBy(pace.Of(ctx), raw, c.Limits, func(root *xmltree.Element) (*schema.Schema, *xmltree.Element, gateway.Faults) {
 		sc, faults := c.schemaOf(t)
 		return sc, root, faults

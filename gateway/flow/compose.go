@@ -264,7 +264,7 @@ func (g *Gateway) conversation(ctx context.Context, with gateway.Administration,
 	if len(t.Outputs) == 0 || t.Outputs[0].Released.IsZero() || t.Outputs[0].Released.Kind() != "Answer" {
 		return "", "", nil, nil
 	}
-	for _, id := range answered(t.Outputs[0].Released.Document()) {
+	for _, id := range answered(t.Outputs[0].Released.View()) {
 		in, err := g.Store.Read().InboundByDocument(ctx, with, id)
 		if store.IgnoreNotFound(err) != nil {
 			return "", "", nil, err
@@ -390,7 +390,7 @@ func leaf(d *customsv1.Document, path string) string {
 	if err != nil {
 		return ""
 	}
-	text, _ := p.Get(d.ProtoReflect())
+	text, _ := p.Get(document.Of(d))
 	return text
 }
 

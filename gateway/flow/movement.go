@@ -344,7 +344,7 @@ func (g *Gateway) judgeSeen(ctx context.Context, a store.Arrival, seen sight) (M
 		if !faults.Refuse() {
 			from := reconcile.Origin{Message: gateway.MessageID(a.Door + "/" + a.Party + "/" + a.ID), Sender: g.Own, Received: tx.Now()}
 			var refused gateway.Faults
-			if id, opened, refused, err = seen.attach(ctx, tx, passed.Document(), from, by); err != nil {
+			if id, opened, refused, err = seen.attach(ctx, tx, passed.View(), from, by); err != nil {
 				return false, err
 			}
 			for i, f := range refused {
@@ -352,7 +352,7 @@ func (g *Gateway) judgeSeen(ctx context.Context, a store.Arrival, seen sight) (M
 			}
 			faults = append(faults, refused...)
 			if len(refused) == 0 && seen.wake != nil {
-				if more, err = seen.wake(ctx, tx, passed.Document(), from); err != nil {
+				if more, err = seen.wake(ctx, tx, passed.View(), from); err != nil {
 					return false, err
 				}
 			}

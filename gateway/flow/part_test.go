@@ -142,7 +142,7 @@ func TestWrongTotalOfTheWholeIsSaidOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := p.Set(d.ProtoReflect(), tt.value); err != nil {
+			if err := p.Set(document.Of(d), tt.value); err != nil {
 				t.Fatal(err)
 			}
 			s := validate.Scope{Own: "CN", Partner: "MN", At: time.Date(2026, 3, 1, 1, 0, 0, 0, time.UTC)}

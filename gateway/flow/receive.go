@@ -328,7 +328,7 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 	if passed.IsZero() {
 		return nil, nil
 	}
-	doc := passed.Document()
+	doc := passed.View()
 	if in.Kind == kindCancellation {
 		unknown, err := g.takesBackNothing(ctx, g.Store.Read(), in.Sender, doc)
 		if err != nil {

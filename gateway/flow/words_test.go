@@ -71,7 +71,7 @@ func leafOf(t *testing.T, r *flow.Reading, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, _ := p.Get(r.Document.ProtoReflect())
+	text, _ := p.Get(document.Of(r.Document))
 	return text
 }
 

@@ -330,9 +330,6 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 			wrong("%s is a message, expected a leaf, or language for texts", source)
 		}
 	}
-	if path.Repeated() {
-		r.holder = c.holder(source, inner)
-	}
 	if f.Each == "" && f.With == "" {
 		return p
 	}
@@ -395,21 +392,6 @@ func (c *compiler) texts(r *row, p place, wrong func(string, ...any)) {
 	r.value.field = document.String
 }
 
-// holder compiles the path of the message that holds a list, nil if that is the
-// context itself.
-func (c *compiler) holder(source string, p place) *document.Path {
-	steps := pathSteps(source)
-	up := strings.Join(steps[:len(steps)-1], ".")
-	if up == "" && !p.root {
-		return nil
-	}
-	path, err := p.compile(c.table.kind, cmp.Or(up, "."))
-	if err != nil {
-		return nil // the list's own path failed already
-	}
-	return path
-}
-
 // hops makes a row of each list that an each passes through before its own, and
 // returns where the rest of its path starts.
 func (c *compiler) hops(r *row, p place, source string) (place, string, error) {
@@ -424,7 +406,7 @@ func (c *compiler) hops(r *row, p place, source string) (place, string, error) {
 		if !path.Repeated() {
 			continue
 		}
-		hop := &row{job: groupJob, info: r.info, each: true, path: path, holder: c.holder(part, p)}
+		hop := &row{job: groupJob, info: r.info, each: true, path: path}
 		r.hops = append(r.hops, hop)
 		p, from = p.inside(hop, part), i
 	}

@@ -52,7 +52,7 @@ func (t *Table) decode(steps *pace.Steps, doc *xmltree.Document) Decoded {
 	}
 	zone := t.zoneIn(doc.Root)
 	r := &decoder{document: d, steps: steps, rows: make([]int32, len(t.body().rows)), nodes: make([]int32, t.body().nodes), at: moment{t.day(doc.Root, zone), zone}}
-	at := &context{m: d.ProtoReflect()}
+	at := &context{m: document.Of(d)}
 	if t.body().stores != nil {
 		r.stored = map[stored]*storedElement{}
 	}
@@ -89,6 +89,7 @@ type decoder struct {
 	groups      int32   // met so far
 	at          moment
 	values      int // read so far
+	made        slabs
 	faults      gateway.Faults
 	records     records
 	unread      []gateway.Location
@@ -491,7 +492,7 @@ func (d *decoder) check(c derived) {
 		d.record(c.record)
 	}
 	want := ""
-	if c.context.m != nil {
+	if c.context.m.IsValid() {
 		want = c.row.derive(c.context.m)
 	}
 	if want == "" {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -43,7 +42,7 @@ func (e Encoded) IsZero() bool { return e.raw == nil }
 // rootDocument is a document with its two messages that conditions may ask about.
 type rootDocument struct {
 	d       *customsv1.Document
-	m, body protoreflect.Message
+	m, body document.Node
 }
 
 // Encode writes a document as the table says. The faults are all there are, with
@@ -67,9 +66,9 @@ func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (En
 	if kind := document.Kind(d); kind != t.kind {
 		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(t.kind)}}
 	}
-	e := &encoder{steps: steps, table: t.ID(), root: rootDocument{d, d.ProtoReflect(), document.Body(d)}, tracing: trace}
+	e := &encoder{steps: steps, table: t.ID(), root: rootDocument{d, document.Of(d), document.Body(d)}, tracing: trace}
 	if t.body().stores != nil {
-		e.handles, e.stored = map[protoreflect.Message]string{}, map[*row][]*context{}
+		e.handles, e.stored = map[document.Node]string{}, map[*row][]*context{}
 		for _, r := range t.body().stores {
 			e.collect(r, &context{m: e.root.m})
 		}
@@ -116,7 +115,7 @@ type encoder struct {
 	records records
 	texts   []string
 	begun   record // the before whose text an after may go on with
-	handles map[protoreflect.Message]string
+	handles map[document.Node]string
 	stored  map[*row][]*context // what groups that collect write
 	besides []beside
 	lookups map[looking]map[string][]named
@@ -179,8 +178,7 @@ func (s *scope) enter(steps []step, e *encoder) *etree.Element {
 		at = s.open[n-1].element
 	}
 	for i := n; i < len(steps); i++ {
-		child := e.made.element(&steps[i])
-		at.AddChild(child)
+		child := e.made.child(&steps[i], at)
 		s.open = append(s.open, opened{step: &steps[i], element: child, records: e.records.len()})
 		at = child
 	}
@@ -282,7 +280,7 @@ func (e *encoder) row(r *row, at *context, s *scope) {
 	case handleJob:
 		e.put(r, at, s, at.text, record{index: -1}, true)
 	case referJob:
-		if m := r.path.Message(from.m, false); m != nil {
+		if m := r.path.Message(from.m, false); m.IsValid() {
 			e.put(r, from, s, e.handles[m], record{index: -1}, true)
 		} else if r.requires(e.root.d) {
 			e.fault(nil, r, from, -1)
@@ -322,13 +320,13 @@ func (e *encoder) nested(r *row, at *context, s *scope) {
 // with writes what is in a message of a context; standing is where the row stands.
 func (e *encoder) with(r *row, standing, at *context, s *scope) {
 	m := r.path.Message(at.m, false)
-	if m == nil {
+	if !m.IsValid() {
 		if r.requires(e.root.d) && r.when == nil {
 			e.fault(nil, r, at, -1)
 		}
 		return
 	}
-	inner := &context{up: at, via: r, m: m}
+	inner := e.made.context(context{up: at, via: r, m: m})
 	if r.when != nil && !e.holds(r, m, inner, standing) {
 		e.withhold(r, nil, inner)
 		return
@@ -393,7 +391,7 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 			if !e.steps.Next() {
 				return
 			}
-			one(&context{up: at, via: r, m: at.m, index: i, text: text})
+			one(e.made.context(context{up: at, via: r, m: at.m, index: i, text: text}))
 		}
 		return
 	}
@@ -406,11 +404,11 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 		seen = map[string]bool{}
 	}
 	i := 0
-	for path, m := range via.path.All(at.m, at.instance()) {
+	for _, m := range via.path.Each(at.m) {
 		if !e.steps.Next() {
 			return
 		}
-		inner := &context{up: at, via: via, m: m, index: i, at: path, known: true}
+		inner := e.made.context(context{up: at, via: via, m: m, index: i})
 		i++
 		if seen != nil {
 			e.unique(r.keys[level], inner, seen)
@@ -534,14 +532,14 @@ func (e *encoder) trace(r record) {
 
 // spoken returns the text in the first language that the row lists, else one whose
 // language the sender does not say, and its place in the list.
-func (r *row) spoken(m protoreflect.Message) (string, int) {
-	texts := r.list(m)
-	if texts == nil || texts.Len() == 0 {
+func (r *row) spoken(m document.Node) (string, int) {
+	texts := r.path.Elements(m)
+	if texts.Len() == 0 {
 		return "", -1
 	}
 	for _, listed := range r.language {
 		for i := range texts.Len() {
-			t := texts.Get(i).Message()
+			t := texts.At(i)
 			if tag, _ := r.tag.Get(t); sameLanguage(tag, listed) {
 				if text, _ := r.text.Get(t); !blank(text) {
 					return text, i
@@ -550,7 +548,7 @@ func (r *row) spoken(m protoreflect.Message) (string, int) {
 		}
 	}
 	for i := range texts.Len() {
-		t := texts.Get(i).Message()
+		t := texts.At(i)
 		if tag, _ := r.tag.Get(t); tag == undetermined {
 			if text, _ := r.text.Get(t); !blank(text) {
 				return text, i
@@ -562,8 +560,11 @@ func (r *row) spoken(m protoreflect.Message) (string, int) {
 
 // size is how many elements or texts the row counts in a message; what is not written
 // is none.
-func (r *row) size(m protoreflect.Message) int {
-	n := len(r.path.List(m))
+func (r *row) size(m document.Node) int {
+	if !r.path.Leaf() {
+		return len(r.path.List(m))
+	}
+	n := 0
 	for _, text := range r.path.Texts(m) {
 		if !blank(text) {
 			n++
@@ -574,7 +575,7 @@ func (r *row) size(m protoreflect.Message) int {
 
 // derive returns the count or sum that the row writes, "" where there is nothing to
 // count.
-func (r *row) derive(m protoreflect.Message) string {
+func (r *row) derive(m document.Node) string {
 	if r.job == countJob {
 		n := r.size(m)
 		if n == 0 {
@@ -600,7 +601,7 @@ func (r *row) derive(m protoreflect.Message) string {
 	return sum.String()
 }
 
-func (e *encoder) holds(r *row, this protoreflect.Message, at, standing *context) bool {
+func (e *encoder) holds(r *row, this document.Node, at, standing *context) bool {
 	is, err := r.holds(this, standing.m, at.text, &e.root)
 	if err != nil {
 		e.fault(unjudged(r.info.ID, e.table), r, at, -1)

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
@@ -111,7 +110,7 @@ func (r *row) peek(e *xmltree.Element) string {
 // that its context is.
 type list struct {
 	row *row
-	in  protoreflect.Message
+	in  document.Node
 }
 
 // keyed finds the elements of a list by their keys.
@@ -130,7 +129,7 @@ func (d *decoder) open(r *row, e *xmltree.Element, at *context) *context {
 		at, _ = d.find(hop, r.keys[i], e, at)
 	}
 	if len(r.keys[len(r.hops)]) == 0 {
-		return &context{up: at, via: r}
+		return d.made.context(context{up: at, via: r})
 	}
 	own, taken := d.find(r, r.keys[len(r.hops)], e, at)
 	if taken != "" {
@@ -143,10 +142,10 @@ func (d *decoder) open(r *row, e *xmltree.Element, at *context) *context {
 // find returns the context of the element of a list that an XML element names, a new
 // one if there is none. Taken is the key if the row has read that element before.
 func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c *context, taken string) {
-	c = &context{up: at, via: r}
+	c = d.made.context(context{up: at, via: r})
 	if len(keys) == 0 { // declared lossy: all come back on the first
-		if at.m != nil && r.length(at.m) > 0 {
-			c.m = r.list(at.m).Get(0).Message()
+		if r.length(at.m) > 0 {
+			c.m = r.path.Elements(at.m).At(0)
 		}
 		return c, ""
 	}
@@ -173,19 +172,16 @@ func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c 
 		return c, key.text
 	}
 	known.taken[key.folded] = len(r.keys) > 0 // hops are read again and again
-	elements := r.list(in)
-	if elements == nil {
-		return c, ""
-	}
+	elements := r.path.Elements(in)
 	for ; known.seen < elements.Len(); known.seen++ {
-		if has := keyOf(keys, elements.Get(known.seen).Message()).folded; has != "" {
+		if has := keyOf(keys, elements.At(known.seen)).folded; has != "" {
 			if _, twice := known.at[has]; !twice {
 				known.at[has] = known.seen
 			}
 		}
 	}
 	if i, ok := known.at[key.folded]; ok {
-		c.m, c.index = elements.Get(i).Message(), i
+		c.m, c.index = elements.At(i), i
 	}
 	return c, ""
 }
@@ -203,7 +199,7 @@ func (k *key) add(value string) {
 }
 
 // keyOf returns the key of a canonical element, none if part of it is missing.
-func keyOf(keys []*row, m protoreflect.Message) (all key) {
+func keyOf(keys []*row, m document.Node) (all key) {
 	for _, k := range keys {
 		text, _ := k.path.Get(m)
 		if blank(text) {

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -138,7 +137,7 @@ func (j *Join) Key(part string, d *customsv1.Document) ([]string, bool) {
 	out := make([]string, len(j.keys))
 	for i, column := range j.keys {
 		var ok bool
-		if out[i], ok = column[part].Get(d.ProtoReflect()); !ok {
+		if out[i], ok = column[part].Get(document.Of(d)); !ok {
 			return nil, false
 		}
 		out[i] = gateway.FoldID(out[i])
@@ -168,7 +167,7 @@ func (j *Join) run(steps *pace.Steps, parts map[string]*customsv1.Document, id s
 		d := parts[p.Name]
 		switch {
 		case d != nil && document.Kind(d) == p.Kind:
-			r.froms[p.Name] = joinFrom{m: d.ProtoReflect(), this: document.Body(d), root: d}
+			r.froms[p.Name] = joinFrom{m: document.Of(d), this: document.Body(d), root: d}
 		case d != nil || p.Required:
 			r.fault(gateway.JoinPart, "", "", gateway.Term(p.Name+" ("+p.Kind+")"))
 		}
@@ -180,7 +179,7 @@ func (j *Join) run(steps *pace.Steps, parts map[string]*customsv1.Document, id s
 	}
 	r.out.Document = d
 	for _, row := range j.rows {
-		r.row(row, d.ProtoReflect(), "")
+		r.row(row, document.Of(d), "")
 	}
 	origins := r.out.Origins
 	r.out.byPath = sync.OnceValue(func() map[string]int { return indexOf(origins) })
@@ -219,7 +218,7 @@ func (j Joined) Origin(path string) (JoinLink, bool) {
 
 // joinFrom is what sources read from.
 type joinFrom struct {
-	m, this protoreflect.Message
+	m, this document.Node
 	root    *customsv1.Document
 	part    string // of the element of each
 	at      string // instance path of the element
@@ -233,7 +232,7 @@ type joiner struct {
 	out   Joined
 }
 
-func (j *joiner) row(r *joinRow, m protoreflect.Message, at string) {
+func (j *joiner) row(r *joinRow, m document.Node, at string) {
 	for _, c := range r.when {
 		from, ok := j.froms[c.part]
 		if !ok {
@@ -260,7 +259,7 @@ func (j *joiner) row(r *joinRow, m protoreflect.Message, at string) {
 }
 
 // each makes an element of a list for every element of a part's list.
-func (j *joiner) each(r *joinRow, m protoreflect.Message, at string) {
+func (j *joiner) each(r *joinRow, m document.Node, at string) {
 	list, ok := j.froms[r.each.part]
 	if !ok {
 		return
@@ -286,7 +285,7 @@ func (j *joiner) each(r *joinRow, m protoreflect.Message, at string) {
 
 // keep leaves in lists of texts those that a part names. Where it names none of them, nobody
 // knows, and all stay.
-func (j *joiner) keep(r *joinRow, m protoreflect.Message) {
+func (j *joiner) keep(r *joinRow, m document.Node) {
 	named, some := map[string]bool{}, false
 	for _, s := range r.in {
 		if from, ok := j.froms[s.part]; ok {
@@ -335,10 +334,10 @@ func (j *joiner) partOf(part string) string {
 type found struct {
 	Source
 	texts    []string
-	messages []protoreflect.Message
+	messages []document.Node
 }
 
-func (j *joiner) copy(r *joinRow, m protoreflect.Message, at string) {
+func (j *joiner) copy(r *joinRow, m document.Node, at string) {
 	var have []found
 	for i := range r.sources {
 		if f, ok := j.find(&r.sources[i]); ok {
@@ -412,7 +411,7 @@ func (s Source) say() string { return strings.TrimSpace(s.Value + " (" + s.Part 
 
 func same(a, b found, t document.FieldType) bool {
 	return slices.EqualFunc(a.texts, b.texts, func(x, y string) bool { return sameText(x, y, t) }) &&
-		slices.EqualFunc(a.messages, b.messages, func(x, y protoreflect.Message) bool {
+		slices.EqualFunc(a.messages, b.messages, func(x, y document.Node) bool {
 			return proto.Equal(x.Interface(), y.Interface())
 		})
 }
@@ -435,7 +434,7 @@ func sameText(a, b string, t document.FieldType) bool {
 
 // put writes what a source has. Lists are appended to; elements that are there stay
 // single when several sources are merged.
-func (j *joiner) put(r *joinRow, m protoreflect.Message, at string, f found) {
+func (j *joiner) put(r *joinRow, m document.Node, at string, f found) {
 	if !r.to.Repeated() {
 		if f.messages == nil {
 			j.set(r, m, at, f.texts[0], f.Source)
@@ -485,7 +484,7 @@ func (j *joiner) put(r *joinRow, m protoreflect.Message, at string, f found) {
 }
 
 // contentOf is the same for messages that are equal, and for no others of their type.
-func contentOf(m protoreflect.Message) string {
+func contentOf(m document.Node) string {
 	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Interface())
 	if err != nil {
 		panic(err) // texts are UTF-8: they were read by a table or from JSON
@@ -493,7 +492,7 @@ func contentOf(m protoreflect.Message) string {
 	return string(content)
 }
 
-func (j *joiner) set(r *joinRow, m protoreflect.Message, at, text string, from Source) {
+func (j *joiner) set(r *joinRow, m document.Node, at, text string, from Source) {
 	if err := r.to.Set(m, text); err != nil {
 		j.fault(gateway.JoinValue, r.to.Instance(m, at), text, document.WantedOf(err))
 		return

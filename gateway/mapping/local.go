@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/xmltree"
@@ -27,7 +25,7 @@ type localOffice struct {
 }
 
 // zoneFor returns the time zone of the first office that a document names.
-func (t *Table) zoneFor(m protoreflect.Message) *time.Location {
+func (t *Table) zoneFor(m document.Node) *time.Location {
 	for _, o := range t.body().offices {
 		if code, ok := o.code.Get(m); ok {
 			administration, _ := o.administration.Get(m)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
@@ -71,12 +70,12 @@ func (r *row) first() *row {
 // looking is a list as a row looks elements up in it.
 type looking struct {
 	row *row
-	in  protoreflect.Message
+	in  document.Node
 }
 
 // named is an element that was looked up.
 type named struct {
-	m     protoreflect.Message
+	m     document.Node
 	path  string
 	index int
 }

@@ -2,9 +2,6 @@ package mapping
 
 import (
 	"slices"
-	"strings"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -44,7 +41,6 @@ type row struct {
 	by       *document.Path // of the elements of the first list: it is one of the texts at in
 	in       *document.Path // in the context that the row stands in
 	path     *document.Path // from, with, each, set, count, sum or refer; nil for ordinals, constants and plain groups
-	holder   *document.Path // the message that holds the list of each or language; nil for the context itself
 	each     bool           // repeats for every element of path
 	scalar   bool           // each over texts
 	dot      bool           // the value is the text of the enclosing each
@@ -112,7 +108,7 @@ type context struct {
 	up      *context
 	via     *row // the each or with that leads here
 	index   int  // in the list of each
-	m       protoreflect.Message
+	m       document.Node
 	text    string // of each over texts; the handle of what is collected
 	written int    // elements written by an each, for ordinals
 	at      string // instance path, once asked for
@@ -128,9 +124,9 @@ func (c *context) out(levels int) *context {
 }
 
 // message returns the context's message and makes it if need be.
-func (c *context) message() protoreflect.Message {
+func (c *context) message() document.Node {
 	switch {
-	case c.m != nil:
+	case c.m.IsValid():
 	case c.via.scalar:
 		c.m = c.up.message()
 		c.index = c.via.length(c.m)
@@ -152,12 +148,12 @@ func (c *context) instance() string {
 	at := c.via.path.Instance(c.up.m, c.up.instance())
 	if c.via.each {
 		index := c.index
-		if c.m == nil && c.up.m != nil {
+		if !c.m.IsValid() && c.up.m.IsValid() {
 			index = c.via.length(c.up.m)
 		}
 		at = element(at, index)
 	}
-	if c.m != nil {
+	if c.m.IsValid() {
 		c.at, c.known = at, true
 	}
 	return at
@@ -166,51 +162,45 @@ func (c *context) instance() string {
 // instance returns the instance path of the row's value in a context; index is the
 // position of an appended element, else negative.
 func (r *row) instance(c *context, index int) string {
+	return string(r.appendInstance(nil, c, index))
+}
+
+func (r *row) appendInstance(b []byte, c *context, index int) []byte {
+	b = append(b, c.instance()...)
 	switch {
 	case r.dot && r.each && index >= 0:
-		return element(r.path.Instance(c.m, c.instance()), index)
-	case r.dot && !r.each:
-		return c.instance()
-	case r.path == nil:
-		return c.instance()
+		return appendIndex(r.path.AppendInstance(b, c.m), index)
+	case r.dot && !r.each, r.path == nil:
+		return b
 	case r.of != nil && index >= 0: // read into an element of the list
-		return element(r.of.Instance(c.m, c.instance()), index) + "." + r.leaf.String()
+		return append(append(appendIndex(r.of.AppendInstance(b, c.m), index), '.'), r.leaf.String()...)
 	case r.job == countJob || r.job == sumJob || r.job == everyJob: // stands for all of a list
-		at := c.instance()
 		for _, hop := range r.hops {
-			at += "." + hop.path.String()
+			b = appendStep(b, hop.path.String())
 		}
-		return strings.TrimPrefix(at+"."+r.path.String(), ".")
+		return appendStep(b, r.path.String())
 	}
-	at := r.path.Instance(c.m, c.instance())
+	b = r.path.AppendInstance(b, c.m)
 	if r.language != nil && index >= 0 {
-		return element(at, index) + ".value"
+		return append(appendIndex(b, index), ".value"...)
 	}
-	return at
+	return b
 }
 
-// list returns the list that the row's path ends at, nil if what holds it is not there.
-func (r *row) list(m protoreflect.Message) protoreflect.List {
-	if r.holder != nil {
-		if m = r.holder.Message(m, false); m == nil {
-			return nil
-		}
+func appendStep(b []byte, step string) []byte {
+	if len(b) > 0 {
+		b = append(b, '.')
 	}
-	return m.Get(r.path.Field().Descriptor()).List()
+	return append(b, step...)
 }
 
-// length returns the length of that list.
-func (r *row) length(m protoreflect.Message) int {
-	if l := r.list(m); l != nil {
-		return l.Len()
-	}
-	return 0
-}
+// length returns how many elements or texts the list has that the row's path ends at.
+func (r *row) length(m document.Node) int { return r.path.Len(m) }
 
 // holds judges the row's condition on a message, from the one that the row stands in;
 // text is that of an each over texts.
-func (r *row) holds(this, outer protoreflect.Message, text string, root *rootDocument) (bool, error) {
-	body := func(m protoreflect.Message) protoreflect.Message {
+func (r *row) holds(this, outer document.Node, text string, root *rootDocument) (bool, error) {
+	body := func(m document.Node) document.Node {
 		if m == root.m {
 			return root.body
 		}

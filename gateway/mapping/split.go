@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -119,8 +118,8 @@ func (s *Split) run(steps *pace.Steps, d *customsv1.Document, id string) Splitti
 	if kind := document.Kind(d); kind != s.kind {
 		return Splitting{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(s.kind)}}}
 	}
-	whole := d.ProtoReflect()
-	r := &splitter{steps: steps, split: s, whole: whole, headers: map[protoreflect.Message]protoreflect.Message{}}
+	whole := document.Of(d)
+	r := &splitter{steps: steps, split: s, whole: whole, headers: map[document.Node]document.Node{}}
 	from := r.deal(whole)
 	if len(r.out.Faults) > 0 {
 		return r.out
@@ -129,7 +128,7 @@ func (s *Split) run(steps *pace.Steps, d *customsv1.Document, id string) Splitti
 		return Splitting{Parts: []*customsv1.Document{document.Clone(d)}, from: []map[string]string{{}}}
 	}
 	bare := document.Clone(d)
-	s.lists[0].Clear(bare.ProtoReflect())
+	s.lists[0].Clear(document.Of(bare))
 	if n := (len(from)-1)*proto.Size(bare) + r.repeated(0, whole, from, new(int)); n > MaxRepeated {
 		r.fault(gateway.SplitRepeats, s.lists[0].Instance(whole, ""), strconv.Itoa(n), gateway.Term(strconv.Itoa(MaxRepeated)))
 		return r.out
@@ -182,7 +181,7 @@ func (s *Split) Merge(answers []*customsv1.Answer) *customsv1.Answer {
 				continue
 			}
 			root := &customsv1.Document{Kind: &customsv1.Document_Answer{Answer: a}}
-			if is, err := o.when.Holds(a.ProtoReflect(), root); err == nil && is {
+			if is, err := o.when.Holds(document.Of(a), root); err == nil && is {
 				saying = append(saying, a)
 			}
 		}
@@ -192,11 +191,11 @@ func (s *Split) Merge(answers []*customsv1.Answer) *customsv1.Answer {
 		out := proto.CloneOf(saying[0])
 		said := map[string]bool{}
 		for _, result := range out.Results {
-			said[contentOf(result.ProtoReflect())] = true
+			said[contentOf(document.Of(result))] = true
 		}
 		for _, a := range saying[1:] {
 			for _, result := range a.GetResults() {
-				if content := contentOf(result.ProtoReflect()); !said[content] {
+				if content := contentOf(document.Of(result)); !said[content] {
 					said[content] = true
 					out.Results = append(out.Results, proto.CloneOf(result))
 				}
@@ -210,13 +209,13 @@ func (s *Split) Merge(answers []*customsv1.Answer) *customsv1.Answer {
 type splitter struct {
 	steps   *pace.Steps
 	split   *Split
-	whole   protoreflect.Message
-	headers map[protoreflect.Message]protoreflect.Message // elements without the list in them
+	whole   document.Node
+	headers map[document.Node]document.Node // elements without the list in them
 	out     Splitting
 }
 
 // deal returns the position, of all elements of the limited list, where each part begins.
-func (r *splitter) deal(whole protoreflect.Message) []int {
+func (r *splitter) deal(whole document.Node) []int {
 	s := r.split
 	switch {
 	case s.starts != nil:
@@ -232,11 +231,11 @@ func (r *splitter) deal(whole protoreflect.Message) []int {
 }
 
 // pieces deals elements out that stay together with those of the element around them.
-func (r *splitter) pieces(whole protoreflect.Message) []int {
+func (r *splitter) pieces(whole document.Node) []int {
 	s := r.split
 	from, at, held := []int{0}, 0, 0
 	above := len(s.lists) - 1
-	r.each(above-1, whole, func(path string, m protoreflect.Message) {
+	r.each(above-1, whole, func(path string, m document.Node) {
 		n := r.count(above, m)
 		if n > s.max {
 			r.fault(gateway.SplitWhole, path, strconv.Itoa(n), gateway.Term(strconv.Itoa(s.max)))
@@ -251,10 +250,10 @@ func (r *splitter) pieces(whole protoreflect.Message) []int {
 
 // groups deals elements out that stay with the one that begins their group. Of several
 // groups nothing says which one an element before the first is of.
-func (r *splitter) groups(whole protoreflect.Message) []int {
+func (r *splitter) groups(whole document.Node) []int {
 	s := r.split
 	from, at, begun, stray := []int{0}, 0, 0, ""
-	r.each(len(s.lists)-1, whole, func(path string, m protoreflect.Message) {
+	r.each(len(s.lists)-1, whole, func(path string, m document.Node) {
 		is, err := s.starts.Holds(m, whole.Interface().(*customsv1.Document))
 		switch {
 		case err != nil:
@@ -275,9 +274,9 @@ func (r *splitter) groups(whole protoreflect.Message) []int {
 }
 
 // each calls f for every element of a level's list, be it in elements of the lists before.
-func (r *splitter) each(level int, whole protoreflect.Message, f func(path string, m protoreflect.Message)) {
-	var walk func(at int, m protoreflect.Message, path string)
-	walk = func(at int, m protoreflect.Message, path string) {
+func (r *splitter) each(level int, whole document.Node, f func(path string, m document.Node)) {
+	var walk func(at int, m document.Node, path string)
+	walk = func(at int, m document.Node, path string) {
 		for path, e := range r.split.lists[at].All(m, path) {
 			if at < level {
 				walk(at+1, e, path)
@@ -291,7 +290,7 @@ func (r *splitter) each(level int, whole protoreflect.Message, f func(path strin
 
 // repeated returns how many bytes of the elements that hold others come again, in each
 // further part that has some of theirs. At is the position so far.
-func (r *splitter) repeated(level int, m protoreflect.Message, from []int, at *int) (bytes int) {
+func (r *splitter) repeated(level int, m document.Node, from []int, at *int) (bytes int) {
 	part := func(position int) int { return sort.SearchInts(from, position+1) }
 	for _, e := range r.split.lists[level].List(m) {
 		if level == len(r.split.lists)-1 {
@@ -308,7 +307,7 @@ func (r *splitter) repeated(level int, m protoreflect.Message, from []int, at *i
 }
 
 // count returns how many elements of the limited list a message at a level has.
-func (r *splitter) count(level int, m protoreflect.Message) int {
+func (r *splitter) count(level int, m document.Node) int {
 	elements := r.split.lists[level].List(m)
 	if level == len(r.split.lists)-1 {
 		return len(elements)
@@ -321,12 +320,12 @@ func (r *splitter) count(level int, m protoreflect.Message) int {
 }
 
 // header returns an element without its list of the next level.
-func (r *splitter) header(level int, e protoreflect.Message) protoreflect.Message {
+func (r *splitter) header(level int, e document.Node) document.Node {
 	if level == len(r.split.lists)-1 {
 		return e
 	}
-	if r.headers[e] == nil {
-		header := proto.Clone(e.Interface()).ProtoReflect()
+	if !r.headers[e].IsValid() {
+		header := document.Of(proto.Clone(e.Interface()))
 		r.split.lists[level+1].Clear(header)
 		r.headers[e] = header
 	}
@@ -345,15 +344,15 @@ type cutter struct {
 
 // opening is an element that the pass is in, and what a part has of it.
 type opening struct {
-	whole    protoreflect.Message
+	whole    document.Node
 	path     string
 	part     int
-	made     protoreflect.Message
+	made     document.Node
 	madePath string
 }
 
 // cut walks a level's list in an element of the level before.
-func (c *cutter) cut(level int, m protoreflect.Message, path string) {
+func (c *cutter) cut(level int, m document.Node, path string) {
 	for path, e := range c.split.lists[level].All(m, path) {
 		if !c.steps.Next() {
 			return
@@ -375,9 +374,9 @@ func (c *cutter) cut(level int, m protoreflect.Message, path string) {
 }
 
 // made returns what the part has of the element that a level is in, and its path.
-func (c *cutter) made(level int) (protoreflect.Message, string) {
+func (c *cutter) made(level int) (document.Node, string) {
 	if level < 0 {
-		return c.parts[c.part].ProtoReflect(), ""
+		return document.Of(c.parts[c.part]), ""
 	}
 	o := &c.open[level]
 	if o.part != c.part {
@@ -395,7 +394,7 @@ func (c *cutter) made(level int) (protoreflect.Message, string) {
 
 // row applies a row to a part.
 func (r *splitter) row(row *splitRow, i int, id string) {
-	m := r.out.Parts[i].ProtoReflect()
+	m := document.Of(r.out.Parts[i])
 	switch row.job {
 	case partOnly:
 		if i != 0 && !row.last || row.last && i != len(r.out.Parts)-1 {
@@ -461,10 +460,10 @@ func (r *splitter) keep(row *splitRow) {
 			return wanted[i][origin] || !somewhere[origin]
 		}
 		if row.holder == nil {
-			r.leave(row, i, part.ProtoReflect(), "", stays)
+			r.leave(row, i, document.Of(part), "", stays)
 			continue
 		}
-		for at, holder := range row.holder.All(part.ProtoReflect(), "") {
+		for at, holder := range row.holder.All(document.Of(part), "") {
 			r.leave(row, i, holder, at, stays)
 		}
 	}
@@ -474,7 +473,7 @@ func (r *splitter) keep(row *splitRow) {
 // texts that the whole has where the row looks for them.
 func (r *splitter) wanted(row *splitRow, i int, named map[string]bool) map[string]bool {
 	out, part := map[string]bool{}, r.out.Parts[i]
-	m := part.ProtoReflect()
+	m := document.Of(part)
 	here := row.named(m)
 	want := func(text string) bool { return here[text] || !named[text] }
 	if row.holder != nil {
@@ -507,7 +506,7 @@ func (r *splitter) wanted(row *splitRow, i int, named map[string]bool) map[strin
 
 // named returns the texts that a document has where the row looks for them. A text that
 // the whole has not there belongs to every part.
-func (row *splitRow) named(m protoreflect.Message) map[string]bool {
+func (row *splitRow) named(m document.Node) map[string]bool {
 	out := map[string]bool{}
 	for _, in := range row.in {
 		for _, text := range in.Texts(m) {
@@ -518,7 +517,7 @@ func (row *splitRow) named(m protoreflect.Message) map[string]bool {
 }
 
 // leave takes out of one list of a part what does not stay.
-func (r *splitter) leave(row *splitRow, i int, holder protoreflect.Message, at string, stays func(list string, n int) bool) {
+func (r *splitter) leave(row *splitRow, i int, holder document.Node, at string, stays func(list string, n int) bool) {
 	list := row.to.Instance(holder, at)
 	elements, texts := row.to.List(holder), row.to.Texts(holder)
 	row.to.Clear(holder)
@@ -571,7 +570,7 @@ func renumber(paths map[string]string, list string, kept []int) {
 	maps.Copy(paths, moved)
 }
 
-func (r *splitter) set(row *splitRow, m protoreflect.Message, text string) {
+func (r *splitter) set(row *splitRow, m document.Node, text string) {
 	if err := row.to.Set(m, text); err != nil {
 		r.fault(gateway.MapType, row.to.Instance(m, ""), text, document.WantedOf(err))
 	}

@@ -186,7 +186,7 @@ func TestOriginsMoveWithTheirElements(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if was, _ := path.Get(d.ProtoReflect()); was != unit {
+			if was, _ := path.Get(document.Of(d)); was != unit {
 				t.Errorf("part %d: %s comes from %s, which is %q", i, unit, at, was)
 			}
 		}

@@ -26,10 +26,12 @@ type Link struct {
 }
 
 // Trace is every link of one translation. The zero Trace has none. It reads the
-// documents it was made with when first asked: they MUST NOT be changed meanwhile.
+// documents it was made with when it is asked: they MUST NOT be changed meanwhile.
 type Trace struct{ s *source }
 
 type source struct {
+	mu      sync.Mutex // one is asked at a time: contexts keep their paths
+	asked   int        // links by path so far
 	table   string
 	records records
 	locate  func(r *record) gateway.Location
@@ -91,7 +93,7 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 		index := make(map[string]int32, s.records.len())
 		for i := range s.records.len() {
 			r := s.records.at(i)
-			if r.context.m == nil {
+			if !r.context.m.IsValid() {
 				continue // an element that decode found empty
 			}
 			if path := r.path(); path != "" || r.group {
@@ -105,7 +107,7 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 	s.several = sync.OnceValue(func() map[string]bool {
 		first, out := s.paths(), make(map[string]bool)
 		for i := range s.records.len() {
-			if r := s.records.at(i); r.context.m != nil && !r.group {
+			if r := s.records.at(i); r.context.m.IsValid() && !r.group {
 				path := r.path()
 				if j, ok := first[path]; ok && s.records.at(int(j)).text != r.text {
 					out[path] = true
@@ -117,7 +119,7 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 	s.within = sync.OnceValue(func() map[string]int32 {
 		index := make(map[string]int32)
 		for i := range s.records.len() {
-			if r := s.records.at(i); r.context.m != nil && !r.group {
+			if r := s.records.at(i); r.context.m.IsValid() && !r.group {
 				for path := ancestor(r.path()); path != ""; path = ancestor(path) {
 					if _, ok := index[path]; ok {
 						break
@@ -144,6 +146,8 @@ func (t Trace) Links(groups bool) []Link {
 	if t.s == nil {
 		return nil
 	}
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
 	out := make([]Link, 0, t.s.records.len())
 	for i := range t.s.records.len() {
 		if groups || !t.s.records.at(i).group {
@@ -158,6 +162,13 @@ func (t Trace) Links(groups bool) []Link {
 func (t Trace) ByPath(path string) (Link, bool) {
 	if t.s == nil {
 		return Link{}, false
+	}
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	if t.s.asked++; t.s.asked <= few {
+		if l, ok := t.s.search(path); ok {
+			return l, true
+		}
 	}
 	for {
 		if i, ok := t.s.paths()[path]; ok {
@@ -176,12 +187,68 @@ func (t Trace) ByPath(path string) (Link, bool) {
 	}
 }
 
+// few is how many links are searched for: for more of them an index is made.
+const few = 4
+
+// search finds what ByPath does in one pass over the records, of which it keeps no paths: the
+// first at the path or its nearest ancestor, or else the first below that.
+func (s *source) search(path string) (Link, bool) {
+	at, below := int32(-1), int32(-1)
+	atLen, belowLen := 0, 0
+	var b []byte
+	for i := range s.records.len() {
+		r := s.records.at(i)
+		if !r.context.m.IsValid() {
+			continue
+		}
+		b = r.appendPath(b[:0])
+		n := shared(path, b)
+		switch {
+		case n < len(b) || len(b) == 0 && !r.group:
+			if !r.group && n > belowLen {
+				below, belowLen = int32(i), n
+			}
+		case at < 0 || n > atLen:
+			at, atLen = int32(i), n
+		}
+	}
+	switch {
+	case at >= 0 && atLen >= belowLen:
+		return s.link(at), true
+	case below < 0:
+		return Link{}, false
+	}
+	r := s.records.at(int(below))
+	if r.read == nil || r.read.Parent == nil {
+		return Link{}, false
+	}
+	l := s.link(below)
+	return Link{Path: path[:belowLen], Place: r.read.Parent.Location(), Row: l.Row, Table: l.Table, Group: true}, true
+}
+
+// shared is the length of the longest path that is both or an ancestor of it in both.
+func shared(a string, b []byte) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	ends := func(s byte) bool { return s == '.' || s == '[' }
+	for ; n > 0; n-- {
+		if (n == len(a) || ends(a[n])) && (n == len(b) || ends(b[n])) {
+			return n
+		}
+	}
+	return 0
+}
+
 // Text returns the text in the XML that the value at a canonical instance path was read
 // from. It has none for what was read from nothing or was put together of several texts.
 func (t Trace) Text(path string) (string, bool) {
 	if t.s == nil {
 		return "", false
 	}
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
 	i, ok := t.s.paths()[path]
 	if !ok || t.s.several()[path] {
 		return "", false
@@ -199,6 +266,8 @@ func (t Trace) ByPlace(xpath string) (Link, bool) {
 	if t.s == nil {
 		return Link{}, false
 	}
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
 	for xpath != "" {
 		if i, ok := t.s.places()[xpath]; ok {
 			return t.s.link(i), true
@@ -209,7 +278,6 @@ func (t Trace) ByPlace(xpath string) (Link, bool) {
 }
 
 func (s *source) link(i int32) Link {
-	s.paths() // settles the contexts' own paths, once, for all goroutines
 	r := s.records.at(int(i))
 	return Link{
 		Path: r.path(), Place: s.locate(r), Value: r.text, Row: r.row.info.ID, Table: s.table, ListRow: r.listRow,
@@ -217,14 +285,16 @@ func (s *source) link(i int32) Link {
 	}
 }
 
-func (r *record) path() string {
+func (r *record) path() string { return string(r.appendPath(nil)) }
+
+func (r *record) appendPath(b []byte) []byte {
 	switch {
 	case r.group:
-		return r.context.instance()
+		return append(b, r.context.instance()...)
 	case r.row.path == nil:
-		return ""
+		return b
 	}
-	return r.row.instance(r.context, int(r.index))
+	return r.row.appendInstance(b, r.context, int(r.index))
 }
 
 // ancestor cuts the last step or position off an instance path.
@@ -234,9 +304,11 @@ func ancestor(path string) string {
 
 // element is the instance path of a list's element.
 func element(list string, index int) string {
-	b := make([]byte, 0, len(list)+8)
-	b = append(append(b, list...), '[')
-	return string(append(strconv.AppendInt(b, int64(index), 10), ']'))
+	return string(appendIndex(append(make([]byte, 0, len(list)+8), list...), index))
+}
+
+func appendIndex(list []byte, index int) []byte {
+	return append(strconv.AppendInt(append(list, '['), int64(index), 10), ']')
 }
 
 // locateRead is the place of what decode read.

@@ -16,6 +16,8 @@ func (t Trace) Withheld() []Withheld {
 	if t.s == nil || t.s.withheld == nil {
 		return nil
 	}
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
 	return t.s.withheld()
 }
 
@@ -43,7 +45,6 @@ func (e *encoder) withhold(when, of *row, at *context) {
 // withholds builds the paths, once a trace is asked for them.
 func (s *source) withholds(all []withheld) func() []Withheld {
 	return sync.OnceValue(func() []Withheld {
-		s.paths() // settles the contexts' own paths
 		out := make([]Withheld, len(all))
 		for i, w := range all {
 			path := w.context.instance()

@@ -13,6 +13,8 @@ type slabs struct {
 	elements []etree.Element
 	texts    []etree.CharData
 	only     []etree.Token // children of elements that hold one text
+	several  []etree.Token // first children of elements that hold elements
+	contexts []context
 }
 
 const slab = 64
@@ -26,6 +28,32 @@ func (s *slabs) element(of *step) *etree.Element {
 	s.elements = s.elements[1:]
 	e.Space, e.Tag = of.prefix, of.name.Local
 	return e
+}
+
+// firstChildren is how many elements an element mostly holds.
+const firstChildren = 4
+
+// child adds a new element of a step's name to an element.
+func (s *slabs) child(of *step, to *etree.Element) *etree.Element {
+	if to.Child == nil {
+		if len(s.several) < firstChildren {
+			s.several = make([]etree.Token, slab)
+		}
+		to.Child, s.several = s.several[:0:firstChildren], s.several[firstChildren:]
+	}
+	e := s.element(of)
+	to.AddChild(e)
+	return e
+}
+
+// context returns a context like c.
+func (s *slabs) context(c context) *context {
+	if len(s.contexts) == 0 {
+		s.contexts = make([]context, slab)
+	}
+	made := &s.contexts[0]
+	*made, s.contexts = c, s.contexts[1:]
+	return made
 }
 
 // text adds a text to an element.

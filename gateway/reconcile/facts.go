@@ -125,7 +125,7 @@ func Identifiers(d *customsv1.Document) []Identifier {
 }
 
 func bodyOf(d *customsv1.Document) proto.Message {
-	if body := document.Body(d); body != nil {
+	if body := document.Body(d); body.IsValid() {
 		return body.Interface()
 	}
 	return nil

@@ -3,7 +3,7 @@ package release
 import (
 	"strings"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
+	"customs.example/gateway/document"
 )
 
 // branch is a tree of released fields. A branch without children is released whole.
@@ -39,63 +39,52 @@ func (b *branch) covers(path string) bool {
 }
 
 // prune clears what is not released from m and returns the schema paths it cleared.
-func (b *branch) prune(m protoreflect.Message, prefix string) (withheld []string) {
-	m.SetUnknown(nil)
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		path := prefix + fd.JSONName()
-		if fd.ContainingOneof() != nil && fd.ContainingOneof().Name() == "kind" {
-			withheld = append(withheld, b.prune(v.Message(), prefix)...)
-			return true
+func (b *branch) prune(m document.Node, prefix string) (withheld []string) {
+	m.ForgetUnknown()
+	for _, f := range m.Fields() {
+		if !f.Has(m) {
+			continue
 		}
-		child, ok := b.children[fd.JSONName()]
+		if f.Kind() {
+			withheld = append(withheld, b.prune(f.Message(m), prefix)...)
+			continue
+		}
+		child, ok := b.children[f.Name]
 		switch {
 		case !ok:
-			m.Clear(fd)
-			withheld = append(withheld, path)
+			f.Clear(m)
+			withheld = append(withheld, prefix+f.Name)
 		case child.children == nil:
-		case fd.IsList():
-			for i := range v.List().Len() {
-				withheld = append(withheld, child.prune(v.List().Get(i).Message(), path+".")...)
+		case f.Repeated:
+			list := f.Messages(m)
+			for i := range list.Len() {
+				withheld = append(withheld, child.prune(list.At(i), prefix+f.Name+".")...)
 			}
 		default:
-			withheld = append(withheld, child.prune(v.Message(), path+".")...)
-			if empty(v.Message()) {
-				m.Clear(fd)
+			inner := f.Message(m)
+			withheld = append(withheld, child.prune(inner, prefix+f.Name+".")...)
+			if inner.Empty() {
+				f.Clear(m)
 			}
 		}
-		return true
-	})
+	}
 	return withheld
 }
 
 // sweep removes list elements that releasing has emptied. It comes last, because
 // faults name elements by their place in the document as sent.
-func sweep(m protoreflect.Message) {
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+func sweep(m document.Node) {
+	for _, f := range m.Fields() {
 		switch {
-		case fd.Message() == nil:
-		case fd.IsList():
-			list, kept := v.List(), 0
-			for i := range list.Len() {
-				e := list.Get(i)
-				if sweep(e.Message()); !empty(e.Message()) {
-					list.Set(kept, e)
-					kept++
-				}
-			}
-			list.Truncate(kept)
+		case f.Type != document.Message || !f.Has(m):
+		case f.Repeated:
+			list := f.Messages(m)
+			f.Keep(m, func(i int) bool {
+				sweep(list.At(i))
+				return !list.At(i).Empty()
+			})
 		default:
-			sweep(v.Message())
+			sweep(f.Message(m))
 		}
-		return true
-	})
-}
-
-func empty(m protoreflect.Message) bool {
-	is := true
-	m.Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
-		is = false
-		return false
-	})
-	return is
+	}
 }

@@ -81,7 +81,7 @@ func full(t *testing.T, kind string) (*customsv1.Document, map[string]string) {
 		if p.Repeated() {
 			set = p.AppendText
 		}
-		if err := set(d.ProtoReflect(), text); err != nil {
+		if err := set(document.Of(d), text); err != nil {
 			t.Fatal(err)
 		}
 		if len(text) >= 6 && p.Field().Type != document.Enum {
@@ -105,8 +105,8 @@ func TestFieldTakenOffTheListIsGone(t *testing.T) {
 				}
 			}
 			d := document.Clone(whole)
-			withheld := allowed.prune(d.ProtoReflect(), "")
-			sweep(d.ProtoReflect())
+			withheld := allowed.prune(document.Of(d), "")
+			sweep(document.Of(d))
 			raw := string(document.Marshal(d))
 			for path, value := range values {
 				if found := strings.Contains(raw, value); found != allowed.covers(path) {

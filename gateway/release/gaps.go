@@ -172,7 +172,7 @@ func fill(d *customsv1.Document, kind string, row mapping.RowInfo) {
 		if p.Repeated() {
 			set = p.AppendText
 		}
-		if p.Field().Check(sample) == nil && set(d.ProtoReflect(), sample) == nil {
+		if p.Field().Check(sample) == nil && set(document.Of(d), sample) == nil {
 			return
 		}
 	}
@@ -254,7 +254,7 @@ func (s sources) before(path string) (mapping.JoinLink, string) {
 	if err != nil {
 		return mapping.JoinLink{}, ""
 	}
-	link, ok := s.joined.Origin(p.Instance(s.joined.Document.ProtoReflect(), ""))
+	link, ok := s.joined.Origin(p.Instance(document.Of(s.joined.Document), ""))
 	if !ok {
 		return mapping.JoinLink{}, ""
 	}

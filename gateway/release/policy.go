@@ -4,8 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
+	"strings"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -35,6 +34,9 @@ type Supply struct {
 
 // Document returns a copy of the released document.
 func (r Released) Document() *customsv1.Document { return document.Clone(r.doc) }
+
+// View returns the released document itself, to be read: it MUST NOT be changed.
+func (r Released) View() *customsv1.Document { return r.doc }
 
 // Digest is the digest of the released document's canonical JSON.
 func (r Released) Digest() gateway.Digest { return r.digest }
@@ -70,7 +72,7 @@ func (rt *Route) Release(p validate.Passed) (Released, gateway.Faults) {
 		return Released{}, gateway.Faults{{Code: gateway.ReleaseKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(rt.Kind)}}
 	}
 	r := Released{doc: d, route: rt.Name, kind: rt.Kind, recipient: rt.To}
-	r.withheld = rt.allowed.prune(d.ProtoReflect(), "")
+	r.withheld = rt.allowed.prune(document.Of(d), "")
 	slices.Sort(r.withheld)
 	r.withheld = slices.Compact(r.withheld)
 
@@ -89,7 +91,7 @@ func (rt *Route) Release(p validate.Passed) (Released, gateway.Faults) {
 	if faults.Refuse() {
 		return Released{}, faults
 	}
-	sweep(d.ProtoReflect())
+	sweep(document.Of(d))
 	r.digest = document.Digest(d)
 	return r, faults
 }
@@ -111,9 +113,10 @@ var price = func() *regexp.Regexp {
 
 // prices finds free texts that seem to hold a price.
 func prices(d *customsv1.Document) (faults gateway.Faults) {
-	document.Walk(d, func(path string, f document.Field, _ document.Marks, text string) {
-		if f.Type == document.String && f.Rule.GetList() == "" && f.Rule.GetLength() >= freeText && price.MatchString(text) {
-			faults = append(faults, gateway.Fault{Code: gateway.ReleasePriceInText, Severity: gateway.Error, Path: path, Value: text,
+	free := func(f *document.Field) bool { return f.Rule.GetList() == "" && f.Rule.GetLength() >= freeText }
+	document.Strings(d, free, func(text string, path func() string) {
+		if strings.ContainsAny(text, "0123456789") && price.MatchString(text) { // a price has a digit
+			faults = append(faults, gateway.Fault{Code: gateway.ReleasePriceInText, Severity: gateway.Error, Path: path(), Value: text,
 				Expected: gateway.Say(gateway.WordTextWithoutPrice)})
 		}
 	})
@@ -163,11 +166,11 @@ func (s supplier) write(d *customsv1.Document) (written []Supply) {
 }
 
 // contexts yields the messages that a path stands for; without path the document.
-func contexts(p *document.Path, d *customsv1.Document) func(func(string, protoreflect.Message) bool) {
+func contexts(p *document.Path, d *customsv1.Document) func(func(string, document.Node) bool) {
 	if p != nil {
-		return p.All(d.ProtoReflect(), "")
+		return p.All(document.Of(d), "")
 	}
-	return func(yield func(string, protoreflect.Message) bool) { yield("", d.ProtoReflect()) }
+	return func(yield func(string, document.Node) bool) { yield("", document.Of(d)) }
 }
 
 // texter is a text policy for one field, compiled.
@@ -186,8 +189,8 @@ func (t texter) apply(d *customsv1.Document) (supplied []Supply, faults gateway.
 	if t.policy == AsSent {
 		return nil, nil
 	}
-	for prefix, m := range t.parent.All(d.ProtoReflect(), "") {
-		if t.text.Has(m) || empty(m) {
+	for prefix, m := range t.parent.All(document.Of(d), "") {
+		if t.text.Has(m) || m.Empty() {
 			continue
 		}
 		at := t.text.Instance(m, prefix)
@@ -213,7 +216,7 @@ var headed = []string{"HS", "TNVED", "CN"}
 
 // heading returns the HS heading of the goods: the first four digits of a code that is
 // certainly one of a nomenclature. Four digits alone may be a UN number, and are none.
-func (t texter) heading(m protoreflect.Message) string {
+func (t texter) heading(m document.Node) string {
 	classifications := t.goods.List(m)
 	for _, scheme := range headed {
 		for _, c := range classifications {

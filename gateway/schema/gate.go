@@ -19,6 +19,7 @@ type census struct {
 	lines      []int32 // the line of each start tag, in document order
 	attrs      int
 	namespaces int
+	root       xmltree.Name
 }
 
 // gate scans a document before any C code sees it. Being stricter than XML where
@@ -360,6 +361,14 @@ func (g *gate) declare(name, prefix, uri []byte, outside int) bool {
 func (g *gate) resolve(name, prefix, local []byte) bool {
 	if _, ok := g.lookup(prefix); !ok {
 		return g.refuse(gateway.XMLPrefix, string(name), "")
+	}
+	if len(g.count.lines) == 1 {
+		g.count.root.Local = string(local)
+		for _, b := range g.scope {
+			if bytes.Equal(b.prefix, prefix) && (b.prefix == nil) == (prefix == nil) {
+				g.count.root.Space = string(b.uri)
+			}
+		}
 	}
 	for i, a := range g.attrs {
 		uri, ok := g.lookup(a.prefix)

@@ -258,6 +258,44 @@ func (sc *Schema) Check(raw []byte, lim Limits) Result {
 	return read(pace.Endless(), raw, lim, func(root *xmltree.Element) (*Schema, *xmltree.Element, gateway.Faults) { return sc, root, nil })
 }
 
+// Prove judges a document that is written to be sent, and reads it only to say what is wrong:
+// where nothing is, the result has no Document. Where the steps end it returns as CheckBy does.
+func (sc *Schema) Prove(steps *pace.Steps, raw []byte, lim Limits) (Result, error) {
+	if c := sc.prove(steps, raw, lim); !c.IsZero() && steps.Err() == nil {
+		return Result{Conforming: c}, nil
+	}
+	return CheckBy(steps, raw, lim, func(root *xmltree.Element) (*Schema, *xmltree.Element, gateway.Faults) { return sc, root, nil })
+}
+
+// prove is zero where anything is wrong.
+func (sc *Schema) prove(steps *pace.Steps, raw []byte, lim Limits) Conforming {
+	count, faults := passes(steps, raw, lim)
+	if steps.Ask() != nil || faults != nil || !slices.Contains(sc.roots, count.root) {
+		return Conforming{}
+	}
+	doc, err := parse(raw)
+	if err != nil {
+		return Conforming{}
+	}
+	defer doc.Free()
+	if steps.Ask() != nil {
+		return Conforming{}
+	}
+	sc.mu.RLock()
+	defer sc.mu.RUnlock()
+	if sc.compiled == 0 {
+		panic("schema: Prove after Close")
+	}
+	if found, more, err := validate(sc.compiled, doc, 0); err != nil || len(found) > 0 || more {
+		return Conforming{}
+	}
+	return sc.proof(raw)
+}
+
+func (sc *Schema) proof(raw []byte) Conforming {
+	return Conforming{document: gateway.DigestOf(raw), schema: sc.name, schemaDigest: sc.digest}
+}
+
 // Choice is the schema that a document is judged by, and the element that it is: the
 // root, or one inside a container. Without schema the faults say why.
 type Choice func(root *xmltree.Element) (sc *Schema, at *xmltree.Element, faults gateway.Faults)
@@ -338,7 +376,7 @@ func read(steps *pace.Steps, raw []byte, lim Limits, choose Choice) Result {
 	if r.Faults = explain(outer, found, more); r.Faults != nil {
 		sc.nameTypes(r.Faults)
 	} else if inside == 0 {
-		r.Conforming = Conforming{document: gateway.DigestOf(raw), schema: sc.name, schemaDigest: sc.digest}
+		r.Conforming = sc.proof(raw)
 	}
 	return r
 }

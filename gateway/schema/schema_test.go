@@ -10,6 +10,7 @@ import (
 	"testing/fstest"
 
 	"customs.example/gateway"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/xmltree"
 	"github.com/google/go-cmp/cmp"
 )
@@ -415,5 +416,40 @@ func TestLongValuesAndLongEnumerations(t *testing.T) {
 		if !strings.HasPrefix(f.Expected.String(), "one of CODE0000, CODE0001") || len([]rune(f.Expected.String())) > 250 || !strings.HasPrefix(value, f.Value) || len([]rune(f.Value)) > 200 {
 			t.Errorf("fault: %+v", f)
 		}
+	}
+}
+
+// TestProveSaysWhatCheckSays: what is written to be sent is proven without a tree, and whatever
+// is wrong with it is told as of a document that is read.
+func TestProveSaysWhatCheckSays(t *testing.T) {
+	sc := noticeSchema(t)
+	proven := 0
+	for _, raw := range []string{
+		good,
+		strings.Replace(good, `<?xml version="1.0" encoding="UTF-8"?>`, "", 1),
+		strings.ReplaceAll(strings.ReplaceAll(strings.Replace(good, `xmlns="`, `xmlns:n="`, 1), "<Notice", "<n:Notice"), "</Notice", "</n:Notice"),
+		strings.Replace(good, "urn:xx:notice", "urn:xx:other", 1),
+		strings.ReplaceAll(good, "Notice", "Notize"),
+		strings.Replace(good, "unitCode", "unitCoda", 1),
+		strings.Replace(good, "</", "<", 1),
+		"", "<a/>", "<!DOCTYPE a><a/>",
+	} {
+		want := sc.Check([]byte(raw), DefaultLimits)
+		got, err := sc.Prove(pace.Endless(), []byte(raw), DefaultLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.Faults, got.Faults); diff != "" || got.Conforming != want.Conforming {
+			t.Errorf("%.200s: %s", raw, diff)
+		}
+		if got.Conforming.IsZero() == (got.Document == nil) && want.Document != nil {
+			t.Errorf("%.200s: a document %t", raw, got.Document != nil)
+		}
+		if !got.Conforming.IsZero() {
+			proven++
+		}
+	}
+	if proven < 2 {
+		t.Errorf("%d proven", proven)
 	}
 }

@@ -54,7 +54,7 @@ func (k *Keyring) Seal(h Header, r release.Released, e mapping.Encoded, c schema
 		return Sealed{}, refuse(gateway.SealProof, "", want)
 	}
 	h.Batch = ""
-	if b, ok := document.Body(r.Document()).Interface().(interface{ GetBatch() string }); ok {
+	if b, ok := document.Body(r.View()).Interface().(interface{ GetBatch() string }); ok {
 		h.Batch = b.GetBatch()
 	}
 	payload := e.Bytes()

@@ -23,9 +23,16 @@ import (
 
 // Rules is every business rule that was loaded. It is safe for concurrent use.
 type Rules struct {
-	lists *codelist.Lists
-	all   []*Rule
-	files []File
+	lists  *codelist.Lists
+	all    []*Rule
+	byKind map[string][]ruleOf // rules for a kind of document, in the same order
+	files  []File
+}
+
+// ruleOf is a rule made ready for one kind of document.
+type ruleOf struct {
+	*Rule
+	*compiled
 }
 
 // File is one file of rules.
@@ -51,7 +58,7 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Rules, error) {
 	if len(files) == 0 {
 		return nil, errors.New("rules: none in rules/")
 	}
-	rules := &Rules{lists: lists}
+	rules := &Rules{lists: lists, byKind: make(map[string][]ruleOf)}
 	seen := map[gateway.Code]bool{}
 	var mistakes []error
 	for _, file := range files {
@@ -87,6 +94,11 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Rules, error) {
 	}
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
+	}
+	for _, rule := range rules.all {
+		for kind, ready := range rule.compiled {
+			rules.byKind[kind] = append(rules.byKind[kind], ruleOf{rule, ready})
+		}
 	}
 	return rules, nil
 }

@@ -89,8 +89,11 @@ func (s Span) holds(on time.Time) bool {
 }
 
 // Applies reports whether the rule is in force for a kind in a scope.
-func (r *Rule) Applies(kind string, s Scope) bool {
-	return r.compiled[kind] != nil && r.Valid.holds(s.At) && !(r.Travels && s.Alone) && !(r.Undone && s.Done) && !(r.Whole && s.Part) && !(r.Sent && s.Seen) &&
+func (r *Rule) Applies(kind string, s Scope) bool { return r.compiled[kind] != nil && r.inForce(&s) }
+
+// inForce reports whether the rule is in force in a scope for the kinds that it is for.
+func (r *Rule) inForce(s *Scope) bool {
+	return r.Valid.holds(s.At) && !(r.Travels && s.Alone) && !(r.Undone && s.Done) && !(r.Whole && s.Part) && !(r.Sent && s.Seen) &&
 		(len(r.Own) == 0 || slices.Contains(r.Own, s.Own)) &&
 		(len(r.Partner) == 0 || slices.Contains(r.Partner, s.Partner))
 }
@@ -106,29 +109,29 @@ type compiled struct {
 
 // run judges by every rule that applies.
 func (c *check) run() {
-	kind := document.Kind(c.document)
-	for _, r := range c.rules.all {
-		if !r.Applies(kind, c.scope) || c.before != nil && r.Applies(kind, *c.before) {
+	kind, root := document.Kind(c.document), document.Of(c.document)
+	for _, of := range c.rules.byKind[kind] {
+		r, ready := of.Rule, of.compiled
+		if !r.inForce(&c.scope) || c.before != nil && r.inForce(c.before) {
 			continue
 		}
-		ready := r.compiled[kind]
 		if ready.each == nil {
 			if c.byType == nil {
-				c.message(c.document.ProtoReflect(), "")
+				c.message(&place{message: root})
 			}
 			for _, p := range c.byType[ready.every] {
 				if !c.steps.Next() {
 					return
 				}
-				c.judge(r, ready, p)
+				c.judge(r, ready, p.message, p.path)
 			}
 			continue
 		}
-		for path, m := range ready.each.All(c.document.ProtoReflect(), "") {
+		for at, m := range ready.each.Each(root) {
 			if !c.steps.Next() {
 				return
 			}
-			c.judge(r, ready, place{path, m})
+			c.judge(r, ready, m, func() string { return ready.each.At("", at) })
 		}
 	}
 }
@@ -144,35 +147,38 @@ func (r *Rule) expects() gateway.Phrase {
 	return gateway.Phrase{Texts: r.Expected}
 }
 
-func (c *check) judge(r *Rule, ready *compiled, p place) {
+// judge judges a message that stands at a path.
+func (c *check) judge(r *Rule, ready *compiled, m document.Node, path func() string) {
 	applies, err := true, error(nil)
 	if ready.when != nil {
-		applies, err = ready.when.HoldsAt(p.message, c.document, c.scope.At)
+		applies, err = ready.when.HoldsAt(m, c.document, c.scope.At)
 	}
 	if err == nil && !applies {
 		return
 	}
 	holds := false
 	if err == nil {
-		holds, err = ready.check.HoldsAt(p.message, c.document, c.scope.At)
+		holds, err = ready.check.HoldsAt(m, c.document, c.scope.At)
 	}
 	if err == nil && holds {
 		return
 	}
-	from := p
+	from, prefix := m, ""
 	if ready.fromRoot {
-		from = place{"", c.document.ProtoReflect()}
+		from = document.Of(c.document)
+	} else {
+		prefix = path()
 	}
 	f := gateway.Fault{
-		Code: r.ID, Severity: r.Severity, Path: ready.at.Instance(from.message, from.path),
+		Code: r.ID, Severity: r.Severity, Path: ready.at.Instance(from, prefix),
 		Remedy: r.Remedy,
 	}
 	if f.Expected = r.expects(); len(r.Text) > 1 {
 		f.Texts = r.Text
 	}
-	if value, ok := ready.at.Get(from.message); ok {
+	if value, ok := ready.at.Get(from); ok {
 		f.Value = value
-	} else if f.Expected.IsZero() && !ready.at.Has(from.message) {
+	} else if f.Expected.IsZero() && !ready.at.Has(from) {
 		f.Expected = gateway.Say(gateway.Wording("label." + document.LabelOf(ready.at.Field())))
 	}
 	if err != nil {

@@ -45,6 +45,9 @@ type Passed struct {
 // Document returns a copy of the document that passed.
 func (p Passed) Document() *customsv1.Document { return document.Clone(p.document) }
 
+// View returns the document that passed itself, to be read: it MUST NOT be changed.
+func (p Passed) View() *customsv1.Document { return p.document }
+
 // Digest returns the digest of the document's canonical JSON.
 func (p Passed) Digest() gateway.Digest { return p.digest }
 
@@ -106,7 +109,7 @@ func (r *Rules) check(steps *pace.Steps, d *customsv1.Document, s Scope) (Passed
 	}
 	c := newCheck(steps, r, d, s)
 	c.dictionary = true
-	c.message(d.ProtoReflect(), "")
+	c.message(&place{message: document.Of(d)})
 	c.run()
 	if steps.Err() != nil || c.faults.Refuse() || s.Alone {
 		return Passed{}, c.faults
@@ -126,14 +129,36 @@ type check struct {
 	before   *Scope    // by whose rules it was judged already
 	faults   gateway.Faults
 
-	dictionary bool                              // it is judged by the dictionary too
-	byType     map[protoreflect.FullName][]place // where each message stands, once it is known
+	slab       []place                            // where messages stand, many in one allocation
+	dictionary bool                               // it is judged by the dictionary too
+	byType     map[protoreflect.FullName][]*place // where each message stands, once it is known
 }
 
-// place is a message with its instance path.
+// place is where a message stands, or a leaf: a field of the message around it.
 type place struct {
-	path    string
-	message protoreflect.Message
+	in      *place // nil for the document
+	field   *document.Field
+	index   int // of an element of a list, else -1
+	message document.Node
+}
+
+// below is where a message stands that another one holds.
+func (c *check) below(in *place, f *document.Field, index int, m document.Node) *place {
+	if len(c.slab) == cap(c.slab) {
+		c.slab = make([]place, 0, 64)
+	}
+	c.slab = append(c.slab, place{in, f, index, m})
+	return &c.slab[len(c.slab)-1]
+}
+
+// path is the instance path.
+func (p *place) path() string { return string(p.appendPath(nil)) }
+
+func (p *place) appendPath(b []byte) []byte {
+	if p.in == nil {
+		return b
+	}
+	return document.AppendStep(p.in.appendPath(b), p.field, p.index)
 }
 
 func (c *check) fault(code gateway.Code, path, value string, expected gateway.Phrase) {
@@ -142,10 +167,10 @@ func (c *check) fault(code gateway.Code, path, value string, expected gateway.Ph
 	})
 }
 
-func (c *check) codelist(list, code, path string) {
+func (c *check) codelist(list, code string, at place) {
 	if miss := c.rules.lists.Check(list, code, c.day); miss != nil {
 		f := miss.Fault()
-		f.Path = path
+		f.Path = at.path()
 		c.faults = append(c.faults, f)
 	}
 }

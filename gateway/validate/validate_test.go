@@ -69,8 +69,8 @@ func edit(t testing.TB, d *customsv1.Document, edits ...string) {
 			t.Fatal(err)
 		}
 		if !set {
-			p.Clear(d.ProtoReflect())
-		} else if err := p.Set(d.ProtoReflect(), value); err != nil {
+			p.Clear(document.Of(d))
+		} else if err := p.Set(document.Of(d), value); err != nil {
 			t.Fatalf("%s: %v", e, err)
 		}
 	}
@@ -260,10 +260,10 @@ func TestRulesCanBeJudgedWhateverIsMissing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !p.Has(d.ProtoReflect()) {
+			if !p.Has(document.Of(d)) {
 				continue
 			}
-			p.Clear(d.ProtoReflect())
+			p.Clear(document.Of(d))
 			_, faults := rules(t).Check(d, scope("RU"))
 			for _, f := range faults {
 				if f.Code == gateway.RuleNotJudged {

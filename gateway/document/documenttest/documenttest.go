@@ -52,16 +52,15 @@ func build(kind string, s source) *customsv1.Document {
 	must(err)
 	if s.present() {
 		d.Envelope = &customsv1.Envelope{}
-		fill(d.Envelope.ProtoReflect(), s)
+		fill(document.Of(d.Envelope), s)
 	}
 	fill(document.Body(d), s)
 	return d
 }
 
-func fill(m protoreflect.Message, s source) {
-	fields := m.Descriptor().Fields()
-	for i := range fields.Len() {
-		path, err := document.Compile(m.Descriptor(), fields.Get(i).JSONName())
+func fill(m document.Node, s source) {
+	for _, f := range m.Fields() {
+		path, err := document.Compile(m.Descriptor(), f.Name)
 		must(err)
 		switch f := path.Field(); {
 		case f.Rule.Languages:
