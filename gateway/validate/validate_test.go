@@ -225,6 +225,7 @@ var cases = []ruleCase{
 	{"EAEU-0217", "PreArrivalNotice", "consignments[0].items[0].classifications[0].code", "RU", []string{"consignments[0].items[0].classifications[0].code = 08081"}},
 	{"EAEU-0218", "PreArrivalNotice", "consignments[0].consignee.ids", "RU", []string{"consignments[0].consignee.ids[0]"}},
 	{"EAEU-0219", "PreArrivalNotice", "consignments[0].consignor.ids", "KZ", []string{"consignments[0].consignor.country = KZ"}},
+	{"EAEU-0220", "PreArrivalNotice", "loadUnits[0].id", "KZ", []string{"loadUnits[0].fullness = 4", "consignments[0].loadUnits", "consignments[0].items[0].loadUnits"}},
 	{"MN-0101", "Manifest", "consignments[0].items[1].classifications", "MN", []string{"consignments[0].items[1].classifications"}},
 	{"MN-0102", "Manifest", "batch", "MN", []string{"batch = C0907050001"}},
 }
