@@ -14,11 +14,12 @@ import (
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping/datafile"
 )
 
 // compiler turns the rows of one table into compiled rows.
 type compiler struct {
-	*mistaken
+	*datafile.File
 	table   *Table
 	made    *body
 	env     *expr.Env
@@ -94,11 +95,11 @@ func (c *compiler) compile(f tableFile) {
 	c.made.top = top
 	body, err := document.CompileFor(f.Document, ".")
 	if err != nil {
-		c.at("$.document", "%v", err)
+		c.At("$.document", "%v", err)
 		return
 	}
 	if len(f.Rows) == 0 {
-		c.at("$.rows", "no rows, expected at least one")
+		c.At("$.rows", "no rows, expected at least one")
 	}
 	c.rows("$.rows", f.Rows, place{root: true, md: body.Descriptor(), target: top.info.Target, parent: top})
 	c.references()
@@ -123,7 +124,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		number: len(c.made.rows), parent: p.parent, language: f.Language, always: f.Always,
 		noEncode: f.Direction == "decode", noDecode: f.Direction == "encode", key: f.Key,
 		info: RowInfo{
-			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Except: f.Except, Default: f.Default.text,
+			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.Lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Except: f.Except, Default: f.Default.Text,
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
@@ -131,7 +132,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		r.info.Inside = p.parent.info.ID
 	}
 	c.made.rows = append(c.made.rows, r)
-	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
+	wrong := func(format string, args ...any) { c.Row(node, f.ID, format, args...) }
 	switch {
 	case f.ID == "":
 		wrong("id is missing, expected one that is unique in the table")
@@ -177,7 +178,7 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 		}
 	}
 	say(f.From != "", "from", valueJob)
-	say(f.Const.said && f.Set == "", "const", constJob)
+	say(f.Const.Given && f.Set == "", "const", constJob)
 	say(f.Set != "", "set", setJob)
 	say(f.Count != "", "count", countJob)
 	say(f.Sum != "", "sum", sumJob)
@@ -189,7 +190,7 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 	switch {
 	case len(said) != 1:
 		wrong("has %v, expected exactly one of from, const, set, count, sum, every, ordinal, handle, refer, rows", said)
-	case r.job == setJob && (f.To != "" || !f.Const.said || f.Direction != ""):
+	case r.job == setJob && (f.To != "" || !f.Const.Given || f.Direction != ""):
 		wrong("set %s, expected set and const, without to and direction", f.Set)
 	case r.job != setJob && f.To == "":
 		wrong("to is missing, expected a target")
@@ -206,10 +207,10 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 	case f.Each != "" && r.attr != nil:
 		wrong("an attribute cannot repeat, expected an element")
 	}
-	if f.Const.bad || f.Default.bad {
+	if f.Const.Bad || f.Default.Bad {
 		wrong("const or default is no text, expected quotes round it")
 	}
-	if text := f.Const.text; f.Const.said && !f.Const.bad {
+	if text := f.Const.Text; f.Const.Given && !f.Const.Bad {
 		r.info.Const, r.info.Set = text, f.Set
 		if text == "" || !writable(text) || strings.TrimSpace(text) != text {
 			wrong("const %q, expected a text without blanks around it", text)
@@ -318,7 +319,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 			wrong("set %s reaches outwards, expected it where the path starts", full)
 		} else if !path.Leaf() {
 			wrong("set %s is a message, expected a leaf", source)
-		} else if err := field.Check(f.Const.text); err != nil {
+		} else if err := field.Check(f.Const.Text); err != nil {
 			wrong("set %s: %v", source, err)
 		}
 	case f.Language != nil:
@@ -395,7 +396,7 @@ func (c *compiler) texts(r *row, p place, wrong func(string, ...any)) {
 // hops makes a row of each list that an each passes through before its own, and
 // returns where the rest of its path starts.
 func (c *compiler) hops(r *row, p place, source string) (place, string, error) {
-	steps := pathSteps(source)
+	steps := document.Steps(source)
 	from := 0
 	for i := 1; i < len(steps); i++ {
 		part := strings.Join(steps[from:i], ".")
@@ -411,23 +412,6 @@ func (c *compiler) hops(r *row, p place, source string) (place, string, error) {
 		p, from = p.inside(hop, part), i
 	}
 	return p, strings.Join(steps[from:], "."), nil
-}
-
-// pathSteps cuts a canonical path at its dots, not at those inside a selector.
-func pathSteps(path string) []string {
-	var out []string
-	from, inside := 0, false
-	for i, c := range path {
-		switch {
-		case c == '[':
-			inside = true
-		case c == ']':
-			inside = false
-		case c == '.' && !inside:
-			out, from = append(out, path[from:i]), i+1
-		}
-	}
-	return append(out, path[from:])
 }
 
 func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...any)) {
@@ -477,7 +461,7 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		key  string
 		fits bool
 	}{
-		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.said, "default", isValue && f.Each == ""},
+		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.Given, "default", isValue && f.Each == ""},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
 		{f.Like != "", "like", isValue}, {f.There != "", "there", r.job == groupJob && !r.noDecode},
 		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
@@ -545,8 +529,8 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 	if v.codec.many && (r.attr != nil || r.each || len(r.steps) == 0) {
 		wrong("several texts in one place, expected an element without each")
 	}
-	if !writable(f.Default.text) {
-		wrong("default %q holds a character that XML cannot carry, expected a text", f.Default.text)
+	if !writable(f.Default.Text) {
+		wrong("default %q holds a character that XML cannot carry, expected a text", f.Default.Text)
 	}
 }
 
@@ -637,5 +621,5 @@ func (r *row) half() int {
 }
 
 func (c *compiler) says(r *row, format string, args ...any) {
-	c.say(r.info.ID, r.info.Line, fmt.Sprintf("row %s: %s", r.info.ID, fmt.Sprintf(format, args...)))
+	c.Add(r.info.ID, r.info.Line, fmt.Sprintf("row %s: %s", r.info.ID, fmt.Sprintf(format, args...)))
 }

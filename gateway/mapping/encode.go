@@ -3,7 +3,6 @@ package mapping
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/beevik/etree"
 
@@ -385,7 +384,7 @@ func (e *encoder) each(r *row, standing, at *context, s *scope) {
 func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 	if level == len(r.hops) && r.scalar {
 		for i, text := range r.path.Texts(at.m) {
-			if blank(text) {
+			if document.Blank(text) {
 				continue
 			}
 			if !e.steps.Next() {
@@ -421,10 +420,6 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 	}
 }
 
-// blank reports whether a text says nothing: decode drops the blanks around a text, so
-// one of nothing else would be written and read as missing.
-func blank(text string) bool { return strings.TrimSpace(text) == "" }
-
 // value writes the row's canonical text, its default, or nothing. Where there is
 // nothing to write the condition, which costs far more than the look, is not asked.
 func (e *encoder) value(r *row, inner *context, s *scope) {
@@ -439,7 +434,7 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 	default:
 		text, _ = r.path.Get(at.m)
 	}
-	if blank(text) {
+	if document.Blank(text) {
 		text = ""
 	}
 	silent := text == "" && r.info.Default == "" && !r.requires(e.root.d) && !r.always
@@ -471,7 +466,7 @@ func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
 		return
 	}
 	e.texts = texts
-	if len(texts) == 1 && blank(texts[0]) { // only the blanks before a cut
+	if len(texts) == 1 && document.Blank(texts[0]) { // only the blanks before a cut
 		if r.requires(e.root.d) {
 			e.fault(nil, r, at, index)
 		}
@@ -541,7 +536,7 @@ func (r *row) spoken(m document.Node) (string, int) {
 		for i := range texts.Len() {
 			t := texts.At(i)
 			if tag, _ := r.tag.Get(t); sameLanguage(tag, listed) {
-				if text, _ := r.text.Get(t); !blank(text) {
+				if text, _ := r.text.Get(t); !document.Blank(text) {
 					return text, i
 				}
 			}
@@ -550,7 +545,7 @@ func (r *row) spoken(m document.Node) (string, int) {
 	for i := range texts.Len() {
 		t := texts.At(i)
 		if tag, _ := r.tag.Get(t); tag == undetermined {
-			if text, _ := r.text.Get(t); !blank(text) {
+			if text, _ := r.text.Get(t); !document.Blank(text) {
 				return text, i
 			}
 		}
@@ -558,47 +553,22 @@ func (r *row) spoken(m document.Node) (string, int) {
 	return "", -1
 }
 
-// size is how many elements or texts the row counts in a message; what is not written
-// is none.
-func (r *row) size(m document.Node) int {
-	if !r.path.Leaf() {
-		return len(r.path.List(m))
-	}
-	n := 0
-	for _, text := range r.path.Texts(m) {
-		if !blank(text) {
-			n++
-		}
-	}
-	return n
-}
-
-// derive returns the count or sum that the row writes, "" where there is nothing to
-// count.
+// derive returns the count, sum or common value that the row writes, "" where there is
+// nothing to count.
 func (r *row) derive(m document.Node) string {
-	if r.job == countJob {
-		n := r.size(m)
-		if n == 0 {
-			return ""
+	switch r.job {
+	case countJob:
+		if n := r.path.Count(m); n > 0 {
+			return strconv.Itoa(n)
 		}
-		return strconv.Itoa(n)
-	}
-	texts := r.path.Texts(m)
-	if len(texts) == 0 {
+		return ""
+	case everyJob:
+		if texts := r.path.Texts(m); len(texts) > 0 {
+			return texts[0]
+		}
 		return ""
 	}
-	if r.job == everyJob {
-		return texts[0]
-	}
-	var sum document.Number
-	for _, text := range texts {
-		n, err := document.ParseNumber(text)
-		if err != nil {
-			return ""
-		}
-		sum = sum.Add(n)
-	}
-	return sum.String()
+	return r.path.Sum(m)
 }
 
 func (e *encoder) holds(r *row, this document.Node, at, standing *context) bool {

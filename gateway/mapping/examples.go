@@ -10,13 +10,14 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/datafile"
 )
 
 // rowExampleFile is an example of a value row as it is written.
 type rowExampleFile struct {
-	Canonical literal `yaml:"canonical"`
-	XML       pieces  `yaml:"xml"`
-	Direction string  `yaml:"direction"`
+	Canonical datafile.Quoted `yaml:"canonical"`
+	XML       pieces          `yaml:"xml"`
+	Direction string          `yaml:"direction"`
 }
 
 // samples are the examples of one row.
@@ -87,13 +88,13 @@ func (t *Table) Examples() []TableExample { return slices.Clone(t.body().example
 func (c *compiler) examples(r *row, files samples, node string) {
 	for i, f := range files {
 		at := fmt.Sprintf("%s.examples[%d]", node, i)
-		wrong := func(format string, args ...any) { c.row(at, r.info.ID, "example: "+format, args...) }
-		line := c.lines.Line(at)
-		text := f.Canonical.text
+		wrong := func(format string, args ...any) { c.Row(at, r.info.ID, "example: "+format, args...) }
+		line := c.Lines.Line(at)
+		text := f.Canonical.Text
 		switch field := r.field(); {
 		case field == nil:
 			wrong("this row writes no value of its own, expected it on a value row")
-		case !f.Canonical.said || f.Canonical.bad || text == "":
+		case !f.Canonical.Given || f.Canonical.Bad || text == "":
 			wrong("canonical is no text, expected one in quotes")
 		case field.Check(text) != nil:
 			wrong("canonical %v", field.Check(text))
@@ -140,7 +141,7 @@ func (c *compiler) documents(files []exampleFile) (out []TableExample) {
 	for i, f := range files {
 		node := fmt.Sprintf("$.examples[%d]", i)
 		wrong := func(part, format string, args ...any) {
-			c.at(node+part, "example %s: %s", cmp.Or(f.Name, "without name"), fmt.Sprintf(format, args...))
+			c.At(node+part, "example %s: %s", cmp.Or(f.Name, "without name"), fmt.Sprintf(format, args...))
 		}
 		if f.Name == "" || names[f.Name] {
 			wrong("", "name %q, expected one that is unique in the table", f.Name)
@@ -151,7 +152,7 @@ func (c *compiler) documents(files []exampleFile) (out []TableExample) {
 				wrong(fmt.Sprintf(".rows[%d]", j), "no row %q, expected the id of a row", id)
 			}
 		}
-		e := TableExample{Name: f.Name, Line: c.lines.Line(node), Rows: f.Rows, XML: []byte(f.XML)}
+		e := TableExample{Name: f.Name, Line: c.Lines.Line(node), Rows: f.Rows, XML: []byte(f.XML)}
 		e.Canonical = c.canonical(f.Canonical, node+".canonical", wrong)
 		if f.Back != nil {
 			e.Back = c.canonical(f.Back, node+".back", wrong)

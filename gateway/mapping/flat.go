@@ -202,7 +202,7 @@ func (k *key) add(value string) {
 func keyOf(keys []*row, m document.Node) (all key) {
 	for _, k := range keys {
 		text, _ := k.path.Get(m)
-		if blank(text) {
+		if document.Blank(text) {
 			return key{}
 		}
 		all.add(text)

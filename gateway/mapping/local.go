@@ -92,7 +92,7 @@ func (c *compiler) local(paths []string) {
 		for at, path := range map[string]**document.Path{p + ".code": &o.code, p + ".administration": &o.administration} {
 			compiled, err := document.CompileFor(c.table.kind, at)
 			if err != nil || compiled.Many() {
-				c.at("$.zone_of", "%s is no office of a %s, expected the path of one", p, c.table.kind)
+				c.At("$.zone_of", "%s is no office of a %s, expected the path of one", p, c.table.kind)
 				return
 			}
 			*path = compiled

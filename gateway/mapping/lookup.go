@@ -123,7 +123,7 @@ func (e *encoder) derived(r *row, standing, at *context) string {
 	}
 	n := 0
 	for _, f := range e.found(r, standing, at) {
-		n += r.size(f.m)
+		n += r.path.Count(f.m)
 	}
 	if n == 0 {
 		return ""

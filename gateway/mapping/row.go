@@ -151,7 +151,7 @@ func (c *context) instance() string {
 		if !c.m.IsValid() && c.up.m.IsValid() {
 			index = c.via.length(c.up.m)
 		}
-		at = element(at, index)
+		at = document.Element(at, index)
 	}
 	if c.m.IsValid() {
 		c.at, c.known = at, true
@@ -169,11 +169,11 @@ func (r *row) appendInstance(b []byte, c *context, index int) []byte {
 	b = append(b, c.instance()...)
 	switch {
 	case r.dot && r.each && index >= 0:
-		return appendIndex(r.path.AppendInstance(b, c.m), index)
+		return document.AppendIndex(r.path.AppendInstance(b, c.m), index)
 	case r.dot && !r.each, r.path == nil:
 		return b
 	case r.of != nil && index >= 0: // read into an element of the list
-		return append(append(appendIndex(r.of.AppendInstance(b, c.m), index), '.'), r.leaf.String()...)
+		return append(append(document.AppendIndex(r.of.AppendInstance(b, c.m), index), '.'), r.leaf.String()...)
 	case r.job == countJob || r.job == sumJob || r.job == everyJob: // stands for all of a list
 		for _, hop := range r.hops {
 			b = appendStep(b, hop.path.String())
@@ -182,7 +182,7 @@ func (r *row) appendInstance(b []byte, c *context, index int) []byte {
 	}
 	b = r.path.AppendInstance(b, c.m)
 	if r.language != nil && index >= 0 {
-		return append(appendIndex(b, index), ".value"...)
+		return append(document.AppendIndex(b, index), ".value"...)
 	}
 	return b
 }
