@@ -40,6 +40,7 @@ var order = []string{
 	"gateway/validate",
 	"gateway/mapping/datafile",
 	"gateway/mapping/recipe",
+	"gateway/mapping/convert",
 	"gateway/mapping",
 	"gateway/release",
 	"gateway/reconcile",
@@ -493,6 +494,7 @@ func startsGoroutine(node ast.Node) (starts bool) {
 var directed = []string{
 	"gateway/mapping/datafile",
 	"gateway/mapping/recipe",
+	"gateway/mapping/convert",
 }
 
 // TestFilesCallOneWay names each call that runs back, with the file that it comes from.

@@ -3,7 +3,6 @@ package mapping
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/mapping/datafile"
 )
 
@@ -212,7 +212,7 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 	}
 	if text := f.Const.Text; f.Const.Given && !f.Const.Bad {
 		r.info.Const, r.info.Set = text, f.Set
-		if text == "" || !writable(text) || strings.TrimSpace(text) != text {
+		if text == "" || !convert.Writable(text) || strings.TrimSpace(text) != text {
 			wrong("const %q, expected a text without blanks around it", text)
 		}
 	}
@@ -226,7 +226,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 	}
 	source := cmp.Or(f.Each, f.With, f.Set, f.Count, f.Sum, f.Every, f.Refer, f.From)
 	if source == "" {
-		if r.job == handleJob && (p.parent.collect == nil || !writable(f.Handle)) {
+		if r.job == handleJob && (p.parent.collect == nil || !convert.Writable(f.Handle)) {
 			wrong("handle %q, expected it among the rows of a group with collect", f.Handle)
 		}
 		return p
@@ -236,7 +236,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 			wrong("from \".\" outside each over a list of texts, expected a path")
 			return p
 		}
-		r.path, r.info.From, r.value.field = p.scalar, p.prefix, p.scalar.Field().Type
+		r.path, r.info.From, r.value.Field = p.scalar, p.prefix, p.scalar.Field().Type
 		return p
 	}
 	from, away, source, err := p.reach(source)
@@ -266,7 +266,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		c.looksUp(r, f, p, wrong)
 	}
 	field := path.Field()
-	r.value.field = field.Type
+	r.value.Field = field.Type
 	full := inner.full(source)
 	if path.Many() && r.job != countJob && r.job != sumJob && r.job != everyJob && !(f.Each != "" && path.Repeated() || f.Language != nil) {
 		wrong("%s is a list, expected each, or a selector such as [0]", source)
@@ -390,7 +390,7 @@ func (c *compiler) texts(r *row, p place, wrong func(string, ...any)) {
 		wrong("%v", err)
 		return
 	}
-	r.value.field = document.String
+	r.value.Field = document.String
 }
 
 // hops makes a row of each list that an each passes through before its own, and
@@ -467,7 +467,7 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
 		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
 		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
-		{len(f.Except) > 0, "except", f.Required}, {f.Zone != "", "zone", isValue}, {f.Space != "", "space", isValue && v.prose && r.attr == nil}, {f.Once, "once", f.Each != "" && r.noDecode}, {f.Lone, "lone", r.job == sumJob && !r.noDecode}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
+		{len(f.Except) > 0, "except", f.Required}, {f.Zone != "", "zone", isValue}, {f.Space != "", "space", isValue && v.Prose && r.attr == nil}, {f.Once, "once", f.Each != "" && r.noDecode}, {f.Lone, "lone", r.job == sumJob && !r.noDecode}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
 	} {
 		if k.said && !k.fits {
 			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
@@ -482,54 +482,54 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		return
 	}
 	if r.job == countJob {
-		v.field = document.Uint
+		v.Field = document.Uint
 	}
 	twoWay := f.Direction != "encode" && f.Lossy == ""
 	if f.List != "" {
-		v.lists, v.list, v.system = c.lists, f.List, c.table.system
+		v.Lists, v.List, v.System = c.lists, f.List, c.table.system
 		if !c.lists.Has(f.List) {
 			wrong("unknown code list %q, expected one that there is: nearest are %v", f.List, document.Nearest(f.List, c.lists.Names(), 3))
 		}
 	}
-	v.max = f.Max
+	v.Max = f.Max
 	if f.Like != "" {
 		var err error
-		if v.like, err = regexp.Compile(wholly + f.Like + ")$"); err != nil {
+		if v.Like, err = convert.Whole(f.Like); err != nil {
 			wrong("like %q, expected a regular expression: %v", f.Like, err)
 		}
 	}
 	c.time(r, f, node, wrong)
 	if f.Use != "" {
-		codec, err := bindConversion(f.Use, v.field)
+		codec, err := convert.Bind(f.Use, v.Field)
 		if err != nil {
 			wrong("%v", err)
 		}
-		v.codec, v.converts = codec, err == nil
-		if err == nil && codec.decode == nil && twoWay {
+		v.Codec, v.Converts = codec, err == nil
+		if err == nil && codec.Decode == nil && twoWay {
 			wrong("conversion %s has no inverse, expected lossy or direction: encode", f.Use)
 		}
 	}
-	if v.codec.many && v.preserves {
-		v.codec = split(v.codec.n, v.codec.most, true)
+	if v.Codec.Many && v.Preserves {
+		v.Codec = convert.Split(v.Codec.Length, v.Codec.Most, true)
 	}
 	switch f.OnOverflow {
 	case "", "reject":
 	case "truncate":
-		if v.truncates = true; twoWay {
+		if v.Truncates = true; twoWay {
 			wrong("on_overflow truncate loses text, expected lossy or direction: encode")
 		}
 	case "split":
-		if f.Use != "" || v.field != document.String {
+		if f.Use != "" || v.Field != document.String {
 			wrong("on_overflow split, expected a string without use")
 		}
-		v.codec, v.converts, v.max = split(max(f.Max, 1), 0, v.preserves), true, 0
+		v.Codec, v.Converts, v.Max = convert.Split(max(f.Max, 1), 0, v.Preserves), true, 0
 	default:
 		wrong("on_overflow %q, expected reject, truncate or split", f.OnOverflow)
 	}
-	if v.codec.many && (r.attr != nil || r.each || len(r.steps) == 0) {
+	if v.Codec.Many && (r.attr != nil || r.each || len(r.steps) == 0) {
 		wrong("several texts in one place, expected an element without each")
 	}
-	if !writable(f.Default.Text) {
+	if !convert.Writable(f.Default.Text) {
 		wrong("default %q holds a character that XML cannot carry, expected a text", f.Default.Text)
 	}
 }
@@ -544,15 +544,15 @@ func (c *compiler) space(r *row, f *rowFile, wrong func(string, ...any)) {
 	if r.language != nil && r.text != nil {
 		field = r.text.Field()
 	}
-	r.value.leaf, r.value.prose = field, field.Prose()
+	r.value.Leaf, r.value.Prose = field, field.Prose()
 	switch cmp.Or(f.Space, c.spaces) {
 	case "", "collapse":
 	case "preserve":
-		r.value.preserves = r.value.prose && r.attr == nil
+		r.value.Preserves = r.value.Prose && r.attr == nil
 	default:
 		wrong("space %q, expected preserve or collapse", cmp.Or(f.Space, c.spaces))
 	}
-	r.info.Prose, r.info.Preserves = r.value.prose, r.value.preserves
+	r.info.Prose, r.info.Preserves = r.value.Prose, r.value.Preserves
 }
 
 // keyFor says which rows a key is for.
@@ -568,12 +568,12 @@ var keyFor = map[string]string{
 func (c *compiler) pairs(group *row) {
 	halves := map[string]*row{}
 	for _, r := range group.rows {
-		if r.half() == 1 && !r.noDecode && r.info.Lossy == "" {
+		if r.value.Half() == 1 && !r.noDecode && r.info.Lossy == "" {
 			halves[r.info.From] = r
 		}
 	}
 	for _, r := range group.rows {
-		if r.half() != 2 {
+		if r.value.Half() != 2 {
 			continue
 		}
 		if halves[r.info.From] == nil && !r.noDecode && r.info.Lossy == "" {
@@ -588,36 +588,22 @@ func (c *compiler) pairs(group *row) {
 	}
 	for i, r := range group.rows {
 		before, after := r, r
-		switch mark := r.value.codec.mark; {
+		switch mark := r.value.Codec.Separator; {
 		case mark == "":
 			continue
-		case r.value.codec.after && i > 0:
+		case r.value.Codec.After && i > 0:
 			before = group.rows[i-1]
-		case !r.value.codec.after && i+1 < len(group.rows):
+		case !r.value.Codec.After && i+1 < len(group.rows):
 			after = group.rows[i+1]
 		}
-		if before == after || before.value.codec.mark != after.value.codec.mark || before.value.codec.after || !after.value.codec.after ||
+		if before == after || before.value.Codec.Separator != after.value.Codec.Separator || before.value.Codec.After || !after.value.Codec.After ||
 			before.info.Target != after.info.Target || before.info.Direction != after.info.Direction {
 			c.says(r, "conversion %s stands alone, expected two rows of one target and direction: before(x), then after(x)", r.info.Use)
 			continue
 		}
 		before.second = after
-		before.value.lead, after.value.lead = &before.value, &before.value
+		before.value.Lead, after.value.Lead = &before.value, &before.value
 	}
-}
-
-// half says which half of its field's value a row carries, 0 if it carries all.
-func (r *row) half() int {
-	t := r.value.time
-	switch {
-	case r.value.codec.half > 0:
-		return r.value.codec.half
-	case t == nil || r.value.field != document.Instant || t.date && t.clock:
-		return 0
-	case t.date:
-		return 1
-	}
-	return 2
 }
 
 func (c *compiler) says(r *row, format string, args ...any) {

@@ -9,6 +9,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/pace"
 )
 
@@ -72,8 +73,8 @@ func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (En
 			e.collect(r, &context{m: e.root.m})
 		}
 	}
-	e.at.day, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
-	e.at.zone = t.zoneFor(e.root.m)
+	e.at.Day, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
+	e.at.Zone = t.zoneFor(e.root.m)
 	top := e.made.element(&t.rootName)
 	for _, n := range t.namespaces {
 		if n.prefix == t.fallback {
@@ -106,7 +107,7 @@ type encoder struct {
 	steps   *pace.Steps
 	table   string // its id
 	root    rootDocument
-	at      moment
+	at      convert.Moment
 	faults  []wrong
 	assumed []wrong // warnings
 	made    slabs
@@ -460,7 +461,7 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 
 // write converts a canonical text and writes what comes of it.
 func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
-	texts, listRow, fault := r.value.encode(e.texts[:0], text, e.at)
+	texts, listRow, fault := r.value.Encode(e.texts[:0], text, e.at)
 	if fault != nil {
 		e.fault(fault, r, at, index)
 		return
@@ -472,7 +473,7 @@ func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
 		}
 		return
 	}
-	if assumed := r.assumed(texts[0], e.at); assumed != nil {
+	if assumed := r.value.Assumed(texts[0], e.at); assumed != nil {
 		e.assumed = append(e.assumed, wrong{assumed, r, at, index})
 	}
 	for _, t := range texts {
@@ -484,7 +485,7 @@ func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
 func (e *encoder) put(r *row, at *context, s *scope, text string, link record, filled bool) {
 	link.row, link.context, link.text = r, at, text
 	switch before := e.begun; {
-	case r.value.codec.after && before.row != nil && before.row.second == r:
+	case r.value.Codec.After && before.row != nil && before.row.second == r:
 		link.text = before.text + text
 		link.written = before.written
 		if r.attr != nil {
@@ -494,8 +495,8 @@ func (e *encoder) put(r *row, at *context, s *scope, text string, link record, f
 		}
 		e.trace(link)
 		return
-	case r.value.codec.after && r.value.whole(text, e.at.day) != text:
-		e.fault(notConverted(wantForm(gateway.WordWithout, r.value.codec.mark), text), r, at, int(link.index))
+	case r.value.Codec.After && r.value.AfterAlone(text, e.at.Day) != text:
+		e.fault(convert.NotConverted(convert.Wanted(gateway.WordWithout, r.value.Codec.Separator), text), r, at, int(link.index))
 		return
 	}
 	if r.attr != nil {
@@ -535,7 +536,7 @@ func (r *row) spoken(m document.Node) (string, int) {
 	for _, listed := range r.language {
 		for i := range texts.Len() {
 			t := texts.At(i)
-			if tag, _ := r.tag.Get(t); sameLanguage(tag, listed) {
+			if tag, _ := r.tag.Get(t); convert.SameLanguage(tag, listed) {
 				if text, _ := r.text.Get(t); !document.Blank(text) {
 					return text, i
 				}
@@ -544,7 +545,7 @@ func (r *row) spoken(m document.Node) (string, int) {
 	}
 	for i := range texts.Len() {
 		t := texts.At(i)
-		if tag, _ := r.tag.Get(t); tag == undetermined {
+		if tag, _ := r.tag.Get(t); tag == convert.Undetermined {
 			if text, _ := r.text.Get(t); !document.Blank(text) {
 				return text, i
 			}

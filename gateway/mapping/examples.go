@@ -10,6 +10,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/mapping/datafile"
 )
 
@@ -41,7 +42,7 @@ func (p *pieces) UnmarshalYAML(decode func(any) error) error {
 	}
 	for _, v := range list {
 		text, ok := v.(string)
-		p.texts, p.bad = append(p.texts, text), p.bad || !ok || text == "" || !writable(text)
+		p.texts, p.bad = append(p.texts, text), p.bad || !ok || text == "" || !convert.Writable(text)
 	}
 	p.bad = p.bad || len(list) == 0
 	return nil
@@ -102,7 +103,7 @@ func (c *compiler) examples(r *row, files samples, node string) {
 		if f.XML.bad || f.XML.texts == nil {
 			wrong("xml is no text, expected one in quotes, or a list of them")
 		}
-		if len(f.XML.texts) > 1 && !r.value.codec.many {
+		if len(f.XML.texts) > 1 && !r.value.Codec.Many {
 			wrong("xml is %d texts, expected one: the row does not split its value", len(f.XML.texts))
 		}
 		switch d := f.Direction; {
@@ -110,7 +111,7 @@ func (c *compiler) examples(r *row, files samples, node string) {
 			wrong("direction %q, expected encode or decode", d)
 		case d != "" && r.info.Direction != "" && d != r.info.Direction:
 			wrong("direction %s, expected %s as of the row", d, r.info.Direction)
-		case d == "decode" && r.half() > 0:
+		case d == "decode" && r.value.Half() > 0:
 			wrong("the row reads half of a value, expected direction: encode")
 		}
 		r.info.Examples = append(r.info.Examples, RowExample{line, text, f.XML.texts, f.Direction})
@@ -177,7 +178,7 @@ func (c *compiler) canonical(tree map[string]any, node string, wrong func(part, 
 	for _, f := range p.Faults {
 		at := part
 		for _, step := range strings.Split(f.Location.Expr, "/")[1:] {
-			if areDigits(step) {
+			if _, err := strconv.Atoi(step); err == nil {
 				at += "[" + step + "]"
 			} else {
 				at += "." + step
@@ -210,19 +211,19 @@ func (t *Table) Try() (out []Trial) {
 
 func (r *row) try(e RowExample) string {
 	if e.Direction != "decode" && !r.noEncode {
-		texts, _, fault := r.value.encode(nil, e.Canonical, moment{})
+		texts, _, fault := r.value.Encode(nil, e.Canonical, convert.Moment{})
 		if wrong := compared("canonical", e.Canonical, "written", texts, e.XML, fault); wrong != "" {
 			return wrong
 		}
 	}
-	if e.Direction == "encode" || r.noDecode || r.half() > 0 {
+	if e.Direction == "encode" || r.noDecode || r.value.Half() > 0 {
 		return ""
 	}
-	text, _, fault := r.value.decode(e.XML, "", moment{})
-	text, _ = r.value.leaf.Read(text) // as people write it
+	text, _, fault := r.value.Decode(e.XML, "", convert.Moment{})
+	text, _ = r.value.Leaf.Read(text) // as people write it
 	if fault == nil {
 		if err := r.field().Check(text); err != nil {
-			fault = notConverted(err, text)
+			fault = convert.NotConverted(err, text)
 		}
 	}
 	if sameInstant(text, e.Canonical) {

@@ -155,7 +155,7 @@ func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c 
 		if text == "" {
 			return c, "" // said to be missing when it is read
 		}
-		value, _, fault := k.value.decode([]string{text}, "", d.at)
+		value, _, fault := k.value.Decode([]string{text}, "", d.at)
 		if fault != nil {
 			return c, ""
 		}

@@ -7,6 +7,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/xmltree"
 )
 
@@ -48,7 +49,7 @@ type row struct {
 	tag      *document.Path // language and value of a text
 	text     *document.Path
 	shared   bool // another row reads into the same field
-	value    value
+	value    convert.Value
 	second   *row // the after of a before: both stand in one text
 	when     *expr.Condition
 
@@ -244,4 +245,9 @@ func (r *row) target() gateway.Phrase {
 		out += "@" + r.attr.qname()
 	}
 	return gateway.Term(out)
+}
+
+// unjudged is the fault of a row whose condition fails: the table's, not the sender's.
+func unjudged(row, table string) *gateway.Fault {
+	return &gateway.Fault{Code: gateway.MapWhen, Severity: gateway.Error, Value: row, Expected: gateway.Term(table)}
 }

@@ -255,7 +255,7 @@ func (t Trace) Text(path string) (string, bool) {
 		return "", false
 	}
 	r := t.s.records.at(int(i))
-	if r.group || r.filled || r.text == "" || r.row.job == constJob || r.row.value.codec.many {
+	if r.group || r.filled || r.text == "" || r.row.job == constJob || r.row.value.Codec.Many {
 		return "", false
 	}
 	return r.text, true
