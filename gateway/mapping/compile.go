@@ -15,12 +15,13 @@ import (
 	"customs.example/gateway/expr"
 	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/mapping/datafile"
+	"customs.example/gateway/mapping/table"
 )
 
 // compiler turns the rows of one table into compiled rows.
 type compiler struct {
 	*datafile.File
-	table   *Table
+	head    *table.Head
 	made    *body
 	env     *expr.Env
 	lists   *codelist.Lists
@@ -90,8 +91,8 @@ func (p place) full(path string) string {
 	return strings.TrimSuffix(p.prefix+"."+path, "..")
 }
 
-func (c *compiler) compile(f tableFile) {
-	top := &row{job: groupJob, steps: []step{c.table.rootName}, info: RowInfo{ID: "root", Target: "/" + f.Root}}
+func (c *compiler) compile(f table.Content) {
+	top := &row{job: groupJob, steps: []table.Step{*c.head.RootStep()}, info: table.RowInfo{ID: "root", Target: "/" + f.Root}}
 	c.made.top = top
 	body, err := document.CompileFor(f.Document, ".")
 	if err != nil {
@@ -107,9 +108,9 @@ func (c *compiler) compile(f tableFile) {
 	c.plan(top)
 }
 
-func (c *compiler) rows(node string, files []rowFile, p place) {
+func (c *compiler) rows(node string, files []table.Row, p place) {
 	for i := range files {
-		if files[i].dropped {
+		if files[i].Dropped {
 			continue
 		}
 		r := c.one(fmt.Sprintf("%s[%d]", node, i), &files[i], p)
@@ -119,11 +120,11 @@ func (c *compiler) rows(node string, files []rowFile, p place) {
 }
 
 // one compiles one row and the rows inside it.
-func (c *compiler) one(node string, f *rowFile, p place) *row {
+func (c *compiler) one(node string, f *table.Row, p place) *row {
 	r := &row{
 		number: len(c.made.rows), parent: p.parent, language: f.Language, always: f.Always,
 		noEncode: f.Direction == "decode", noDecode: f.Direction == "encode", key: f.Key,
-		info: RowInfo{
+		info: table.RowInfo{
 			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.Lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Except: f.Except, Default: f.Default.Text,
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
@@ -143,7 +144,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 	if d := f.Direction; d != "" && d != "encode" && d != "decode" {
 		wrong("direction %q, expected encode or decode", d)
 	}
-	r.steps, r.attr = c.names(node, f.ID, f.To)
+	r.steps, r.attr = c.head.Target(c.File, node, f.ID, f.To)
 	switch f.To {
 	case "":
 	case ".":
@@ -170,7 +171,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 }
 
 // job settles what the row does; exactly one key may say so.
-func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
+func (c *compiler) job(r *row, f *table.Row, wrong func(string, ...any)) {
 	var said []string
 	say := func(is bool, key string, j job) {
 		if is {
@@ -220,7 +221,7 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 
 // paths compiles the row's canonical paths, checks that their types fit, and returns
 // where rows inside it stand.
-func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)) place {
+func (c *compiler) paths(r *row, f *table.Row, p place, wrong func(string, ...any)) place {
 	if f.Collect != nil {
 		return c.collect(r, f, p, wrong)
 	}
@@ -256,7 +257,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 			return p
 		}
 	}
-	path, err := inner.compile(c.table.kind, source)
+	path, err := inner.compile(c.head.Kind(), source)
 	if err != nil {
 		wrong("%v", err)
 		return p
@@ -342,7 +343,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 func (c *compiler) elements(r *row, p place, source string, wrong func(string, ...any)) {
 	list, leaf, _ := cutLast(source)
 	var err error
-	if r.of, err = p.compile(c.table.kind, list); err == nil && r.of.Repeated() && r.of.Descriptor() != nil {
+	if r.of, err = p.compile(c.head.Kind(), list); err == nil && r.of.Repeated() && r.of.Descriptor() != nil {
 		r.leaf, err = document.Compile(r.of.Descriptor(), leaf)
 	}
 	if r.lone = r.job == sumJob; err != nil || r.leaf == nil || !r.leaf.Leaf() || r.leaf.Many() || r.hops != nil || r.reach > 0 {
@@ -400,7 +401,7 @@ func (c *compiler) hops(r *row, p place, source string) (place, string, error) {
 	from := 0
 	for i := 1; i < len(steps); i++ {
 		part := strings.Join(steps[from:i], ".")
-		path, err := p.compile(c.table.kind, part)
+		path, err := p.compile(c.head.Kind(), part)
 		if err != nil {
 			return p, "", err
 		}
@@ -414,7 +415,7 @@ func (c *compiler) hops(r *row, p place, source string) (place, string, error) {
 	return p, strings.Join(steps[from:], "."), nil
 }
 
-func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...any)) {
+func (c *compiler) condition(r *row, f *table.Row, p place, wrong func(string, ...any)) {
 	md, inside := p.md, r.job == groupJob && r.path != nil && !r.scalar && r.path.Descriptor() != nil
 	if inside {
 		md = r.path.Descriptor()
@@ -439,7 +440,7 @@ func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...
 
 // except checks the function codes of the documents of which a row requires nothing: decode
 // has read the code by the time that it asks.
-func (c *compiler) except(f *rowFile, wrong func(string, ...any)) {
+func (c *compiler) except(f *table.Row, wrong func(string, ...any)) {
 	for _, code := range f.Except {
 		if _, known := customsv1.FunctionCode_value[code]; !known {
 			wrong("except %q, expected a function code of the canonical document", code)
@@ -451,7 +452,7 @@ func (c *compiler) except(f *rowFile, wrong func(string, ...any)) {
 }
 
 // options compiles list, time, use, max, and checks that keys fit the row.
-func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, ...any)) {
+func (c *compiler) options(r *row, f *table.Row, node string, wrong func(string, ...any)) {
 	isValue := r.job == valueJob
 	v := &r.value
 	c.space(r, f, wrong)
@@ -486,7 +487,7 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 	}
 	twoWay := f.Direction != "encode" && f.Lossy == ""
 	if f.List != "" {
-		v.Lists, v.List, v.System = c.lists, f.List, c.table.system
+		v.Lists, v.List, v.System = c.lists, f.List, c.head.System()
 		if !c.lists.Has(f.List) {
 			wrong("unknown code list %q, expected one that there is: nearest are %v", f.List, document.Nearest(f.List, c.lists.Names(), 3))
 		}
@@ -536,7 +537,7 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 
 // space settles what a row does with white space: texts that people write keep it in an
 // element where the row, or else the table, says preserve.
-func (c *compiler) space(r *row, f *rowFile, wrong func(string, ...any)) {
+func (c *compiler) space(r *row, f *table.Row, wrong func(string, ...any)) {
 	if r.job != valueJob || r.path == nil {
 		return
 	}

@@ -5,10 +5,11 @@ import (
 
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping/convert"
+	"customs.example/gateway/mapping/table"
 )
 
 // time compiles how a row writes an instant or a day.
-func (c *compiler) time(r *row, f *rowFile, node string, wrong func(string, ...any)) {
+func (c *compiler) time(r *row, f *table.Row, node string, wrong func(string, ...any)) {
 	form := f.Time
 	switch r.value.Field {
 	case document.Instant:

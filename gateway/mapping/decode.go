@@ -8,6 +8,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping/convert"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/pace"
 	"customs.example/gateway/xmltree"
 )
@@ -41,15 +42,15 @@ func (t *Table) DecodeWhile(steps *pace.Steps, doc *xmltree.Document) (Decoded, 
 }
 
 func (t *Table) decode(steps *pace.Steps, doc *xmltree.Document) Decoded {
-	if doc.Root.Name != t.rootName.name {
+	if doc.Root.Name != t.Root() {
 		return Decoded{Faults: gateway.Faults{{
 			Code: gateway.MapRoot, Severity: gateway.Error, Location: doc.Root.Location(),
-			Value: doc.Root.Name.String(), Expected: gateway.Term(t.rootName.name.String()),
+			Value: doc.Root.Name.String(), Expected: gateway.Term(t.Root().String()),
 		}}}
 	}
-	d, err := document.New(t.kind)
+	d, err := document.New(t.Kind())
 	if err != nil {
-		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.kind}}}
+		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.Kind()}}}
 	}
 	zone := t.zoneIn(doc.Root)
 	r := &decoder{document: d, steps: steps, rows: make([]int32, len(t.body().rows)), nodes: make([]int32, t.body().nodes), at: convert.Moment{Day: t.day(doc.Root, zone), Zone: zone}}
@@ -233,7 +234,7 @@ func (r *row) tells(e *xmltree.Element) int {
 		text := at.Text
 		if c.attr != nil {
 			var ok bool
-			if text, ok = at.Attr(c.attr.name); !ok {
+			if text, ok = at.Attr(c.attr.Name); !ok {
 				fits = silent
 				continue
 			}
@@ -517,14 +518,14 @@ func (d *decoder) check(c derived) {
 func (d *decoder) met(n *node, r *row, group int32) bool {
 	for i := range r.steps {
 		for _, c := range n.children {
-			if c.name == r.steps[i].name {
+			if c.name == r.steps[i].Name {
 				n = c
 				break
 			}
 		}
 	}
 	if r.attr != nil {
-		n = n.attr(r.attr.name)
+		n = n.attr(r.attr.Name)
 	}
 	return d.nodes[n.number] == group
 }
@@ -578,8 +579,8 @@ func (d *decoder) tell(told []document.Told, at record) {
 func (d *decoder) record(r record) { d.records.add(r) }
 
 // route returns the steps from the root to the row's element.
-func (r *row) route() []*step {
-	var out []*step
+func (r *row) route() []*table.Step {
+	var out []*table.Step
 	if r.parent != nil && r.parent.parent != nil {
 		out = r.parent.route()
 	}
@@ -590,9 +591,9 @@ func (r *row) route() []*step {
 }
 
 // child returns the first child of a step's name, nil if there is none.
-func child(e *xmltree.Element, s *step) *xmltree.Element {
+func child(e *xmltree.Element, s *table.Step) *xmltree.Element {
 	for _, c := range e.Children {
-		if c.Name == s.name {
+		if c.Name == s.Name {
 			return c
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping/convert"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/pace"
 )
 
@@ -63,8 +64,8 @@ func (t *Table) EncodeWhile(steps *pace.Steps, d *customsv1.Document, trace bool
 }
 
 func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (Encoded, Trace, gateway.Faults) {
-	if kind := document.Kind(d); kind != t.kind {
-		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(t.kind)}}
+	if kind := document.Kind(d); kind != t.Kind() {
+		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(t.Kind())}}
 	}
 	e := &encoder{steps: steps, table: t.ID(), root: rootDocument{d, document.Of(d), document.Body(d)}, tracing: trace}
 	if t.body().stores != nil {
@@ -75,12 +76,12 @@ func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (En
 	}
 	e.at.Day, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
 	e.at.Zone = t.zoneFor(e.root.m)
-	top := e.made.element(&t.rootName)
-	for _, n := range t.namespaces {
-		if n.prefix == t.fallback {
-			top.CreateAttr("xmlns", n.uri)
+	top := e.made.element(t.RootStep())
+	for _, n := range t.Namespaces() {
+		if n.Prefix == t.Default() {
+			top.CreateAttr("xmlns", n.URI)
 		} else {
-			top.CreateAttr("xmlns:"+n.prefix, n.uri)
+			top.CreateAttr("xmlns:"+n.Prefix, n.URI)
 		}
 	}
 	at := &context{m: e.root.m}
@@ -94,7 +95,7 @@ func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (En
 	}
 	assumed := e.warnings()
 	raw := write(top)
-	out := Encoded{raw: raw, digest: gateway.DigestOf(raw), input: document.Digest(d), table: t.digest, id: t.ID()}
+	out := Encoded{raw: raw, digest: gateway.DigestOf(raw), input: document.Digest(d), table: t.Digest(), id: t.ID()}
 	if !trace {
 		return out, Trace{}, assumed
 	}
@@ -141,7 +142,7 @@ type scope struct {
 }
 
 type opened struct {
-	step    *step
+	step    *table.Step
 	element *etree.Element
 	filled  bool
 	own     bool // has a text or rows of its own: stays if the element around it stays
@@ -167,9 +168,9 @@ func (s *scope) close(n int, e *encoder) {
 }
 
 // enter opens the elements that steps lead to and returns the last one.
-func (s *scope) enter(steps []step, e *encoder) *etree.Element {
+func (s *scope) enter(steps []table.Step, e *encoder) *etree.Element {
 	n := 0
-	for n < len(steps) && n < len(s.open) && s.open[n].step.name == steps[n].name {
+	for n < len(steps) && n < len(s.open) && s.open[n].step.Name == steps[n].Name {
 		n++
 	}
 	s.close(n, e)
@@ -187,7 +188,7 @@ func (s *scope) enter(steps []step, e *encoder) *etree.Element {
 
 // target opens a row's own element: always a new one, unless the last one of its name
 // holds nothing but attributes.
-func (s *scope) target(steps []step, e *encoder) *etree.Element {
+func (s *scope) target(steps []table.Step, e *encoder) *etree.Element {
 	last := len(steps) - 1
 	if len(s.open) > last && (s.open[last].own || len(s.open[last].element.Child) > 0) {
 		s.enter(steps[:last], e)
@@ -501,7 +502,7 @@ func (e *encoder) put(r *row, at *context, s *scope, text string, link record, f
 	}
 	if r.attr != nil {
 		into := s.enter(r.steps, e)
-		into.Attr = append(into.Attr, etree.Attr{Space: r.attr.prefix, Key: r.attr.name.Local, Value: text})
+		into.Attr = append(into.Attr, etree.Attr{Space: r.attr.Prefix, Key: r.attr.Name.Local, Value: text})
 		s.mark(filled, false)
 		link.written = into
 	} else {

@@ -9,19 +9,20 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
 
 // collect compiles a group that holds messages of the whole document, once each,
 // which other rows refer to.
-func (c *compiler) collect(r *row, f *rowFile, p place, wrong func(string, ...any)) place {
+func (c *compiler) collect(r *row, f *table.Row, p place, wrong func(string, ...any)) place {
 	if !p.root || p.list != nil {
 		wrong("collect inside each or with, expected it outside")
 		return p
 	}
 	inner := p
 	for i, source := range f.Collect {
-		path, err := document.CompileFor(c.table.kind, source)
+		path, err := document.CompileFor(c.head.Kind(), source)
 		if err != nil {
 			wrong("%v", err)
 			return p
@@ -101,7 +102,7 @@ func (r *row) peek(e *xmltree.Element) string {
 	}
 	text := e.Text
 	if r.attr != nil {
-		text, _ = e.Attr(r.attr.name)
+		text, _ = e.Attr(r.attr.Name)
 	}
 	return strings.TrimSpace(text)
 }

@@ -73,7 +73,7 @@ func (r *row) textIn(root *xmltree.Element) (string, bool) {
 		}
 	}
 	if r.attr != nil {
-		return e.Attr(r.attr.name)
+		return e.Attr(r.attr.Name)
 	}
 	return strings.TrimSpace(e.Text), true
 }
@@ -83,9 +83,9 @@ func (c *compiler) local(paths []string) {
 	for _, p := range paths {
 		var o localOffice
 		for at, path := range map[string]**document.Path{p + ".code": &o.code, p + ".administration": &o.administration} {
-			compiled, err := document.CompileFor(c.table.kind, at)
+			compiled, err := document.CompileFor(c.head.Kind(), at)
 			if err != nil || compiled.Many() {
-				c.At("$.zone_of", "%s is no office of a %s, expected the path of one", p, c.table.kind)
+				c.At("$.zone_of", "%s is no office of a %s, expected the path of one", p, c.head.Kind())
 				return
 			}
 			*path = compiled

@@ -10,6 +10,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
 
@@ -18,7 +19,7 @@ import (
 
 // looksUp compiles which elements of the row's first list are meant: those whose value by
 // is one of the texts at in, where the row stands.
-func (c *compiler) looksUp(r *row, f *rowFile, p place, wrong func(string, ...any)) {
+func (c *compiler) looksUp(r *row, f *table.Row, p place, wrong func(string, ...any)) {
 	list := r.path
 	if len(r.hops) > 0 {
 		list = r.hops[0].path
@@ -31,7 +32,7 @@ func (c *compiler) looksUp(r *row, f *rowFile, p place, wrong func(string, ...an
 	if r.by, err = document.Compile(list.Descriptor(), f.By); err != nil || !r.by.Leaf() || r.by.Many() {
 		wrong("by %q, expected a value of the elements of %s", f.By, list)
 	}
-	if r.in, err = p.compile(c.table.kind, f.In); err != nil || !r.in.Leaf() {
+	if r.in, err = p.compile(c.head.Kind(), f.In); err != nil || !r.in.Leaf() {
 		wrong("in %q, expected texts where the row stands", f.In)
 		r.in = nil
 		return
@@ -40,7 +41,7 @@ func (c *compiler) looksUp(r *row, f *rowFile, p place, wrong func(string, ...an
 }
 
 // there compiles the place that a group is read beside: "../../p:Name".
-func (c *compiler) there(r *row, f *rowFile, node string, wrong func(string, ...any)) {
+func (c *compiler) there(r *row, f *table.Row, node string, wrong func(string, ...any)) {
 	rest := f.There
 	for strings.HasPrefix(rest, "../") {
 		r.up, rest = r.up+1, rest[len("../"):]
@@ -53,8 +54,8 @@ func (c *compiler) there(r *row, f *rowFile, node string, wrong func(string, ...
 		wrong("there %q, expected 1 to %d times ../ before an element", f.There, depth)
 		return
 	}
-	var attr *step
-	if r.there, attr = c.names(node, f.ID, rest); attr != nil {
+	var attr *table.Step
+	if r.there, attr = c.head.Target(c.File, node, f.ID, rest); attr != nil {
 		wrong("there %q is an attribute, expected an element", f.There)
 	}
 }
@@ -136,7 +137,7 @@ func (e *encoder) derived(r *row, standing, at *context) string {
 func (r *row) findRivals() {
 	for i, later := range r.rows {
 		for _, q := range r.rows[:i] {
-			if q.there != nil && !q.noDecode && later.job == groupJob && !later.noEncode && slices.EqualFunc(q.steps, later.steps, func(a, b step) bool { return a.name == b.name }) {
+			if q.there != nil && !q.noDecode && later.job == groupJob && !later.noEncode && slices.EqualFunc(q.steps, later.steps, func(a, b table.Step) bool { return a.Name == b.Name }) {
 				later.rivals = append(later.rivals, q)
 			}
 		}
@@ -205,7 +206,7 @@ func (r *row) claims(e *etree.Element) (value, form string, ok bool) {
 		}
 		text := at.Text()
 		if c.attr != nil {
-			text = at.SelectAttrValue(c.attr.qname(), "")
+			text = at.SelectAttrValue(c.attr.QName(), "")
 		}
 		if text = strings.TrimSpace(text); c.job == constJob && text != c.info.Const || c.value.Like != nil && !c.value.Like.MatchString(text) {
 			return "", "", false
@@ -216,9 +217,9 @@ func (r *row) claims(e *etree.Element) (value, form string, ok bool) {
 }
 
 // written returns the first child of a step's name, nil if there is none.
-func written(e *etree.Element, s *step) *etree.Element {
+func written(e *etree.Element, s *table.Step) *etree.Element {
 	for _, c := range e.Child {
-		if c, ok := c.(*etree.Element); ok && c.Space == s.prefix && c.Tag == s.name.Local {
+		if c, ok := c.(*etree.Element); ok && c.Space == s.Prefix && c.Tag == s.Name.Local {
 			return c
 		}
 	}

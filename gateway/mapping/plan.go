@@ -96,7 +96,7 @@ func (c *compiler) place(at *node, r *row) {
 			c.inside(r, at.groups[0])
 			return
 		}
-		at = c.child(&at.children, r.steps[i].name)
+		at = c.child(&at.children, r.steps[i].Name)
 		at.leads = at.leads || r.each && i < len(r.steps)-1
 	}
 	if r.attr != nil {
@@ -104,7 +104,7 @@ func (c *compiler) place(at *node, r *row) {
 			c.inside(r, at.groups[0])
 			return
 		}
-		at = c.child(&at.attrs, r.attr.name)
+		at = c.child(&at.attrs, r.attr.Name)
 	}
 	switch {
 	case r.noDecode:

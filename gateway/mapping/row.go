@@ -8,7 +8,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
 	"customs.example/gateway/mapping/convert"
-	"customs.example/gateway/xmltree"
+	"customs.example/gateway/mapping/table"
 )
 
 // job is what a row does.
@@ -29,13 +29,13 @@ const (
 
 // row is a compiled row. It is never changed after loading.
 type row struct {
-	info   RowInfo
+	info   table.RowInfo
 	job    job
 	number int // of its mark in a decoder
 	parent *row
 
-	steps []step // elements to the target, relative to the enclosing row's element
-	attr  *step  // the attribute, for an attribute's row
+	steps []table.Step // elements to the target, relative to the enclosing row's element
+	attr  *table.Step  // the attribute, for an attribute's row
 
 	reach    int            // contexts outwards that path starts from
 	hops     []*row         // the lists that each passes through before its own
@@ -72,16 +72,10 @@ type row struct {
 	leaf *document.Path // and the value of its elements
 	lone bool           // of a sum: what an only element does not say is the whole of it
 
-	up    int    // of a group that is read only where another element is there: how far up that one's own
-	there []step // stands, and the way to it from there
+	up    int          // of a group that is read only where another element is there: how far up that one's own
+	there []table.Step // stands, and the way to it from there
 
 	rivals []*row // groups before it of the same name that are read beside another element
-}
-
-// step is one name of a target.
-type step struct {
-	name   xmltree.Name
-	prefix string // as written: "" for the default namespace and for none
 }
 
 // counts reports whether what the row writes is data of the document.
@@ -93,14 +87,6 @@ func (r *row) counts(fallback bool) bool {
 		return r.always
 	}
 	return !fallback || r.always
-}
-
-// qname writes the step's name as a document of the table does.
-func (s *step) qname() string {
-	if s.prefix == "" {
-		return s.name.Local
-	}
-	return s.prefix + ":" + s.name.Local
 }
 
 // context is the message that canonical paths start from, and how it was reached.
@@ -236,13 +222,13 @@ func (r *row) target() gateway.Phrase {
 		if out != "" {
 			out += "/"
 		}
-		out += r.steps[i].qname()
+		out += r.steps[i].QName()
 	}
 	if r.attr != nil {
 		if out != "" {
 			out += "/"
 		}
-		out += "@" + r.attr.qname()
+		out += "@" + r.attr.QName()
 	}
 	return gateway.Term(out)
 }
