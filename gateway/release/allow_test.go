@@ -165,6 +165,10 @@ var withheldOnPurpose = map[string][]string{
 		"envelope.recipient", "envelope.sender", "relatedArrival", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
 		"transferNumber",
 	},
+	"cn-ru-arrival": {"envelope.recipient", "envelope.sender"}, // the gateway makes the report: no system of the office's
+	"kz-cn-arrival": {"envelope.recipient", "envelope.sender"},
+	"mn-cn-arrival": {"envelope.recipient", "envelope.sender"},
+	"ru-cn-arrival": {"envelope.recipient", "envelope.sender"},
 	"cn-kz-cancellation": { // no carnet: the answers bring none
 		"envelope.recipient", "envelope.references.date", "envelope.references.id", "envelope.references.kind", "envelope.sender",
 		"remarks.language", "remarks.value", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
