@@ -32,7 +32,7 @@ func TestLongDocumentsAreTakenWhereThatIsAgreedOn(t *testing.T) {
 	}
 	chain := *loadChain(t).Chain
 	const route = "routes/cn-ru-pre-arrival-notice.yaml"
-	routes, err := release.Load(layered(t, mappings.FS, map[string]string{route: text(t, mappings.FS, route, "hold: 24h", "hold: 24h\ncap: 32MiB")}), chain.Tables)
+	routes, err := release.Load(layered(t, mappings.FS, map[string]string{route: text(t, mappings.FS, route, "crossing: 40m", "crossing: 40m\ncap: 32MiB")}), chain.Tables)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestLongOfficeWritesTheVersionOfItsRoutes(t *testing.T) {
 		w := newWorld(t)
 		chain, err := chainOf(layered(t, mappings.FS, map[string]string{
 			second + ".yaml": text(t, mappings.FS, first+".yaml", "version: 1\n", "version: 2\nschema: "+first+"\n"),
-			route:            text(t, mappings.FS, route, first, version),
+			route:            text(t, mappings.FS, route, "crossing: 40m\n", "crossing: 40m\nsources: ["+version+", cn/mt4402.v1]\n"),
 		}), xsd.FS)
 		if err != nil {
 			t.Fatal(err)

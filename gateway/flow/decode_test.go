@@ -56,7 +56,7 @@ func next(t *testing.T, from string, withSchema bool) *flow.Chain {
 	tables := layered(t, mappings.FS, map[string]string{
 		"ru/auto-preliminary.v2.yaml": text(t, mappings.FS, "ru/auto-preliminary.v1.yaml", was, is, "version: 1\n", "version: 2\nvalid: {from: "+from+"}\n"),
 		"routes/cn-ru-pre-arrival-notice.yaml": text(t, mappings.FS, "routes/cn-ru-pre-arrival-notice.yaml",
-			"table: ru/auto-preliminary.v1", "table: ru/auto-preliminary.v2"),
+			"crossing: 40m\n", "crossing: 40m\ntable: ru/auto-preliminary.v2\n"),
 	})
 	schemas := fs.FS(xsd.FS)
 	if withSchema {

@@ -18,7 +18,7 @@ import (
 // TestLongOwnOutputSaysWhoseValueIsWrong makes the partner's form wrong by each of those who
 // can have made it so.
 func TestLongOwnOutputSaysWhoseValueIsWrong(t *testing.T) {
-	const route, table = "routes/cn-ru-pre-arrival-notice.yaml", "ru/auto-preliminary.v1.yaml"
+	const route, table = "routes/bases/notice-to-ru.yaml", "ru/auto-preliminary.v1.yaml"
 	w := newWorld(t)
 	for _, tt := range []struct {
 		name, file, old, replacement string

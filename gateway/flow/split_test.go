@@ -325,7 +325,7 @@ func TestLongWholeNoticeIsSplitWithoutARecipe(t *testing.T) {
 	}
 	notice = strings.Replace(notice, vehicles, vehicles+`{"role":"TRACTOR","registration":"蒙E12340","country":"CN"},`, 1)
 	direct, err := chainOf(layered(t, mappings.FS, map[string]string{
-		"routes/cn-ru-pre-arrival-notice.yaml": text(t, mappings.FS, "routes/cn-ru-pre-arrival-notice.yaml", "recipe: cn/road-export.v1\nhold: 24h\n", "", "sources: [cn/mt2401.v1, cn/mt4402.v1]", "sources: []"),
+		"routes/cn-ru-pre-arrival-notice.yaml": text(t, mappings.FS, "routes/cn-ru-pre-arrival-notice.yaml", "crossing: 40m\n", "crossing: 40m\nrecipe: \"\"\nsources: []\n"),
 	}), xsd.FS)
 	if err != nil {
 		t.Fatal(err)

@@ -90,7 +90,7 @@ func withoutBatch(t *testing.T) *flow.Chain {
 	over := map[string]string{}
 	for _, pair := range []string{"cn-ru", "cn-kz"} {
 		name := "routes/" + pair + "-pre-arrival-notice.yaml"
-		over[name] = text(t, mappings.FS, name, "\n  - batch\n", "\n")
+		over[name] = text(t, mappings.FS, name, "crossing: 40m\n", "crossing: 40m\nwithhold: [batch]\n")
 	}
 	c, err := chainOf(layered(t, mappings.FS, over), xsd.FS)
 	if err != nil {

@@ -21,15 +21,14 @@ var required = []string{
 	"offices", "valid", "valid.from", "table", "sources", "release", "crossing", "lead", "validity", "retention", "allow",
 }
 
-func load(name string, raw []byte, lib *mapping.Library, texts headings) (*Route, error) {
-	rt := new(Route)
-	lines, err := document.ReadYAML(name, raw, rt)
+func load(name string, raw []byte, known bases, lib *mapping.Library, texts headings) (*Route, error) {
+	p, err := read(name, raw, known)
 	if err != nil {
 		return nil, err
 	}
-	l := &linter{file: name, line: func(key string) int { return lines["$."+key] }}
+	rt, l := &p.Route, &linter{page: p}
 	for _, key := range required {
-		if l.line(key) == 0 {
+		if !p.has(key) {
 			l.addf(key, "%s is missing", key)
 		}
 	}
@@ -41,27 +40,25 @@ func load(name string, raw []byte, lib *mapping.Library, texts headings) (*Route
 }
 
 type linter struct {
-	file     string
-	line     func(key string) int
+	page     *page
 	mistakes []error
 }
 
 // addf notes a mistake at a key, or at the nearest enclosing one that is there.
 func (l *linter) addf(key, format string, args ...any) {
-	line := 0
-	for k := key; line == 0; {
-		line = l.line(k)
+	file, line := l.page.at(key)
+	for k := key; line == 0; file, line = l.page.at(k) {
 		cut := strings.LastIndexAny(k, ".[")
 		if cut < 0 {
 			break
 		}
 		k = k[:cut]
 	}
-	l.mistakes = append(l.mistakes, fmt.Errorf("%s:%d: %s", l.file, max(line, 1), fmt.Sprintf(format, args...)))
+	l.mistakes = append(l.mistakes, fmt.Errorf("%s:%d: %s", file, max(line, 1), fmt.Sprintf(format, args...)))
 }
 
 func (l *linter) oneOf(key, value string, known ...string) {
-	if l.line(key) != 0 && !slices.Contains(known, value) {
+	if l.page.has(key) && !slices.Contains(known, value) {
 		l.addf(key, "%s %q: want one of %s", key, value, strings.Join(known, ", "))
 	}
 }

@@ -24,9 +24,10 @@ type Routes struct {
 	routes []*Route // in order of name
 }
 
-// Load reads routes/*.yaml, the texts of HS headings in routes/headings/*.yaml and the times
-// of crossing in routes/crossings/*.yaml, and checks them against the canonical document and the tables. It returns all
-// mistakes at once, each with file and line; no route is in force if one is wrong.
+// Load reads routes/*.yaml, what they have in common in routes/bases/*.yaml, the texts of HS
+// headings in routes/headings/*.yaml and the times of crossing in routes/crossings/*.yaml, and
+// checks them against the canonical document and the tables. It returns all mistakes at once,
+// each with file and line; no route is in force if one is wrong.
 func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
 	headings, err := loadHeadings(fsys)
 	if err != nil {
@@ -36,23 +37,27 @@ func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
 	if err != nil {
 		return nil, err
 	}
+	known, err := loadBases(fsys)
+	if err != nil {
+		return nil, err
+	}
 	names, err := fs.Glob(fsys, "routes/*.yaml")
 	if err != nil {
 		return nil, err
 	}
 	rs := new(Routes)
-	var mistakes []error
+	var mistakes mistakes
 	for _, name := range names {
 		raw, err := fs.ReadFile(fsys, name)
 		if err != nil {
 			return nil, err
 		}
-		rt, err := load(name, raw, lib, headings)
+		rt, err := load(name, raw, known, lib, headings)
 		if err == nil && slices.ContainsFunc(rs.routes, func(o *Route) bool { return o.Name == rt.Name }) {
 			err = fmt.Errorf("%s: there is another route %s", name, rt.Name)
 		}
 		if err != nil {
-			mistakes = append(mistakes, err)
+			mistakes.add(err)
 			continue
 		}
 		rt.crossings = slices.DeleteFunc(slices.Clone(crossings), func(c Crossing) bool { return c.From != rt.From || c.To != rt.To })
@@ -63,6 +68,21 @@ func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
 	}
 	slices.SortFunc(rs.routes, func(a, b *Route) int { return strings.Compare(a.Name, b.Name) })
 	return rs, nil
+}
+
+// mistakes are those of all routes, each once: one in a base is one of every route over it.
+type mistakes []error
+
+func (m *mistakes) add(err error) {
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	for _, e := range all {
+		if !slices.ContainsFunc(*m, func(o error) bool { return o.Error() == e.Error() }) {
+			*m = append(*m, e)
+		}
+	}
 }
 
 // All returns the routes in order of name.

@@ -13,11 +13,14 @@ import (
 // Route says what one administration releases to another, of one kind of document.
 // It is read from a file and MUST NOT be changed.
 type Route struct {
-	Name    string                 `yaml:"route"`
-	Version int                    `yaml:"version"`
-	From    gateway.Administration `yaml:"from"`
-	To      gateway.Administration `yaml:"to"`
-	Kind    string                 `yaml:"kind"`
+	Name    string `yaml:"route"`
+	Version int    `yaml:"version"`
+	// Over are the names of bases, of which this route is a page of differences, the nearest
+	// first. None if it stands for itself.
+	Over []string               `yaml:"over"`
+	From gateway.Administration `yaml:"from"`
+	To   gateway.Administration `yaml:"to"`
+	Kind string                 `yaml:"kind"`
 	// Type is c2c (information between administrations, which discharges nobody's
 	// duty to file) or filing (for a named carrier).
 	Type    string   `yaml:"type"`
@@ -56,8 +59,10 @@ type Route struct {
 	Retention time.Duration         `yaml:"retention"`
 	Supplies  []SupplyRow           `yaml:"supplies"`
 	Texts     map[string]TextPolicy `yaml:"text"`
-	// Allow are the schema paths that are released, a message with all that it holds.
-	Allow []string `yaml:"allow"`
+	// Allow are the schema paths that are released, a message with all that it holds: those of
+	// the base, without the ones that Withhold names, and the route's own.
+	Allow    []string `yaml:"allow"`
+	Withhold []string `yaml:"withhold"`
 
 	crossings []Crossing
 	allowed   *branch
@@ -137,9 +142,11 @@ type SupplyRow struct {
 	Value  string            `yaml:"value"`
 	Fields map[string]string `yaml:"fields"`
 	// Override replaces what the document says.
-	Override bool   `yaml:"override"`
-	Source   string `yaml:"source"`
-	Status   string `yaml:"status"`
+	Override bool `yaml:"override"`
+	// Drop takes back a supply of the base.
+	Drop   bool   `yaml:"drop"`
+	Source string `yaml:"source"`
+	Status string `yaml:"status"`
 }
 
 // TextPolicy says where the texts of a language come from: AsSent, Supplied by the
