@@ -449,6 +449,9 @@ func (g *Gateway) Announced(ctx context.Context, m Movement) (out []AnnouncedDoc
 		}
 		doc := document.Parse(canonical).Document
 		document.Walk(doc, func(path string, _ document.Field, marks document.Marks, text string) {
+			if strings.HasSuffix(path, ".language") { // a text speaks for itself
+				return
+			}
 			if len(d.Values) == MaxAnnouncedValues {
 				d.LeftOut++
 				return
