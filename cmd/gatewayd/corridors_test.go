@@ -7,13 +7,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"customs.example/gateway"
-	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/release"
 )
@@ -72,12 +70,10 @@ func corridors(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func shipped(ts *testscript.TestScript) *release.Routes {
-	c, err := embedded()
+	c, err := chain()
 	ts.Check(err)
 	return c.Routes
 }
-
-var embedded = sync.OnceValues(func() (*flow.Chain, error) { return loadChain("") })
 
 // crosses has what a route announces cross a border: its sample is submitted by a post of its
 // office and accepted, it leaves and arrives, which the sender is told; the office of entry answers
