@@ -14,6 +14,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/release"
 	"customs.example/gateway/validate"
 )
@@ -60,7 +61,7 @@ func loseDocument(b *bench, args []string) error {
 }
 
 // deal says what a split does to a document, which is canonical: a split has no form.
-func (b *bench) deal(s *mapping.Split, raw []byte) error {
+func (b *bench) deal(s *recipe.Split, raw []byte) error {
 	p := document.Parse(raw)
 	if p.Faults.Refuse() {
 		return inEnglish.refuse(b.std.out, p.Faults)
