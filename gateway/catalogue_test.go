@@ -302,7 +302,7 @@ func TestReasonsAreThoseOfTheSources(t *testing.T) {
 					}
 				}
 			case *ast.FuncDecl:
-				if n.Name.Name == "notInTime" || n.Name.Name == "waiting" && s.pkg == "gateway/server" {
+				if n.Name.Name == "notInTime" || n.Name.Name == "WhyWaits" && s.pkg == "gateway/flow" {
 					texts(n.Body, func(text string) { stated[text] = s.name })
 				}
 			}

@@ -47,6 +47,17 @@ func (o Office) Same(p Office) bool {
 	return false
 }
 
+// Key is the office as it is looked up among those of its own administration: two names that are the
+// Same office have one.
+func (o Office) Key() string {
+	code := foldOffice(o.Code)
+	const home, union = 5, 8
+	if number, ok := unionCountries[o.Administration]; ok && len(code) == union && strings.HasPrefix(code, number) && strings.Trim(code, "0123456789") == "" {
+		return code[union-home:]
+	}
+	return code
+}
+
 func foldOffice(code string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '！' && r <= '～' {

@@ -44,6 +44,9 @@ func (p Place) In(lang string) string {
 	return strings.Join(steps, ", ")
 }
 
+// StepsIn returns the things on the way to the place in a language of the catalogue, without its field.
+func (p Place) StepsIn(lang string) string { return Place{Steps: p.Steps}.In(lang) }
+
 // Without returns the place with each key replaced by what stands for a withheld one.
 func (p Place) Without(mark string) Place {
 	p.Steps = slices.Clone(p.Steps)

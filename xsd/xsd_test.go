@@ -46,6 +46,7 @@ var documents = []struct{ file, root string }{
 	{"ru/rw-preliminary.v1.xsd", "RWPreliminary"},
 	{"ru/td-solution.v1.xsd", "TDSolution"},
 	{"xx/answer.v1.xsd", "Answer"},
+	{"xx/arrival.v1.xsd", "Arrival"},
 	{"xx/cancellation.v1.xsd", "Cancellation"},
 	{"xx/declaration-extract.v1.xsd", "GoodsDeclarationExtract"},
 	{"xx/inspection-result.v1.xsd", "InspectionResult"},

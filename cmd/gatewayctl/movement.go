@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
@@ -19,6 +23,82 @@ func find(fs *flag.FlagSet) action {
 			return err
 		}
 		return showAll(s, movements, (*page).movements)
+	}
+}
+
+// worklists are the lists of a shift, by their names.
+var worklists = map[string]exchangev1.Worklist{
+	"left-unaccepted": exchangev1.Worklist_LEFT_UNACCEPTED, "left-refused": exchangev1.Worklist_LEFT_REFUSED, "not-arrived": exchangev1.Worklist_NOT_ARRIVED,
+}
+
+func movementList(fs *flag.FlagSet) action {
+	list := fs.String("list", "", "only of the `LIST` left-unaccepted (left, and the other side has not accepted what announces it), left-refused (left, and refused or taken back) or not-arrived; what has waited longest comes first")
+	state := fs.String("state", "", "only in this `STATE`, such as \"partly arrived\"")
+	office := fs.String("office", "", "only those in which this `OFFICE` of yours has a part")
+	role := fs.String("role", "", "only those in which it is the `ROLE` exit, entry, destination, departure, partner or seen")
+	from := fs.String("expected-from", "", "only those expected at this `INSTANT` or later, RFC 3339")
+	until := fs.String("expected-until", "", "only those expected before this `INSTANT`")
+	differing := fs.Bool("differing", false, "only what differs from what was announced")
+	kind := fs.String("kind", "", "only those that a document of this `KIND` tells of, such as ArrivalReport")
+	text := fs.String("text", "", "only what this `TEXT` finds, as in find")
+	limit := fs.Int("limit", 50, "at most this `NUMBER`; 0 lists all")
+	return func(ctx context.Context, s *session, operands []string) error {
+		r := &exchangev1.ListMovementsRequest{State: *state, Office: *office, Role: *role, Differing: *differing, Kind: *kind, Text: *text}
+		if *list != "" {
+			named, ok := worklists[*list]
+			if !ok {
+				return fmt.Errorf("-list %s: want left-unaccepted, left-refused or not-arrived", *list)
+			}
+			r.Worklist = named
+		}
+		var err error
+		if r.ExpectedFrom, err = instantOf("expected-from", *from); err != nil {
+			return err
+		}
+		if r.ExpectedUntil, err = instantOf("expected-until", *until); err != nil {
+			return err
+		}
+		movements, err := pages(*limit, func(size int32, token string) ([]*exchangev1.Movement, string, error) {
+			r.PageSize, r.PageToken = size, token
+			found, err := s.movements.List(ctx, r)
+			return found.GetMovements(), found.GetNextPageToken(), err
+		})
+		if err != nil {
+			return err
+		}
+		return showAll(s, movements, (*page).worklist)
+	}
+}
+
+// instantOf is an instant that a flag gives; nil if it gives none.
+func instantOf(name, text string) (*timestamppb.Timestamp, error) {
+	if text == "" {
+		return nil, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return nil, fmt.Errorf("-%s %s: want an instant such as 2026-03-02T14:00:00+08:00", name, text)
+	}
+	return timestamppb.New(at), nil
+}
+
+func movementTimeline(*flag.FlagSet) action {
+	return func(ctx context.Context, s *session, operands []string) error {
+		t, err := s.movements.Timeline(ctx, &exchangev1.TimelineRequest{MovementId: operands[0]})
+		if err != nil {
+			return err
+		}
+		return s.show(t, func(p *page) { p.timeline(t) })
+	}
+}
+
+func movementGoods(*flag.FlagSet) action {
+	return func(ctx context.Context, s *session, operands []string) error {
+		a, err := s.movements.Announced(ctx, &exchangev1.AnnouncedRequest{MovementId: operands[0]})
+		if err != nil {
+			return err
+		}
+		return s.show(a, func(p *page) { p.goods(a) })
 	}
 }
 

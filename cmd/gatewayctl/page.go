@@ -298,6 +298,12 @@ func (p *page) message(m *exchangev1.MessageStatus) {
 	for _, a := range m.Answers {
 		p.answer("answer", a)
 	}
+	if a := m.Arrival; a != nil {
+		p.field("arrival", p.come(a), a.Office)
+		for _, d := range a.Discrepancies {
+			p.line("  "+p.severity(d.Severity)+" "+d.Code, d.Message)
+		}
+	}
 	p.changes(m.Changes)
 }
 
@@ -320,15 +326,42 @@ func orNone(value string) string {
 }
 
 func (p *page) submissions(subs []*exchangev1.Submission) {
-	p.columns("changedAt", "received", "submission", "kind", "batch", "state", "to", "message", "answer", "waitsFor")
+	p.columns("changedAt", "received", "submission", "kind", "batch", "state", "to", "message", "answer", "arrival", "waitsFor")
 	for _, s := range subs {
 		waits := strings.Join(p.waits(s.WaitsFor), ", ")
 		if waits == "" {
 			waits = p.why(s.Message.GetWaiting())
 		}
 		p.line(strconv.FormatInt(s.Commit, 10), p.time(s.Received), s.SubmissionId, s.Kind, s.Batch, p.state(s.State),
-			s.Message.GetRecipient(), p.messageState(s.Message), p.answers(s), waits)
+			s.Message.GetRecipient(), p.messageState(s.Message), p.answers(s), p.arrivals(s), waits)
 	}
+}
+
+// arrivals is what the partner has told of the arrival of what each message announces: when it was, and
+// how it compares.
+func (p *page) arrivals(s *exchangev1.Submission) string {
+	var all []string
+	for _, m := range s.Messages {
+		if a := m.Arrival; a != nil {
+			said := p.come(a)
+			for i, d := range a.Discrepancies {
+				said += []string{": ", " "}[min(i, 1)] + d.Code
+			}
+			if !slices.Contains(all, said) {
+				all = append(all, said)
+			}
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// come is that something arrived, when, and how it compares.
+func (p *page) come(a *exchangev1.ToldArrival) string {
+	word := "arrivedWith"
+	if a.Partial {
+		word = "partlyArrivedWith"
+	}
+	return p.say(word, p.time(a.At), p.word(a.Result))
 }
 
 // messageState is where a message stands and, once somebody asked it back, its withdrawal.
@@ -583,6 +616,78 @@ func (p *page) movements(ms []*exchangev1.Movement) {
 	}
 }
 
+// worklist is a page of what a shift works by.
+func (p *page) worklist(ms []*exchangev1.Movement) {
+	p.columns("since", "plates", "batch", "state", "from", "to", "expectedArrival", "arrival", "movement")
+	for _, m := range ms {
+		var plates []string
+		for _, id := range m.Identifiers {
+			if id.Kind == "vehicle" && len(plates) < 4 {
+				plates = append(plates, id.Value)
+			}
+		}
+		came := ""
+		if n := len(m.Comparisons); n > 0 {
+			c := m.Comparisons[n-1]
+			came = p.say("arrivedWith", p.time(c.Arrived), p.word(c.Result))
+			at := ": "
+			for _, d := range c.Discrepancies {
+				if d.Severity != "info" {
+					came, at = came+at+d.Code, " "
+				}
+			}
+		}
+		p.line(p.time(m.Since), strings.Join(plates, " "), m.Batch, p.word(m.State), strings.Join(m.ExitOffices, " "), strings.Join(m.EntryOffices, " "),
+			p.time(m.ExpectedArrival), came, m.MovementId)
+	}
+	for _, m := range ms {
+		for _, f := range m.Remarks {
+			p.heading("%s %s: %s", m.MovementId, f.Code, f.Message)
+		}
+	}
+}
+
+// timeline is every step of a movement, in UTC and in the local time of its office; at last what is
+// waited for, with when that is over.
+func (p *page) timeline(t *exchangev1.TimelineResponse) {
+	p.field("movement", t.MovementId)
+	if t.LeftOut > 0 {
+		p.field("notShown", strconv.Itoa(int(t.LeftOut)))
+	}
+	p.columns("when", "local", "office", "who", "what", "about")
+	for _, s := range t.Steps {
+		when, who := "", s.Actor
+		if s.At != nil {
+			when = s.At.AsTime().UTC().Format(time.RFC3339)
+		}
+		if s.Waiting {
+			when, who = p.filled("untilWhen", when), "-"
+		}
+		p.line(orNone(when), orNone(s.Local), orNone(s.Office), who, s.Text, s.Subject)
+		for _, f := range s.Faults {
+			p.line("", "", "", "", p.severity(f.Severity)+" "+f.Code+": "+f.Message)
+		}
+	}
+}
+
+// goods is what was announced, value by value.
+func (p *page) goods(a *exchangev1.AnnouncedResponse) {
+	p.field("movement", a.MovementId)
+	for _, d := range a.Documents {
+		p.heading("%s", strings.TrimSpace(d.Sender+" "+d.Kind+" "+d.DocumentId))
+		p.field("message", d.MessageId)
+		for _, v := range d.Values {
+			p.line(v.Place, v.Label, v.Value)
+		}
+		if d.LeftOut > 0 {
+			p.field("notShown", strconv.Itoa(int(d.LeftOut)))
+		}
+	}
+	if a.LeftOut > 0 {
+		p.field("notShown", strconv.Itoa(int(a.LeftOut)))
+	}
+}
+
 func (p *page) movement(m *exchangev1.Movement) {
 	p.field("movement", m.MovementId)
 	p.field("state", p.word(m.State))
@@ -609,6 +714,9 @@ func (p *page) movement(m *exchangev1.Movement) {
 			p.field("changed", c.Place+": "+orNone(c.Before)+" -> "+orNone(c.After))
 		}
 	}
+	for _, told := range m.Told {
+		p.field("told", told.Administration, told.Office, p.time(told.At), told.SubmissionId)
+	}
 	p.field("couldAlsoBe", m.AmbiguousWith...)
 	for _, o := range m.Openings {
 		p.field("openedBy", o.Office, o.RecordId, p.time(o.At), o.Reason)
@@ -632,6 +740,9 @@ func (p *page) figures(name, waybill string, f *exchangev1.Figures) {
 func (p *page) comparison(c *exchangev1.Comparison) {
 	fmt.Fprintln(p.w)
 	p.field("arrival", c.ArrivalId, p.time(c.At))
+	if c.ToldBy != "" {
+		p.field("toldBy", c.ToldBy, c.Office, p.time(c.Arrived))
+	}
 	p.field("result", p.word(c.Result))
 	p.field("agreed", strconv.Itoa(int(c.Agreed)))
 	for _, n := range c.NotCompared {

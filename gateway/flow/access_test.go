@@ -153,7 +153,7 @@ func TestNoticeOfOthersDoesNotJoin(t *testing.T) {
 		t.Fatalf("the other post's notice is %s: %v", last.State, last.Faults)
 	}
 	for _, office := range []string{"0603", "9402"} {
-		found, err := w.cn.Find(t.Context(), "ABCU1234560", 0, 10)
+		found, _, _, err := w.cn.Find(t.Context(), "ABCU1234560", 0, 10)
 		if err != nil || len(found) != 2 {
 			t.Fatalf("%d movements have the container, %v", len(found), err)
 		}

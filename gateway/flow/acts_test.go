@@ -490,7 +490,7 @@ func deliverDue(w *world, b border) {
 func (x *truth) check(r *rapid.T, w *world, g *flow.Gateway) {
 	entry := g.Own != "CN"
 	for i, waybill := range x.waybills() {
-		ms, err := g.Find(w.t.Context(), waybill, 0, 10)
+		ms, _, _, err := g.Find(w.t.Context(), waybill, 0, 10)
 		if err != nil || len(ms) > 1 || len(ms) == 0 && (x.whole || entry && len(x.come) > 0) {
 			r.Fatalf("%s, %s: %d movements, %v", g.Own, waybill, len(ms), err)
 		}

@@ -125,7 +125,7 @@ func (g *Gateway) hasLeft(ctx context.Context, read messageReader, messages []st
 		return false, err
 	}
 	return slices.ContainsFunc(in, func(in Movement) bool {
-		return len(in.Arrivals) > 0 || slices.ContainsFunc(messages, func(m store.Message) bool { return in.Departed(m.ID, "") })
+		return in.HasArrived() || slices.ContainsFunc(messages, func(m store.Message) bool { return in.Departed(m.ID, "") })
 	}), nil
 }
 

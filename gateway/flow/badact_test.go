@@ -262,7 +262,7 @@ func TestAManifestToChinaIsTakenBack(t *testing.T) {
 			submit(manifest("R9", "ORIGINAL"), "R9", gateway.Sent)
 			deliver()
 			for _, g := range []*flow.Gateway{w.ru, w.cn} {
-				ms, err := g.Find(t.Context(), "RUCN90000000", 0, 10)
+				ms, _, _, err := g.Find(t.Context(), "RUCN90000000", 0, 10)
 				if err != nil || !slices.ContainsFunc(ms, func(m flow.Movement) bool { return m.State() == reconcile.StateAnnounced }) {
 					t.Errorf("%s has not taken it anew: %d movements, %v", g.Own, len(ms), err)
 				}

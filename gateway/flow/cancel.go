@@ -572,7 +572,7 @@ func arrivedHere(ctx context.Context, read movementStore, of store.Inbound) (boo
 		return false, nil
 	}
 	m, err := movementIn(ctx, read, of.MovementID)
-	return len(m.Arrivals) > 0, store.IgnoreNotFound(err)
+	return m.HasArrived(), store.IgnoreNotFound(err)
 }
 
 // received is what is asked of the store about a partner's messages: of what is committed, or

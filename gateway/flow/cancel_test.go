@@ -484,7 +484,7 @@ func TestTakenBackOnBothSides(t *testing.T) {
 		}
 		for _, k := range trips {
 			for _, g := range []*flow.Gateway{w.cn, w.ru} {
-				ms, err := g.Find(t.Context(), k.waybills()[0], 0, 10)
+				ms, _, _, err := g.Find(t.Context(), k.waybills()[0], 0, 10)
 				if err != nil || len(ms) > 1 {
 					r.Fatalf("%s finds %d movements, %v", k.waybills()[0], len(ms), err)
 				}

@@ -84,7 +84,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 		s.Canonical = document.Marshal(reading.Document)
 		return j, g.judgeCancellation(ctx, j, reading, a)
 	}
-	s.Faults = append(s.Faults, g.unfit(reading, a)...)
+	s.Faults = append(append(s.Faults, onlyRecorded(reading, a)...), g.unfit(reading, a)...)
 	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
 	s.Faults = append(s.Faults, faults...)
 	if plan.Route != nil && len(a.Content) > capOf(plan.Route) {
@@ -258,10 +258,13 @@ func (g *Gateway) wholeGoods(d *customsv1.Document, split string) bool {
 	return reconcile.Announces(d) && (!ok || !s.DealsGoods())
 }
 
+// answering are the kinds of document that say something of what a partner has announced.
+var answering = []string{"Answer", kindArrival}
+
 // conversation finds what an answer to a partner belongs to: the message that carried
 // the document of the partner's that it answers. The parts of a whole name the same.
 func (g *Gateway) conversation(ctx context.Context, with gateway.Administration, t *Translation) (conversation string, relatesTo gateway.MessageID, faults gateway.Faults, err error) {
-	if len(t.Outputs) == 0 || t.Outputs[0].Released.IsZero() || t.Outputs[0].Released.Kind() != "Answer" {
+	if len(t.Outputs) == 0 || t.Outputs[0].Released.IsZero() || !slices.Contains(answering, t.Outputs[0].Released.Kind()) {
 		return "", "", nil, nil
 	}
 	for _, id := range answered(t.Outputs[0].Released.View()) {

@@ -112,7 +112,7 @@ func TestEveryDeadlineAtBothBorders(t *testing.T) {
 				g, since := tt.begin(w, b, p)
 				find := func(g *flow.Gateway) (all []flow.Movement) {
 					t.Helper()
-					all, err := g.Find(t.Context(), p.tractor, 0, 10)
+					all, _, _, err := g.Find(t.Context(), p.tractor, 0, 10)
 					if err != nil {
 						t.Fatal(err)
 					}

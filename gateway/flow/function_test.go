@@ -165,7 +165,7 @@ func TestWhatIsNotNewIsNotReceivedAsNew(t *testing.T) {
 		}
 	}
 	golden(t, "testdata/original-missing.txt", said.Bytes())
-	if found, err := w.ru.Find(t.Context(), "蒙E12345", 0, 10); err != nil || len(found) != 0 {
+	if found, _, _, err := w.ru.Find(t.Context(), "蒙E12345", 0, 10); err != nil || len(found) != 0 {
 		t.Errorf("the truck is in %d movements, %v", len(found), err)
 	}
 	back.MessageID = "00000000-0000-4000-8000-999999990013"

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -36,6 +37,7 @@ type Movement struct {
 	AmbiguousWith []gateway.MovementID `json:"ambiguousWith,omitempty"`
 	Openings      []Opening            `json:"openings,omitempty"`
 	Overdue       []Overdue            `json:"overdue,omitempty"`
+	Told          []Telling            `json:"told,omitempty"` // of its arrivals, to those who announced it
 	Commit        gateway.Commit       `json:"-"`
 }
 
@@ -196,13 +198,17 @@ func (g *Gateway) candidates(ctx context.Context, read movementReader, doc *cust
 	return out, nil
 }
 
+// keep stores a movement as it now is, and has told what is new of its arrivals.
 func (g *Gateway) keep(tx *store.Tx, m Movement) error {
+	if err := errors.Join(g.tell(tx, &m), g.list(tx, &m)); err != nil {
+		return err
+	}
 	body, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("movement %s: %w", m.ID, err)
 	}
 	first, last := m.Span()
-	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), First: first, Last: last, Due: g.Due(m), Body: body}, index(reconcile.Keys(m.Identifiers()))); err != nil {
+	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), First: first, Last: last, Due: g.look(m, tx.Now()), Body: body}, index(reconcile.Indexed(m.Identifiers()))); err != nil {
 		return err
 	}
 	return tx.Audit("gateway", "movement changed", string(m.ID), gateway.DigestOf(body))
@@ -216,20 +222,27 @@ func index(ids []reconcile.Identifier) []store.Identifier {
 	return out
 }
 
-// Find returns movements by anything read off a vehicle or its papers, newest first.
-func (g *Gateway) Find(ctx context.Context, text string, before gateway.Commit, limit int) ([]Movement, error) {
+// Find returns movements by anything read off a vehicle or its papers, be it a part of a plate, newest
+// first: those of at most so many that changed before a commit. It says up to which commit it
+// has looked, and whether there may be more behind that.
+func (g *Gateway) Find(ctx context.Context, text string, before gateway.Commit, limit int) (out []Movement, upto gateway.Commit, more bool, err error) {
 	rows, err := g.Store.Read().MovementsBy(ctx, index(reconcile.Sought(text)), before, limit)
 	if err != nil {
-		return nil, err
+		return nil, 0, false, err
 	}
-	out := make([]Movement, len(rows))
-	for i, row := range rows {
-		if out[i], err = movementOf(row); err != nil {
-			return nil, err
+	for _, row := range rows {
+		upto = row.Commit
+		m, err := movementOf(row)
+		if err != nil {
+			return nil, 0, false, err
 		}
-		out[i].Movement = out[i].AsOf(g.Now(), g.Tolerances)
+		if !m.Meets(text) {
+			continue
+		}
+		m.Movement = m.AsOf(g.Now(), g.Tolerances)
+		out = append(out, m)
 	}
-	return out, nil
+	return out, upto, len(rows) >= limit, nil
 }
 
 // Movement returns one movement.
@@ -307,12 +320,27 @@ type sight struct {
 // judgeArrival is the second unit of work.
 func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, error) {
 	return g.judgeSeen(ctx, a, sight{
-		kind: "ArrivalReport", said: "arrival", fits: func(*Reading) gateway.Faults { return nil },
+		kind: kindArrival, said: "arrival", fits: entering,
 		attach: func(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, by teller) (gateway.MovementID, bool, gateway.Faults, error) {
 			id, opened, err := g.follow(ctx, tx, doc, from, by)
 			return id, opened, nil, err
 		},
 	})
+}
+
+// leaving are the kinds of report that tell of goods before they leave.
+var leaving = []customsv1.ArrivalReportKind{customsv1.ArrivalReportKind_EXPORT_ARRIVAL, customsv1.ArrivalReportKind_EXPORT_TALLY}
+
+// entering refuses a report of goods that are to leave: it is no arrival at the border.
+func entering(r *Reading) gateway.Faults {
+	kind := r.Document.GetArrivalReport().GetKind()
+	if !slices.Contains(leaving, kind) {
+		return nil
+	}
+	f := fault(gateway.ArrivalLeaving, kind.String(), "")
+	f.Path = "kind"
+	f.Location = r.locate(f.Path)
+	return gateway.Faults{f}
 }
 
 // judgeSeen is the second unit of work of what a post records. Judging it again finds it

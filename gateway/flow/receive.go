@@ -340,6 +340,17 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 			return nil, nil
 		}
 	}
+	if in.Kind == kindArrival {
+		unknown, err := g.toldOfNothing(ctx, g.Store.Read(), in.Sender, doc)
+		if err != nil {
+			return nil, err
+		}
+		if len(unknown) > 0 {
+			unknown[0].Location, unknown[0].Place = reading.locate(unknown[0].Path), document.PlaceOf(doc, unknown[0].Path)
+			in.Faults = append(in.Faults, unknown...)
+			return nil, nil
+		}
+	}
 	if scope.Done {
 		of, refused, err := g.original(ctx, in, doc)
 		if err != nil {
@@ -411,6 +422,9 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, a store.Arrival, in *s
 	h, err := seal.ParseHeader(a.Header)
 	if err != nil {
 		return err
+	}
+	if in.Kind == kindArrival {
+		return g.takeArrival(ctx, tx, h, in, doc)
 	}
 	if in.Replaces != "" {
 		return g.takeAmendment(ctx, tx, h, in, doc)

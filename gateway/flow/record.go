@@ -159,7 +159,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		if err := tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest); err != nil {
 			return false, err
 		}
-		if j.cancels != nil || m.Kind == kindCancellation {
+		if j.cancels != nil || m.Kind == kindCancellation || m.Kind == kindArrival {
 			continue
 		}
 		if err := g.ourAnswer(ctx, tx, *m, j.notices[i]); err != nil {

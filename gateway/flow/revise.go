@@ -268,5 +268,5 @@ func (g *Gateway) hasArrived(ctx context.Context, o *open) (bool, error) {
 		}
 	}
 	in, err := g.movementsOf(ctx, g.Store.Read(), heads)
-	return slices.ContainsFunc(in, func(m Movement) bool { return len(m.Arrivals) > 0 }), err
+	return slices.ContainsFunc(in, func(m Movement) bool { return m.HasArrived() }), err
 }

@@ -108,7 +108,7 @@ func (x batched) messages(s store.Submission) []store.Message {
 // announcement is what a side's movement of the batch counts as announced.
 func (x batched) announcement(g *flow.Gateway) string {
 	x.w.t.Helper()
-	ms, err := g.Find(x.w.t.Context(), x.p.batch(x.b), 0, 10)
+	ms, _, _, err := g.Find(x.w.t.Context(), x.p.batch(x.b), 0, 10)
 	if err != nil {
 		x.w.t.Fatal(err)
 	}

@@ -130,6 +130,9 @@ func (g *Gateway) announcementConcluded(ctx context.Context, tx *store.Tx, m sto
 	if m.State == gateway.Refused || m.State == gateway.Dead || m.State == gateway.Accepted && m.Replaces != "" {
 		return g.announcementDecided(ctx, tx, m.ID)
 	}
+	if m.State == gateway.Accepted {
+		return g.acceptedNow(ctx, tx, m.ID)
+	}
 	return nil
 }
 

@@ -101,7 +101,7 @@ func TestOneWaybillOnFourTrucksIsFourNotices(t *testing.T) {
 	}
 	// Both sides know one movement of four trucks, and its goods once.
 	for name, g := range map[string]*flow.Gateway{"China": w.cn, "Russia": w.ru} {
-		found, err := g.Find(t.Context(), "CNRU26030001", 0, 10)
+		found, _, _, err := g.Find(t.Context(), "CNRU26030001", 0, 10)
 		if err != nil || len(found) != 1 || len(found[0].Announced) != 4 {
 			t.Fatalf("%s knows %+v, %v", name, found, err)
 		}
@@ -110,7 +110,7 @@ func TestOneWaybillOnFourTrucksIsFourNotices(t *testing.T) {
 		if diff := cmp.Diff(want, found[0].Accounts()); diff != "" || announced != 4 || arrived != 0 {
 			t.Errorf("%s: %d vehicles, %d arrived, %s", name, announced, arrived, diff)
 		}
-		if again, err := g.Find(t.Context(), "蒙E12344", 0, 10); err != nil || len(again) != 1 || again[0].ID != found[0].ID {
+		if again, _, _, err := g.Find(t.Context(), "蒙E12344", 0, 10); err != nil || len(again) != 1 || again[0].ID != found[0].ID {
 			t.Errorf("%s finds %+v by the fourth truck, %v", name, again, err)
 		}
 	}
@@ -130,7 +130,7 @@ func TestConvoyIsOneMovementWhateverElseItsWaybillFinds(t *testing.T) {
 	}
 	w.convoy(2)
 	w.deliver()
-	found, err := w.ru.Find(t.Context(), "CNRU26030001", 0, 10)
+	found, _, _, err := w.ru.Find(t.Context(), "CNRU26030001", 0, 10)
 	if err != nil {
 		t.Fatal(err)
 	}

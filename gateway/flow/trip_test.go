@@ -77,7 +77,7 @@ func (p trip) arrive(w *world, b border, at time.Time) flow.Movement {
 // found is the one movement that a text finds on a side.
 func found(w *world, g *flow.Gateway, text string) flow.Movement {
 	w.t.Helper()
-	ms, err := g.Find(w.t.Context(), text, 0, 10)
+	ms, _, _, err := g.Find(w.t.Context(), text, 0, 10)
 	if err != nil || len(ms) != 1 {
 		w.t.Fatalf("%s finds %d movements, %v", text, len(ms), err)
 	}
@@ -169,7 +169,7 @@ func TestOneTripIsOneMovement(t *testing.T) {
 				if one, other := found(w, w.cn, p.batch(b)), found(w, w.ru, p.batch(b)); one.ID != here.ID || other.ID != there.ID {
 					r.Fatalf("batch %s is found in %s and %s", p.batch(b), one.ID, other.ID)
 				}
-			} else if ms, err := w.ru.Find(t.Context(), p.batch(b), 0, 10); err != nil || len(ms) != 0 {
+			} else if ms, _, _, err := w.ru.Find(t.Context(), p.batch(b), 0, 10); err != nil || len(ms) != 0 {
 				r.Fatalf("a batch that no route lets travel finds %d movements, %v", len(ms), err)
 			}
 		}

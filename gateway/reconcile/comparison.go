@@ -29,6 +29,7 @@ type Comparison struct {
 	Outstanding   []Discrepancy     `json:"outstanding,omitempty"` // still to come, after a partial arrival
 	Folded        []Discrepancy     `json:"folded,omitempty"`      // written otherwise and the same, and by what folding
 	NotCompared   []NotCompared     `json:"notCompared,omitempty"`
+	Omitted       int               `json:"omitted,omitempty"` // discrepancies that a partner has found and does not list
 }
 
 // NotCompared is what could not be compared, and why.
@@ -91,6 +92,9 @@ func (m Movement) comparedFrom(first int, tol Tolerances) Movement {
 		last := i+1 == len(arrivals)
 		partial := arrivals[i].Facts.Partial || !last || !m.Closed && expectsMore(announced, arrivals)
 		c := compare(announced, told, arrivals[:i+1], inspections, partial, tol)
+		if by := arrivals[i].Told; by != nil && !(last && m.Closed && expectsMore(announced, arrivals)) {
+			c.Result, c.Agreed, c.Discrepancies, c.Folded, c.NotCompared, c.Omitted = by.Result, by.Agreed, by.Discrepancies, nil, nil, by.Omitted
+		}
 		if !last {
 			c.Outstanding = nil
 		}

@@ -103,13 +103,17 @@ func (r Record) changes() bool { return !r.Withdraws && len(r.Replaces) > 0 }
 // Newest is the message that counts of the versions of an announcement, by one of them; false if
 // none counts any more.
 func (m Movement) Newest(id gateway.MessageID, sender gateway.Administration) (gateway.MessageID, bool) {
-	at := slices.IndexFunc(m.Announced, func(r Record) bool { return r.sameMessage(Record{Message: id, Sender: sender}) })
+	return m.newest(m.Announced, id, sender)
+}
+
+func (m Movement) newest(rs []Record, id gateway.MessageID, sender gateway.Administration) (gateway.MessageID, bool) {
+	at := slices.IndexFunc(rs, func(r Record) bool { return r.sameMessage(Record{Message: id, Sender: sender}) })
 	if at < 0 {
 		return id, false
 	}
 	v := versionsOf(m.records())
 	seen := make(map[documentKey]bool)
-	later := []Record{m.Announced[at]} // it, and what came in its place
+	later := []Record{rs[at]} // it, and what came in its place
 	for i := 0; i < len(later); i++ {
 		r := later[i]
 		if !r.Withdraws && !r.undecided() && !v.past(r) {

@@ -77,7 +77,7 @@ func TestComparisonIsSaidInTheReadersLanguage(t *testing.T) {
 		say(&out, "differs", lang, empty.Comparisons[0].Discrepancies, codes)
 	}
 	foldings := []gateway.Code{ // in foldings.txt
-		gateway.CmpWrittenOtherwise, gateway.CmpPlateProvince, gateway.CmpPlateTrailerMark, gateway.CmpPlateCountry, gateway.CmpPlatesTogether, gateway.CmpSealKind,
+		gateway.CmpWrittenOtherwise, gateway.CmpPlateProvince, gateway.CmpPlateTrailerMark, gateway.CmpPlateCountry, gateway.CmpPlatesTogether, gateway.CmpSealKind, gateway.CmpPlatePart,
 	}
 	for _, code := range gateway.Codes() {
 		if strings.HasPrefix(string(code), "CMP_") && !slices.Contains(foldings, code) && !codes[code] {

@@ -166,7 +166,85 @@ func (p plate) like(o plate) (folds []gateway.Code) {
 const (
 	plateKey     = "plate"      // province and core
 	plateCoreKey = "plate-core" // without its province
+	platePartKey = "plate-part" // any so many characters of the core, one behind the other
 )
+
+// PartOfPlate is how many characters of a plate find it at least.
+const PartOfPlate = 4
+
+// Indexed returns identifiers with the weaker keys that what they name is kept under, and of plates
+// with all parts that find them.
+func Indexed(ids []Identifier) []Identifier {
+	out := Keys(ids)
+	for _, id := range ids {
+		if id.Kind != Vehicle {
+			continue
+		}
+		core := []rune(plateOf(id.Value).core)
+		for i := 0; i+PartOfPlate <= len(core); i++ {
+			out = append(out, Identifier{platePartKey, id.Value, string(core[i : i+PartOfPlate])})
+		}
+	}
+	return out
+}
+
+// platePart is what may be a part of a plate: characters of its core, and its province, where that
+// stands before them.
+type platePart struct{ core, province, character string }
+
+// partsOf are the parts of plates that a text may be: of each registration in it, without the
+// mark of a trailer behind it.
+func partsOf(text string) (parts []platePart) {
+	add := func(p platePart) {
+		if utf8.RuneCountInString(p.core) >= PartOfPlate && !slices.Contains(parts, p) {
+			parts = append(parts, p)
+		}
+	}
+	for _, registration := range plates(text) {
+		folded, character := Fold(Vehicle, registration), ""
+		if first, _ := utf8.DecodeRuneInString(strings.TrimSpace(registration)); unicode.Is(unicode.Han, first) {
+			character = string(first)
+		}
+		for _, s := range []string{folded, strings.TrimSuffix(folded, trailerMark)} {
+			if character == "" {
+				add(platePart{core: s})
+			}
+			for _, province := range provinces {
+				if rest, ok := strings.CutPrefix(s, province); ok && (character == "" || province == Fold(Vehicle, character)) {
+					add(platePart{rest, province, character})
+				}
+			}
+		}
+	}
+	return parts
+}
+
+// of reports whether a plate may be the one that p is a part of.
+func (p platePart) of(o plate) bool {
+	return strings.Contains(o.core, p.core) && (p.province == "" || o.province == "" || p.province == o.province) &&
+		(p.character == "" || o.character == "" || p.character == o.character)
+}
+
+// Meets reports whether the movement is one that a text, as somebody reads it off, finds.
+func (m Movement) Meets(text string) bool {
+	sought := make(map[Identifier]bool)
+	for _, id := range Sought(text) {
+		sought[Identifier{Kind: id.Kind, Folded: id.Folded}] = id.Kind != platePartKey
+	}
+	ids := m.Identifiers()
+	return slices.ContainsFunc(Keys(ids), func(k Identifier) bool { return sought[Identifier{Kind: k.Kind, Folded: k.Folded}] }) || len(m.partly(ids, text)) > 0
+}
+
+// partly are the plates of a movement that a text is a part of.
+func (m Movement) partly(ids []Identifier, text string) (found []Identifier) {
+	parts := partsOf(text)
+	for _, id := range ids {
+		if id.Kind == Vehicle && slices.ContainsFunc(parts, func(p platePart) bool { return p.of(plateOf(id.Value)) }) {
+			found = append(found, id)
+		}
+	}
+	return found
+}
 
 // Keys returns identifiers with the weaker keys that what they name is kept under.
 func Keys(ids []Identifier) []Identifier {
@@ -233,7 +311,11 @@ func Sought(text string) []Identifier {
 	for _, p := range plates(text) {
 		ids.one(Vehicle, p)
 	}
-	return sought(ids.list)
+	out := sought(ids.list)
+	for _, part := range partsOf(text) {
+		out = append(out, Identifier{platePartKey, part.core, string([]rune(part.core)[:PartOfPlate])})
+	}
+	return out
 }
 
 // FoundAs returns which plates and seals of the movement a text was taken to be that
@@ -243,8 +325,8 @@ func (m Movement) FoundAs(text string) (out []Discrepancy) {
 	for _, id := range Sought(text) {
 		sought[Identifier{Kind: id.Kind, Folded: id.Folded}] = true
 	}
-	read := plates(text)
-	for _, id := range m.Identifiers() {
+	read, ids := plates(text), m.Identifiers()
+	for _, id := range ids {
 		if id.Kind != Vehicle && id.Kind != Seal || !slices.ContainsFunc(Keys([]Identifier{id}), func(k Identifier) bool { return sought[Identifier{Kind: k.Kind, Folded: k.Folded}] }) {
 			continue
 		}
@@ -274,6 +356,13 @@ func (m Movement) FoundAs(text string) (out []Discrepancy) {
 				codes = append(codes, gateway.CmpPlatesTogether)
 			}
 			say(p, codes...)
+		}
+	}
+	if len(out) == 0 {
+		for _, id := range m.partly(ids, text) {
+			if !slices.ContainsFunc(Keys([]Identifier{id}), func(k Identifier) bool { return sought[Identifier{Kind: k.Kind, Folded: k.Folded}] }) {
+				out = append(out, fold(gateway.CmpPlatePart, thing(id.Kind, "", ""), id.Value, text, Place{}))
+			}
 		}
 	}
 	return out

@@ -74,14 +74,14 @@ func TestFoldings(t *testing.T) {
 		}
 	}
 	m := attach(t, Movement{ID: "m"}, tol, message{"m1", notice(t, vehicles("蒙E12345", "蒙F1234挂")+","+seals("CN17001"))})
-	for _, text := range []string{"蒙E12345", "meng e-12345", "E12345", "E12345/F1234", "新E12345", "MENGF1234", "蒙E12345 CHN", "M/CN17001", "M / CN17001", "X/Y/CN17001", strings.Repeat("/", 10000)} {
+	for _, text := range []string{"蒙E12345", "meng e-12345", "E12345", "E12345/F1234", "新E12345", "MENGF1234", "蒙E12345 CHN", "M/CN17001", "M / CN17001", "X/Y/CN17001", "E123", "2345", "Е1234", "蒙E123", "新E123", "蒙F12", "1234挂", "234", strings.Repeat("/", 10000)} {
 		fmt.Fprintf(&out, "find %s\n", gateway.Clip(text))
 		for _, d := range m.FoundAs(text) {
 			said[d.Code] = d
 			fmt.Fprintf(&out, "  %s = %s %s\n", d.Expected, d.Found, d.Code)
 		}
 	}
-	for _, code := range []gateway.Code{gateway.CmpWrittenOtherwise, gateway.CmpPlateProvince, gateway.CmpPlateTrailerMark, gateway.CmpPlateCountry, gateway.CmpPlatesTogether, gateway.CmpSealKind} {
+	for _, code := range []gateway.Code{gateway.CmpWrittenOtherwise, gateway.CmpPlateProvince, gateway.CmpPlateTrailerMark, gateway.CmpPlateCountry, gateway.CmpPlatesTogether, gateway.CmpSealKind, gateway.CmpPlatePart} {
 		fmt.Fprintf(&out, "\n%s\n", code)
 		if said[code].Code == "" {
 			t.Errorf("%s is never said", code)

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
@@ -62,8 +64,14 @@ type Record struct {
 	Conversation string `json:"conversation,omitempty"`
 	// WholeGoods: it tells of each of its waybills all the goods, whatever other messages
 	// tell them too and whichever vehicle has them. Else it tells a share, and shares add up.
-	WholeGoods bool  `json:"wholeGoods,omitempty"`
-	Facts      Facts `json:"facts"`
+	WholeGoods bool `json:"wholeGoods,omitempty"`
+	// Leaves is when what it announces leaves, as it says itself.
+	Leaves time.Time `json:"leaves,omitzero"`
+	// Accepted: it is ours, and the partner has accepted it.
+	Accepted bool `json:"accepted,omitempty"`
+	// Told is how an arrival compares as the partner found that has seen it, and told of it.
+	Told  *Comparison `json:"told,omitempty"`
+	Facts Facts       `json:"facts"`
 }
 
 // Origin says how a document came.
@@ -87,6 +95,8 @@ type Origin struct {
 	Asks gateway.Withdrawal
 	// Departed says of a vehicle report that the vehicle has left: it announces nothing.
 	Departed bool
+	// Told says of an arrival that a partner has seen it and tells of it: its comparison counts.
+	Told bool
 }
 
 // Attach returns m with d in it and its comparisons made anew. A message that is
@@ -106,6 +116,9 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 	case slices.Contains(announcing, r.Kind) || r.Kind == "Cancellation":
 		m.Announced = insert(m.Announced, r)
 	case r.Kind == "ArrivalReport":
+		if slices.ContainsFunc(m.Arrivals, func(o Record) bool { return o.tellsTheSame(r) }) {
+			return m, nil // it is told twice
+		}
 		m.Arrivals = insert(m.Arrivals, r)
 		return m.withArrival(r, tol), nil
 	case r.Kind == "InspectionResult":
@@ -333,6 +346,15 @@ func (r Record) sameMessage(o Record) bool {
 	return r.Sender == o.Sender && gateway.SameID(r.Message, o.Message)
 }
 
+// tellsTheSame reports whether two records of arrivals are one arrival said twice: at one office, of
+// one instant, with the same of everything.
+func (r Record) tellsTheSame(o Record) bool {
+	if r.Sender != o.Sender || r.Withdraws || o.Withdraws || len(o.Replaces) > 0 || !r.At.Equal(o.At) || r.At.IsZero() {
+		return false
+	}
+	return proto.Equal(r.Report(Comparison{}), o.Report(Comparison{}))
+}
+
 func order(a, b Record) int {
 	return cmp.Or(a.when().Compare(b.when()), cmp.Compare(a.Message, b.Message), cmp.Compare(a.Sender, b.Sender))
 }
@@ -391,11 +413,17 @@ func record(d *customsv1.Document, from Origin) Record {
 	if c := d.GetCancellation(); c != nil {
 		r.Replaces = append(r.Replaces, c.GetSubject().GetId())
 	}
+	if from.Told {
+		r.Told = heard(d.GetArrivalReport().GetComparison())
+	}
 	f := e.GetFunction()
 	r.Withdraws = r.Kind == "Cancellation" || f == customsv1.FunctionCode_CANCELLATION || f == customsv1.FunctionCode_DELETION
 	body := bodyOf(d)
 	if b, ok := body.(interface{ GetAt() *customsv1.Instant }); ok {
 		r.At = instant(b.GetAt())
+	}
+	if b, ok := body.(interface{ GetDeparted() *customsv1.Instant }); ok {
+		r.Leaves = instant(b.GetDeparted())
 	}
 	expected := instant(d.GetPreArrivalNotice().GetExpectedArrival())
 	if r.Kind == "VehicleReport" && !from.Departed { // it announces: its time is yet to come

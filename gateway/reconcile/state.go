@@ -28,13 +28,13 @@ const (
 // State is where the movement stands.
 func (m Movement) State() State {
 	withdrawal := m.Withdrawal()
-	stands := len(m.Counting()) > 0
+	stands, come := len(m.Counting()) > 0, m.HasArrived()
 	switch {
-	case len(m.Arrivals) > 0 && !stands:
+	case come && !stands:
 		return StateArrivedUnannounced
-	case len(m.Arrivals) > 0 && !m.Complete():
+	case come && !m.Complete():
 		return StatePartlyArrived
-	case len(m.Arrivals) > 0:
+	case come:
 		return StateArrived
 	case withdrawal == gateway.WithdrawalAsked:
 		return StateWithdrawalAsked
@@ -66,12 +66,16 @@ func (m Movement) Since() time.Time {
 		asked := slices.DeleteFunc(slices.Clone(m.Announced), func(r Record) bool { return r.Asks != gateway.WithdrawalAsked })
 		return last(asked, func(r Record) time.Time { return r.Received })
 	case StatePartlyArrived, StateArrivedUnannounced, StateArrived:
-		return last(m.Arrivals, Record.when)
+		return last(m.counting(m.Arrivals), Record.when)
 	case StateDepartedUnannounced:
 		return last(m.Departures, Record.when)
 	}
 	return last(m.counting(m.Announced), Record.due)
 }
+
+// HasArrived reports whether anything of the movement has arrived: an arrival that was taken back is
+// none.
+func (m Movement) HasArrived() bool { return len(m.Comparisons) > 0 }
 
 // Incoming reports whether a partner announced it.
 func (m Movement) Incoming() bool {
@@ -112,4 +116,57 @@ func (m Movement) ArrivedBefore(d *customsv1.Document, at time.Time) bool {
 	return slices.ContainsFunc(m.counting(m.Arrivals), func(o Record) bool {
 		return !o.when().After(at) && (len(r.Facts.Vehicles) == 0 || o.sharesVehicle(r))
 	})
+}
+
+// Leaves is when what was announced last leaves, as the documents that announce it say; zero where
+// none says it.
+func (m Movement) Leaves() (last time.Time) {
+	for _, r := range m.Announced {
+		if r.Leaves.After(last) {
+			last = r.Leaves
+		}
+	}
+	return last
+}
+
+// Left is when the movement left, by an instant: as a departure was recorded, or else as the documents
+// that announced it say; zero if it has not.
+func (m Movement) Left(by time.Time) (last time.Time) {
+	for _, r := range m.Departures {
+		if r.At.After(last) {
+			last = r.At
+		}
+	}
+	if !last.IsZero() {
+		return last
+	}
+	if at := m.Leaves(); !at.After(by) {
+		return at
+	}
+	return time.Time{}
+}
+
+// Expected is when the last of what is announced is expected to arrive; zero where nobody says it.
+func (m Movement) Expected() (last time.Time) {
+	for _, r := range m.counting(m.Announced) {
+		if r.Expected.After(last) {
+			last = r.Expected
+		}
+	}
+	return last
+}
+
+// Differs reports whether the last comparison differs.
+func (m Movement) Differs() bool {
+	return len(m.Comparisons) > 0 && m.Comparisons[len(m.Comparisons)-1].Result == Differs
+}
+
+// Kinds are the kinds of document that tell of the movement, each once.
+func (m Movement) Kinds() (kinds []string) {
+	for _, r := range m.records() {
+		if !slices.Contains(kinds, r.Kind) {
+			kinds = append(kinds, r.Kind)
+		}
+	}
+	return kinds
 }

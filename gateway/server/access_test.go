@@ -49,14 +49,14 @@ func TestEveryCallEveryRole(t *testing.T) {
 	may := map[Role][]string{
 		Post: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
-			"Sent", "Find", "MovementService/Get", "RecordArrival", "RecordDeparture",
+			"Sent", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced", "RecordArrival", "RecordDeparture",
 		},
 		Supervisor: {
-			"Approve", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get",
+			"Approve", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
 		},
 		System: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
-			"Sent", "InboxService/Explain", "InboxService/List", "InboxService/Get", "InboxService/Watch", "Acknowledge", "Find", "MovementService/Get",
+			"Sent", "InboxService/Explain", "InboxService/List", "InboxService/Get", "InboxService/Watch", "Acknowledge", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
 		},
 		Analyst: {"MessageService/List", "MessageService/Explain", "MappingService/List", "MappingService/Get"},
 		Auditor: {"AuditService/List"},

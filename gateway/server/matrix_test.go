@@ -526,13 +526,16 @@ var lines = map[string]line{
 		return &exchangev1.FindMovementsRequest{Text: units[of], PageSize: 1}
 	}, sees: []string{"system"}},
 	"MovementService/Get": {ask: func(h *house, of object) proto.Message {
-		switch of {
-		case own:
-			return &exchangev1.GetMovementRequest{MovementId: h.movement("0603", ownUnit)}
-		case foreign:
-			return &exchangev1.GetMovementRequest{MovementId: h.movement("9402", foreignUnit)}
-		}
-		return &exchangev1.GetMovementRequest{MovementId: h.fresh()}
+		return &exchangev1.GetMovementRequest{MovementId: movementID(h, of)}
+	}, sees: []string{"system"}},
+	"MovementService/List": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ListMovementsRequest{Text: units[of], PageSize: 1}
+	}, sees: []string{"system"}},
+	"MovementService/Timeline": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.TimelineRequest{MovementId: movementID(h, of)}
+	}, sees: []string{"system"}},
+	"MovementService/Announced": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.AnnouncedRequest{MovementId: movementID(h, of)}
 	}, sees: []string{"system"}},
 	"MovementService/RecordArrival": {ask: func(h *house, of object) proto.Message {
 		id := h.fresh()
@@ -543,6 +546,17 @@ var lines = map[string]line{
 		id := h.fresh()
 		return &exchangev1.RecordDepartureRequest{RecordId: id, Content: gone(id, map[object]string{own: "0603", foreign: "9402", unknown: "0000"}[of])}
 	}, apart: byContent},
+}
+
+// movementID is the id of a movement of one's own office, of another, and of none.
+func movementID(h *house, of object) string {
+	switch of {
+	case own:
+		return h.movement("0603", ownUnit)
+	case foreign:
+		return h.movement("9402", foreignUnit)
+	}
+	return h.fresh()
 }
 
 // gone is a report of a truck that left an office.

@@ -3,7 +3,9 @@ package server
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
+	"strings"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
@@ -27,13 +29,11 @@ func (s movements) Find(ctx context.Context, r *exchangev1.FindMovementsRequest)
 	out := &exchangev1.FindMovementsResponse{}
 	var last gateway.Commit // that the caller has seen
 	for before, more := page.after, true; more; {
-		found, err := s.flow.Find(ctx, r.Text, before, MaxPage)
-		if err != nil {
+		var found []flow.Movement
+		if found, before, more, err = s.flow.Find(ctx, r.Text, before, MaxPage); err != nil {
 			return nil, s.refusal(ctx, err)
 		}
-		more = len(found) >= MaxPage
 		for _, m := range found {
-			before = m.Commit
 			if !s.visible(callerOf(ctx), m) {
 				continue
 			}
@@ -54,11 +54,142 @@ func (s movements) Find(ctx context.Context, r *exchangev1.FindMovementsRequest)
 	return out, nil
 }
 
-func (s movements) Get(ctx context.Context, r *exchangev1.GetMovementRequest) (*exchangev1.Movement, error) {
-	m, err := s.flow.Movement(ctx, gateway.MovementID(r.MovementId))
-	if err == nil && !s.visible(callerOf(ctx), m) {
-		err = store.ErrNotFound // foreign and unknown answer alike
+// worklists are the lists of a shift, as they are asked for.
+var worklists = map[exchangev1.Worklist]string{
+	exchangev1.Worklist_LEFT_UNACCEPTED: flow.LeftUnaccepted, exchangev1.Worklist_LEFT_REFUSED: flow.LeftRefused, exchangev1.Worklist_NOT_ARRIVED: flow.NotArrived,
+}
+
+// List pages through the caller's movements by indexes of its offices: what it does not see is in
+// none of them.
+func (s movements) List(ctx context.Context, r *exchangev1.ListMovementsRequest) (*exchangev1.ListMovementsResponse, error) {
+	page, err := s.pages.of(ctx, r)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
 	}
+	c := callerOf(ctx)
+	f := flow.ListFilter{
+		Offices: s.listed(c), Worklist: worklists[r.Worklist], State: r.State, Role: r.Role, Differing: r.Differing, Kind: r.Kind, Text: r.Text, Limit: page.size,
+	}
+	if r.ExpectedFrom != nil {
+		f.From = r.ExpectedFrom.AsTime()
+	}
+	if r.ExpectedUntil != nil {
+		f.Until = r.ExpectedUntil.AsTime()
+	}
+	out := &exchangev1.ListMovementsResponse{}
+	if r.Office != "" {
+		own, ok := c.officeAs(s.flow.Own, gateway.Office{Administration: s.flow.Own, Code: r.Office})
+		switch {
+		case ok:
+			f.Offices = []string{gateway.Office{Administration: s.flow.Own, Code: own}.Key()}
+		case c.Role == System:
+			f.Offices = []string{gateway.Office{Administration: s.flow.Own, Code: r.Office}.Key()}
+		default: // another's is as one that there is not
+			return out, nil
+		}
+	}
+	var after flow.ListPlace
+	if page.place != "" {
+		if err := json.Unmarshal([]byte(page.place), &after); err != nil {
+			return nil, s.refusal(ctx, gateway.Fault{Code: gateway.PageToken, Severity: gateway.Error, Path: "pageToken"})
+		}
+	}
+	found, next, err := s.flow.List(ctx, f, after)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	for _, m := range found {
+		if !s.visible(c, m) {
+			continue
+		}
+		shown, err := s.present(ctx, m)
+		if err != nil {
+			return nil, s.refusal(ctx, err)
+		}
+		out.Movements = append(out.Movements, shown)
+	}
+	if next != nil {
+		place, err := json.Marshal(next)
+		if err != nil {
+			return nil, s.refusal(ctx, err)
+		}
+		out.NextPageToken = page.tokenAt(string(place))
+	}
+	return out, nil
+}
+
+// listed are the keys of the offices whose movements a caller sees; nil for who sees all.
+func (s movements) listed(c Caller) []string {
+	if c.Role == System {
+		return nil
+	}
+	keys := make([]string, len(c.Offices))
+	for i, code := range c.Offices {
+		keys[i] = gateway.Office{Administration: s.flow.Own, Code: code}.Key()
+	}
+	return keys
+}
+
+// Timeline tells the steps of a movement.
+func (s movements) Timeline(ctx context.Context, r *exchangev1.TimelineRequest) (*exchangev1.TimelineResponse, error) {
+	m, err := s.seen(ctx, r.MovementId)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	steps, left, err := s.flow.Timeline(ctx, m, func(office string) bool {
+		_, own := callerOf(ctx).officeAs(s.flow.Own, gateway.Office{Administration: s.flow.Own, Code: office})
+		return own
+	})
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out := &exchangev1.TimelineResponse{MovementId: string(m.ID), LeftOut: int32(left)}
+	for _, step := range steps {
+		out.Steps = append(out.Steps, &exchangev1.Step{
+			At: stamp(step.At), Local: step.Local(), Office: step.Office, Actor: step.Actor, Text: step.Text.In(language(ctx)),
+			Subject: step.Subject, Waiting: step.Waiting, Faults: presentFaults(step.Faults, language(ctx)),
+		})
+	}
+	return out, nil
+}
+
+// Announced shows what is announced. Who takes what came for the administration sees all of it there.
+func (s movements) Announced(ctx context.Context, r *exchangev1.AnnouncedRequest) (*exchangev1.AnnouncedResponse, error) {
+	m, err := s.seen(ctx, r.MovementId)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	all := slices.Contains(Roles[callerOf(ctx).Role], exchangev1.Right_READ_INBOX)
+	documents, left, err := s.flow.Announced(ctx, m)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out := &exchangev1.AnnouncedResponse{MovementId: string(m.ID), LeftOut: int32(left)}
+	for _, d := range documents {
+		shown := &exchangev1.AnnouncedDocument{MessageId: string(d.Message), Sender: string(d.Sender), Kind: d.Kind, DocumentId: d.DocumentID, LeftOut: int32(d.LeftOut)}
+		for _, v := range d.Values {
+			value := &exchangev1.AnnouncedValue{Path: v.Path, Place: v.Place.StepsIn(language(ctx)), Label: v.Place.LabelIn(language(ctx)), Value: v.Value}
+			if v.Withheld && !all {
+				value.Value, value.Withheld = withheld, true
+			}
+			shown.Values = append(shown.Values, value)
+		}
+		out.Documents = append(out.Documents, shown)
+	}
+	return out, nil
+}
+
+// seen is a movement that the caller sees: one of others' and none answer alike.
+func (s movements) seen(ctx context.Context, id string) (flow.Movement, error) {
+	m, err := s.flow.Movement(ctx, gateway.MovementID(id))
+	if err == nil && !s.visible(callerOf(ctx), m) {
+		err = store.ErrNotFound
+	}
+	return m, err
+}
+
+func (s movements) Get(ctx context.Context, r *exchangev1.GetMovementRequest) (*exchangev1.Movement, error) {
+	m, err := s.seen(ctx, r.MovementId)
 	shown, err := s.answer(ctx, m, err)
 	if err != nil {
 		return nil, err
@@ -96,6 +227,15 @@ func (s movements) answer(ctx context.Context, m flow.Movement, err error) (*exc
 func (s movements) present(ctx context.Context, m flow.Movement) (*exchangev1.Movement, error) {
 	out := presentMovement(m, language(ctx))
 	out.Due, out.Remarks = stamp(s.flow.Due(m)), presentFaults(s.flow.Remarks(m), language(ctx))
+	list, err := s.flow.Worklist(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	for asked, is := range worklists {
+		if is == list {
+			out.Worklist = asked
+		}
+	}
 	for _, id := range m.AmbiguousWith {
 		other, err := s.flow.Movement(ctx, id)
 		if store.IgnoreNotFound(err) != nil {
@@ -122,7 +262,12 @@ func (s movements) visible(c Caller, m flow.Movement) bool {
 
 func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	out := &exchangev1.Movement{
-		MovementId: string(m.ID), State: string(m.State()), Commit: int64(m.Commit),
+		MovementId: string(m.ID), State: string(m.State()), Commit: int64(m.Commit), Since: stamp(m.Since()),
+	}
+	for _, t := range m.Told {
+		out.Told = append(out.Told, &exchangev1.Telling{
+			Administration: string(t.To), Office: t.Office, ArrivalId: string(t.Arrival), SubmissionId: t.Submission, At: stamp(t.At), Withdrawn: t.Withdrawn,
+		})
 	}
 	for _, a := range m.Amendments() {
 		out.Amendments = append(out.Amendments, &exchangev1.Amendment{
@@ -144,7 +289,7 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 		out.Batch = cmp.Or(out.Batch, r.Facts.Batch)
 		out.Departed = stamp(r.At)
 	}
-	for _, r := range m.Arrivals {
+	for _, r := range m.CountingArrivals() {
 		out.Messages = append(out.Messages, string(r.Message))
 		out.Batch = cmp.Or(out.Batch, r.Facts.Batch)
 		out.Arrived = stamp(r.At)
@@ -165,8 +310,15 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	for _, a := range m.Accounts() {
 		out.Waybills = append(out.Waybills, &exchangev1.WaybillAccount{Waybill: a.Waybill, Packages: presentFigures(a.Packages), Kilograms: presentFigures(a.Kilograms)})
 	}
-	for _, c := range m.Comparisons {
-		out.Comparisons = append(out.Comparisons, presentComparison(c, lang))
+	arrivals := m.CountingArrivals()
+	for i, c := range m.Comparisons {
+		shown := presentComparison(c, lang)
+		r := arrivals[i]
+		shown.Arrived, shown.Office = stamp(r.At), strings.TrimSpace(r.Facts.Office.Administration+" "+r.Facts.Office.Code)
+		if r.Told != nil {
+			shown.ToldBy = string(r.Sender)
+		}
+		out.Comparisons = append(out.Comparisons, shown)
 	}
 	return out
 }
@@ -176,7 +328,7 @@ func presentFigures(f reconcile.Figures) *exchangev1.Figures {
 }
 
 func presentComparison(c reconcile.Comparison, lang string) *exchangev1.Comparison {
-	out := &exchangev1.Comparison{ArrivalId: string(c.ArrivalID), At: stamp(c.At), Result: string(c.Result), Agreed: int32(c.Agreed)}
+	out := &exchangev1.Comparison{ArrivalId: string(c.ArrivalID), At: stamp(c.At), Result: string(c.Result), Agreed: int32(c.Agreed), Omitted: int64(c.Omitted)}
 	out.Discrepancies = presentDiscrepancies(c.Discrepancies, lang)
 	out.Folded = presentDiscrepancies(c.Folded, lang)
 	out.Outstanding = presentDiscrepancies(c.Outstanding, lang)

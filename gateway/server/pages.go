@@ -35,6 +35,10 @@ type page struct {
 	size  int
 	after gateway.Commit
 	token func(last gateway.Commit) string // of the page behind one
+	// Of a list that is in another order than that of commits: behind which place, and the token of
+	// the page behind one.
+	place   string
+	tokenAt func(place string) string
 }
 
 // of reads a request for a page.
@@ -47,16 +51,17 @@ func (p *pages) of(ctx context.Context, r asked) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	token := func(last gateway.Commit) string {
-		mac := hmac.New(sha256.New, p.key[:])
-		at := binary.BigEndian.AppendUint64(nil, uint64(last))
+	tokenAt := func(place string) string {
+		mac, at := hmac.New(sha256.New, p.key[:]), []byte(place)
 		for _, part := range [][]byte{at, []byte(question.Descriptor().FullName()), []byte(callerOf(ctx).URI), raw} {
 			mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 			mac.Write(part)
 		}
 		return base64.RawURLEncoding.EncodeToString(mac.Sum(at))
 	}
-	out := page{size: DefaultPage, token: token}
+	out := page{size: DefaultPage, tokenAt: tokenAt, token: func(last gateway.Commit) string {
+		return tokenAt(string(binary.BigEndian.AppendUint64(nil, uint64(last))))
+	}}
 	if n := int(r.GetPageSize()); n > 0 {
 		out.size = min(n, MaxPage)
 	}
@@ -64,9 +69,12 @@ func (p *pages) of(ctx context.Context, r asked) (page, error) {
 		return out, nil
 	}
 	given, err := base64.RawURLEncoding.DecodeString(r.GetPageToken())
-	if err == nil && len(given) == 8+sha256.Size {
-		out.after = gateway.Commit(binary.BigEndian.Uint64(given))
-		if hmac.Equal([]byte(token(out.after)), []byte(r.GetPageToken())) {
+	if err == nil && len(given) > sha256.Size {
+		out.place = string(given[:len(given)-sha256.Size])
+		if hmac.Equal([]byte(tokenAt(out.place)), []byte(r.GetPageToken())) {
+			if len(out.place) == 8 {
+				out.after = gateway.Commit(binary.BigEndian.Uint64(given))
+			}
 			return out, nil
 		}
 	}

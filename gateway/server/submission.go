@@ -1,8 +1,8 @@
 package server
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -327,7 +327,7 @@ func hindmost(messages []store.Message) int {
 func presentMessage(m store.Message, parts []store.Submission, lang string) *exchangev1.MessageStatus {
 	out := &exchangev1.MessageStatus{
 		MessageId: string(m.ID), Kind: m.Kind, Recipient: string(m.Recipient), State: string(m.State), StateReason: gateway.Retold(m.Reason, lang),
-		Waiting: gateway.Retold(waiting(m), lang), Created: stamp(m.Created), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
+		Waiting: gateway.Retold(flow.WhyWaits(m), lang), Created: stamp(m.Created), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
 		Attempts: int32(m.Attempts), PayloadDigest: m.PayloadDigest.String(), CanonicalDigest: m.CanonicalDigest.String(),
 		Mapping: m.Mapping, DocumentId: m.DocumentID, Split: m.Split, Withdrawal: string(m.Withdrawal),
 		Version: int32(m.Version), Replaces: string(m.Replaces),
@@ -340,6 +340,15 @@ func presentMessage(m store.Message, parts []store.Submission, lang string) *exc
 	}
 	if m.Receipt != nil {
 		out.Receipt = presentStatement(*m.Receipt)
+	}
+	if a := m.Arrival; a != nil {
+		out.Arrival = &exchangev1.ToldArrival{At: stamp(a.At), Office: a.Office, Result: a.Result, Partial: a.Partial}
+		for _, f := range a.Faults {
+			r := f.Report(lang)
+			out.Arrival.Discrepancies = append(out.Arrival.Discrepancies, &exchangev1.Discrepancy{
+				Code: string(f.Code), Severity: string(f.Severity), Message: r.Message, Subject: f.Place.In(lang), Expected: r.Expected, Found: cmp.Or(r.Value, r.Found),
+			})
+		}
 	}
 	for _, p := range parts {
 		out.Parts = append(out.Parts, p.ID)
@@ -360,23 +369,6 @@ func (s *Server) presentAnswer(ctx context.Context, a store.Answer) *exchangev1.
 		out.Results = append(out.Results, &exchangev1.AnswerResult{Code: r.Code, Text: s.flow.ResultName(r, language(ctx)), Words: r.Words})
 	}
 	return out
-}
-
-// waiting says in English why a message has no verdict yet.
-func waiting(m store.Message) string {
-	switch {
-	case m.State.Final():
-		return ""
-	case m.Reason != "":
-		return m.Reason
-	case m.State == gateway.Received:
-		return "the partner has the message and has not judged it yet"
-	case m.LastError != "" && !m.NextAttempt.IsZero():
-		return fmt.Sprintf("attempt %d failed (%s); the next is at %s", m.Attempts, m.LastError, m.NextAttempt.Format(time.RFC3339))
-	case m.Attempts == 0:
-		return "it is about to be sent"
-	}
-	return "it is being sent"
 }
 
 // stamp shows an instant; none is absent.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -160,6 +161,9 @@ func toMessage(m rows.Message, d rows.Delivery, payload, canonical, receipt []by
 		Claim: Claim{d.Owner, d.Token}, Commit: gateway.Commit(d.CommitNo),
 	}
 	r.json([]byte(d.Answers), &out.Answers)
+	if d.Arrival != "" {
+		r.json([]byte(d.Arrival), &out.Arrival)
+	}
 	return out, r.err("message")
 }
 
@@ -191,6 +195,15 @@ func toMovement(m rows.Movement) (Movement, error) {
 	out := Movement{
 		ID: gateway.MovementID(m.ID), Opened: r.time(m.Opened), First: r.time(m.FirstTime), Last: r.time(m.LastTime), Due: r.time(m.Due), Body: m.Body,
 		Commit: gateway.Commit(m.CommitNo),
+	}
+	return out, r.err("movement")
+}
+
+func toListed(m rows.MovementOffice) (Listed, error) {
+	var r reading
+	out := Listed{
+		Movement: gateway.MovementID(m.IDKey), Office: m.Office, Roles: strings.Fields(m.Roles), Kinds: strings.Fields(m.Kinds), State: m.State, Worklist: m.Worklist,
+		Since: r.time(m.Since), Expected: r.time(m.Expected), Differs: m.Differs, Commit: gateway.Commit(m.CommitNo),
 	}
 	return out, r.err("movement")
 }

@@ -53,6 +53,8 @@ var recorded = []table{
 	{"early", []string{"sender", "id_key", "kind", "folded"}},
 	{"movement", []string{"id_key"}},
 	{"movement_identifier", []string{"id_key", "kind", "folded"}},
+	{"movement_office", []string{"id_key", "office"}},
+	{"unaccepted", []string{"message_key"}},
 	{"balance", []string{"partner"}},
 	{"difference", []string{"partner", "sent", "id_key"}},
 	{"audit", []string{"leaf"}},

@@ -50,16 +50,17 @@ func furnish(place string) error {
 		var m Message
 		var in Inbound
 		var mov Movement
+		var l Listed
 		var id Identifier
 		var b Balance
 		var d Difference
 		var rcv, prs Receipt
-		for _, rec := range []any{&a, &sub, &j, &ap, &m, &rcv, &prs, &in, &mov, &id, &b, &d} {
+		for _, rec := range []any{&a, &sub, &j, &ap, &m, &rcv, &prs, &in, &mov, &l, &id, &b, &d} {
 			f.fill(reflect.ValueOf(rec).Elem())
 		}
 		unit(func(tx *Tx) error {
 			return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutJudgement(j), tx.PutApproval(ap), tx.Await(sub.Office, sub.ID, []Identifier{id}), tx.PutMessage(m), tx.PutReceipt(ctx, m.ID, rcv), tx.PutReceipt(ctx, m.ID, prs), tx.PutInbound(in),
-				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutBalance(b), tx.PutDifference(d), tx.PutAnnounced(m.Route, m.Kind, m.ID), tx.PutRegistered(in.Sender, in.DocumentID, in.ID), await(tx, in))
+				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutListed(mov.ID, []Listed{l}, []gateway.MessageID{m.ID}), tx.PutBalance(b), tx.PutDifference(d), tx.PutAnnounced(m.Route, m.Kind, m.ID), tx.PutRegistered(in.Sender, in.DocumentID, in.ID), await(tx, in))
 		})
 	}
 	unit(func(tx *Tx) error {

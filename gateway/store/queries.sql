@@ -225,13 +225,13 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kin
 
 -- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, answers, answered, withdrawal, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    last_error, answers, answered, withdrawal, arrival, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
     last_error = excluded.last_error, answers = excluded.answers, answered = excluded.answered,
-    withdrawal = excluded.withdrawal, owner = excluded.owner,
+    withdrawal = excluded.withdrawal, arrival = excluded.arrival, owner = excluded.owner,
     token = excluded.token, commit_no = excluded.commit_no;
 
 -- name: SetDelivery :execrows
@@ -248,6 +248,12 @@ SELECT * FROM receipt WHERE id_key = $1 ORDER BY number;
 
 -- name: SetAnswers :execrows
 UPDATE delivery SET answers = $1, commit_no = $2 WHERE id_key = $3;
+
+-- name: SetToldArrival :execrows
+UPDATE delivery SET arrival = $1, commit_no = $2 WHERE id_key = $3;
+
+-- name: DeliveryState :one
+SELECT state FROM delivery WHERE id_key = $1;
 
 -- name: Withdraw :execrows
 -- Only before any attempt; whoever has taken it finds that it is another's.
@@ -377,6 +383,50 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, f
 -- name: PutMovementIdentifier :exec
 INSERT INTO movement_identifier (id_key, kind, folded, first_time, last_time, commit_no) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (id_key, kind, folded) DO UPDATE SET first_time = excluded.first_time, last_time = excluded.last_time, commit_no = excluded.commit_no;
+
+-- name: PutMovementOffice :exec
+INSERT INTO movement_office (id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (id_key, office) DO UPDATE SET roles = excluded.roles, kinds = excluded.kinds, state = excluded.state, worklist = excluded.worklist,
+    since = excluded.since, expected = excluded.expected, differs = excluded.differs, commit_no = excluded.commit_no;
+
+-- name: PutUnaccepted :exec
+INSERT INTO unaccepted (message_key, movement_key) VALUES ($1, $2) ON CONFLICT (message_key) DO NOTHING;
+
+-- name: UnacceptedNoMore :many
+DELETE FROM unaccepted WHERE message_key = $1 RETURNING movement_key;
+
+-- name: UnacceptedOf :many
+SELECT message_key FROM unaccepted WHERE movement_key = $1 ORDER BY message_key LIMIT $2;
+
+-- name: ForgetUnaccepted :exec
+DELETE FROM unaccepted WHERE movement_key = $1;
+
+-- name: SetWorklist :exec
+UPDATE movement_office SET worklist = sqlc.arg(now), since = sqlc.arg(since) WHERE id_key = sqlc.arg(id_key);
+
+-- name: MovementsInWorklist :many
+SELECT * FROM movement_office WHERE office = sqlc.arg(office) AND worklist = sqlc.arg(worklist) AND worklist <> '' AND (since, id_key) > (sqlc.arg(since), sqlc.arg(id_key))
+ORDER BY since, id_key LIMIT sqlc.arg(most);
+
+-- name: MovementsExpected :many
+SELECT * FROM movement_office WHERE office = sqlc.arg(office) AND expected <> '' AND (expected, id_key) > (sqlc.arg(expected), sqlc.arg(id_key)) AND expected < sqlc.arg(until)
+ORDER BY expected, id_key LIMIT sqlc.arg(most);
+
+-- name: MovementsDiffering :many
+SELECT * FROM movement_office WHERE office = sqlc.arg(office) AND differs AND (commit_no, id_key) < (sqlc.arg(commit_no), CAST(sqlc.arg(id_key) AS TEXT))
+ORDER BY commit_no DESC, id_key DESC LIMIT sqlc.arg(most);
+
+-- name: MovementsInState :many
+SELECT * FROM movement_office WHERE office = sqlc.arg(office) AND state = sqlc.arg(state) AND (commit_no, id_key) < (sqlc.arg(commit_no), CAST(sqlc.arg(id_key) AS TEXT))
+ORDER BY commit_no DESC, id_key DESC LIMIT sqlc.arg(most);
+
+-- name: MovementsOfOffice :many
+SELECT * FROM movement_office WHERE office = sqlc.arg(office) AND (commit_no, id_key) < (sqlc.arg(commit_no), CAST(sqlc.arg(id_key) AS TEXT))
+ORDER BY commit_no DESC, id_key DESC LIMIT sqlc.arg(most);
+
+-- name: MovementOffice :one
+SELECT * FROM movement_office WHERE id_key = $1 AND office = $2;
 
 -- name: MovementsDue :many
 SELECT * FROM movement WHERE due <> '' AND due <= $1

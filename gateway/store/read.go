@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"customs.example/gateway"
@@ -523,6 +524,97 @@ func (r reader) Movement(ctx context.Context, id gateway.MovementID) (Movement, 
 		return Movement{}, err
 	}
 	return toMovement(row)
+}
+
+// DeliveryState is where one of our messages stands.
+func (r reader) DeliveryState(ctx context.Context, id gateway.MessageID) (gateway.MessageState, error) {
+	state, err := ask(ctx, r, "message", func(ctx context.Context) (string, error) { return r.q.DeliveryState(ctx, gateway.FoldID(string(id))) })
+	return gateway.MessageState(state), err
+}
+
+// Listed returns what a movement is listed by for an office.
+func (r reader) Listed(ctx context.Context, id gateway.MovementID, office string) (Listed, error) {
+	row, err := ask(ctx, r, "movement", func(ctx context.Context) (rows.MovementOffice, error) {
+		return r.q.MovementOffice(ctx, rows.MovementOfficeParams{IDKey: gateway.FoldID(string(id)), Office: office})
+	})
+	if err != nil {
+		return Listed{}, err
+	}
+	return toListed(row)
+}
+
+// ListFilter says which movements of an office are listed, and in which order: a worklist by
+// Since; those expected in a span, by that, both from the first on; all others by their last
+// change, the last first.
+type ListFilter struct {
+	Office      string
+	Worklist    string
+	From, Until time.Time // expected, not before the one and before the other
+	Differing   bool
+	State       string
+	Limit       int
+}
+
+// ListCursor is a place in a list: behind a movement of an order.
+type ListCursor struct {
+	At  string // a time, or the number of a commit
+	Key string
+}
+
+// MovementList lists movements of an office behind a place, by what of the filter an index leads to:
+// the worklist, else the span, else what differs, else the state. The rest of the filter is
+// the caller's. Each comes with its place.
+func (r reader) MovementList(ctx context.Context, f ListFilter, after ListCursor) (found []Listed, at []ListCursor, err error) {
+	list, err := ask(ctx, r, "movements", func(ctx context.Context) ([]rows.MovementOffice, error) {
+		commit := int64(math.MaxInt64)
+		if after.At != "" {
+			if n, err := strconv.ParseInt(after.At, 10, 64); err == nil {
+				commit = n
+			}
+		}
+		switch {
+		case f.Worklist != "":
+			return r.q.MovementsInWorklist(ctx, rows.MovementsInWorklistParams{Office: f.Office, Worklist: f.Worklist, Since: after.At, IDKey: after.Key, Most: int32(f.Limit)})
+		case f.spans():
+			from, until := after, "9999"
+			if from.At == "" && !f.From.IsZero() {
+				from.At = formatTime(f.From)
+			}
+			if !f.Until.IsZero() {
+				until = formatTime(f.Until)
+			}
+			return r.q.MovementsExpected(ctx, rows.MovementsExpectedParams{Office: f.Office, Expected: from.At, IDKey: from.Key, Until: until, Most: int32(f.Limit)})
+		case f.Differing:
+			return r.q.MovementsDiffering(ctx, rows.MovementsDifferingParams{Office: f.Office, CommitNo: commit, IDKey: after.Key, Most: int32(f.Limit)})
+		case f.State != "":
+			return r.q.MovementsInState(ctx, rows.MovementsInStateParams{Office: f.Office, State: f.State, CommitNo: commit, IDKey: after.Key, Most: int32(f.Limit)})
+		}
+		return r.q.MovementsOfOffice(ctx, rows.MovementsOfOfficeParams{Office: f.Office, CommitNo: commit, IDKey: after.Key, Most: int32(f.Limit)})
+	})
+	for _, row := range list {
+		place := ListCursor{strconv.FormatInt(row.CommitNo, 10), row.IDKey}
+		switch {
+		case f.Worklist != "":
+			place.At = row.Since
+		case f.spans():
+			place.At = row.Expected
+		}
+		at = append(at, place)
+	}
+	found, err = all(list, err, toListed)
+	return found, at, err
+}
+
+func (f ListFilter) spans() bool { return !f.From.IsZero() || !f.Until.IsZero() }
+
+// Before reports whether one place of a list comes before another.
+func (f ListFilter) Before(a, b ListCursor) bool {
+	if f.Worklist != "" || f.spans() {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Key, b.Key)) < 0
+	}
+	x, _ := strconv.ParseInt(a.At, 10, 64)
+	y, _ := strconv.ParseInt(b.At, 10, 64)
+	return cmp.Or(cmp.Compare(y, x), cmp.Compare(b.Key, a.Key)) < 0
 }
 
 // MovementsDue returns movements whose wait is over at an instant, the longest overdue first.

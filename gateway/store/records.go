@@ -196,7 +196,18 @@ type Message struct {
 	Split           string             // id of the split that made them several; empty if it is the only one
 	Claim           Claim              // whose it is to deliver it
 	Withdrawal      gateway.Withdrawal // how the cancellation of what was handed over stands
+	Arrival         *ToldArrival       // what the partner has told of the last arrival of what it announces
 	Commit          gateway.Commit
+}
+
+// ToldArrival is what a partner has told of an arrival: when and where it was, how it compares, and
+// what differs.
+type ToldArrival struct {
+	At      time.Time      `json:"at"`
+	Office  string         `json:"office"`
+	Result  string         `json:"result"`
+	Partial bool           `json:"partial,omitempty"` // more is to come
+	Faults  gateway.Faults `json:"faults,omitempty"`
 }
 
 // Receipt is a partner's receipt for a message, verified.
@@ -269,6 +280,23 @@ type Movement struct {
 	Due    time.Time // when what it waits for is overdue
 	Body   []byte
 	Commit gateway.Commit
+}
+
+// Everybody is the office under which every movement is listed, for who sees all.
+const Everybody = "*"
+
+// Listed is what a movement is listed by, of one office of ours that has a part in it.
+type Listed struct {
+	Movement gateway.MovementID
+	Office   string   // its key, or Everybody
+	Roles    []string // the parts that it has
+	Kinds    []string // of documents that tell of the movement
+	State    string
+	Worklist string    // empty: none
+	Since    time.Time // when it came to its state, or when that is to end
+	Expected time.Time
+	Differs  bool
+	Commit   gateway.Commit
 }
 
 // Identifier is something a movement is found by: its kind and its folded value.

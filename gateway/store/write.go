@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -248,7 +249,8 @@ func (t *Tx) PutMessage(m Message) error {
 	payload, err1 := t.content(m.Payload)
 	canonical, err2 := t.content(m.Canonical)
 	answers, err3 := toJSON(m.Answers)
-	if err := put("message", err1, err2, err3); err != nil {
+	told, err4 := toTold(m.Arrival)
+	if err := put("message", err1, err2, err3, err4); err != nil {
 		return err
 	}
 	key := gateway.FoldID(string(m.ID))
@@ -264,7 +266,7 @@ func (t *Tx) PutMessage(m Message) error {
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
 		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt), LastError: m.LastError,
-		Answers: answers, Withdrawal: string(m.Withdrawal), Answered: formatTime(m.Answered), Owner: m.Claim.Owner, Token: m.Claim.Token, CommitNo: int64(t.Commit),
+		Answers: answers, Withdrawal: string(m.Withdrawal), Arrival: told, Answered: formatTime(m.Answered), Owner: m.Claim.Owner, Token: m.Claim.Token, CommitNo: int64(t.Commit),
 	}), t.touch(m.Whole))
 }
 
@@ -328,6 +330,29 @@ func (t *Tx) PutAnswers(m Message) error {
 	}
 	if err := changed("answers", ErrNotFound)(t.q.SetAnswers(within, rows.SetAnswersParams{
 		Answers: answers, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+	})); err != nil {
+		return err
+	}
+	return t.touch(m.Whole)
+}
+
+// toTold is what was told of an arrival as it is kept; empty where nothing was.
+func toTold(a *ToldArrival) (string, error) {
+	if a == nil {
+		return "", nil
+	}
+	return toJSON(a)
+}
+
+// PutToldArrival stores what was told of the arrival of what a message announces, and nothing else of
+// it; the submissions it was made from change with it.
+func (t *Tx) PutToldArrival(m Message) error {
+	told, err := toTold(m.Arrival)
+	if err != nil {
+		return put("arrival told", err)
+	}
+	if err := changed("arrival told", ErrNotFound)(t.q.SetToldArrival(within, rows.SetToldArrivalParams{
+		Arrival: told, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
 	})); err != nil {
 		return err
 	}
@@ -414,6 +439,49 @@ func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 		}
 	}
 	return nil
+}
+
+// PutListed stores what a movement is listed by: of each of its offices, and the messages that
+// announce what has left and are not accepted.
+func (t *Tx) PutListed(id gateway.MovementID, all []Listed, unaccepted []gateway.MessageID) error {
+	key := gateway.FoldID(string(id))
+	words := func(list []string) string { return " " + strings.Join(list, " ") + " " }
+	for _, l := range all {
+		if err := t.q.PutMovementOffice(within, rows.PutMovementOfficeParams{
+			IDKey: key, Office: l.Office, Roles: words(l.Roles), Kinds: words(l.Kinds), State: l.State, Worklist: l.Worklist,
+			Since: formatTime(l.Since), Expected: formatTime(l.Expected), Differs: l.Differs, CommitNo: int64(t.Commit),
+		}); err != nil {
+			return put("movement's offices", err)
+		}
+	}
+	if err := t.q.ForgetUnaccepted(within, key); err != nil {
+		return put("unaccepted", err)
+	}
+	for _, m := range unaccepted {
+		if err := t.q.PutUnaccepted(within, rows.PutUnacceptedParams{MessageKey: gateway.FoldID(string(m)), MovementKey: key}); err != nil {
+			return put("unaccepted", err)
+		}
+	}
+	return nil
+}
+
+// Accepted notes that a partner has accepted a message. It returns the movement that has left and of
+// which nothing is unaccepted any more by that; empty if there is none.
+func (t *Tx) Accepted(id gateway.MessageID) (gateway.MovementID, error) {
+	of, err := t.q.UnacceptedNoMore(within, gateway.FoldID(string(id)))
+	if err != nil || len(of) == 0 {
+		return "", put("unaccepted", err)
+	}
+	rest, err := t.q.UnacceptedOf(within, rows.UnacceptedOfParams{MovementKey: of[0], Limit: 1})
+	if err != nil || len(rest) > 0 {
+		return "", put("unaccepted", err)
+	}
+	return gateway.MovementID(of[0]), nil
+}
+
+// PutWorklist moves a movement from one list of a shift to another, and nothing else of it.
+func (t *Tx) PutWorklist(id gateway.MovementID, worklist string, since time.Time) error {
+	return put("worklist", t.q.SetWorklist(within, rows.SetWorklistParams{Now: worklist, Since: formatTime(since), IDKey: gateway.FoldID(string(id))}))
 }
 
 // Audit adds an entry to the audit trail. Every unit of work MUST leave at least one.

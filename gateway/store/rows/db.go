@@ -75,6 +75,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countAttemptStmt, err = db.PrepareContext(ctx, countAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAttempt: %w", err)
 	}
+	if q.deliveryStateStmt, err = db.PrepareContext(ctx, deliveryState); err != nil {
+		return nil, fmt.Errorf("error preparing query DeliveryState: %w", err)
+	}
 	if q.differenceStmt, err = db.PrepareContext(ctx, difference); err != nil {
 		return nil, fmt.Errorf("error preparing query Difference: %w", err)
 	}
@@ -86,6 +89,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.earlyOfStmt, err = db.PrepareContext(ctx, earlyOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EarlyOf: %w", err)
+	}
+	if q.forgetUnacceptedStmt, err = db.PrepareContext(ctx, forgetUnaccepted); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetUnaccepted: %w", err)
 	}
 	if q.hastenStmt, err = db.PrepareContext(ctx, hasten); err != nil {
 		return nil, fmt.Errorf("error preparing query Hasten: %w", err)
@@ -147,8 +153,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.movementStmt, err = db.PrepareContext(ctx, movement); err != nil {
 		return nil, fmt.Errorf("error preparing query Movement: %w", err)
 	}
+	if q.movementOfficeStmt, err = db.PrepareContext(ctx, movementOffice); err != nil {
+		return nil, fmt.Errorf("error preparing query MovementOffice: %w", err)
+	}
+	if q.movementsDifferingStmt, err = db.PrepareContext(ctx, movementsDiffering); err != nil {
+		return nil, fmt.Errorf("error preparing query MovementsDiffering: %w", err)
+	}
 	if q.movementsDueStmt, err = db.PrepareContext(ctx, movementsDue); err != nil {
 		return nil, fmt.Errorf("error preparing query MovementsDue: %w", err)
+	}
+	if q.movementsExpectedStmt, err = db.PrepareContext(ctx, movementsExpected); err != nil {
+		return nil, fmt.Errorf("error preparing query MovementsExpected: %w", err)
+	}
+	if q.movementsInStateStmt, err = db.PrepareContext(ctx, movementsInState); err != nil {
+		return nil, fmt.Errorf("error preparing query MovementsInState: %w", err)
+	}
+	if q.movementsInWorklistStmt, err = db.PrepareContext(ctx, movementsInWorklist); err != nil {
+		return nil, fmt.Errorf("error preparing query MovementsInWorklist: %w", err)
+	}
+	if q.movementsOfOfficeStmt, err = db.PrepareContext(ctx, movementsOfOffice); err != nil {
+		return nil, fmt.Errorf("error preparing query MovementsOfOffice: %w", err)
 	}
 	if q.openDifferencesStmt, err = db.PrepareContext(ctx, openDifferences); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenDifferences: %w", err)
@@ -195,6 +219,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putMovementIdentifierStmt, err = db.PrepareContext(ctx, putMovementIdentifier); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMovementIdentifier: %w", err)
 	}
+	if q.putMovementOfficeStmt, err = db.PrepareContext(ctx, putMovementOffice); err != nil {
+		return nil, fmt.Errorf("error preparing query PutMovementOffice: %w", err)
+	}
 	if q.putReceiptStmt, err = db.PrepareContext(ctx, putReceipt); err != nil {
 		return nil, fmt.Errorf("error preparing query PutReceipt: %w", err)
 	}
@@ -203,6 +230,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putSubmissionStmt, err = db.PrepareContext(ctx, putSubmission); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSubmission: %w", err)
+	}
+	if q.putUnacceptedStmt, err = db.PrepareContext(ctx, putUnaccepted); err != nil {
+		return nil, fmt.Errorf("error preparing query PutUnaccepted: %w", err)
 	}
 	if q.receiptsStmt, err = db.PrepareContext(ctx, receipts); err != nil {
 		return nil, fmt.Errorf("error preparing query Receipts: %w", err)
@@ -237,8 +267,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setOwnerStmt, err = db.PrepareContext(ctx, setOwner); err != nil {
 		return nil, fmt.Errorf("error preparing query SetOwner: %w", err)
 	}
+	if q.setToldArrivalStmt, err = db.PrepareContext(ctx, setToldArrival); err != nil {
+		return nil, fmt.Errorf("error preparing query SetToldArrival: %w", err)
+	}
 	if q.setWithdrawalStmt, err = db.PrepareContext(ctx, setWithdrawal); err != nil {
 		return nil, fmt.Errorf("error preparing query SetWithdrawal: %w", err)
+	}
+	if q.setWorklistStmt, err = db.PrepareContext(ctx, setWorklist); err != nil {
+		return nil, fmt.Errorf("error preparing query SetWorklist: %w", err)
 	}
 	if q.settleDifferenceStmt, err = db.PrepareContext(ctx, settleDifference); err != nil {
 		return nil, fmt.Errorf("error preparing query SettleDifference: %w", err)
@@ -275,6 +311,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.turnsStmt, err = db.PrepareContext(ctx, turns); err != nil {
 		return nil, fmt.Errorf("error preparing query Turns: %w", err)
+	}
+	if q.unacceptedNoMoreStmt, err = db.PrepareContext(ctx, unacceptedNoMore); err != nil {
+		return nil, fmt.Errorf("error preparing query UnacceptedNoMore: %w", err)
+	}
+	if q.unacceptedOfStmt, err = db.PrepareContext(ctx, unacceptedOf); err != nil {
+		return nil, fmt.Errorf("error preparing query UnacceptedOf: %w", err)
 	}
 	if q.unjudgedStmt, err = db.PrepareContext(ctx, unjudged); err != nil {
 		return nil, fmt.Errorf("error preparing query Unjudged: %w", err)
@@ -378,6 +420,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countAttemptStmt: %w", cerr)
 		}
 	}
+	if q.deliveryStateStmt != nil {
+		if cerr := q.deliveryStateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deliveryStateStmt: %w", cerr)
+		}
+	}
 	if q.differenceStmt != nil {
 		if cerr := q.differenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing differenceStmt: %w", cerr)
@@ -396,6 +443,11 @@ func (q *Queries) Close() error {
 	if q.earlyOfStmt != nil {
 		if cerr := q.earlyOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing earlyOfStmt: %w", cerr)
+		}
+	}
+	if q.forgetUnacceptedStmt != nil {
+		if cerr := q.forgetUnacceptedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetUnacceptedStmt: %w", cerr)
 		}
 	}
 	if q.hastenStmt != nil {
@@ -498,9 +550,39 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing movementStmt: %w", cerr)
 		}
 	}
+	if q.movementOfficeStmt != nil {
+		if cerr := q.movementOfficeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing movementOfficeStmt: %w", cerr)
+		}
+	}
+	if q.movementsDifferingStmt != nil {
+		if cerr := q.movementsDifferingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing movementsDifferingStmt: %w", cerr)
+		}
+	}
 	if q.movementsDueStmt != nil {
 		if cerr := q.movementsDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing movementsDueStmt: %w", cerr)
+		}
+	}
+	if q.movementsExpectedStmt != nil {
+		if cerr := q.movementsExpectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing movementsExpectedStmt: %w", cerr)
+		}
+	}
+	if q.movementsInStateStmt != nil {
+		if cerr := q.movementsInStateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing movementsInStateStmt: %w", cerr)
+		}
+	}
+	if q.movementsInWorklistStmt != nil {
+		if cerr := q.movementsInWorklistStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing movementsInWorklistStmt: %w", cerr)
+		}
+	}
+	if q.movementsOfOfficeStmt != nil {
+		if cerr := q.movementsOfOfficeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing movementsOfOfficeStmt: %w", cerr)
 		}
 	}
 	if q.openDifferencesStmt != nil {
@@ -578,6 +660,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putMovementIdentifierStmt: %w", cerr)
 		}
 	}
+	if q.putMovementOfficeStmt != nil {
+		if cerr := q.putMovementOfficeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putMovementOfficeStmt: %w", cerr)
+		}
+	}
 	if q.putReceiptStmt != nil {
 		if cerr := q.putReceiptStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putReceiptStmt: %w", cerr)
@@ -591,6 +678,11 @@ func (q *Queries) Close() error {
 	if q.putSubmissionStmt != nil {
 		if cerr := q.putSubmissionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putSubmissionStmt: %w", cerr)
+		}
+	}
+	if q.putUnacceptedStmt != nil {
+		if cerr := q.putUnacceptedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putUnacceptedStmt: %w", cerr)
 		}
 	}
 	if q.receiptsStmt != nil {
@@ -648,9 +740,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setOwnerStmt: %w", cerr)
 		}
 	}
+	if q.setToldArrivalStmt != nil {
+		if cerr := q.setToldArrivalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setToldArrivalStmt: %w", cerr)
+		}
+	}
 	if q.setWithdrawalStmt != nil {
 		if cerr := q.setWithdrawalStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setWithdrawalStmt: %w", cerr)
+		}
+	}
+	if q.setWorklistStmt != nil {
+		if cerr := q.setWorklistStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setWorklistStmt: %w", cerr)
 		}
 	}
 	if q.settleDifferenceStmt != nil {
@@ -711,6 +813,16 @@ func (q *Queries) Close() error {
 	if q.turnsStmt != nil {
 		if cerr := q.turnsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing turnsStmt: %w", cerr)
+		}
+	}
+	if q.unacceptedNoMoreStmt != nil {
+		if cerr := q.unacceptedNoMoreStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unacceptedNoMoreStmt: %w", cerr)
+		}
+	}
+	if q.unacceptedOfStmt != nil {
+		if cerr := q.unacceptedOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unacceptedOfStmt: %w", cerr)
 		}
 	}
 	if q.unjudgedStmt != nil {
@@ -789,10 +901,12 @@ type Queries struct {
 	balanceStmt               *sql.Stmt
 	copiedStmt                *sql.Stmt
 	countAttemptStmt          *sql.Stmt
+	deliveryStateStmt         *sql.Stmt
 	differenceStmt            *sql.Stmt
 	earlyForStmt              *sql.Stmt
 	earlyNoMoreStmt           *sql.Stmt
 	earlyOfStmt               *sql.Stmt
+	forgetUnacceptedStmt      *sql.Stmt
 	hastenStmt                *sql.Stmt
 	heldStmt                  *sql.Stmt
 	heldPastStmt              *sql.Stmt
@@ -813,7 +927,13 @@ type Queries struct {
 	messagesStmt              *sql.Stmt
 	messagesBeforeStmt        *sql.Stmt
 	movementStmt              *sql.Stmt
+	movementOfficeStmt        *sql.Stmt
+	movementsDifferingStmt    *sql.Stmt
 	movementsDueStmt          *sql.Stmt
+	movementsExpectedStmt     *sql.Stmt
+	movementsInStateStmt      *sql.Stmt
+	movementsInWorklistStmt   *sql.Stmt
+	movementsOfOfficeStmt     *sql.Stmt
 	openDifferencesStmt       *sql.Stmt
 	ownerStmt                 *sql.Stmt
 	parkedMessagesStmt        *sql.Stmt
@@ -829,9 +949,11 @@ type Queries struct {
 	putMessageStmt            *sql.Stmt
 	putMovementStmt           *sql.Stmt
 	putMovementIdentifierStmt *sql.Stmt
+	putMovementOfficeStmt     *sql.Stmt
 	putReceiptStmt            *sql.Stmt
 	putRegisteredStmt         *sql.Stmt
 	putSubmissionStmt         *sql.Stmt
+	putUnacceptedStmt         *sql.Stmt
 	receiptsStmt              *sql.Stmt
 	receivedFromStmt          *sql.Stmt
 	receivedOneStmt           *sql.Stmt
@@ -843,7 +965,9 @@ type Queries struct {
 	setJudgingStmt            *sql.Stmt
 	setNumbersStmt            *sql.Stmt
 	setOwnerStmt              *sql.Stmt
+	setToldArrivalStmt        *sql.Stmt
 	setWithdrawalStmt         *sql.Stmt
+	setWorklistStmt           *sql.Stmt
 	settleDifferenceStmt      *sql.Stmt
 	sourcesStmt               *sql.Stmt
 	submissionStmt            *sql.Stmt
@@ -856,6 +980,8 @@ type Queries struct {
 	troubledByStmt            *sql.Stmt
 	tryStmt                   *sql.Stmt
 	turnsStmt                 *sql.Stmt
+	unacceptedNoMoreStmt      *sql.Stmt
+	unacceptedOfStmt          *sql.Stmt
 	unjudgedStmt              *sql.Stmt
 	waitingStmt               *sql.Stmt
 	wholesOfStmt              *sql.Stmt
@@ -883,10 +1009,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		balanceStmt:               q.balanceStmt,
 		copiedStmt:                q.copiedStmt,
 		countAttemptStmt:          q.countAttemptStmt,
+		deliveryStateStmt:         q.deliveryStateStmt,
 		differenceStmt:            q.differenceStmt,
 		earlyForStmt:              q.earlyForStmt,
 		earlyNoMoreStmt:           q.earlyNoMoreStmt,
 		earlyOfStmt:               q.earlyOfStmt,
+		forgetUnacceptedStmt:      q.forgetUnacceptedStmt,
 		hastenStmt:                q.hastenStmt,
 		heldStmt:                  q.heldStmt,
 		heldPastStmt:              q.heldPastStmt,
@@ -907,7 +1035,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		messagesStmt:              q.messagesStmt,
 		messagesBeforeStmt:        q.messagesBeforeStmt,
 		movementStmt:              q.movementStmt,
+		movementOfficeStmt:        q.movementOfficeStmt,
+		movementsDifferingStmt:    q.movementsDifferingStmt,
 		movementsDueStmt:          q.movementsDueStmt,
+		movementsExpectedStmt:     q.movementsExpectedStmt,
+		movementsInStateStmt:      q.movementsInStateStmt,
+		movementsInWorklistStmt:   q.movementsInWorklistStmt,
+		movementsOfOfficeStmt:     q.movementsOfOfficeStmt,
 		openDifferencesStmt:       q.openDifferencesStmt,
 		ownerStmt:                 q.ownerStmt,
 		parkedMessagesStmt:        q.parkedMessagesStmt,
@@ -923,9 +1057,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putMessageStmt:            q.putMessageStmt,
 		putMovementStmt:           q.putMovementStmt,
 		putMovementIdentifierStmt: q.putMovementIdentifierStmt,
+		putMovementOfficeStmt:     q.putMovementOfficeStmt,
 		putReceiptStmt:            q.putReceiptStmt,
 		putRegisteredStmt:         q.putRegisteredStmt,
 		putSubmissionStmt:         q.putSubmissionStmt,
+		putUnacceptedStmt:         q.putUnacceptedStmt,
 		receiptsStmt:              q.receiptsStmt,
 		receivedFromStmt:          q.receivedFromStmt,
 		receivedOneStmt:           q.receivedOneStmt,
@@ -937,7 +1073,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setJudgingStmt:            q.setJudgingStmt,
 		setNumbersStmt:            q.setNumbersStmt,
 		setOwnerStmt:              q.setOwnerStmt,
+		setToldArrivalStmt:        q.setToldArrivalStmt,
 		setWithdrawalStmt:         q.setWithdrawalStmt,
+		setWorklistStmt:           q.setWorklistStmt,
 		settleDifferenceStmt:      q.settleDifferenceStmt,
 		sourcesStmt:               q.sourcesStmt,
 		submissionStmt:            q.submissionStmt,
@@ -950,6 +1088,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		troubledByStmt:            q.troubledByStmt,
 		tryStmt:                   q.tryStmt,
 		turnsStmt:                 q.turnsStmt,
+		unacceptedNoMoreStmt:      q.unacceptedNoMoreStmt,
+		unacceptedOfStmt:          q.unacceptedOfStmt,
 		unjudgedStmt:              q.unjudgedStmt,
 		waitingStmt:               q.waitingStmt,
 		wholesOfStmt:              q.wholesOfStmt,

@@ -97,6 +97,7 @@ type Delivery struct {
 	Owner       string
 	Token       int64
 	CommitNo    int64
+	Arrival     string
 }
 
 type Difference struct {
@@ -237,6 +238,19 @@ type MovementIdentifier struct {
 	CommitNo  int64
 }
 
+type MovementOffice struct {
+	IDKey    string
+	Office   string
+	Roles    string
+	Kinds    string
+	State    string
+	Worklist string
+	Since    string
+	Expected string
+	Differs  bool
+	CommitNo int64
+}
+
 type Number struct {
 	One      int16
 	CommitNo int64
@@ -295,4 +309,9 @@ type Submission struct {
 	Canonical  []byte
 	CommitNo   int64
 	Version    int64
+}
+
+type Unaccepted struct {
+	MessageKey  string
+	MovementKey string
 }

@@ -550,6 +550,17 @@ func (q *Queries) CountAttempt(ctx context.Context, arg CountAttemptParams) (int
 	return result.RowsAffected()
 }
 
+const deliveryState = `-- name: DeliveryState :one
+SELECT state FROM delivery WHERE id_key = $1
+`
+
+func (q *Queries) DeliveryState(ctx context.Context, idKey string) (string, error) {
+	row := q.queryRow(ctx, q.deliveryStateStmt, deliveryState, idKey)
+	var state string
+	err := row.Scan(&state)
+	return state, err
+}
+
 const difference = `-- name: Difference :one
 SELECT partner, sent, id_key, id, code, ours, theirs, verdict, says, kind, document_id, batch, statement, found, settled, commit_no FROM difference WHERE partner = $1 AND sent = $2 AND id_key = $3
 `
@@ -674,6 +685,15 @@ func (q *Queries) EarlyOf(ctx context.Context, arg EarlyOfParams) ([]string, err
 		return nil, err
 	}
 	return items, nil
+}
+
+const forgetUnaccepted = `-- name: ForgetUnaccepted :exec
+DELETE FROM unaccepted WHERE movement_key = $1
+`
+
+func (q *Queries) ForgetUnaccepted(ctx context.Context, movementKey string) error {
+	_, err := q.exec(ctx, q.forgetUnacceptedStmt, forgetUnaccepted, movementKey)
+	return err
 }
 
 const hasten = `-- name: Hasten :exec
@@ -1495,7 +1515,7 @@ func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 }
 
 const message = `-- name: Message :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
@@ -1560,6 +1580,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Delivery.Owner,
 		&i.Delivery.Token,
 		&i.Delivery.CommitNo,
+		&i.Delivery.Arrival,
 		&i.Payload,
 		&i.Canonical,
 		&i.Receipt,
@@ -1568,7 +1589,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 }
 
 const messageByDocument = `-- name: MessageByDocument :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
@@ -1639,6 +1660,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Delivery.Owner,
 		&i.Delivery.Token,
 		&i.Delivery.CommitNo,
+		&i.Delivery.Arrival,
 		&i.Payload,
 		&i.Canonical,
 		&i.Receipt,
@@ -1647,7 +1669,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 }
 
 const messages = `-- name: Messages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.id_key
 `
@@ -1713,6 +1735,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Delivery.Owner,
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
+			&i.Delivery.Arrival,
 			&i.Receipt,
 		); err != nil {
 			return nil, err
@@ -1729,7 +1752,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 }
 
 const messagesBefore = `-- name: MessagesBefore :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no DESC, d.id_key DESC LIMIT $3
 `
@@ -1800,6 +1823,7 @@ func (q *Queries) MessagesBefore(ctx context.Context, arg MessagesBeforeParams) 
 			&i.Delivery.Owner,
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
+			&i.Delivery.Arrival,
 		); err != nil {
 			return nil, err
 		}
@@ -1834,6 +1858,84 @@ func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) 
 	return i, err
 }
 
+const movementOffice = `-- name: MovementOffice :one
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE id_key = $1 AND office = $2
+`
+
+type MovementOfficeParams struct {
+	IDKey  string
+	Office string
+}
+
+func (q *Queries) MovementOffice(ctx context.Context, arg MovementOfficeParams) (MovementOffice, error) {
+	row := q.queryRow(ctx, q.movementOfficeStmt, movementOffice, arg.IDKey, arg.Office)
+	var i MovementOffice
+	err := row.Scan(
+		&i.IDKey,
+		&i.Office,
+		&i.Roles,
+		&i.Kinds,
+		&i.State,
+		&i.Worklist,
+		&i.Since,
+		&i.Expected,
+		&i.Differs,
+		&i.CommitNo,
+	)
+	return i, err
+}
+
+const movementsDiffering = `-- name: MovementsDiffering :many
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE office = $1 AND differs AND (commit_no, id_key) < ($2, CAST($3 AS TEXT))
+ORDER BY commit_no DESC, id_key DESC LIMIT $4
+`
+
+type MovementsDifferingParams struct {
+	Office   string
+	CommitNo int64
+	IDKey    string
+	Most     int32
+}
+
+func (q *Queries) MovementsDiffering(ctx context.Context, arg MovementsDifferingParams) ([]MovementOffice, error) {
+	rows, err := q.query(ctx, q.movementsDifferingStmt, movementsDiffering,
+		arg.Office,
+		arg.CommitNo,
+		arg.IDKey,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MovementOffice
+	for rows.Next() {
+		var i MovementOffice
+		if err := rows.Scan(
+			&i.IDKey,
+			&i.Office,
+			&i.Roles,
+			&i.Kinds,
+			&i.State,
+			&i.Worklist,
+			&i.Since,
+			&i.Expected,
+			&i.Differs,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const movementsDue = `-- name: MovementsDue :many
 SELECT id_key, id, opened, first_time, last_time, body, commit_no, due FROM movement WHERE due <> '' AND due <= $1
 ORDER BY due, id_key LIMIT $2
@@ -1862,6 +1964,216 @@ func (q *Queries) MovementsDue(ctx context.Context, arg MovementsDueParams) ([]M
 			&i.Body,
 			&i.CommitNo,
 			&i.Due,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const movementsExpected = `-- name: MovementsExpected :many
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE office = $1 AND expected <> '' AND (expected, id_key) > ($2, $3) AND expected < $4
+ORDER BY expected, id_key LIMIT $5
+`
+
+type MovementsExpectedParams struct {
+	Office   string
+	Expected string
+	IDKey    string
+	Until    string
+	Most     int32
+}
+
+func (q *Queries) MovementsExpected(ctx context.Context, arg MovementsExpectedParams) ([]MovementOffice, error) {
+	rows, err := q.query(ctx, q.movementsExpectedStmt, movementsExpected,
+		arg.Office,
+		arg.Expected,
+		arg.IDKey,
+		arg.Until,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MovementOffice
+	for rows.Next() {
+		var i MovementOffice
+		if err := rows.Scan(
+			&i.IDKey,
+			&i.Office,
+			&i.Roles,
+			&i.Kinds,
+			&i.State,
+			&i.Worklist,
+			&i.Since,
+			&i.Expected,
+			&i.Differs,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const movementsInState = `-- name: MovementsInState :many
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE office = $1 AND state = $2 AND (commit_no, id_key) < ($3, CAST($4 AS TEXT))
+ORDER BY commit_no DESC, id_key DESC LIMIT $5
+`
+
+type MovementsInStateParams struct {
+	Office   string
+	State    string
+	CommitNo int64
+	IDKey    string
+	Most     int32
+}
+
+func (q *Queries) MovementsInState(ctx context.Context, arg MovementsInStateParams) ([]MovementOffice, error) {
+	rows, err := q.query(ctx, q.movementsInStateStmt, movementsInState,
+		arg.Office,
+		arg.State,
+		arg.CommitNo,
+		arg.IDKey,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MovementOffice
+	for rows.Next() {
+		var i MovementOffice
+		if err := rows.Scan(
+			&i.IDKey,
+			&i.Office,
+			&i.Roles,
+			&i.Kinds,
+			&i.State,
+			&i.Worklist,
+			&i.Since,
+			&i.Expected,
+			&i.Differs,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const movementsInWorklist = `-- name: MovementsInWorklist :many
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE office = $1 AND worklist = $2 AND worklist <> '' AND (since, id_key) > ($3, $4)
+ORDER BY since, id_key LIMIT $5
+`
+
+type MovementsInWorklistParams struct {
+	Office   string
+	Worklist string
+	Since    string
+	IDKey    string
+	Most     int32
+}
+
+func (q *Queries) MovementsInWorklist(ctx context.Context, arg MovementsInWorklistParams) ([]MovementOffice, error) {
+	rows, err := q.query(ctx, q.movementsInWorklistStmt, movementsInWorklist,
+		arg.Office,
+		arg.Worklist,
+		arg.Since,
+		arg.IDKey,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MovementOffice
+	for rows.Next() {
+		var i MovementOffice
+		if err := rows.Scan(
+			&i.IDKey,
+			&i.Office,
+			&i.Roles,
+			&i.Kinds,
+			&i.State,
+			&i.Worklist,
+			&i.Since,
+			&i.Expected,
+			&i.Differs,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const movementsOfOffice = `-- name: MovementsOfOffice :many
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE office = $1 AND (commit_no, id_key) < ($2, CAST($3 AS TEXT))
+ORDER BY commit_no DESC, id_key DESC LIMIT $4
+`
+
+type MovementsOfOfficeParams struct {
+	Office   string
+	CommitNo int64
+	IDKey    string
+	Most     int32
+}
+
+func (q *Queries) MovementsOfOffice(ctx context.Context, arg MovementsOfOfficeParams) ([]MovementOffice, error) {
+	rows, err := q.query(ctx, q.movementsOfOfficeStmt, movementsOfOffice,
+		arg.Office,
+		arg.CommitNo,
+		arg.IDKey,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MovementOffice
+	for rows.Next() {
+		var i MovementOffice
+		if err := rows.Scan(
+			&i.IDKey,
+			&i.Office,
+			&i.Roles,
+			&i.Kinds,
+			&i.State,
+			&i.Worklist,
+			&i.Since,
+			&i.Expected,
+			&i.Differs,
+			&i.CommitNo,
 		); err != nil {
 			return nil, err
 		}
@@ -1945,7 +2257,7 @@ func (q *Queries) Owner(ctx context.Context) (string, error) {
 }
 
 const parkedMessages = `-- name: ParkedMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE d.parked AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no, d.id_key LIMIT $3
@@ -2018,6 +2330,7 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Delivery.Owner,
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
+			&i.Delivery.Arrival,
 			&i.Receipt,
 		); err != nil {
 			return nil, err
@@ -2137,13 +2450,13 @@ func (q *Queries) PutContent(ctx context.Context, arg PutContentParams) error {
 
 const putDelivery = `-- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, answers, answered, withdrawal, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    last_error, answers, answered, withdrawal, arrival, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
     last_error = excluded.last_error, answers = excluded.answers, answered = excluded.answered,
-    withdrawal = excluded.withdrawal, owner = excluded.owner,
+    withdrawal = excluded.withdrawal, arrival = excluded.arrival, owner = excluded.owner,
     token = excluded.token, commit_no = excluded.commit_no
 `
 
@@ -2163,6 +2476,7 @@ type PutDeliveryParams struct {
 	Answers     string
 	Answered    string
 	Withdrawal  string
+	Arrival     string
 	Owner       string
 	Token       int64
 	CommitNo    int64
@@ -2185,6 +2499,7 @@ func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error 
 		arg.Answers,
 		arg.Answered,
 		arg.Withdrawal,
+		arg.Arrival,
 		arg.Owner,
 		arg.Token,
 		arg.CommitNo,
@@ -2514,6 +2829,42 @@ func (q *Queries) PutMovementIdentifier(ctx context.Context, arg PutMovementIden
 	return err
 }
 
+const putMovementOffice = `-- name: PutMovementOffice :exec
+INSERT INTO movement_office (id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (id_key, office) DO UPDATE SET roles = excluded.roles, kinds = excluded.kinds, state = excluded.state, worklist = excluded.worklist,
+    since = excluded.since, expected = excluded.expected, differs = excluded.differs, commit_no = excluded.commit_no
+`
+
+type PutMovementOfficeParams struct {
+	IDKey    string
+	Office   string
+	Roles    string
+	Kinds    string
+	State    string
+	Worklist string
+	Since    string
+	Expected string
+	Differs  bool
+	CommitNo int64
+}
+
+func (q *Queries) PutMovementOffice(ctx context.Context, arg PutMovementOfficeParams) error {
+	_, err := q.exec(ctx, q.putMovementOfficeStmt, putMovementOffice,
+		arg.IDKey,
+		arg.Office,
+		arg.Roles,
+		arg.Kinds,
+		arg.State,
+		arg.Worklist,
+		arg.Since,
+		arg.Expected,
+		arg.Differs,
+		arg.CommitNo,
+	)
+	return err
+}
+
 const putReceipt = `-- name: PutReceipt :exec
 INSERT INTO receipt (id_key, number, verdict, verified, statement) VALUES ($1, $2, $3, $4, $5)
 `
@@ -2614,6 +2965,20 @@ func (q *Queries) PutSubmission(ctx context.Context, arg PutSubmissionParams) er
 		arg.Canonical,
 		arg.CommitNo,
 	)
+	return err
+}
+
+const putUnaccepted = `-- name: PutUnaccepted :exec
+INSERT INTO unaccepted (message_key, movement_key) VALUES ($1, $2) ON CONFLICT (message_key) DO NOTHING
+`
+
+type PutUnacceptedParams struct {
+	MessageKey  string
+	MovementKey string
+}
+
+func (q *Queries) PutUnaccepted(ctx context.Context, arg PutUnacceptedParams) error {
+	_, err := q.exec(ctx, q.putUnacceptedStmt, putUnaccepted, arg.MessageKey, arg.MovementKey)
 	return err
 }
 
@@ -2944,6 +3309,24 @@ func (q *Queries) SetOwner(ctx context.Context, administration string) error {
 	return err
 }
 
+const setToldArrival = `-- name: SetToldArrival :execrows
+UPDATE delivery SET arrival = $1, commit_no = $2 WHERE id_key = $3
+`
+
+type SetToldArrivalParams struct {
+	Arrival  string
+	CommitNo int64
+	IDKey    string
+}
+
+func (q *Queries) SetToldArrival(ctx context.Context, arg SetToldArrivalParams) (int64, error) {
+	result, err := q.exec(ctx, q.setToldArrivalStmt, setToldArrival, arg.Arrival, arg.CommitNo, arg.IDKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const setWithdrawal = `-- name: SetWithdrawal :execrows
 UPDATE delivery SET withdrawal = $1, commit_no = $2 WHERE id_key = $3
 `
@@ -2960,6 +3343,21 @@ func (q *Queries) SetWithdrawal(ctx context.Context, arg SetWithdrawalParams) (i
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const setWorklist = `-- name: SetWorklist :exec
+UPDATE movement_office SET worklist = $1, since = $2 WHERE id_key = $3
+`
+
+type SetWorklistParams struct {
+	Now   string
+	Since string
+	IDKey string
+}
+
+func (q *Queries) SetWorklist(ctx context.Context, arg SetWorklistParams) error {
+	_, err := q.exec(ctx, q.setWorklistStmt, setWorklist, arg.Now, arg.Since, arg.IDKey)
+	return err
 }
 
 const settleDifference = `-- name: SettleDifference :execrows
@@ -3593,6 +3991,65 @@ func (q *Queries) Turns(ctx context.Context, arg TurnsParams) ([]TurnsRow, error
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const unacceptedNoMore = `-- name: UnacceptedNoMore :many
+DELETE FROM unaccepted WHERE message_key = $1 RETURNING movement_key
+`
+
+func (q *Queries) UnacceptedNoMore(ctx context.Context, messageKey string) ([]string, error) {
+	rows, err := q.query(ctx, q.unacceptedNoMoreStmt, unacceptedNoMore, messageKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var movement_key string
+		if err := rows.Scan(&movement_key); err != nil {
+			return nil, err
+		}
+		items = append(items, movement_key)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const unacceptedOf = `-- name: UnacceptedOf :many
+SELECT message_key FROM unaccepted WHERE movement_key = $1 ORDER BY message_key LIMIT $2
+`
+
+type UnacceptedOfParams struct {
+	MovementKey string
+	Limit       int32
+}
+
+func (q *Queries) UnacceptedOf(ctx context.Context, arg UnacceptedOfParams) ([]string, error) {
+	rows, err := q.query(ctx, q.unacceptedOfStmt, unacceptedOf, arg.MovementKey, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var message_key string
+		if err := rows.Scan(&message_key); err != nil {
+			return nil, err
+		}
+		items = append(items, message_key)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

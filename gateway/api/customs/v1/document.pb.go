@@ -494,6 +494,112 @@ func (VehicleReportKind) EnumDescriptor() ([]byte, []int) {
 	return file_customs_v1_document_proto_rawDescGZIP(), []int{7}
 }
 
+type ComparisonResult int32
+
+const (
+	ComparisonResult_COMPARISON_RESULT_UNSPECIFIED ComparisonResult = 0
+	ComparisonResult_AGREES                        ComparisonResult = 1
+	// By more than what is only to be known.
+	ComparisonResult_DIFFERS            ComparisonResult = 2
+	ComparisonResult_NOTHING_TO_COMPARE ComparisonResult = 3
+)
+
+// Enum value maps for ComparisonResult.
+var (
+	ComparisonResult_name = map[int32]string{
+		0: "COMPARISON_RESULT_UNSPECIFIED",
+		1: "AGREES",
+		2: "DIFFERS",
+		3: "NOTHING_TO_COMPARE",
+	}
+	ComparisonResult_value = map[string]int32{
+		"COMPARISON_RESULT_UNSPECIFIED": 0,
+		"AGREES":                        1,
+		"DIFFERS":                       2,
+		"NOTHING_TO_COMPARE":            3,
+	}
+)
+
+func (x ComparisonResult) Enum() *ComparisonResult {
+	p := new(ComparisonResult)
+	*p = x
+	return p
+}
+
+func (x ComparisonResult) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ComparisonResult) Descriptor() protoreflect.EnumDescriptor {
+	return file_customs_v1_document_proto_enumTypes[8].Descriptor()
+}
+
+func (ComparisonResult) Type() protoreflect.EnumType {
+	return &file_customs_v1_document_proto_enumTypes[8]
+}
+
+func (x ComparisonResult) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ComparisonResult.Descriptor instead.
+func (ComparisonResult) EnumDescriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{8}
+}
+
+type DifferenceSeverity int32
+
+const (
+	DifferenceSeverity_DIFFERENCE_SEVERITY_UNSPECIFIED DifferenceSeverity = 0
+	DifferenceSeverity_SEVERE                          DifferenceSeverity = 1
+	DifferenceSeverity_NOTABLE                         DifferenceSeverity = 2
+	// Only to be known.
+	DifferenceSeverity_INFORMATIVE DifferenceSeverity = 3
+)
+
+// Enum value maps for DifferenceSeverity.
+var (
+	DifferenceSeverity_name = map[int32]string{
+		0: "DIFFERENCE_SEVERITY_UNSPECIFIED",
+		1: "SEVERE",
+		2: "NOTABLE",
+		3: "INFORMATIVE",
+	}
+	DifferenceSeverity_value = map[string]int32{
+		"DIFFERENCE_SEVERITY_UNSPECIFIED": 0,
+		"SEVERE":                          1,
+		"NOTABLE":                         2,
+		"INFORMATIVE":                     3,
+	}
+)
+
+func (x DifferenceSeverity) Enum() *DifferenceSeverity {
+	p := new(DifferenceSeverity)
+	*p = x
+	return p
+}
+
+func (x DifferenceSeverity) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DifferenceSeverity) Descriptor() protoreflect.EnumDescriptor {
+	return file_customs_v1_document_proto_enumTypes[9].Descriptor()
+}
+
+func (DifferenceSeverity) Type() protoreflect.EnumType {
+	return &file_customs_v1_document_proto_enumTypes[9]
+}
+
+func (x DifferenceSeverity) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DifferenceSeverity.Descriptor instead.
+func (DifferenceSeverity) EnumDescriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{9}
+}
+
 // ArrivalReportKind says what has arrived, or was counted: unspecified, a vehicle at
 // the border.
 type ArrivalReportKind int32
@@ -534,11 +640,11 @@ func (x ArrivalReportKind) String() string {
 }
 
 func (ArrivalReportKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_customs_v1_document_proto_enumTypes[8].Descriptor()
+	return file_customs_v1_document_proto_enumTypes[10].Descriptor()
 }
 
 func (ArrivalReportKind) Type() protoreflect.EnumType {
-	return &file_customs_v1_document_proto_enumTypes[8]
+	return &file_customs_v1_document_proto_enumTypes[10]
 }
 
 func (x ArrivalReportKind) Number() protoreflect.EnumNumber {
@@ -547,7 +653,7 @@ func (x ArrivalReportKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ArrivalReportKind.Descriptor instead.
 func (ArrivalReportKind) EnumDescriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{8}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{10}
 }
 
 type Document struct {
@@ -4707,8 +4813,11 @@ type ArrivalReport struct {
 	// Who transmits the report, when that is somebody else.
 	Representative *Party            `protobuf:"bytes,15,opt,name=representative,proto3" json:"representative,omitempty"`
 	Kind           ArrivalReportKind `protobuf:"varint,16,opt,name=kind,proto3,enum=customs.v1.ArrivalReportKind" json:"kind,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How what had arrived by then compares with what was announced; in a report that is told to
+	// those who announced it.
+	Comparison    *Comparison `protobuf:"bytes,17,opt,name=comparison,proto3" json:"comparison,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ArrivalReport) Reset() {
@@ -4853,6 +4962,260 @@ func (x *ArrivalReport) GetKind() ArrivalReportKind {
 	return ArrivalReportKind_ARRIVAL_REPORT_KIND_UNSPECIFIED
 }
 
+func (x *ArrivalReport) GetComparison() *Comparison {
+	if x != nil {
+		return x.Comparison
+	}
+	return nil
+}
+
+// Comparison is how what has arrived compares with what was announced, as the side that has
+// seen it finds. It is no verdict on any document.
+type Comparison struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Result ComparisonResult       `protobuf:"varint,1,opt,name=result,proto3,enum=customs.v1.ComparisonResult" json:"result,omitempty"`
+	// How many things were compared and found equal within tolerance.
+	Agreed      *uint64       `protobuf:"varint,2,opt,name=agreed,proto3,oneof" json:"agreed,omitempty"`
+	Differences []*Difference `protobuf:"bytes,3,rep,name=differences,proto3" json:"differences,omitempty"`
+	// How many more differences there are, that are not listed.
+	Omitted       *uint64 `protobuf:"varint,4,opt,name=omitted,proto3,oneof" json:"omitted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Comparison) Reset() {
+	*x = Comparison{}
+	mi := &file_customs_v1_document_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Comparison) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Comparison) ProtoMessage() {}
+
+func (x *Comparison) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_document_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
+func (*Comparison) Descriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *Comparison) GetResult() ComparisonResult {
+	if x != nil {
+		return x.Result
+	}
+	return ComparisonResult_COMPARISON_RESULT_UNSPECIFIED
+}
+
+func (x *Comparison) GetAgreed() uint64 {
+	if x != nil && x.Agreed != nil {
+		return *x.Agreed
+	}
+	return 0
+}
+
+func (x *Comparison) GetDifferences() []*Difference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *Comparison) GetOmitted() uint64 {
+	if x != nil && x.Omitted != nil {
+		return *x.Omitted
+	}
+	return 0
+}
+
+// Difference is one difference between what was announced and what has arrived.
+type Difference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the gateway that compares names it: CMP_SEAL_MISSING.
+	Code     string             `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	Severity DifferenceSeverity `protobuf:"varint,2,opt,name=severity,proto3,enum=customs.v1.DifferenceSeverity" json:"severity,omitempty"`
+	// What differs: the kind of thing (seal), what identifies it, and its field
+	// (Totals.packages).
+	Thing    string   `protobuf:"bytes,3,opt,name=thing,proto3" json:"thing,omitempty"`
+	Id       string   `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`
+	Field    string   `protobuf:"bytes,5,opt,name=field,proto3" json:"field,omitempty"`
+	Expected *Finding `protobuf:"bytes,6,opt,name=expected,proto3" json:"expected,omitempty"`
+	Found    *Finding `protobuf:"bytes,7,opt,name=found,proto3" json:"found,omitempty"`
+	// What may differ, and the subtraction written out.
+	Tolerance     *Finding `protobuf:"bytes,8,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
+	Difference    *Finding `protobuf:"bytes,9,opt,name=difference,proto3" json:"difference,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Difference) Reset() {
+	*x = Difference{}
+	mi := &file_customs_v1_document_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Difference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Difference) ProtoMessage() {}
+
+func (x *Difference) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_document_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Difference.ProtoReflect.Descriptor instead.
+func (*Difference) Descriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *Difference) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Difference) GetSeverity() DifferenceSeverity {
+	if x != nil {
+		return x.Severity
+	}
+	return DifferenceSeverity_DIFFERENCE_SEVERITY_UNSPECIFIED
+}
+
+func (x *Difference) GetThing() string {
+	if x != nil {
+		return x.Thing
+	}
+	return ""
+}
+
+func (x *Difference) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Difference) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Difference) GetExpected() *Finding {
+	if x != nil {
+		return x.Expected
+	}
+	return nil
+}
+
+func (x *Difference) GetFound() *Finding {
+	if x != nil {
+		return x.Found
+	}
+	return nil
+}
+
+func (x *Difference) GetTolerance() *Finding {
+	if x != nil {
+		return x.Tolerance
+	}
+	return nil
+}
+
+func (x *Difference) GetDifference() *Finding {
+	if x != nil {
+		return x.Difference
+	}
+	return nil
+}
+
+// Finding is what was announced or found: values, or a wording that they fill (seal_broken).
+type Finding struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Wording string                 `protobuf:"bytes,1,opt,name=wording,proto3" json:"wording,omitempty"`
+	Values  []string               `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	// How a mass was found.
+	Method        WeightMethod `protobuf:"varint,3,opt,name=method,proto3,enum=customs.v1.WeightMethod" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_customs_v1_document_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_document_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *Finding) GetWording() string {
+	if x != nil {
+		return x.Wording
+	}
+	return ""
+}
+
+func (x *Finding) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *Finding) GetMethod() WeightMethod {
+	if x != nil {
+		return x.Method
+	}
+	return WeightMethod_WEIGHT_METHOD_UNSPECIFIED
+}
+
 // InspectionResult is the outcome of a control.
 type InspectionResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4870,7 +5233,7 @@ type InspectionResult struct {
 
 func (x *InspectionResult) Reset() {
 	*x = InspectionResult{}
-	mi := &file_customs_v1_document_proto_msgTypes[43]
+	mi := &file_customs_v1_document_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4882,7 +5245,7 @@ func (x *InspectionResult) String() string {
 func (*InspectionResult) ProtoMessage() {}
 
 func (x *InspectionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[43]
+	mi := &file_customs_v1_document_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4895,7 +5258,7 @@ func (x *InspectionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectionResult.ProtoReflect.Descriptor instead.
 func (*InspectionResult) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{43}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *InspectionResult) GetSubject() *Reference {
@@ -4982,7 +5345,7 @@ type TransitEvent struct {
 
 func (x *TransitEvent) Reset() {
 	*x = TransitEvent{}
-	mi := &file_customs_v1_document_proto_msgTypes[44]
+	mi := &file_customs_v1_document_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4994,7 +5357,7 @@ func (x *TransitEvent) String() string {
 func (*TransitEvent) ProtoMessage() {}
 
 func (x *TransitEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[44]
+	mi := &file_customs_v1_document_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5007,7 +5370,7 @@ func (x *TransitEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitEvent.ProtoReflect.Descriptor instead.
 func (*TransitEvent) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{44}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *TransitEvent) GetTransit() *RegistrationNumber {
@@ -5143,7 +5506,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_customs_v1_document_proto_msgTypes[45]
+	mi := &file_customs_v1_document_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5155,7 +5518,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[45]
+	mi := &file_customs_v1_document_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5168,7 +5531,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{45}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Answer) GetResults() []*AnswerResult {
@@ -5253,7 +5616,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_customs_v1_document_proto_msgTypes[46]
+	mi := &file_customs_v1_document_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5265,7 +5628,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[46]
+	mi := &file_customs_v1_document_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5278,7 +5641,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{46}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -5324,7 +5687,7 @@ type Cancellation struct {
 
 func (x *Cancellation) Reset() {
 	*x = Cancellation{}
-	mi := &file_customs_v1_document_proto_msgTypes[47]
+	mi := &file_customs_v1_document_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5336,7 +5699,7 @@ func (x *Cancellation) String() string {
 func (*Cancellation) ProtoMessage() {}
 
 func (x *Cancellation) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[47]
+	mi := &file_customs_v1_document_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5349,7 +5712,7 @@ func (x *Cancellation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancellation.ProtoReflect.Descriptor instead.
 func (*Cancellation) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{47}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Cancellation) GetSubject() *Reference {
@@ -5416,7 +5779,7 @@ type GoodsDeclarationExtract struct {
 
 func (x *GoodsDeclarationExtract) Reset() {
 	*x = GoodsDeclarationExtract{}
-	mi := &file_customs_v1_document_proto_msgTypes[48]
+	mi := &file_customs_v1_document_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5428,7 +5791,7 @@ func (x *GoodsDeclarationExtract) String() string {
 func (*GoodsDeclarationExtract) ProtoMessage() {}
 
 func (x *GoodsDeclarationExtract) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[48]
+	mi := &file_customs_v1_document_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5441,7 +5804,7 @@ func (x *GoodsDeclarationExtract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoodsDeclarationExtract.ProtoReflect.Descriptor instead.
 func (*GoodsDeclarationExtract) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{48}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GoodsDeclarationExtract) GetDeclaration() *RegistrationNumber {
@@ -5532,7 +5895,7 @@ type StatusQuery struct {
 
 func (x *StatusQuery) Reset() {
 	*x = StatusQuery{}
-	mi := &file_customs_v1_document_proto_msgTypes[49]
+	mi := &file_customs_v1_document_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5544,7 +5907,7 @@ func (x *StatusQuery) String() string {
 func (*StatusQuery) ProtoMessage() {}
 
 func (x *StatusQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[49]
+	mi := &file_customs_v1_document_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5557,7 +5920,7 @@ func (x *StatusQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusQuery.ProtoReflect.Descriptor instead.
 func (*StatusQuery) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{49}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *StatusQuery) GetSystemIds() []string {
@@ -5582,7 +5945,7 @@ type PermitQuery struct {
 
 func (x *PermitQuery) Reset() {
 	*x = PermitQuery{}
-	mi := &file_customs_v1_document_proto_msgTypes[50]
+	mi := &file_customs_v1_document_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5594,7 +5957,7 @@ func (x *PermitQuery) String() string {
 func (*PermitQuery) ProtoMessage() {}
 
 func (x *PermitQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[50]
+	mi := &file_customs_v1_document_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5607,7 +5970,7 @@ func (x *PermitQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitQuery.ProtoReflect.Descriptor instead.
 func (*PermitQuery) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{50}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *PermitQuery) GetPermits() []*DocumentReference {
@@ -5669,7 +6032,7 @@ type PermitAnswer struct {
 
 func (x *PermitAnswer) Reset() {
 	*x = PermitAnswer{}
-	mi := &file_customs_v1_document_proto_msgTypes[51]
+	mi := &file_customs_v1_document_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5681,7 +6044,7 @@ func (x *PermitAnswer) String() string {
 func (*PermitAnswer) ProtoMessage() {}
 
 func (x *PermitAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[51]
+	mi := &file_customs_v1_document_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5694,7 +6057,7 @@ func (x *PermitAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitAnswer.ProtoReflect.Descriptor instead.
 func (*PermitAnswer) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{51}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *PermitAnswer) GetResults() []*AnswerResult {
@@ -6212,7 +6575,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tunloading\x18\n" +
 	" \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x12#\n" +
 	"\x02at\x18\v \x01(\v2\x13.customs.v1.InstantR\x02at\x124\n" +
-	"\aremarks\x18\f \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xb4\a\n" +
+	"\aremarks\x18\f \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xec\a\n" +
 	"\rArrivalReport\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12#\n" +
@@ -6231,9 +6594,41 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\astarted\x18\r \x01(\v2\x13.customs.v1.InstantR\astarted\x12B\n" +
 	"\tsubmitter\x18\x0e \x01(\v2\x11.customs.v1.PartyB\x11\xa2\xbb\x18\r2\tSubmitter@\x01R\tsubmitter\x12W\n" +
 	"\x0erepresentative\x18\x0f \x01(\v2\x11.customs.v1.PartyB\x1c\xa2\xbb\x18\x182\x14RepresentativePerson@\x01R\x0erepresentative\x121\n" +
-	"\x04kind\x18\x10 \x01(\x0e2\x1d.customs.v1.ArrivalReportKindR\x04kindB\n" +
+	"\x04kind\x18\x10 \x01(\x0e2\x1d.customs.v1.ArrivalReportKindR\x04kind\x126\n" +
 	"\n" +
-	"\b_partial\"\xd8\x03\n" +
+	"comparison\x18\x11 \x01(\v2\x16.customs.v1.ComparisonR\n" +
+	"comparisonB\n" +
+	"\n" +
+	"\b_partial\"\xd7\x01\n" +
+	"\n" +
+	"Comparison\x124\n" +
+	"\x06result\x18\x01 \x01(\x0e2\x1c.customs.v1.ComparisonResultR\x06result\x12\x1b\n" +
+	"\x06agreed\x18\x02 \x01(\x04H\x00R\x06agreed\x88\x01\x01\x12@\n" +
+	"\vdifferences\x18\x03 \x03(\v2\x16.customs.v1.DifferenceB\x06\xa2\xbb\x18\x02 cR\vdifferences\x12\x1d\n" +
+	"\aomitted\x18\x04 \x01(\x04H\x01R\aomitted\x88\x01\x01B\t\n" +
+	"\a_agreedB\n" +
+	"\n" +
+	"\b_omitted\"\x94\x03\n" +
+	"\n" +
+	"Difference\x12\x1a\n" +
+	"\x04code\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b(R\x04code\x12:\n" +
+	"\bseverity\x18\x02 \x01(\x0e2\x1e.customs.v1.DifferenceSeverityR\bseverity\x12\x1c\n" +
+	"\x05thing\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\b(R\x05thing\x12\x16\n" +
+	"\x02id\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\b2R\x02id\x12\x1c\n" +
+	"\x05field\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\bFR\x05field\x12/\n" +
+	"\bexpected\x18\x06 \x01(\v2\x13.customs.v1.FindingR\bexpected\x12)\n" +
+	"\x05found\x18\a \x01(\v2\x13.customs.v1.FindingR\x05found\x121\n" +
+	"\ttolerance\x18\b \x01(\v2\x13.customs.v1.FindingR\ttolerance\x123\n" +
+	"\n" +
+	"difference\x18\t \x01(\v2\x13.customs.v1.FindingR\n" +
+	"difference:\x16\xaa\xbb\x18\x12\n" +
+	"\n" +
+	"difference\x12\x04code\"\x80\x01\n" +
+	"\aFinding\x12 \n" +
+	"\awording\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b(R\awording\x12!\n" +
+	"\x06values\x18\x02 \x03(\tB\t\xa2\xbb\x18\x05\b\x80\x02 \n" +
+	"R\x06values\x120\n" +
+	"\x06method\x18\x03 \x01(\x0e2\x18.customs.v1.WeightMethodR\x06method\"\xd8\x03\n" +
 	"\x10InspectionResult\x12/\n" +
 	"\asubject\x18\x01 \x01(\v2\x15.customs.v1.ReferenceR\asubject\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12#\n" +
@@ -6391,7 +6786,19 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\n" +
 	"EMPTY_EXIT\x10\x04\x12\x19\n" +
 	"\x15EMPTY_CONTAINER_ENTRY\x10\x05\x12\x18\n" +
-	"\x14EMPTY_CONTAINER_EXIT\x10\x06*p\n" +
+	"\x14EMPTY_CONTAINER_EXIT\x10\x06*f\n" +
+	"\x10ComparisonResult\x12!\n" +
+	"\x1dCOMPARISON_RESULT_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06AGREES\x10\x01\x12\v\n" +
+	"\aDIFFERS\x10\x02\x12\x16\n" +
+	"\x12NOTHING_TO_COMPARE\x10\x03*c\n" +
+	"\x12DifferenceSeverity\x12#\n" +
+	"\x1fDIFFERENCE_SEVERITY_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06SEVERE\x10\x01\x12\v\n" +
+	"\aNOTABLE\x10\x02\x12\x0f\n" +
+	"\vINFORMATIVE\x10\x03*p\n" +
 	"\x11ArrivalReportKind\x12#\n" +
 	"\x1fARRIVAL_REPORT_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eEXPORT_ARRIVAL\x10\x01\x12\x10\n" +
@@ -6410,8 +6817,8 @@ func file_customs_v1_document_proto_rawDescGZIP() []byte {
 	return file_customs_v1_document_proto_rawDescData
 }
 
-var file_customs_v1_document_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_customs_v1_document_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
+var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_customs_v1_document_proto_goTypes = []any{
 	(FunctionCode)(0),               // 0: customs.v1.FunctionCode
 	(ReferenceKind)(0),              // 1: customs.v1.ReferenceKind
@@ -6421,291 +6828,305 @@ var file_customs_v1_document_proto_goTypes = []any{
 	(SealEventKind)(0),              // 5: customs.v1.SealEventKind
 	(ManifestDirection)(0),          // 6: customs.v1.ManifestDirection
 	(VehicleReportKind)(0),          // 7: customs.v1.VehicleReportKind
-	(ArrivalReportKind)(0),          // 8: customs.v1.ArrivalReportKind
-	(*Document)(nil),                // 9: customs.v1.Document
-	(*Envelope)(nil),                // 10: customs.v1.Envelope
-	(*Reference)(nil),               // 11: customs.v1.Reference
-	(*HeaderValue)(nil),             // 12: customs.v1.HeaderValue
-	(*Decimal)(nil),                 // 13: customs.v1.Decimal
-	(*Instant)(nil),                 // 14: customs.v1.Instant
-	(*Date)(nil),                    // 15: customs.v1.Date
-	(*Text)(nil),                    // 16: customs.v1.Text
-	(*Money)(nil),                   // 17: customs.v1.Money
-	(*Weight)(nil),                  // 18: customs.v1.Weight
-	(*Measure)(nil),                 // 19: customs.v1.Measure
-	(*Office)(nil),                  // 20: customs.v1.Office
-	(*Party)(nil),                   // 21: customs.v1.Party
-	(*PartyId)(nil),                 // 22: customs.v1.PartyId
-	(*Address)(nil),                 // 23: customs.v1.Address
-	(*Communication)(nil),           // 24: customs.v1.Communication
-	(*Contact)(nil),                 // 25: customs.v1.Contact
-	(*Person)(nil),                  // 26: customs.v1.Person
-	(*Transport)(nil),               // 27: customs.v1.Transport
-	(*Vehicle)(nil),                 // 28: customs.v1.Vehicle
-	(*ItineraryPoint)(nil),          // 29: customs.v1.ItineraryPoint
-	(*LoadUnit)(nil),                // 30: customs.v1.LoadUnit
-	(*Assignment)(nil),              // 31: customs.v1.Assignment
-	(*Seal)(nil),                    // 32: customs.v1.Seal
-	(*SealEvent)(nil),               // 33: customs.v1.SealEvent
-	(*Totals)(nil),                  // 34: customs.v1.Totals
-	(*Consignment)(nil),             // 35: customs.v1.Consignment
-	(*Location)(nil),                // 36: customs.v1.Location
-	(*GoodsItem)(nil),               // 37: customs.v1.GoodsItem
-	(*Classification)(nil),          // 38: customs.v1.Classification
-	(*DangerousGoods)(nil),          // 39: customs.v1.DangerousGoods
-	(*Packaging)(nil),               // 40: customs.v1.Packaging
-	(*DocumentReference)(nil),       // 41: customs.v1.DocumentReference
-	(*Guarantee)(nil),               // 42: customs.v1.Guarantee
-	(*Tir)(nil),                     // 43: customs.v1.Tir
-	(*Transit)(nil),                 // 44: customs.v1.Transit
-	(*RegistrationNumber)(nil),      // 45: customs.v1.RegistrationNumber
-	(*ControlledItem)(nil),          // 46: customs.v1.ControlledItem
-	(*PreArrivalNotice)(nil),        // 47: customs.v1.PreArrivalNotice
-	(*TransitDeclaration)(nil),      // 48: customs.v1.TransitDeclaration
-	(*Manifest)(nil),                // 49: customs.v1.Manifest
-	(*VehicleReport)(nil),           // 50: customs.v1.VehicleReport
-	(*ArrivalReport)(nil),           // 51: customs.v1.ArrivalReport
-	(*InspectionResult)(nil),        // 52: customs.v1.InspectionResult
-	(*TransitEvent)(nil),            // 53: customs.v1.TransitEvent
-	(*Answer)(nil),                  // 54: customs.v1.Answer
-	(*AnswerResult)(nil),            // 55: customs.v1.AnswerResult
-	(*Cancellation)(nil),            // 56: customs.v1.Cancellation
-	(*GoodsDeclarationExtract)(nil), // 57: customs.v1.GoodsDeclarationExtract
-	(*StatusQuery)(nil),             // 58: customs.v1.StatusQuery
-	(*PermitQuery)(nil),             // 59: customs.v1.PermitQuery
-	(*PermitAnswer)(nil),            // 60: customs.v1.PermitAnswer
+	(ComparisonResult)(0),           // 8: customs.v1.ComparisonResult
+	(DifferenceSeverity)(0),         // 9: customs.v1.DifferenceSeverity
+	(ArrivalReportKind)(0),          // 10: customs.v1.ArrivalReportKind
+	(*Document)(nil),                // 11: customs.v1.Document
+	(*Envelope)(nil),                // 12: customs.v1.Envelope
+	(*Reference)(nil),               // 13: customs.v1.Reference
+	(*HeaderValue)(nil),             // 14: customs.v1.HeaderValue
+	(*Decimal)(nil),                 // 15: customs.v1.Decimal
+	(*Instant)(nil),                 // 16: customs.v1.Instant
+	(*Date)(nil),                    // 17: customs.v1.Date
+	(*Text)(nil),                    // 18: customs.v1.Text
+	(*Money)(nil),                   // 19: customs.v1.Money
+	(*Weight)(nil),                  // 20: customs.v1.Weight
+	(*Measure)(nil),                 // 21: customs.v1.Measure
+	(*Office)(nil),                  // 22: customs.v1.Office
+	(*Party)(nil),                   // 23: customs.v1.Party
+	(*PartyId)(nil),                 // 24: customs.v1.PartyId
+	(*Address)(nil),                 // 25: customs.v1.Address
+	(*Communication)(nil),           // 26: customs.v1.Communication
+	(*Contact)(nil),                 // 27: customs.v1.Contact
+	(*Person)(nil),                  // 28: customs.v1.Person
+	(*Transport)(nil),               // 29: customs.v1.Transport
+	(*Vehicle)(nil),                 // 30: customs.v1.Vehicle
+	(*ItineraryPoint)(nil),          // 31: customs.v1.ItineraryPoint
+	(*LoadUnit)(nil),                // 32: customs.v1.LoadUnit
+	(*Assignment)(nil),              // 33: customs.v1.Assignment
+	(*Seal)(nil),                    // 34: customs.v1.Seal
+	(*SealEvent)(nil),               // 35: customs.v1.SealEvent
+	(*Totals)(nil),                  // 36: customs.v1.Totals
+	(*Consignment)(nil),             // 37: customs.v1.Consignment
+	(*Location)(nil),                // 38: customs.v1.Location
+	(*GoodsItem)(nil),               // 39: customs.v1.GoodsItem
+	(*Classification)(nil),          // 40: customs.v1.Classification
+	(*DangerousGoods)(nil),          // 41: customs.v1.DangerousGoods
+	(*Packaging)(nil),               // 42: customs.v1.Packaging
+	(*DocumentReference)(nil),       // 43: customs.v1.DocumentReference
+	(*Guarantee)(nil),               // 44: customs.v1.Guarantee
+	(*Tir)(nil),                     // 45: customs.v1.Tir
+	(*Transit)(nil),                 // 46: customs.v1.Transit
+	(*RegistrationNumber)(nil),      // 47: customs.v1.RegistrationNumber
+	(*ControlledItem)(nil),          // 48: customs.v1.ControlledItem
+	(*PreArrivalNotice)(nil),        // 49: customs.v1.PreArrivalNotice
+	(*TransitDeclaration)(nil),      // 50: customs.v1.TransitDeclaration
+	(*Manifest)(nil),                // 51: customs.v1.Manifest
+	(*VehicleReport)(nil),           // 52: customs.v1.VehicleReport
+	(*ArrivalReport)(nil),           // 53: customs.v1.ArrivalReport
+	(*Comparison)(nil),              // 54: customs.v1.Comparison
+	(*Difference)(nil),              // 55: customs.v1.Difference
+	(*Finding)(nil),                 // 56: customs.v1.Finding
+	(*InspectionResult)(nil),        // 57: customs.v1.InspectionResult
+	(*TransitEvent)(nil),            // 58: customs.v1.TransitEvent
+	(*Answer)(nil),                  // 59: customs.v1.Answer
+	(*AnswerResult)(nil),            // 60: customs.v1.AnswerResult
+	(*Cancellation)(nil),            // 61: customs.v1.Cancellation
+	(*GoodsDeclarationExtract)(nil), // 62: customs.v1.GoodsDeclarationExtract
+	(*StatusQuery)(nil),             // 63: customs.v1.StatusQuery
+	(*PermitQuery)(nil),             // 64: customs.v1.PermitQuery
+	(*PermitAnswer)(nil),            // 65: customs.v1.PermitAnswer
 }
 var file_customs_v1_document_proto_depIdxs = []int32{
-	10,  // 0: customs.v1.Document.envelope:type_name -> customs.v1.Envelope
-	47,  // 1: customs.v1.Document.pre_arrival_notice:type_name -> customs.v1.PreArrivalNotice
-	48,  // 2: customs.v1.Document.transit_declaration:type_name -> customs.v1.TransitDeclaration
-	49,  // 3: customs.v1.Document.manifest:type_name -> customs.v1.Manifest
-	50,  // 4: customs.v1.Document.vehicle_report:type_name -> customs.v1.VehicleReport
-	51,  // 5: customs.v1.Document.arrival_report:type_name -> customs.v1.ArrivalReport
-	52,  // 6: customs.v1.Document.inspection_result:type_name -> customs.v1.InspectionResult
-	53,  // 7: customs.v1.Document.transit_event:type_name -> customs.v1.TransitEvent
-	54,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
-	56,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
-	57,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
-	58,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
-	59,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
-	60,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
-	14,  // 14: customs.v1.Envelope.issued:type_name -> customs.v1.Instant
+	12,  // 0: customs.v1.Document.envelope:type_name -> customs.v1.Envelope
+	49,  // 1: customs.v1.Document.pre_arrival_notice:type_name -> customs.v1.PreArrivalNotice
+	50,  // 2: customs.v1.Document.transit_declaration:type_name -> customs.v1.TransitDeclaration
+	51,  // 3: customs.v1.Document.manifest:type_name -> customs.v1.Manifest
+	52,  // 4: customs.v1.Document.vehicle_report:type_name -> customs.v1.VehicleReport
+	53,  // 5: customs.v1.Document.arrival_report:type_name -> customs.v1.ArrivalReport
+	57,  // 6: customs.v1.Document.inspection_result:type_name -> customs.v1.InspectionResult
+	58,  // 7: customs.v1.Document.transit_event:type_name -> customs.v1.TransitEvent
+	59,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
+	61,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
+	62,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
+	63,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
+	64,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
+	65,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
+	16,  // 14: customs.v1.Envelope.issued:type_name -> customs.v1.Instant
 	0,   // 15: customs.v1.Envelope.function:type_name -> customs.v1.FunctionCode
-	11,  // 16: customs.v1.Envelope.references:type_name -> customs.v1.Reference
-	12,  // 17: customs.v1.Envelope.header:type_name -> customs.v1.HeaderValue
+	13,  // 16: customs.v1.Envelope.references:type_name -> customs.v1.Reference
+	14,  // 17: customs.v1.Envelope.header:type_name -> customs.v1.HeaderValue
 	1,   // 18: customs.v1.Reference.kind:type_name -> customs.v1.ReferenceKind
-	15,  // 19: customs.v1.Reference.date:type_name -> customs.v1.Date
-	13,  // 20: customs.v1.Money.amount:type_name -> customs.v1.Decimal
-	13,  // 21: customs.v1.Weight.kilograms:type_name -> customs.v1.Decimal
+	17,  // 19: customs.v1.Reference.date:type_name -> customs.v1.Date
+	15,  // 20: customs.v1.Money.amount:type_name -> customs.v1.Decimal
+	15,  // 21: customs.v1.Weight.kilograms:type_name -> customs.v1.Decimal
 	2,   // 22: customs.v1.Weight.method:type_name -> customs.v1.WeightMethod
-	13,  // 23: customs.v1.Measure.quantity:type_name -> customs.v1.Decimal
-	16,  // 24: customs.v1.Office.name:type_name -> customs.v1.Text
-	16,  // 25: customs.v1.Office.checkpoint_name:type_name -> customs.v1.Text
-	16,  // 26: customs.v1.Party.name:type_name -> customs.v1.Text
-	22,  // 27: customs.v1.Party.ids:type_name -> customs.v1.PartyId
-	23,  // 28: customs.v1.Party.addresses:type_name -> customs.v1.Address
-	24,  // 29: customs.v1.Party.communications:type_name -> customs.v1.Communication
-	25,  // 30: customs.v1.Party.contacts:type_name -> customs.v1.Contact
-	16,  // 31: customs.v1.Party.short_name:type_name -> customs.v1.Text
-	16,  // 32: customs.v1.Address.line:type_name -> customs.v1.Text
-	24,  // 33: customs.v1.Contact.communications:type_name -> customs.v1.Communication
-	28,  // 34: customs.v1.Transport.vehicles:type_name -> customs.v1.Vehicle
-	26,  // 35: customs.v1.Transport.crew:type_name -> customs.v1.Person
-	18,  // 36: customs.v1.Transport.gross_mass:type_name -> customs.v1.Weight
-	29,  // 37: customs.v1.Transport.itinerary:type_name -> customs.v1.ItineraryPoint
-	41,  // 38: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
+	15,  // 23: customs.v1.Measure.quantity:type_name -> customs.v1.Decimal
+	18,  // 24: customs.v1.Office.name:type_name -> customs.v1.Text
+	18,  // 25: customs.v1.Office.checkpoint_name:type_name -> customs.v1.Text
+	18,  // 26: customs.v1.Party.name:type_name -> customs.v1.Text
+	24,  // 27: customs.v1.Party.ids:type_name -> customs.v1.PartyId
+	25,  // 28: customs.v1.Party.addresses:type_name -> customs.v1.Address
+	26,  // 29: customs.v1.Party.communications:type_name -> customs.v1.Communication
+	27,  // 30: customs.v1.Party.contacts:type_name -> customs.v1.Contact
+	18,  // 31: customs.v1.Party.short_name:type_name -> customs.v1.Text
+	18,  // 32: customs.v1.Address.line:type_name -> customs.v1.Text
+	26,  // 33: customs.v1.Contact.communications:type_name -> customs.v1.Communication
+	30,  // 34: customs.v1.Transport.vehicles:type_name -> customs.v1.Vehicle
+	28,  // 35: customs.v1.Transport.crew:type_name -> customs.v1.Person
+	20,  // 36: customs.v1.Transport.gross_mass:type_name -> customs.v1.Weight
+	31,  // 37: customs.v1.Transport.itinerary:type_name -> customs.v1.ItineraryPoint
+	43,  // 38: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
 	3,   // 39: customs.v1.Vehicle.role:type_name -> customs.v1.VehicleRole
-	18,  // 40: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
-	21,  // 41: customs.v1.Vehicle.owner:type_name -> customs.v1.Party
-	16,  // 42: customs.v1.ItineraryPoint.place:type_name -> customs.v1.Text
-	20,  // 43: customs.v1.ItineraryPoint.office:type_name -> customs.v1.Office
-	15,  // 44: customs.v1.ItineraryPoint.date:type_name -> customs.v1.Date
+	20,  // 40: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
+	23,  // 41: customs.v1.Vehicle.owner:type_name -> customs.v1.Party
+	18,  // 42: customs.v1.ItineraryPoint.place:type_name -> customs.v1.Text
+	22,  // 43: customs.v1.ItineraryPoint.office:type_name -> customs.v1.Office
+	17,  // 44: customs.v1.ItineraryPoint.date:type_name -> customs.v1.Date
 	4,   // 45: customs.v1.LoadUnit.kind:type_name -> customs.v1.LoadUnitKind
-	18,  // 46: customs.v1.LoadUnit.tare:type_name -> customs.v1.Weight
-	32,  // 47: customs.v1.LoadUnit.seals:type_name -> customs.v1.Seal
-	31,  // 48: customs.v1.LoadUnit.assignments:type_name -> customs.v1.Assignment
-	16,  // 49: customs.v1.LoadUnit.remarks:type_name -> customs.v1.Text
-	14,  // 50: customs.v1.Assignment.since:type_name -> customs.v1.Instant
-	20,  // 51: customs.v1.Assignment.office:type_name -> customs.v1.Office
-	16,  // 52: customs.v1.Assignment.reason:type_name -> customs.v1.Text
-	33,  // 53: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
+	20,  // 46: customs.v1.LoadUnit.tare:type_name -> customs.v1.Weight
+	34,  // 47: customs.v1.LoadUnit.seals:type_name -> customs.v1.Seal
+	33,  // 48: customs.v1.LoadUnit.assignments:type_name -> customs.v1.Assignment
+	18,  // 49: customs.v1.LoadUnit.remarks:type_name -> customs.v1.Text
+	16,  // 50: customs.v1.Assignment.since:type_name -> customs.v1.Instant
+	22,  // 51: customs.v1.Assignment.office:type_name -> customs.v1.Office
+	18,  // 52: customs.v1.Assignment.reason:type_name -> customs.v1.Text
+	35,  // 53: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
 	5,   // 54: customs.v1.SealEvent.kind:type_name -> customs.v1.SealEventKind
-	20,  // 55: customs.v1.SealEvent.office:type_name -> customs.v1.Office
-	14,  // 56: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
-	18,  // 57: customs.v1.Totals.gross_mass:type_name -> customs.v1.Weight
-	17,  // 58: customs.v1.Totals.value:type_name -> customs.v1.Money
-	19,  // 59: customs.v1.Totals.volume:type_name -> customs.v1.Measure
-	18,  // 60: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
-	41,  // 61: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
-	34,  // 62: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
-	21,  // 63: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
-	21,  // 64: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
-	21,  // 65: customs.v1.Consignment.notify:type_name -> customs.v1.Party
-	21,  // 66: customs.v1.Consignment.seller:type_name -> customs.v1.Party
-	21,  // 67: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
-	36,  // 68: customs.v1.Consignment.loading:type_name -> customs.v1.Location
-	36,  // 69: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
-	36,  // 70: customs.v1.Consignment.destination:type_name -> customs.v1.Location
-	37,  // 71: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
-	21,  // 72: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
-	21,  // 73: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
-	25,  // 74: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
-	20,  // 75: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
-	41,  // 76: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
-	44,  // 77: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
-	32,  // 78: customs.v1.Consignment.seals:type_name -> customs.v1.Seal
-	16,  // 79: customs.v1.Location.name:type_name -> customs.v1.Text
-	20,  // 80: customs.v1.Location.office:type_name -> customs.v1.Office
-	14,  // 81: customs.v1.Location.at:type_name -> customs.v1.Instant
-	15,  // 82: customs.v1.Location.date:type_name -> customs.v1.Date
-	23,  // 83: customs.v1.Location.address:type_name -> customs.v1.Address
-	16,  // 84: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
-	16,  // 85: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
-	38,  // 86: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
-	18,  // 87: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
-	18,  // 88: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
-	19,  // 89: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
-	40,  // 90: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
-	17,  // 91: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
-	41,  // 92: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
-	41,  // 93: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
-	39,  // 94: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
-	15,  // 95: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
-	16,  // 96: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
-	20,  // 97: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
-	15,  // 98: customs.v1.DocumentReference.valid_until:type_name -> customs.v1.Date
-	16,  // 99: customs.v1.DocumentReference.place:type_name -> customs.v1.Text
-	17,  // 100: customs.v1.Guarantee.amount:type_name -> customs.v1.Money
-	21,  // 101: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
-	15,  // 102: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
-	20,  // 103: customs.v1.Transit.destination:type_name -> customs.v1.Office
-	43,  // 104: customs.v1.Transit.tir:type_name -> customs.v1.Tir
-	42,  // 105: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
-	15,  // 106: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
-	36,  // 107: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
-	28,  // 108: customs.v1.Transit.vehicles:type_name -> customs.v1.Vehicle
-	15,  // 109: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
-	16,  // 110: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
-	20,  // 111: customs.v1.PreArrivalNotice.exit_office:type_name -> customs.v1.Office
-	20,  // 112: customs.v1.PreArrivalNotice.entry_office:type_name -> customs.v1.Office
-	21,  // 113: customs.v1.PreArrivalNotice.declarant:type_name -> customs.v1.Party
-	21,  // 114: customs.v1.PreArrivalNotice.carrier:type_name -> customs.v1.Party
-	21,  // 115: customs.v1.PreArrivalNotice.agent:type_name -> customs.v1.Party
-	21,  // 116: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
-	27,  // 117: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
-	30,  // 118: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
-	44,  // 119: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
-	34,  // 120: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
-	35,  // 121: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
-	46,  // 122: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
-	14,  // 123: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
-	14,  // 124: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
-	45,  // 125: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
-	45,  // 126: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
-	16,  // 127: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
-	36,  // 128: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
-	36,  // 129: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
-	45,  // 130: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
-	44,  // 131: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
-	20,  // 132: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
-	20,  // 133: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
-	20,  // 134: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
-	21,  // 135: customs.v1.TransitDeclaration.declarant:type_name -> customs.v1.Party
-	21,  // 136: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
-	27,  // 137: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
-	30,  // 138: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
-	34,  // 139: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
-	35,  // 140: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
-	26,  // 141: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
-	15,  // 142: customs.v1.TransitDeclaration.signed:type_name -> customs.v1.Date
-	14,  // 143: customs.v1.TransitDeclaration.expected_arrival:type_name -> customs.v1.Instant
+	22,  // 55: customs.v1.SealEvent.office:type_name -> customs.v1.Office
+	16,  // 56: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
+	20,  // 57: customs.v1.Totals.gross_mass:type_name -> customs.v1.Weight
+	19,  // 58: customs.v1.Totals.value:type_name -> customs.v1.Money
+	21,  // 59: customs.v1.Totals.volume:type_name -> customs.v1.Measure
+	20,  // 60: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
+	43,  // 61: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
+	36,  // 62: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
+	23,  // 63: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
+	23,  // 64: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
+	23,  // 65: customs.v1.Consignment.notify:type_name -> customs.v1.Party
+	23,  // 66: customs.v1.Consignment.seller:type_name -> customs.v1.Party
+	23,  // 67: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
+	38,  // 68: customs.v1.Consignment.loading:type_name -> customs.v1.Location
+	38,  // 69: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
+	38,  // 70: customs.v1.Consignment.destination:type_name -> customs.v1.Location
+	39,  // 71: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
+	23,  // 72: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
+	23,  // 73: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
+	27,  // 74: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
+	22,  // 75: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
+	43,  // 76: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
+	46,  // 77: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
+	34,  // 78: customs.v1.Consignment.seals:type_name -> customs.v1.Seal
+	18,  // 79: customs.v1.Location.name:type_name -> customs.v1.Text
+	22,  // 80: customs.v1.Location.office:type_name -> customs.v1.Office
+	16,  // 81: customs.v1.Location.at:type_name -> customs.v1.Instant
+	17,  // 82: customs.v1.Location.date:type_name -> customs.v1.Date
+	25,  // 83: customs.v1.Location.address:type_name -> customs.v1.Address
+	18,  // 84: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
+	18,  // 85: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
+	40,  // 86: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
+	20,  // 87: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
+	20,  // 88: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
+	21,  // 89: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
+	42,  // 90: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
+	19,  // 91: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
+	43,  // 92: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
+	43,  // 93: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
+	41,  // 94: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
+	17,  // 95: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
+	18,  // 96: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
+	22,  // 97: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
+	17,  // 98: customs.v1.DocumentReference.valid_until:type_name -> customs.v1.Date
+	18,  // 99: customs.v1.DocumentReference.place:type_name -> customs.v1.Text
+	19,  // 100: customs.v1.Guarantee.amount:type_name -> customs.v1.Money
+	23,  // 101: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
+	17,  // 102: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
+	22,  // 103: customs.v1.Transit.destination:type_name -> customs.v1.Office
+	45,  // 104: customs.v1.Transit.tir:type_name -> customs.v1.Tir
+	44,  // 105: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
+	17,  // 106: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
+	38,  // 107: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
+	30,  // 108: customs.v1.Transit.vehicles:type_name -> customs.v1.Vehicle
+	17,  // 109: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
+	18,  // 110: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
+	22,  // 111: customs.v1.PreArrivalNotice.exit_office:type_name -> customs.v1.Office
+	22,  // 112: customs.v1.PreArrivalNotice.entry_office:type_name -> customs.v1.Office
+	23,  // 113: customs.v1.PreArrivalNotice.declarant:type_name -> customs.v1.Party
+	23,  // 114: customs.v1.PreArrivalNotice.carrier:type_name -> customs.v1.Party
+	23,  // 115: customs.v1.PreArrivalNotice.agent:type_name -> customs.v1.Party
+	23,  // 116: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
+	29,  // 117: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
+	32,  // 118: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
+	46,  // 119: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
+	36,  // 120: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
+	37,  // 121: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
+	48,  // 122: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
+	16,  // 123: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
+	16,  // 124: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
+	47,  // 125: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
+	47,  // 126: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
+	18,  // 127: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
+	38,  // 128: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
+	38,  // 129: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
+	47,  // 130: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
+	46,  // 131: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
+	22,  // 132: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
+	22,  // 133: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
+	22,  // 134: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
+	23,  // 135: customs.v1.TransitDeclaration.declarant:type_name -> customs.v1.Party
+	23,  // 136: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
+	29,  // 137: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
+	32,  // 138: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
+	36,  // 139: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
+	37,  // 140: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
+	28,  // 141: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
+	17,  // 142: customs.v1.TransitDeclaration.signed:type_name -> customs.v1.Date
+	16,  // 143: customs.v1.TransitDeclaration.expected_arrival:type_name -> customs.v1.Instant
 	6,   // 144: customs.v1.Manifest.direction:type_name -> customs.v1.ManifestDirection
-	20,  // 145: customs.v1.Manifest.office:type_name -> customs.v1.Office
-	20,  // 146: customs.v1.Manifest.partner_office:type_name -> customs.v1.Office
-	21,  // 147: customs.v1.Manifest.carrier:type_name -> customs.v1.Party
-	21,  // 148: customs.v1.Manifest.agent:type_name -> customs.v1.Party
-	21,  // 149: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
-	27,  // 150: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
-	30,  // 151: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
-	34,  // 152: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
-	35,  // 153: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
-	36,  // 154: customs.v1.Manifest.loading:type_name -> customs.v1.Location
-	36,  // 155: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
-	16,  // 156: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
-	14,  // 157: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
+	22,  // 145: customs.v1.Manifest.office:type_name -> customs.v1.Office
+	22,  // 146: customs.v1.Manifest.partner_office:type_name -> customs.v1.Office
+	23,  // 147: customs.v1.Manifest.carrier:type_name -> customs.v1.Party
+	23,  // 148: customs.v1.Manifest.agent:type_name -> customs.v1.Party
+	23,  // 149: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
+	29,  // 150: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
+	32,  // 151: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
+	36,  // 152: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
+	37,  // 153: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
+	38,  // 154: customs.v1.Manifest.loading:type_name -> customs.v1.Location
+	38,  // 155: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
+	18,  // 156: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
+	16,  // 157: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
 	7,   // 158: customs.v1.VehicleReport.kind:type_name -> customs.v1.VehicleReportKind
-	20,  // 159: customs.v1.VehicleReport.office:type_name -> customs.v1.Office
-	21,  // 160: customs.v1.VehicleReport.carrier:type_name -> customs.v1.Party
-	21,  // 161: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
-	27,  // 162: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
-	30,  // 163: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
-	36,  // 164: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
-	36,  // 165: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
-	14,  // 166: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
-	16,  // 167: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
-	20,  // 168: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
-	14,  // 169: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
-	27,  // 170: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
-	30,  // 171: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
-	34,  // 172: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
-	16,  // 173: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
-	35,  // 174: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
-	36,  // 175: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
-	36,  // 176: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
-	14,  // 177: customs.v1.ArrivalReport.started:type_name -> customs.v1.Instant
-	21,  // 178: customs.v1.ArrivalReport.submitter:type_name -> customs.v1.Party
-	21,  // 179: customs.v1.ArrivalReport.representative:type_name -> customs.v1.Party
-	8,   // 180: customs.v1.ArrivalReport.kind:type_name -> customs.v1.ArrivalReportKind
-	11,  // 181: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
-	20,  // 182: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
-	14,  // 183: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
-	16,  // 184: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
-	30,  // 185: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
-	41,  // 186: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
-	45,  // 187: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
-	20,  // 188: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
-	14,  // 189: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
-	15,  // 190: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
-	43,  // 191: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
-	16,  // 192: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
-	20,  // 193: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
-	15,  // 194: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
-	15,  // 195: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
-	42,  // 196: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
-	26,  // 197: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
-	21,  // 198: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
-	27,  // 199: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
-	55,  // 200: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
-	45,  // 201: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
-	20,  // 202: customs.v1.Answer.office:type_name -> customs.v1.Office
-	14,  // 203: customs.v1.Answer.registered:type_name -> customs.v1.Instant
-	43,  // 204: customs.v1.Answer.tir:type_name -> customs.v1.Tir
-	11,  // 205: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
-	43,  // 206: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
-	16,  // 207: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
-	45,  // 208: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
-	21,  // 209: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
-	21,  // 210: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
-	34,  // 211: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
-	37,  // 212: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
-	20,  // 213: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
-	41,  // 214: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
-	20,  // 215: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
-	21,  // 216: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
-	38,  // 217: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
-	16,  // 218: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
-	55,  // 219: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
-	45,  // 220: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
-	20,  // 221: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
-	14,  // 222: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
-	41,  // 223: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
-	16,  // 224: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
-	225, // [225:225] is the sub-list for method output_type
-	225, // [225:225] is the sub-list for method input_type
-	225, // [225:225] is the sub-list for extension type_name
-	225, // [225:225] is the sub-list for extension extendee
-	0,   // [0:225] is the sub-list for field type_name
+	22,  // 159: customs.v1.VehicleReport.office:type_name -> customs.v1.Office
+	23,  // 160: customs.v1.VehicleReport.carrier:type_name -> customs.v1.Party
+	23,  // 161: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
+	29,  // 162: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
+	32,  // 163: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
+	38,  // 164: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
+	38,  // 165: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
+	16,  // 166: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
+	18,  // 167: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
+	22,  // 168: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
+	16,  // 169: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
+	29,  // 170: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
+	32,  // 171: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
+	36,  // 172: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
+	18,  // 173: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
+	37,  // 174: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
+	38,  // 175: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
+	38,  // 176: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
+	16,  // 177: customs.v1.ArrivalReport.started:type_name -> customs.v1.Instant
+	23,  // 178: customs.v1.ArrivalReport.submitter:type_name -> customs.v1.Party
+	23,  // 179: customs.v1.ArrivalReport.representative:type_name -> customs.v1.Party
+	10,  // 180: customs.v1.ArrivalReport.kind:type_name -> customs.v1.ArrivalReportKind
+	54,  // 181: customs.v1.ArrivalReport.comparison:type_name -> customs.v1.Comparison
+	8,   // 182: customs.v1.Comparison.result:type_name -> customs.v1.ComparisonResult
+	55,  // 183: customs.v1.Comparison.differences:type_name -> customs.v1.Difference
+	9,   // 184: customs.v1.Difference.severity:type_name -> customs.v1.DifferenceSeverity
+	56,  // 185: customs.v1.Difference.expected:type_name -> customs.v1.Finding
+	56,  // 186: customs.v1.Difference.found:type_name -> customs.v1.Finding
+	56,  // 187: customs.v1.Difference.tolerance:type_name -> customs.v1.Finding
+	56,  // 188: customs.v1.Difference.difference:type_name -> customs.v1.Finding
+	2,   // 189: customs.v1.Finding.method:type_name -> customs.v1.WeightMethod
+	13,  // 190: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
+	22,  // 191: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
+	16,  // 192: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
+	18,  // 193: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
+	32,  // 194: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
+	43,  // 195: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
+	47,  // 196: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
+	22,  // 197: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
+	16,  // 198: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
+	17,  // 199: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
+	45,  // 200: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
+	18,  // 201: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
+	22,  // 202: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
+	17,  // 203: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
+	17,  // 204: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
+	44,  // 205: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
+	28,  // 206: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
+	23,  // 207: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
+	29,  // 208: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
+	60,  // 209: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
+	47,  // 210: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
+	22,  // 211: customs.v1.Answer.office:type_name -> customs.v1.Office
+	16,  // 212: customs.v1.Answer.registered:type_name -> customs.v1.Instant
+	45,  // 213: customs.v1.Answer.tir:type_name -> customs.v1.Tir
+	13,  // 214: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
+	45,  // 215: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
+	18,  // 216: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
+	47,  // 217: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
+	23,  // 218: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
+	23,  // 219: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
+	36,  // 220: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
+	39,  // 221: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
+	22,  // 222: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
+	43,  // 223: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
+	22,  // 224: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
+	23,  // 225: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
+	40,  // 226: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
+	18,  // 227: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
+	60,  // 228: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
+	47,  // 229: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
+	22,  // 230: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
+	16,  // 231: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
+	43,  // 232: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
+	18,  // 233: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
+	234, // [234:234] is the sub-list for method output_type
+	234, // [234:234] is the sub-list for method input_type
+	234, // [234:234] is the sub-list for extension type_name
+	234, // [234:234] is the sub-list for extension extendee
+	0,   // [0:234] is the sub-list for field type_name
 }
 
 func init() { file_customs_v1_document_proto_init() }
@@ -6741,15 +7162,16 @@ func file_customs_v1_document_proto_init() {
 	file_customs_v1_document_proto_msgTypes[37].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[38].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[42].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[45].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[47].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[43].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[48].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[50].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_customs_v1_document_proto_rawDesc), len(file_customs_v1_document_proto_rawDesc)),
-			NumEnums:      9,
-			NumMessages:   52,
+			NumEnums:      11,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

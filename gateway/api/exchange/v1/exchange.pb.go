@@ -250,6 +250,62 @@ func (Form) EnumDescriptor() ([]byte, []int) {
 	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{2}
 }
 
+// Worklist is what a shift works by: each movement is in one of them at most.
+type Worklist int32
+
+const (
+	Worklist_WORKLIST_UNSPECIFIED Worklist = 0
+	// It has left, and the other side has not accepted what announces it, or nothing does.
+	Worklist_LEFT_UNACCEPTED Worklist = 1
+	// It has left, and what announced it was then refused or taken back.
+	Worklist_LEFT_REFUSED Worklist = 2
+	// It is announced, and has not arrived, or not all of it has.
+	Worklist_NOT_ARRIVED Worklist = 3
+)
+
+// Enum value maps for Worklist.
+var (
+	Worklist_name = map[int32]string{
+		0: "WORKLIST_UNSPECIFIED",
+		1: "LEFT_UNACCEPTED",
+		2: "LEFT_REFUSED",
+		3: "NOT_ARRIVED",
+	}
+	Worklist_value = map[string]int32{
+		"WORKLIST_UNSPECIFIED": 0,
+		"LEFT_UNACCEPTED":      1,
+		"LEFT_REFUSED":         2,
+		"NOT_ARRIVED":          3,
+	}
+)
+
+func (x Worklist) Enum() *Worklist {
+	p := new(Worklist)
+	*p = x
+	return p
+}
+
+func (x Worklist) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Worklist) Descriptor() protoreflect.EnumDescriptor {
+	return file_exchange_v1_exchange_proto_enumTypes[3].Descriptor()
+}
+
+func (Worklist) Type() protoreflect.EnumType {
+	return &file_exchange_v1_exchange_proto_enumTypes[3]
+}
+
+func (x Worklist) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Worklist.Descriptor instead.
+func (Worklist) EnumDescriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{3}
+}
+
 type SubmitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client's id, unique per office. Empty: the document's own id.
@@ -2805,7 +2861,9 @@ type MessageStatus struct {
 	Replaces   string `protobuf:"bytes,23,opt,name=replaces,proto3" json:"replaces,omitempty"`
 	ReplacedBy string `protobuf:"bytes,24,opt,name=replaced_by,json=replacedBy,proto3" json:"replaced_by,omitempty"`
 	// Of one that takes another's place: what is different.
-	Changes       []*Change `protobuf:"bytes,25,rep,name=changes,proto3" json:"changes,omitempty"`
+	Changes []*Change `protobuf:"bytes,25,rep,name=changes,proto3" json:"changes,omitempty"`
+	// What the partner has told of the last arrival of what it announces.
+	Arrival       *ToldArrival `protobuf:"bytes,30,opt,name=arrival,proto3" json:"arrival,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3011,6 +3069,13 @@ func (x *MessageStatus) GetReplacedBy() string {
 func (x *MessageStatus) GetChanges() []*Change {
 	if x != nil {
 		return x.Changes
+	}
+	return nil
+}
+
+func (x *MessageStatus) GetArrival() *ToldArrival {
+	if x != nil {
+		return x.Arrival
 	}
 	return nil
 }
@@ -5102,6 +5167,677 @@ func (x *GetMovementRequest) GetMovementId() string {
 	return ""
 }
 
+type ListMovementsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Filters; empty ones do not filter.
+	Worklist Worklist `protobuf:"varint,1,opt,name=worklist,proto3,enum=exchange.v1.Worklist" json:"worklist,omitempty"`
+	// As Movement has it.
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// One of the caller's offices, and the part that the office has in the movement: exit, entry,
+	// destination, departure, partner or seen.
+	Office string `protobuf:"bytes,3,opt,name=office,proto3" json:"office,omitempty"`
+	Role   string `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
+	// When it is expected: not before the one, and before the other.
+	ExpectedFrom  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expected_from,json=expectedFrom,proto3" json:"expected_from,omitempty"`
+	ExpectedUntil *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expected_until,json=expectedUntil,proto3" json:"expected_until,omitempty"`
+	// Only what differs from what was announced.
+	Differing bool `protobuf:"varint,7,opt,name=differing,proto3" json:"differing,omitempty"`
+	// A kind of document that tells of it, such as ArrivalReport.
+	Kind string `protobuf:"bytes,8,opt,name=kind,proto3" json:"kind,omitempty"`
+	// As in FindMovementsRequest.
+	Text string `protobuf:"bytes,9,opt,name=text,proto3" json:"text,omitempty"`
+	// At most 500; 0 means 50.
+	PageSize      int32  `protobuf:"varint,10,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMovementsRequest) Reset() {
+	*x = ListMovementsRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMovementsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMovementsRequest) ProtoMessage() {}
+
+func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMovementsRequest.ProtoReflect.Descriptor instead.
+func (*ListMovementsRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *ListMovementsRequest) GetWorklist() Worklist {
+	if x != nil {
+		return x.Worklist
+	}
+	return Worklist_WORKLIST_UNSPECIFIED
+}
+
+func (x *ListMovementsRequest) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ListMovementsRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *ListMovementsRequest) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *ListMovementsRequest) GetExpectedFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedFrom
+	}
+	return nil
+}
+
+func (x *ListMovementsRequest) GetExpectedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedUntil
+	}
+	return nil
+}
+
+func (x *ListMovementsRequest) GetDiffering() bool {
+	if x != nil {
+		return x.Differing
+	}
+	return false
+}
+
+func (x *ListMovementsRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ListMovementsRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ListMovementsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListMovementsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListMovementsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Movements     []*Movement            `protobuf:"bytes,1,rep,name=movements,proto3" json:"movements,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMovementsResponse) Reset() {
+	*x = ListMovementsResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMovementsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMovementsResponse) ProtoMessage() {}
+
+func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMovementsResponse.ProtoReflect.Descriptor instead.
+func (*ListMovementsResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *ListMovementsResponse) GetMovements() []*Movement {
+	if x != nil {
+		return x.Movements
+	}
+	return nil
+}
+
+func (x *ListMovementsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type TimelineRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MovementId    string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimelineRequest) Reset() {
+	*x = TimelineRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimelineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimelineRequest) ProtoMessage() {}
+
+func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimelineRequest.ProtoReflect.Descriptor instead.
+func (*TimelineRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *TimelineRequest) GetMovementId() string {
+	if x != nil {
+		return x.MovementId
+	}
+	return ""
+}
+
+type TimelineResponse struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
+	// In the order in which they happened; at most 1,000, the last ones.
+	Steps []*Step `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
+	// Steps before those, that are not told.
+	LeftOut       int32 `protobuf:"varint,3,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimelineResponse) Reset() {
+	*x = TimelineResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimelineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimelineResponse) ProtoMessage() {}
+
+func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimelineResponse.ProtoReflect.Descriptor instead.
+func (*TimelineResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *TimelineResponse) GetMovementId() string {
+	if x != nil {
+		return x.MovementId
+	}
+	return ""
+}
+
+func (x *TimelineResponse) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *TimelineResponse) GetLeftOut() int32 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+// Step is one thing that happened to a movement, or that is waited for.
+type Step struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened; of what is waited for, when that is over.
+	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// The same in the local time of the office, RFC 3339; in UTC where the office's is not known.
+	Local string `protobuf:"bytes,2,opt,name=local,proto3" json:"local,omitempty"`
+	// The office where it happened, with its administration; empty where none has to do with it.
+	Office string `protobuf:"bytes,3,opt,name=office,proto3" json:"office,omitempty"`
+	// Who did it: the identity in a certificate, an administration, or gateway.
+	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	// What happened, in the language asked for.
+	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	// The message, submission or record.
+	Subject string `protobuf:"bytes,6,opt,name=subject,proto3" json:"subject,omitempty"`
+	// It has not happened yet: it is waited for.
+	Waiting bool `protobuf:"varint,7,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// What is to be known of it.
+	Faults        []*Fault `protobuf:"bytes,8,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Step) Reset() {
+	*x = Step{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Step) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Step) ProtoMessage() {}
+
+func (x *Step) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Step.ProtoReflect.Descriptor instead.
+func (*Step) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *Step) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Step) GetLocal() string {
+	if x != nil {
+		return x.Local
+	}
+	return ""
+}
+
+func (x *Step) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *Step) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Step) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Step) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Step) GetWaiting() bool {
+	if x != nil {
+		return x.Waiting
+	}
+	return false
+}
+
+func (x *Step) GetFaults() []*Fault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+type AnnouncedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MovementId    string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnnouncedRequest) Reset() {
+	*x = AnnouncedRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnnouncedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnnouncedRequest) ProtoMessage() {}
+
+func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnnouncedRequest.ProtoReflect.Descriptor instead.
+func (*AnnouncedRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *AnnouncedRequest) GetMovementId() string {
+	if x != nil {
+		return x.MovementId
+	}
+	return ""
+}
+
+type AnnouncedResponse struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
+	Documents  []*AnnouncedDocument   `protobuf:"bytes,2,rep,name=documents,proto3" json:"documents,omitempty"`
+	// Documents beyond the first 20.
+	LeftOut       int32 `protobuf:"varint,3,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnnouncedResponse) Reset() {
+	*x = AnnouncedResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnnouncedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnnouncedResponse) ProtoMessage() {}
+
+func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnnouncedResponse.ProtoReflect.Descriptor instead.
+func (*AnnouncedResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *AnnouncedResponse) GetMovementId() string {
+	if x != nil {
+		return x.MovementId
+	}
+	return ""
+}
+
+func (x *AnnouncedResponse) GetDocuments() []*AnnouncedDocument {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *AnnouncedResponse) GetLeftOut() int32 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+// AnnouncedDocument is a document that announces, as it was released.
+type AnnouncedDocument struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Whose it is.
+	Sender     string `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
+	Kind       string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	DocumentId string `protobuf:"bytes,4,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
+	// At most 2,000.
+	Values        []*AnnouncedValue `protobuf:"bytes,5,rep,name=values,proto3" json:"values,omitempty"`
+	LeftOut       int32             `protobuf:"varint,6,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnnouncedDocument) Reset() {
+	*x = AnnouncedDocument{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnnouncedDocument) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnnouncedDocument) ProtoMessage() {}
+
+func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnnouncedDocument.ProtoReflect.Descriptor instead.
+func (*AnnouncedDocument) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *AnnouncedDocument) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *AnnouncedDocument) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *AnnouncedDocument) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *AnnouncedDocument) GetDocumentId() string {
+	if x != nil {
+		return x.DocumentId
+	}
+	return ""
+}
+
+func (x *AnnouncedDocument) GetValues() []*AnnouncedValue {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *AnnouncedDocument) GetLeftOut() int32 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+// AnnouncedValue is one value of a document.
+type AnnouncedValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Path  string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// The things on the way to it, and the field, in the language asked for.
+	Place string `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
+	Label string `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`
+	// *** where it is withheld.
+	Value         string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	Withheld      bool   `protobuf:"varint,5,opt,name=withheld,proto3" json:"withheld,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnnouncedValue) Reset() {
+	*x = AnnouncedValue{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnnouncedValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnnouncedValue) ProtoMessage() {}
+
+func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnnouncedValue.ProtoReflect.Descriptor instead.
+func (*AnnouncedValue) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *AnnouncedValue) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *AnnouncedValue) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *AnnouncedValue) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *AnnouncedValue) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *AnnouncedValue) GetWithheld() bool {
+	if x != nil {
+		return x.Withheld
+	}
+	return false
+}
+
 type RecordArrivalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client's id of this record, unique per office.
@@ -5118,7 +5854,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5130,7 +5866,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5143,7 +5879,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -5180,7 +5916,7 @@ type RecordDepartureRequest struct {
 
 func (x *RecordDepartureRequest) Reset() {
 	*x = RecordDepartureRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5192,7 +5928,7 @@ func (x *RecordDepartureRequest) String() string {
 func (*RecordDepartureRequest) ProtoMessage() {}
 
 func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5205,7 +5941,7 @@ func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
 func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *RecordDepartureRequest) GetRecordId() string {
@@ -5259,14 +5995,21 @@ type Movement struct {
 	VehiclesAnnounced uint32 `protobuf:"varint,34,opt,name=vehicles_announced,json=vehiclesAnnounced,proto3" json:"vehicles_announced,omitempty"`
 	VehiclesArrived   uint32 `protobuf:"varint,35,opt,name=vehicles_arrived,json=vehiclesArrived,proto3" json:"vehicles_arrived,omitempty"`
 	// How the goods of each waybill stand. A waybill counts once, however many messages tell it.
-	Waybills      []*WaybillAccount `protobuf:"bytes,36,rep,name=waybills,proto3" json:"waybills,omitempty"`
+	Waybills []*WaybillAccount `protobuf:"bytes,36,rep,name=waybills,proto3" json:"waybills,omitempty"`
+	// Which of the lists that a shift works by it is in.
+	Worklist Worklist `protobuf:"varint,40,opt,name=worklist,proto3,enum=exchange.v1.Worklist" json:"worklist,omitempty"`
+	// When it came to its state, or when that is to end: the expected arrival, the departure, the
+	// arrival, or when a withdrawal was asked.
+	Since *timestamppb.Timestamp `protobuf:"bytes,41,opt,name=since,proto3" json:"since,omitempty"`
+	// What was told of its arrivals to those who announced it.
+	Told          []*Telling `protobuf:"bytes,42,rep,name=told,proto3" json:"told,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5278,7 +6021,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5291,7 +6034,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -5441,6 +6184,195 @@ func (x *Movement) GetWaybills() []*WaybillAccount {
 	return nil
 }
 
+func (x *Movement) GetWorklist() Worklist {
+	if x != nil {
+		return x.Worklist
+	}
+	return Worklist_WORKLIST_UNSPECIFIED
+}
+
+func (x *Movement) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Movement) GetTold() []*Telling {
+	if x != nil {
+		return x.Told
+	}
+	return nil
+}
+
+// Telling is a report of an arrival, told to who announced what has arrived.
+type Telling struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Administration string                 `protobuf:"bytes,1,opt,name=administration,proto3" json:"administration,omitempty"`
+	// The office that saw it arrive, and its record of that.
+	Office    string `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	ArrivalId string `protobuf:"bytes,3,opt,name=arrival_id,json=arrivalId,proto3" json:"arrival_id,omitempty"`
+	// The submission that the report is.
+	SubmissionId string                 `protobuf:"bytes,4,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	At           *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	// It takes back what was told before.
+	Withdrawn     bool `protobuf:"varint,6,opt,name=withdrawn,proto3" json:"withdrawn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Telling) Reset() {
+	*x = Telling{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Telling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Telling) ProtoMessage() {}
+
+func (x *Telling) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Telling.ProtoReflect.Descriptor instead.
+func (*Telling) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *Telling) GetAdministration() string {
+	if x != nil {
+		return x.Administration
+	}
+	return ""
+}
+
+func (x *Telling) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *Telling) GetArrivalId() string {
+	if x != nil {
+		return x.ArrivalId
+	}
+	return ""
+}
+
+func (x *Telling) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *Telling) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Telling) GetWithdrawn() bool {
+	if x != nil {
+		return x.Withdrawn
+	}
+	return false
+}
+
+// ToldArrival is what the partner has told of an arrival.
+type ToldArrival struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it arrived, and where.
+	At     *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	Office string                 `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	// agrees, differs or nothing to compare.
+	Result string `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
+	// More is to come.
+	Partial       bool           `protobuf:"varint,4,opt,name=partial,proto3" json:"partial,omitempty"`
+	Discrepancies []*Discrepancy `protobuf:"bytes,5,rep,name=discrepancies,proto3" json:"discrepancies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToldArrival) Reset() {
+	*x = ToldArrival{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToldArrival) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToldArrival) ProtoMessage() {}
+
+func (x *ToldArrival) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
+func (*ToldArrival) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *ToldArrival) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *ToldArrival) GetResult() string {
+	if x != nil {
+		return x.Result
+	}
+	return ""
+}
+
+func (x *ToldArrival) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
+}
+
+func (x *ToldArrival) GetDiscrepancies() []*Discrepancy {
+	if x != nil {
+		return x.Discrepancies
+	}
+	return nil
+}
+
 // WaybillAccount is how the goods of one waybill stand.
 type WaybillAccount struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5453,7 +6385,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5465,7 +6397,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5478,7 +6410,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -5515,7 +6447,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5527,7 +6459,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5540,7 +6472,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -5581,7 +6513,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5593,7 +6525,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5606,7 +6538,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -5657,7 +6589,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5669,7 +6601,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5682,7 +6614,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Opening) GetOffice() string {
@@ -5724,7 +6656,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5736,7 +6668,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5749,7 +6681,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Identifier) GetKind() string {
@@ -5782,14 +6714,21 @@ type Comparison struct {
 	// What was announced and is still to come, after a partial arrival.
 	Outstanding []*Discrepancy `protobuf:"bytes,7,rep,name=outstanding,proto3" json:"outstanding,omitempty"`
 	// What one side alone states, in the order of the comparison.
-	NotCompared   []*NotCompared `protobuf:"bytes,8,rep,name=not_compared,json=notCompared,proto3" json:"not_compared,omitempty"`
+	NotCompared []*NotCompared `protobuf:"bytes,8,rep,name=not_compared,json=notCompared,proto3" json:"not_compared,omitempty"`
+	// When it arrived, and at which office, with its administration.
+	Arrived *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=arrived,proto3" json:"arrived,omitempty"`
+	Office  string                 `protobuf:"bytes,10,opt,name=office,proto3" json:"office,omitempty"`
+	// The administration that has told of it and compared it; empty: it was compared here.
+	ToldBy string `protobuf:"bytes,11,opt,name=told_by,json=toldBy,proto3" json:"told_by,omitempty"`
+	// How many more discrepancies the partner has found than it lists.
+	Omitted       int64 `protobuf:"varint,12,opt,name=omitted,proto3" json:"omitted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5801,7 +6740,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5814,7 +6753,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -5873,6 +6812,34 @@ func (x *Comparison) GetNotCompared() []*NotCompared {
 	return nil
 }
 
+func (x *Comparison) GetArrived() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Arrived
+	}
+	return nil
+}
+
+func (x *Comparison) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *Comparison) GetToldBy() string {
+	if x != nil {
+		return x.ToldBy
+	}
+	return ""
+}
+
+func (x *Comparison) GetOmitted() int64 {
+	if x != nil {
+		return x.Omitted
+	}
+	return 0
+}
+
 // NotCompared is what could not be compared, and why, in the language asked for.
 type NotCompared struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5884,7 +6851,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5896,7 +6863,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5909,7 +6876,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -5950,7 +6917,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5962,7 +6929,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5975,7 +6942,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -6065,7 +7032,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6077,7 +7044,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6090,7 +7057,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -6112,7 +7079,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6124,7 +7091,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6137,7 +7104,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -6169,7 +7136,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6181,7 +7148,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6194,7 +7161,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -6209,7 +7176,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6221,7 +7188,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6234,7 +7201,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -6259,7 +7226,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6271,7 +7238,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6284,7 +7251,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
 }
 
 type ListPartnersResponse struct {
@@ -6298,7 +7265,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6310,7 +7277,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6323,7 +7290,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -6361,7 +7328,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6373,7 +7340,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6386,7 +7353,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -6460,7 +7427,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6472,7 +7439,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6485,7 +7452,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Validity) GetKind() string {
@@ -6524,7 +7491,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6536,7 +7503,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6549,7 +7516,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
 }
 
 type ListQueuesResponse struct {
@@ -6561,7 +7528,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6573,7 +7540,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6586,7 +7553,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -6613,7 +7580,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6625,7 +7592,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6638,7 +7605,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *Queue) GetPartner() string {
@@ -6693,7 +7660,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6705,7 +7672,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6718,7 +7685,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -6747,7 +7714,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6759,7 +7726,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6772,7 +7739,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -7059,7 +8026,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\tR\x06digest\x12*\n" +
-	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\x86\a\n" +
+	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\xba\a\n" +
 	"\rMessageStatus\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -7091,7 +8058,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\breplaces\x18\x17 \x01(\tR\breplaces\x12\x1f\n" +
 	"\vreplaced_by\x18\x18 \x01(\tR\n" +
 	"replacedBy\x12-\n" +
-	"\achanges\x18\x19 \x03(\v2\x13.exchange.v1.ChangeR\achanges\"`\n" +
+	"\achanges\x18\x19 \x03(\v2\x13.exchange.v1.ChangeR\achanges\x122\n" +
+	"\aarrival\x18\x1e \x01(\v2\x18.exchange.v1.ToldArrivalR\aarrival\"`\n" +
 	"\x06Change\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05place\x18\x02 \x01(\tR\x05place\x12\x16\n" +
@@ -7269,14 +8237,71 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"5\n" +
 	"\x12GetMovementRequest\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
-	"movementId\"e\n" +
+	"movementId\"\x91\x03\n" +
+	"\x14ListMovementsRequest\x121\n" +
+	"\bworklist\x18\x01 \x01(\x0e2\x15.exchange.v1.WorklistR\bworklist\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
+	"\x06office\x18\x03 \x01(\tR\x06office\x12\x12\n" +
+	"\x04role\x18\x04 \x01(\tR\x04role\x12?\n" +
+	"\rexpected_from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\fexpectedFrom\x12A\n" +
+	"\x0eexpected_until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\rexpectedUntil\x12\x1c\n" +
+	"\tdiffering\x18\a \x01(\bR\tdiffering\x12\x12\n" +
+	"\x04kind\x18\b \x01(\tR\x04kind\x12\x12\n" +
+	"\x04text\x18\t \x01(\tR\x04text\x12\x1b\n" +
+	"\tpage_size\x18\n" +
+	" \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\v \x01(\tR\tpageToken\"t\n" +
+	"\x15ListMovementsResponse\x123\n" +
+	"\tmovements\x18\x01 \x03(\v2\x15.exchange.v1.MovementR\tmovements\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"2\n" +
+	"\x0fTimelineRequest\x12\x1f\n" +
+	"\vmovement_id\x18\x01 \x01(\tR\n" +
+	"movementId\"w\n" +
+	"\x10TimelineResponse\x12\x1f\n" +
+	"\vmovement_id\x18\x01 \x01(\tR\n" +
+	"movementId\x12'\n" +
+	"\x05steps\x18\x02 \x03(\v2\x11.exchange.v1.StepR\x05steps\x12\x19\n" +
+	"\bleft_out\x18\x03 \x01(\x05R\aleftOut\"\xea\x01\n" +
+	"\x04Step\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
+	"\x05local\x18\x02 \x01(\tR\x05local\x12\x16\n" +
+	"\x06office\x18\x03 \x01(\tR\x06office\x12\x14\n" +
+	"\x05actor\x18\x04 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12\x18\n" +
+	"\asubject\x18\x06 \x01(\tR\asubject\x12\x18\n" +
+	"\awaiting\x18\a \x01(\bR\awaiting\x12*\n" +
+	"\x06faults\x18\b \x03(\v2\x12.exchange.v1.FaultR\x06faults\"3\n" +
+	"\x10AnnouncedRequest\x12\x1f\n" +
+	"\vmovement_id\x18\x01 \x01(\tR\n" +
+	"movementId\"\x8d\x01\n" +
+	"\x11AnnouncedResponse\x12\x1f\n" +
+	"\vmovement_id\x18\x01 \x01(\tR\n" +
+	"movementId\x12<\n" +
+	"\tdocuments\x18\x02 \x03(\v2\x1e.exchange.v1.AnnouncedDocumentR\tdocuments\x12\x19\n" +
+	"\bleft_out\x18\x03 \x01(\x05R\aleftOut\"\xcf\x01\n" +
+	"\x11AnnouncedDocument\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1f\n" +
+	"\vdocument_id\x18\x04 \x01(\tR\n" +
+	"documentId\x123\n" +
+	"\x06values\x18\x05 \x03(\v2\x1b.exchange.v1.AnnouncedValueR\x06values\x12\x19\n" +
+	"\bleft_out\x18\x06 \x01(\x05R\aleftOut\"\x82\x01\n" +
+	"\x0eAnnouncedValue\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
+	"\x05place\x18\x02 \x01(\tR\x05place\x12\x14\n" +
+	"\x05label\x18\x03 \x01(\tR\x05label\x12\x14\n" +
+	"\x05value\x18\x04 \x01(\tR\x05value\x12\x1a\n" +
+	"\bwithheld\x18\x05 \x01(\bR\bwithheld\"e\n" +
 	"\x14RecordArrivalRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"O\n" +
 	"\x16RecordDepartureRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\xb3\a\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xc2\b\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -7302,7 +8327,24 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\aremarks\x18\x1a \x03(\v2\x12.exchange.v1.FaultR\aremarks\x12-\n" +
 	"\x12vehicles_announced\x18\" \x01(\rR\x11vehiclesAnnounced\x12)\n" +
 	"\x10vehicles_arrived\x18# \x01(\rR\x0fvehiclesArrived\x127\n" +
-	"\bwaybills\x18$ \x03(\v2\x1b.exchange.v1.WaybillAccountR\bwaybills\"\x90\x01\n" +
+	"\bwaybills\x18$ \x03(\v2\x1b.exchange.v1.WaybillAccountR\bwaybills\x121\n" +
+	"\bworklist\x18( \x01(\x0e2\x15.exchange.v1.WorklistR\bworklist\x120\n" +
+	"\x05since\x18) \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12(\n" +
+	"\x04told\x18* \x03(\v2\x14.exchange.v1.TellingR\x04told\"\xd7\x01\n" +
+	"\aTelling\x12&\n" +
+	"\x0eadministration\x18\x01 \x01(\tR\x0eadministration\x12\x16\n" +
+	"\x06office\x18\x02 \x01(\tR\x06office\x12\x1d\n" +
+	"\n" +
+	"arrival_id\x18\x03 \x01(\tR\tarrivalId\x12#\n" +
+	"\rsubmission_id\x18\x04 \x01(\tR\fsubmissionId\x12*\n" +
+	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1c\n" +
+	"\twithdrawn\x18\x06 \x01(\bR\twithdrawn\"\xc3\x01\n" +
+	"\vToldArrival\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06office\x18\x02 \x01(\tR\x06office\x12\x16\n" +
+	"\x06result\x18\x03 \x01(\tR\x06result\x12\x18\n" +
+	"\apartial\x18\x04 \x01(\bR\apartial\x12>\n" +
+	"\rdiscrepancies\x18\x05 \x03(\v2\x18.exchange.v1.DiscrepancyR\rdiscrepancies\"\x90\x01\n" +
 	"\x0eWaybillAccount\x12\x18\n" +
 	"\awaybill\x18\x01 \x01(\tR\awaybill\x120\n" +
 	"\bpackages\x18\x02 \x01(\v2\x14.exchange.v1.FiguresR\bpackages\x122\n" +
@@ -7326,7 +8368,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"Identifier\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xf2\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xf3\x03\n" +
 	"\n" +
 	"Comparison\x12\x1d\n" +
 	"\n" +
@@ -7337,7 +8379,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06agreed\x18\x05 \x01(\x05R\x06agreed\x120\n" +
 	"\x06folded\x18\x06 \x03(\v2\x18.exchange.v1.DiscrepancyR\x06folded\x12:\n" +
 	"\voutstanding\x18\a \x03(\v2\x18.exchange.v1.DiscrepancyR\voutstanding\x12;\n" +
-	"\fnot_compared\x18\b \x03(\v2\x18.exchange.v1.NotComparedR\vnotCompared\"?\n" +
+	"\fnot_compared\x18\b \x03(\v2\x18.exchange.v1.NotComparedR\vnotCompared\x124\n" +
+	"\aarrived\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aarrived\x12\x16\n" +
+	"\x06office\x18\n" +
+	" \x01(\tR\x06office\x12\x17\n" +
+	"\atold_by\x18\v \x01(\tR\x06toldBy\x12\x18\n" +
+	"\aomitted\x18\f \x01(\x03R\aomitted\"?\n" +
 	"\vNotCompared\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc1\x02\n" +
@@ -7441,7 +8488,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCANONICAL\x10\x01\x12\x0f\n" +
 	"\vPARTNER_XML\x10\x02\x12\x10\n" +
-	"\fNATIONAL_XML\x10\x032\xf7\b\n" +
+	"\fNATIONAL_XML\x10\x03*\\\n" +
+	"\bWorklist\x12\x18\n" +
+	"\x14WORKLIST_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fLEFT_UNACCEPTED\x10\x01\x12\x10\n" +
+	"\fLEFT_REFUSED\x10\x02\x12\x0f\n" +
+	"\vNOT_ARRIVED\x10\x032\xf7\b\n" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
@@ -7483,10 +8535,13 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eBalanceService\x12e\n" +
 	"\x04List\x12 .exchange.v1.ListBalancesRequest\x1a!.exchange.v1.ListBalancesResponse\"\x18\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/balances\x12f\n" +
 	"\x03Run\x12\x1e.exchange.v1.RunBalanceRequest\x1a\x14.exchange.v1.Balance\")\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/balances/{partner}:run\x12\x88\x01\n" +
-	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xb9\x03\n" +
+	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xa2\x06\n" +
 	"\x0fMovementService\x12h\n" +
-	"\x04Find\x12!.exchange.v1.FindMovementsRequest\x1a\".exchange.v1.FindMovementsResponse\"\x19\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/movements\x12f\n" +
-	"\x03Get\x12\x1f.exchange.v1.GetMovementRequest\x1a\x15.exchange.v1.Movement\"'\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/movements/{movement_id}\x12f\n" +
+	"\x04Find\x12!.exchange.v1.FindMovementsRequest\x1a\".exchange.v1.FindMovementsResponse\"\x19\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/movements\x12m\n" +
+	"\x04List\x12!.exchange.v1.ListMovementsRequest\x1a\".exchange.v1.ListMovementsResponse\"\x1e\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/movements:list\x12f\n" +
+	"\x03Get\x12\x1f.exchange.v1.GetMovementRequest\x1a\x15.exchange.v1.Movement\"'\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/movements/{movement_id}\x12y\n" +
+	"\bTimeline\x12\x1c.exchange.v1.TimelineRequest\x1a\x1d.exchange.v1.TimelineResponse\"0\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02&\x12$/v1/movements/{movement_id}/timeline\x12}\n" +
+	"\tAnnounced\x12\x1d.exchange.v1.AnnouncedRequest\x1a\x1e.exchange.v1.AnnouncedResponse\"1\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02'\x12%/v1/movements/{movement_id}/announced\x12f\n" +
 	"\rRecordArrival\x12!.exchange.v1.RecordArrivalRequest\x1a\x15.exchange.v1.Movement\"\x1b\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/arrivals\x12l\n" +
 	"\x0fRecordDeparture\x12#.exchange.v1.RecordDepartureRequest\x1a\x15.exchange.v1.Movement\"\x1d\xf0\xbb\x18\t\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/departures:J\n" +
 	"\x05right\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x87\x03 \x01(\x0e2\x12.exchange.v1.RightR\x05rightB4Z2customs.example/gateway/api/exchange/v1;exchangev1b\x06proto3"
@@ -7503,285 +8558,320 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 	return file_exchange_v1_exchange_proto_rawDescData
 }
 
-var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 89)
+var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 100)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(MappingKind)(0),                   // 1: exchange.v1.MappingKind
 	(Form)(0),                          // 2: exchange.v1.Form
-	(*SubmitRequest)(nil),              // 3: exchange.v1.SubmitRequest
-	(*ChooseRequest)(nil),              // 4: exchange.v1.ChooseRequest
-	(*CheckRequest)(nil),               // 5: exchange.v1.CheckRequest
-	(*CheckResponse)(nil),              // 6: exchange.v1.CheckResponse
-	(*WithdrawRequest)(nil),            // 7: exchange.v1.WithdrawRequest
-	(*ApproveRequest)(nil),             // 8: exchange.v1.ApproveRequest
-	(*GetSubmissionRequest)(nil),       // 9: exchange.v1.GetSubmissionRequest
-	(*ListSubmissionsRequest)(nil),     // 10: exchange.v1.ListSubmissionsRequest
-	(*ListSubmissionsResponse)(nil),    // 11: exchange.v1.ListSubmissionsResponse
-	(*WatchRequest)(nil),               // 12: exchange.v1.WatchRequest
-	(*SubmissionEvent)(nil),            // 13: exchange.v1.SubmissionEvent
-	(*ExplainRequest)(nil),             // 14: exchange.v1.ExplainRequest
-	(*ExplainMessageRequest)(nil),      // 15: exchange.v1.ExplainMessageRequest
-	(*ExplainResponse)(nil),            // 16: exchange.v1.ExplainResponse
-	(*UnreadPlace)(nil),                // 17: exchange.v1.UnreadPlace
-	(*SentRequest)(nil),                // 18: exchange.v1.SentRequest
-	(*SentMessage)(nil),                // 19: exchange.v1.SentMessage
-	(*VerifiedReceipt)(nil),            // 20: exchange.v1.VerifiedReceipt
-	(*ListMessagesRequest)(nil),        // 21: exchange.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),       // 22: exchange.v1.ListMessagesResponse
-	(*MessageRecord)(nil),              // 23: exchange.v1.MessageRecord
-	(*ListMappingsRequest)(nil),        // 24: exchange.v1.ListMappingsRequest
-	(*ListMappingsResponse)(nil),       // 25: exchange.v1.ListMappingsResponse
-	(*GetMappingRequest)(nil),          // 26: exchange.v1.GetMappingRequest
-	(*Mapping)(nil),                    // 27: exchange.v1.Mapping
-	(*ListAuditRequest)(nil),           // 28: exchange.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),          // 29: exchange.v1.ListAuditResponse
-	(*AuditEntry)(nil),                 // 30: exchange.v1.AuditEntry
-	(*Origin)(nil),                     // 31: exchange.v1.Origin
-	(*Submission)(nil),                 // 32: exchange.v1.Submission
-	(*Approval)(nil),                   // 33: exchange.v1.Approval
-	(*Judgement)(nil),                  // 34: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 35: exchange.v1.MessageStatus
-	(*Change)(nil),                     // 36: exchange.v1.Change
-	(*BusinessAnswer)(nil),             // 37: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 38: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 39: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 40: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 41: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 42: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 43: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 44: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 45: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 46: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 47: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 48: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 49: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 50: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 51: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 52: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 53: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 54: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 55: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 56: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 57: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 58: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 59: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 60: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 61: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 62: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 63: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 64: exchange.v1.GetMovementRequest
-	(*RecordArrivalRequest)(nil),       // 65: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 66: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 67: exchange.v1.Movement
-	(*WaybillAccount)(nil),             // 68: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 69: exchange.v1.Figures
-	(*Amendment)(nil),                  // 70: exchange.v1.Amendment
-	(*Opening)(nil),                    // 71: exchange.v1.Opening
-	(*Identifier)(nil),                 // 72: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 73: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 74: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 75: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 76: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 77: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 78: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 79: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 80: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 81: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 82: exchange.v1.Partner
-	(*Validity)(nil),                   // 83: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 84: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 85: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 86: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 87: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 88: exchange.v1.PartnerCheck
-	nil,                                // 89: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 90: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 91: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 92: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 93: google.protobuf.MethodOptions
+	(Worklist)(0),                      // 3: exchange.v1.Worklist
+	(*SubmitRequest)(nil),              // 4: exchange.v1.SubmitRequest
+	(*ChooseRequest)(nil),              // 5: exchange.v1.ChooseRequest
+	(*CheckRequest)(nil),               // 6: exchange.v1.CheckRequest
+	(*CheckResponse)(nil),              // 7: exchange.v1.CheckResponse
+	(*WithdrawRequest)(nil),            // 8: exchange.v1.WithdrawRequest
+	(*ApproveRequest)(nil),             // 9: exchange.v1.ApproveRequest
+	(*GetSubmissionRequest)(nil),       // 10: exchange.v1.GetSubmissionRequest
+	(*ListSubmissionsRequest)(nil),     // 11: exchange.v1.ListSubmissionsRequest
+	(*ListSubmissionsResponse)(nil),    // 12: exchange.v1.ListSubmissionsResponse
+	(*WatchRequest)(nil),               // 13: exchange.v1.WatchRequest
+	(*SubmissionEvent)(nil),            // 14: exchange.v1.SubmissionEvent
+	(*ExplainRequest)(nil),             // 15: exchange.v1.ExplainRequest
+	(*ExplainMessageRequest)(nil),      // 16: exchange.v1.ExplainMessageRequest
+	(*ExplainResponse)(nil),            // 17: exchange.v1.ExplainResponse
+	(*UnreadPlace)(nil),                // 18: exchange.v1.UnreadPlace
+	(*SentRequest)(nil),                // 19: exchange.v1.SentRequest
+	(*SentMessage)(nil),                // 20: exchange.v1.SentMessage
+	(*VerifiedReceipt)(nil),            // 21: exchange.v1.VerifiedReceipt
+	(*ListMessagesRequest)(nil),        // 22: exchange.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),       // 23: exchange.v1.ListMessagesResponse
+	(*MessageRecord)(nil),              // 24: exchange.v1.MessageRecord
+	(*ListMappingsRequest)(nil),        // 25: exchange.v1.ListMappingsRequest
+	(*ListMappingsResponse)(nil),       // 26: exchange.v1.ListMappingsResponse
+	(*GetMappingRequest)(nil),          // 27: exchange.v1.GetMappingRequest
+	(*Mapping)(nil),                    // 28: exchange.v1.Mapping
+	(*ListAuditRequest)(nil),           // 29: exchange.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 30: exchange.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 31: exchange.v1.AuditEntry
+	(*Origin)(nil),                     // 32: exchange.v1.Origin
+	(*Submission)(nil),                 // 33: exchange.v1.Submission
+	(*Approval)(nil),                   // 34: exchange.v1.Approval
+	(*Judgement)(nil),                  // 35: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 36: exchange.v1.MessageStatus
+	(*Change)(nil),                     // 37: exchange.v1.Change
+	(*BusinessAnswer)(nil),             // 38: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 39: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 40: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 41: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 42: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 43: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 44: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 45: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 46: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 47: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 48: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 49: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 50: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 51: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 52: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 53: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 54: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 55: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 56: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 57: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 58: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 59: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 60: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 61: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 62: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 63: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 64: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 65: exchange.v1.GetMovementRequest
+	(*ListMovementsRequest)(nil),       // 66: exchange.v1.ListMovementsRequest
+	(*ListMovementsResponse)(nil),      // 67: exchange.v1.ListMovementsResponse
+	(*TimelineRequest)(nil),            // 68: exchange.v1.TimelineRequest
+	(*TimelineResponse)(nil),           // 69: exchange.v1.TimelineResponse
+	(*Step)(nil),                       // 70: exchange.v1.Step
+	(*AnnouncedRequest)(nil),           // 71: exchange.v1.AnnouncedRequest
+	(*AnnouncedResponse)(nil),          // 72: exchange.v1.AnnouncedResponse
+	(*AnnouncedDocument)(nil),          // 73: exchange.v1.AnnouncedDocument
+	(*AnnouncedValue)(nil),             // 74: exchange.v1.AnnouncedValue
+	(*RecordArrivalRequest)(nil),       // 75: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 76: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 77: exchange.v1.Movement
+	(*Telling)(nil),                    // 78: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 79: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 80: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 81: exchange.v1.Figures
+	(*Amendment)(nil),                  // 82: exchange.v1.Amendment
+	(*Opening)(nil),                    // 83: exchange.v1.Opening
+	(*Identifier)(nil),                 // 84: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 85: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 86: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 87: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 88: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 89: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 90: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 91: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 92: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 93: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 94: exchange.v1.Partner
+	(*Validity)(nil),                   // 95: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 96: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 97: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 98: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 99: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 100: exchange.v1.PartnerCheck
+	nil,                                // 101: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 102: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 103: exchange.v1.Fault.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 104: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 105: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	92,  // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	92,  // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	40,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	92,  // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	32,  // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	32,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	31,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	17,  // 7: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	89,  // 8: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	90,  // 9: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	92,  // 10: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
-	20,  // 11: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	92,  // 12: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
-	39,  // 13: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
-	23,  // 14: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	92,  // 15: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	104, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	104, // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	41,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	104, // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	33,  // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	33,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	32,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	18,  // 7: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
+	101, // 8: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	102, // 9: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	104, // 10: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	21,  // 11: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
+	104, // 12: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	40,  // 13: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
+	24,  // 14: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
+	104, // 15: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	1,   // 16: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
-	27,  // 17: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
+	28,  // 17: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	1,   // 18: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	92,  // 19: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	92,  // 20: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
-	30,  // 21: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	92,  // 22: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	92,  // 23: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	92,  // 24: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	35,  // 25: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	40,  // 26: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	35,  // 27: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	37,  // 28: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	34,  // 29: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	33,  // 30: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	92,  // 31: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	92,  // 32: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	40,  // 33: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	92,  // 34: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	92,  // 35: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	92,  // 36: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	39,  // 37: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	37,  // 38: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	36,  // 39: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	92,  // 40: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	38,  // 41: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	40,  // 42: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	91,  // 43: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	50,  // 44: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	2,   // 45: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	50,  // 46: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	47,  // 47: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	35,  // 48: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	92,  // 49: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	92,  // 50: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	50,  // 51: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	47,  // 52: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	35,  // 53: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	92,  // 54: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	92,  // 55: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	40,  // 56: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	36,  // 57: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	39,  // 58: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	39,  // 59: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	39,  // 60: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	58,  // 61: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	92,  // 62: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	92,  // 63: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	40,  // 64: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	92,  // 65: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	92,  // 66: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	61,  // 67: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	92,  // 68: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	40,  // 69: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	67,  // 70: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	92,  // 71: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	92,  // 72: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	72,  // 73: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	73,  // 74: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	75,  // 75: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	71,  // 76: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	70,  // 77: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	92,  // 78: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	92,  // 79: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	40,  // 80: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	68,  // 81: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	69,  // 82: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	69,  // 83: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	92,  // 84: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	36,  // 85: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	92,  // 86: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	92,  // 87: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	75,  // 88: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	75,  // 89: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	75,  // 90: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	74,  // 91: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	92,  // 92: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	82,  // 93: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	83,  // 94: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	92,  // 95: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	83,  // 96: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	92,  // 97: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	86,  // 98: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	92,  // 99: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	40,  // 100: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	93,  // 101: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 102: exchange.v1.right:type_name -> exchange.v1.Right
-	3,   // 103: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	5,   // 104: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	7,   // 105: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	8,   // 106: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	4,   // 107: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	9,   // 108: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	10,  // 109: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	12,  // 110: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	14,  // 111: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	18,  // 112: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	41,  // 113: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	43,  // 114: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	15,  // 115: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	12,  // 116: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	44,  // 117: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	45,  // 118: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	48,  // 119: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	21,  // 120: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	15,  // 121: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	24,  // 122: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	26,  // 123: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	28,  // 124: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	51,  // 125: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	53,  // 126: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	76,  // 127: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	78,  // 128: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	80,  // 129: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	84,  // 130: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	87,  // 131: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	55,  // 132: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	57,  // 133: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	59,  // 134: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	62,  // 135: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	64,  // 136: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	65,  // 137: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	66,  // 138: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	32,  // 139: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	6,   // 140: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	32,  // 141: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	32,  // 142: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	32,  // 143: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	32,  // 144: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	11,  // 145: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	13,  // 146: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	16,  // 147: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	19,  // 148: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	42,  // 149: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	50,  // 150: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	16,  // 151: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	50,  // 152: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	50,  // 153: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	46,  // 154: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	49,  // 155: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	22,  // 156: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	16,  // 157: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	25,  // 158: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	27,  // 159: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	29,  // 160: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	52,  // 161: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	54,  // 162: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	77,  // 163: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	79,  // 164: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	81,  // 165: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	85,  // 166: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	88,  // 167: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	56,  // 168: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	58,  // 169: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	60,  // 170: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	63,  // 171: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	67,  // 172: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	67,  // 173: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	67,  // 174: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	139, // [139:175] is the sub-list for method output_type
-	103, // [103:139] is the sub-list for method input_type
-	102, // [102:103] is the sub-list for extension type_name
-	101, // [101:102] is the sub-list for extension extendee
-	0,   // [0:101] is the sub-list for field type_name
+	104, // 19: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	104, // 20: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	31,  // 21: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
+	104, // 22: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	104, // 23: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	104, // 24: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	36,  // 25: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	41,  // 26: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	36,  // 27: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	38,  // 28: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	35,  // 29: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	34,  // 30: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	104, // 31: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	104, // 32: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	41,  // 33: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	104, // 34: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	104, // 35: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	104, // 36: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	40,  // 37: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	38,  // 38: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	37,  // 39: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	79,  // 40: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	104, // 41: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	39,  // 42: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	41,  // 43: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	103, // 44: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	51,  // 45: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	2,   // 46: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	51,  // 47: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	48,  // 48: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	36,  // 49: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	104, // 50: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	104, // 51: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	51,  // 52: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	48,  // 53: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	36,  // 54: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	104, // 55: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	104, // 56: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	41,  // 57: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	37,  // 58: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	40,  // 59: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	40,  // 60: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	40,  // 61: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	59,  // 62: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	104, // 63: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	104, // 64: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	41,  // 65: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	104, // 66: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	104, // 67: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	62,  // 68: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	104, // 69: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	41,  // 70: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	77,  // 71: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	3,   // 72: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	104, // 73: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	104, // 74: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	77,  // 75: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	70,  // 76: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	104, // 77: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	41,  // 78: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	73,  // 79: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	74,  // 80: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	104, // 81: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	104, // 82: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	84,  // 83: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	85,  // 84: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	87,  // 85: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	83,  // 86: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	82,  // 87: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	104, // 88: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	104, // 89: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	41,  // 90: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	80,  // 91: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	3,   // 92: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	104, // 93: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	78,  // 94: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	104, // 95: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	104, // 96: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	87,  // 97: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	81,  // 98: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	81,  // 99: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	104, // 100: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	37,  // 101: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	104, // 102: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	104, // 103: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	87,  // 104: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	87,  // 105: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	87,  // 106: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	86,  // 107: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	104, // 108: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	104, // 109: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	94,  // 110: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	95,  // 111: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	104, // 112: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	95,  // 113: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	104, // 114: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	98,  // 115: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	104, // 116: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	41,  // 117: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	105, // 118: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 119: exchange.v1.right:type_name -> exchange.v1.Right
+	4,   // 120: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	6,   // 121: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	8,   // 122: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	9,   // 123: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	5,   // 124: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	10,  // 125: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	11,  // 126: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	13,  // 127: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	15,  // 128: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	19,  // 129: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	42,  // 130: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	44,  // 131: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	16,  // 132: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	13,  // 133: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	45,  // 134: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	46,  // 135: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	49,  // 136: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	22,  // 137: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	16,  // 138: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	25,  // 139: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	27,  // 140: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	29,  // 141: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	52,  // 142: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	54,  // 143: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	88,  // 144: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	90,  // 145: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	92,  // 146: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	96,  // 147: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	99,  // 148: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	56,  // 149: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	58,  // 150: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	60,  // 151: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	63,  // 152: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	66,  // 153: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	65,  // 154: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	68,  // 155: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	71,  // 156: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	75,  // 157: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	76,  // 158: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	33,  // 159: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	7,   // 160: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	33,  // 161: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	33,  // 162: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	33,  // 163: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	33,  // 164: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	12,  // 165: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	14,  // 166: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	17,  // 167: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	20,  // 168: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	43,  // 169: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	51,  // 170: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	17,  // 171: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	51,  // 172: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	51,  // 173: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	47,  // 174: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	50,  // 175: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	23,  // 176: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	17,  // 177: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	26,  // 178: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	28,  // 179: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	30,  // 180: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	53,  // 181: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	55,  // 182: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	89,  // 183: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	91,  // 184: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	93,  // 185: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	97,  // 186: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	100, // 187: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	57,  // 188: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	59,  // 189: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	61,  // 190: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	64,  // 191: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	67,  // 192: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	77,  // 193: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	69,  // 194: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	72,  // 195: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	77,  // 196: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	77,  // 197: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	159, // [159:198] is the sub-list for method output_type
+	120, // [120:159] is the sub-list for method input_type
+	119, // [119:120] is the sub-list for extension type_name
+	118, // [118:119] is the sub-list for extension extendee
+	0,   // [0:118] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -7794,8 +8884,8 @@ func file_exchange_v1_exchange_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   89,
+			NumEnums:      4,
+			NumMessages:   100,
 			NumExtensions: 1,
 			NumServices:   9,
 		},

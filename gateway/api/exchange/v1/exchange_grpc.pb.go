@@ -1905,7 +1905,10 @@ var BalanceService_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	MovementService_Find_FullMethodName            = "/exchange.v1.MovementService/Find"
+	MovementService_List_FullMethodName            = "/exchange.v1.MovementService/List"
 	MovementService_Get_FullMethodName             = "/exchange.v1.MovementService/Get"
+	MovementService_Timeline_FullMethodName        = "/exchange.v1.MovementService/Timeline"
+	MovementService_Announced_FullMethodName       = "/exchange.v1.MovementService/Announced"
 	MovementService_RecordArrival_FullMethodName   = "/exchange.v1.MovementService/RecordArrival"
 	MovementService_RecordDeparture_FullMethodName = "/exchange.v1.MovementService/RecordDeparture"
 )
@@ -1919,7 +1922,18 @@ type MovementServiceClient interface {
 	// Find looks up movements by anything that can be read off a vehicle or its
 	// papers: plate, trailer, container, seal, waybill, batch, carnet.
 	Find(ctx context.Context, in *FindMovementsRequest, opts ...grpc.CallOption) (*FindMovementsResponse, error)
+	// List pages through the movements that the caller sees, by where they stand: a worklist or a
+	// span of expected arrivals beginning with what comes first, all others with what changed
+	// last. A page may hold fewer than asked for, or none, and be followed by another: each
+	// looks at so many movements only.
+	List(ctx context.Context, in *ListMovementsRequest, opts ...grpc.CallOption) (*ListMovementsResponse, error)
 	Get(ctx context.Context, in *GetMovementRequest, opts ...grpc.CallOption) (*Movement, error)
+	// Timeline tells every step of a movement in order, and what it waits for.
+	Timeline(ctx context.Context, in *TimelineRequest, opts ...grpc.CallOption) (*TimelineResponse, error)
+	// Announced shows what was announced of a movement and still counts, value by value, as it
+	// was released. Data of persons and prices are withheld from who does not take what
+	// came for the administration.
+	Announced(ctx context.Context, in *AnnouncedRequest, opts ...grpc.CallOption) (*AnnouncedResponse, error)
 	// RecordArrival records what is seen at the border: an ArrivalReport in canonical
 	// JSON. An arrival that nobody announced, or only part of one, is recorded too. What was
 	// announced to other offices alone stays unseen, and the arrival is unannounced, unless a
@@ -1948,10 +1962,40 @@ func (c *movementServiceClient) Find(ctx context.Context, in *FindMovementsReque
 	return out, nil
 }
 
+func (c *movementServiceClient) List(ctx context.Context, in *ListMovementsRequest, opts ...grpc.CallOption) (*ListMovementsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMovementsResponse)
+	err := c.cc.Invoke(ctx, MovementService_List_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *movementServiceClient) Get(ctx context.Context, in *GetMovementRequest, opts ...grpc.CallOption) (*Movement, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Movement)
 	err := c.cc.Invoke(ctx, MovementService_Get_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *movementServiceClient) Timeline(ctx context.Context, in *TimelineRequest, opts ...grpc.CallOption) (*TimelineResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TimelineResponse)
+	err := c.cc.Invoke(ctx, MovementService_Timeline_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *movementServiceClient) Announced(ctx context.Context, in *AnnouncedRequest, opts ...grpc.CallOption) (*AnnouncedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AnnouncedResponse)
+	err := c.cc.Invoke(ctx, MovementService_Announced_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -1987,7 +2031,18 @@ type MovementServiceServer interface {
 	// Find looks up movements by anything that can be read off a vehicle or its
 	// papers: plate, trailer, container, seal, waybill, batch, carnet.
 	Find(context.Context, *FindMovementsRequest) (*FindMovementsResponse, error)
+	// List pages through the movements that the caller sees, by where they stand: a worklist or a
+	// span of expected arrivals beginning with what comes first, all others with what changed
+	// last. A page may hold fewer than asked for, or none, and be followed by another: each
+	// looks at so many movements only.
+	List(context.Context, *ListMovementsRequest) (*ListMovementsResponse, error)
 	Get(context.Context, *GetMovementRequest) (*Movement, error)
+	// Timeline tells every step of a movement in order, and what it waits for.
+	Timeline(context.Context, *TimelineRequest) (*TimelineResponse, error)
+	// Announced shows what was announced of a movement and still counts, value by value, as it
+	// was released. Data of persons and prices are withheld from who does not take what
+	// came for the administration.
+	Announced(context.Context, *AnnouncedRequest) (*AnnouncedResponse, error)
 	// RecordArrival records what is seen at the border: an ArrivalReport in canonical
 	// JSON. An arrival that nobody announced, or only part of one, is recorded too. What was
 	// announced to other offices alone stays unseen, and the arrival is unannounced, unless a
@@ -2009,8 +2064,17 @@ type UnimplementedMovementServiceServer struct{}
 func (UnimplementedMovementServiceServer) Find(context.Context, *FindMovementsRequest) (*FindMovementsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Find not implemented")
 }
+func (UnimplementedMovementServiceServer) List(context.Context, *ListMovementsRequest) (*ListMovementsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
 func (UnimplementedMovementServiceServer) Get(context.Context, *GetMovementRequest) (*Movement, error) {
 	return nil, status.Error(codes.Unimplemented, "method Get not implemented")
+}
+func (UnimplementedMovementServiceServer) Timeline(context.Context, *TimelineRequest) (*TimelineResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Timeline not implemented")
+}
+func (UnimplementedMovementServiceServer) Announced(context.Context, *AnnouncedRequest) (*AnnouncedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Announced not implemented")
 }
 func (UnimplementedMovementServiceServer) RecordArrival(context.Context, *RecordArrivalRequest) (*Movement, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordArrival not implemented")
@@ -2057,6 +2121,24 @@ func _MovementService_Find_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MovementService_List_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMovementsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MovementServiceServer).List(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MovementService_List_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MovementServiceServer).List(ctx, req.(*ListMovementsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _MovementService_Get_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetMovementRequest)
 	if err := dec(in); err != nil {
@@ -2071,6 +2153,42 @@ func _MovementService_Get_Handler(srv interface{}, ctx context.Context, dec func
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MovementServiceServer).Get(ctx, req.(*GetMovementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MovementService_Timeline_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TimelineRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MovementServiceServer).Timeline(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MovementService_Timeline_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MovementServiceServer).Timeline(ctx, req.(*TimelineRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MovementService_Announced_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AnnouncedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MovementServiceServer).Announced(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MovementService_Announced_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MovementServiceServer).Announced(ctx, req.(*AnnouncedRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -2123,8 +2241,20 @@ var MovementService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _MovementService_Find_Handler,
 		},
 		{
+			MethodName: "List",
+			Handler:    _MovementService_List_Handler,
+		},
+		{
 			MethodName: "Get",
 			Handler:    _MovementService_Get_Handler,
+		},
+		{
+			MethodName: "Timeline",
+			Handler:    _MovementService_Timeline_Handler,
+		},
+		{
+			MethodName: "Announced",
+			Handler:    _MovementService_Announced_Handler,
 		},
 		{
 			MethodName: "RecordArrival",

@@ -1,0 +1,268 @@
+package flow
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/reconcile"
+	"customs.example/gateway/store"
+)
+
+// The lists that a shift works by. Each movement is in one of them at most.
+const (
+	LeftUnaccepted = "left unaccepted" // and the other side has not accepted what announces it, or nothing does
+	LeftRefused    = "left refused"    // and what announced it was refused or taken back
+	NotArrived     = "not arrived"     // of what is announced, or not all of it
+)
+
+// maxListed is how many offices of ours a movement is listed for; of a train's goods others find it.
+const maxListed = 99
+
+// stateReader tells where our messages stand.
+type stateReader interface {
+	DeliveryState(ctx context.Context, id gateway.MessageID) (gateway.MessageState, error)
+}
+
+// accept notes which of our announcements in a movement the partner has accepted, and returns
+// those that count and that it has not.
+func (g *Gateway) accept(ctx context.Context, read stateReader, m *Movement) (unaccepted []gateway.MessageID, err error) {
+	counting := make(map[gateway.MessageID]bool)
+	for _, r := range m.Counting() {
+		counting[r.Message] = r.Sender == ""
+	}
+	m.Announced = slices.Clone(m.Announced)
+	for i := range m.Announced {
+		r := &m.Announced[i]
+		if !counting[r.Message] || r.Sender != "" || r.Accepted {
+			continue
+		}
+		state, err := read.DeliveryState(ctx, r.Message)
+		if store.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if r.Accepted = err == nil && state == gateway.Accepted; !r.Accepted {
+			unaccepted = append(unaccepted, r.Message)
+		}
+	}
+	return unaccepted, nil
+}
+
+// worklist is the list of a shift that a movement is in at an instant, given whether the partner has
+// accepted all that announces it, and since when.
+func worklist(m Movement, accepted bool, at time.Time) (list string, since time.Time) {
+	left := m.Left(at)
+	stands := len(m.Counting()) > 0
+	switch state := m.State(); {
+	case m.HasArrived() && state != reconcile.StatePartlyArrived:
+		return "", m.Since()
+	case !left.IsZero() && !stands && len(m.Announced) > 0:
+		return LeftRefused, left
+	case !left.IsZero() && (!stands || !accepted && !m.HasArrived()):
+		return LeftUnaccepted, left
+	case stands:
+		return NotArrived, m.Since()
+	}
+	return "", m.Since()
+}
+
+// list puts a movement on the lists of its offices.
+func (g *Gateway) list(tx *store.Tx, m *Movement) error {
+	unaccepted, err := g.accept(context.Background(), tx, m)
+	if err != nil {
+		return err
+	}
+	now := *m
+	now.Movement = m.AsOf(tx.Now(), g.Tolerances)
+	list, since := worklist(now, len(unaccepted) == 0, tx.Now())
+	if now.Left(tx.Now()).IsZero() {
+		unaccepted = nil
+	}
+	row := store.Listed{Office: store.Everybody, State: string(now.State()), Worklist: list, Since: since, Expected: now.Expected(), Differs: now.Differs()}
+	for _, kind := range now.Kinds() {
+		row.Kinds = append(row.Kinds, kind)
+	}
+	all := []store.Listed{row}
+	for _, o := range now.Route() {
+		if o.Administration != "" && o.Administration != string(g.Own) {
+			continue
+		}
+		key := gateway.Office{Administration: g.Own, Code: o.Code}.Key()
+		i := slices.IndexFunc(all, func(l store.Listed) bool { return l.Office == key })
+		if i < 0 {
+			if len(all) > maxListed {
+				continue
+			}
+			i = len(all)
+			own := row
+			own.Office, own.Roles = key, nil
+			all = append(all, own)
+		}
+		if !slices.Contains(all[i].Roles, o.Role) {
+			all[i].Roles = append(all[i].Roles, o.Role)
+			if !slices.Contains(all[0].Roles, o.Role) {
+				all[0].Roles = append(all[0].Roles, o.Role)
+			}
+		}
+	}
+	return tx.PutListed(m.ID, all, unaccepted)
+}
+
+// look is when a movement is to be looked at again: when its wait is over, when the rest of its convoy
+// is expected no more, or when it leaves by its report.
+func (g *Gateway) look(m Movement, now time.Time) time.Time {
+	next := g.Due(m)
+	for _, at := range []time.Time{m.Deadline(g.Tolerances), m.Leaves()} {
+		if at.After(now) && (next.IsZero() || at.Before(next)) {
+			next = at.Add(time.Second)
+		}
+	}
+	return next
+}
+
+// acceptedNow moves a movement that has left to the list of what has not arrived, once the partner
+// has accepted what announces it.
+func (g *Gateway) acceptedNow(ctx context.Context, tx *store.Tx, id gateway.MessageID) error {
+	of, err := tx.Accepted(id)
+	if err != nil || of == "" {
+		return err
+	}
+	m, err := movementIn(ctx, tx, of)
+	if err != nil {
+		return err
+	}
+	list, since := worklist(m, true, tx.Now())
+	return tx.PutWorklist(of, list, since)
+}
+
+// ListFilter says which movements are listed; zero fields do not filter.
+type ListFilter struct {
+	Offices     []string // keys of the offices whose movements are listed; nil: all movements
+	Worklist    string
+	State, Role string
+	From, Until time.Time // expected, not before the one and before the other
+	Differing   bool
+	Kind, Text  string
+	Limit       int
+}
+
+// ListExamined is how many movements one page of a list looks at.
+const ListExamined = 2_000
+
+// ListPlace is where a page of a list ended.
+type ListPlace struct {
+	store.ListCursor
+	Commit gateway.Commit // of what was found by a text
+}
+
+// List returns movements in the order of the filter behind a place, and, if there may be more, where
+// it has stopped. It looks at ListExamined at most.
+func (g *Gateway) List(ctx context.Context, f ListFilter, after ListPlace) (out []Movement, next *ListPlace, err error) {
+	if f.Text != "" {
+		return g.listFound(ctx, f, after)
+	}
+	offices := f.Offices
+	if offices == nil {
+		offices = []string{store.Everybody}
+	}
+	by := store.ListFilter{Worklist: f.Worklist, From: f.From, Until: f.Until, Differing: f.Differing, State: f.State, Limit: max(f.Limit, 50)}
+	type listed struct {
+		store.Listed
+		at store.ListCursor
+	}
+	var last store.ListCursor
+	place, seen := after.ListCursor, make(map[gateway.MovementID]bool)
+	for examined := 0; ; {
+		var some []listed
+		more := false
+		for _, office := range offices { // each is as long as all at most
+			by.Office = office
+			rows, at, err := g.Store.Read().MovementList(ctx, by, place)
+			if err != nil {
+				return nil, nil, err
+			}
+			more = more || len(rows) == by.Limit
+			for i := range rows {
+				some = append(some, listed{rows[i], at[i]})
+			}
+		}
+		slices.SortStableFunc(some, func(a, b listed) int { return b2i(by.Before(b.at, a.at)) - b2i(by.Before(a.at, b.at)) })
+		if more && len(some) > by.Limit {
+			some = some[:by.Limit]
+		}
+		for _, l := range some {
+			if len(out) == f.Limit || examined == ListExamined {
+				return out, &ListPlace{ListCursor: last}, nil
+			}
+			examined++
+			last = l.at
+			if seen[l.Movement] || !f.fits(l.Listed) {
+				continue
+			}
+			seen[l.Movement] = true
+			m, err := g.Movement(ctx, l.Movement)
+			if err != nil {
+				return nil, nil, err
+			}
+			out = append(out, m)
+		}
+		if !more {
+			return out, nil, nil
+		}
+		place = last
+	}
+}
+
+// fits reports whether a movement is what the filter asks for, whatever index has led to it.
+func (f ListFilter) fits(l store.Listed) bool {
+	return (f.Worklist == "" || l.Worklist == f.Worklist) && (f.State == "" || l.State == f.State) && (f.Role == "" || slices.Contains(l.Roles, f.Role)) &&
+		(f.From.IsZero() || !l.Expected.Before(f.From)) && (f.Until.IsZero() || !l.Expected.IsZero() && l.Expected.Before(f.Until)) &&
+		(!f.Differing || l.Differs) && (f.Kind == "" || slices.ContainsFunc(l.Kinds, func(k string) bool { return strings.EqualFold(k, f.Kind) }))
+}
+
+// listFound lists what a text finds, by what it is listed by for the caller.
+func (g *Gateway) listFound(ctx context.Context, f ListFilter, after ListPlace) (out []Movement, next *ListPlace, err error) {
+	offices := f.Offices
+	if offices == nil {
+		offices = []string{store.Everybody}
+	}
+	before, last := after.Commit, gateway.Commit(0)
+	for examined := 0; ; {
+		found, upto, more, err := g.Find(ctx, f.Text, before, max(f.Limit, 50))
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, m := range found {
+			if (len(out) >= f.Limit || examined >= ListExamined) && m.Commit != last {
+				return out, &ListPlace{Commit: last}, nil
+			}
+			examined++
+			last = m.Commit
+			for _, office := range offices {
+				l, err := g.Store.Read().Listed(ctx, m.ID, office)
+				if store.IgnoreNotFound(err) != nil {
+					return nil, nil, err
+				}
+				if err == nil && f.fits(l) {
+					out = append(out, m)
+					break
+				}
+			}
+		}
+		if before = upto; !more {
+			return out, nil, nil
+		}
+		if examined >= ListExamined {
+			return out, &ListPlace{Commit: before}, nil
+		}
+	}
+}
+
+// Worklist is the list of a shift that a movement is in now.
+func (g *Gateway) Worklist(ctx context.Context, m Movement) (string, error) {
+	unaccepted, err := g.accept(ctx, g.Store.Read(), &m)
+	list, _ := worklist(m, len(unaccepted) == 0, g.Now())
+	return list, err
+}
