@@ -497,6 +497,7 @@ var directed = []string{
 	"gateway/mapping/recipe",
 	"gateway/mapping/convert",
 	"gateway/mapping/table",
+	"gateway/mapping",
 }
 
 // TestFilesCallOneWay names each call that runs back, with the file that it comes from.

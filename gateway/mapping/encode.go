@@ -40,12 +40,6 @@ func (e Encoded) TableDigest() gateway.Digest { return e.table }
 // IsZero reports whether e proves nothing.
 func (e Encoded) IsZero() bool { return e.raw == nil }
 
-// rootDocument is a document with its two messages that conditions may ask about.
-type rootDocument struct {
-	d       *customsv1.Document
-	m, body document.Node
-}
-
 // Encode writes a document as the table says. The faults are all there are, with
 // canonical paths; Encoded is zero if any refuses. With trace, every value written has a
 // link.
@@ -102,35 +96,6 @@ func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (En
 	made := newTrace(t.ID(), e.records, t.locateWritten(top))
 	made.s.withheld = made.s.withholds(e.withheld)
 	return out, made, assumed
-}
-
-type encoder struct {
-	steps   *pace.Steps
-	table   string // its id
-	root    rootDocument
-	at      convert.Moment
-	faults  []wrong
-	assumed []wrong // warnings
-	made    slabs
-	tracing bool
-	records records
-	texts   []string
-	begun   record // the before whose text an after may go on with
-	handles map[document.Node]string
-	stored  map[*row][]*context // what groups that collect write
-	besides []beside
-	lookups map[looking]map[string][]named
-
-	withheld []withheld
-}
-
-// wrong is a fault before its texts are built: most of what an empty group misses is
-// never said.
-type wrong struct {
-	fault   *gateway.Fault // nil for a required value that is missing
-	row     *row
-	context *context
-	index   int
 }
 
 // scope is the element of an enclosing row with the elements that are still open in
@@ -555,55 +520,10 @@ func (r *row) spoken(m document.Node) (string, int) {
 	return "", -1
 }
 
-// derive returns the count, sum or common value that the row writes, "" where there is
-// nothing to count.
-func (r *row) derive(m document.Node) string {
-	switch r.job {
-	case countJob:
-		if n := r.path.Count(m); n > 0 {
-			return strconv.Itoa(n)
-		}
-		return ""
-	case everyJob:
-		if texts := r.path.Texts(m); len(texts) > 0 {
-			return texts[0]
-		}
-		return ""
-	}
-	return r.path.Sum(m)
-}
-
 func (e *encoder) holds(r *row, this document.Node, at, standing *context) bool {
 	is, err := r.holds(this, standing.m, at.text, &e.root)
 	if err != nil {
 		e.fault(unjudged(r.info.ID, e.table), r, at, -1)
 	}
 	return is
-}
-
-func (e *encoder) fault(f *gateway.Fault, r *row, at *context, index int) {
-	e.faults = append(e.faults, wrong{f, r, at, index})
-}
-
-// say builds the faults.
-func (e *encoder) say() gateway.Faults {
-	var out gateway.Faults
-	for _, w := range e.faults {
-		if w.fault == nil {
-			missing := w.row.missing()
-			w.fault = &missing
-		}
-		w.fault.Severity, w.fault.Path = gateway.Error, w.row.instance(w.context, w.index)
-		out = append(out, *w.fault)
-	}
-	return out
-}
-
-// warnings are the local times that no office's zone was known for.
-func (e *encoder) warnings() (out gateway.Faults) {
-	for _, w := range e.assumed {
-		w.fault.Path = w.row.instance(w.context, w.index)
-		out = append(out, *w.fault)
-	}
-	return out
 }

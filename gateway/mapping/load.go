@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/expr"
@@ -134,7 +133,7 @@ func (l *loader) compile(s *table.Source) *Table {
 	if l.proven {
 		t.body = sync.OnceValue(func() *body {
 			all := s.WithRows()
-			made := l.body(all.File, t.Head, all.Content)
+			made := compile(all.File, t.Head, all.Content, l.env, l.lists)
 			if err := errors.Join(all.Mistakes()...); err != nil {
 				panic(fmt.Sprintf("a table that is proven: %v", err))
 			}
@@ -142,39 +141,7 @@ func (l *loader) compile(s *table.Source) *Table {
 		})
 		return t
 	}
-	made := l.body(s.File, t.Head, s.Content)
+	made := compile(s.File, t.Head, s.Content, l.env, l.lists)
 	t.body = func() *body { return made }
 	return t
-}
-
-// body compiles the rows of a table.
-func (l *loader) body(m *datafile.File, h *table.Head, f table.Content) *body {
-	c := &compiler{File: m, head: h, made: &body{}, env: l.env, lists: l.lists, ids: map[string]bool{}, fields: map[string]*row{}, stores: map[string]*row{}}
-	if c.offices = f.ZoneOf; c.offices != nil && f.Zone == "" {
-		c.At("$.zone_of", "zone_of without zone, expected the zone that is assumed where the office's is not known")
-	}
-	c.zone = c.location("$.zone", "", f.Zone)
-	c.spaces = f.Space
-	c.compile(f)
-	if m.Overlaid == nil {
-		c.made.examples = c.documents(f.Examples)
-	}
-	return c.made
-}
-
-// location returns a zone by its IANA name, nil for none.
-func (c *compiler) location(node, id, name string) *time.Location {
-	if name == "" {
-		return nil
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" {
-		if text := fmt.Sprintf("unknown zone %q, expected an IANA name such as Asia/Shanghai", name); id == "" {
-			c.At(node, "%s", text)
-		} else {
-			c.Row(node, id, "%s", text)
-		}
-		return nil
-	}
-	return zone
 }

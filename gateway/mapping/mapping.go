@@ -32,17 +32,6 @@ type Table struct {
 	body  func() *body
 }
 
-// body is what the rows of a table are compiled to. It is never changed after that.
-type body struct {
-	top      *row   // the root element as a group
-	rows     []*row // every row, in order
-	nodes    int    // of the plan, which the decoder marks
-	stores   []*row // groups that collect
-	issued   *row   // the row that reads the day code lists are judged on
-	offices  []localOffice
-	examples []table.TableExample
-}
-
 // Table returns a table by its id, "ru/auto-preliminary.v1", with "+kz" for the table
 // that profile kz makes of it.
 func (l *Library) Table(id string) (*Table, bool) {
