@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
 	"path"
@@ -37,6 +38,9 @@ var order = []string{
 	"gateway/xmltree",
 	"gateway/expr",
 	"gateway/validate",
+	"gateway/mapping/datafile",
+	"gateway/mapping/recipe",
+	"gateway/mapping/convert",
 	"gateway/mapping",
 	"gateway/release",
 	"gateway/reconcile",
@@ -114,6 +118,7 @@ type source struct {
 	pkg  string // its directory
 	test bool
 	file *ast.File
+	fset *token.FileSet // has its positions
 }
 
 // sources parses every Go file of the module, whatever directory it lies in.
@@ -138,7 +143,7 @@ func sources(t *testing.T) []source {
 		if err != nil {
 			return err
 		}
-		out = append(out, source{name, path.Dir(name), strings.HasSuffix(name, "_test.go"), f})
+		out = append(out, source{name, path.Dir(name), strings.HasSuffix(name, "_test.go"), f, fset})
 		return nil
 	})
 	if err != nil {
@@ -481,4 +486,127 @@ func startsGoroutine(node ast.Node) (starts bool) {
 		return true
 	})
 	return starts
+}
+
+// directed are the packages whose files call each other one way: no file calls another one
+// that, be it by way of others, calls it back. So a reader may begin at any file and read on
+// in one direction.
+var directed = []string{
+	"gateway/mapping/datafile",
+	"gateway/mapping/recipe",
+	"gateway/mapping/convert",
+}
+
+// TestFilesCallOneWay names each call that runs back, with the file that it comes from.
+func TestFilesCallOneWay(t *testing.T) {
+	packages := map[string][]source{}
+	for _, s := range sources(t) {
+		if !s.test {
+			packages[s.pkg] = append(packages[s.pkg], s)
+		}
+	}
+	for _, pkg := range directed {
+		if len(packages[pkg]) == 0 {
+			t.Errorf("%s has no files", pkg)
+		}
+		calls, circles := callsBetween(packages[pkg])
+		for _, c := range circles {
+			t.Errorf("%s: %s, which is called back", pkg, c)
+		}
+		t.Logf("%s: %d calls between files, %d of them in circles", pkg, calls, len(circles))
+	}
+}
+
+// callsBetween counts the calls that a package's files make of each other's functions and
+// methods, and names those that are part of a circle.
+func callsBetween(files []source) (calls int, circles []string) {
+	in := map[types.Object]string{}
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
+	var trees []*ast.File
+	for _, s := range files {
+		trees = append(trees, s.file)
+	}
+	// What is imported is not known: a call of another file's method needs its type alone.
+	check := types.Config{Importer: unknown{}, Error: func(error) {}}
+	_, _ = check.Check(files[0].pkg, files[0].fset, trees, info)
+	idents := func(s source, f func(*ast.Ident)) {
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok {
+				f(id)
+			}
+			return true
+		})
+	}
+	for _, s := range files {
+		idents(s, func(id *ast.Ident) {
+			if f, ok := info.Defs[id].(*types.Func); ok {
+				in[f] = s.name
+			}
+		})
+	}
+	type call struct{ from, to string }
+	names := map[call][]string{}
+	for _, s := range files {
+		idents(s, func(id *ast.Ident) {
+			if to := in[info.Uses[id]]; to != "" && to != s.name {
+				calls++
+				c := call{s.name, to}
+				names[c] = append(names[c], id.Name)
+			}
+		})
+	}
+	reaches := func(from, to string) bool {
+		seen := map[string]bool{}
+		var walk func(at string) bool
+		walk = func(at string) bool {
+			seen[at] = true
+			for c := range names {
+				if c.from == at && (c.to == to || !seen[c.to] && walk(c.to)) {
+					return true
+				}
+			}
+			return false
+		}
+		return walk(from)
+	}
+	for c, called := range names {
+		if reaches(c.to, c.from) {
+			for _, name := range called {
+				circles = append(circles, fmt.Sprintf("%s calls %s of %s", c.from, name, c.to))
+			}
+		}
+	}
+	slices.Sort(circles)
+	return calls, circles
+}
+
+// unknown imports packages of which nothing is known.
+type unknown struct{}
+
+func (unknown) Import(name string) (*types.Package, error) {
+	p := types.NewPackage(name, path.Base(name))
+	p.MarkComplete()
+	return p, nil
+}
+
+func TestCallsThatRunBackAreFound(t *testing.T) {
+	fset := token.NewFileSet()
+	parse := func(name, text string) source {
+		f, err := parser.ParseFile(fset, name, text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return source{name: name, pkg: "p", file: f, fset: fset}
+	}
+	a := parse("a.go", "package p\ntype T struct{ next *T }\nfunc (t *T) A() { t.next.B() }\n")
+	b := parse("b.go", "package p\nimport \"x\"\nfunc (t *T) B() { x.A(); c() }\n")
+	for back, want := range map[string][]string{
+		"func c() {}":                      nil,
+		"func c() { (&T{}).A() }":          {"a.go calls B of b.go", "b.go calls c of c.go", "c.go calls A of a.go"},
+		"func c() { f := (*T).A; f(nil) }": {"a.go calls B of b.go", "b.go calls c of c.go", "c.go calls A of a.go"},
+	} {
+		if _, got := callsBetween([]source{a, b, parse("c.go", "package p\n"+back)}); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", back, got, want)
+		}
+	}
 }

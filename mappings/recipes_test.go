@@ -18,15 +18,16 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/recipe"
 	"customs.example/mappings"
 )
 
-// A recipe is the file of a join or a split; a way, one thing that it could say otherwise.
-type recipe map[string]any
+// A recipeFile is the file of a join or a split; a way, one thing that it could say otherwise.
+type recipeFile map[string]any
 
 type way struct {
 	name string
-	say  func(recipe)
+	say  func(recipeFile)
 }
 
 // Every word of a join or a split can be said otherwise, and some crossing, convoy or
@@ -35,21 +36,21 @@ func TestEveryWordOfARecipeMatters(t *testing.T) {
 	d := load(t)
 	var same []string
 	for _, name := range must(fs.Glob(mappings.FS, "join/*.yaml"))(t) {
-		j := must(d.recipe(t, name, func(recipe) {}))(t).Joins()[0]
+		j := must(d.recipe(t, name, func(recipeFile) {}))(t).Joins()[0]
 		crossings := crossings(t, j, agreed(t, j, d))
 		same = append(same, d.unnoticed(t, name, func(l *mapping.Library) iter.Seq[string] { return joins(l.Joins()[0], crossings) })...)
 	}
 	for _, name := range must(fs.Glob(mappings.FS, "split/*.yaml"))(t) {
-		whole := wholes(t, must(d.recipe(t, name, func(recipe) {}))(t).Splits()[0].Kind())
+		whole := wholes(t, must(d.recipe(t, name, func(recipeFile) {}))(t).Splits()[0].Kind())
 		same = append(same, d.unnoticed(t, name, func(l *mapping.Library) iter.Seq[string] { return splits(l.Splits()[0], whole) })...)
 	}
 	equivalents(t, "equivalents-recipes.txt", same)
 }
 
 // recipe loads one recipe, said otherwise.
-func (d *data) recipe(t *testing.T, name string, change func(recipe)) (*mapping.Library, error) {
+func (d *data) recipe(t *testing.T, name string, change func(recipeFile)) (*mapping.Library, error) {
 	t.Helper()
-	r := recipe(file(t, name))
+	r := recipeFile(file(t, name))
 	change(r)
 	return mapping.Load(fstest.MapFS{name: {Data: must(json.MarshalIndent(r, "", " "))(t)}}, d.env, d.lists)
 }
@@ -57,10 +58,10 @@ func (d *data) recipe(t *testing.T, name string, change func(recipe)) (*mapping.
 // unnoticed are the ways in which a recipe can be said otherwise and says the same.
 func (d *data) unnoticed(t *testing.T, name string, say func(*mapping.Library) iter.Seq[string]) []string {
 	t.Helper()
-	whole := slices.Collect(say(must(d.recipe(t, name, func(recipe) {}))(t)))
+	whole := slices.Collect(say(must(d.recipe(t, name, func(recipeFile) {}))(t)))
 	var mu sync.Mutex
 	var same []string
-	parallel(recipe(file(t, name)).ways(), func(w way) {
+	parallel(recipeFile(file(t, name)).ways(), func(w way) {
 		library, err := d.recipe(t, name, w.say)
 		if err != nil {
 			if !locatedRecipe.MatchString(err.Error()) {
@@ -85,18 +86,18 @@ func (d *data) unnoticed(t *testing.T, name string, say func(*mapping.Library) i
 var locatedRecipe = regexp.MustCompile(`^(join|split)/[a-z.0-9-]+\.yaml:[0-9]+: `)
 
 // ways are all that a recipe can say otherwise.
-func (r recipe) ways() []way {
+func (r recipeFile) ways() []way {
 	var out []way
-	add := func(name string, say func(recipe)) { out = append(out, way{name, say}) }
+	add := func(name string, say func(recipeFile)) { out = append(out, way{name, say}) }
 	for i := range entries(r["key"]) {
-		add(fmt.Sprintf("without key %d", i+1), func(r recipe) { r["key"] = slices.Delete(entries(r["key"]), i, i+1) })
+		add(fmt.Sprintf("without key %d", i+1), func(r recipeFile) { r["key"] = slices.Delete(entries(r["key"]), i, i+1) })
 	}
 	for i, p := range entries(r["parts"]) {
 		if row(p.(map[string]any)).is("required") {
-			add(fmt.Sprintf("part %d not required", i+1), func(r recipe) { delete(entries(r["parts"])[i].(map[string]any), "required") })
+			add(fmt.Sprintf("part %d not required", i+1), func(r recipeFile) { delete(entries(r["parts"])[i].(map[string]any), "required") })
 		}
 		if row(p.(map[string]any)).text("when") != "" {
-			add(fmt.Sprintf("part %d always", i+1), func(r recipe) { delete(entries(r["parts"])[i].(map[string]any), "when") })
+			add(fmt.Sprintf("part %d always", i+1), func(r recipeFile) { delete(entries(r["parts"])[i].(map[string]any), "when") })
 		}
 	}
 	if limit, ok := r["limit"].(map[string]any); ok {
@@ -104,28 +105,30 @@ func (r recipe) ways() []way {
 			switch key {
 			case "max":
 				for _, by := range []int{-1, 1} {
-					add(fmt.Sprintf("limit %+d", by), func(r recipe) { l := r["limit"].(map[string]any); l["max"] = row(l).number("max") + by })
+					add(fmt.Sprintf("limit %+d", by), func(r recipeFile) { l := r["limit"].(map[string]any); l["max"] = row(l).number("max") + by })
 				}
 			case "list":
 			default:
-				add("limit without "+key, func(r recipe) { delete(r["limit"].(map[string]any), key) })
+				add("limit without "+key, func(r recipeFile) { delete(r["limit"].(map[string]any), key) })
 			}
 		}
 	}
 	for i, a := range entries(r["answers"]) {
-		answer := func(r recipe) map[string]any { return entries(r["answers"])[i].(map[string]any) }
-		add(fmt.Sprintf("without answer %d", i+1), func(r recipe) { r["answers"] = slices.Delete(entries(r["answers"]), i, i+1) })
-		add(fmt.Sprintf("answer %d of others", i+1), func(r recipe) { answer(r)["of"] = map[any]string{"any": "all", "all": "any"}[a.(map[string]any)["of"]] })
-		add(fmt.Sprintf("answer %d always", i+1), func(r recipe) { answer(r)["when"] = "true" })
+		answer := func(r recipeFile) map[string]any { return entries(r["answers"])[i].(map[string]any) }
+		add(fmt.Sprintf("without answer %d", i+1), func(r recipeFile) { r["answers"] = slices.Delete(entries(r["answers"]), i, i+1) })
+		add(fmt.Sprintf("answer %d of others", i+1), func(r recipeFile) {
+			answer(r)["of"] = map[any]string{"any": "all", "all": "any"}[a.(map[string]any)["of"]]
+		})
+		add(fmt.Sprintf("answer %d always", i+1), func(r recipeFile) { answer(r)["when"] = "true" })
 		if i > 0 {
-			add(fmt.Sprintf("answer %d first", i+1), func(r recipe) { slices.Reverse(entries(r["answers"])[i-1 : i+1]) })
+			add(fmt.Sprintf("answer %d first", i+1), func(r recipeFile) { slices.Reverse(entries(r["answers"])[i-1 : i+1]) })
 		}
 	}
 	eachRecipeRow(r, func(said row) {
 		id := said.text("id")
-		add(id+" left out", func(r recipe) { leaveOut(r, id) })
+		add(id+" left out", func(r recipeFile) { leaveOut(r, id) })
 		change := func(name string, do func(map[string]any)) {
-			add(id+" "+name, func(r recipe) {
+			add(id+" "+name, func(r recipeFile) {
 				eachRecipeRow(r, func(said row) {
 					if said.text("id") == id {
 						do(said)
@@ -206,7 +209,7 @@ func leaveOut(r map[string]any, id string) {
 
 // crossings are the parts of one, with every value cleared or changed, every list cut,
 // and without each part.
-func crossings(t *testing.T, j *mapping.Join, parts map[string]*customsv1.Document) []map[string]*customsv1.Document {
+func crossings(t *testing.T, j *recipe.Join, parts map[string]*customsv1.Document) []map[string]*customsv1.Document {
 	t.Helper()
 	out := []map[string]*customsv1.Document{parts}
 	names := map[string]bool{}
@@ -253,7 +256,7 @@ func crossings(t *testing.T, j *mapping.Join, parts map[string]*customsv1.Docume
 }
 
 // joins are what a join makes of crossings.
-func joins(j *mapping.Join, crossings []map[string]*customsv1.Document) iter.Seq[string] {
+func joins(j *recipe.Join, crossings []map[string]*customsv1.Document) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, parts := range crossings {
 			joined := j.Run(parts, messageID)
@@ -276,7 +279,7 @@ func joins(j *mapping.Join, crossings []map[string]*customsv1.Document) iter.Seq
 }
 
 // agreed are full goldens of a join's parts with one key.
-func agreed(t *testing.T, j *mapping.Join, d *data) map[string]*customsv1.Document {
+func agreed(t *testing.T, j *recipe.Join, d *data) map[string]*customsv1.Document {
 	t.Helper()
 	parts := map[string]*customsv1.Document{}
 	for _, p := range j.Parts() {
@@ -312,7 +315,7 @@ func agreed(t *testing.T, j *mapping.Join, d *data) map[string]*customsv1.Docume
 
 // splits are what a split makes of documents around its limit, and of the answers to
 // their parts.
-func splits(s *mapping.Split, wholes []*customsv1.Document) iter.Seq[string] {
+func splits(s *recipe.Split, wholes []*customsv1.Document) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, doc := range wholes {
 			split := s.Run(doc, messageID)

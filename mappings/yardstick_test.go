@@ -22,6 +22,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/schema"
 )
 
@@ -29,7 +30,7 @@ import (
 // the tables: parse, decode, join, encode, without rules, route and XSD.
 type roadNotice struct {
 	manifest, report, notice *mapping.Table
-	join                     *mapping.Join
+	join                     *recipe.Join
 	exit                     []byte // the report
 	supplied                 []said
 }

@@ -14,6 +14,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/release"
 	"customs.example/gateway/validate"
 )
@@ -102,7 +103,7 @@ func (b *bench) loseOnRoute(names []string) error {
 }
 
 // deal says what a split does to a document, which is canonical: a split has no form.
-func (b *bench) deal(s *mapping.Split, raw []byte) error {
+func (b *bench) deal(s *recipe.Split, raw []byte) error {
 	p := document.Parse(raw)
 	if p.Faults.Refuse() {
 		return inEnglish.refuse(b.std.out, p.Faults)
@@ -342,13 +343,24 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) (e flow
 	var fits []string
 	var plan flow.Plan
 	var parts []flow.Part
+	serving := false // of those that fit, those of the office that the documents name count alone
 	for _, rt := range b.chain.Routes.All() {
 		if b.route != "" && rt.Name != b.route {
 			continue
 		}
-		if p, of, ok := b.planFor(rt, names, readings); ok {
-			plan, parts, fits = p, of, append(fits, rt.Name)
+		p, of, ok := b.planFor(rt, names, readings)
+		if !ok {
+			continue
 		}
+		switch serves := serves(rt, readings); {
+		case serves && !serving:
+			serving, fits = true, []string{rt.Name}
+		case serves == serving:
+			fits = append(fits, rt.Name)
+		default:
+			continue
+		}
+		plan, parts = p, of
 	}
 	switch files := strings.Join(names, ", "); {
 	case len(fits) == 1:
@@ -371,6 +383,25 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) (e flow
 		return e, nil, err
 	}
 	return t.Explanation(), t.Faults, nil
+}
+
+// serves reports whether a route serves the office that every document names, if it names one.
+func serves(rt *release.Route, readings []*flow.Reading) bool {
+	named := false
+	for _, r := range readings {
+		for _, field := range []string{"office.code", "exitOffice.code"} {
+			path, err := document.CompileFor(r.Kind, field)
+			if err != nil {
+				continue // this kind has no such field
+			}
+			if office, ok := path.Get(document.Of(r.Document)); ok {
+				if named = true; !rt.Serves(office) {
+					return false
+				}
+			}
+		}
+	}
+	return named
 }
 
 // explainBy writes the command that explains by one route.

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"text/tabwriter"
 
 	"customs.example/gateway/flow"
 )
@@ -110,6 +111,7 @@ func noSample(tables fs.FS, route string) error {
 }
 
 func listSamples(tables fs.FS, std stdio) error {
+	out := tabwriter.NewWriter(std.out, 0, 0, 1, ' ', 0)
 	for _, route := range sampled(tables) {
 		files, err := fs.ReadDir(tables, path.Join(samplesDir, route))
 		if err != nil {
@@ -119,7 +121,7 @@ func listSamples(tables fs.FS, std stdio) error {
 		for _, f := range files {
 			names = append(names, f.Name())
 		}
-		fmt.Fprintf(std.out, "%-26s %s\n", route, strings.Join(names, ", "))
+		fmt.Fprintf(out, "%s\t%s\n", route, strings.Join(names, ", "))
 	}
-	return nil
+	return out.Flush()
 }

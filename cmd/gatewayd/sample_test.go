@@ -12,9 +12,9 @@ import (
 	"customs.example/mappings"
 )
 
-// refers are the kinds of document that answer or take back another, so that none of them
-// stands for itself.
-var refers = []string{"Answer", "Cancellation"}
+// refers are the kinds of document that answer another, take it back, or tell what became of it, so
+// that none of them stands for itself.
+var refers = []string{"Answer", "ArrivalReport", "Cancellation", "InspectionResult"}
 
 // TestEveryRouteHasASample translates the samples of every route, and finds no fault that
 // refuses one.

@@ -78,6 +78,9 @@ func TestStories(t *testing.T) {
 			"until": until,
 			"edit":  edit,
 
+			"corridors": corridors,
+			"crosses":   crosses,
+
 			"postgres": postgres,
 			"cable":    cableTo,
 

@@ -8,7 +8,7 @@ import (
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
-	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/recipe"
 )
 
 // The fates of a value of a document that is split, worst first.
@@ -41,7 +41,7 @@ type SplitLoss struct {
 
 // Deal splits a document and compares the parts with it. The faults say why it could not
 // be split. ID is the message's.
-func Deal(s *mapping.Split, d *customsv1.Document, id string) (*SplitLoss, gateway.Faults) {
+func Deal(s *recipe.Split, d *customsv1.Document, id string) (*SplitLoss, gateway.Faults) {
 	split := s.Run(d, id)
 	if len(split.Parts) == 0 {
 		return nil, split.Faults

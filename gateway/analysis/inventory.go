@@ -64,18 +64,35 @@ func TakeInventory(fsys fs.FS) (*Inventory, error) {
 	return &Inventory{gateway.Digest(all.Sum(nil)), sync.OnceValues(func() ([]Holding, error) { return described(files) })}, nil
 }
 
-// described adds to files what their headers say.
+// described adds to files what their headers say, and of a route also those that it is over.
 func described(files []Holding) ([]Holding, error) {
-	for i := range files {
-		h := &files[i]
+	headers := make(map[string][]Key)
+	over := make(map[string][]string)
+	for _, h := range files {
 		var tree map[string]any
 		if err := document.DecodeYAML(h.ID+".yaml", h.Content, &tree); err != nil {
 			return nil, err
 		}
 		delete(tree, "rows")
-		header := keys("", tree)
-		h.Status = cmp.Or(get(header, "status"), get(header, "basis.status"))
-		h.From, h.To = get(header, "valid.from"), get(header, "valid.to")
+		headers[h.ID] = keys("", tree)
+		if names, ok := tree["over"].([]any); ok && h.Kind == "route" {
+			for _, name := range names {
+				over[h.ID] = append(over[h.ID], fmt.Sprint("routes/bases/", name), fmt.Sprint("routes/", name))
+			}
+		}
+	}
+	for i := range files {
+		h := &files[i]
+		under, seen := []string{h.ID}, map[string]bool{}
+		for len(under) > 0 {
+			id := under[0]
+			under = under[1:]
+			if header, ok := headers[id]; ok && !seen[id] {
+				h.Status = cmp.Or(h.Status, get(header, "status"), get(header, "basis.status"))
+				h.From, h.To = cmp.Or(h.From, get(header, "valid.from")), cmp.Or(h.To, get(header, "valid.to"))
+				seen[id], under = true, append(slices.Clone(over[id]), under...)
+			}
+		}
 	}
 	return files, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/recipe"
 )
 
 // ShowJoin lays a join out for people: its parts and keys, and where each row takes its
@@ -153,7 +154,7 @@ func (r Row) conditions() string {
 
 // LintJoin looks for notes of facts that nobody has checked, and for sources that no
 // table of their part reads.
-func LintJoin(s *Source, j *mapping.Join, all []Carrier) []Remark {
+func LintJoin(s *Source, j *recipe.Join, all []Carrier) []Remark {
 	l := linter{source: s}
 	for _, r := range s.Rows {
 		l.unsure(r)

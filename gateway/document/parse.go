@@ -425,7 +425,7 @@ func (r *reader) located(code gateway.Code, at int, value string, expected gatew
 		path = appendName(path, f.field)
 		pointer = append(append(pointer, '/'), escapePointer(f.field.Name)...)
 		if f.index >= 0 {
-			path = appendIndex(path, f.index)
+			path = AppendIndex(path, f.index)
 			pointer = strconv.AppendInt(append(pointer, '/'), int64(f.index), 10)
 		}
 	}

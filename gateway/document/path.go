@@ -389,7 +389,7 @@ func (p *Path) At(prefix string, at Position) string {
 	for i := range p.steps {
 		f := p.steps[i].field
 		if b = appendName(b, f); f.Repeated && n < at.n {
-			b = appendIndex(b, int(at.at[n]))
+			b = AppendIndex(b, int(at.at[n]))
 			n++
 		}
 	}
@@ -431,7 +431,7 @@ func (p *Path) AppendInstance(b []byte, m Node) []byte {
 		s := &p.steps[i]
 		b = appendName(b, s.field)
 		if s.field.Repeated && (s.selective() || i < len(p.steps)-1) {
-			b = appendIndex(b, s.position(m))
+			b = AppendIndex(b, s.position(m))
 		}
 		if m.IsValid() && s.field.sub != nil {
 			m = s.down(m)
@@ -588,13 +588,7 @@ func appendName(b []byte, f *Field) []byte {
 // index is not negative.
 func AppendStep(path []byte, f *Field, index int) []byte {
 	if path = appendName(path, f); index >= 0 {
-		path = appendIndex(path, index)
+		path = AppendIndex(path, index)
 	}
 	return path
-}
-
-func appendIndex(b []byte, i int) []byte {
-	b = append(b, '[')
-	b = strconv.AppendInt(b, int64(i), 10)
-	return append(b, ']')
 }

@@ -75,7 +75,7 @@ func (w *walker) message(m Node, marks Marks) {
 		}
 		at := len(w.path)
 		for i := range f.Len(m) {
-			if w.path = appendIndex(w.path[:at], i); f.Type == Message {
+			if w.path = AppendIndex(w.path[:at], i); f.Type == Message {
 				w.message(f.Messages(m).At(i), own.below(f))
 			} else {
 				w.leaf(f, f.TextOf(m, i), own)

@@ -13,6 +13,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/pace"
 	"customs.example/gateway/release"
 	"customs.example/gateway/schema"
@@ -309,8 +310,8 @@ func lastName(expected string) string {
 // Plan says which route takes a document, and as which part of its recipe.
 type Plan struct {
 	Route *release.Route
-	Join  *mapping.Join  // nil for a route without recipe
-	Split *mapping.Split // nil for a route whose messages have room for everything
+	Join  *recipe.Join  // nil for a route without recipe
+	Split *recipe.Split // nil for a route whose messages have room for everything
 	Part  string
 	Key   string // what the parts of one message have in common
 	// Judged is the submission that is being judged, where it is none of the parts.
@@ -415,11 +416,11 @@ func (p Plan) Missing(parts []Part) []string {
 type Translation struct {
 	Outputs       []*Output
 	Faults        gateway.Faults // in the senders' own places, each once
-	Disagreements []mapping.Disagreement
+	Disagreements []recipe.Disagreement
 
 	parts  []Part
-	judged string          // the submission that is being judged
-	joined *mapping.Joined // nil without recipe
+	judged string         // the submission that is being judged
+	joined *recipe.Joined // nil without recipe
 	whole  *customsv1.Document
 	said   map[saying]bool // what was said of messages of a whole
 }
@@ -512,7 +513,7 @@ func joinable(parts []Part) (sets [][]Part) {
 type draft struct {
 	t         *Translation
 	whole     *Reading
-	splitting mapping.Splitting
+	splitting recipe.Splitting
 }
 
 // draft joins a set of parts, and splits what they make.
@@ -576,7 +577,7 @@ func together(p Plan, drafts []*draft) *Translation {
 // unreported warns of load units that goods are said to be in, and that no vehicle's report has
 // of all that name any.
 func (t *Translation) unreported(drafts []*draft) {
-	in := make(map[mapping.Source]int)
+	in := make(map[recipe.Source]int)
 	for _, d := range drafts {
 		if d.t.joined == nil {
 			return
@@ -780,7 +781,7 @@ func (c *Chain) Check(ctx context.Context, t *mapping.Table, raw []byte) (schema
 }
 
 // join makes the parts one document, whose places are found in the parts.
-func (t *Translation) join(ctx context.Context, j *mapping.Join, id gateway.MessageID) (*Reading, error) {
+func (t *Translation) join(ctx context.Context, j *recipe.Join, id gateway.MessageID) (*Reading, error) {
 	docs := make(map[string]*customsv1.Document, len(t.parts))
 	for _, p := range t.parts {
 		docs[p.Name] = p.Document

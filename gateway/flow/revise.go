@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"customs.example/gateway"
-	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/store"
 )
 
@@ -52,7 +52,7 @@ func (s *step) nobody() gateway.Fault {
 
 // several reports whether the part that a document is may come several times.
 func (p Plan) several() bool {
-	return p.Join != nil && slices.ContainsFunc(p.Join.Parts(), func(o mapping.Part) bool { return o.Name == p.Part && o.Several })
+	return p.Join != nil && slices.ContainsFunc(p.Join.Parts(), func(o recipe.Part) bool { return o.Name == p.Part && o.Several })
 }
 
 // heldSteps are the acts that wait for the other parts of a plan's message, in their order.

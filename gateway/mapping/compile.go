@@ -3,7 +3,6 @@ package mapping
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,11 +13,13 @@ import (
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping/convert"
+	"customs.example/gateway/mapping/datafile"
 )
 
 // compiler turns the rows of one table into compiled rows.
 type compiler struct {
-	*mistaken
+	*datafile.File
 	table   *Table
 	made    *body
 	env     *expr.Env
@@ -94,11 +95,11 @@ func (c *compiler) compile(f tableFile) {
 	c.made.top = top
 	body, err := document.CompileFor(f.Document, ".")
 	if err != nil {
-		c.at("$.document", "%v", err)
+		c.At("$.document", "%v", err)
 		return
 	}
 	if len(f.Rows) == 0 {
-		c.at("$.rows", "no rows, expected at least one")
+		c.At("$.rows", "no rows, expected at least one")
 	}
 	c.rows("$.rows", f.Rows, place{root: true, md: body.Descriptor(), target: top.info.Target, parent: top})
 	c.references()
@@ -123,7 +124,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		number: len(c.made.rows), parent: p.parent, language: f.Language, always: f.Always,
 		noEncode: f.Direction == "decode", noDecode: f.Direction == "encode", key: f.Key,
 		info: RowInfo{
-			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Except: f.Except, Default: f.Default.text,
+			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.Lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Except: f.Except, Default: f.Default.Text,
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
@@ -131,7 +132,7 @@ func (c *compiler) one(node string, f *rowFile, p place) *row {
 		r.info.Inside = p.parent.info.ID
 	}
 	c.made.rows = append(c.made.rows, r)
-	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
+	wrong := func(format string, args ...any) { c.Row(node, f.ID, format, args...) }
 	switch {
 	case f.ID == "":
 		wrong("id is missing, expected one that is unique in the table")
@@ -177,7 +178,7 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 		}
 	}
 	say(f.From != "", "from", valueJob)
-	say(f.Const.said && f.Set == "", "const", constJob)
+	say(f.Const.Given && f.Set == "", "const", constJob)
 	say(f.Set != "", "set", setJob)
 	say(f.Count != "", "count", countJob)
 	say(f.Sum != "", "sum", sumJob)
@@ -189,7 +190,7 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 	switch {
 	case len(said) != 1:
 		wrong("has %v, expected exactly one of from, const, set, count, sum, every, ordinal, handle, refer, rows", said)
-	case r.job == setJob && (f.To != "" || !f.Const.said || f.Direction != ""):
+	case r.job == setJob && (f.To != "" || !f.Const.Given || f.Direction != ""):
 		wrong("set %s, expected set and const, without to and direction", f.Set)
 	case r.job != setJob && f.To == "":
 		wrong("to is missing, expected a target")
@@ -206,12 +207,12 @@ func (c *compiler) job(r *row, f *rowFile, wrong func(string, ...any)) {
 	case f.Each != "" && r.attr != nil:
 		wrong("an attribute cannot repeat, expected an element")
 	}
-	if f.Const.bad || f.Default.bad {
+	if f.Const.Bad || f.Default.Bad {
 		wrong("const or default is no text, expected quotes round it")
 	}
-	if text := f.Const.text; f.Const.said && !f.Const.bad {
+	if text := f.Const.Text; f.Const.Given && !f.Const.Bad {
 		r.info.Const, r.info.Set = text, f.Set
-		if text == "" || !writable(text) || strings.TrimSpace(text) != text {
+		if text == "" || !convert.Writable(text) || strings.TrimSpace(text) != text {
 			wrong("const %q, expected a text without blanks around it", text)
 		}
 	}
@@ -225,7 +226,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 	}
 	source := cmp.Or(f.Each, f.With, f.Set, f.Count, f.Sum, f.Every, f.Refer, f.From)
 	if source == "" {
-		if r.job == handleJob && (p.parent.collect == nil || !writable(f.Handle)) {
+		if r.job == handleJob && (p.parent.collect == nil || !convert.Writable(f.Handle)) {
 			wrong("handle %q, expected it among the rows of a group with collect", f.Handle)
 		}
 		return p
@@ -235,7 +236,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 			wrong("from \".\" outside each over a list of texts, expected a path")
 			return p
 		}
-		r.path, r.info.From, r.value.field = p.scalar, p.prefix, p.scalar.Field().Type
+		r.path, r.info.From, r.value.Field = p.scalar, p.prefix, p.scalar.Field().Type
 		return p
 	}
 	from, away, source, err := p.reach(source)
@@ -265,7 +266,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 		c.looksUp(r, f, p, wrong)
 	}
 	field := path.Field()
-	r.value.field = field.Type
+	r.value.Field = field.Type
 	full := inner.full(source)
 	if path.Many() && r.job != countJob && r.job != sumJob && r.job != everyJob && !(f.Each != "" && path.Repeated() || f.Language != nil) {
 		wrong("%s is a list, expected each, or a selector such as [0]", source)
@@ -318,7 +319,7 @@ func (c *compiler) paths(r *row, f *rowFile, p place, wrong func(string, ...any)
 			wrong("set %s reaches outwards, expected it where the path starts", full)
 		} else if !path.Leaf() {
 			wrong("set %s is a message, expected a leaf", source)
-		} else if err := field.Check(f.Const.text); err != nil {
+		} else if err := field.Check(f.Const.Text); err != nil {
 			wrong("set %s: %v", source, err)
 		}
 	case f.Language != nil:
@@ -389,13 +390,13 @@ func (c *compiler) texts(r *row, p place, wrong func(string, ...any)) {
 		wrong("%v", err)
 		return
 	}
-	r.value.field = document.String
+	r.value.Field = document.String
 }
 
 // hops makes a row of each list that an each passes through before its own, and
 // returns where the rest of its path starts.
 func (c *compiler) hops(r *row, p place, source string) (place, string, error) {
-	steps := pathSteps(source)
+	steps := document.Steps(source)
 	from := 0
 	for i := 1; i < len(steps); i++ {
 		part := strings.Join(steps[from:i], ".")
@@ -411,23 +412,6 @@ func (c *compiler) hops(r *row, p place, source string) (place, string, error) {
 		p, from = p.inside(hop, part), i
 	}
 	return p, strings.Join(steps[from:], "."), nil
-}
-
-// pathSteps cuts a canonical path at its dots, not at those inside a selector.
-func pathSteps(path string) []string {
-	var out []string
-	from, inside := 0, false
-	for i, c := range path {
-		switch {
-		case c == '[':
-			inside = true
-		case c == ']':
-			inside = false
-		case c == '.' && !inside:
-			out, from = append(out, path[from:i]), i+1
-		}
-	}
-	return append(out, path[from:])
 }
 
 func (c *compiler) condition(r *row, f *rowFile, p place, wrong func(string, ...any)) {
@@ -477,13 +461,13 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		key  string
 		fits bool
 	}{
-		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.said, "default", isValue && f.Each == ""},
+		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.Given, "default", isValue && f.Each == ""},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
 		{f.Like != "", "like", isValue}, {f.There != "", "there", r.job == groupJob && !r.noDecode},
 		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
 		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
 		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
-		{len(f.Except) > 0, "except", f.Required}, {f.Zone != "", "zone", isValue}, {f.Space != "", "space", isValue && v.prose && r.attr == nil}, {f.Once, "once", f.Each != "" && r.noDecode}, {f.Lone, "lone", r.job == sumJob && !r.noDecode}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
+		{len(f.Except) > 0, "except", f.Required}, {f.Zone != "", "zone", isValue}, {f.Space != "", "space", isValue && v.Prose && r.attr == nil}, {f.Once, "once", f.Each != "" && r.noDecode}, {f.Lone, "lone", r.job == sumJob && !r.noDecode}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
 	} {
 		if k.said && !k.fits {
 			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
@@ -498,55 +482,55 @@ func (c *compiler) options(r *row, f *rowFile, node string, wrong func(string, .
 		return
 	}
 	if r.job == countJob {
-		v.field = document.Uint
+		v.Field = document.Uint
 	}
 	twoWay := f.Direction != "encode" && f.Lossy == ""
 	if f.List != "" {
-		v.lists, v.list, v.system = c.lists, f.List, c.table.system
+		v.Lists, v.List, v.System = c.lists, f.List, c.table.system
 		if !c.lists.Has(f.List) {
 			wrong("unknown code list %q, expected one that there is: nearest are %v", f.List, document.Nearest(f.List, c.lists.Names(), 3))
 		}
 	}
-	v.max = f.Max
+	v.Max = f.Max
 	if f.Like != "" {
 		var err error
-		if v.like, err = regexp.Compile(wholly + f.Like + ")$"); err != nil {
+		if v.Like, err = convert.Whole(f.Like); err != nil {
 			wrong("like %q, expected a regular expression: %v", f.Like, err)
 		}
 	}
 	c.time(r, f, node, wrong)
 	if f.Use != "" {
-		codec, err := bindConversion(f.Use, v.field)
+		codec, err := convert.Bind(f.Use, v.Field)
 		if err != nil {
 			wrong("%v", err)
 		}
-		v.codec, v.converts = codec, err == nil
-		if err == nil && codec.decode == nil && twoWay {
+		v.Codec, v.Converts = codec, err == nil
+		if err == nil && codec.Decode == nil && twoWay {
 			wrong("conversion %s has no inverse, expected lossy or direction: encode", f.Use)
 		}
 	}
-	if v.codec.many && v.preserves {
-		v.codec = split(v.codec.n, v.codec.most, true)
+	if v.Codec.Many && v.Preserves {
+		v.Codec = convert.Split(v.Codec.Length, v.Codec.Most, true)
 	}
 	switch f.OnOverflow {
 	case "", "reject":
 	case "truncate":
-		if v.truncates = true; twoWay {
+		if v.Truncates = true; twoWay {
 			wrong("on_overflow truncate loses text, expected lossy or direction: encode")
 		}
 	case "split":
-		if f.Use != "" || v.field != document.String {
+		if f.Use != "" || v.Field != document.String {
 			wrong("on_overflow split, expected a string without use")
 		}
-		v.codec, v.converts, v.max = split(max(f.Max, 1), 0, v.preserves), true, 0
+		v.Codec, v.Converts, v.Max = convert.Split(max(f.Max, 1), 0, v.Preserves), true, 0
 	default:
 		wrong("on_overflow %q, expected reject, truncate or split", f.OnOverflow)
 	}
-	if v.codec.many && (r.attr != nil || r.each || len(r.steps) == 0) {
+	if v.Codec.Many && (r.attr != nil || r.each || len(r.steps) == 0) {
 		wrong("several texts in one place, expected an element without each")
 	}
-	if !writable(f.Default.text) {
-		wrong("default %q holds a character that XML cannot carry, expected a text", f.Default.text)
+	if !convert.Writable(f.Default.Text) {
+		wrong("default %q holds a character that XML cannot carry, expected a text", f.Default.Text)
 	}
 }
 
@@ -560,15 +544,15 @@ func (c *compiler) space(r *row, f *rowFile, wrong func(string, ...any)) {
 	if r.language != nil && r.text != nil {
 		field = r.text.Field()
 	}
-	r.value.leaf, r.value.prose = field, field.Prose()
+	r.value.Leaf, r.value.Prose = field, field.Prose()
 	switch cmp.Or(f.Space, c.spaces) {
 	case "", "collapse":
 	case "preserve":
-		r.value.preserves = r.value.prose && r.attr == nil
+		r.value.Preserves = r.value.Prose && r.attr == nil
 	default:
 		wrong("space %q, expected preserve or collapse", cmp.Or(f.Space, c.spaces))
 	}
-	r.info.Prose, r.info.Preserves = r.value.prose, r.value.preserves
+	r.info.Prose, r.info.Preserves = r.value.Prose, r.value.Preserves
 }
 
 // keyFor says which rows a key is for.
@@ -584,12 +568,12 @@ var keyFor = map[string]string{
 func (c *compiler) pairs(group *row) {
 	halves := map[string]*row{}
 	for _, r := range group.rows {
-		if r.half() == 1 && !r.noDecode && r.info.Lossy == "" {
+		if r.value.Half() == 1 && !r.noDecode && r.info.Lossy == "" {
 			halves[r.info.From] = r
 		}
 	}
 	for _, r := range group.rows {
-		if r.half() != 2 {
+		if r.value.Half() != 2 {
 			continue
 		}
 		if halves[r.info.From] == nil && !r.noDecode && r.info.Lossy == "" {
@@ -604,38 +588,24 @@ func (c *compiler) pairs(group *row) {
 	}
 	for i, r := range group.rows {
 		before, after := r, r
-		switch mark := r.value.codec.mark; {
+		switch mark := r.value.Codec.Separator; {
 		case mark == "":
 			continue
-		case r.value.codec.after && i > 0:
+		case r.value.Codec.After && i > 0:
 			before = group.rows[i-1]
-		case !r.value.codec.after && i+1 < len(group.rows):
+		case !r.value.Codec.After && i+1 < len(group.rows):
 			after = group.rows[i+1]
 		}
-		if before == after || before.value.codec.mark != after.value.codec.mark || before.value.codec.after || !after.value.codec.after ||
+		if before == after || before.value.Codec.Separator != after.value.Codec.Separator || before.value.Codec.After || !after.value.Codec.After ||
 			before.info.Target != after.info.Target || before.info.Direction != after.info.Direction {
 			c.says(r, "conversion %s stands alone, expected two rows of one target and direction: before(x), then after(x)", r.info.Use)
 			continue
 		}
 		before.second = after
-		before.value.lead, after.value.lead = &before.value, &before.value
+		before.value.Lead, after.value.Lead = &before.value, &before.value
 	}
-}
-
-// half says which half of its field's value a row carries, 0 if it carries all.
-func (r *row) half() int {
-	t := r.value.time
-	switch {
-	case r.value.codec.half > 0:
-		return r.value.codec.half
-	case t == nil || r.value.field != document.Instant || t.date && t.clock:
-		return 0
-	case t.date:
-		return 1
-	}
-	return 2
 }
 
 func (c *compiler) says(r *row, format string, args ...any) {
-	c.say(r.info.ID, r.info.Line, fmt.Sprintf("row %s: %s", r.info.ID, fmt.Sprintf(format, args...)))
+	c.Add(r.info.ID, r.info.Line, fmt.Sprintf("row %s: %s", r.info.ID, fmt.Sprintf(format, args...)))
 }

@@ -7,6 +7,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/pace"
 	"customs.example/gateway/xmltree"
 )
@@ -51,7 +52,7 @@ func (t *Table) decode(steps *pace.Steps, doc *xmltree.Document) Decoded {
 		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.kind}}}
 	}
 	zone := t.zoneIn(doc.Root)
-	r := &decoder{document: d, steps: steps, rows: make([]int32, len(t.body().rows)), nodes: make([]int32, t.body().nodes), at: moment{t.day(doc.Root, zone), zone}}
+	r := &decoder{document: d, steps: steps, rows: make([]int32, len(t.body().rows)), nodes: make([]int32, t.body().nodes), at: convert.Moment{Day: t.day(doc.Root, zone), Zone: zone}}
 	at := &context{m: document.Of(d)}
 	if t.body().stores != nil {
 		r.stored = map[stored]*storedElement{}
@@ -74,7 +75,7 @@ func (t *Table) day(root *xmltree.Element, zone *time.Location) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	instant, _, fault := t.body().issued.value.decode([]string{text}, "", moment{zone: zone})
+	instant, _, fault := t.body().issued.value.Decode([]string{text}, "", convert.Moment{Zone: zone})
 	if fault != nil {
 		return time.Time{}
 	}
@@ -87,7 +88,7 @@ type decoder struct {
 	steps       *pace.Steps
 	rows, nodes []int32 // the group in which a row or node was last met
 	groups      int32   // met so far
-	at          moment
+	at          convert.Moment
 	values      int // read so far
 	made        slabs
 	faults      gateway.Faults
@@ -130,7 +131,7 @@ func (d *decoder) group(r *row, e *xmltree.Element, at *context) {
 	}
 	for _, s := range r.sets {
 		if err := s.path.Set(at.message(), s.info.Const); err != nil {
-			d.fault(*notConverted(err, s.info.Const), record{row: s, context: at, index: -1, read: e})
+			d.fault(*convert.NotConverted(err, s.info.Const), record{row: s, context: at, index: -1, read: e})
 		}
 	}
 }
@@ -237,7 +238,7 @@ func (r *row) tells(e *xmltree.Element) int {
 				continue
 			}
 		}
-		if text, _ = document.Legible(text, false); c.job == constJob && text != c.info.Const || !c.value.likely(text) {
+		if text, _ = document.Legible(text, false); c.job == constJob && text != c.info.Const || !c.value.Matches(text) {
 			return unlike
 		}
 	}
@@ -267,12 +268,12 @@ func (d *decoder) text(n *node, e *xmltree.Element, child int, text string, at *
 	var failed *row
 	for _, r := range n.values {
 		if d.rows[r.number] == group && !r.each {
-			if r.value.codec.many {
+			if r.value.Codec.Many {
 				return // read with the first of its pieces
 			}
 			continue
 		}
-		if r.value.codec.after {
+		if r.value.Codec.After {
 			continue // read with the before that it follows: alone it would hide that one's fault
 		}
 		fault := d.take(r, e, child, text, at)
@@ -306,8 +307,8 @@ func (d *decoder) text(n *node, e *xmltree.Element, child int, text string, at *
 func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *context) *gateway.Fault {
 	inner, at := at, at.out(r.reach)
 	written := strings.TrimSpace(text)
-	text, told := document.Legible(text, r.value.prose)
-	if r.value.codec.after {
+	text, told := document.Legible(text, r.value.Prose)
+	if r.value.Codec.After {
 		told = nil // the before that it follows has told it
 	}
 	link := record{row: r, context: at, index: -1, text: text, read: e}
@@ -321,8 +322,8 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 		d.record(link)
 		return nil
 	}
-	if text == "" && r.value.codec.many { // blanks that the value begins with may fill its first piece
-		text, told = document.Legible(strings.Join(gather(e, child), ""), r.value.prose)
+	if text == "" && r.value.Codec.Many { // blanks that the value begins with may fill its first piece
+		text, told = document.Legible(strings.Join(gather(e, child), ""), r.value.Prose)
 	}
 	if text == "" {
 		d.tell(told, link)
@@ -352,27 +353,27 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	}
 	d.one[0] = text
 	texts := d.one[:]
-	if r.value.codec.many {
+	if r.value.Codec.Many {
 		texts = gather(e, child)
 	}
 	before := ""
-	if r.shared || r.half() > 0 {
+	if r.shared || r.value.Half() > 0 {
 		before, _ = r.path.Get(at.message()) // what another row read
 	}
-	value, listRow, fault := r.value.decode(texts, before, d.at)
+	value, listRow, fault := r.value.Decode(texts, before, d.at)
 	if fault != nil {
 		if fault.Value == gateway.Clip(text) {
 			fault.Value = gateway.Clip(written)
 		}
 		return fault
 	}
-	if r.value.codec.many {
-		value, told = document.Legible(value, r.value.prose)
+	if r.value.Codec.Many {
+		value, told = document.Legible(value, r.value.Prose)
 	}
-	if value == "" && r.value.codec.mark != "" {
+	if value == "" && r.value.Codec.Separator != "" {
 		return nil // its half of the text is not there
 	}
-	if assumed := r.assumed(texts[0], d.at); assumed != nil {
+	if assumed := r.value.Assumed(texts[0], d.at); assumed != nil {
 		assumed.Path, assumed.Location = r.instance(at, -1), locateRead(&link)
 		d.faults = append(d.faults, *assumed)
 	}
@@ -382,7 +383,7 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 	value, more := r.path.Field().Read(value)
 	index, err := r.put(at, value)
 	if err != nil {
-		return notConverted(err, text)
+		return convert.NotConverted(err, text)
 	}
 	d.tell(document.TellOnce(told, more), link)
 	if r.key {
@@ -397,7 +398,7 @@ func (d *decoder) take(r *row, e *xmltree.Element, child int, text string, at *c
 // differs warns when a field is read at two places that say different things; the
 // first one stays.
 func (d *decoder) differs(r *row, link record, before, value string) gateway.Faults {
-	written, _, fault := r.value.encode(nil, before, d.at)
+	written, _, fault := r.value.Encode(nil, before, d.at)
 	if gateway.SameID(before, value) || fault == nil && len(written) == 1 && written[0] == link.text {
 		return nil
 	}
@@ -425,7 +426,7 @@ func (r *row) put(at *context, value string) (int, error) {
 	case r.language != nil:
 		m := at.message()
 		text := r.path.Append(m)
-		if err := r.tag.Set(text, tagText(value, r.language)); err != nil {
+		if err := r.tag.Set(text, convert.Tag(value, r.language)); err != nil {
 			return -1, err
 		}
 		return r.length(m) - 1, r.text.Set(text, value)
@@ -466,11 +467,11 @@ func (d *decoder) spread(c derived) bool {
 	if len(elements) == 0 {
 		elements = append(elements, r.of.Append(m))
 	}
-	value, listRow, fault := r.value.decode([]string{c.text}, "", d.at)
+	value, listRow, fault := r.value.Decode([]string{c.text}, "", d.at)
 	for i := range elements {
 		if fault == nil {
 			if err := r.leaf.Set(elements[i], value); err != nil {
-				fault = notConverted(err, c.text)
+				fault = convert.NotConverted(err, c.text)
 			}
 		}
 		c.index, c.listRow = int32(i), listRow
@@ -498,11 +499,11 @@ func (d *decoder) check(c derived) {
 	if want == "" {
 		want = "0"
 	}
-	text, _, fault := c.row.value.decode([]string{c.text}, "", d.at)
+	text, _, fault := c.row.value.Decode([]string{c.text}, "", d.at)
 	said, err := document.ParseNumber(text)
 	is, _ := document.ParseNumber(want)
 	if fault != nil || err != nil || said.Cmp(is) != 0 {
-		if written, _, fault := c.row.value.encode(nil, want, d.at); fault == nil {
+		if written, _, fault := c.row.value.Encode(nil, want, d.at); fault == nil {
 			want = written[0]
 		}
 		d.faults = append(d.faults, gateway.Fault{

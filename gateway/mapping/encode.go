@@ -3,13 +3,13 @@ package mapping
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/beevik/etree"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/pace"
 )
 
@@ -73,8 +73,8 @@ func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (En
 			e.collect(r, &context{m: e.root.m})
 		}
 	}
-	e.at.day, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
-	e.at.zone = t.zoneFor(e.root.m)
+	e.at.Day, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
+	e.at.Zone = t.zoneFor(e.root.m)
 	top := e.made.element(&t.rootName)
 	for _, n := range t.namespaces {
 		if n.prefix == t.fallback {
@@ -107,7 +107,7 @@ type encoder struct {
 	steps   *pace.Steps
 	table   string // its id
 	root    rootDocument
-	at      moment
+	at      convert.Moment
 	faults  []wrong
 	assumed []wrong // warnings
 	made    slabs
@@ -385,7 +385,7 @@ func (e *encoder) each(r *row, standing, at *context, s *scope) {
 func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 	if level == len(r.hops) && r.scalar {
 		for i, text := range r.path.Texts(at.m) {
-			if blank(text) {
+			if document.Blank(text) {
 				continue
 			}
 			if !e.steps.Next() {
@@ -421,10 +421,6 @@ func (e *encoder) walk(r *row, level int, at *context, one func(*context)) {
 	}
 }
 
-// blank reports whether a text says nothing: decode drops the blanks around a text, so
-// one of nothing else would be written and read as missing.
-func blank(text string) bool { return strings.TrimSpace(text) == "" }
-
 // value writes the row's canonical text, its default, or nothing. Where there is
 // nothing to write the condition, which costs far more than the look, is not asked.
 func (e *encoder) value(r *row, inner *context, s *scope) {
@@ -439,7 +435,7 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 	default:
 		text, _ = r.path.Get(at.m)
 	}
-	if blank(text) {
+	if document.Blank(text) {
 		text = ""
 	}
 	silent := text == "" && r.info.Default == "" && !r.requires(e.root.d) && !r.always
@@ -465,19 +461,19 @@ func (e *encoder) value(r *row, inner *context, s *scope) {
 
 // write converts a canonical text and writes what comes of it.
 func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
-	texts, listRow, fault := r.value.encode(e.texts[:0], text, e.at)
+	texts, listRow, fault := r.value.Encode(e.texts[:0], text, e.at)
 	if fault != nil {
 		e.fault(fault, r, at, index)
 		return
 	}
 	e.texts = texts
-	if len(texts) == 1 && blank(texts[0]) { // only the blanks before a cut
+	if len(texts) == 1 && document.Blank(texts[0]) { // only the blanks before a cut
 		if r.requires(e.root.d) {
 			e.fault(nil, r, at, index)
 		}
 		return
 	}
-	if assumed := r.assumed(texts[0], e.at); assumed != nil {
+	if assumed := r.value.Assumed(texts[0], e.at); assumed != nil {
 		e.assumed = append(e.assumed, wrong{assumed, r, at, index})
 	}
 	for _, t := range texts {
@@ -489,7 +485,7 @@ func (e *encoder) write(r *row, at *context, s *scope, text string, index int) {
 func (e *encoder) put(r *row, at *context, s *scope, text string, link record, filled bool) {
 	link.row, link.context, link.text = r, at, text
 	switch before := e.begun; {
-	case r.value.codec.after && before.row != nil && before.row.second == r:
+	case r.value.Codec.After && before.row != nil && before.row.second == r:
 		link.text = before.text + text
 		link.written = before.written
 		if r.attr != nil {
@@ -499,8 +495,8 @@ func (e *encoder) put(r *row, at *context, s *scope, text string, link record, f
 		}
 		e.trace(link)
 		return
-	case r.value.codec.after && r.value.whole(text, e.at.day) != text:
-		e.fault(notConverted(wantForm(gateway.WordWithout, r.value.codec.mark), text), r, at, int(link.index))
+	case r.value.Codec.After && r.value.AfterAlone(text, e.at.Day) != text:
+		e.fault(convert.NotConverted(convert.Wanted(gateway.WordWithout, r.value.Codec.Separator), text), r, at, int(link.index))
 		return
 	}
 	if r.attr != nil {
@@ -540,8 +536,8 @@ func (r *row) spoken(m document.Node) (string, int) {
 	for _, listed := range r.language {
 		for i := range texts.Len() {
 			t := texts.At(i)
-			if tag, _ := r.tag.Get(t); sameLanguage(tag, listed) {
-				if text, _ := r.text.Get(t); !blank(text) {
+			if tag, _ := r.tag.Get(t); convert.SameLanguage(tag, listed) {
+				if text, _ := r.text.Get(t); !document.Blank(text) {
 					return text, i
 				}
 			}
@@ -549,8 +545,8 @@ func (r *row) spoken(m document.Node) (string, int) {
 	}
 	for i := range texts.Len() {
 		t := texts.At(i)
-		if tag, _ := r.tag.Get(t); tag == undetermined {
-			if text, _ := r.text.Get(t); !blank(text) {
+		if tag, _ := r.tag.Get(t); tag == convert.Undetermined {
+			if text, _ := r.text.Get(t); !document.Blank(text) {
 				return text, i
 			}
 		}
@@ -558,47 +554,22 @@ func (r *row) spoken(m document.Node) (string, int) {
 	return "", -1
 }
 
-// size is how many elements or texts the row counts in a message; what is not written
-// is none.
-func (r *row) size(m document.Node) int {
-	if !r.path.Leaf() {
-		return len(r.path.List(m))
-	}
-	n := 0
-	for _, text := range r.path.Texts(m) {
-		if !blank(text) {
-			n++
-		}
-	}
-	return n
-}
-
-// derive returns the count or sum that the row writes, "" where there is nothing to
-// count.
+// derive returns the count, sum or common value that the row writes, "" where there is
+// nothing to count.
 func (r *row) derive(m document.Node) string {
-	if r.job == countJob {
-		n := r.size(m)
-		if n == 0 {
-			return ""
+	switch r.job {
+	case countJob:
+		if n := r.path.Count(m); n > 0 {
+			return strconv.Itoa(n)
 		}
-		return strconv.Itoa(n)
-	}
-	texts := r.path.Texts(m)
-	if len(texts) == 0 {
+		return ""
+	case everyJob:
+		if texts := r.path.Texts(m); len(texts) > 0 {
+			return texts[0]
+		}
 		return ""
 	}
-	if r.job == everyJob {
-		return texts[0]
-	}
-	var sum document.Number
-	for _, text := range texts {
-		n, err := document.ParseNumber(text)
-		if err != nil {
-			return ""
-		}
-		sum = sum.Add(n)
-	}
-	return sum.String()
+	return r.path.Sum(m)
 }
 
 func (e *encoder) holds(r *row, this document.Node, at, standing *context) bool {

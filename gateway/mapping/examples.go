@@ -10,13 +10,15 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/convert"
+	"customs.example/gateway/mapping/datafile"
 )
 
 // rowExampleFile is an example of a value row as it is written.
 type rowExampleFile struct {
-	Canonical literal `yaml:"canonical"`
-	XML       pieces  `yaml:"xml"`
-	Direction string  `yaml:"direction"`
+	Canonical datafile.Quoted `yaml:"canonical"`
+	XML       pieces          `yaml:"xml"`
+	Direction string          `yaml:"direction"`
 }
 
 // samples are the examples of one row.
@@ -40,7 +42,7 @@ func (p *pieces) UnmarshalYAML(decode func(any) error) error {
 	}
 	for _, v := range list {
 		text, ok := v.(string)
-		p.texts, p.bad = append(p.texts, text), p.bad || !ok || text == "" || !writable(text)
+		p.texts, p.bad = append(p.texts, text), p.bad || !ok || text == "" || !convert.Writable(text)
 	}
 	p.bad = p.bad || len(list) == 0
 	return nil
@@ -87,13 +89,13 @@ func (t *Table) Examples() []TableExample { return slices.Clone(t.body().example
 func (c *compiler) examples(r *row, files samples, node string) {
 	for i, f := range files {
 		at := fmt.Sprintf("%s.examples[%d]", node, i)
-		wrong := func(format string, args ...any) { c.row(at, r.info.ID, "example: "+format, args...) }
-		line := c.lines.Line(at)
-		text := f.Canonical.text
+		wrong := func(format string, args ...any) { c.Row(at, r.info.ID, "example: "+format, args...) }
+		line := c.Lines.Line(at)
+		text := f.Canonical.Text
 		switch field := r.field(); {
 		case field == nil:
 			wrong("this row writes no value of its own, expected it on a value row")
-		case !f.Canonical.said || f.Canonical.bad || text == "":
+		case !f.Canonical.Given || f.Canonical.Bad || text == "":
 			wrong("canonical is no text, expected one in quotes")
 		case field.Check(text) != nil:
 			wrong("canonical %v", field.Check(text))
@@ -101,7 +103,7 @@ func (c *compiler) examples(r *row, files samples, node string) {
 		if f.XML.bad || f.XML.texts == nil {
 			wrong("xml is no text, expected one in quotes, or a list of them")
 		}
-		if len(f.XML.texts) > 1 && !r.value.codec.many {
+		if len(f.XML.texts) > 1 && !r.value.Codec.Many {
 			wrong("xml is %d texts, expected one: the row does not split its value", len(f.XML.texts))
 		}
 		switch d := f.Direction; {
@@ -109,7 +111,7 @@ func (c *compiler) examples(r *row, files samples, node string) {
 			wrong("direction %q, expected encode or decode", d)
 		case d != "" && r.info.Direction != "" && d != r.info.Direction:
 			wrong("direction %s, expected %s as of the row", d, r.info.Direction)
-		case d == "decode" && r.half() > 0:
+		case d == "decode" && r.value.Half() > 0:
 			wrong("the row reads half of a value, expected direction: encode")
 		}
 		r.info.Examples = append(r.info.Examples, RowExample{line, text, f.XML.texts, f.Direction})
@@ -140,7 +142,7 @@ func (c *compiler) documents(files []exampleFile) (out []TableExample) {
 	for i, f := range files {
 		node := fmt.Sprintf("$.examples[%d]", i)
 		wrong := func(part, format string, args ...any) {
-			c.at(node+part, "example %s: %s", cmp.Or(f.Name, "without name"), fmt.Sprintf(format, args...))
+			c.At(node+part, "example %s: %s", cmp.Or(f.Name, "without name"), fmt.Sprintf(format, args...))
 		}
 		if f.Name == "" || names[f.Name] {
 			wrong("", "name %q, expected one that is unique in the table", f.Name)
@@ -151,7 +153,7 @@ func (c *compiler) documents(files []exampleFile) (out []TableExample) {
 				wrong(fmt.Sprintf(".rows[%d]", j), "no row %q, expected the id of a row", id)
 			}
 		}
-		e := TableExample{Name: f.Name, Line: c.lines.Line(node), Rows: f.Rows, XML: []byte(f.XML)}
+		e := TableExample{Name: f.Name, Line: c.Lines.Line(node), Rows: f.Rows, XML: []byte(f.XML)}
 		e.Canonical = c.canonical(f.Canonical, node+".canonical", wrong)
 		if f.Back != nil {
 			e.Back = c.canonical(f.Back, node+".back", wrong)
@@ -176,7 +178,7 @@ func (c *compiler) canonical(tree map[string]any, node string, wrong func(part, 
 	for _, f := range p.Faults {
 		at := part
 		for _, step := range strings.Split(f.Location.Expr, "/")[1:] {
-			if areDigits(step) {
+			if _, err := strconv.Atoi(step); err == nil {
 				at += "[" + step + "]"
 			} else {
 				at += "." + step
@@ -209,19 +211,19 @@ func (t *Table) Try() (out []Trial) {
 
 func (r *row) try(e RowExample) string {
 	if e.Direction != "decode" && !r.noEncode {
-		texts, _, fault := r.value.encode(nil, e.Canonical, moment{})
+		texts, _, fault := r.value.Encode(nil, e.Canonical, convert.Moment{})
 		if wrong := compared("canonical", e.Canonical, "written", texts, e.XML, fault); wrong != "" {
 			return wrong
 		}
 	}
-	if e.Direction == "encode" || r.noDecode || r.half() > 0 {
+	if e.Direction == "encode" || r.noDecode || r.value.Half() > 0 {
 		return ""
 	}
-	text, _, fault := r.value.decode(e.XML, "", moment{})
-	text, _ = r.value.leaf.Read(text) // as people write it
+	text, _, fault := r.value.Decode(e.XML, "", convert.Moment{})
+	text, _ = r.value.Leaf.Read(text) // as people write it
 	if fault == nil {
 		if err := r.field().Check(text); err != nil {
-			fault = notConverted(err, text)
+			fault = convert.NotConverted(err, text)
 		}
 	}
 	if sameInstant(text, e.Canonical) {

@@ -155,7 +155,7 @@ func (d *decoder) find(r *row, keys []*row, e *xmltree.Element, at *context) (c 
 		if text == "" {
 			return c, "" // said to be missing when it is read
 		}
-		value, _, fault := k.value.decode([]string{text}, "", d.at)
+		value, _, fault := k.value.Decode([]string{text}, "", d.at)
 		if fault != nil {
 			return c, ""
 		}
@@ -202,7 +202,7 @@ func (k *key) add(value string) {
 func keyOf(keys []*row, m document.Node) (all key) {
 	for _, k := range keys {
 		text, _ := k.path.Get(m)
-		if blank(text) {
+		if document.Blank(text) {
 			return key{}
 		}
 		all.add(text)

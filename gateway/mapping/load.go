@@ -17,6 +17,8 @@ import (
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping/datafile"
+	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/xmltree"
 )
 
@@ -48,70 +50,52 @@ type validity struct {
 
 // rowFile is a row as it is written.
 type rowFile struct {
-	ID         string    `yaml:"id"`
-	To         string    `yaml:"to"`
-	From       string    `yaml:"from"`
-	Const      literal   `yaml:"const"`
-	Set        string    `yaml:"set"`
-	Count      string    `yaml:"count"`
-	Sum        string    `yaml:"sum"`
-	Once       bool      `yaml:"once"`
-	Lone       bool      `yaml:"lone"`
-	Every      string    `yaml:"every"`
-	Ordinal    bool      `yaml:"ordinal"`
-	Each       string    `yaml:"each"`
-	With       string    `yaml:"with"`
-	Collect    []string  `yaml:"collect"`
-	Handle     string    `yaml:"handle"`
-	Refer      string    `yaml:"refer"`
-	Key        bool      `yaml:"key"`
-	By         string    `yaml:"by"`
-	In         string    `yaml:"in"`
-	List       string    `yaml:"list"`
-	Use        string    `yaml:"use"`
-	When       string    `yaml:"when"`
-	Required   bool      `yaml:"required"`
-	Except     []string  `yaml:"except"`
-	Default    literal   `yaml:"default"`
-	Language   []string  `yaml:"language"`
-	Time       string    `yaml:"time"`
-	Zone       string    `yaml:"zone"`
-	Space      string    `yaml:"space"`
-	Max        int       `yaml:"max"`
-	Like       string    `yaml:"like"`
-	There      string    `yaml:"there"`
-	OnOverflow string    `yaml:"on_overflow"`
-	Direction  string    `yaml:"direction"`
-	Always     bool      `yaml:"always"`
-	Lossy      string    `yaml:"lossy"`
-	Note       string    `yaml:"note"`
-	Source     string    `yaml:"source"`
-	Rows       []rowFile `yaml:"rows"`
-	Examples   samples   `yaml:"examples"`
+	ID         string          `yaml:"id"`
+	To         string          `yaml:"to"`
+	From       string          `yaml:"from"`
+	Const      datafile.Quoted `yaml:"const"`
+	Set        string          `yaml:"set"`
+	Count      string          `yaml:"count"`
+	Sum        string          `yaml:"sum"`
+	Once       bool            `yaml:"once"`
+	Lone       bool            `yaml:"lone"`
+	Every      string          `yaml:"every"`
+	Ordinal    bool            `yaml:"ordinal"`
+	Each       string          `yaml:"each"`
+	With       string          `yaml:"with"`
+	Collect    []string        `yaml:"collect"`
+	Handle     string          `yaml:"handle"`
+	Refer      string          `yaml:"refer"`
+	Key        bool            `yaml:"key"`
+	By         string          `yaml:"by"`
+	In         string          `yaml:"in"`
+	List       string          `yaml:"list"`
+	Use        string          `yaml:"use"`
+	When       string          `yaml:"when"`
+	Required   bool            `yaml:"required"`
+	Except     []string        `yaml:"except"`
+	Default    datafile.Quoted `yaml:"default"`
+	Language   []string        `yaml:"language"`
+	Time       string          `yaml:"time"`
+	Zone       string          `yaml:"zone"`
+	Space      string          `yaml:"space"`
+	Max        int             `yaml:"max"`
+	Like       string          `yaml:"like"`
+	There      string          `yaml:"there"`
+	OnOverflow string          `yaml:"on_overflow"`
+	Direction  string          `yaml:"direction"`
+	Always     bool            `yaml:"always"`
+	Lossy      string          `yaml:"lossy"`
+	Note       string          `yaml:"note"`
+	Source     string          `yaml:"source"`
+	Rows       []rowFile       `yaml:"rows"`
+	Examples   samples         `yaml:"examples"`
 
 	dropped bool // by a profile
 }
 
-// literal is a text that MUST be quoted where YAML would read something else: 0603
-// is no number here.
-type literal struct {
-	text      string
-	said, bad bool
-}
-
-// UnmarshalYAML notes whether YAML read a text.
-func (l *literal) UnmarshalYAML(decode func(any) error) error {
-	var v any
-	if err := decode(&v); err != nil {
-		return err
-	}
-	text, ok := v.(string)
-	*l = literal{text, true, !ok}
-	return nil
-}
-
 // notTables are the folders of the data that hold something else.
-var notTables = []string{"join", "split", "codelists", "routes", "rules", "profiles", "tolerances"}
+var notTables = []string{"codelists", "routes", "rules", "tolerances"}
 
 // loader is what the tables of one library are compiled with.
 type loader struct {
@@ -125,7 +109,7 @@ type loader struct {
 
 // base is a table's file. A profile changes a copy of it.
 type base struct {
-	*mistaken
+	*datafile.File
 	tableFile
 	digest gateway.Digest
 	whole  func() *base // with its rows
@@ -164,32 +148,27 @@ func (load *loader) run(fsys fs.FS) (*Library, error) {
 	var profiles []*profile
 	for _, file := range files {
 		folder := path.Dir(file)
-		own := slices.Contains([]string{"join", "split", "profiles"}, folder)
-		if !own && slices.Contains(notTables, folder) {
+		if slices.Contains(notTables, folder) {
 			continue
 		}
 		raw, err := fs.ReadFile(fsys, file)
 		if err != nil {
 			return nil, err
 		}
-		m := &mistaken{file: file}
-		switch folder {
-		case "join":
-			l.joins = append(l.joins, loadJoin(m, raw, load.env))
-		case "split":
-			l.splits = append(l.splits, loadSplit(m, raw, load.env))
-		case "profiles":
+		m := &datafile.File{Name: file}
+		switch {
+		case recipe.IsFile(file):
+			l.recipes.Read(m, raw, load.env)
+		case folder == "profiles":
 			profiles = append(profiles, loadProfile(m, raw))
 			continue // profiles say their mistakes together
 		default:
 			load.table(m, raw)
 		}
-		mistakes = append(mistakes, m.errs...)
+		mistakes = append(mistakes, m.Errs...)
 	}
 	mistakes = append(mistakes, load.profiles(profiles)...)
 	slices.SortFunc(l.tables, func(a, b *Table) int { return strings.Compare(a.ID(), b.ID()) })
-	slices.SortFunc(l.joins, func(a, b *Join) int { return strings.Compare(a.ID(), b.ID()) })
-	slices.SortFunc(l.splits, func(a, b *Split) int { return strings.Compare(a.ID(), b.ID()) })
 	for i, t := range l.tables {
 		for _, o := range l.tables[:i] {
 			if t.rivals(o) {
@@ -212,109 +191,67 @@ func (t *Table) rivals(o *Table) bool {
 		(t.to == "" || o.from <= t.to) && (o.to == "" || t.from <= o.to)
 }
 
-// mistaken collects the mistakes of one file.
-type mistaken struct {
-	file  string
-	lines document.Lines
-	errs  []error
-	over  *overlay // the profile that changes the file, which then is mistaken
-}
-
-// overlay is a profile on its way over one table.
-type overlay struct {
-	*mistaken
-	table, node string // the table's id, and where the profile names it
-}
-
-// read reads the file and where its nodes stand.
-func (m *mistaken) read(raw []byte, into any) (err error) {
-	m.lines, err = document.ReadYAML(m.file, raw, into)
-	return err
-}
-
-func (m *mistaken) at(node, format string, args ...any) {
-	m.say("", max(m.lines.Line(node), 1), fmt.Sprintf(format, args...))
-}
-
-func (m *mistaken) row(node, id, format string, args ...any) {
-	m.say(id, m.lines.Line(node), fmt.Sprintf("row %s: %s", cmp.Or(id, "without id"), fmt.Sprintf(format, args...)))
-}
-
-// say adds a mistake of a row, or of the file.
-func (m *mistaken) say(id string, line int, text string) {
-	if m.over == nil {
-		m.errs = append(m.errs, fmt.Errorf("%s:%d: %s", m.file, line, text))
-		return
-	}
-	node := m.over.node
-	for _, key := range []string{id, m.over.table + "#" + id} {
-		if m.over.lines["$.rows."+key] > 0 {
-			node = "$.rows." + key
-		}
-	}
-	m.over.at(node, "%s: %s", m.over.table, text)
-}
-
-func (m *mistaken) valid(v validity) {
+// check says what is wrong with the days.
+func (v validity) check(m *datafile.File) {
 	for _, day := range []string{v.From, v.To} {
 		if _, err := document.ParseDate(day); day != "" && err != nil {
-			m.at("$.valid", "%v, expected valid: {from, to}", err)
+			m.At("$.valid", "%v, expected valid: {from, to}", err)
 		}
 	}
 	if v.From != "" && v.To != "" && v.From > v.To {
-		m.at("$.valid", "valid from %s to %s, expected the earlier day first", v.From, v.To)
+		m.At("$.valid", "valid from %s to %s, expected the earlier day first", v.From, v.To)
 	}
 }
 
 // table reads a table's file.
-func (l *loader) table(m *mistaken, raw []byte) {
-	b := &base{mistaken: m, digest: gateway.DigestOf(raw)}
+func (l *loader) table(m *datafile.File, raw []byte) {
+	b := &base{File: m, digest: gateway.DigestOf(raw)}
 	b.whole = func() *base { return b }
 	said := raw
 	if l.proven {
 		said, _, _ = bytes.Cut(raw, []byte("\nrows:\n"))
 		b.whole = sync.OnceValue(func() *base {
-			whole := &base{mistaken: &mistaken{file: m.file}, digest: b.digest}
-			whole.errs = append(whole.errs, whole.read(raw, &whole.tableFile))
+			whole := &base{File: &datafile.File{Name: m.Name}, digest: b.digest}
+			whole.Errs = append(whole.Errs, whole.Read(raw, &whole.tableFile))
 			return whole
 		})
 	}
-	if err := m.read(said, &b.tableFile); err != nil {
-		if m.errs = append(m.errs, err); b.Mapping == "" {
+	if err := m.Read(said, &b.tableFile); err != nil {
+		if m.Errs = append(m.Errs, err); b.Mapping == "" {
 			return // no YAML, or no table: the rest would be noise
 		}
 	}
-	if id, want := versioned(b.Mapping, b.Version), strings.TrimSuffix(m.file, ".yaml"); id != want {
-		m.at("$.mapping", "this is %s, expected %s as the file says", id, want)
+	if id, want := datafile.Versioned(b.Mapping, b.Version), strings.TrimSuffix(m.Name, ".yaml"); id != want {
+		m.At("$.mapping", "this is %s, expected %s as the file says", id, want)
 	}
-	m.valid(b.Valid)
+	b.Valid.check(m)
 	var t *Table
 	if l.proven {
 		t = l.head(m, b.tableFile)
 		t.body = sync.OnceValue(func() *body {
 			whole := b.whole()
-			return whole.proven(l.body(whole.mistaken, t, whole.tableFile))
+			return proven(whole.File, l.body(whole.File, t, whole.tableFile))
 		})
 	} else {
 		t = l.build(m, b.tableFile)
 	}
 	t.digest = b.digest
-	if len(m.errs) == 0 {
+	if len(m.Errs) == 0 {
 		l.library.tables = append(l.library.tables, t)
 		l.bases[t.ID()], l.files[t.ID()] = b, b
 	}
 }
 
 // proven is what has been compiled of data that are known to be good.
-func (m *mistaken) proven(made *body) *body {
-	if err := errors.Join(m.errs...); err != nil {
+func proven(f *datafile.File, made *body) *body {
+	if err := errors.Join(f.Errs...); err != nil {
 		panic(fmt.Sprintf("a table that is proven: %v", err))
 	}
 	return made
 }
 
 // build compiles a table, as it is written or as a profile changed it.
-func (l *loader) build(m *mistaken, f tableFile) *Table {
+func (l *loader) build(m *datafile.File, f tableFile) *Table {
 	t := l.head(m, f)
 	made := l.body(m, t, f)
 	t.body = func() *body { return made }
@@ -322,49 +259,49 @@ func (l *loader) build(m *mistaken, f tableFile) *Table {
 }
 
 // head makes a table of what its file says before its rows.
-func (l *loader) head(m *mistaken, f tableFile) *Table {
+func (l *loader) head(m *datafile.File, f tableFile) *Table {
 	t := &Table{
-		name: f.Mapping, version: f.Version, kind: f.Document, system: f.System, changesNamed: f.Changes == changesNamed, file: m.file,
-		schema: cmp.Or(f.Schema, versioned(f.Mapping, f.Version)), status: f.Status, source: f.Source,
+		name: f.Mapping, version: f.Version, kind: f.Document, system: f.System, changesNamed: f.Changes == changesNamed, file: m.Name,
+		schema: cmp.Or(f.Schema, datafile.Versioned(f.Mapping, f.Version)), status: f.Status, source: f.Source,
 		from: f.Valid.From, to: f.Valid.To, fallback: f.Default,
 	}
 	for _, prefix := range slices.Sorted(maps.Keys(f.Namespaces)) {
 		if f.Namespaces[prefix] == "" {
-			m.at("$.namespaces."+prefix, "namespace of %s is empty, expected its name", prefix)
+			m.At("$.namespaces."+prefix, "namespace of %s is empty, expected its name", prefix)
 		}
 		t.namespaces = append(t.namespaces, namespace{prefix, f.Namespaces[prefix]})
 	}
 	slices.SortStableFunc(t.namespaces, func(a, b namespace) int {
-		return m.lines["$.namespaces."+a.prefix] - m.lines["$.namespaces."+b.prefix]
+		return m.Lines["$.namespaces."+a.prefix] - m.Lines["$.namespaces."+b.prefix]
 	})
 	if f.Default != "" && f.Namespaces[f.Default] == "" {
-		m.at("$.default", "prefix %q is not declared, expected one of %v", f.Default, slices.Sorted(maps.Keys(f.Namespaces)))
+		m.At("$.default", "prefix %q is not declared, expected one of %v", f.Default, slices.Sorted(maps.Keys(f.Namespaces)))
 	}
 	if f.Changes != "" && f.Changes != changesNamed {
-		m.at("$.changes", "changes %q, expected %s, or nothing: then a change is a full version", f.Changes, changesNamed)
+		m.At("$.changes", "changes %q, expected %s, or nothing: then a change is a full version", f.Changes, changesNamed)
 	}
 	if f.System != "" && !hasSystem(l.lists, f.System) {
-		m.at("$.system", "no code list has the system %q, expected one that some list has", f.System)
+		m.At("$.system", "no code list has the system %q, expected one that some list has", f.System)
 	}
 	t.lists = l.lists
 	t.rootName = l.compiler(m, t).qname("$.root", "root", f.Root, false)
 	return t
 }
 
-func (l *loader) compiler(m *mistaken, t *Table) *compiler {
-	return &compiler{mistaken: m, table: t, made: &body{}, env: l.env, lists: l.lists, ids: map[string]bool{}, fields: map[string]*row{}, stores: map[string]*row{}}
+func (l *loader) compiler(m *datafile.File, t *Table) *compiler {
+	return &compiler{File: m, table: t, made: &body{}, env: l.env, lists: l.lists, ids: map[string]bool{}, fields: map[string]*row{}, stores: map[string]*row{}}
 }
 
 // body compiles the rows of a table.
-func (l *loader) body(m *mistaken, t *Table, f tableFile) *body {
+func (l *loader) body(m *datafile.File, t *Table, f tableFile) *body {
 	c := l.compiler(m, t)
 	if c.offices = f.ZoneOf; c.offices != nil && f.Zone == "" {
-		c.at("$.zone_of", "zone_of without zone, expected the zone that is assumed where the office's is not known")
+		c.At("$.zone_of", "zone_of without zone, expected the zone that is assumed where the office's is not known")
 	}
 	c.zone = c.location("$.zone", "", f.Zone)
 	c.spaces = f.Space
 	c.compile(f)
-	if m.over == nil {
+	if m.Overlaid == nil {
 		c.made.examples = c.documents(f.Examples)
 	}
 	return c.made
@@ -382,9 +319,9 @@ func (c *compiler) location(node, id, name string) *time.Location {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
 		if text := fmt.Sprintf("unknown zone %q, expected an IANA name such as Asia/Shanghai", name); id == "" {
-			c.at(node, "%s", text)
+			c.At(node, "%s", text)
 		} else {
-			c.row(node, id, "%s", text)
+			c.Row(node, id, "%s", text)
 		}
 		return nil
 	}
@@ -400,7 +337,7 @@ func (c *compiler) names(node, id, target string) (steps []step, attr *step) {
 	for i, part := range parts {
 		local, isAttr := strings.CutPrefix(part, "@")
 		if isAttr && i < len(parts)-1 {
-			c.row(node, id, "target %q goes on behind an attribute, expected @%s last", target, local)
+			c.Row(node, id, "target %q goes on behind an attribute, expected @%s last", target, local)
 		}
 		s := c.qname(node, id, local, isAttr)
 		if isAttr {
@@ -418,11 +355,11 @@ func (c *compiler) qname(node, id, name string, attr bool) step {
 		prefix, local = "", name
 	}
 	if local == "" || strings.ContainsAny(local, " \t[]:{}@.'\"<>") {
-		c.row(node, id, "%q is no name, expected prefix:Name or Name", name)
+		c.Row(node, id, "%q is no name, expected prefix:Name or Name", name)
 	}
 	if prefix == "" {
 		if c.table.fallback != "" && !attr {
-			c.row(node, id, "%q has no prefix while %s is the default namespace, expected %s:%s", name, c.table.fallback, c.table.fallback, local)
+			c.Row(node, id, "%q has no prefix while %s is the default namespace, expected %s:%s", name, c.table.fallback, c.table.fallback, local)
 		}
 		return step{name: xmltree.Name{Local: local}}
 	}
@@ -441,6 +378,6 @@ func (c *compiler) qname(node, id, name string, attr bool) step {
 	for _, n := range c.table.namespaces {
 		declared = append(declared, n.prefix)
 	}
-	c.row(node, id, "prefix %q is not declared, expected one of %v", prefix, declared)
+	c.Row(node, id, "prefix %q is not declared, expected one of %v", prefix, declared)
 	return step{xmltree.Name{Local: local}, prefix}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"customs.example/gateway"
+	"customs.example/gateway/mapping/convert"
 )
 
 func TestLoadSaysEveryMistakeAtOnce(t *testing.T) {
@@ -241,7 +242,7 @@ func TestUntaggedTextTakesTheScriptsLanguage(t *testing.T) {
 		{"集装箱 ABC", []string{"ru", "zh"}, "zh"}, {"Груз ABC", []string{"en", "kk", "ru"}, "kk"}, {"Cargo", []string{"ru", "latin"}, "latin"},
 		{"123", []string{"ru", "zh"}, "ru"}, {"Cargo", []string{"ru", "zh"}, "und"}, {"Cargo", []string{"ru"}, "ru"}, {"Žižkov", []string{"zh", "en"}, "en"},
 	} {
-		if got := tagText(tt.text, tt.languages); got != tt.want {
+		if got := convert.Tag(tt.text, tt.languages); got != tt.want {
 			t.Errorf("%s of %v is %s, want %s", tt.text, tt.languages, got, tt.want)
 		}
 	}

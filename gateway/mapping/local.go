@@ -7,16 +7,9 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/xmltree"
 )
-
-// moment is when and where a document was issued: the day that its codes are judged on,
-// and the time zone of the office whose local time it says, nil where no office with a
-// known zone is named.
-type moment struct {
-	day  time.Time
-	zone *time.Location
-}
 
 // localOffice is an office whose local time a format may write, and the rows that read it.
 type localOffice struct {
@@ -63,7 +56,7 @@ func first(rows []*row, root *xmltree.Element) string {
 		if !ok || text == "" || r.job != valueJob {
 			continue
 		}
-		if value, _, fault := r.value.decode([]string{text}, "", moment{}); fault == nil && value != "" {
+		if value, _, fault := r.value.Decode([]string{text}, "", convert.Moment{}); fault == nil && value != "" {
 			return value
 		}
 	}
@@ -92,7 +85,7 @@ func (c *compiler) local(paths []string) {
 		for at, path := range map[string]**document.Path{p + ".code": &o.code, p + ".administration": &o.administration} {
 			compiled, err := document.CompileFor(c.table.kind, at)
 			if err != nil || compiled.Many() {
-				c.at("$.zone_of", "%s is no office of a %s, expected the path of one", p, c.table.kind)
+				c.At("$.zone_of", "%s is no office of a %s, expected the path of one", p, c.table.kind)
 				return
 			}
 			*path = compiled
@@ -108,17 +101,4 @@ func (c *compiler) local(paths []string) {
 		}
 		c.made.offices = append(c.made.offices, o)
 	}
-}
-
-// assumed is the warning that a local time of a row has no offset and stands for the
-// zone that the table assumes; nil if it does not.
-func (r *row) assumed(text string, at moment) *gateway.Fault {
-	t := r.value.time
-	if t == nil || !t.office || at.zone != nil || r.value.field != document.Instant || r.half() == 2 {
-		return nil
-	}
-	if _, err := document.ParseInstant(text); err == nil {
-		return nil // it has its offset
-	}
-	return &gateway.Fault{Code: gateway.TimeZoneAssumed, Severity: gateway.Warning, Value: gateway.Clip(text), Expected: gateway.Term(t.zone.String())}
 }

@@ -123,7 +123,7 @@ func (e *encoder) derived(r *row, standing, at *context) string {
 	}
 	n := 0
 	for _, f := range e.found(r, standing, at) {
-		n += r.size(f.m)
+		n += r.path.Count(f.m)
 	}
 	if n == 0 {
 		return ""
@@ -207,7 +207,7 @@ func (r *row) claims(e *etree.Element) (value, form string, ok bool) {
 		if c.attr != nil {
 			text = at.SelectAttrValue(c.attr.qname(), "")
 		}
-		if text = strings.TrimSpace(text); c.job == constJob && text != c.info.Const || c.value.like != nil && !c.value.like.MatchString(text) {
+		if text = strings.TrimSpace(text); c.job == constJob && text != c.info.Const || c.value.Like != nil && !c.value.Like.MatchString(text) {
 			return "", "", false
 		}
 		value, form = text, cmp.Or(c.info.Like, c.info.Const)

@@ -1,24 +1,19 @@
-// Package mapping owns the tables that translate a partner's document to the
-// canonical document and back, the profiles that overlay them, the joins that make one
-// document of several, the splits that make several of one, and the trace of every
-// value. It refuses to judge, release or send what it translates: tables are data,
-// encode and decode are pure, and only Encode makes an Encoded.
-//
-// It is longer than its neighbours because both directions read one compiled row:
-// loading (load, profile, compile, plan, value, convert, number, times, language,
-// examples), encode, write, decode, flat, lookup, trace with withheld, join and split
-// are files of their own and share nothing but that row.
+// Package mapping owns the tables that translate a partner's document to the canonical
+// document and back, the profiles that overlay them, and the trace of every value. It refuses
+// to judge, release or send what it translates: tables are data, encode and decode are pure,
+// and only Encode makes an Encoded.
 package mapping
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"customs.example/gateway"
 	"customs.example/gateway/codelist"
+	"customs.example/gateway/mapping/datafile"
+	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/xmltree"
 )
 
@@ -26,8 +21,7 @@ import (
 type Library struct {
 	tables     []*Table
 	byID       map[string]*Table
-	joins      []*Join
-	splits     []*Split
+	recipes    recipe.Library
 	containers []Container
 	load       *loader // for tables as they would be
 }
@@ -228,30 +222,16 @@ func (t *Table) saidIn(said map[[2]string]bool) int {
 }
 
 // Splits returns every split in order of id.
-func (l *Library) Splits() []*Split { return slices.Clone(l.splits) }
+func (l *Library) Splits() []*recipe.Split { return l.recipes.Splits() }
 
 // Split returns a split by its id, "ru/road-notice.v1".
-func (l *Library) Split(id string) (*Split, bool) {
-	for _, s := range l.splits {
-		if s.ID() == id {
-			return s, true
-		}
-	}
-	return nil, false
-}
+func (l *Library) Split(id string) (*recipe.Split, bool) { return l.recipes.Split(id) }
 
 // Joins returns every join in order of id.
-func (l *Library) Joins() []*Join { return slices.Clone(l.joins) }
+func (l *Library) Joins() []*recipe.Join { return l.recipes.Joins() }
 
 // Join returns a join by its id, "cn/road-export.v1".
-func (l *Library) Join(id string) (*Join, bool) {
-	for _, j := range l.joins {
-		if j.ID() == id {
-			return j, true
-		}
-	}
-	return nil, false
-}
+func (l *Library) Join(id string) (*recipe.Join, bool) { return l.recipes.Join(id) }
 
 // Name returns the mapping's name without its version.
 func (t *Table) Name() string { return t.name }
@@ -265,11 +245,11 @@ func (t *Table) ID() string {
 	case 1:
 		return t.Base() + "+" + t.profile
 	}
-	return t.Base() + "+" + versioned(t.profile, t.profileVersion)
+	return t.Base() + "+" + datafile.Versioned(t.profile, t.profileVersion)
 }
 
 // Base returns the id without the profile: the table as it is written.
-func (t *Table) Base() string { return versioned(t.name, t.version) }
+func (t *Table) Base() string { return datafile.Versioned(t.name, t.version) }
 
 // Profile returns the name of the profile that made the table of another, "" if none.
 func (t *Table) Profile() string { return t.profile }
@@ -345,8 +325,6 @@ func Locate(faults gateway.Faults, find func(path string) gateway.Location) gate
 	}
 	return out
 }
-
-func versioned(name string, version int) string { return fmt.Sprintf("%s.v%d", name, version) }
 
 // common returns the length of the longest common prefix.
 func common(a, b string) int {

@@ -64,7 +64,7 @@ func (c *compiler) plan(group *row) {
 		if r.info.Required && r.when == nil && (len(r.steps) > 0 || r.attr != nil) {
 			group.must = append(group.must, r)
 		}
-		if r.job == valueJob && !r.dot && r.language == nil && r.value.codec.half == 0 && (r.value.time == nil || r.value.time.date) {
+		if r.job == valueJob && !r.dot && r.language == nil && r.value.Codec.Half == 0 && (r.value.Time == nil || r.value.Time.Date) {
 			r.shared = r.shared || r.reach > 0
 			if first := c.fields[r.info.From]; first != nil {
 				first.shared, r.shared = true, true
@@ -144,7 +144,7 @@ func tells(group *row) []*row {
 	var out []*row
 	for _, r := range group.rows {
 		always := r.job == constJob && r.when == nil && !r.noEncode
-		if (always || r.value.like != nil) && !r.noDecode {
+		if (always || r.value.Like != nil) && !r.noDecode {
 			out = append(out, r)
 		}
 		if r.job == groupJob && !r.each {

@@ -10,6 +10,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/datafile"
 )
 
 // profileFile is a profile as it is written: what one administration does otherwise
@@ -40,26 +41,26 @@ type languageChange struct {
 
 // rowOverlay is what a profile may say of a row; what it leaves out stays.
 type rowOverlay struct {
-	From       *string   `yaml:"from"`
-	Const      literal   `yaml:"const"`
-	List       *string   `yaml:"list"`
-	Use        *string   `yaml:"use"`
-	When       *string   `yaml:"when"`
-	Required   *bool     `yaml:"required"`
-	Except     *[]string `yaml:"except"`
-	Default    literal   `yaml:"default"`
-	Language   *[]string `yaml:"language"`
-	Time       *string   `yaml:"time"`
-	Zone       *string   `yaml:"zone"`
-	Max        *int      `yaml:"max"`
-	OnOverflow *string   `yaml:"on_overflow"`
-	Space      *string   `yaml:"space"`
-	Always     *bool     `yaml:"always"`
-	Lossy      *string   `yaml:"lossy"`
-	Note       *string   `yaml:"note"`
-	Source     *string   `yaml:"source"`
-	Examples   samples   `yaml:"examples"`
-	Drop       bool      `yaml:"drop"`
+	From       *string         `yaml:"from"`
+	Const      datafile.Quoted `yaml:"const"`
+	List       *string         `yaml:"list"`
+	Use        *string         `yaml:"use"`
+	When       *string         `yaml:"when"`
+	Required   *bool           `yaml:"required"`
+	Except     *[]string       `yaml:"except"`
+	Default    datafile.Quoted `yaml:"default"`
+	Language   *[]string       `yaml:"language"`
+	Time       *string         `yaml:"time"`
+	Zone       *string         `yaml:"zone"`
+	Max        *int            `yaml:"max"`
+	OnOverflow *string         `yaml:"on_overflow"`
+	Space      *string         `yaml:"space"`
+	Always     *bool           `yaml:"always"`
+	Lossy      *string         `yaml:"lossy"`
+	Note       *string         `yaml:"note"`
+	Source     *string         `yaml:"source"`
+	Examples   samples         `yaml:"examples"`
+	Drop       bool            `yaml:"drop"`
 }
 
 func (o *rowOverlay) apply(f *rowFile) {
@@ -79,10 +80,10 @@ func (o *rowOverlay) apply(f *rowFile) {
 	replace(&f.Lossy, o.Lossy)
 	replace(&f.Note, o.Note)
 	replace(&f.Source, o.Source)
-	if o.Const.said {
+	if o.Const.Given {
 		f.Const = o.Const
 	}
-	if o.Default.said {
+	if o.Default.Given {
 		f.Default = o.Default
 	}
 	f.Examples = o.Examples // those of the table's file show another row
@@ -97,7 +98,7 @@ func replace[T any](old *T, with *T) {
 
 // profile is a profile that was read.
 type profile struct {
-	*mistaken
+	*datafile.File
 	profileFile
 	digest gateway.Digest
 	state  int // of the search for cycles
@@ -117,28 +118,28 @@ const (
 	visited
 )
 
-func (p *profile) id() string { return versioned(p.Profile, p.Version) }
+func (p *profile) id() string { return datafile.Versioned(p.Profile, p.Version) }
 
-func loadProfile(m *mistaken, raw []byte) *profile {
-	p := &profile{mistaken: m, digest: gateway.DigestOf(raw)}
-	if err := m.read(raw, &p.profileFile); err != nil {
-		if m.errs = append(m.errs, err); p.Profile == "" {
+func loadProfile(m *datafile.File, raw []byte) *profile {
+	p := &profile{File: m, digest: gateway.DigestOf(raw)}
+	if err := m.Read(raw, &p.profileFile); err != nil {
+		if m.Errs = append(m.Errs, err); p.Profile == "" {
 			return p
 		}
 	}
-	if want := strings.TrimSuffix(strings.TrimPrefix(m.file, "profiles/"), ".yaml"); p.id() != want {
-		m.at("$.profile", "this is %s, expected %s as the file says", p.id(), want)
+	if want := strings.TrimSuffix(strings.TrimPrefix(m.Name, "profiles/"), ".yaml"); p.id() != want {
+		m.At("$.profile", "this is %s, expected %s as the file says", p.id(), want)
 	}
 	if p.Version < 1 {
-		m.at("$.version", "version %d, expected a number from 1", p.Version)
+		m.At("$.version", "version %d, expected a number from 1", p.Version)
 	}
 	if p.Administration != "" && !gateway.Administration(p.Administration).IsCode() {
-		m.at("$.administration", "administration %q, expected a country code such as KZ", p.Administration)
+		m.At("$.administration", "administration %q, expected a country code such as KZ", p.Administration)
 	}
 	if len(p.Over) == 0 {
-		m.at("$.over", "over nothing, expected ids of tables or of other profiles")
+		m.At("$.over", "over nothing, expected ids of tables or of other profiles")
 	}
-	m.valid(p.Valid)
+	p.Valid.check(m)
 	return p
 }
 
@@ -156,7 +157,7 @@ func (l *loader) profiles(all []*profile) []error {
 		l.overlay(p)
 	}
 	for _, p := range all {
-		mistakes = append(mistakes, p.errs...)
+		mistakes = append(mistakes, p.Errs...)
 	}
 	return mistakes
 }
@@ -172,7 +173,7 @@ func (l *loader) reach(p *profile, all map[string]*profile, way []string) {
 		node := fmt.Sprintf("$.over[%d]", i)
 		if lower := all[over]; lower != nil {
 			if lower.state == visiting {
-				p.at(node, "profile %s is over itself: %s, expected no cycle", over, strings.Join(append(way[slices.Index(way, over):], over), " over "))
+				p.At(node, "profile %s is over itself: %s, expected no cycle", over, strings.Join(append(way[slices.Index(way, over):], over), " over "))
 				continue
 			}
 			l.reach(lower, all, way)
@@ -184,7 +185,7 @@ func (l *loader) reach(p *profile, all map[string]*profile, way []string) {
 		b := l.bases[over]
 		if b == nil {
 			known := append(slices.Sorted(maps.Keys(l.bases)), slices.Sorted(maps.Keys(all))...)
-			p.at(node, "over %q, expected the id of a table without mistakes or of a profile: one of %v", over, known)
+			p.At(node, "over %q, expected the id of a table without mistakes or of a profile: one of %v", over, known)
 			continue
 		}
 		p.add(overlaid{b, node, []*profile{p}})
@@ -194,7 +195,7 @@ func (l *loader) reach(p *profile, all map[string]*profile, way []string) {
 
 func (p *profile) add(t overlaid) {
 	if slices.ContainsFunc(p.tables, func(o overlaid) bool { return o.base == t.base }) {
-		p.at(t.node, "over %s twice, expected one way to it", t.file)
+		p.At(t.node, "over %s twice, expected one way to it", t.Name)
 		return
 	}
 	p.tables = append(p.tables, t)
@@ -211,8 +212,8 @@ func (l *loader) overlay(p *profile) {
 		return files, lines
 	})
 	for i, t := range p.tables {
-		mistakes := func(lines document.Lines) *mistaken {
-			return &mistaken{file: t.file, lines: lines, over: &overlay{p.mistaken, versioned(files[i].Mapping, files[i].Version), t.node}}
+		mistakes := func(lines document.Lines) *datafile.File {
+			return &datafile.File{Name: t.Name, Lines: lines, Overlaid: &datafile.Overlay{File: p.File, Table: datafile.Versioned(files[i].Mapping, files[i].Version), Node: t.node}}
 		}
 		m := mistakes(lines[i])
 		var made *Table
@@ -220,21 +221,21 @@ func (l *loader) overlay(p *profile) {
 			made = l.head(m, files[i])
 			made.body = sync.OnceValue(func() *body {
 				files, lines := whole()
-				return p.proven(l.body(mistakes(lines[i]), made, files[i]))
+				return proven(p.File, l.body(mistakes(lines[i]), made, files[i]))
 			})
 		} else {
 			made = l.build(m, files[i])
 		}
-		made.file, made.profile, made.profileVersion = p.file, p.Profile, p.Version
+		made.file, made.profile, made.profileVersion = p.Name, p.Profile, p.Version
 		sum := slices.Clone(t.digest[:])
 		for _, layer := range t.layers {
 			made.administration = cmp.Or(layer.Administration, made.administration)
 			sum = append(sum, layer.digest[:]...)
 		}
 		made.digest = gateway.DigestOf(sum)
-		if len(p.errs) == 0 {
+		if len(p.Errs) == 0 {
 			l.library.tables = append(l.library.tables, made)
-			l.files[made.ID()] = &base{mistaken: m, tableFile: files[i], digest: made.digest}
+			l.files[made.ID()] = &base{File: m, tableFile: files[i], digest: made.digest}
 		}
 	}
 }
@@ -250,12 +251,12 @@ func (p *profile) files(whole bool) (files []tableFile, lines []document.Lines, 
 		f := b.tableFile
 		f.Rows = cloneRows(b.Rows)
 		for _, lower := range t.layers[:len(t.layers)-1] {
-			if len(lower.errs) > 0 {
+			if len(lower.Errs) > 0 {
 				return nil, nil, false
 			}
 			lower.change(&f, nil)
 		}
-		files, lines = append(files, f), append(lines, b.lines)
+		files, lines = append(files, f), append(lines, b.Lines)
 	}
 	var several map[string]bool
 	if whole {
@@ -264,7 +265,7 @@ func (p *profile) files(whole bool) (files []tableFile, lines []document.Lines, 
 	for i := range files {
 		p.change(&files[i], several)
 		if files[i].Valid.From > files[i].Valid.To && files[i].Valid.To != "" {
-			p.at(p.tables[i].node, "%s is never valid together with the profile, expected days in common", versioned(files[i].Mapping, files[i].Version))
+			p.At(p.tables[i].node, "%s is never valid together with the profile, expected days in common", datafile.Versioned(files[i].Mapping, files[i].Version))
 		}
 	}
 	return files, lines, true
@@ -276,23 +277,23 @@ func (p *profile) fits(files []tableFile) (several map[string]bool) {
 	several = map[string]bool{}
 	for _, prefix := range slices.Sorted(maps.Keys(p.Namespaces)) {
 		if !slices.ContainsFunc(files, func(f tableFile) bool { return f.Namespaces[prefix] != "" }) {
-			p.at("$.namespaces."+prefix, "prefix %q is declared by none of the tables, expected one that is", prefix)
+			p.At("$.namespaces."+prefix, "prefix %q is declared by none of the tables, expected one that is", prefix)
 		}
 	}
 	if p.Schema != "" && len(files) > 1 {
-		p.at("$.schema", "one schema of %d tables, expected a profile over one table", len(files))
+		p.At("$.schema", "one schema of %d tables, expected a profile over one table", len(files))
 	}
 	for i, change := range p.Languages {
 		node := fmt.Sprintf("$.languages[%d]", i)
 		if len(change.To) == 0 {
-			p.at(node, "languages to nothing, expected a list")
+			p.At(node, "languages to nothing, expected a list")
 		}
 		found := false
 		for _, f := range files {
 			eachRow(f.Rows, func(r *rowFile) { found = found || change.of(r) })
 		}
 		if !found {
-			p.at(node, "no row lists %v, expected languages as a row has them", change.From)
+			p.At(node, "no row lists %v, expected languages as a row has them", change.From)
 		}
 	}
 	named := map[*rowFile]string{} // the key that changes a row
@@ -303,18 +304,18 @@ func (p *profile) fits(files []tableFile) (several map[string]bool) {
 				if !names(key, &f, r) {
 					return
 				}
-				in = append(in, versioned(f.Mapping, f.Version))
+				in = append(in, datafile.Versioned(f.Mapping, f.Version))
 				if other, twice := named[r]; twice {
-					p.at("$.rows."+key, "row %s: it is named as %s too, expected one key", key, other)
+					p.At("$.rows."+key, "row %s: it is named as %s too, expected one key", key, other)
 				}
 				named[r] = key
 			})
 		}
 		switch {
 		case len(in) == 0:
-			p.at("$.rows."+key, "row %s: none of the tables has it, expected the id of a row, or table#id", key)
+			p.At("$.rows."+key, "row %s: none of the tables has it, expected the id of a row, or table#id", key)
 		case len(in) > 1:
-			p.at("$.rows."+key, "row %s: it stands in %v, expected %s#%s", key, in, in[0], key)
+			p.At("$.rows."+key, "row %s: it stands in %v, expected %s#%s", key, in, in[0], key)
 			several[key] = true
 		}
 	}
@@ -368,7 +369,7 @@ func names(key string, f *tableFile, r *rowFile) bool {
 	if !qualified {
 		return r.ID == key
 	}
-	return r.ID == id && table == versioned(f.Mapping, f.Version)
+	return r.ID == id && table == datafile.Versioned(f.Mapping, f.Version)
 }
 
 func cloneRows(rows []rowFile) []rowFile {

@@ -7,6 +7,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/xmltree"
 )
 
@@ -48,7 +49,7 @@ type row struct {
 	tag      *document.Path // language and value of a text
 	text     *document.Path
 	shared   bool // another row reads into the same field
-	value    value
+	value    convert.Value
 	second   *row // the after of a before: both stand in one text
 	when     *expr.Condition
 
@@ -151,7 +152,7 @@ func (c *context) instance() string {
 		if !c.m.IsValid() && c.up.m.IsValid() {
 			index = c.via.length(c.up.m)
 		}
-		at = element(at, index)
+		at = document.Element(at, index)
 	}
 	if c.m.IsValid() {
 		c.at, c.known = at, true
@@ -169,11 +170,11 @@ func (r *row) appendInstance(b []byte, c *context, index int) []byte {
 	b = append(b, c.instance()...)
 	switch {
 	case r.dot && r.each && index >= 0:
-		return appendIndex(r.path.AppendInstance(b, c.m), index)
+		return document.AppendIndex(r.path.AppendInstance(b, c.m), index)
 	case r.dot && !r.each, r.path == nil:
 		return b
 	case r.of != nil && index >= 0: // read into an element of the list
-		return append(append(appendIndex(r.of.AppendInstance(b, c.m), index), '.'), r.leaf.String()...)
+		return append(append(document.AppendIndex(r.of.AppendInstance(b, c.m), index), '.'), r.leaf.String()...)
 	case r.job == countJob || r.job == sumJob || r.job == everyJob: // stands for all of a list
 		for _, hop := range r.hops {
 			b = appendStep(b, hop.path.String())
@@ -182,7 +183,7 @@ func (r *row) appendInstance(b []byte, c *context, index int) []byte {
 	}
 	b = r.path.AppendInstance(b, c.m)
 	if r.language != nil && index >= 0 {
-		return append(appendIndex(b, index), ".value"...)
+		return append(document.AppendIndex(b, index), ".value"...)
 	}
 	return b
 }
@@ -244,4 +245,9 @@ func (r *row) target() gateway.Phrase {
 		out += "@" + r.attr.qname()
 	}
 	return gateway.Term(out)
+}
+
+// unjudged is the fault of a row whose condition fails: the table's, not the sender's.
+func unjudged(row, table string) *gateway.Fault {
+	return &gateway.Fault{Code: gateway.MapWhen, Severity: gateway.Error, Value: row, Expected: gateway.Term(table)}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/beevik/etree"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 	"customs.example/gateway/xmltree"
 )
 
@@ -120,7 +121,7 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 		index := make(map[string]int32)
 		for i := range s.records.len() {
 			if r := s.records.at(i); r.context.m.IsValid() && !r.group {
-				for path := ancestor(r.path()); path != ""; path = ancestor(path) {
+				for path := document.Ancestor(r.path()); path != ""; path = document.Ancestor(path) {
 					if _, ok := index[path]; ok {
 						break
 					}
@@ -183,7 +184,7 @@ func (t Trace) ByPath(path string) (Link, bool) {
 		if path == "" {
 			return Link{}, false
 		}
-		path = ancestor(path)
+		path = document.Ancestor(path)
 	}
 }
 
@@ -254,7 +255,7 @@ func (t Trace) Text(path string) (string, bool) {
 		return "", false
 	}
 	r := t.s.records.at(int(i))
-	if r.group || r.filled || r.text == "" || r.row.job == constJob || r.row.value.codec.many {
+	if r.group || r.filled || r.text == "" || r.row.job == constJob || r.row.value.Codec.Many {
 		return "", false
 	}
 	return r.text, true
@@ -295,20 +296,6 @@ func (r *record) appendPath(b []byte) []byte {
 		return b
 	}
 	return r.row.appendInstance(b, r.context, int(r.index))
-}
-
-// ancestor cuts the last step or position off an instance path.
-func ancestor(path string) string {
-	return path[:max(strings.LastIndexAny(path, ".["), 0)]
-}
-
-// element is the instance path of a list's element.
-func element(list string, index int) string {
-	return string(appendIndex(append(make([]byte, 0, len(list)+8), list...), index))
-}
-
-func appendIndex(list []byte, index int) []byte {
-	return append(strconv.AppendInt(append(list, '['), int64(index), 10), ']')
 }
 
 // locateRead is the place of what decode read.
@@ -353,11 +340,11 @@ func (t *Table) locateWritten(root *etree.Element) func(*record) gateway.Locatio
 				if c, ok := c.(*etree.Element); ok {
 					full := name(c.Space, c.Tag)
 					seen[full]++
-					walk(c, at+"/"+element(full, seen[full]))
+					walk(c, at+"/"+document.Element(full, seen[full]))
 				}
 			}
 		}
-		walk(root, "/"+element(name(root.Space, root.Tag), 1))
+		walk(root, "/"+document.Element(name(root.Space, root.Tag), 1))
 		return all
 	})
 	return func(r *record) gateway.Location {

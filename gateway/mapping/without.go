@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/datafile"
 )
 
 // Without returns a table as it would be if one row, and all inside it, were not
@@ -44,10 +45,10 @@ func (l *Library) otherwise(table, row string, change func(*rowFile) error) (*Ta
 	if err := change(r); err != nil {
 		return nil, err
 	}
-	m := &mistaken{file: b.file, lines: b.lines}
+	m := &datafile.File{Name: b.Name, Lines: b.Lines}
 	t := l.load.build(m, f)
 	t.digest = b.digest
-	return t, errors.Join(m.errs...)
+	return t, errors.Join(m.Errs...)
 }
 
 // find returns a row of the tree of rows.

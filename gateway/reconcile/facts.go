@@ -255,11 +255,20 @@ func route(body any) (offices []RouteOffice) {
 	if b, ok := body.(interface{ GetEntryOffice() *customsv1.Office }); ok {
 		add(EntryOffice, b.GetEntryOffice())
 	}
+	own, partner := SeenOffice, PartnerOffice
+	if m, ok := body.(*customsv1.Manifest); ok { // which says on which side of the border its office is
+		switch m.GetDirection() {
+		case customsv1.ManifestDirection_EXPORT:
+			own, partner = ExitOffice, EntryOffice
+		case customsv1.ManifestDirection_IMPORT:
+			own, partner = EntryOffice, ExitOffice
+		}
+	}
 	if b, ok := body.(interface{ GetOffice() *customsv1.Office }); ok {
-		add(SeenOffice, b.GetOffice())
+		add(own, b.GetOffice())
 	}
 	if b, ok := body.(interface{ GetPartnerOffice() *customsv1.Office }); ok {
-		add(PartnerOffice, b.GetPartnerOffice())
+		add(partner, b.GetPartnerOffice())
 	}
 	if b, ok := body.(interface{ GetDepartureOffice() *customsv1.Office }); ok {
 		add(DepartureOffice, b.GetDepartureOffice())

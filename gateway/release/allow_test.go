@@ -162,6 +162,7 @@ var withheldOnPurpose = map[string][]string{
 		"envelope.recipient", "envelope.references.date", "envelope.references.id", "envelope.references.kind", "envelope.sender",
 		"remarks.language", "remarks.value", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
 	},
+	"xx/inspection-result.v1":     {"envelope.recipient", "envelope.sender", "remarks.language", "remarks.value"},
 	"xx/train-list.v1":            {"envelope.recipient", "envelope.sender"},
 	"eaeu/rail-preliminary.v1+kz": {"consignments.transit.guarantees.reference"},
 	"ru/rw-preliminary.v1": {

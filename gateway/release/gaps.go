@@ -8,6 +8,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/recipe"
 )
 
 // Origin says who gives the value of a target row.
@@ -127,12 +128,12 @@ type sources struct {
 	rt     *Route
 	tables []*mapping.Table
 	kinds  map[string]string // of the recipe's parts
-	joined mapping.Joined    // of parts that hold all that the national tables read
+	joined recipe.Joined     // of parts that hold all that the national tables read
 }
 
 // rehearse runs the recipe on parts that hold every field which the national tables
 // read, so that its own record says what goes where.
-func (s *sources) rehearse(j *mapping.Join) {
+func (s *sources) rehearse(j *recipe.Join) {
 	parts := make(map[string]*customsv1.Document)
 	s.kinds = make(map[string]string)
 	for _, part := range j.Parts() {
@@ -249,14 +250,14 @@ func chooses(given, path string) bool {
 
 // before returns where the recipe takes a path of the joined document from. The path
 // in the part keeps the selectors of the steps that both have.
-func (s sources) before(path string) (mapping.JoinLink, string) {
+func (s sources) before(path string) (recipe.JoinLink, string) {
 	p, err := document.CompileFor(s.rt.Kind, path)
 	if err != nil {
-		return mapping.JoinLink{}, ""
+		return recipe.JoinLink{}, ""
 	}
 	link, ok := s.joined.Origin(p.Instance(document.Of(s.joined.Document), ""))
 	if !ok {
-		return mapping.JoinLink{}, ""
+		return recipe.JoinLink{}, ""
 	}
 	part, here := steps(plain(link.PartPath)), steps(path)
 	for i := 1; i <= min(len(part), len(here)); i++ {

@@ -1,4 +1,4 @@
-package mapping
+package recipe
 
 import (
 	"cmp"
@@ -15,6 +15,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping/datafile"
 	"customs.example/gateway/pace"
 )
 
@@ -59,7 +60,8 @@ const (
 type splitRow struct {
 	job       partJob
 	to        *document.Path // of ordinal: from an element of list
-	total     *row           // a count or sum
+	total     *document.Path // what is counted or summed
+	sums      bool
 	list      *document.Path // of ordinal
 	mark      string         // between the whole's id and the part's number
 	uuid      bool
@@ -82,7 +84,7 @@ type outcome struct {
 func (s *Split) Name() string { return s.name }
 
 // ID returns name and version: "ru/road-notice.v1".
-func (s *Split) ID() string { return versioned(s.name, s.version) }
+func (s *Split) ID() string { return datafile.Versioned(s.name, s.version) }
 
 // Kind returns the kind of document that is split.
 func (s *Split) Kind() string { return s.kind }
@@ -161,7 +163,7 @@ func (s *Split) run(steps *pace.Steps, d *customsv1.Document, id string) Splitti
 
 // Origin returns the path in the whole of what a part has at a path.
 func (s Splitting) Origin(part int, path string) string {
-	for at := path; at != ""; at = ancestor(at) {
+	for at := path; at != ""; at = document.Ancestor(at) {
 		if from, ok := s.from[part][at]; ok {
 			return from + path[len(at):]
 		}
@@ -384,7 +386,7 @@ func (c *cutter) made(level int) (document.Node, string) {
 		list := c.split.lists[level]
 		o.part, o.made = c.part, list.Append(around)
 		proto.Merge(o.made.Interface(), c.header(level, o.whole).Interface())
-		o.madePath = element(list.Instance(around, at), list.Len(around)-1)
+		o.madePath = document.Element(list.Instance(around, at), list.Len(around)-1)
 		if o.madePath != o.path {
 			c.out.from[c.part][o.madePath] = o.path
 		}
@@ -426,7 +428,11 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 		}
 	case partTotal:
 		if _, said := row.to.Get(m); said { // one that the whole does not say stays unsaid
-			r.set(row, m, cmp.Or(row.total.derive(m), "0"))
+			total := strconv.Itoa(row.total.Count(m))
+			if row.sums {
+				total = cmp.Or(row.total.Sum(m), "0")
+			}
+			r.set(row, m, total)
 		}
 	case partOrdinal:
 		for path, e := range row.list.All(m, "") {
@@ -456,7 +462,7 @@ func (r *splitter) keep(row *splitRow) {
 			return
 		}
 		stays := func(list string, n int) bool {
-			origin := r.out.Origin(i, element(list, n))
+			origin := r.out.Origin(i, document.Element(list, n))
 			return wanted[i][origin] || !somewhere[origin]
 		}
 		if row.holder == nil {
@@ -527,7 +533,7 @@ func (r *splitter) leave(row *splitRow, i int, holder document.Node, at string, 
 		if !stays(list, n) {
 			continue
 		}
-		if kept, from = append(kept, n), append(from, r.out.Origin(i, element(list, n))); row.holder != nil {
+		if kept, from = append(kept, n), append(from, r.out.Origin(i, document.Element(list, n))); row.holder != nil {
 			_ = row.to.AppendText(holder, texts[n]) // it was there
 		} else {
 			proto.Merge(row.to.Append(holder).Interface(), elements[n].Interface())
@@ -538,10 +544,10 @@ func (r *splitter) leave(row *splitRow, i int, holder document.Node, at string, 
 		renumber(paths, list, kept)
 	}
 	for n := range max(len(elements), len(texts)) {
-		delete(paths, element(list, n))
+		delete(paths, document.Element(list, n))
 	}
 	for n, origin := range from {
-		if at := element(list, n); at != origin {
+		if at := document.Element(list, n); at != origin {
 			paths[at] = origin
 		}
 	}
@@ -564,7 +570,7 @@ func renumber(paths map[string]string, list string, kept []int) {
 		delete(paths, path)
 		old, _ := strconv.Atoi(digits)
 		if n, stays := now[old]; stays {
-			moved[element(list, n)+inside] = origin
+			moved[document.Element(list, n)+inside] = origin
 		}
 	}
 	maps.Copy(paths, moved)

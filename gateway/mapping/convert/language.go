@@ -1,4 +1,4 @@
-package mapping
+package convert
 
 import (
 	"slices"
@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// undetermined marks a text whose language the sender does not say.
-const undetermined = "und"
+// Undetermined marks a text whose language the sender does not say.
+const Undetermined = "und"
 
 // cyrillic are the languages that are written in Cyrillic letters here.
 var cyrillic = []string{"ru", "kk", "mn", "be", "ky", "uk", "tg"}
@@ -48,14 +48,14 @@ func scriptFor(language string) script {
 		return han
 	case slices.Contains(cyrillic, primary):
 		return cyrl
-	case primary == undetermined:
+	case primary == Undetermined:
 		return noScript
 	}
 	return latin
 }
 
-// tagText returns the language that decode marks a text with, of those a row lists.
-func tagText(text string, languages []string) string {
+// Tag returns the language that decode marks a text with, of those a row lists.
+func Tag(text string, languages []string) string {
 	is := scriptOf(text)
 	if len(languages) == 1 || is == noScript {
 		return languages[0]
@@ -65,11 +65,11 @@ func tagText(text string, languages []string) string {
 			return l
 		}
 	}
-	return undetermined
+	return Undetermined
 }
 
-// sameLanguage reports whether a text's tag is the language a row lists, or a
+// SameLanguage reports whether a text's tag is the language a row lists, or a
 // regional form of it.
-func sameLanguage(tag, listed string) bool {
+func SameLanguage(tag, listed string) bool {
 	return tag == listed || strings.HasPrefix(tag, listed) && tag[len(listed)] == '-'
 }

@@ -1,7 +1,6 @@
-package mapping
+package convert
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -10,72 +9,72 @@ import (
 	"customs.example/gateway/document"
 )
 
-// timeForm is how a format writes an Instant or a Date.
-type timeForm struct {
+// TimeForm is how a format writes an Instant or a Date.
+type TimeForm struct {
 	layout string // of package time
 	zone   *time.Location
-	office bool // of the office that the document names, where its zone is known; zone is assumed otherwise
-	offset bool // xs:dateTime with offset
+	Office bool // of the office that the document names, where its zone is known; zone is assumed otherwise
+	Offset bool // xs:dateTime with offset
 	millis bool // three digits of milliseconds behind the layout
 	xsd    bool // XML Schema's own form: fractions and an offset may follow
-	date   bool // has a day
-	clock  bool // has a time of day
+	Date   bool // has a day
+	Clock  bool // has a time of day
 }
 
 var patterns = strings.NewReplacer("yyyy", "2006", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05")
 
 const localDateTime = "2006-01-02T15:04:05"
 
-// newTimeForm reads what a row's time says.
-func newTimeForm(form string, zone *time.Location) (*timeForm, error) {
+// NewTimeForm reads what a row's time says.
+func NewTimeForm(form string, zone *time.Location) (*TimeForm, error) {
 	switch form {
 	case "instant":
-		return &timeForm{layout: localDateTime, zone: zone, offset: true, date: true, clock: true}, nil
+		return &TimeForm{layout: localDateTime, zone: zone, Offset: true, Date: true, Clock: true}, nil
 	case "xs-date":
-		return &timeForm{layout: time.DateOnly, zone: zone, xsd: true, date: true}, nil
+		return &TimeForm{layout: time.DateOnly, zone: zone, xsd: true, Date: true}, nil
 	case "xs-time":
-		return &timeForm{layout: time.TimeOnly, zone: zone, xsd: true, clock: true}, nil
+		return &TimeForm{layout: time.TimeOnly, zone: zone, xsd: true, Clock: true}, nil
 	}
-	f := &timeForm{zone: zone}
+	f := &TimeForm{zone: zone}
 	pattern, millis := strings.CutSuffix(form, "SSS")
 	f.layout, f.millis = patterns.Replace(pattern), millis
-	f.date = strings.Contains(f.layout, "2006") && strings.Contains(f.layout, "01") && strings.Contains(f.layout, "02")
-	f.clock = strings.Contains(f.layout, "15")
-	if strings.ContainsAny(f.layout, "yMdHmsS") || !f.date && !f.clock || millis && !f.clock {
+	f.Date = strings.Contains(f.layout, "2006") && strings.Contains(f.layout, "01") && strings.Contains(f.layout, "02")
+	f.Clock = strings.Contains(f.layout, "15")
+	if strings.ContainsAny(f.layout, "yMdHmsS") || !f.Date && !f.Clock || millis && !f.Clock {
 		return nil, fmt.Errorf("unknown time %q, expected instant, xs-date, xs-time or a pattern of yyyy MM dd HH mm ss and, last, SSS", form)
 	}
 	return f, nil
 }
 
 // in returns the zone of local times where an office's is known, or is not.
-func (f *timeForm) in(office *time.Location) *time.Location {
-	if f.office && office != nil {
+func (f *TimeForm) in(office *time.Location) *time.Location {
+	if f.Office && office != nil {
 		return office
 	}
 	return f.zone
 }
 
 // encode writes a canonical Instant or Date.
-func (f *timeForm) encode(field document.FieldType, text string, office *time.Location) (string, error) {
+func (f *TimeForm) encode(field document.FieldType, text string, office *time.Location) (string, error) {
 	zone := f.in(office)
 	if field == document.Date {
 		day, err := document.ParseDate(text)
 		if err != nil {
-			return "", wantForm(gateway.WordDayAs, "YYYY-MM-DD", "2026-03-01")
+			return "", Wanted(gateway.WordDayAs, "YYYY-MM-DD", "2026-03-01")
 		}
-		if f.offset { // its first moment
+		if f.Offset { // its first moment
 			return document.FormatInstant(time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, f.zone)), nil
 		}
 		return day.Format(f.layout), nil
 	}
 	at, err := document.ParseInstant(text)
 	if err != nil {
-		return "", wantForm(gateway.WordInstant, anInstant)
+		return "", Wanted(gateway.WordInstant, anInstant)
 	}
 	switch {
-	case f.offset && zone == nil:
+	case f.Offset && zone == nil:
 		return text, nil
-	case f.offset:
+	case f.Offset:
 		return document.FormatInstant(at.In(zone)), nil
 	}
 	at = at.In(zone)
@@ -87,9 +86,9 @@ func (f *timeForm) encode(field document.FieldType, text string, office *time.Lo
 
 // decode reads a text of the format. Before is the canonical value so far, whose day
 // a time of day is put on.
-func (f *timeForm) decode(field document.FieldType, text, before string, office *time.Location) (string, error) {
+func (f *TimeForm) decode(field document.FieldType, text, before string, office *time.Location) (string, error) {
 	zone := f.in(office)
-	if f.offset {
+	if f.Offset {
 		if at, err := document.ParseInstant(text); err == nil {
 			if field == document.Date { // as it is written
 				return at.Format(time.DateOnly), nil
@@ -97,7 +96,7 @@ func (f *timeForm) decode(field document.FieldType, text, before string, office 
 			return text, nil
 		}
 		if zone == nil {
-			return "", wantForm(gateway.WordInstant, anInstant)
+			return "", Wanted(gateway.WordInstant, anInstant)
 		}
 	}
 	at, err := f.parse(text, zone)
@@ -107,19 +106,19 @@ func (f *timeForm) decode(field document.FieldType, text, before string, office 
 	switch {
 	case field == document.Date:
 		return at.Format(time.DateOnly), nil
-	case f.date:
+	case f.Date:
 		return document.FormatInstant(at), nil
 	}
 	day, err := document.ParseInstant(before)
 	if err != nil {
-		return "", wantForm(gateway.WordDayBeforeTime)
+		return "", Wanted(gateway.WordDayBeforeTime)
 	}
 	day = day.In(zone)
 	return document.FormatInstant(time.Date(day.Year(), day.Month(), day.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), zone)), nil
 }
 
 // parse reads a local time strictly: what comes out is written as it came in.
-func (f *timeForm) parse(text string, zone *time.Location) (time.Time, error) {
+func (f *TimeForm) parse(text string, zone *time.Location) (time.Time, error) {
 	wrong := f.wrong(text)
 	if zone == nil {
 		zone = time.UTC
@@ -136,10 +135,10 @@ func (f *timeForm) parse(text string, zone *time.Location) (time.Time, error) {
 		}
 	case f.xsd && len(text) > len(f.layout):
 		text, rest = text[:len(f.layout)], text[len(f.layout):]
-		if !tail(rest, f.clock) {
+		if !tail(rest, f.Clock) {
 			return time.Time{}, wrong
 		}
-	case f.offset && len(text) > len(f.layout):
+	case f.Offset && len(text) > len(f.layout):
 		at, err := time.ParseInLocation(localDateTime, text, zone) // fractions of a second
 		if err != nil {
 			return at, wrong
@@ -159,9 +158,9 @@ var words = strings.NewReplacer("2006", "yyyy", "01", "MM", "02", "dd", "15", "H
 
 // wrong says how a time of the form is written; of a text that is written so, what the
 // calendar or the clock does not have.
-func (f *timeForm) wrong(text string) error {
+func (f *TimeForm) wrong(text string) error {
 	plain := text
-	if f.millis && len(text) > len(f.layout) || f.xsd || f.offset {
+	if f.millis && len(text) > len(f.layout) || f.xsd || f.Offset {
 		plain = text[:min(len(text), len(f.layout))]
 	}
 	if p, ok := document.Calendar(plain, f.layout); ok {
@@ -171,10 +170,10 @@ func (f *timeForm) wrong(text string) error {
 	if f.millis {
 		form, example = form+"SSS", example+"000"
 	}
-	if f.clock {
-		return wantForm(gateway.WordTimeAs, form, example)
+	if f.Clock {
+		return Wanted(gateway.WordTimeAs, form, example)
 	}
-	return wantForm(gateway.WordDayAs, form, example)
+	return Wanted(gateway.WordDayAs, form, example)
 }
 
 // tail reports whether s may follow an XML Schema date or time: a fraction of a
@@ -188,39 +187,4 @@ func tail(s string, clock bool) bool {
 	}
 	_, err := time.Parse("-07:00", s)
 	return err == nil
-}
-
-// time compiles how a row writes an instant or a day.
-func (c *compiler) time(r *row, f *rowFile, node string, wrong func(string, ...any)) {
-	form := f.Time
-	switch r.value.field {
-	case document.Instant:
-		form = cmp.Or(form, "instant")
-	case document.Date:
-		form = cmp.Or(form, "xs-date")
-	default:
-		if form != "" {
-			wrong("time on a %s, expected an instant or a date", r.value.field)
-		}
-		return
-	}
-	zone := c.zone
-	if f.Zone != "" {
-		zone = c.location(node+".zone", f.ID, f.Zone)
-	}
-	t, err := newTimeForm(form, zone)
-	if err != nil {
-		wrong("%v", err)
-		return
-	}
-	t.office = f.Zone == "" && len(c.offices) > 0
-	instant := r.value.field == document.Instant
-	moment := !instant && t.offset && zone != nil && (f.Lossy != "" || r.noDecode) // of which the day alone is kept
-	switch {
-	case instant && zone == nil && !t.offset:
-		wrong("time %s of an instant without zone, expected zone on the row or the table", form)
-	case !instant && !moment && (t.clock || !t.date):
-		wrong("time %s of a date, expected a form of a day, or instant with a zone and lossy", form)
-	}
-	r.value.time = t
 }

@@ -1,4 +1,4 @@
-package mapping
+package convert
 
 import (
 	"slices"
@@ -19,18 +19,18 @@ func TestConversionsDoWhatTheirExamplesSay(t *testing.T) {
 			t.Errorf("%s has no words or no example", c.Name)
 		}
 		for _, e := range c.Examples {
-			codec, err := bindConversion(e.Use, c.For[0])
+			codec, err := Bind(e.Use, c.For[0])
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := codec.encode(nil, e.Canonical)
+			got, err := codec.Encode(nil, e.Canonical)
 			if diff := cmp.Diff(e.Texts, got); err != nil || diff != "" {
 				t.Errorf("%s of %q: %v %s", e.Use, e.Canonical, err, diff)
 			}
-			if codec.decode == nil || codec.half > 0 {
+			if codec.Decode == nil || codec.Half > 0 {
 				continue
 			}
-			if back, err := codec.decode(e.Texts); err != nil || back != e.Canonical {
+			if back, err := codec.Decode(e.Texts); err != nil || back != e.Canonical {
 				t.Errorf("%s reads %v as %q, %v", e.Use, e.Texts, back, err)
 			}
 		}
@@ -43,16 +43,16 @@ func TestConversionsRefuse(t *testing.T) {
 		if use == "prefix(CN-)" {
 			field = document.String
 		}
-		codec, err := bindConversion(use, field)
+		codec, err := Bind(use, field)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := codec.decode([]string{text}); err == nil {
+		if got, err := codec.Decode([]string{text}); err == nil {
 			t.Errorf("%s reads %q as %q", use, text, got)
 		}
 	}
 	for _, use := range []string{"none", "split(3", "split(3)", "split(0,1)", "pad(x)", "bit(1)", "prefix()"} {
-		if _, err := bindConversion(use, document.String); err == nil {
+		if _, err := Bind(use, document.String); err == nil {
 			t.Errorf("%s was accepted", use)
 		}
 	}
@@ -64,8 +64,8 @@ func TestPiecesSurviveTheirReader(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := document.Collapse(rapid.StringOfN(rapid.SampledFrom([]rune("ab 中 ")), 1, 60, -1).Draw(t, "text"))
 		n := rapid.IntRange(1, 9).Draw(t, "n")
-		c := split(n, 0, false)
-		pieces, err := c.encode(nil, text)
+		c := Split(n, 0, false)
+		pieces, err := c.Encode(nil, text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestPiecesSurviveTheirReader(t *testing.T) {
 				t.Fatalf("%q has the piece %q", text, p)
 			}
 		}
-		back, _ := c.decode(pieces)
+		back, _ := c.Decode(pieces)
 		if back == text {
 			return
 		}
@@ -89,8 +89,8 @@ func TestSplitJoinsToWhatItWas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringN(1, 60, -1).Draw(t, "text")
 		n := rapid.IntRange(1, 9).Draw(t, "n")
-		c := split(n, 0, true)
-		pieces, err := c.encode(nil, text)
+		c := Split(n, 0, true)
+		pieces, err := c.Encode(nil, text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,10 +99,10 @@ func TestSplitJoinsToWhatItWas(t *testing.T) {
 				t.Fatalf("piece %d of %q has %d characters", i, text, runes)
 			}
 		}
-		if back, _ := c.decode(pieces); back != text {
+		if back, _ := c.Decode(pieces); back != text {
 			t.Fatalf("%q came back as %q", text, back)
 		}
-		if _, err := split(n, max(len(pieces)-1, 1), true).encode(nil, text); (err == nil) != (len(pieces) == 1) {
+		if _, err := Split(n, max(len(pieces)-1, 1), true).Encode(nil, text); (err == nil) != (len(pieces) == 1) {
 			t.Fatalf("%d pieces where %d are allowed: %v", len(pieces), len(pieces)-1, err)
 		}
 	})
@@ -113,7 +113,7 @@ func TestLocalTimesComeBackToTheMillisecond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	form, err := newTimeForm("yyyyMMddHHmmssSSS", zone)
+	form, err := NewTimeForm("yyyyMMddHHmmssSSS", zone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestTimesAreReadStrictly(t *testing.T) {
 		{"yyyyMMddHHmmssSSS", document.Instant, "202603010830005x0", ""},
 		{"yyyy-MM-ddTHH:mm:ss", document.Instant, "2026-03-01T08:30:00", "2026-03-01T08:30:00+08:00"},
 	} {
-		form, err := newTimeForm(tt.form, zone)
+		form, err := NewTimeForm(tt.form, zone)
 		if err != nil {
 			t.Fatal(err)
 		}

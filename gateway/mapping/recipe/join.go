@@ -1,4 +1,4 @@
-package mapping
+package recipe
 
 import (
 	"slices"
@@ -11,6 +11,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping/datafile"
 	"customs.example/gateway/pace"
 )
 
@@ -102,7 +103,7 @@ const (
 func (j *Join) Name() string { return j.name }
 
 // ID returns name and version: "cn/road-export.v1".
-func (j *Join) ID() string { return versioned(j.name, j.version) }
+func (j *Join) ID() string { return datafile.Versioned(j.name, j.version) }
 
 // Kind returns the kind of the joined document.
 func (j *Join) Kind() string { return j.kind }
@@ -203,7 +204,7 @@ func (j Joined) Origin(path string) (JoinLink, bool) {
 	}
 	index := j.byPath()
 	i, ok := index[path]
-	for at := ancestor(path); !ok && at != ""; at = ancestor(at) {
+	for at := document.Ancestor(path); !ok && at != ""; at = document.Ancestor(at) {
 		i, ok = index[at]
 	}
 	if !ok {
@@ -272,7 +273,7 @@ func (j *joiner) each(r *joinRow, m document.Node, at string) {
 		}
 		j.froms[elementPart] = joinFrom{m: e, this: e, root: list.root, part: j.partOf(r.each.part), at: path}
 		made := r.to.Append(m)
-		here := element(r.to.Instance(m, at), r.to.Len(m)-1)
+		here := document.Element(r.to.Instance(m, at), r.to.Len(m)-1)
 		j.out.Origins = append(j.out.Origins, JoinLink{here, j.partOf(r.each.part), path, r.id})
 		for _, inner := range r.rows {
 			j.row(inner, made, here)
@@ -310,12 +311,12 @@ func (j *joiner) keep(r *joinRow, m document.Node) {
 		r.to.Clear(holder)
 		var links []JoinLink
 		for i, text := range texts {
-			link, _ := joined.Origin(element(list, i))
+			link, _ := joined.Origin(document.Element(list, i))
 			if !named[text] {
 				j.out.Left = append(j.out.Left, Source{link.Part, link.PartPath, text})
 				continue
 			}
-			link.Path = element(list, len(links))
+			link.Path = document.Element(list, len(links))
 			links = append(links, link)
 			_ = r.to.AppendText(holder, text) // it was there
 		}
@@ -458,7 +459,7 @@ func (j *joiner) put(r *joinRow, m document.Node, at string, f found) {
 		}
 	}
 	link := func(i int) {
-		j.out.Origins = append(j.out.Origins, JoinLink{element(r.to.Instance(m, at), n), f.Part, element(f.Path, i), r.id})
+		j.out.Origins = append(j.out.Origins, JoinLink{document.Element(r.to.Instance(m, at), n), f.Part, document.Element(f.Path, i), r.id})
 		n++
 	}
 	for i, from := range f.messages {

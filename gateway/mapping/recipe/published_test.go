@@ -1,4 +1,4 @@
-package mapping_test
+package recipe_test
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package mapping
+package recipe
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping/datafile"
 )
 
 // splitFile is a split as it is written.
@@ -30,20 +31,20 @@ type limitFile struct {
 }
 
 type splitRowFile struct {
-	ID      string   `yaml:"id"`
-	To      string   `yaml:"to"`
-	From    string   `yaml:"from"`
-	Use     string   `yaml:"use"`
-	Const   literal  `yaml:"const"`
-	Count   string   `yaml:"count"`
-	Sum     string   `yaml:"sum"`
-	Ordinal bool     `yaml:"ordinal"`
-	Only    string   `yaml:"only"`
-	When    string   `yaml:"when"`
-	By      string   `yaml:"by"`
-	In      []string `yaml:"in"`
-	Note    string   `yaml:"note"`
-	Source  string   `yaml:"source"`
+	ID      string          `yaml:"id"`
+	To      string          `yaml:"to"`
+	From    string          `yaml:"from"`
+	Use     string          `yaml:"use"`
+	Const   datafile.Quoted `yaml:"const"`
+	Count   string          `yaml:"count"`
+	Sum     string          `yaml:"sum"`
+	Ordinal bool            `yaml:"ordinal"`
+	Only    string          `yaml:"only"`
+	When    string          `yaml:"when"`
+	By      string          `yaml:"by"`
+	In      []string        `yaml:"in"`
+	Note    string          `yaml:"note"`
+	Source  string          `yaml:"source"`
 }
 
 type outcomeFile struct {
@@ -54,25 +55,25 @@ type outcomeFile struct {
 
 // splitCompiler compiles one split.
 type splitCompiler struct {
-	*mistaken
+	*datafile.File
 	split *Split
 	env   *expr.Env
 }
 
-func loadSplit(m *mistaken, raw []byte, env *expr.Env) *Split {
+func loadSplit(m *datafile.File, raw []byte, env *expr.Env) *Split {
 	var f splitFile
-	if err := m.read(raw, &f); err != nil {
-		if m.errs = append(m.errs, err); f.Split == "" {
+	if err := m.Read(raw, &f); err != nil {
+		if m.Errs = append(m.Errs, err); f.Split == "" {
 			return &Split{}
 		}
 	}
 	s := &Split{name: f.Split, version: f.Version, kind: f.Document, source: f.Source, digest: gateway.DigestOf(raw), max: f.Limit.Max, whole: f.Limit.Whole}
 	c := &splitCompiler{m, s, env}
-	if _, version, ok := strings.Cut(m.file, ".v"); f.Split == "" || !ok || version != fmt.Sprintf("%d.yaml", f.Version) {
-		m.at("$.split", "this is %s, expected a name, and the version that the file says", s.ID())
+	if _, version, ok := strings.Cut(m.Name, ".v"); f.Split == "" || !ok || version != fmt.Sprintf("%d.yaml", f.Version) {
+		m.At("$.split", "this is %s, expected a name, and the version that the file says", s.ID())
 	}
 	if !slices.Contains(document.Kinds(), f.Document) {
-		m.at("$.document", "unknown kind %q, expected one of %v", f.Document, document.Kinds())
+		m.At("$.document", "unknown kind %q, expected one of %v", f.Document, document.Kinds())
 		return s
 	}
 	c.limit(f.Limit)
@@ -81,7 +82,7 @@ func loadSplit(m *mistaken, raw []byte, env *expr.Env) *Split {
 		row := &f.Rows[i]
 		node := fmt.Sprintf("$.rows[%d]", i)
 		if row.ID == "" || ids[row.ID] {
-			m.row(node, row.ID, "id %q, expected one that is unique in the split", row.ID)
+			m.Row(node, row.ID, "id %q, expected one that is unique in the split", row.ID)
 		}
 		ids[row.ID] = true
 		s.rows = append(s.rows, c.one(node, row))
@@ -95,14 +96,14 @@ func loadSplit(m *mistaken, raw []byte, env *expr.Env) *Split {
 // limit compiles the list that is dealt out, as the lists on the way to it.
 func (c *splitCompiler) limit(f limitFile) {
 	if f.Max < 1 {
-		c.at("$.limit.max", "max %d, expected a number from 1", f.Max)
+		c.At("$.limit.max", "max %d, expected a number from 1", f.Max)
 	}
-	steps := pathSteps(f.List)
+	steps := document.Steps(f.List)
 	from := 0
 	for i := range steps {
 		path, err := c.step(strings.Join(steps[from:i+1], "."))
 		if err != nil {
-			c.at("$.limit.list", "%v", err)
+			c.At("$.limit.list", "%v", err)
 			return
 		}
 		if path.Repeated() && !path.Leaf() {
@@ -110,17 +111,17 @@ func (c *splitCompiler) limit(f limitFile) {
 		}
 	}
 	if from < len(steps) || len(c.split.lists) == 0 {
-		c.at("$.limit.list", "limit %q, expected a list of messages", f.List)
+		c.At("$.limit.list", "limit %q, expected a list of messages", f.List)
 	}
 	if f.Whole && len(c.split.lists) < 2 {
-		c.at("$.limit.whole", "whole, and %s is in no other list, expected a list in a list", f.List)
+		c.At("$.limit.whole", "whole, and %s is in no other list, expected a list in a list", f.List)
 	}
 	if f.Starts != "" && len(c.split.lists) > 0 {
 		c.split.starts = c.condition(func(format string, args ...any) {
-			c.at("$.limit.starts", "starts: "+format, args...)
+			c.At("$.limit.starts", "starts: "+format, args...)
 		}, c.split.lists[len(c.split.lists)-1], f.Starts)
 		if f.Whole {
-			c.at("$.limit.starts", "starts and whole, expected one")
+			c.At("$.limit.starts", "starts and whole, expected one")
 		}
 	}
 }
@@ -134,8 +135,8 @@ func (c *splitCompiler) step(path string) (*document.Path, error) {
 }
 
 func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
-	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
-	r := &splitRow{job: partOnly, fixed: f.Const.text, messageID: f.From != ""}
+	wrong := func(format string, args ...any) { c.Row(node, f.ID, format, args...) }
+	r := &splitRow{job: partOnly, fixed: f.Const.Text, messageID: f.From != ""}
 	path := func(source string) *document.Path {
 		p, err := document.CompileFor(c.split.kind, source)
 		if err != nil {
@@ -150,12 +151,12 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 		}
 	}
 	say(f.Use != "", partNumber)
-	say(f.Const.said, partConst)
+	say(f.Const.Given, partConst)
 	say(f.Count != "", partTotal)
 	say(f.Sum != "", partTotal)
 	say(f.Ordinal, partOrdinal)
 	say(f.Only != "", partOnly)
-	say(f.When != "" && !f.Const.said, partKeep)
+	say(f.When != "" && !f.Const.Given, partKeep)
 	say(f.In != nil, partKeep)
 	if said != 1 {
 		wrong("has %d of use, const, count, sum, ordinal, only, when and in, expected exactly one", said)
@@ -180,8 +181,8 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 			wrong("use for %s, expected a single string", f.To)
 		}
 	case partConst:
-		if err := r.to.Field().Check(f.Const.text); !leaf || err != nil || f.Const.bad {
-			wrong("const %q for %s, expected %s, in quotes", f.Const.text, f.To, r.to.Field().Expected())
+		if err := r.to.Field().Check(f.Const.Text); !leaf || err != nil || f.Const.Bad {
+			wrong("const %q for %s, expected %s, in quotes", f.Const.Text, f.To, r.to.Field().Expected())
 		}
 		if f.When != "" {
 			body, _ := document.CompileFor(c.split.kind, ".") // of a kind that there is
@@ -189,10 +190,7 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 		}
 	case partTotal:
 		from := path(f.Count + f.Sum)
-		r.total = &row{job: countJob, path: from}
-		if f.Sum != "" {
-			r.total.job = sumJob
-		}
+		r.total, r.sums = from, f.Sum != ""
 		switch {
 		case !leaf || r.to.Field().Type != document.Uint && r.to.Field().Type != document.Decimal:
 			wrong("total %s, expected a single number", f.To)
@@ -203,7 +201,7 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 			wrong("sum %s, expected a number", f.Sum)
 		}
 	case partOrdinal:
-		steps := pathSteps(f.To)
+		steps := document.Steps(f.To)
 		list := path(strings.Join(steps[:len(steps)-1], "."))
 		if list == nil || !list.Repeated() || r.to.Field().Type != document.Uint {
 			wrong("ordinal %s, expected a number of the elements of a list", f.To)
@@ -218,7 +216,7 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 		r.last = f.Only == "last"
 	case partKeep:
 		if f.In != nil && len(f.In) == 0 {
-			c.row(node+".in", f.ID, "in nothing, expected the values that name what a part keeps")
+			c.Row(node+".in", f.ID, "in nothing, expected the values that name what a part keeps")
 		}
 		for _, in := range f.In {
 			if p := path(in); p != nil && !p.Leaf() {
@@ -260,7 +258,7 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 // held cuts the path of a list of texts, which is right as a whole, into that of the
 // messages that hold it and the rest.
 func held(kind, list string) (holder, rest *document.Path) {
-	steps := pathSteps(list)
+	steps := document.Steps(list)
 	last := len(steps) - 1
 	holder, _ = document.CompileFor(kind, cmp.Or(strings.Join(steps[:last], "."), "."))
 	rest, _ = document.Compile(holder.Descriptor(), steps[last])
@@ -284,14 +282,14 @@ func (c *splitCompiler) condition(wrong func(format string, args ...any), of *do
 func (c *splitCompiler) outcome(node string, f outcomeFile) outcome {
 	answer, err := document.CompileFor("Answer", ".")
 	if err != nil {
-		c.at(node, "%v", err)
+		c.At(node, "%v", err)
 		return outcome{}
 	}
 	if f.Of != "any" && f.Of != "all" {
-		c.at(node, "outcome %s of %q, expected any or all", f.Outcome, f.Of)
+		c.At(node, "outcome %s of %q, expected any or all", f.Outcome, f.Of)
 	}
 	wrong := func(format string, args ...any) {
-		c.at(node, "outcome %s: %s", f.Outcome, fmt.Sprintf(format, args...))
+		c.At(node, "outcome %s: %s", f.Outcome, fmt.Sprintf(format, args...))
 	}
 	return outcome{f.Of == "all", c.condition(wrong, answer, f.When)}
 }

@@ -1,4 +1,4 @@
-package mapping
+package recipe
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/mapping/datafile"
 )
 
 // joinFile is a join as it is written.
@@ -37,7 +38,7 @@ type joinRowFile struct {
 	ID         string            `yaml:"id"`
 	To         string            `yaml:"to"`
 	From       []string          `yaml:"from"`
-	Const      literal           `yaml:"const"`
+	Const      datafile.Quoted   `yaml:"const"`
 	Each       string            `yaml:"each"`
 	In         []string          `yaml:"in"`
 	When       map[string]string `yaml:"when"`
@@ -50,34 +51,34 @@ type joinRowFile struct {
 
 // joinCompiler compiles the rows of one join.
 type joinCompiler struct {
-	*mistaken
+	*datafile.File
 	join *Join
 	env  *expr.Env
 	ids  map[string]bool
 }
 
-func loadJoin(m *mistaken, raw []byte, env *expr.Env) *Join {
+func loadJoin(m *datafile.File, raw []byte, env *expr.Env) *Join {
 	var f joinFile
-	if err := m.read(raw, &f); err != nil {
-		if m.errs = append(m.errs, err); f.Join == "" {
+	if err := m.Read(raw, &f); err != nil {
+		if m.Errs = append(m.Errs, err); f.Join == "" {
 			return &Join{}
 		}
 	}
 	j := &Join{name: f.Join, version: f.Version, kind: f.Document, source: f.Source, digest: gateway.DigestOf(raw)}
 	c := &joinCompiler{m, j, env, map[string]bool{}}
-	if _, version, ok := strings.Cut(path.Base(m.file), ".v"); f.Join == "" || !ok || version != fmt.Sprintf("%d.yaml", f.Version) {
-		m.at("$.join", "this is %s, expected a name, and the version that the file says", j.ID())
+	if _, version, ok := strings.Cut(path.Base(m.Name), ".v"); f.Join == "" || !ok || version != fmt.Sprintf("%d.yaml", f.Version) {
+		m.At("$.join", "this is %s, expected a name, and the version that the file says", j.ID())
 	}
 	for i, p := range f.Parts {
 		node := fmt.Sprintf("$.parts[%d]", i)
 		if !slices.Contains(document.Kinds(), p.Kind) {
-			m.at(node, "part %s: unknown kind %q, expected one of %v", p.Name, p.Kind, document.Kinds())
+			m.At(node, "part %s: unknown kind %q, expected one of %v", p.Name, p.Kind, document.Kinds())
 		}
 		if p.Name == "" || p.Name == gatewayPart || p.Name == elementPart || c.part(p.Name) != nil {
-			m.at(node, "part name %q, expected one of its own, not %s or %s", p.Name, gatewayPart, elementPart)
+			m.At(node, "part name %q, expected one of its own, not %s or %s", p.Name, gatewayPart, elementPart)
 		}
 		if p.Several && slices.ContainsFunc(j.parts, func(o Part) bool { return o.Several }) {
-			m.at(node, "part %s may come several times, expected that of one part alone", p.Name)
+			m.At(node, "part %s may come several times, expected that of one part alone", p.Name)
 		}
 		j.parts = append(j.parts, Part{p.Name, p.Kind, p.Table, p.Required, p.Several})
 		if p.When != "" {
@@ -85,14 +86,14 @@ func loadJoin(m *mistaken, raw []byte, env *expr.Env) *Join {
 				j.takes = map[string]*expr.Condition{}
 			}
 			j.takes[p.Name] = c.condition(p.Name, p.When, joinPlace{}, func(format string, args ...any) {
-				m.at(node, "part "+p.Name+": "+format, args...)
+				m.At(node, "part "+p.Name+": "+format, args...)
 			}).holds
 		}
 	}
 	c.keys(f.Key)
 	body, err := document.CompileFor(f.Document, ".")
 	if err != nil {
-		m.at("$.document", "%v", err)
+		m.At("$.document", "%v", err)
 		return j
 	}
 	j.rows = c.rows("$.rows", f.Rows, joinPlace{root: true, md: body.Descriptor()})
@@ -109,28 +110,28 @@ func (c *joinCompiler) part(name string) *Part {
 
 func (c *joinCompiler) keys(columns []map[string]string) {
 	if len(columns) == 0 && len(c.join.parts) > 1 {
-		c.at("$.key", "no key, expected the paths by which the parts find each other")
+		c.At("$.key", "no key, expected the paths by which the parts find each other")
 	}
 	for i, column := range columns {
 		node := fmt.Sprintf("$.key[%d]", i)
 		paths := map[string]*document.Path{}
 		for _, p := range c.join.parts {
 			if column[p.Name] == "" {
-				c.at(node, "key has no path for part %s, expected one for each part", p.Name)
+				c.At(node, "key has no path for part %s, expected one for each part", p.Name)
 				continue
 			}
 			compiled, err := document.CompileFor(p.Kind, column[p.Name])
 			switch {
 			case err != nil:
-				c.at(node, "part %s: %v", p.Name, err)
+				c.At(node, "part %s: %v", p.Name, err)
 			case !compiled.Leaf() || compiled.Many():
-				c.at(node, "part %s: %s is no single value, expected a leaf", p.Name, column[p.Name])
+				c.At(node, "part %s: %s is no single value, expected a leaf", p.Name, column[p.Name])
 			}
 			paths[p.Name] = compiled
 		}
 		for name := range column {
 			if c.part(name) == nil {
-				c.at(node, "key of unknown part %q, expected one of the parts", name)
+				c.At(node, "key of unknown part %q, expected one of the parts", name)
 			}
 		}
 		c.join.keys = append(c.join.keys, paths)
@@ -147,7 +148,7 @@ type joinPlace struct {
 
 func (c *joinCompiler) rows(node string, files []joinRowFile, p joinPlace) []*joinRow {
 	if len(files) == 0 {
-		c.at(node, "no rows, expected at least one")
+		c.At(node, "no rows, expected at least one")
 	}
 	var out []*joinRow
 	for i := range files {
@@ -157,13 +158,13 @@ func (c *joinCompiler) rows(node string, files []joinRowFile, p joinPlace) []*jo
 }
 
 func (c *joinCompiler) one(node string, f *joinRowFile, p joinPlace) *joinRow {
-	wrong := func(format string, args ...any) { c.row(node, f.ID, format, args...) }
-	r := &joinRow{id: f.ID, fixed: f.Const.text, precedence: f.Precedence, merge: f.Merge}
+	wrong := func(format string, args ...any) { c.Row(node, f.ID, format, args...) }
+	r := &joinRow{id: f.ID, fixed: f.Const.Text, precedence: f.Precedence, merge: f.Merge}
 	if f.ID == "" || c.ids[f.ID] {
 		wrong("id %q, expected one that is unique in the join", f.ID)
 	}
 	c.ids[f.ID] = true
-	if n := min(len(f.From), 1) + min(len(f.Const.text), 1) + min(len(f.Each), 1) + min(len(f.In), 1); n != 1 || (f.Each != "") != (len(f.Rows) > 0) {
+	if n := min(len(f.From), 1) + min(len(f.Const.Text), 1) + min(len(f.Each), 1) + min(len(f.In), 1); n != 1 || (f.Each != "") != (len(f.Rows) > 0) {
 		wrong("has %d of from, const, each and in, expected exactly one, and rows with each", n)
 	}
 	var err error
@@ -191,9 +192,9 @@ func (c *joinCompiler) one(node string, f *joinRowFile, p joinPlace) *joinRow {
 		r.sources = append(r.sources, c.source(from, r.to, p, wrong))
 	}
 	switch {
-	case f.Const.said:
-		if err := r.to.Field().Check(f.Const.text); err != nil || f.Const.bad || !r.to.Leaf() || r.to.Repeated() {
-			wrong("const %q for %s, expected %s, in quotes", f.Const.text, f.To, r.to.Field().Expected())
+	case f.Const.Given:
+		if err := r.to.Field().Check(f.Const.Text); err != nil || f.Const.Bad || !r.to.Leaf() || r.to.Repeated() {
+			wrong("const %q for %s, expected %s, in quotes", f.Const.Text, f.To, r.to.Field().Expected())
 		}
 	case f.Merge && (!r.to.Repeated() || f.Precedence):
 		wrong("merge into %s, expected a list, and no precedence", f.To)

@@ -1,7 +1,6 @@
-package mapping
+package convert
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,33 +8,19 @@ import (
 	"customs.example/gateway"
 )
 
-// one makes a codec of two functions on single texts.
-func one(encode, decode func(string) (string, error)) codec {
-	return codec{
-		encode: func(into []string, text string) ([]string, error) {
-			text, err := encode(text)
-			if err != nil {
-				return into, err
-			}
-			return append(into, text), nil
-		},
-		decode: func(texts []string) (string, error) { return decode(texts[0]) },
-	}
-}
-
-func bindComma([]string) (codec, error) {
+func bindComma([]string) (Codec, error) {
 	return one(
 		func(text string) (string, error) { return strings.Replace(text, ".", ",", 1), nil },
 		func(text string) (string, error) {
 			if strings.Contains(text, ".") {
-				return "", wantForm(gateway.WordCommaNumber, "1234,5")
+				return "", Wanted(gateway.WordCommaNumber, "1234,5")
 			}
 			return strings.Replace(text, ",", ".", 1), nil
 		},
 	), nil
 }
 
-func bindScaled(args []string) (codec, error) {
+func bindScaled(args []string) (Codec, error) {
 	n, err := positive(args[0])
 	return one(
 		func(text string) (string, error) {
@@ -48,7 +33,7 @@ func bindScaled(args []string) (codec, error) {
 		func(text string) (string, error) {
 			digits, negative := strings.CutPrefix(text, "-")
 			if !areDigits(digits) {
-				return "", wantForm(gateway.WordScaledDigits, strconv.Itoa(n))
+				return "", Wanted(gateway.WordScaledDigits, strconv.Itoa(n))
 			}
 			digits = strings.Repeat("0", max(n+1-len(digits), 0)) + digits
 			point := len(digits) - n
@@ -57,7 +42,7 @@ func bindScaled(args []string) (codec, error) {
 	), err
 }
 
-func bindFraction(args []string) (codec, error) {
+func bindFraction(args []string) (Codec, error) {
 	n, err := positive(args[0])
 	return one(
 		func(text string) (string, error) {
@@ -67,7 +52,7 @@ func bindFraction(args []string) (codec, error) {
 		func(text string) (string, error) {
 			digits, negative := strings.CutPrefix(text, "-")
 			if whole, behind, ok := strings.Cut(digits, "."); !ok || len(behind) != n || !areDigits(whole+behind) {
-				return "", wantForm(gateway.WordExactlyDecimals, strconv.Itoa(n))
+				return "", Wanted(gateway.WordExactlyDecimals, strconv.Itoa(n))
 			}
 			return signed(negative, trimmed(digits)), nil
 		},
@@ -81,7 +66,7 @@ func decimalParts(text string, n int) (sign, whole, behind string, err error) {
 	whole, behind, _ = strings.Cut(digits, ".")
 	behind = strings.TrimRight(behind, "0")
 	if len(behind) > n {
-		return "", "", "", wantForm(gateway.WordAtMostDecimals, strconv.Itoa(n))
+		return "", "", "", Wanted(gateway.WordAtMostDecimals, strconv.Itoa(n))
 	}
 	return signed(negative, ""), whole, behind + strings.Repeat("0", n-len(behind)), nil
 }
@@ -106,7 +91,7 @@ func wholeNumber(text string) string {
 
 func areDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
-func bindDigits(args []string) (codec, error) {
+func bindDigits(args []string) (Codec, error) {
 	n, err := positive(args[0])
 	same := func(text string) (string, error) { return text, wantDigits(text, n) }
 	return one(same, same), err
@@ -114,17 +99,17 @@ func bindDigits(args []string) (codec, error) {
 
 func wantDigits(text string, n int) error {
 	if len(text) != n || !areDigits(text) {
-		return wantForm(gateway.WordExactlyDigits, strconv.Itoa(n))
+		return Wanted(gateway.WordExactlyDigits, strconv.Itoa(n))
 	}
 	return nil
 }
 
-func bindOffice8(args []string) (codec, error) {
+func bindOffice8(args []string) (Codec, error) {
 	long, short, err := officeForms(args[0])
 	return one(long, short), err
 }
 
-func bindOffice5(args []string) (codec, error) {
+func bindOffice5(args []string) (Codec, error) {
 	long, short, err := officeForms(args[0])
 	return one(short, long), err
 }
@@ -137,78 +122,9 @@ func officeForms(country string) (long, short func(string) (string, error), err 
 	long = func(text string) (string, error) { return country + text, wantDigits(text, 5) }
 	short = func(text string) (string, error) {
 		if len(text) != 8 || !areDigits(text) || text[:3] != country {
-			return "", wantForm(gateway.WordDigitsFrom, "8", country)
+			return "", Wanted(gateway.WordDigitsFrom, "8", country)
 		}
 		return text[3:], nil
 	}
 	return long, short, err
-}
-
-func bindBoolean(args []string) (codec, error) {
-	if args[0] == "" || args[1] == "" || args[0] == args[1] {
-		return codec{}, fmt.Errorf("boolean(%s,%s), expected two different texts", args[0], args[1])
-	}
-	return one(
-		func(text string) (string, error) {
-			if text == "true" {
-				return args[0], nil
-			}
-			return args[1], nil
-		},
-		func(text string) (string, error) {
-			switch text {
-			case args[0]:
-				return "true", nil
-			case args[1]:
-				return "false", nil
-			}
-			return "", wantForm(gateway.WordEither, args[0], args[1])
-		},
-	), nil
-}
-
-func bindFirst(args []string) (codec, error) {
-	n, err := positive(args[0])
-	return codec{encode: func(into []string, text string) ([]string, error) { return append(into, text[:cut(text, n)]), nil }}, err
-}
-
-var errNoMark = errors.New("before() or after() is empty, expected what stands between the values")
-
-func bindBefore(args []string) (codec, error) {
-	if args[0] == "" {
-		return codec{}, errNoMark
-	}
-	c := one(
-		func(text string) (string, error) {
-			if strings.Contains(text, args[0]) {
-				return "", wantForm(gateway.WordWithout, args[0])
-			}
-			return text + args[0], nil
-		},
-		func(text string) (string, error) {
-			if before, _, ok := strings.Cut(text, args[0]); ok {
-				return before, nil
-			}
-			return "", nil
-		},
-	)
-	c.mark = args[0]
-	return c, nil
-}
-
-func bindAfter(args []string) (codec, error) {
-	if args[0] == "" {
-		return codec{}, errNoMark
-	}
-	c := one(
-		func(text string) (string, error) { return text, nil },
-		func(text string) (string, error) {
-			if _, after, ok := strings.Cut(text, args[0]); ok {
-				return after, nil
-			}
-			return text, nil
-		},
-	)
-	c.mark, c.after = args[0], true
-	return c, nil
 }
