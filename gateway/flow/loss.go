@@ -13,6 +13,7 @@ import (
 	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/store"
 )
 
@@ -178,7 +179,7 @@ func (t *Translation) lose(parts map[string]*losing, outputs []*form) {
 		}
 	}
 	passed := make(map[*losing]map[string]fate) // what other sources have said, or said otherwise
-	pass := func(s mapping.Source, f fate) {
+	pass := func(s recipe.Source, f fate) {
 		if l := parts[s.Part]; l != nil {
 			if passed[l] == nil {
 				passed[l] = make(map[string]fate)

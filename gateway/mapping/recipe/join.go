@@ -467,7 +467,7 @@ func (j *joiner) put(r *joinRow, m document.Node, at string, f found) {
 			return
 		}
 		if r.merge && there[contentOf(from)] {
-			j.out.Repeated = append(j.out.Repeated, Source{Part: f.Part, Path: element(f.Path, i)})
+			j.out.Repeated = append(j.out.Repeated, Source{Part: f.Part, Path: document.Element(f.Path, i)})
 			continue
 		}
 		proto.Merge(r.to.Append(m).Interface(), from.Interface())
@@ -478,7 +478,7 @@ func (j *joiner) put(r *joinRow, m document.Node, at string, f found) {
 			return
 		}
 		if there[text] {
-			j.out.Repeated = append(j.out.Repeated, Source{f.Part, element(f.Path, i), text})
+			j.out.Repeated = append(j.out.Repeated, Source{f.Part, document.Element(f.Path, i), text})
 			continue
 		}
 		if err := r.to.AppendText(m, text); err != nil {
