@@ -40,10 +40,11 @@ func movementList(fs *flag.FlagSet) action {
 	until := fs.String("expected-until", "", "only those expected before this `INSTANT`")
 	differing := fs.Bool("differing", false, "only what differs from what was announced")
 	kind := fs.String("kind", "", "only those that a document of this `KIND` tells of, such as ArrivalReport")
+	on := fs.String("expected-on", "", "only those expected on this `DAY` in the local time of the office")
 	text := fs.String("text", "", "only what this `TEXT` finds, as in find")
 	limit := fs.Int("limit", 50, "at most this `NUMBER`; 0 lists all")
 	return func(ctx context.Context, s *session, operands []string) error {
-		r := &exchangev1.ListMovementsRequest{State: *state, Office: *office, Role: *role, Differing: *differing, Kind: *kind, Text: *text}
+		r := &exchangev1.ListMovementsRequest{State: *state, Office: *office, Role: *role, Differing: *differing, Kind: *kind, Text: *text, ExpectedOn: *on}
 		if *list != "" {
 			named, ok := worklists[*list]
 			if !ok {
@@ -99,6 +100,48 @@ func movementGoods(*flag.FlagSet) action {
 			return err
 		}
 		return s.show(a, func(p *page) { p.goods(a) })
+	}
+}
+
+const whyHelp = "`WHY`, needed: 5 to 500 characters; it is audited, and your supervisor reads it"
+
+func elsewhere(fs *flag.FlagSet) action {
+	reason := fs.String("reason", "", whyHelp)
+	return func(ctx context.Context, s *session, operands []string) error {
+		r, err := s.movements.Elsewhere(ctx, &exchangev1.ElsewhereRequest{Text: operands[0], Reason: *reason})
+		if err != nil {
+			return err
+		}
+		return s.show(r, func(p *page) { p.glimpses(r) })
+	}
+}
+
+func movementOpen(fs *flag.FlagSet) action {
+	reason := fs.String("reason", "", whyHelp+", and all on the route")
+	return func(ctx context.Context, s *session, operands []string) error {
+		m, err := s.movements.Open(ctx, &exchangev1.OpenMovementRequest{MovementId: operands[0], Reason: *reason})
+		return s.movement(m, err)
+	}
+}
+
+func overrides(fs *flag.FlagSet) action {
+	office := fs.String("office", "", "`OFFICE` of yours; without it the first")
+	shift := fs.String("shift", "", "`SHIFT` in the local time of the office, needed: a day, or its hours such as 2026-03-01T20:00-08:00")
+	limit := fs.Int("limit", 500, "at most this `NUMBER`; 0 lists all")
+	return func(ctx context.Context, s *session, _ []string) error {
+		var head *exchangev1.OverridesResponse
+		all, err := pages(*limit, func(size int32, token string) ([]*exchangev1.Override, string, error) {
+			r, err := s.movements.Overrides(ctx, &exchangev1.OverridesRequest{Office: *office, Shift: *shift, PageSize: size, PageToken: token})
+			if err == nil && head == nil {
+				head = r
+			}
+			return r.GetOverrides(), r.GetNextPageToken(), err
+		})
+		if err != nil {
+			return err
+		}
+		head.Overrides, head.NextPageToken = all, ""
+		return s.show(head, func(p *page) { p.overrides(head) })
 	}
 }
 

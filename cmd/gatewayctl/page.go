@@ -212,6 +212,7 @@ func (p *page) submission(s *exchangev1.Submission) {
 		}
 	}
 	p.faults(s.Faults)
+	p.losses(s.Losses, s.LossesLeftOut)
 	if len(s.Judgements) > 1 {
 		p.heading("%s", p.text("judgements"))
 		for _, j := range s.Judgements {
@@ -423,6 +424,26 @@ func (p *page) check(r *exchangev1.CheckResponse) {
 	p.field("outcome", outcome)
 	p.field("waitsFor", p.waits(r.WaitsFor)...)
 	p.faults(r.Faults)
+	p.losses(r.Losses, r.LossesLeftOut)
+}
+
+// losses are what does not travel.
+func (p *page) losses(losses []*exchangev1.Loss, leftOut int32) {
+	if len(losses) == 0 {
+		return
+	}
+	reports := make([]gateway.LossReport, len(losses))
+	for i, l := range losses {
+		reports[i] = gateway.LossReport{Reason: l.Reason.String(), Text: l.Text, Document: l.Document, Path: l.Path, Label: l.Label, Count: int(l.Count)}
+		for _, v := range l.Places {
+			reports[i].Places = append(reports[i].Places, gateway.LostPlace{Location: v.Location, Line: int(v.Line), Place: v.Place, Value: v.Value, Instead: v.Instead})
+		}
+	}
+	if p.begun {
+		fmt.Fprintln(p.w)
+	}
+	p.begun = true
+	gateway.PrintLosses(p.w, reports, int(leftOut), p.lang)
 }
 
 // refusal prints what a status tells: the record of it and the faults, else its message.
@@ -667,6 +688,27 @@ func (p *page) timeline(t *exchangev1.TimelineResponse) {
 		for _, f := range s.Faults {
 			p.line("", "", "", "", p.severity(f.Severity)+" "+f.Code+": "+f.Message)
 		}
+	}
+}
+
+// glimpses are what is shown of movements that are not opened.
+func (p *page) glimpses(r *exchangev1.ElsewhereResponse) {
+	p.columns("entry", "expectedArrival", "movement")
+	for _, g := range r.Glimpses {
+		p.line(strings.Join(g.EntryOffices, " "), orNone(p.time(g.ExpectedArrival)), g.MovementId)
+	}
+	if r.More {
+		p.line(p.text("moreCharacters"))
+	}
+}
+
+// overrides are what posts did beyond their routes.
+func (p *page) overrides(r *exchangev1.OverridesResponse) {
+	p.field("office", r.Office)
+	p.field("shift", p.time(r.From)+" - "+p.time(r.Until))
+	p.columns("local", "what", "who", "about", "movement", "why")
+	for _, o := range r.Overrides {
+		p.line(o.Local, p.called("override", o.Kind), o.Caller, orNone(o.Subject), orNone(o.MovementId), o.Reason)
 	}
 }
 

@@ -164,7 +164,7 @@ func split(list string) []string {
 func showStatus(fs *flag.FlagSet) action {
 	office := fs.String("office", "", "`OFFICE` that submitted it; without it one's own")
 	return func(ctx context.Context, s *session, operands []string) error {
-		sub, err := s.submissions.Get(ctx, &exchangev1.GetSubmissionRequest{SubmissionId: operands[0], Office: *office})
+		sub, err := s.submissions.Get(ctx, &exchangev1.GetSubmissionRequest{SubmissionId: operands[0], Office: *office, Losses: true})
 		return s.submission(sub, err)
 	}
 }

@@ -23,6 +23,8 @@ type LimitsConfig struct {
 	Wait   time.Duration `yaml:"wait"`   // for room, before a call is refused
 	Body   time.Duration `yaml:"body"`   // until a call's message is in
 	Disk   int           `yaml:"disk"`   // percent in use from which on nothing new is taken
+	// Searches is how often within an hour one caller may look for what is announced to other offices.
+	Searches int `yaml:"searches"`
 }
 
 // mebibytes is a number of bytes, written in MiB: 128MiB.
@@ -71,6 +73,9 @@ func (c LimitsConfig) limits(f *findings) budget.Limits {
 	}
 	if c.Disk != 0 && within("disk", c.Disk >= 1 && c.Disk <= 99, c.Disk, "1 … 99") {
 		out.Disk = float64(c.Disk) / 100
+	}
+	if c.Searches != 0 && within("searches", c.Searches >= 1 && c.Searches <= 1000, c.Searches, "1 … 1000") {
+		out.Searches = c.Searches
 	}
 	return out
 }

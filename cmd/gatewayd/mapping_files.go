@@ -20,6 +20,9 @@ import (
 )
 
 func loseDocument(b *bench, args []string) error {
+	if b.route != "" && b.table == "" && len(args) > 0 {
+		return b.loseOnRoute(args)
+	}
 	if len(args) != 1 || b.table == "" {
 		return errors.New("give -table TABLE and one FILE")
 	}
@@ -58,6 +61,45 @@ func loseDocument(b *bench, args []string) error {
 		return inEnglish.refuse(b.std.out, faults)
 	}
 	return b.print(loss.Report(b.all), loss)
+}
+
+// loseOnRoute says what of the documents of a message of a route does not travel.
+func (b *bench) loseOnRoute(names []string) error {
+	if err := b.load(); err != nil {
+		return err
+	}
+	rt, ok := b.chain.Routes.Route(b.route)
+	if !ok {
+		return none("route", b.route, routeNames(b.chain))
+	}
+	files, contents := make([]flow.File, len(names)), make([][]byte, len(names))
+	for i, name := range names {
+		raw, err := readFile(name, b.std.in)
+		if err != nil {
+			return err
+		}
+		files[i], contents[i] = flow.File{Name: name, Content: raw}, raw
+	}
+	t, faults, err := b.chain.Rehearse(b.ctx, rt, files, gateway.MessageID(job{}.id(contents)), time.Now())
+	if err != nil {
+		return err
+	}
+	if t == nil {
+		return inEnglish.refuse(b.std.out, faults)
+	}
+	losses := t.Losses()
+	reports := losses.Report("en", "")
+	out := analysis.Report{Title: "loss on " + rt.Name}
+	s := analysis.Section{Heading: "Did not travel", Columns: []string{"reason", "document", "field", "values", "first", "value", "instead"}}
+	for _, l := range reports {
+		first := l.Places[0]
+		s.Rows = append(s.Rows, []string{l.Reason, l.Document, l.Path, strconv.Itoa(l.Count), first.Location, first.Value, first.Instead})
+	}
+	if losses.LeftOut > 0 {
+		out.Facts = append(out.Facts, analysis.Key{Name: "not shown", Value: strconv.Itoa(losses.LeftOut)})
+	}
+	out.Sections = []analysis.Section{s}
+	return b.print(out, reports)
 }
 
 // deal says what a split does to a document, which is canonical: a split has no form.

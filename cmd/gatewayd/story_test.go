@@ -129,6 +129,12 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("PUBLISHED", root)
 	env.Setenv("TOMORROW", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
 	env.Setenv("OVERMORROW", time.Now().Add(48*time.Hour).UTC().Format(time.RFC3339))
+	vladivostok, err := time.LoadLocation("Asia/Vladivostok")
+	if err != nil {
+		return err
+	}
+	// A shift there that began two hours ago.
+	env.Setenv("SHIFT", time.Now().Add(-2*time.Hour).In(vladivostok).Format("2006-01-02T15:04-")+time.Now().Add(21*time.Hour).In(vladivostok).Format("15:04"))
 	env.Setenv("CN_GRPC", ports[0])
 	env.Setenv("CN_REST", ports[1])
 	env.Setenv("RU_GRPC", ports[2])

@@ -98,7 +98,7 @@ func (j job) byTable(ctx context.Context, c *flow.Chain, raw []byte, std stdio) 
 		if r.Document == nil || r.Unreadable() {
 			return j.told.refuse(std.out, r.Faults)
 		}
-		return j.write(std, append(document.MarshalIndent(r.Document), '\n'), links(r.Trace()), r.Faults)
+		return j.write(std, append(document.MarshalIndent(r.Document), '\n'), links(r.Trace()), r.Faults, flow.Losses{})
 	}
 	steps := pace.Of(ctx)
 	p, err := document.ParseWhile(steps, raw)
@@ -132,7 +132,7 @@ func (j job) byTable(ctx context.Context, c *flow.Chain, raw []byte, std stdio) 
 	if faults.Refuse() {
 		return j.told.refuse(std.out, faults)
 	}
-	return j.write(std, encoded.Bytes(), links(trace), faults)
+	return j.write(std, encoded.Bytes(), links(trace), faults, flow.Losses{})
 }
 
 // byRoute runs the whole chain: decode, validate, join, release, encode, schema.
@@ -152,8 +152,9 @@ func (j job) byRoute(ctx context.Context, c *flow.Chain, contents [][]byte, std 
 	if t == nil {
 		return j.told.refuse(std.out, warnings)
 	}
+	losses := t.Losses()
 	if len(t.Outputs) == 1 {
-		return j.write(std, t.Outputs[0].Encoded.Bytes(), t.Explain(), warnings)
+		return j.write(std, t.Outputs[0].Encoded.Bytes(), t.Explain(), warnings, losses)
 	}
 	if j.out == "-" {
 		return fmt.Errorf("this becomes %d messages; give -out FILE", len(t.Outputs))
@@ -162,9 +163,9 @@ func (j job) byRoute(ctx context.Context, c *flow.Chain, contents [][]byte, std 
 		part := j
 		part.out, part.trace = numbered(j.out, i+1), numbered(j.trace, i+1)
 		if i > 0 {
-			warnings = nil // said once, of all
+			warnings, losses = nil, flow.Losses{} // said once, of all
 		}
-		if err := part.write(std, o.Encoded.Bytes(), o.Explain(), warnings); err != nil {
+		if err := part.write(std, o.Encoded.Bytes(), o.Explain(), warnings, losses); err != nil {
 			return err
 		}
 	}
@@ -191,7 +192,7 @@ func (j job) id(contents [][]byte) string {
 
 // write writes the output and its trace. Warnings go beside the output, where it does
 // not mix with them.
-func (j job) write(std stdio, content []byte, trace any, warnings gateway.Faults) error {
+func (j job) write(std stdio, content []byte, trace any, warnings gateway.Faults, losses flow.Losses) error {
 	if err := writeFile(j.out, std.out, content); err != nil {
 		return err
 	}
@@ -204,10 +205,21 @@ func (j job) write(std stdio, content []byte, trace any, warnings gateway.Faults
 			return err
 		}
 	}
-	if len(warnings) > 0 {
-		return j.told.print(std.err, warnings)
+	if j.told.form == "json" {
+		if len(warnings) > 0 {
+			return j.told.print(std.err, warnings)
+		}
+		return nil
 	}
-	return nil
+	if len(warnings) > 0 {
+		if err := j.told.print(std.err, warnings); err != nil {
+			return err
+		}
+		if len(losses.Of) > 0 {
+			fmt.Fprintln(std.err)
+		}
+	}
+	return gateway.PrintLosses(std.err, losses.Report(j.told.lang, ""), losses.LeftOut, j.told.lang)
 }
 
 // link is one value of a table's trace as it is written to a file.

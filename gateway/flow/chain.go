@@ -433,6 +433,7 @@ type Output struct {
 
 	of       *Translation
 	document *customsv1.Document // Released's own, to be read
+	table    *mapping.Table
 	trace    mapping.Trace
 	// Of a document that a split made: by which split, as which part from 1, where a
 	// value stands in the whole, and whether it is the split's own.
@@ -673,7 +674,7 @@ func (t *Translation) output(ctx context.Context, c *Chain, rt *release.Route, p
 		t.say(o, gateway.Faults{fault(gateway.TableMissing, rt.Table, rt.Name)})
 		return nil
 	}
-	o.document = released.View()
+	o.document, o.table = released.View(), table
 	encoded, trace, faults, err := table.EncodeWhile(pace.Of(ctx), o.document, true)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ type CheckResult struct {
 	State    gateway.SubmissionState
 	WaitsFor []string
 	Faults   gateway.Faults
+	Losses   Losses // what would not travel
 }
 
 // Check judges a document as Submit would under the same id, and leaves nothing behind: where
@@ -56,14 +57,18 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 			return CheckResult{}, err
 		}
 	}
-	return checked(&j.submission), nil
+	out := checked(&j.submission)
+	if j.translated != nil && !out.Faults.Refuse() {
+		out.Losses = j.translated.Losses()
+	}
+	return out, nil
 }
 
 func checked(s *store.Submission) CheckResult {
 	if s == nil {
 		return CheckResult{}
 	}
-	return CheckResult{s.Kind, s.State, s.WaitsFor, s.Faults}
+	return CheckResult{Kind: s.Kind, State: s.State, WaitsFor: s.WaitsFor, Faults: s.Faults}
 }
 
 // standing is what the id of an arrival stands for already: nothing where it would be judged,

@@ -188,6 +188,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 		clocks[0].Remedy = gateway.ByPartner
 	}
 	var contradicted gateway.Faults
+	var others []gateway.Report
 	for _, r := range receipt.Faults {
 		f := r.Fault()
 		switch r.Code {
@@ -197,12 +198,20 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 		case gateway.AnswerContradicts:
 			f.Remedy = gateway.BySender
 			contradicted = append(contradicted, f)
+		default:
+			if receipt.Verdict == gateway.PRS && r.Severity == gateway.Warning {
+				others = append(others, r)
+			}
 		}
 	}
 	if len(clocks) > 0 {
 		g.Log.Tell(event.Event{Name: event.ClocksDiffer, Message: m.ID, Partner: m.Recipient, Skew: receipt.At.Sub(at)})
 	}
-	if warnings := append(clocks, contradicted...); len(warnings) > 0 {
+	unsaid, err := g.unsaid(ctx, m, others)
+	if err != nil {
+		return err
+	}
+	if warnings := slices.Concat(clocks, contradicted, unsaid); len(warnings) > 0 {
 		if err := g.warnSources(ctx, m, warnings); err != nil {
 			return err
 		}
@@ -218,7 +227,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	if m.State.CanBecome(next) {
 		m.State = next
 	}
-	err := g.conclude(ctx, m, &receipt, false)
+	err = g.conclude(ctx, m, &receipt, false)
 	said := event.Event{
 		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),
 		Took: at.Sub(m.Created), Skew: skew(receipt.At, now, at, m.Attempts == 1),
@@ -373,6 +382,33 @@ func (g *Gateway) resend(ctx context.Context, c Caller, id gateway.MessageID) (m
 		g.notify(m.Recipient)
 	}
 	return m, err
+}
+
+// maxWarnings is how many warnings of one receipt a submission is told.
+const maxWarnings = 20
+
+// unsaid are what a receipt warns of with a code of which no submission of the message was told, at
+// the places in the documents that the values came from. The documents are translated again for
+// that only where there is any.
+func (g *Gateway) unsaid(ctx context.Context, m store.Message, reports []gateway.Report) (gateway.Faults, error) {
+	if len(reports) == 0 {
+		return nil, nil
+	}
+	sources, err := g.Store.Read().Sources(ctx, m.Whole)
+	if err != nil {
+		return nil, err
+	}
+	told := make(map[gateway.Code]bool)
+	for _, s := range sources {
+		for _, f := range s.Faults {
+			told[f.Code] = true
+		}
+	}
+	reports = slices.DeleteFunc(slices.Clone(reports), func(r gateway.Report) bool { return told[r.Code] })
+	if reports = reports[:min(len(reports), maxWarnings)]; len(reports) == 0 {
+		return nil, nil
+	}
+	return g.relocate(ctx, m, reports), nil
 }
 
 // warnSources tells the submissions that a message was made from what its receipt warns of,

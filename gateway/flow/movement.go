@@ -41,14 +41,15 @@ type Movement struct {
 	Commit        gateway.Commit       `json:"-"`
 }
 
-// Opening is a post's record of an arrival that need not be on the movement's route, and
-// why.
+// Opening is a post's record of an arrival that need not be on the movement's route, or its opening of
+// the movement without one, and why.
 type Opening struct {
-	Office string    `json:"office"`
-	Caller string    `json:"caller"`
-	Record string    `json:"record"`
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
+	Of     gateway.Administration `json:"of,omitempty"` // whose the office is; empty of records
+	Office string                 `json:"office"`
+	Caller string                 `json:"caller"`
+	Record string                 `json:"record"`
+	Reason string                 `json:"reason"`
+	At     time.Time              `json:"at"`
 }
 
 // teller is the office that puts a document to its movement, and the reason that opens
@@ -96,6 +97,17 @@ func (m Movement) announced() bool { return len(m.Announced) > 0 }
 // ofOthers reports whether a movement names an office of this administration at all.
 func (g *Gateway) ofOthers(m Movement) bool {
 	return slices.ContainsFunc(m.Route(), func(o reconcile.RouteOffice) bool { return o.Administration == string(g.Own) })
+}
+
+// Route are the offices that documents name of a movement, and those that have opened it.
+func (m Movement) Route() []reconcile.RouteOffice {
+	route := m.Movement.Route()
+	for _, o := range m.Openings {
+		if o.Record == "" {
+			route = append(route, reconcile.RouteOffice{Role: reconcile.SeenOffice, Administration: string(o.Of), Code: o.Office})
+		}
+	}
+	return route
 }
 
 func movementOf(row store.Movement) (Movement, error) {
@@ -160,7 +172,7 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	}
 	if by.reason != "" && !slices.ContainsFunc(m.Openings, func(o Opening) bool { return o.Office == by.office && o.Record == by.record }) {
 		opened = len(m.Announced) > 0 && !g.onRoute(m, by.office)
-		m.Openings = append(m.Openings, Opening{by.office, by.caller, by.record, by.reason, tx.Now()})
+		m.Openings = append(m.Openings, Opening{Office: by.office, Caller: by.caller, Record: by.record, Reason: by.reason, At: tx.Now()})
 	}
 	m.Movement, err = reconcile.Attach(m.Movement, doc, from, g.Tolerances)
 	if err != nil {
@@ -398,7 +410,13 @@ func (g *Gateway) judgeSeen(ctx context.Context, a store.Arrival, seen sight) (M
 			said = seen.said + " refused"
 		}
 		if a.Reason != "" && id != "" {
-			if err := tx.Audit(a.Caller, "reason stated", a.Party+" "+a.ID+" "+string(id), gateway.DigestOf([]byte(a.Reason))); err != nil {
+			subject := a.Party + " " + a.ID + " " + string(id)
+			if opened {
+				err = tx.Supervise(g.supervised(Caller{a.Caller, a.Party}, store.Recorded, a.Reason, id, a.ID), "reason stated", subject)
+			} else {
+				err = tx.Audit(a.Caller, "reason stated", subject, gateway.DigestOf([]byte(a.Reason)))
+			}
+			if err != nil {
 				return false, err
 			}
 		}

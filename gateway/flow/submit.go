@@ -25,22 +25,47 @@ type Submission struct {
 // the outcome is on disk. A document that is refused is no error: its faults are in
 // the submission. An error that is gateway.Faults refuses the request itself.
 func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Submission, error) {
+	j, err := g.submit(ctx, c, s)
+	return j.Submission, err
+}
+
+// SubmitAndTell is Submit, and tells what of the documents of the message does not travel: from the
+// translation that the judgement has made, or, of what was judged before, from one made again.
+func (g *Gateway) SubmitAndTell(ctx context.Context, c Caller, s Submission) (store.Submission, Losses, error) {
+	j, err := g.submit(ctx, c, s)
+	if err != nil || j.State == gateway.Faulty {
+		return j.Submission, Losses{}, err
+	}
+	if j.translation != nil {
+		return j.Submission, j.translation.Losses(), nil
+	}
+	losses, err := g.Losses(ctx, c, j.Submission)
+	return j.Submission, losses, err
+}
+
+// submitted is a submission, with its translation if it was made just now.
+type submitted struct {
+	store.Submission
+	translation *Translation
+}
+
+func (g *Gateway) submit(ctx context.Context, c Caller, s Submission) (submitted, error) {
 	if most := g.capFor(c.Office); len(s.Content) > most {
-		return store.Submission{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
+		return submitted{}, g.refuse(ctx, c, s.Content, tooLarge(len(s.Content), most))
 	}
 	if unfit := g.expectable(s.Asks.Expected); len(unfit) > 0 {
-		return store.Submission{}, g.refuse(ctx, c, s.Content, unfit...)
+		return submitted{}, g.refuse(ctx, c, s.Content, unfit...)
 	}
 	room, err := g.room(ctx, c.URI, len(s.Content))
 	if err != nil {
-		return store.Submission{}, err
+		return submitted{}, err
 	}
 	defer room.Release()
 	ctx = within(ctx, room)
 	var read *Reading
 	if s.ID == "" {
 		if s.ID, read, err = g.ownID(ctx, c, s); err != nil {
-			return store.Submission{}, err
+			return submitted{}, err
 		}
 	}
 	arrival := store.Arrival{
@@ -50,21 +75,22 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	}
 	known, err := g.arrive(ctx, arrival)
 	if err != nil {
-		return store.Submission{}, err
+		return submitted{}, err
 	}
 	if known, err = g.awaited(ctx, known); err != nil {
-		return store.Submission{}, err
+		return submitted{}, err
 	}
 	if known.Judged { // its answer made something, and is final
-		return g.Store.Read().Submission(ctx, c.Office, string(s.ID))
+		s, err := g.Store.Read().Submission(ctx, c.Office, string(s.ID))
+		return submitted{Submission: s}, err
 	}
 	if wait := stuck(known, g.Now()); wait != nil {
-		return store.Submission{}, wait
+		return submitted{}, wait
 	}
 	if known.MediaType != s.MediaType {
 		read = nil // it is read as it came first
 	}
-	return judged(ctx, g, known, func(ctx context.Context, a store.Arrival) (store.Submission, error) { return g.judgeRead(ctx, a, read) })
+	return judged(ctx, g, known, func(ctx context.Context, a store.Arrival) (submitted, error) { return g.judgeRead(ctx, a, read) })
 }
 
 // expectable refuses an expected arrival that nobody means.
@@ -92,22 +118,24 @@ func (g *Gateway) ownID(ctx context.Context, c Caller, s Submission) (gateway.Su
 
 // judgeSubmission is the second unit of work: faulty, held, or a message.
 func (g *Gateway) judgeSubmission(ctx context.Context, a store.Arrival) (store.Submission, error) {
-	return g.judgeRead(ctx, a, nil)
+	j, err := g.judgeRead(ctx, a, nil)
+	return j.Submission, err
 }
 
 // judgeRead judges a submission whose document was read already, if it was.
-func (g *Gateway) judgeRead(ctx context.Context, a store.Arrival, read *Reading) (store.Submission, error) {
+func (g *Gateway) judgeRead(ctx context.Context, a store.Arrival, read *Reading) (submitted, error) {
 	for {
 		j, err := g.judge(ctx, a, read)
 		if err != nil {
-			return store.Submission{}, err
+			return submitted{}, err
 		}
 		again, err := g.recordAndSend(ctx, a, j)
 		if err != nil {
-			return store.Submission{}, fmt.Errorf("judge submission: %w", err)
+			return submitted{}, fmt.Errorf("judge submission: %w", err)
 		}
 		if !again {
-			return g.Store.Read().Submission(ctx, a.Party, a.ID)
+			s, err := g.Store.Read().Submission(ctx, a.Party, a.ID)
+			return submitted{s, j.translated}, err
 		}
 	}
 }

@@ -49,10 +49,23 @@ func (s *source) withholds(all []withheld) func() []Withheld {
 		for i, w := range all {
 			path := w.context.instance()
 			if w.of != nil {
-				path = w.of.instance(w.context.out(w.of.reach), -1)
+				path = w.of.whole(w.context.out(w.of.reach))
 			}
 			out[i] = Withheld{path, w.when.info.ID, w.when.info.When}
 		}
 		return out
 	})
+}
+
+// whole is the instance path of what a row writes in a context; through lists, that of all of it
+// without positions.
+func (r *row) whole(c *context) string {
+	if len(r.hops) == 0 {
+		return r.instance(c, -1)
+	}
+	b := []byte(c.instance())
+	for _, hop := range r.hops {
+		b = appendStep(b, hop.path.String())
+	}
+	return string(appendStep(b, r.path.String()))
 }

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"strconv"
 	"strings"
 
 	"customs.example/gateway/document"
@@ -72,19 +73,67 @@ func (b *branch) prune(m document.Node, prefix string) (withheld []string) {
 }
 
 // sweep removes list elements that releasing has emptied. It comes last, because
-// faults name elements by their place in the document as sent.
-func sweep(m document.Node) {
+// faults name elements by their place in the document as sent. It notes in moved, by the place of
+// a list now, where its elements stood, if any is gone. Path is the place of m now, "" or ending in
+// a dot.
+func sweep(m document.Node, path string, moved map[string][]int) {
 	for _, f := range m.Fields() {
-		switch {
-		case f.Type != document.Message || !f.Has(m):
-		case f.Repeated:
-			list := f.Messages(m)
-			f.Keep(m, func(i int) bool {
-				sweep(list.At(i))
-				return !list.At(i).Empty()
-			})
-		default:
-			sweep(f.Message(m))
+		if f.Type != document.Message || !f.Has(m) {
+			continue
+		}
+		at := path + f.Name
+		if f.Kind() {
+			at = strings.TrimSuffix(path, ".")
+		}
+		if !f.Repeated {
+			if at != "" {
+				at += "."
+			}
+			sweep(f.Message(m), at, moved)
+			continue
+		}
+		list := f.Messages(m)
+		var stood []int
+		n := list.Len()
+		f.Keep(m, func(i int) bool {
+			now := at + "[" + strconv.Itoa(len(stood)) + "]."
+			sweep(list.At(i), now, moved)
+			if !list.At(i).Empty() {
+				stood = append(stood, i)
+				return true
+			}
+			for list := range moved {
+				if strings.HasPrefix(list, now) {
+					delete(moved, list)
+				}
+			}
+			return false
+		})
+		if len(stood) < n {
+			moved[at] = stood
 		}
 	}
+}
+
+// stood is the place in the document as sent of what stands at a place now.
+func stood(path string, moved map[string][]int) string {
+	if len(moved) == 0 {
+		return path
+	}
+	var b strings.Builder
+	for i := 0; i < len(path); {
+		if path[i] != '[' {
+			b.WriteByte(path[i])
+			i++
+			continue
+		}
+		digits, _, ok := strings.Cut(path[i+1:], "]")
+		n, err := strconv.Atoi(digits)
+		if was := moved[path[:i]]; ok && err == nil && n < len(was) {
+			n = was[n]
+		}
+		b.WriteString("[" + strconv.Itoa(n) + "]")
+		i += len(digits) + 2
+	}
+	return b.String()
 }

@@ -22,6 +22,7 @@ type Released struct {
 	recipient gateway.Administration
 	supplied  []Supply
 	withheld  []string
+	moved     map[string][]int // see sweep
 }
 
 // Supply is one value that the route wrote into the document.
@@ -57,6 +58,10 @@ func (r Released) Supplied() []Supply { return slices.Clone(r.supplied) }
 // alphabetical order.
 func (r Released) Withheld() []string { return slices.Clone(r.withheld) }
 
+// Stood is the place, in the document as it was sent, of what the released document has at a place:
+// elements that releasing has emptied are in its lists no more.
+func (r Released) Stood(path string) string { return stood(path, r.moved) }
+
 // IsZero reports whether nothing is released.
 func (r Released) IsZero() bool { return r.doc == nil }
 
@@ -91,7 +96,8 @@ func (rt *Route) Release(p validate.Passed) (Released, gateway.Faults) {
 	if faults.Refuse() {
 		return Released{}, faults
 	}
-	sweep(document.Of(d))
+	r.moved = make(map[string][]int)
+	sweep(document.Of(d), "", r.moved)
 	r.digest = document.Digest(d)
 	return r, faults
 }

@@ -48,7 +48,7 @@ var Roles = map[Role][]exchangev1.Right{
 		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_INBOX,
 		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_TAKE_SENT,
 	},
-	Supervisor: {exchangev1.Right_APPROVE, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS},
+	Supervisor: {exchangev1.Right_APPROVE, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_READ_OVERRIDES},
 	Analyst:    {exchangev1.Right_READ_MAPPINGS, exchangev1.Right_READ_MESSAGES},
 	Auditor:    {exchangev1.Right_READ_AUDIT},
 	Operator:   {exchangev1.Right_WORK_QUEUES},
@@ -59,6 +59,7 @@ var Roles = map[Role][]exchangev1.Right{
 var ofOffice = []exchangev1.Right{
 	exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_RECORD_ARRIVAL,
 	exchangev1.Right_RECORD_DEPARTURE, exchangev1.Right_APPROVE, exchangev1.Right_TAKE_SENT,
+	exchangev1.Right_READ_OVERRIDES,
 }
 
 // NeedsOffice reports whether a caller of a role speaks for an office. One that does not has none.

@@ -53,6 +53,7 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.NotAvailable:       codes.Unavailable,
 	gateway.GatewayBusy:        codes.ResourceExhausted,
 	gateway.StorageShort:       codes.ResourceExhausted,
+	gateway.SearchTooOften:     codes.ResourceExhausted,
 	gateway.BodySlow:           codes.DeadlineExceeded,
 	gateway.JudgementPending:   codes.Unavailable,
 	gateway.JudgementParked:    codes.FailedPrecondition,
@@ -63,10 +64,12 @@ var statusCodes = map[gateway.Code]codes.Code{
 const (
 	StorageRetry = time.Minute
 	StoreRetry   = 5 * time.Second
+	SearchRetry  = 10 * time.Minute
 )
 
 var retries = map[gateway.Code]time.Duration{
 	gateway.StorageShort: StorageRetry, gateway.NotAvailable: StoreRetry, gateway.JudgementPending: StoreRetry,
+	gateway.SearchTooOften: SearchRetry,
 }
 
 // refused is a status that a call ends with, and the codes of its faults for who tells of it.

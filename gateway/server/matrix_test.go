@@ -542,6 +542,16 @@ var lines = map[string]line{
 		return &exchangev1.RecordArrivalRequest{RecordId: id, Content: seen(id, "0603", units[of])}
 	}},
 
+	// Nothing is announced to other offices by a partner: nobody finds it, or can open what is others'.
+	"MovementService/Elsewhere": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ElsewhereRequest{Text: units[of], Reason: "it stands here"}
+	}},
+	"MovementService/Open": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.OpenMovementRequest{MovementId: movementID(h, of), Reason: "it stands here"}
+	}},
+	"MovementService/Overrides": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.OverridesRequest{Office: map[object]string{own: "0603", foreign: "9402", unknown: "0000"}[of], Shift: "2026-03-01"}
+	}},
 	"MovementService/RecordDeparture": {ask: func(h *house, of object) proto.Message {
 		id := h.fresh()
 		return &exchangev1.RecordDepartureRequest{RecordId: id, Content: gone(id, map[object]string{own: "0603", foreign: "9402", unknown: "0000"}[of])}

@@ -76,6 +76,18 @@ func (s movements) List(ctx context.Context, r *exchangev1.ListMovementsRequest)
 	if r.ExpectedUntil != nil {
 		f.Until = r.ExpectedUntil.AsTime()
 	}
+	if r.ExpectedOn != "" {
+		day, err := s.flow.ShiftAt(cmp.Or(r.Office, c.office()), r.ExpectedOn)
+		if err != nil {
+			return nil, s.refusal(ctx, err)
+		}
+		if f.From.Before(day.From) {
+			f.From = day.From
+		}
+		if f.Until.IsZero() || f.Until.After(day.Until) {
+			f.Until = day.Until
+		}
+	}
 	out := &exchangev1.ListMovementsResponse{}
 	if r.Office != "" {
 		own, ok := c.officeAs(s.flow.Own, gateway.Office{Administration: s.flow.Own, Code: r.Office})
@@ -212,6 +224,69 @@ func (s movements) RecordArrival(ctx context.Context, r *exchangev1.RecordArriva
 func (s movements) RecordDeparture(ctx context.Context, r *exchangev1.RecordDepartureRequest) (*exchangev1.Movement, error) {
 	m, err := s.flow.RecordDeparture(ctx, callerOf(ctx).flow(), r.RecordId, r.Content)
 	return s.answer(ctx, m, err)
+}
+
+// Elsewhere shows of what is found no more than where and when it is announced.
+func (s movements) Elsewhere(ctx context.Context, r *exchangev1.ElsewhereRequest) (*exchangev1.ElsewhereResponse, error) {
+	found, more, err := s.flow.Elsewhere(ctx, callerOf(ctx).flow(), r.Text, r.Reason)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out := &exchangev1.ElsewhereResponse{More: more}
+	for _, g := range found {
+		out.Glimpses = append(out.Glimpses, &exchangev1.Glimpse{MovementId: string(g.Movement), EntryOffices: g.Entry, ExpectedArrival: stamp(g.Expected)})
+	}
+	return out, nil
+}
+
+func (s movements) Open(ctx context.Context, r *exchangev1.OpenMovementRequest) (*exchangev1.Movement, error) {
+	m, err := s.flow.OpenMovement(ctx, callerOf(ctx).flow(), gateway.MovementID(r.MovementId), r.Reason)
+	return s.answer(ctx, m, err)
+}
+
+// Overrides reports of one of the caller's offices: another's is as one that there is not.
+func (s movements) Overrides(ctx context.Context, r *exchangev1.OverridesRequest) (*exchangev1.OverridesResponse, error) {
+	page, err := s.pages.of(ctx, r)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	c := callerOf(ctx)
+	office, own := c.office(), true
+	if r.Office != "" {
+		office, own = c.officeAs(s.flow.Own, gateway.Office{Administration: s.flow.Own, Code: r.Office})
+	}
+	if !own {
+		return nil, s.refusal(ctx, store.ErrNotFound)
+	}
+	shift, err := s.flow.ShiftAt(office, r.Shift)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	var after flow.OverridePlace
+	if page.place != "" {
+		if err := json.Unmarshal([]byte(page.place), &after); err != nil {
+			return nil, s.refusal(ctx, gateway.Fault{Code: gateway.PageToken, Severity: gateway.Error, Path: "pageToken"})
+		}
+	}
+	found, err := s.flow.Overrides(ctx, office, shift, after, page.size)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out := &exchangev1.OverridesResponse{Office: office, From: stamp(shift.From), Until: stamp(shift.Until)}
+	for _, o := range found {
+		out.Overrides = append(out.Overrides, &exchangev1.Override{
+			At: stamp(o.At), Local: shift.Local(o.At), Kind: o.Kind, Caller: o.Caller, Reason: o.Reason, MovementId: string(o.Movement), Subject: o.Subject,
+		})
+		after = flow.OverridePlace{At: o.At, Leaf: o.Leaf}
+	}
+	if len(found) == page.size {
+		place, err := json.Marshal(after)
+		if err != nil {
+			return nil, s.refusal(ctx, err)
+		}
+		out.NextPageToken = page.tokenAt(string(place))
+	}
+	return out, nil
 }
 
 func (s movements) answer(ctx context.Context, m flow.Movement, err error) (*exchangev1.Movement, error) {

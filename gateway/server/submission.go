@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ type submissions struct {
 }
 
 func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*exchangev1.Submission, error) {
-	sub, err := s.flow.Submit(ctx, callerOf(ctx).flow(), submitted(r))
+	sub, losses, err := s.flow.SubmitAndTell(ctx, callerOf(ctx).flow(), submitted(r))
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
@@ -33,6 +34,7 @@ func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
+	shown.Losses, shown.LossesLeftOut = presentLosses(ctx, losses)
 	if sub.State == gateway.Faulty {
 		// Not OK: only what will reach the partner is answered with OK. The record of it
 		// goes along.
@@ -48,9 +50,32 @@ func (s submissions) Check(ctx context.Context, r *exchangev1.CheckRequest) (*ex
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return &exchangev1.CheckResponse{
+	out := &exchangev1.CheckResponse{
 		Kind: res.Kind, Outcome: string(res.State), WaitsFor: res.WaitsFor, Faults: presentFaults(res.Faults, language(ctx)),
-	}, nil
+	}
+	out.Losses, out.LossesLeftOut = presentLosses(ctx, res.Losses)
+	return out, nil
+}
+
+// presentLosses shows what does not travel. Data of persons and prices are withheld from who does
+// not submit.
+func presentLosses(ctx context.Context, losses flow.Losses) (out []*exchangev1.Loss, leftOut int32) {
+	mark := withheld
+	if slices.Contains(Roles[callerOf(ctx).Role], exchangev1.Right_SUBMIT) {
+		mark = ""
+	}
+	for _, l := range losses.Report(language(ctx), mark) {
+		shown := &exchangev1.Loss{
+			Reason: exchangev1.LossReason(exchangev1.LossReason_value[l.Reason]), Text: l.Text, Document: l.Document, Path: l.Path, Label: l.Label, Count: int32(l.Count),
+		}
+		for _, p := range l.Places {
+			shown.Places = append(shown.Places, &exchangev1.LostValue{
+				Location: p.Location, Namespaces: p.Namespaces, Line: int32(p.Line), Place: p.Place, Value: p.Value, Instead: p.Instead,
+			})
+		}
+		out = append(out, shown)
+	}
+	return out, int32(losses.LeftOut)
 }
 
 // submitted is what is to be submitted, or checked.
@@ -137,6 +162,20 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 		shown.Judgements = append(shown.Judgements, &exchangev1.Judgement{
 			Number: int32(j.Number), At: stamp(j.At), State: string(j.State), Digest: j.Digest.String(), Faults: presentFaults(j.Faults, language(ctx)),
 		})
+	}
+	if r.Losses {
+		losses, err := s.flow.Losses(ctx, callerOf(ctx).flow(), sub)
+		var again gateway.Faults
+		switch {
+		case errors.As(err, &again): // what was sent cannot be made again: that is told in its place
+			for i := range again {
+				again[i].Severity = gateway.Warning
+			}
+			shown.Faults = append(shown.Faults, presentFaults(again, language(ctx))...)
+		case err != nil:
+			return nil, s.refusal(ctx, err)
+		}
+		shown.Losses, shown.LossesLeftOut = presentLosses(ctx, losses)
 	}
 	approval, err := s.flow.Approval(ctx, sub)
 	if err != nil {

@@ -58,6 +58,7 @@ var recorded = []table{
 	{"balance", []string{"partner"}},
 	{"difference", []string{"partner", "sent", "id_key"}},
 	{"audit", []string{"leaf"}},
+	{"supervised", []string{"leaf"}},
 	numbers, // the last: until they are there a copy is not whole
 }
 

@@ -515,3 +515,14 @@ ORDER BY commit_no, ordinal LIMIT sqlc.arg(most);
 
 -- name: AuditLeaf :one
 SELECT * FROM audit WHERE leaf = $1;
+
+-- name: AddSupervised :exec
+INSERT INTO supervised (leaf, office, at, kind, caller, reason, movement, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: SupervisedOf :many
+SELECT * FROM supervised WHERE office = sqlc.arg(office) AND (at, leaf) > (sqlc.arg(after), CAST(sqlc.arg(leaf) AS BIGINT)) AND at < sqlc.arg(until)
+ORDER BY at, leaf LIMIT sqlc.arg(most);
+
+-- name: SupervisedBy :many
+SELECT at FROM supervised WHERE caller = sqlc.arg(caller) AND kind = sqlc.arg(kind) AND at > sqlc.arg(since)
+ORDER BY at DESC LIMIT sqlc.arg(most);

@@ -42,6 +42,7 @@ type Joined struct {
 	Disagreements []Disagreement
 	Contests      []Contest
 	Left          []Source // what rows with in left out of lists
+	Repeated      []Source // what was not taken because another source says the same
 
 	byPath func() map[string]int // of Origins; of several links to one path the last
 }
@@ -382,7 +383,9 @@ func (j *joiner) find(s *joinSource) (found, bool) {
 func (j *joiner) compare(r *joinRow, path string, have []found) {
 	var others []Source
 	for _, f := range have[1:] {
-		if !same(have[0], f, r.to.Field().Type) {
+		if same(have[0], f, r.to.Field().Type) {
+			j.out.Repeated = append(j.out.Repeated, f.Source)
+		} else {
 			others = append(others, f.Source)
 		}
 	}
@@ -464,6 +467,7 @@ func (j *joiner) put(r *joinRow, m document.Node, at string, f found) {
 			return
 		}
 		if r.merge && there[contentOf(from)] {
+			j.out.Repeated = append(j.out.Repeated, Source{Part: f.Part, Path: document.Element(f.Path, i)})
 			continue
 		}
 		proto.Merge(r.to.Append(m).Interface(), from.Interface())
@@ -474,6 +478,7 @@ func (j *joiner) put(r *joinRow, m document.Node, at string, f found) {
 			return
 		}
 		if there[text] {
+			j.out.Repeated = append(j.out.Repeated, Source{f.Part, document.Element(f.Path, i), text})
 			continue
 		}
 		if err := r.to.AppendText(m, text); err != nil {

@@ -33,6 +33,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addJudgementStmt, err = db.PrepareContext(ctx, addJudgement); err != nil {
 		return nil, fmt.Errorf("error preparing query AddJudgement: %w", err)
 	}
+	if q.addSupervisedStmt, err = db.PrepareContext(ctx, addSupervised); err != nil {
+		return nil, fmt.Errorf("error preparing query AddSupervised: %w", err)
+	}
 	if q.announcedStmt, err = db.PrepareContext(ctx, announced); err != nil {
 		return nil, fmt.Errorf("error preparing query Announced: %w", err)
 	}
@@ -297,6 +300,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.submissionsOfBatchStmt, err = db.PrepareContext(ctx, submissionsOfBatch); err != nil {
 		return nil, fmt.Errorf("error preparing query SubmissionsOfBatch: %w", err)
 	}
+	if q.supervisedByStmt, err = db.PrepareContext(ctx, supervisedBy); err != nil {
+		return nil, fmt.Errorf("error preparing query SupervisedBy: %w", err)
+	}
+	if q.supervisedOfStmt, err = db.PrepareContext(ctx, supervisedOf); err != nil {
+		return nil, fmt.Errorf("error preparing query SupervisedOf: %w", err)
+	}
 	if q.touchSubmissionsStmt, err = db.PrepareContext(ctx, touchSubmissions); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchSubmissions: %w", err)
 	}
@@ -348,6 +357,11 @@ func (q *Queries) Close() error {
 	if q.addJudgementStmt != nil {
 		if cerr := q.addJudgementStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addJudgementStmt: %w", cerr)
+		}
+	}
+	if q.addSupervisedStmt != nil {
+		if cerr := q.addSupervisedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addSupervisedStmt: %w", cerr)
 		}
 	}
 	if q.announcedStmt != nil {
@@ -790,6 +804,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing submissionsOfBatchStmt: %w", cerr)
 		}
 	}
+	if q.supervisedByStmt != nil {
+		if cerr := q.supervisedByStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing supervisedByStmt: %w", cerr)
+		}
+	}
+	if q.supervisedOfStmt != nil {
+		if cerr := q.supervisedOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing supervisedOfStmt: %w", cerr)
+		}
+	}
 	if q.touchSubmissionsStmt != nil {
 		if cerr := q.touchSubmissionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchSubmissionsStmt: %w", cerr)
@@ -887,6 +911,7 @@ type Queries struct {
 	addApprovalStmt           *sql.Stmt
 	addAuditStmt              *sql.Stmt
 	addJudgementStmt          *sql.Stmt
+	addSupervisedStmt         *sql.Stmt
 	announcedStmt             *sql.Stmt
 	answeredByStmt            *sql.Stmt
 	approvalStmt              *sql.Stmt
@@ -975,6 +1000,8 @@ type Queries struct {
 	submissionsBeforeStmt     *sql.Stmt
 	submissionsInStateStmt    *sql.Stmt
 	submissionsOfBatchStmt    *sql.Stmt
+	supervisedByStmt          *sql.Stmt
+	supervisedOfStmt          *sql.Stmt
 	touchSubmissionsStmt      *sql.Stmt
 	troubledStmt              *sql.Stmt
 	troubledByStmt            *sql.Stmt
@@ -995,6 +1022,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addApprovalStmt:           q.addApprovalStmt,
 		addAuditStmt:              q.addAuditStmt,
 		addJudgementStmt:          q.addJudgementStmt,
+		addSupervisedStmt:         q.addSupervisedStmt,
 		announcedStmt:             q.announcedStmt,
 		answeredByStmt:            q.answeredByStmt,
 		approvalStmt:              q.approvalStmt,
@@ -1083,6 +1111,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		submissionsBeforeStmt:     q.submissionsBeforeStmt,
 		submissionsInStateStmt:    q.submissionsInStateStmt,
 		submissionsOfBatchStmt:    q.submissionsOfBatchStmt,
+		supervisedByStmt:          q.supervisedByStmt,
+		supervisedOfStmt:          q.supervisedOfStmt,
 		touchSubmissionsStmt:      q.touchSubmissionsStmt,
 		troubledStmt:              q.troubledStmt,
 		troubledByStmt:            q.troubledByStmt,

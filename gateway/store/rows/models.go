@@ -311,6 +311,17 @@ type Submission struct {
 	Version    int64
 }
 
+type Supervised struct {
+	Leaf     int64
+	Office   string
+	At       string
+	Kind     string
+	Caller   string
+	Reason   string
+	Movement string
+	Subject  string
+}
+
 type Unaccepted struct {
 	MessageKey  string
 	MovementKey string

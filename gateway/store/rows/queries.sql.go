@@ -99,6 +99,35 @@ func (q *Queries) AddJudgement(ctx context.Context, arg AddJudgementParams) erro
 	return err
 }
 
+const addSupervised = `-- name: AddSupervised :exec
+INSERT INTO supervised (leaf, office, at, kind, caller, reason, movement, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+`
+
+type AddSupervisedParams struct {
+	Leaf     int64
+	Office   string
+	At       string
+	Kind     string
+	Caller   string
+	Reason   string
+	Movement string
+	Subject  string
+}
+
+func (q *Queries) AddSupervised(ctx context.Context, arg AddSupervisedParams) error {
+	_, err := q.exec(ctx, q.addSupervisedStmt, addSupervised,
+		arg.Leaf,
+		arg.Office,
+		arg.At,
+		arg.Kind,
+		arg.Caller,
+		arg.Reason,
+		arg.Movement,
+		arg.Subject,
+	)
+	return err
+}
+
 const announced = `-- name: Announced :one
 SELECT message_id FROM announced WHERE route = $1 AND subject = $2
 `
@@ -3799,6 +3828,97 @@ func (q *Queries) SubmissionsOfBatch(ctx context.Context, arg SubmissionsOfBatch
 			&i.Submission.CommitNo,
 			&i.Submission.Version,
 			&i.Faults,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const supervisedBy = `-- name: SupervisedBy :many
+SELECT at FROM supervised WHERE caller = $1 AND kind = $2 AND at > $3
+ORDER BY at DESC LIMIT $4
+`
+
+type SupervisedByParams struct {
+	Caller string
+	Kind   string
+	Since  string
+	Most   int32
+}
+
+func (q *Queries) SupervisedBy(ctx context.Context, arg SupervisedByParams) ([]string, error) {
+	rows, err := q.query(ctx, q.supervisedByStmt, supervisedBy,
+		arg.Caller,
+		arg.Kind,
+		arg.Since,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var at string
+		if err := rows.Scan(&at); err != nil {
+			return nil, err
+		}
+		items = append(items, at)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const supervisedOf = `-- name: SupervisedOf :many
+SELECT leaf, office, at, kind, caller, reason, movement, subject FROM supervised WHERE office = $1 AND (at, leaf) > ($2, CAST($3 AS BIGINT)) AND at < $4
+ORDER BY at, leaf LIMIT $5
+`
+
+type SupervisedOfParams struct {
+	Office string
+	After  string
+	Leaf   int64
+	Until  string
+	Most   int32
+}
+
+func (q *Queries) SupervisedOf(ctx context.Context, arg SupervisedOfParams) ([]Supervised, error) {
+	rows, err := q.query(ctx, q.supervisedOfStmt, supervisedOf,
+		arg.Office,
+		arg.After,
+		arg.Leaf,
+		arg.Until,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Supervised
+	for rows.Next() {
+		var i Supervised
+		if err := rows.Scan(
+			&i.Leaf,
+			&i.Office,
+			&i.At,
+			&i.Kind,
+			&i.Caller,
+			&i.Reason,
+			&i.Movement,
+			&i.Subject,
 		); err != nil {
 			return nil, err
 		}

@@ -60,6 +60,8 @@ const (
 	Right_READ_AUDIT Right = 13
 	// Take the XML that was sent for one's own submissions, with the receipt for it.
 	Right_TAKE_SENT Right = 14
+	// Read what posts of one's office have opened and looked for beyond their routes, and why.
+	Right_READ_OVERRIDES Right = 20
 )
 
 // Enum value maps for Right.
@@ -80,6 +82,7 @@ var (
 		12: "READ_MESSAGES",
 		13: "READ_AUDIT",
 		14: "TAKE_SENT",
+		20: "READ_OVERRIDES",
 	}
 	Right_value = map[string]int32{
 		"RIGHT_UNSPECIFIED": 0,
@@ -97,6 +100,7 @@ var (
 		"READ_MESSAGES":     12,
 		"READ_AUDIT":        13,
 		"TAKE_SENT":         14,
+		"READ_OVERRIDES":    20,
 	}
 )
 
@@ -304,6 +308,102 @@ func (x Worklist) Number() protoreflect.EnumNumber {
 // Deprecated: Use Worklist.Descriptor instead.
 func (Worklist) EnumDescriptor() ([]byte, []int) {
 	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{3}
+}
+
+// LossReason is why a value of a sender's document does not travel as it stands there.
+type LossReason int32
+
+const (
+	LossReason_LOSS_REASON_UNSPECIFIED LossReason = 0
+	// No row of the table of the sender's form reads it.
+	LossReason_NOT_READ LossReason = 1
+	// It belongs to the exchange with the sender's own system: a message has an envelope of its own.
+	LossReason_OWN_ENVELOPE LossReason = 2
+	// The recipe that makes one message of the documents does not take it.
+	LossReason_NOT_TAKEN LossReason = 3
+	// Goods are said to be in it, and no vehicle that was reported has it.
+	LossReason_NOT_REPORTED LossReason = 4
+	// Another document of the message has precedence.
+	LossReason_OUTVOTED LossReason = 5
+	// The route does not release it.
+	LossReason_WITHHELD LossReason = 6
+	// The route puts another value in its place.
+	LossReason_REPLACED_BY_ROUTE LossReason = 7
+	// The partner's form has no field for it.
+	LossReason_NO_FIELD LossReason = 8
+	// The partner's form tells it with the goods, and no waybill names it.
+	LossReason_NOT_NAMED LossReason = 9
+	// The partner's form has no use for it in a document such as this.
+	LossReason_NOT_IN_THIS_CASE LossReason = 10
+	// The partner's form takes the text in another language.
+	LossReason_OTHER_LANGUAGE LossReason = 11
+	// The text of the heading is sent in its place.
+	LossReason_REPLACED_BY_HEADING LossReason = 12
+	// Only its beginning travels.
+	LossReason_CUT LossReason = 13
+)
+
+// Enum value maps for LossReason.
+var (
+	LossReason_name = map[int32]string{
+		0:  "LOSS_REASON_UNSPECIFIED",
+		1:  "NOT_READ",
+		2:  "OWN_ENVELOPE",
+		3:  "NOT_TAKEN",
+		4:  "NOT_REPORTED",
+		5:  "OUTVOTED",
+		6:  "WITHHELD",
+		7:  "REPLACED_BY_ROUTE",
+		8:  "NO_FIELD",
+		9:  "NOT_NAMED",
+		10: "NOT_IN_THIS_CASE",
+		11: "OTHER_LANGUAGE",
+		12: "REPLACED_BY_HEADING",
+		13: "CUT",
+	}
+	LossReason_value = map[string]int32{
+		"LOSS_REASON_UNSPECIFIED": 0,
+		"NOT_READ":                1,
+		"OWN_ENVELOPE":            2,
+		"NOT_TAKEN":               3,
+		"NOT_REPORTED":            4,
+		"OUTVOTED":                5,
+		"WITHHELD":                6,
+		"REPLACED_BY_ROUTE":       7,
+		"NO_FIELD":                8,
+		"NOT_NAMED":               9,
+		"NOT_IN_THIS_CASE":        10,
+		"OTHER_LANGUAGE":          11,
+		"REPLACED_BY_HEADING":     12,
+		"CUT":                     13,
+	}
+)
+
+func (x LossReason) Enum() *LossReason {
+	p := new(LossReason)
+	*p = x
+	return p
+}
+
+func (x LossReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LossReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_exchange_v1_exchange_proto_enumTypes[4].Descriptor()
+}
+
+func (LossReason) Type() protoreflect.EnumType {
+	return &file_exchange_v1_exchange_proto_enumTypes[4]
+}
+
+func (x LossReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LossReason.Descriptor instead.
+func (LossReason) EnumDescriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{4}
 }
 
 type SubmitRequest struct {
@@ -568,9 +668,12 @@ type CheckResponse struct {
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The state that Submit would answer with: faulty, held, joined, message or done; of an id that
 	// stands for a submission already, its state.
-	Outcome       string   `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	WaitsFor      []string `protobuf:"bytes,3,rep,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"`
-	Faults        []*Fault `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`
+	Outcome  string   `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	WaitsFor []string `protobuf:"bytes,3,rep,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"`
+	Faults   []*Fault `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`
+	// What would not travel, where the outcome is a message; at most 60.
+	Losses        []*Loss `protobuf:"bytes,60,rep,name=losses,proto3" json:"losses,omitempty"`
+	LossesLeftOut int32   `protobuf:"varint,61,opt,name=losses_left_out,json=lossesLeftOut,proto3" json:"losses_left_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -631,6 +734,20 @@ func (x *CheckResponse) GetFaults() []*Fault {
 		return x.Faults
 	}
 	return nil
+}
+
+func (x *CheckResponse) GetLosses() []*Loss {
+	if x != nil {
+		return x.Losses
+	}
+	return nil
+}
+
+func (x *CheckResponse) GetLossesLeftOut() int32 {
+	if x != nil {
+		return x.LossesLeftOut
+	}
+	return 0
 }
 
 type WithdrawRequest struct {
@@ -760,7 +877,9 @@ type GetSubmissionRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
 	// Whose submission; empty: one's own office.
-	Office        string `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	Office string `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	// Say what of it does not travel, too. The translation is repeated for that.
+	Losses        bool `protobuf:"varint,60,opt,name=losses,proto3" json:"losses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -807,6 +926,13 @@ func (x *GetSubmissionRequest) GetOffice() string {
 		return x.Office
 	}
 	return ""
+}
+
+func (x *GetSubmissionRequest) GetLosses() bool {
+	if x != nil {
+		return x.Losses
+	}
+	return false
 }
 
 type ListSubmissionsRequest struct {
@@ -2501,7 +2627,11 @@ type Submission struct {
 	// Of Get alone: how the id was judged, the last judgement first, at most 20.
 	Judgements []*Judgement `protobuf:"bytes,18,rep,name=judgements,proto3" json:"judgements,omitempty"`
 	// Of one that needed an approval: what was decided.
-	Approval      *Approval `protobuf:"bytes,28,opt,name=approval,proto3" json:"approval,omitempty"`
+	Approval *Approval `protobuf:"bytes,28,opt,name=approval,proto3" json:"approval,omitempty"`
+	// Of Submit, and of Get where it is asked for: what of all documents of the message does not
+	// travel; of one that is no message yet, what of its own nothing reads. At most 60.
+	Losses        []*Loss `protobuf:"bytes,60,rep,name=losses,proto3" json:"losses,omitempty"`
+	LossesLeftOut int32   `protobuf:"varint,61,opt,name=losses_left_out,json=lossesLeftOut,proto3" json:"losses_left_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2667,6 +2797,20 @@ func (x *Submission) GetApproval() *Approval {
 		return x.Approval
 	}
 	return nil
+}
+
+func (x *Submission) GetLosses() []*Loss {
+	if x != nil {
+		return x.Losses
+	}
+	return nil
+}
+
+func (x *Submission) GetLossesLeftOut() int32 {
+	if x != nil {
+		return x.LossesLeftOut
+	}
+	return 0
 }
 
 // Approval is what a supervisor decided on a submission. It does not travel.
@@ -5187,8 +5331,11 @@ type ListMovementsRequest struct {
 	// As in FindMovementsRequest.
 	Text string `protobuf:"bytes,9,opt,name=text,proto3" json:"text,omitempty"`
 	// At most 500; 0 means 50.
-	PageSize      int32  `protobuf:"varint,10,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageSize  int32  `protobuf:"varint,10,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only what is expected on this day, YYYY-MM-DD, in the local time of the office, or of the
+	// caller's first where none is named.
+	ExpectedOn    string `protobuf:"bytes,60,opt,name=expected_on,json=expectedOn,proto3" json:"expected_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5296,6 +5443,13 @@ func (x *ListMovementsRequest) GetPageSize() int32 {
 func (x *ListMovementsRequest) GetPageToken() string {
 	if x != nil {
 		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListMovementsRequest) GetExpectedOn() string {
+	if x != nil {
+		return x.ExpectedOn
 	}
 	return ""
 }
@@ -7777,6 +7931,663 @@ func (x *PartnerCheck) GetDutyDesk() string {
 	return ""
 }
 
+// Loss is what does not travel of one field, for one reason, of one document.
+type Loss struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Reason LossReason             `protobuf:"varint,1,opt,name=reason,proto3,enum=exchange.v1.LossReason" json:"reason,omitempty"`
+	// The reason, in the language asked for.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// The submission whose document it stands in.
+	Document string `protobuf:"bytes,3,opt,name=document,proto3" json:"document,omitempty"`
+	// Path in the canonical document; of what nothing reads, the XPath. Both without positions.
+	Path string `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	// What the field is called, in the language asked for.
+	Label string `protobuf:"bytes,5,opt,name=label,proto3" json:"label,omitempty"`
+	// How many values, and the places of the first three.
+	Count         int32        `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
+	Places        []*LostValue `protobuf:"bytes,7,rep,name=places,proto3" json:"places,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Loss) Reset() {
+	*x = Loss{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Loss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Loss) ProtoMessage() {}
+
+func (x *Loss) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Loss.ProtoReflect.Descriptor instead.
+func (*Loss) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+}
+
+func (x *Loss) GetReason() LossReason {
+	if x != nil {
+		return x.Reason
+	}
+	return LossReason_LOSS_REASON_UNSPECIFIED
+}
+
+func (x *Loss) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Loss) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *Loss) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Loss) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *Loss) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Loss) GetPlaces() []*LostValue {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+// LostValue is one place of a loss, in the sender's own document.
+type LostValue struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Location   string                 `protobuf:"bytes,1,opt,name=location,proto3" json:"location,omitempty"`
+	Namespaces map[string]string      `protobuf:"bytes,2,rep,name=namespaces,proto3" json:"namespaces,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Line       int32                  `protobuf:"varint,3,opt,name=line,proto3" json:"line,omitempty"`
+	// The place in words.
+	Place string `protobuf:"bytes,4,opt,name=place,proto3" json:"place,omitempty"`
+	// As it stands there; *** for who may not see it.
+	Value string `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`
+	// What travels in its place; empty if nothing does.
+	Instead       string `protobuf:"bytes,6,opt,name=instead,proto3" json:"instead,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LostValue) Reset() {
+	*x = LostValue{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LostValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LostValue) ProtoMessage() {}
+
+func (x *LostValue) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
+func (*LostValue) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+}
+
+func (x *LostValue) GetLocation() string {
+	if x != nil {
+		return x.Location
+	}
+	return ""
+}
+
+func (x *LostValue) GetNamespaces() map[string]string {
+	if x != nil {
+		return x.Namespaces
+	}
+	return nil
+}
+
+func (x *LostValue) GetLine() int32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *LostValue) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *LostValue) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *LostValue) GetInstead() string {
+	if x != nil {
+		return x.Instead
+	}
+	return ""
+}
+
+type ElsewhereRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Four characters or more of what is read off a vehicle or its papers, be it a part of a plate.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// Why, 5 to 500 characters.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ElsewhereRequest) Reset() {
+	*x = ElsewhereRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ElsewhereRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ElsewhereRequest) ProtoMessage() {}
+
+func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
+func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+}
+
+func (x *ElsewhereRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ElsewhereRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ElsewhereResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 20, the last changed first.
+	Glimpses []*Glimpse `protobuf:"bytes,1,rep,name=glimpses,proto3" json:"glimpses,omitempty"`
+	// There are more: give more characters.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ElsewhereResponse) Reset() {
+	*x = ElsewhereResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ElsewhereResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ElsewhereResponse) ProtoMessage() {}
+
+func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
+func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+}
+
+func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
+	if x != nil {
+		return x.Glimpses
+	}
+	return nil
+}
+
+func (x *ElsewhereResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// Glimpse is what is shown of a movement that is not opened.
+type Glimpse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// To open it by.
+	MovementId string `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
+	// Where it is announced.
+	EntryOffices    []string               `protobuf:"bytes,2,rep,name=entry_offices,json=entryOffices,proto3" json:"entry_offices,omitempty"`
+	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Glimpse) Reset() {
+	*x = Glimpse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Glimpse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Glimpse) ProtoMessage() {}
+
+func (x *Glimpse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
+func (*Glimpse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+}
+
+func (x *Glimpse) GetMovementId() string {
+	if x != nil {
+		return x.MovementId
+	}
+	return ""
+}
+
+func (x *Glimpse) GetEntryOffices() []string {
+	if x != nil {
+		return x.EntryOffices
+	}
+	return nil
+}
+
+func (x *Glimpse) GetExpectedArrival() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedArrival
+	}
+	return nil
+}
+
+type OpenMovementRequest struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
+	// Why, 5 to 500 characters.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenMovementRequest) Reset() {
+	*x = OpenMovementRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenMovementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenMovementRequest) ProtoMessage() {}
+
+func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
+func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+}
+
+func (x *OpenMovementRequest) GetMovementId() string {
+	if x != nil {
+		return x.MovementId
+	}
+	return ""
+}
+
+func (x *OpenMovementRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type OverridesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: one's own office.
+	Office string `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	// The shift in the local time of the office: YYYY-MM-DDTHH:MM-HH:MM, or a whole day,
+	// YYYY-MM-DD. One that ends before it begins ends on the next day.
+	Shift string `protobuf:"bytes,2,opt,name=shift,proto3" json:"shift,omitempty"`
+	// At most 500; 0 means 50.
+	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverridesRequest) Reset() {
+	*x = OverridesRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverridesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverridesRequest) ProtoMessage() {}
+
+func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
+func (*OverridesRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+}
+
+func (x *OverridesRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *OverridesRequest) GetShift() string {
+	if x != nil {
+		return x.Shift
+	}
+	return ""
+}
+
+func (x *OverridesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *OverridesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type OverridesResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Office string                 `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	From   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	Until  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	// In the order in which they happened.
+	Overrides     []*Override `protobuf:"bytes,4,rep,name=overrides,proto3" json:"overrides,omitempty"`
+	NextPageToken string      `protobuf:"bytes,5,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverridesResponse) Reset() {
+	*x = OverridesResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverridesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverridesResponse) ProtoMessage() {}
+
+func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
+func (*OverridesResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+}
+
+func (x *OverridesResponse) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *OverridesResponse) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *OverridesResponse) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *OverridesResponse) GetOverrides() []*Override {
+	if x != nil {
+		return x.Overrides
+	}
+	return nil
+}
+
+func (x *OverridesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Override is something that a post did beyond its routes, for a stated reason.
+type Override struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// The same in the local time of the office, RFC 3339.
+	Local string `protobuf:"bytes,2,opt,name=local,proto3" json:"local,omitempty"`
+	// searched, opened or recorded.
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Who, by the identity in the certificate.
+	Caller string `protobuf:"bytes,4,opt,name=caller,proto3" json:"caller,omitempty"`
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The movement that was opened; none of a search.
+	MovementId string `protobuf:"bytes,6,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
+	// What was looked for, or the record of the arrival.
+	Subject       string `protobuf:"bytes,7,opt,name=subject,proto3" json:"subject,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Override) Reset() {
+	*x = Override{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Override) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Override) ProtoMessage() {}
+
+func (x *Override) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Override.ProtoReflect.Descriptor instead.
+func (*Override) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+}
+
+func (x *Override) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Override) GetLocal() string {
+	if x != nil {
+		return x.Local
+	}
+	return ""
+}
+
+func (x *Override) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Override) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *Override) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Override) GetMovementId() string {
+	if x != nil {
+		return x.MovementId
+	}
+	return ""
+}
+
+func (x *Override) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
 var file_exchange_v1_exchange_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -7820,12 +8631,14 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\rsubmission_id\x18\x04 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06amends\x18\x05 \x01(\tR\x06amends\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12E\n" +
-	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\"\x86\x01\n" +
+	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\"\xd9\x01\n" +
 	"\rCheckResponse\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x1b\n" +
 	"\twaits_for\x18\x03 \x03(\tR\bwaitsFor\x12*\n" +
-	"\x06faults\x18\x04 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"N\n" +
+	"\x06faults\x18\x04 \x03(\v2\x12.exchange.v1.FaultR\x06faults\x12)\n" +
+	"\x06losses\x18< \x03(\v2\x11.exchange.v1.LossR\x06losses\x12&\n" +
+	"\x0flosses_left_out\x18= \x01(\x05R\rlossesLeftOut\"N\n" +
 	"\x0fWithdrawRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"}\n" +
@@ -7833,10 +8646,11 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06office\x18\x02 \x01(\tR\x06office\x12\x16\n" +
 	"\x06refuse\x18\x03 \x01(\bR\x06refuse\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"S\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"k\n" +
 	"\x14GetSubmissionRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
-	"\x06office\x18\x02 \x01(\tR\x06office\"\xeb\x01\n" +
+	"\x06office\x18\x02 \x01(\tR\x06office\x12\x16\n" +
+	"\x06losses\x18< \x01(\bR\x06losses\"\xeb\x01\n" +
 	"\x16ListSubmissionsRequest\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12#\n" +
 	"\rmessage_state\x18\x02 \x01(\tR\fmessageState\x12\x12\n" +
@@ -7991,7 +8805,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
 	"\x04part\x18\f \x01(\x05R\x04part\x12\x1d\n" +
 	"\n" +
-	"source_row\x18\r \x01(\tR\tsourceRow\"\xd8\x05\n" +
+	"source_row\x18\r \x01(\tR\tsourceRow\"\xab\x06\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -8015,7 +8829,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"judgements\x18\x12 \x03(\v2\x16.exchange.v1.JudgementR\n" +
 	"judgements\x121\n" +
-	"\bapproval\x18\x1c \x01(\v2\x15.exchange.v1.ApprovalR\bapproval\"\x82\x01\n" +
+	"\bapproval\x18\x1c \x01(\v2\x15.exchange.v1.ApprovalR\bapproval\x12)\n" +
+	"\x06losses\x18< \x03(\v2\x11.exchange.v1.LossR\x06losses\x12&\n" +
+	"\x0flosses_left_out\x18= \x01(\x05R\rlossesLeftOut\"\x82\x01\n" +
 	"\bApproval\x12\x1a\n" +
 	"\bapproved\x18\x01 \x01(\bR\bapproved\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12*\n" +
@@ -8237,7 +9053,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"5\n" +
 	"\x12GetMovementRequest\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
-	"movementId\"\x91\x03\n" +
+	"movementId\"\xb2\x03\n" +
 	"\x14ListMovementsRequest\x121\n" +
 	"\bworklist\x18\x01 \x01(\x0e2\x15.exchange.v1.WorklistR\bworklist\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
@@ -8251,7 +9067,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\tpage_size\x18\n" +
 	" \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\v \x01(\tR\tpageToken\"t\n" +
+	"page_token\x18\v \x01(\tR\tpageToken\x12\x1f\n" +
+	"\vexpected_on\x18< \x01(\tR\n" +
+	"expectedOn\"t\n" +
 	"\x15ListMovementsResponse\x123\n" +
 	"\tmovements\x18\x01 \x03(\v2\x15.exchange.v1.MovementR\tmovements\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"2\n" +
@@ -8450,7 +9268,63 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
 	"\x05found\x18\x03 \x01(\tR\x05found\x12(\n" +
 	"\x05fault\x18\x04 \x01(\v2\x12.exchange.v1.FaultR\x05fault\x12\x1b\n" +
-	"\tduty_desk\x18\x05 \x01(\tR\bdutyDesk*\x8b\x02\n" +
+	"\tduty_desk\x18\x05 \x01(\tR\bdutyDesk\"\xd7\x01\n" +
+	"\x04Loss\x12/\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x17.exchange.v1.LossReasonR\x06reason\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1a\n" +
+	"\bdocument\x18\x03 \x01(\tR\bdocument\x12\x12\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\x12\x14\n" +
+	"\x05label\x18\x05 \x01(\tR\x05label\x12\x14\n" +
+	"\x05count\x18\x06 \x01(\x05R\x05count\x12.\n" +
+	"\x06places\x18\a \x03(\v2\x16.exchange.v1.LostValueR\x06places\"\x88\x02\n" +
+	"\tLostValue\x12\x1a\n" +
+	"\blocation\x18\x01 \x01(\tR\blocation\x12F\n" +
+	"\n" +
+	"namespaces\x18\x02 \x03(\v2&.exchange.v1.LostValue.NamespacesEntryR\n" +
+	"namespaces\x12\x12\n" +
+	"\x04line\x18\x03 \x01(\x05R\x04line\x12\x14\n" +
+	"\x05place\x18\x04 \x01(\tR\x05place\x12\x14\n" +
+	"\x05value\x18\x05 \x01(\tR\x05value\x12\x18\n" +
+	"\ainstead\x18\x06 \x01(\tR\ainstead\x1a=\n" +
+	"\x0fNamespacesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\">\n" +
+	"\x10ElsewhereRequest\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"Y\n" +
+	"\x11ElsewhereResponse\x120\n" +
+	"\bglimpses\x18\x01 \x03(\v2\x14.exchange.v1.GlimpseR\bglimpses\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\x96\x01\n" +
+	"\aGlimpse\x12\x1f\n" +
+	"\vmovement_id\x18\x01 \x01(\tR\n" +
+	"movementId\x12#\n" +
+	"\rentry_offices\x18\x02 \x03(\tR\fentryOffices\x12E\n" +
+	"\x10expected_arrival\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\"N\n" +
+	"\x13OpenMovementRequest\x12\x1f\n" +
+	"\vmovement_id\x18\x01 \x01(\tR\n" +
+	"movementId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"|\n" +
+	"\x10OverridesRequest\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\x12\x14\n" +
+	"\x05shift\x18\x02 \x01(\tR\x05shift\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"\xea\x01\n" +
+	"\x11OverridesResponse\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\x12.\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x123\n" +
+	"\toverrides\x18\x04 \x03(\v2\x15.exchange.v1.OverrideR\toverrides\x12&\n" +
+	"\x0fnext_page_token\x18\x05 \x01(\tR\rnextPageToken\"\xcb\x01\n" +
+	"\bOverride\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
+	"\x05local\x18\x02 \x01(\tR\x05local\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06caller\x18\x04 \x01(\tR\x06caller\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1f\n" +
+	"\vmovement_id\x18\x06 \x01(\tR\n" +
+	"movementId\x12\x18\n" +
+	"\asubject\x18\a \x01(\tR\asubject*\x9f\x02\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -8470,7 +9344,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\rREAD_MESSAGES\x10\f\x12\x0e\n" +
 	"\n" +
 	"READ_AUDIT\x10\r\x12\r\n" +
-	"\tTAKE_SENT\x10\x0e*\x9d\x01\n" +
+	"\tTAKE_SENT\x10\x0e\x12\x12\n" +
+	"\x0eREAD_OVERRIDES\x10\x14*\x9d\x01\n" +
 	"\vMappingKind\x12\x1c\n" +
 	"\x18MAPPING_KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05TABLE\x10\x01\x12\v\n" +
@@ -8493,7 +9368,24 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x14WORKLIST_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fLEFT_UNACCEPTED\x10\x01\x12\x10\n" +
 	"\fLEFT_REFUSED\x10\x02\x12\x0f\n" +
-	"\vNOT_ARRIVED\x10\x032\xf7\b\n" +
+	"\vNOT_ARRIVED\x10\x03*\x86\x02\n" +
+	"\n" +
+	"LossReason\x12\x1b\n" +
+	"\x17LOSS_REASON_UNSPECIFIED\x10\x00\x12\f\n" +
+	"\bNOT_READ\x10\x01\x12\x10\n" +
+	"\fOWN_ENVELOPE\x10\x02\x12\r\n" +
+	"\tNOT_TAKEN\x10\x03\x12\x10\n" +
+	"\fNOT_REPORTED\x10\x04\x12\f\n" +
+	"\bOUTVOTED\x10\x05\x12\f\n" +
+	"\bWITHHELD\x10\x06\x12\x15\n" +
+	"\x11REPLACED_BY_ROUTE\x10\a\x12\f\n" +
+	"\bNO_FIELD\x10\b\x12\r\n" +
+	"\tNOT_NAMED\x10\t\x12\x14\n" +
+	"\x10NOT_IN_THIS_CASE\x10\n" +
+	"\x12\x12\n" +
+	"\x0eOTHER_LANGUAGE\x10\v\x12\x17\n" +
+	"\x13REPLACED_BY_HEADING\x10\f\x12\a\n" +
+	"\x03CUT\x10\r2\xf7\b\n" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
@@ -8535,7 +9427,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eBalanceService\x12e\n" +
 	"\x04List\x12 .exchange.v1.ListBalancesRequest\x1a!.exchange.v1.ListBalancesResponse\"\x18\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/balances\x12f\n" +
 	"\x03Run\x12\x1e.exchange.v1.RunBalanceRequest\x1a\x14.exchange.v1.Balance\")\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/balances/{partner}:run\x12\x88\x01\n" +
-	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xa2\x06\n" +
+	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xf9\b\n" +
 	"\x0fMovementService\x12h\n" +
 	"\x04Find\x12!.exchange.v1.FindMovementsRequest\x1a\".exchange.v1.FindMovementsResponse\"\x19\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/movements\x12m\n" +
 	"\x04List\x12!.exchange.v1.ListMovementsRequest\x1a\".exchange.v1.ListMovementsResponse\"\x1e\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/movements:list\x12f\n" +
@@ -8543,7 +9435,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\bTimeline\x12\x1c.exchange.v1.TimelineRequest\x1a\x1d.exchange.v1.TimelineResponse\"0\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02&\x12$/v1/movements/{movement_id}/timeline\x12}\n" +
 	"\tAnnounced\x12\x1d.exchange.v1.AnnouncedRequest\x1a\x1e.exchange.v1.AnnouncedResponse\"1\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02'\x12%/v1/movements/{movement_id}/announced\x12f\n" +
 	"\rRecordArrival\x12!.exchange.v1.RecordArrivalRequest\x1a\x15.exchange.v1.Movement\"\x1b\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/arrivals\x12l\n" +
-	"\x0fRecordDeparture\x12#.exchange.v1.RecordDepartureRequest\x1a\x15.exchange.v1.Movement\"\x1d\xf0\xbb\x18\t\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/departures:J\n" +
+	"\x0fRecordDeparture\x12#.exchange.v1.RecordDepartureRequest\x1a\x15.exchange.v1.Movement\"\x1d\xf0\xbb\x18\t\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/departures\x12r\n" +
+	"\tElsewhere\x12\x1d.exchange.v1.ElsewhereRequest\x1a\x1e.exchange.v1.ElsewhereResponse\"&\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/movements:elsewhere\x12p\n" +
+	"\x04Open\x12 .exchange.v1.OpenMovementRequest\x1a\x15.exchange.v1.Movement\"/\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02%:\x01*\" /v1/movements/{movement_id}:open\x12o\n" +
+	"\tOverrides\x12\x1d.exchange.v1.OverridesRequest\x1a\x1e.exchange.v1.OverridesResponse\"#\xf0\xbb\x18\x14\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/movements:overrides:J\n" +
 	"\x05right\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x87\x03 \x01(\x0e2\x12.exchange.v1.RightR\x05rightB4Z2customs.example/gateway/api/exchange/v1;exchangev1b\x06proto3"
 
 var (
@@ -8558,320 +9453,348 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 	return file_exchange_v1_exchange_proto_rawDescData
 }
 
-var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 100)
+var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 110)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(MappingKind)(0),                   // 1: exchange.v1.MappingKind
 	(Form)(0),                          // 2: exchange.v1.Form
 	(Worklist)(0),                      // 3: exchange.v1.Worklist
-	(*SubmitRequest)(nil),              // 4: exchange.v1.SubmitRequest
-	(*ChooseRequest)(nil),              // 5: exchange.v1.ChooseRequest
-	(*CheckRequest)(nil),               // 6: exchange.v1.CheckRequest
-	(*CheckResponse)(nil),              // 7: exchange.v1.CheckResponse
-	(*WithdrawRequest)(nil),            // 8: exchange.v1.WithdrawRequest
-	(*ApproveRequest)(nil),             // 9: exchange.v1.ApproveRequest
-	(*GetSubmissionRequest)(nil),       // 10: exchange.v1.GetSubmissionRequest
-	(*ListSubmissionsRequest)(nil),     // 11: exchange.v1.ListSubmissionsRequest
-	(*ListSubmissionsResponse)(nil),    // 12: exchange.v1.ListSubmissionsResponse
-	(*WatchRequest)(nil),               // 13: exchange.v1.WatchRequest
-	(*SubmissionEvent)(nil),            // 14: exchange.v1.SubmissionEvent
-	(*ExplainRequest)(nil),             // 15: exchange.v1.ExplainRequest
-	(*ExplainMessageRequest)(nil),      // 16: exchange.v1.ExplainMessageRequest
-	(*ExplainResponse)(nil),            // 17: exchange.v1.ExplainResponse
-	(*UnreadPlace)(nil),                // 18: exchange.v1.UnreadPlace
-	(*SentRequest)(nil),                // 19: exchange.v1.SentRequest
-	(*SentMessage)(nil),                // 20: exchange.v1.SentMessage
-	(*VerifiedReceipt)(nil),            // 21: exchange.v1.VerifiedReceipt
-	(*ListMessagesRequest)(nil),        // 22: exchange.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),       // 23: exchange.v1.ListMessagesResponse
-	(*MessageRecord)(nil),              // 24: exchange.v1.MessageRecord
-	(*ListMappingsRequest)(nil),        // 25: exchange.v1.ListMappingsRequest
-	(*ListMappingsResponse)(nil),       // 26: exchange.v1.ListMappingsResponse
-	(*GetMappingRequest)(nil),          // 27: exchange.v1.GetMappingRequest
-	(*Mapping)(nil),                    // 28: exchange.v1.Mapping
-	(*ListAuditRequest)(nil),           // 29: exchange.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),          // 30: exchange.v1.ListAuditResponse
-	(*AuditEntry)(nil),                 // 31: exchange.v1.AuditEntry
-	(*Origin)(nil),                     // 32: exchange.v1.Origin
-	(*Submission)(nil),                 // 33: exchange.v1.Submission
-	(*Approval)(nil),                   // 34: exchange.v1.Approval
-	(*Judgement)(nil),                  // 35: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 36: exchange.v1.MessageStatus
-	(*Change)(nil),                     // 37: exchange.v1.Change
-	(*BusinessAnswer)(nil),             // 38: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 39: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 40: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 41: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 42: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 43: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 44: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 45: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 46: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 47: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 48: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 49: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 50: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 51: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 52: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 53: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 54: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 55: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 56: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 57: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 58: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 59: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 60: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 61: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 62: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 63: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 64: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 65: exchange.v1.GetMovementRequest
-	(*ListMovementsRequest)(nil),       // 66: exchange.v1.ListMovementsRequest
-	(*ListMovementsResponse)(nil),      // 67: exchange.v1.ListMovementsResponse
-	(*TimelineRequest)(nil),            // 68: exchange.v1.TimelineRequest
-	(*TimelineResponse)(nil),           // 69: exchange.v1.TimelineResponse
-	(*Step)(nil),                       // 70: exchange.v1.Step
-	(*AnnouncedRequest)(nil),           // 71: exchange.v1.AnnouncedRequest
-	(*AnnouncedResponse)(nil),          // 72: exchange.v1.AnnouncedResponse
-	(*AnnouncedDocument)(nil),          // 73: exchange.v1.AnnouncedDocument
-	(*AnnouncedValue)(nil),             // 74: exchange.v1.AnnouncedValue
-	(*RecordArrivalRequest)(nil),       // 75: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 76: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 77: exchange.v1.Movement
-	(*Telling)(nil),                    // 78: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 79: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 80: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 81: exchange.v1.Figures
-	(*Amendment)(nil),                  // 82: exchange.v1.Amendment
-	(*Opening)(nil),                    // 83: exchange.v1.Opening
-	(*Identifier)(nil),                 // 84: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 85: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 86: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 87: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 88: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 89: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 90: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 91: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 92: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 93: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 94: exchange.v1.Partner
-	(*Validity)(nil),                   // 95: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 96: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 97: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 98: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 99: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 100: exchange.v1.PartnerCheck
-	nil,                                // 101: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 102: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 103: exchange.v1.Fault.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 104: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 105: google.protobuf.MethodOptions
+	(LossReason)(0),                    // 4: exchange.v1.LossReason
+	(*SubmitRequest)(nil),              // 5: exchange.v1.SubmitRequest
+	(*ChooseRequest)(nil),              // 6: exchange.v1.ChooseRequest
+	(*CheckRequest)(nil),               // 7: exchange.v1.CheckRequest
+	(*CheckResponse)(nil),              // 8: exchange.v1.CheckResponse
+	(*WithdrawRequest)(nil),            // 9: exchange.v1.WithdrawRequest
+	(*ApproveRequest)(nil),             // 10: exchange.v1.ApproveRequest
+	(*GetSubmissionRequest)(nil),       // 11: exchange.v1.GetSubmissionRequest
+	(*ListSubmissionsRequest)(nil),     // 12: exchange.v1.ListSubmissionsRequest
+	(*ListSubmissionsResponse)(nil),    // 13: exchange.v1.ListSubmissionsResponse
+	(*WatchRequest)(nil),               // 14: exchange.v1.WatchRequest
+	(*SubmissionEvent)(nil),            // 15: exchange.v1.SubmissionEvent
+	(*ExplainRequest)(nil),             // 16: exchange.v1.ExplainRequest
+	(*ExplainMessageRequest)(nil),      // 17: exchange.v1.ExplainMessageRequest
+	(*ExplainResponse)(nil),            // 18: exchange.v1.ExplainResponse
+	(*UnreadPlace)(nil),                // 19: exchange.v1.UnreadPlace
+	(*SentRequest)(nil),                // 20: exchange.v1.SentRequest
+	(*SentMessage)(nil),                // 21: exchange.v1.SentMessage
+	(*VerifiedReceipt)(nil),            // 22: exchange.v1.VerifiedReceipt
+	(*ListMessagesRequest)(nil),        // 23: exchange.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),       // 24: exchange.v1.ListMessagesResponse
+	(*MessageRecord)(nil),              // 25: exchange.v1.MessageRecord
+	(*ListMappingsRequest)(nil),        // 26: exchange.v1.ListMappingsRequest
+	(*ListMappingsResponse)(nil),       // 27: exchange.v1.ListMappingsResponse
+	(*GetMappingRequest)(nil),          // 28: exchange.v1.GetMappingRequest
+	(*Mapping)(nil),                    // 29: exchange.v1.Mapping
+	(*ListAuditRequest)(nil),           // 30: exchange.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 31: exchange.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 32: exchange.v1.AuditEntry
+	(*Origin)(nil),                     // 33: exchange.v1.Origin
+	(*Submission)(nil),                 // 34: exchange.v1.Submission
+	(*Approval)(nil),                   // 35: exchange.v1.Approval
+	(*Judgement)(nil),                  // 36: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 37: exchange.v1.MessageStatus
+	(*Change)(nil),                     // 38: exchange.v1.Change
+	(*BusinessAnswer)(nil),             // 39: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 40: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 41: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 42: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 43: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 44: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 45: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 46: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 47: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 48: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 49: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 50: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 51: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 52: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 53: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 54: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 55: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 56: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 57: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 58: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 59: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 60: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 61: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 62: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 63: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 64: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 65: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 66: exchange.v1.GetMovementRequest
+	(*ListMovementsRequest)(nil),       // 67: exchange.v1.ListMovementsRequest
+	(*ListMovementsResponse)(nil),      // 68: exchange.v1.ListMovementsResponse
+	(*TimelineRequest)(nil),            // 69: exchange.v1.TimelineRequest
+	(*TimelineResponse)(nil),           // 70: exchange.v1.TimelineResponse
+	(*Step)(nil),                       // 71: exchange.v1.Step
+	(*AnnouncedRequest)(nil),           // 72: exchange.v1.AnnouncedRequest
+	(*AnnouncedResponse)(nil),          // 73: exchange.v1.AnnouncedResponse
+	(*AnnouncedDocument)(nil),          // 74: exchange.v1.AnnouncedDocument
+	(*AnnouncedValue)(nil),             // 75: exchange.v1.AnnouncedValue
+	(*RecordArrivalRequest)(nil),       // 76: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 77: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 78: exchange.v1.Movement
+	(*Telling)(nil),                    // 79: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 80: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 81: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 82: exchange.v1.Figures
+	(*Amendment)(nil),                  // 83: exchange.v1.Amendment
+	(*Opening)(nil),                    // 84: exchange.v1.Opening
+	(*Identifier)(nil),                 // 85: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 86: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 87: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 88: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 89: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 90: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 91: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 92: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 93: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 94: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 95: exchange.v1.Partner
+	(*Validity)(nil),                   // 96: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 97: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 98: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 99: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 100: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 101: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 102: exchange.v1.Loss
+	(*LostValue)(nil),                  // 103: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 104: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 105: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 106: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 107: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 108: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 109: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 110: exchange.v1.Override
+	nil,                                // 111: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 112: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 113: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 114: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 115: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 116: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	104, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	104, // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	41,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	104, // 3: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	33,  // 4: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	33,  // 5: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	32,  // 6: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	18,  // 7: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	101, // 8: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	102, // 9: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	104, // 10: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
-	21,  // 11: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	104, // 12: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
-	40,  // 13: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
-	24,  // 14: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	104, // 15: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
-	1,   // 16: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
-	28,  // 17: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
-	1,   // 18: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	104, // 19: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	104, // 20: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
-	31,  // 21: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	104, // 22: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	104, // 23: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	104, // 24: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	36,  // 25: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	41,  // 26: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	36,  // 27: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	38,  // 28: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	35,  // 29: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	34,  // 30: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	104, // 31: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	104, // 32: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	41,  // 33: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	104, // 34: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	104, // 35: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	104, // 36: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	40,  // 37: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	38,  // 38: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	37,  // 39: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	79,  // 40: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	104, // 41: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	39,  // 42: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	41,  // 43: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	103, // 44: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	51,  // 45: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	2,   // 46: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	51,  // 47: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	48,  // 48: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	36,  // 49: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	104, // 50: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	104, // 51: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	51,  // 52: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	48,  // 53: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	36,  // 54: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	104, // 55: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	104, // 56: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	41,  // 57: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	37,  // 58: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	40,  // 59: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	40,  // 60: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	40,  // 61: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	59,  // 62: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	104, // 63: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	104, // 64: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	41,  // 65: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	104, // 66: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	104, // 67: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	62,  // 68: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	104, // 69: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	41,  // 70: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	77,  // 71: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	3,   // 72: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	104, // 73: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	104, // 74: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	77,  // 75: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	70,  // 76: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	104, // 77: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	41,  // 78: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	73,  // 79: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	74,  // 80: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	104, // 81: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	104, // 82: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	84,  // 83: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	85,  // 84: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	87,  // 85: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	83,  // 86: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	82,  // 87: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	104, // 88: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	104, // 89: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	41,  // 90: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	80,  // 91: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	3,   // 92: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	104, // 93: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	78,  // 94: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	104, // 95: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	104, // 96: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	87,  // 97: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	81,  // 98: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	81,  // 99: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	104, // 100: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	37,  // 101: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	104, // 102: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	104, // 103: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	87,  // 104: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	87,  // 105: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	87,  // 106: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	86,  // 107: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	104, // 108: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	104, // 109: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	94,  // 110: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	95,  // 111: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	104, // 112: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	95,  // 113: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	104, // 114: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	98,  // 115: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	104, // 116: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	41,  // 117: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	105, // 118: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 119: exchange.v1.right:type_name -> exchange.v1.Right
-	4,   // 120: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	6,   // 121: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	8,   // 122: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	9,   // 123: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	5,   // 124: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	10,  // 125: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	11,  // 126: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	13,  // 127: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	15,  // 128: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	19,  // 129: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	42,  // 130: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	44,  // 131: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	16,  // 132: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	13,  // 133: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	45,  // 134: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	46,  // 135: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	49,  // 136: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	22,  // 137: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	16,  // 138: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	25,  // 139: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	27,  // 140: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	29,  // 141: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	52,  // 142: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	54,  // 143: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	88,  // 144: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	90,  // 145: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	92,  // 146: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	96,  // 147: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	99,  // 148: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	56,  // 149: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	58,  // 150: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	60,  // 151: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	63,  // 152: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	66,  // 153: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	65,  // 154: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	68,  // 155: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	71,  // 156: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	75,  // 157: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	76,  // 158: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	33,  // 159: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	7,   // 160: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	33,  // 161: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	33,  // 162: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	33,  // 163: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	33,  // 164: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	12,  // 165: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	14,  // 166: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	17,  // 167: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	20,  // 168: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	43,  // 169: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	51,  // 170: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	17,  // 171: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	51,  // 172: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	51,  // 173: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	47,  // 174: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	50,  // 175: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	23,  // 176: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	17,  // 177: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	26,  // 178: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	28,  // 179: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	30,  // 180: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	53,  // 181: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	55,  // 182: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	89,  // 183: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	91,  // 184: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	93,  // 185: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	97,  // 186: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	100, // 187: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	57,  // 188: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	59,  // 189: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	61,  // 190: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	64,  // 191: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	67,  // 192: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	77,  // 193: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	69,  // 194: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	72,  // 195: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	77,  // 196: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	77,  // 197: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	159, // [159:198] is the sub-list for method output_type
-	120, // [120:159] is the sub-list for method input_type
-	119, // [119:120] is the sub-list for extension type_name
-	118, // [118:119] is the sub-list for extension extendee
-	0,   // [0:118] is the sub-list for field type_name
+	115, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	115, // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	42,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	102, // 3: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	115, // 4: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	34,  // 5: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	34,  // 6: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	33,  // 7: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	19,  // 8: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
+	111, // 9: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	112, // 10: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	115, // 11: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	22,  // 12: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
+	115, // 13: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	41,  // 14: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
+	25,  // 15: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
+	115, // 16: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	1,   // 17: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
+	29,  // 18: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
+	1,   // 19: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
+	115, // 20: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	115, // 21: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	32,  // 22: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
+	115, // 23: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	115, // 24: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	115, // 25: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	37,  // 26: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	42,  // 27: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	37,  // 28: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	39,  // 29: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	36,  // 30: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	35,  // 31: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	102, // 32: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	115, // 33: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	115, // 34: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	42,  // 35: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	115, // 36: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	115, // 37: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	115, // 38: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	41,  // 39: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	39,  // 40: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	38,  // 41: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	80,  // 42: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	115, // 43: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	40,  // 44: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	42,  // 45: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	113, // 46: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	52,  // 47: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	2,   // 48: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	52,  // 49: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	49,  // 50: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	37,  // 51: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	115, // 52: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	115, // 53: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	52,  // 54: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	49,  // 55: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	37,  // 56: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	115, // 57: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	115, // 58: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	42,  // 59: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	38,  // 60: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	41,  // 61: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	41,  // 62: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	41,  // 63: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	60,  // 64: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	115, // 65: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	115, // 66: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	42,  // 67: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	115, // 68: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	115, // 69: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	63,  // 70: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	115, // 71: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	42,  // 72: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	78,  // 73: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	3,   // 74: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	115, // 75: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	115, // 76: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	78,  // 77: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	71,  // 78: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	115, // 79: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	42,  // 80: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	74,  // 81: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	75,  // 82: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	115, // 83: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	115, // 84: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	85,  // 85: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	86,  // 86: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	88,  // 87: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	84,  // 88: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	83,  // 89: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	115, // 90: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	115, // 91: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	42,  // 92: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	81,  // 93: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	3,   // 94: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	115, // 95: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	79,  // 96: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	115, // 97: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	115, // 98: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	88,  // 99: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	82,  // 100: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	82,  // 101: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	115, // 102: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	38,  // 103: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	115, // 104: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	115, // 105: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	88,  // 106: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	88,  // 107: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	88,  // 108: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	87,  // 109: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	115, // 110: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	115, // 111: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	95,  // 112: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	96,  // 113: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	115, // 114: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	96,  // 115: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	115, // 116: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	99,  // 117: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	115, // 118: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	42,  // 119: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	4,   // 120: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	103, // 121: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	114, // 122: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	106, // 123: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	115, // 124: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	115, // 125: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	115, // 126: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	110, // 127: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	115, // 128: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	116, // 129: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 130: exchange.v1.right:type_name -> exchange.v1.Right
+	5,   // 131: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	7,   // 132: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	9,   // 133: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	10,  // 134: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	6,   // 135: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	11,  // 136: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	12,  // 137: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	14,  // 138: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	16,  // 139: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	20,  // 140: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	43,  // 141: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	45,  // 142: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	17,  // 143: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	14,  // 144: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	46,  // 145: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	47,  // 146: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	50,  // 147: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	23,  // 148: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	17,  // 149: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	26,  // 150: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	28,  // 151: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	30,  // 152: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	53,  // 153: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	55,  // 154: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	89,  // 155: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	91,  // 156: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	93,  // 157: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	97,  // 158: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	100, // 159: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	57,  // 160: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	59,  // 161: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	61,  // 162: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	64,  // 163: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	67,  // 164: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	66,  // 165: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	69,  // 166: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	72,  // 167: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	76,  // 168: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	77,  // 169: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	104, // 170: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	107, // 171: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	108, // 172: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	34,  // 173: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	8,   // 174: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	34,  // 175: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	34,  // 176: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	34,  // 177: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	34,  // 178: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	13,  // 179: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	15,  // 180: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	18,  // 181: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	21,  // 182: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	44,  // 183: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	52,  // 184: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	18,  // 185: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	52,  // 186: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	52,  // 187: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	48,  // 188: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	51,  // 189: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	24,  // 190: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	18,  // 191: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	27,  // 192: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	29,  // 193: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	31,  // 194: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	54,  // 195: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	56,  // 196: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	90,  // 197: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	92,  // 198: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	94,  // 199: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	98,  // 200: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	101, // 201: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	58,  // 202: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	60,  // 203: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	62,  // 204: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	65,  // 205: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	68,  // 206: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	78,  // 207: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	70,  // 208: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	73,  // 209: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	78,  // 210: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	78,  // 211: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	105, // 212: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	78,  // 213: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	109, // 214: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	173, // [173:215] is the sub-list for method output_type
+	131, // [131:173] is the sub-list for method input_type
+	130, // [130:131] is the sub-list for extension type_name
+	129, // [129:130] is the sub-list for extension extendee
+	0,   // [0:129] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -8884,8 +9807,8 @@ func file_exchange_v1_exchange_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   100,
+			NumEnums:      5,
+			NumMessages:   110,
 			NumExtensions: 1,
 			NumServices:   9,
 		},

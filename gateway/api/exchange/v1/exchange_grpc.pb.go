@@ -1911,6 +1911,9 @@ const (
 	MovementService_Announced_FullMethodName       = "/exchange.v1.MovementService/Announced"
 	MovementService_RecordArrival_FullMethodName   = "/exchange.v1.MovementService/RecordArrival"
 	MovementService_RecordDeparture_FullMethodName = "/exchange.v1.MovementService/RecordDeparture"
+	MovementService_Elsewhere_FullMethodName       = "/exchange.v1.MovementService/Elsewhere"
+	MovementService_Open_FullMethodName            = "/exchange.v1.MovementService/Open"
+	MovementService_Overrides_FullMethodName       = "/exchange.v1.MovementService/Overrides"
 )
 
 // MovementServiceClient is the client API for MovementService service.
@@ -1942,6 +1945,17 @@ type MovementServiceClient interface {
 	// RecordDeparture records that a vehicle has left, at the office by which it leaves: a
 	// VehicleReport of an exit in canonical JSON. What waits for it goes to the partner.
 	RecordDeparture(ctx context.Context, in *RecordDepartureRequest, opts ...grpc.CallOption) (*Movement, error)
+	// Elsewhere looks for what partners have announced to other offices of the administration, for a
+	// stated reason: where a vehicle stands at another post than announced. It is audited
+	// whatever it finds, so many an hour are answered to one caller, and of what is found only
+	// where and when it is announced is shown, until it is opened.
+	Elsewhere(ctx context.Context, in *ElsewhereRequest, opts ...grpc.CallOption) (*ElsewhereResponse, error)
+	// Open puts the caller's office on the route of a movement that is announced to another, for a
+	// stated reason, which all on the route see.
+	Open(ctx context.Context, in *OpenMovementRequest, opts ...grpc.CallOption) (*Movement, error)
+	// Overrides reports what posts of an office have looked for and opened beyond their routes in
+	// one shift, and why.
+	Overrides(ctx context.Context, in *OverridesRequest, opts ...grpc.CallOption) (*OverridesResponse, error)
 }
 
 type movementServiceClient struct {
@@ -2022,6 +2036,36 @@ func (c *movementServiceClient) RecordDeparture(ctx context.Context, in *RecordD
 	return out, nil
 }
 
+func (c *movementServiceClient) Elsewhere(ctx context.Context, in *ElsewhereRequest, opts ...grpc.CallOption) (*ElsewhereResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ElsewhereResponse)
+	err := c.cc.Invoke(ctx, MovementService_Elsewhere_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *movementServiceClient) Open(ctx context.Context, in *OpenMovementRequest, opts ...grpc.CallOption) (*Movement, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Movement)
+	err := c.cc.Invoke(ctx, MovementService_Open_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *movementServiceClient) Overrides(ctx context.Context, in *OverridesRequest, opts ...grpc.CallOption) (*OverridesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OverridesResponse)
+	err := c.cc.Invoke(ctx, MovementService_Overrides_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // MovementServiceServer is the server API for MovementService service.
 // All implementations must embed UnimplementedMovementServiceServer
 // for forward compatibility.
@@ -2051,6 +2095,17 @@ type MovementServiceServer interface {
 	// RecordDeparture records that a vehicle has left, at the office by which it leaves: a
 	// VehicleReport of an exit in canonical JSON. What waits for it goes to the partner.
 	RecordDeparture(context.Context, *RecordDepartureRequest) (*Movement, error)
+	// Elsewhere looks for what partners have announced to other offices of the administration, for a
+	// stated reason: where a vehicle stands at another post than announced. It is audited
+	// whatever it finds, so many an hour are answered to one caller, and of what is found only
+	// where and when it is announced is shown, until it is opened.
+	Elsewhere(context.Context, *ElsewhereRequest) (*ElsewhereResponse, error)
+	// Open puts the caller's office on the route of a movement that is announced to another, for a
+	// stated reason, which all on the route see.
+	Open(context.Context, *OpenMovementRequest) (*Movement, error)
+	// Overrides reports what posts of an office have looked for and opened beyond their routes in
+	// one shift, and why.
+	Overrides(context.Context, *OverridesRequest) (*OverridesResponse, error)
 	mustEmbedUnimplementedMovementServiceServer()
 }
 
@@ -2081,6 +2136,15 @@ func (UnimplementedMovementServiceServer) RecordArrival(context.Context, *Record
 }
 func (UnimplementedMovementServiceServer) RecordDeparture(context.Context, *RecordDepartureRequest) (*Movement, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordDeparture not implemented")
+}
+func (UnimplementedMovementServiceServer) Elsewhere(context.Context, *ElsewhereRequest) (*ElsewhereResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Elsewhere not implemented")
+}
+func (UnimplementedMovementServiceServer) Open(context.Context, *OpenMovementRequest) (*Movement, error) {
+	return nil, status.Error(codes.Unimplemented, "method Open not implemented")
+}
+func (UnimplementedMovementServiceServer) Overrides(context.Context, *OverridesRequest) (*OverridesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Overrides not implemented")
 }
 func (UnimplementedMovementServiceServer) mustEmbedUnimplementedMovementServiceServer() {}
 func (UnimplementedMovementServiceServer) testEmbeddedByValue()                         {}
@@ -2229,6 +2293,60 @@ func _MovementService_RecordDeparture_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MovementService_Elsewhere_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ElsewhereRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MovementServiceServer).Elsewhere(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MovementService_Elsewhere_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MovementServiceServer).Elsewhere(ctx, req.(*ElsewhereRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MovementService_Open_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OpenMovementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MovementServiceServer).Open(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MovementService_Open_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MovementServiceServer).Open(ctx, req.(*OpenMovementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MovementService_Overrides_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OverridesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MovementServiceServer).Overrides(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MovementService_Overrides_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MovementServiceServer).Overrides(ctx, req.(*OverridesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // MovementService_ServiceDesc is the grpc.ServiceDesc for MovementService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -2263,6 +2381,18 @@ var MovementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordDeparture",
 			Handler:    _MovementService_RecordDeparture_Handler,
+		},
+		{
+			MethodName: "Elsewhere",
+			Handler:    _MovementService_Elsewhere_Handler,
+		},
+		{
+			MethodName: "Open",
+			Handler:    _MovementService_Open_Handler,
+		},
+		{
+			MethodName: "Overrides",
+			Handler:    _MovementService_Overrides_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
