@@ -10,7 +10,7 @@ type SubmissionState string
 const (
 	Arrived   SubmissionState = "arrived"   // bytes stored, not judged yet
 	Faulty    SubmissionState = "faulty"    // judged and refused, with faults; submitted again, another judgement begins
-	Held      SubmissionState = "held"      // waits for other parts, a departure, an answer or an approval
+	Held      SubmissionState = "held"      // waits for other parts, a departure, an answer, an approval or a ruling
 	Joined    SubmissionState = "joined"    // a part that went into a message
 	Withdrawn SubmissionState = "withdrawn" // taken back while held, or before its message was handed over
 	Expired   SubmissionState = "expired"   // held longer than it may be; the reason says for what

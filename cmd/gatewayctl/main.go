@@ -59,6 +59,7 @@ var commands = []command{
 	{"amend", "ID FILE", "put a full new version in the place of what was submitted under the id", 2, 2, amend},
 	{"choose", "ID [PLATE...]", "say which vehicles a deletion means that is held because it names none of several", 1, 200, choose},
 	{"cancel", "ID", "take back what was submitted: before it is handed over nothing is sent, after that the partner is asked", 1, 1, cancel},
+	{"rule", "ID", "rule on texts in which a price was found that the route withholds (supervisor)", 1, 1, rule},
 	{"approve", "ID", "approve or refuse what changes or takes back what has left (supervisor)", 1, 1, approve},
 	{"explain", "ID", "say where the values of the message came from that a submission became", 1, 1, explain},
 	{"sent", "ID", "take the XML that a submission became, and the partner's receipts for it", 1, 1, sent},
@@ -67,6 +68,7 @@ var commands = []command{
 	{"inbox ack", "MESSAGE...", "note that messages were taken over", 1, 1000, inboxAck},
 	{"inbox explain", "MESSAGE", "say what the values of a received document were read as", 1, 1, inboxExplain},
 	{"inbox watch", "", "follow what partners send", 0, 0, inboxWatch},
+	{"report coverage", "", "count what has crossed in a month, and what announced it (supervisor, analyst); -o svg draws it", 0, 0, coverage},
 	{"parked", "", "list what could not be read, judged or handed over, and why (operator)", 0, 0, parked},
 	{"decode", "[ID...]", "judge again what is parked, by the tables now loaded; without ids, all (operator)", 0, 1000, decode},
 	{"balance", "[PARTNER]", "show how what partners hold compares with what is held here; of one partner, compare now (operator)", 0, 1, balance},
@@ -136,7 +138,7 @@ func (w world) run(ctx context.Context, args []string) int {
 	}
 	fs := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	var o options
+	o := options{charts: cmd.name == "report coverage"}
 	do := cmd.flags(fs)
 	o.register(fs, w.env)
 	operands, err := parse(fs, rest)

@@ -198,6 +198,9 @@ func (p *page) submission(s *exchangev1.Submission) {
 		}
 		p.field("approval", p.text(decided), p.time(a.At), a.Caller, a.Reason)
 	}
+	for _, u := range s.Rulings {
+		p.field("ruling", p.called("ruling", u.Verdict), p.time(u.At), u.Caller, u.Reason, u.Text)
+	}
 	several := len(s.Messages) > 1
 	if several {
 		p.whole(s)

@@ -46,6 +46,7 @@ const environmentHelp = `The connection may come from the environment; flags win
 type options struct {
 	addr, cert, key, ca, server string
 	lang, output, zone          string
+	charts                      bool // the command draws a chart, too
 }
 
 func (o *options) register(fs *flag.FlagSet, env func(string) string) {
@@ -70,7 +71,7 @@ func (o *options) check() error {
 	if !slices.Contains(gateway.Languages, o.lang) {
 		return fmt.Errorf("-lang %q: want one of %s", o.lang, strings.Join(gateway.Languages, ", "))
 	}
-	if o.output != "text" && o.output != "json" {
+	if o.output != "text" && o.output != "json" && !(o.output == "svg" && o.charts) {
 		return fmt.Errorf("-o %q: want text or json", o.output)
 	}
 	if _, err := time.LoadLocation(o.zone); err != nil || o.zone == "Local" {
@@ -92,8 +93,10 @@ type session struct {
 	messages    exchangev1.MessageServiceClient
 	mappings    exchangev1.MappingServiceClient
 	audits      exchangev1.AuditServiceClient
+	reports     exchangev1.ReportServiceClient
 	lang        string
 	json        bool
+	chart       bool
 }
 
 // open prepares the connection; it is made with the first call.
@@ -119,7 +122,7 @@ func (o *options) open(w world) (*session, error) {
 		return nil, fmt.Errorf("-addr: %w", err)
 	}
 	return &session{
-		world: w, conn: conn, door: door, lang: o.lang, json: o.output == "json",
+		world: w, conn: conn, door: door, lang: o.lang, json: o.output == "json", chart: o.output == "svg",
 		submissions: exchangev1.NewSubmissionServiceClient(conn),
 		inbox:       exchangev1.NewInboxServiceClient(conn),
 		movements:   exchangev1.NewMovementServiceClient(conn),
@@ -128,6 +131,7 @@ func (o *options) open(w world) (*session, error) {
 		messages:    exchangev1.NewMessageServiceClient(conn),
 		mappings:    exchangev1.NewMappingServiceClient(conn),
 		audits:      exchangev1.NewAuditServiceClient(conn),
+		reports:     exchangev1.NewReportServiceClient(conn),
 	}, nil
 }
 

@@ -187,6 +187,31 @@ func approve(fs *flag.FlagSet) action {
 	}
 }
 
+// rule decides on texts of a submission in which a price was found.
+func rule(fs *flag.FlagSet) action {
+	office := fs.String("office", "", "`OFFICE` that submitted it; without it one's own")
+	noPrice := fs.Bool("no-price", false, "the texts hold no price: they travel as they are")
+	replace := fs.String("replace", "", "`TEXT` that travels in the place of one of them")
+	refuse := fs.Bool("refuse", false, "refuse the submission for them")
+	place := fs.String("place", "", "`PLACE` of the text that is meant, as status shows it; without it all that wait")
+	reason := fs.String("reason", "", "`WHY`, needed: 5 to 500 characters, for the record and your office; it does not travel")
+	return func(ctx context.Context, s *session, operands []string) error {
+		var verdicts []string
+		for verdict, said := range map[string]bool{"no-price": *noPrice, "replace": *replace != "", "refuse": *refuse} {
+			if said {
+				verdicts = append(verdicts, verdict)
+			}
+		}
+		if len(verdicts) != 1 {
+			return errors.New("say one of -no-price, -replace TEXT and -refuse")
+		}
+		sub, err := s.submissions.Rule(ctx, &exchangev1.RuleRequest{
+			SubmissionId: operands[0], Office: *office, Verdict: verdicts[0], Place: *place, Text: *replace, Reason: *reason,
+		})
+		return s.submission(sub, err)
+	}
+}
+
 // amend submits a full version of what was submitted under an id.
 func amend(fs *flag.FlagSet) action {
 	reason := fs.String("reason", "", reasonHelp)

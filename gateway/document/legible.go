@@ -65,7 +65,7 @@ func Legible(written string, prose bool) (legible string, told []Told) {
 	if prose {
 		legible = strings.TrimSpace(lineBreaks.Replace(legible))
 	} else if legible = Collapse(legible); !strings.ContainsFunc(legible, beyondWidth) {
-		if narrow := strings.Map(narrowed, legible); narrow != legible {
+		if narrow := strings.Map(Narrowed, legible); narrow != legible {
 			wide, legible = legible, narrow
 		}
 	}
@@ -142,16 +142,24 @@ func joiner(r rune) bool {
 	return r == '\u200c' || r == '\u200d' || r >= '\u180b' && r <= '\u180f' || r == '\u202f'
 }
 
-// narrowed is a full-width character of ASCII in its usual width; beyondWidth reports
-// whether a character is neither.
-func narrowed(r rune) rune {
-	if r >= '！' && r <= '～' {
+// Narrowed is a full-width character of ASCII, or sign of a currency, in its usual width; any other as it
+// is.
+func Narrowed(r rune) rune {
+	switch {
+	case r >= '！' && r <= '～':
 		return r - '！' + '!'
+	case r == '￥':
+		return '¥'
+	case r == '￡':
+		return '£'
+	case r == '￦':
+		return '₩'
 	}
 	return r
 }
 
-func beyondWidth(r rune) bool { return narrowed(r) >= utf8.RuneSelf }
+// beyondWidth reports whether a character is none of ASCII in any width.
+func beyondWidth(r rune) bool { return Narrowed(r) >= utf8.RuneSelf }
 
 func visible(r rune) bool { return !unicode.IsSpace(r) && !gateway.Invisible(r) }
 

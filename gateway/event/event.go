@@ -47,6 +47,7 @@ const (
 	BorderArrived       Name = "border record arrived"
 	BorderJudged        Name = "border record judged"
 	SubmissionApproved  Name = "submission decided on"
+	SubmissionRuled     Name = "submission ruled on"
 	MovementOpened      Name = "movement opened for a reason"
 	MovementOverdue     Name = "movement overdue"
 	IDReused            Name = "id used again"
@@ -125,7 +126,7 @@ var Kinds = []Kind{
 	{SubmissionArrived, slog.LevelInfo, "A document of an office is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
 	{SubmissionJudged, slog.LevelInfo, "It is faulty, held, joined or a message.", []string{"door", "party", "id", "route", "state", "whole", "codes", "took"}},
 	{SubmissionWithdrawn, slog.LevelInfo, "Its office took a submission back that was held, or whose message was not handed over.", []string{"door", "party", "id", "caller"}},
-	{PartsExpired, slog.LevelWarn, "What held submissions waited for did not come in time: other parts, a departure, an answer or an approval.", []string{"count"}},
+	{PartsExpired, slog.LevelWarn, "What held submissions waited for did not come in time: other parts, a departure, an answer, an approval or a ruling.", []string{"count"}},
 	{MessageQueued, slog.LevelInfo, "A message to a partner is signed and on disk.", []string{"message", "route", "kind", "partner", "part", "state"}},
 	{DeliveryFailed, slog.LevelWarn, "An attempt brought no receipt.", []string{"message", "route", "partner", "state", "attempt", "outcome", "cause"}},
 	{ReceiptVerified, slog.LevelInfo, "A partner's signed receipt is verified, and says what it does with the message.", []string{"message", "route", "partner", "verdict", "state", "codes", "attempt", "took", "skew"}},
@@ -145,6 +146,7 @@ var Kinds = []Kind{
 	{MessageAcknowledged, slog.LevelInfo, "The administration's own system has taken a message.", []string{"door", "party", "id", "caller"}},
 	{BorderArrived, slog.LevelInfo, "A post's record of an arrival or a departure is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
 	{BorderJudged, slog.LevelInfo, "It is recorded with its movement, or refused.", []string{"door", "party", "id", "state", "codes", "movement", "took"}},
+	{SubmissionRuled, slog.LevelInfo, "A supervisor ruled on texts of a submission in which a price was found that the route withholds; the reason is in the record.", []string{"door", "party", "id", "caller", "state", "count"}},
 	{SubmissionApproved, slog.LevelInfo, "A supervisor approved or refused what changes or takes back what has left; the reason is in the record.", []string{"door", "party", "id", "caller", "state"}},
 	{MovementOpened, slog.LevelWarn, "A post that is not on a movement's route opened it and stated why; the reason is in the movement and, by digest, in the audit trail.", []string{"door", "party", "id", "caller", "movement"}},
 	{MovementOverdue, slog.LevelWarn, "A movement was waited for in its state for as long as it is; a person is to look into it.", []string{"state", "movement"}},

@@ -57,7 +57,7 @@ func handedOver(m store.Message) bool { return m.State != gateway.Queued || m.At
 
 // judgeCancellation decides what a cancellation does. It names a submission of its own
 // office by its id, which by default is the id of its document.
-func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *Reading, a store.Arrival) error {
+func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *Reading, a store.Arrival, rulings []release.Ruling) error {
 	s, read := &j.submission, g.Store.Read()
 	id := leaf(reading.Document, subjectID)
 	named, err := read.Submission(ctx, s.Office, id)
@@ -108,7 +108,7 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 	}
 	switch s.State = gateway.Done; {
 	case len(j.cancels.ask) > 0:
-		return g.askBack(ctx, j, reading, a)
+		return g.askBack(ctx, j, reading, a, rulings)
 	case len(j.cancels.withdraw) > 0:
 		return nil
 	case j.cancels.asked:
@@ -145,7 +145,7 @@ type heldReader interface {
 
 // askBack makes the messages that ask a partner to take back what it has. Where its form
 // wants the id that only the partner's answer brings, the cancellation waits for that.
-func (g *Gateway) askBack(ctx context.Context, j *judgement, reading *Reading, a store.Arrival) error {
+func (g *Gateway) askBack(ctx context.Context, j *judgement, reading *Reading, a store.Arrival, rulings []release.Ruling) error {
 	s, ask := &j.submission, j.cancels.ask
 	to := ask[0].Recipient
 	rt := g.cancellationRoute(s.Office, to)
@@ -158,10 +158,12 @@ func (g *Gateway) askBack(ctx context.Context, j *judgement, reading *Reading, a
 	whole := g.messageID(to, j, 0)
 	for i, m := range ask {
 		id := g.messageID(to, j, i)
-		t, err := g.takeBack(ctx, rt, reading, a.ID, j.cancels.of[i], id, document.FormatInstant(a.Received))
+		source := Part{Submission: a.ID, Reading: reading, Rulings: rulings}
+		t, err := g.takeBack(ctx, rt, source, j.cancels.of[i], id, document.FormatInstant(a.Received))
 		if err != nil {
 			return err
 		}
+		j.plan.Route, j.doubts = rt, append(j.doubts, t.doubts...)
 		if t.Faults.Refuse() && !j.cancels.of[i].answered() && rt.Hold > 0 && wantsNumber(t.Faults) {
 			waits, err := waiting(ctx, g.Store.Read(), rt.Name, answerKey(m.ID), *s)
 			if err != nil {
@@ -286,7 +288,7 @@ func (g *Gateway) takeBackAgain(ctx context.Context, rt *release.Route, messages
 		back.Reading = takingBack(source.Reading, known, m.ID, c.GetSubject().GetId(), sent.GetEnvelope().GetIssued().GetValue())
 		scope := g.scope(rt.To)
 		scope.At = m.Created
-		t, err := g.Chain.Translate(ctx, Plan{Route: rt}, []Part{back}, m.ID, scope)
+		t, err := g.Chain.Translate(ctx, Plan{Route: rt, Rulings: source.Rulings}, []Part{back}, m.ID, scope)
 		if err != nil {
 			return nil, err
 		}

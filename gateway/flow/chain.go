@@ -319,6 +319,8 @@ type Plan struct {
 	// Mark notes in the documents of all messages, before they are judged, what they take the
 	// place of; nil: they are new.
 	Mark func(parts []*customsv1.Document)
+	// Rulings are what was ruled on texts of the parts.
+	Rulings []release.Ruling
 }
 
 // Addressing is who sends, from which office, to whom, and when.
@@ -393,7 +395,8 @@ type Part struct {
 	Name       string // its name in the recipe; empty without one
 	Submission string
 	*Reading
-	Expected time.Time // arrival, as its sender says beside it; zero: nobody says it
+	Expected time.Time        // arrival, as its sender says beside it; zero: nobody says it
+	Rulings  []release.Ruling // on its texts
 }
 
 // Missing returns the names of the required parts that are not there.
@@ -423,6 +426,7 @@ type Translation struct {
 	joined *recipe.Joined // nil without recipe
 	whole  *customsv1.Document
 	said   map[saying]bool // what was said of messages of a whole
+	doubts []doubt         // texts that are to be ruled on
 }
 
 // Output is the document of one message.
@@ -552,7 +556,7 @@ func together(p Plan, drafts []*draft) *Translation {
 		return &all
 	}
 	unreported := all.Faults[len(drafts[0].t.Faults):]
-	all.Outputs, all.Faults = nil, nil
+	all.Outputs, all.Faults, all.doubts = nil, nil, nil
 	said := make(map[saying]bool)
 	for i, d := range drafts {
 		for _, o := range d.t.Outputs {
@@ -560,6 +564,7 @@ func together(p Plan, drafts []*draft) *Translation {
 				o.split, o.part = p.Split.ID(), len(all.Outputs)
 			}
 		}
+		all.doubts = append(all.doubts, d.t.doubts...)
 		for _, f := range d.t.Faults {
 			if !said[sayingOf(f)] {
 				said[sayingOf(f)] = true
@@ -616,7 +621,7 @@ func (c *Chain) finish(ctx context.Context, p Plan, d *draft, s validate.Scope) 
 		if t.Faults = faults; passed.IsZero() {
 			return nil
 		}
-		if err := t.output(ctx, c, p.Route, passed, &Output{of: t}); err != nil {
+		if err := t.output(ctx, c, p, passed, &Output{of: t}); err != nil {
 			return err
 		}
 		return nil
@@ -650,7 +655,7 @@ func (c *Chain) finish(ctx context.Context, p Plan, d *draft, s validate.Scope) 
 		if passed.IsZero() || refused {
 			continue
 		}
-		if err := t.output(ctx, c, p.Route, passed, o); err != nil {
+		if err := t.output(ctx, c, p, passed, o); err != nil {
 			return err
 		}
 	}
@@ -658,10 +663,12 @@ func (c *Chain) finish(ctx context.Context, p Plan, d *draft, s validate.Scope) 
 }
 
 // output releases, encodes and checks the document of one message.
-func (t *Translation) output(ctx context.Context, c *Chain, rt *release.Route, passed validate.Passed, o *Output) error {
+func (t *Translation) output(ctx context.Context, c *Chain, p Plan, passed validate.Passed, o *Output) error {
+	rt := p.Route
 	t.Outputs = append(t.Outputs, o)
-	released, faults := rt.Release(passed)
+	released, faults := rt.Release(passed, p.Rulings...)
 	o.Released = released
+	t.doubts = append(t.doubts, o.doubts(rt.Kind, slices.Clone(faults))...)
 	t.say(o, o.mended(o.located(faults)))
 	if released.IsZero() {
 		return nil

@@ -37,10 +37,22 @@ type judgement struct {
 	revises    *revising              // what an act does to a whole that there is
 	dropped    []store.Submission     // held parts that it takes out
 	behind     gateway.MessageID      // the chain of what is being taken back and is announced anew
+	plan       Plan
+	doubts     []doubt // texts that are to be ruled on
+	rulings    int     // that it was judged by
 }
 
-// judge decides from what is committed now; record checks that it still holds.
+// judge decides from what is committed now; record checks that it still holds. What is refused for nothing
+// but texts that are to be ruled on waits for that.
 func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) (*judgement, error) {
+	j, err := g.decide(ctx, a, reading)
+	if err == nil && j.submission.State == gateway.Faulty && len(j.doubts) > 0 && doubtful(j.submission.Faults) {
+		g.awaitRuling(j)
+	}
+	return j, err
+}
+
+func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading) (*judgement, error) {
 	if reading == nil {
 		var err error
 		if reading, err = g.Chain.Read(ctx, a.Content, a.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, a.Party, g.Now())...); err != nil {
@@ -66,6 +78,13 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 		return j, nil
 	}
 	s.DocumentID, s.Batch = reading.Document.GetEnvelope().GetDocumentId(), leaf(reading.Document, "batch")
+	rulings, refused, err := g.rulings(ctx, g.Store.Read(), a)
+	if err != nil {
+		return nil, err
+	}
+	if j.rulings = len(rulings); refused {
+		s.Faults = append(s.Faults, fault(gateway.RulingRefused, s.ID, ""))
+	}
 	foreign := g.notOwnOffice(reading, a.Party)
 	if len(foreign) > 0 {
 		own, err := g.changesOwn(ctx, reading, a)
@@ -82,7 +101,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 			return j, nil
 		}
 		s.Canonical = document.Marshal(reading.Document)
-		return j, g.judgeCancellation(ctx, j, reading, a)
+		return j, g.judgeCancellation(ctx, j, reading, a, rulings)
 	}
 	s.Faults = append(append(s.Faults, onlyRecorded(reading, a)...), g.unfit(reading, a)...)
 	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
@@ -99,7 +118,7 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	s.Canonical = document.Marshal(reading.Document)
 	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
 
-	cur := step{Part: Part{plan.Part, a.ID, reading, a.Asks.Expected}, does: adds, asks: a.Asks}
+	cur := step{Part: Part{Name: plan.Part, Submission: a.ID, Reading: reading, Expected: a.Asks.Expected, Rulings: rulings}, does: adds, asks: a.Asks}
 	if slices.Contains(revisable, reading.Kind) {
 		cur.does = actOf(reading.Document, a.Asks)
 	}
@@ -107,6 +126,8 @@ func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) 
 	if err != nil {
 		return nil, err
 	}
+	plan.Rulings = rulingsOf(append(slices.Clone(held), cur))
+	j.plan, j.rulings = plan, len(plan.Rulings)
 	if done, err := g.revise(ctx, j, plan, held, cur, a); done || err != nil {
 		return j, err
 	}
@@ -144,7 +165,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	if err != nil {
 		return err
 	}
-	s.Faults = merge(s.Faults, Unsaid(toldBefore(j.held), t.Faults))
+	s.Faults, j.doubts = merge(s.Faults, Unsaid(toldBefore(j.held), t.Faults)), t.doubts
 	conversation, relatesTo, faults, err := g.conversation(ctx, rt.To, t)
 	if err != nil {
 		return err
@@ -285,6 +306,9 @@ func (g *Gateway) conversation(ctx context.Context, with gateway.Administration,
 // part reads a submission again, by the table that it was first read by.
 func (g *Gateway) part(ctx context.Context, s store.Submission, a store.Arrival) (p Part, err error) {
 	p = Part{Name: s.Part, Submission: s.ID, Expected: a.Asks.Expected}
+	if p.Rulings, _, err = g.rulings(ctx, g.Store.Read(), a); err != nil {
+		return p, err
+	}
 	if t, ok := g.Chain.Tables.Table(s.Mapping); ok {
 		p.Reading, err = g.Chain.ReadAs(ctx, a.Content, t)
 	} else {

@@ -13,6 +13,7 @@ import (
 	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/release"
 	"customs.example/gateway/store"
 )
 
@@ -23,6 +24,7 @@ const (
 	FromGateway  = "gateway"  // allocated by the gateway: the message id, the number of a part
 	FromTable    = "constant" // written by the table
 	FromRequest  = "request"  // said beside the sender's document
+	FromApprover = "approver" // ruled to travel in the place of a text in which a price was found
 )
 
 // Explanation says where the values of messages came from, or what those of a received document
@@ -184,7 +186,9 @@ func (t *Translation) Explanation() Explanation {
 func (out *Output) originOf(o *Origin, supplied map[string]string) {
 	for path := o.Path; path != ""; path = parentPath(path) {
 		if note, ok := supplied[path]; ok {
-			o.Provenance, o.Note = FromRoute, note
+			if o.Provenance, o.Note = FromRoute, note; strings.HasPrefix(note, release.ByApprover+": ") {
+				o.Provenance, o.Note = FromApprover, strings.TrimPrefix(note, release.ByApprover+": ")
+			}
 			return
 		}
 	}
@@ -451,7 +455,7 @@ func (g *Gateway) translateSteps(ctx context.Context, plan Plan, of open, messag
 		return g.takeBackAgain(ctx, plan.Route, messages, last.Part)
 	}
 	scope := g.scope(plan.Route.To)
-	scope.At = m.Created
+	scope.At, plan.Rulings = m.Created, rulingsOf(steps)
 	translate := func(steps []step, id gateway.MessageID) (*Translation, error) {
 		parts := stand(steps).parts
 		if len(parts) == 0 {

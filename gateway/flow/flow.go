@@ -201,6 +201,8 @@ func notInTime(s store.Submission) string {
 	switch {
 	case slices.Contains(s.WaitsFor, WaitsForAnswer):
 		return "the answer with the number to take it back by did not come in time"
+	case slices.Contains(s.WaitsFor, WaitsForRuling):
+		return "nobody ruled in time on the texts in which a price was found"
 	case slices.Contains(s.WaitsFor, WaitsForApproval):
 		return "it was not approved in time"
 	case slices.Contains(s.WaitsFor, WaitsForDeparture):

@@ -215,6 +215,11 @@ func (g *Gateway) keep(tx *store.Tx, m Movement) error {
 	if err := errors.Join(g.tell(tx, &m), g.list(tx, &m)); err != nil {
 		return err
 	}
+	if len(m.Arrivals) > 0 {
+		if err := tx.PutCrossing(m.ID, g.crossing(m)); err != nil {
+			return err
+		}
+	}
 	body, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("movement %s: %w", m.ID, err)

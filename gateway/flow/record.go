@@ -56,6 +56,15 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return true, tx.Audit("gateway", "judged again: it has left, or was decided on", s.ID, a.Digest)
 		}
 	}
+	if waitsForRuling(*s) {
+		alike, err := g.judgedAlike(ctx, tx, a, j)
+		if err != nil {
+			return false, err
+		}
+		if !alike {
+			return true, tx.Audit("gateway", "judged again: its texts were ruled on", s.ID, a.Digest)
+		}
+	}
 	if len(j.awaits) > 0 {
 		left, err := g.gateOut(ctx, tx, j.translated.whole, j.route, s.Office)
 		if err != nil {
@@ -118,6 +127,14 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return false, err
 		}
 		for _, h := range j.held { // they wait with it
+			h.WaitsFor, h.Expires = s.WaitsFor, s.Expires
+			if err := tx.PutSubmission(h); err != nil {
+				return false, err
+			}
+		}
+	}
+	if waitsForRuling(*s) && j.plan.Join != nil && !slices.ContainsFunc(s.WaitsFor, func(w string) bool { return w != WaitsForRuling }) && s.JoinKey != "" {
+		for _, h := range j.held { // they have all that they waited for, but this
 			h.WaitsFor, h.Expires = s.WaitsFor, s.Expires
 			if err := tx.PutSubmission(h); err != nil {
 				return false, err

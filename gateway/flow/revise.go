@@ -130,7 +130,7 @@ func (g *Gateway) reviseHeld(ctx context.Context, j *judgement, plan Plan, steps
 			return nil
 		}
 		s.State, s.WaitsFor, s.Expires = gateway.Held, missing, g.Now().Add(plan.Route.Hold)
-		return nil
+		return g.doubtEarly(ctx, j, plan, now.parts)
 	}
 	plan.Judged = s.ID
 	return g.compose(ctx, j, plan, now.parts)
@@ -206,7 +206,8 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 	}
 	cur.anew = o.refusedVehicles(now)
 	steps = append(steps, cur)
-	v := &versioned{g: g, j: j, plan: plan, cur: cur, of: o, number: version, a: a, at: now}
+	v := &versioned{g: g, j: j, plan: plan, cur: cur, of: o, number: version, a: a, at: now, rulings: rulingsOf(steps)}
+	j.rulings = len(cur.Rulings)
 	if v.made = v.compositions(steps, taken); len(v.made) > MaxCompositions {
 		return refuse(cur.at(fault(gateway.AmendTooOften, strconv.Itoa(version-1), strconv.Itoa(version-2)), "envelope.function"))
 	}
@@ -227,6 +228,11 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		return closed(gateway.WordHasArrived)
 	}
 	if err := v.compose(ctx, taken); err != nil || s.Faults.Refuse() {
+		if err == nil && doubtful(s.Faults) {
+			g.awaitRuling(j)
+			v.hold(WaitsForRuling, "", s.Expires)
+			return true, nil
+		}
 		j.drop()
 		return true, err
 	}

@@ -261,6 +261,13 @@ func (t *timeline) submitted(ctx context.Context, s store.Submission) error {
 	if err != nil {
 		return err
 	}
+	rulings, err := t.read.Rulings(ctx, s.Office, s.ID, of)
+	if err != nil {
+		return err
+	}
+	for _, r := range rulings {
+		t.add(Step{At: r.At, Actor: r.Caller, Text: Told{gateway.Say(ruledAs[r.Verdict]), gateway.Term(r.Reason)}, Subject: s.ID}, s.Office)
+	}
 	decided, err := t.read.Approval(ctx, s.Office, s.ID, of)
 	if store.IgnoreNotFound(err) != nil {
 		return err
@@ -273,6 +280,11 @@ func (t *timeline) submitted(ctx context.Context, s store.Submission) error {
 		t.add(Step{At: decided.At, Actor: decided.Caller, Text: Told{gateway.Say(word), gateway.Term(decided.Reason)}, Subject: s.ID}, s.Office)
 	}
 	return nil
+}
+
+// ruledAs are the words for what was ruled on a text in which a price was found.
+var ruledAs = map[string]gateway.Wording{
+	NoPrice: gateway.WordStepRuledNoPrice, Replace: gateway.WordStepRuledReplace, Refuse: gateway.WordStepRuledRefuse,
 }
 
 // received tells of a partner's message, and of who took it over.

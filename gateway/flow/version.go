@@ -21,18 +21,19 @@ import (
 
 // versioned makes the next version of a whole.
 type versioned struct {
-	g      *Gateway
-	j      *judgement
-	plan   Plan
-	cur    step
-	of     *open
-	number int
-	a      store.Arrival
-	made   []*composition // that which announces what is new first
-	known  map[*lineage]*customsv1.Answer
-	at     time.Time // of the judgement
-	left   time.Time // when it left, as far as its route asks
-	chains map[string]gateway.MessageID
+	g       *Gateway
+	j       *judgement
+	plan    Plan
+	cur     step
+	of      *open
+	number  int
+	a       store.Arrival
+	made    []*composition // that which announces what is new first
+	known   map[*lineage]*customsv1.Answer
+	at      time.Time // of the judgement
+	left    time.Time // when it left, as far as its route asks
+	chains  map[string]gateway.MessageID
+	rulings []release.Ruling // on texts of all that acts together
 }
 
 // base is what the ids of a version's messages and documents are made of: if the database is
@@ -113,12 +114,14 @@ func (v *versioned) compose(ctx context.Context, taken []store.Submission) error
 			continue
 		}
 		plan := v.plan
+		plan.Rulings = v.rulings
 		plan.Judged, plan.Mark = v.j.submission.ID, func(parts []*customsv1.Document) { v.mark(c, parts) }
 		t, err := v.g.Chain.Translate(ctx, plan, parts, composedAs(v.base(), c.without), v.g.scope(plan.Route.To))
 		if err != nil {
 			return err
 		}
 		s.Faults = merge(s.Faults, Unsaid(toldBefore(taken), t.Faults))
+		v.j.doubts = append(v.j.doubts, t.doubts...)
 		if c.t = t; v.j.translated == nil {
 			v.j.translated = t
 		}
@@ -506,7 +509,7 @@ func (v *versioned) askBack(ctx context.Context, l *lineage) (done bool, err err
 		return true, nil
 	}
 	id := v.id("back", len(v.j.messages))
-	t, err := v.g.takeBack(ctx, rt, v.cur.asCancellation(), s.ID, l, id, document.FormatInstant(v.a.Received))
+	t, err := v.g.takeBack(ctx, rt, Part{Submission: s.ID, Reading: v.cur.asCancellation()}, l, id, document.FormatInstant(v.a.Received))
 	if err != nil {
 		return true, err
 	}
@@ -610,11 +613,11 @@ func (v *versioned) settle(ctx context.Context) error {
 }
 
 // takeBack translates the cancellation of what stands of an announcement.
-func (g *Gateway) takeBack(ctx context.Context, rt *release.Route, as *Reading, submission string, l *lineage, id gateway.MessageID, issued string) (*Translation, error) {
+func (g *Gateway) takeBack(ctx context.Context, rt *release.Route, source Part, l *lineage, id gateway.MessageID, issued string) (*Translation, error) {
 	known, err := g.knownAs(ctx, l.all...)
 	if err != nil {
 		return nil, err
 	}
-	back := takingBack(as, known, id, l.head.DocumentID, issued)
-	return g.Chain.Translate(ctx, Plan{Route: rt}, []Part{{Submission: submission, Reading: back}}, id, g.scope(rt.To))
+	source.Reading = takingBack(source.Reading, known, id, l.head.DocumentID, issued)
+	return g.Chain.Translate(ctx, Plan{Route: rt, Rulings: source.Rulings}, []Part{source}, id, g.scope(rt.To))
 }

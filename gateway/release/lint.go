@@ -21,7 +21,7 @@ var required = []string{
 	"offices", "valid", "valid.from", "table", "sources", "release", "crossing", "lead", "validity", "retention", "allow",
 }
 
-func load(name string, all layers, lib *mapping.Library, texts headings) (*Route, error) {
+func load(name string, all layers, lib *mapping.Library, texts headings, prices *prices) (*Route, error) {
 	p, err := all.page(name)
 	if err != nil {
 		return nil, err
@@ -35,6 +35,7 @@ func load(name string, all layers, lib *mapping.Library, texts headings) (*Route
 	if rt.Recipe != "" && rt.Hold <= 0 {
 		l.addf("recipe", "hold is missing: parts may not wait for ever")
 	}
+	rt.prices = prices
 	l.check(rt, lib, texts)
 	return rt, errors.Join(l.mistakes...)
 }
@@ -141,9 +142,24 @@ func (l *linter) allow(rt *Route) {
 			l.addf(key, "%s is released twice", path)
 		}
 	}
-	for _, e := range document.Dictionary(rt.Kind) {
-		rt.noPrices = rt.noPrices || e.Marks.Price && !rt.allowed.covers(e.Path)
+	rt.noPrices = !rt.releasesPrices()
+	if rt.noPrices && rt.prices == nil {
+		l.addf("allow", "the route withholds prices, and routes/prices/prices.yaml does not say what they look like in texts")
 	}
+}
+
+// releasesPrices reports whether the route lets every price go that its kind of document has. One that has
+// none lets none go.
+func (rt *Route) releasesPrices() bool {
+	priced := false
+	for _, e := range document.Dictionary(rt.Kind) {
+		if e.Marks.Price {
+			if priced = true; !rt.allowed.covers(e.Path) {
+				return false
+			}
+		}
+	}
+	return priced
 }
 
 func (l *linter) supply(rt *Route, key string, row SupplyRow) {

@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -28,7 +27,7 @@ type Released struct {
 // Supply is one value that the route wrote into the document.
 type Supply struct {
 	Path   string // instance path
-	Row    string // id of the route's row, or HS and the heading
+	Row    string // id of the route's row, HS and the heading, or ByApprover
 	Source string
 	Status string
 }
@@ -66,9 +65,10 @@ func (r Released) Stood(path string) string { return stood(path, r.moved) }
 func (r Released) IsZero() bool { return r.doc == nil }
 
 // Release applies the route to a document that has passed validation: it clears
-// every field that is not on the allow-list, then writes what the route supplies.
+// every field that is not on the allow-list, then writes what the route supplies. Where the route
+// withholds prices, a text that seems to hold one refuses the document unless it was ruled on.
 // Faults name places of the document as it was; on an error Released is zero.
-func (rt *Route) Release(p validate.Passed) (Released, gateway.Faults) {
+func (rt *Route) Release(p validate.Passed, rulings ...Ruling) (Released, gateway.Faults) {
 	if p.IsZero() {
 		return Released{}, gateway.Faults{{Code: gateway.ReleaseUnjudged, Severity: gateway.Error}}
 	}
@@ -83,7 +83,7 @@ func (rt *Route) Release(p validate.Passed) (Released, gateway.Faults) {
 
 	var faults gateway.Faults
 	if rt.noPrices {
-		faults = prices(d)
+		r.supplied, faults = rt.prices.rule(d, rulings)
 	}
 	for _, s := range rt.supplies {
 		r.supplied = append(r.supplied, s.write(d)...)
@@ -100,33 +100,6 @@ func (rt *Route) Release(p validate.Passed) (Released, gateway.Faults) {
 	sweep(document.Of(d), "", r.moved)
 	r.digest = document.Digest(d)
 	return r, faults
-}
-
-// freeText is the length from which on a text without code list is free text, in
-// which a price may hide.
-const freeText = 200
-
-// price is a currency beside a number. A code stands alone (USDA 100 is no price); a
-// symbol or the stem of a word need not.
-var price = func() *regexp.Regexp {
-	const (
-		code = `(CNY|RMB|USD|EUR|RUB|RUR|KZT|MNT|BYN|KGS|AMD|JPY|KRW|HKD|GBP|CHF|евро)`
-		word = `(元|¥|\$|€|₽|₸|₮|£|руб|тенге|төгрөг|долл|юан|dollar|yuan)`
-		gap  = `[\s.,:=]*`
-	)
-	return regexp.MustCompile(`(?i)(^|[^\p{L}])` + code + gap + `\d|\d` + gap + code + `($|[^\p{L}])|` + word + gap + `\d|\d` + gap + word)
-}()
-
-// prices finds free texts that seem to hold a price.
-func prices(d *customsv1.Document) (faults gateway.Faults) {
-	free := func(f *document.Field) bool { return f.Rule.GetList() == "" && f.Rule.GetLength() >= freeText }
-	document.Strings(d, free, func(text string, path func() string) {
-		if strings.ContainsAny(text, "0123456789") && price.MatchString(text) { // a price has a digit
-			faults = append(faults, gateway.Fault{Code: gateway.ReleasePriceInText, Severity: gateway.Error, Path: path(), Value: text,
-				Expected: gateway.Say(gateway.WordTextWithoutPrice)})
-		}
-	})
-	return faults
 }
 
 // supplier is a supply row, compiled. Whole is the message it makes, if it makes one.

@@ -25,7 +25,8 @@ type Routes struct {
 }
 
 // Load reads routes/*.yaml, what they have in common in routes/bases/*.yaml, the texts of HS
-// headings in routes/headings/*.yaml and the times of crossing in routes/crossings/*.yaml, and
+// headings in routes/headings/*.yaml, what prices look like in routes/prices/prices.yaml and the times of
+// crossing in routes/crossings/*.yaml, and
 // checks them against the canonical document and the tables. It returns all mistakes at once,
 // each with file and line; no route is in force if one is wrong.
 func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
@@ -37,6 +38,10 @@ func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
 	if err != nil {
 		return nil, err
 	}
+	prices, err := loadPrices(fsys)
+	if err != nil {
+		return nil, err
+	}
 	all, names, err := loadLayers(fsys)
 	if err != nil {
 		return nil, err
@@ -44,7 +49,7 @@ func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
 	rs := new(Routes)
 	var mistakes mistakes
 	for _, name := range names {
-		rt, err := load(name, all, lib, headings)
+		rt, err := load(name, all, lib, headings, prices)
 		if err == nil && slices.ContainsFunc(rs.routes, func(o *Route) bool { return o.Name == rt.Name }) {
 			err = fmt.Errorf("routes/%s.yaml: there is another route %s", name, rt.Name)
 		}

@@ -107,11 +107,12 @@ var base = sync.OnceValues(func() (*codelist.Lists, *expr.Env) {
 func world(t testing.TB, route string) (fstest.MapFS, *mapping.Library, *validate.Rules) {
 	t.Helper()
 	fsys := fstest.MapFS{
-		"rules/none.v1.yaml":      {Data: []byte("rules: none\nversion: 1\nrows: []\n")},
-		"xx/notice.v1.yaml":       {Data: []byte(table)},
-		"split/lines.v1.yaml":     {Data: []byte(split)},
-		"routes/r.yaml":           {Data: []byte(route)},
-		"routes/headings/hs.yaml": {Data: []byte(headings)},
+		"rules/none.v1.yaml":        {Data: []byte("rules: none\nversion: 1\nrows: []\n")},
+		"xx/notice.v1.yaml":         {Data: []byte(table)},
+		"split/lines.v1.yaml":       {Data: []byte(split)},
+		"routes/r.yaml":             {Data: []byte(route)},
+		"routes/headings/hs.yaml":   {Data: []byte(headings)},
+		"routes/prices/prices.yaml": {Data: looks(t)},
 	}
 	lists, env := base()
 	lib, err := mapping.Load(fsys, env, lists)
@@ -123,6 +124,16 @@ func world(t testing.TB, route string) (fstest.MapFS, *mapping.Library, *validat
 		t.Fatal(err)
 	}
 	return fsys, lib, rules
+}
+
+// looks is what prices look like, as it is shipped.
+func looks(t testing.TB) []byte {
+	t.Helper()
+	raw, err := os.ReadFile("../../mappings/routes/prices/prices.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 func routed(t testing.TB, text string) (*release.Route, *validate.Rules) {

@@ -70,6 +70,7 @@ type Route struct {
 	texts     []texter
 	takesAny  []string // kinds that may be submitted
 	noPrices  bool
+	prices    *prices // what they look like in texts
 }
 
 // Size is a number of bytes, written in MiB: 32MiB.

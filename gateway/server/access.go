@@ -48,11 +48,14 @@ var Roles = map[Role][]exchangev1.Right{
 		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_INBOX,
 		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_TAKE_SENT,
 	},
-	Supervisor: {exchangev1.Right_APPROVE, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_READ_OVERRIDES},
-	Analyst:    {exchangev1.Right_READ_MAPPINGS, exchangev1.Right_READ_MESSAGES},
-	Auditor:    {exchangev1.Right_READ_AUDIT},
-	Operator:   {exchangev1.Right_WORK_QUEUES},
-	Partner:    {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE},
+	Supervisor: {
+		exchangev1.Right_APPROVE, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_READ_OVERRIDES,
+		exchangev1.Right_READ_COVERAGE,
+	},
+	Analyst:  {exchangev1.Right_READ_MAPPINGS, exchangev1.Right_READ_MESSAGES, exchangev1.Right_READ_COVERAGE},
+	Auditor:  {exchangev1.Right_READ_AUDIT},
+	Operator: {exchangev1.Right_WORK_QUEUES},
+	Partner:  {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE},
 }
 
 // ofOffice are the rights that are held for an office.

@@ -52,13 +52,13 @@ func TestEveryCallEveryRole(t *testing.T) {
 			"Sent", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced", "RecordArrival", "RecordDeparture",
 		},
 		Supervisor: {
-			"Approve", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
+			"Approve", "Rule", "Coverage", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
 		},
 		System: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
 			"Sent", "InboxService/Explain", "InboxService/List", "InboxService/Get", "InboxService/Watch", "Acknowledge", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
 		},
-		Analyst: {"MessageService/List", "MessageService/Explain", "MappingService/List", "MappingService/Get"},
+		Analyst: {"Coverage", "MessageService/List", "MessageService/Explain", "MappingService/List", "MappingService/Get"},
 		Auditor: {"AuditService/List"},
 		Operator: {
 			"Parked", "Decode", "BalanceService/List", "BalanceService/Run", "BalanceService/Differences", "PartnerService/Card", "PartnerService/Check",

@@ -412,6 +412,15 @@ var lines = map[string]line{
 	"SubmissionService/Approve": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.ApproveRequest{SubmissionId: submissionID(h, of), Office: map[object]string{foreign: "9402", unknown: "9402"}[of], Reason: "the truck broke down"}
 	}},
+	"SubmissionService/Rule": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.RuleRequest{SubmissionId: submissionID(h, of), Office: map[object]string{foreign: "9402", unknown: "9402"}[of], Verdict: "no-price", Reason: "it is a model number"}
+	}},
+	"ReportService/Coverage": {ask: func(h *house, of object) proto.Message {
+		if of == own {
+			return &exchangev1.CoverageRequest{Month: "2026-03"}
+		}
+		return &exchangev1.CoverageRequest{Month: "2026-03", ExitOffice: "CN 9402", EntryOffice: "KZ 39899001"}
+	}},
 	"SubmissionService/Get": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.GetSubmissionRequest{SubmissionId: submissionID(h, of), Office: map[object]string{foreign: "9402", unknown: "9402"}[of]}
 	}},

@@ -118,6 +118,19 @@ func (s submissions) Approve(ctx context.Context, r *exchangev1.ApproveRequest) 
 	return s.answer(ctx, sub, err)
 }
 
+// Rule decides on texts of a submission of one of the caller's offices: foreign and unknown answer
+// alike.
+func (s submissions) Rule(ctx context.Context, r *exchangev1.RuleRequest) (*exchangev1.Submission, error) {
+	office, ok := s.officeOf(callerOf(ctx), r.Office)
+	if !ok {
+		return nil, s.refusal(ctx, store.ErrNotFound)
+	}
+	sub, err := s.flow.Rule(ctx, callerOf(ctx).flow(), office, gateway.SubmissionID(r.SubmissionId), flow.Decision{
+		Verdict: r.Verdict, Place: r.Place, Text: r.Text, Reason: r.Reason,
+	})
+	return s.answer(ctx, sub, err)
+}
+
 // officeOf is the office of the caller's that is asked for: the first, if none is named.
 func (s submissions) officeOf(c Caller, named string) (office string, ok bool) {
 	if named == "" {
@@ -183,6 +196,15 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 	}
 	if approval != nil {
 		shown.Approval = &exchangev1.Approval{Approved: approval.Approved, Reason: approval.Reason, At: stamp(approval.At), Caller: approval.Caller}
+	}
+	rulings, err := s.flow.Rulings(ctx, sub)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	for _, u := range rulings {
+		shown.Rulings = append(shown.Rulings, &exchangev1.Ruling{
+			Verdict: u.Verdict, TextDigest: u.Text.String(), Text: u.Replacement, Reason: u.Reason, At: stamp(u.At), Caller: u.Caller,
+		})
 	}
 	return shown, nil
 }

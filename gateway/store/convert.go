@@ -146,6 +146,19 @@ func toApproval(a rows.Approval, id string) (Approval, error) {
 	return out, r.err("approval")
 }
 
+func toRuling(u rows.Ruling, id string) (Ruling, error) {
+	var r reading
+	out := Ruling{
+		Office: u.Office, ID: id, Digest: r.digest(u.Digest), Text: r.digest(u.TextDigest), Verdict: u.Verdict, Replacement: u.Replacement,
+		Caller: u.Caller, Reason: u.Reason, At: r.time(u.At),
+	}
+	return out, r.err("ruling")
+}
+
+func toCrossings(month string, c rows.CrossingsRow) CrossingCount {
+	return CrossingCount{Crossing{month, c.ExitOffice, c.EntryOffice, c.Basis, c.Inspected}, c.N}
+}
+
 func toMessage(m rows.Message, d rows.Delivery, payload, canonical, receipt []byte) (Message, error) {
 	var r reading
 	out := Message{

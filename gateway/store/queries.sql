@@ -104,6 +104,12 @@ INSERT INTO approval (office, id_key, digest, approved, caller, reason, at, comm
 -- name: Approval :one
 SELECT * FROM approval WHERE office = $1 AND id_key = $2 AND digest = $3;
 
+-- name: AddRuling :exec
+INSERT INTO ruling (office, id_key, digest, text_digest, verdict, replacement, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- name: Rulings :many
+SELECT * FROM ruling WHERE office = $1 AND id_key = $2 AND digest = $3 ORDER BY text_digest LIMIT $4;
+
 -- name: Await :exec
 INSERT INTO awaited (office, id_key, kind, folded) VALUES ($1, $2, $3, $4) ON CONFLICT (office, id_key, kind, folded) DO NOTHING;
 
@@ -427,6 +433,23 @@ ORDER BY commit_no DESC, id_key DESC LIMIT sqlc.arg(most);
 
 -- name: MovementOffice :one
 SELECT * FROM movement_office WHERE id_key = $1 AND office = $2;
+
+-- name: PutCrossing :exec
+INSERT INTO crossing (id_key, month, exit_office, entry_office, basis, inspected, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (id_key) DO UPDATE SET month = excluded.month, exit_office = excluded.exit_office, entry_office = excluded.entry_office, basis = excluded.basis,
+    inspected = excluded.inspected, commit_no = excluded.commit_no;
+
+-- name: ForgetCrossing :exec
+DELETE FROM crossing WHERE id_key = $1;
+
+-- name: Crossings :many
+SELECT exit_office, entry_office, basis, inspected, COUNT(*) AS n FROM crossing WHERE month = sqlc.arg(month)
+GROUP BY exit_office, entry_office, basis, inspected ORDER BY exit_office, entry_office, basis, inspected LIMIT sqlc.arg(most);
+
+-- name: CrossingsBetween :many
+SELECT exit_office, entry_office, basis, inspected, COUNT(*) AS n FROM crossing
+WHERE month = sqlc.arg(month) AND exit_office = sqlc.arg(exit_office) AND entry_office = sqlc.arg(entry_office)
+GROUP BY exit_office, entry_office, basis, inspected ORDER BY exit_office, entry_office, basis, inspected LIMIT sqlc.arg(most);
 
 -- name: MovementsDue :many
 SELECT * FROM movement WHERE due <> '' AND due <= $1

@@ -170,6 +170,34 @@ func (r reader) Approval(ctx context.Context, office, id string, digest gateway.
 	return toApproval(row, id)
 }
 
+// MaxRulings is how many texts of a submission may be ruled on.
+const MaxRulings = 1000
+
+// Rulings returns what was ruled on texts of a submission that says what has a digest.
+func (r reader) Rulings(ctx context.Context, office, id string, digest gateway.Digest) ([]Ruling, error) {
+	found, err := ask(ctx, r, "rulings", func(ctx context.Context) ([]rows.Ruling, error) {
+		return r.q.Rulings(ctx, rows.RulingsParams{Office: office, IDKey: gateway.FoldID(id), Digest: digest[:], Limit: MaxRulings})
+	})
+	return all(found, err, func(row rows.Ruling) (Ruling, error) { return toRuling(row, id) })
+}
+
+// Crossings counts what has crossed in a month, of each pair of offices or, where both are named, of one,
+// in order of offices: as many counts at most.
+func (r reader) Crossings(ctx context.Context, month, exit, entry string, limit int) ([]CrossingCount, error) {
+	if exit != "" {
+		found, err := ask(ctx, r, "crossings", func(ctx context.Context) ([]rows.CrossingsBetweenRow, error) {
+			return r.q.CrossingsBetween(ctx, rows.CrossingsBetweenParams{Month: month, ExitOffice: exit, EntryOffice: entry, Most: int32(limit)})
+		})
+		return all(found, err, func(row rows.CrossingsBetweenRow) (CrossingCount, error) {
+			return toCrossings(month, rows.CrossingsRow(row)), nil
+		})
+	}
+	found, err := ask(ctx, r, "crossings", func(ctx context.Context) ([]rows.CrossingsRow, error) {
+		return r.q.Crossings(ctx, rows.CrossingsParams{Month: month, Most: int32(limit)})
+	})
+	return all(found, err, func(row rows.CrossingsRow) (CrossingCount, error) { return toCrossings(month, row), nil })
+}
+
 // Held returns the held parts of a route with a join key, oldest first.
 func (r reader) Held(ctx context.Context, route, key string) ([]Submission, error) {
 	found, err := ask(ctx, r, "held", func(ctx context.Context) ([]rows.HeldRow, error) {

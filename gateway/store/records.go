@@ -155,6 +155,34 @@ type Approval struct {
 	At       time.Time
 }
 
+// Ruling is what a supervisor decided on a text in which a price was found.
+type Ruling struct {
+	Office      string
+	ID          string
+	Digest      gateway.Digest // of what the submission says: see [Approval]
+	Text        gateway.Digest // of the text
+	Verdict     string
+	Replacement string
+	Caller      string
+	Reason      string
+	At          time.Time
+}
+
+// Crossing is a movement that has crossed, as it is counted.
+type Crossing struct {
+	Month     string // 2026-03
+	Exit      string // administration and code
+	Entry     string
+	Basis     string // what announced it; empty: nothing
+	Inspected string // how its inspection was taken; empty: none is known
+}
+
+// CrossingCount is how many crossings are alike.
+type CrossingCount struct {
+	Crossing
+	N int64
+}
+
 // Message is a message to a partner, with its outbox state.
 type Message struct {
 	ID              gateway.MessageID

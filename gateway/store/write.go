@@ -153,6 +153,25 @@ func (t *Tx) PutApproval(a Approval) error {
 	}))
 }
 
+// PutRuling adds what was ruled on a text of a submission; it is ruled on once.
+func (t *Tx) PutRuling(r Ruling) error {
+	return put("ruling", t.q.AddRuling(within, rows.AddRulingParams{
+		Office: r.Office, IDKey: gateway.FoldID(r.ID), Digest: r.Digest[:], TextDigest: r.Text[:], Verdict: r.Verdict, Replacement: r.Replacement,
+		Caller: r.Caller, Reason: r.Reason, At: formatTime(r.At), CommitNo: int64(t.Commit),
+	}))
+}
+
+// PutCrossing counts a movement as one that has crossed, or, without month, no more.
+func (t *Tx) PutCrossing(id gateway.MovementID, c Crossing) error {
+	key := gateway.FoldID(string(id))
+	if c.Month == "" {
+		return put("crossing", t.q.ForgetCrossing(within, key))
+	}
+	return put("crossing", t.q.PutCrossing(within, rows.PutCrossingParams{
+		IDKey: key, Month: c.Month, ExitOffice: c.Exit, EntryOffice: c.Entry, Basis: c.Basis, Inspected: c.Inspected, CommitNo: int64(t.Commit),
+	}))
+}
+
 // Await notes what a held submission waits for to be told of, by all that it can be found by.
 func (t *Tx) Await(office, id string, ids []Identifier) error {
 	for _, of := range ids {

@@ -33,6 +33,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addJudgementStmt, err = db.PrepareContext(ctx, addJudgement); err != nil {
 		return nil, fmt.Errorf("error preparing query AddJudgement: %w", err)
 	}
+	if q.addRulingStmt, err = db.PrepareContext(ctx, addRuling); err != nil {
+		return nil, fmt.Errorf("error preparing query AddRuling: %w", err)
+	}
 	if q.addSupervisedStmt, err = db.PrepareContext(ctx, addSupervised); err != nil {
 		return nil, fmt.Errorf("error preparing query AddSupervised: %w", err)
 	}
@@ -78,6 +81,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countAttemptStmt, err = db.PrepareContext(ctx, countAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAttempt: %w", err)
 	}
+	if q.crossingsStmt, err = db.PrepareContext(ctx, crossings); err != nil {
+		return nil, fmt.Errorf("error preparing query Crossings: %w", err)
+	}
+	if q.crossingsBetweenStmt, err = db.PrepareContext(ctx, crossingsBetween); err != nil {
+		return nil, fmt.Errorf("error preparing query CrossingsBetween: %w", err)
+	}
 	if q.deliveryStateStmt, err = db.PrepareContext(ctx, deliveryState); err != nil {
 		return nil, fmt.Errorf("error preparing query DeliveryState: %w", err)
 	}
@@ -92,6 +101,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.earlyOfStmt, err = db.PrepareContext(ctx, earlyOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EarlyOf: %w", err)
+	}
+	if q.forgetCrossingStmt, err = db.PrepareContext(ctx, forgetCrossing); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetCrossing: %w", err)
 	}
 	if q.forgetUnacceptedStmt, err = db.PrepareContext(ctx, forgetUnaccepted); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetUnaccepted: %w", err)
@@ -198,6 +210,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putContentStmt, err = db.PrepareContext(ctx, putContent); err != nil {
 		return nil, fmt.Errorf("error preparing query PutContent: %w", err)
 	}
+	if q.putCrossingStmt, err = db.PrepareContext(ctx, putCrossing); err != nil {
+		return nil, fmt.Errorf("error preparing query PutCrossing: %w", err)
+	}
 	if q.putDeliveryStmt, err = db.PrepareContext(ctx, putDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query PutDelivery: %w", err)
 	}
@@ -251,6 +266,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.restoredStmt, err = db.PrepareContext(ctx, restored); err != nil {
 		return nil, fmt.Errorf("error preparing query Restored: %w", err)
+	}
+	if q.rulingsStmt, err = db.PrepareContext(ctx, rulings); err != nil {
+		return nil, fmt.Errorf("error preparing query Rulings: %w", err)
 	}
 	if q.sentOneStmt, err = db.PrepareContext(ctx, sentOne); err != nil {
 		return nil, fmt.Errorf("error preparing query SentOne: %w", err)
@@ -359,6 +377,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addJudgementStmt: %w", cerr)
 		}
 	}
+	if q.addRulingStmt != nil {
+		if cerr := q.addRulingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addRulingStmt: %w", cerr)
+		}
+	}
 	if q.addSupervisedStmt != nil {
 		if cerr := q.addSupervisedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addSupervisedStmt: %w", cerr)
@@ -434,6 +457,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countAttemptStmt: %w", cerr)
 		}
 	}
+	if q.crossingsStmt != nil {
+		if cerr := q.crossingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing crossingsStmt: %w", cerr)
+		}
+	}
+	if q.crossingsBetweenStmt != nil {
+		if cerr := q.crossingsBetweenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing crossingsBetweenStmt: %w", cerr)
+		}
+	}
 	if q.deliveryStateStmt != nil {
 		if cerr := q.deliveryStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deliveryStateStmt: %w", cerr)
@@ -457,6 +490,11 @@ func (q *Queries) Close() error {
 	if q.earlyOfStmt != nil {
 		if cerr := q.earlyOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing earlyOfStmt: %w", cerr)
+		}
+	}
+	if q.forgetCrossingStmt != nil {
+		if cerr := q.forgetCrossingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetCrossingStmt: %w", cerr)
 		}
 	}
 	if q.forgetUnacceptedStmt != nil {
@@ -634,6 +672,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putContentStmt: %w", cerr)
 		}
 	}
+	if q.putCrossingStmt != nil {
+		if cerr := q.putCrossingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putCrossingStmt: %w", cerr)
+		}
+	}
 	if q.putDeliveryStmt != nil {
 		if cerr := q.putDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putDeliveryStmt: %w", cerr)
@@ -722,6 +765,11 @@ func (q *Queries) Close() error {
 	if q.restoredStmt != nil {
 		if cerr := q.restoredStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing restoredStmt: %w", cerr)
+		}
+	}
+	if q.rulingsStmt != nil {
+		if cerr := q.rulingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rulingsStmt: %w", cerr)
 		}
 	}
 	if q.sentOneStmt != nil {
@@ -911,6 +959,7 @@ type Queries struct {
 	addApprovalStmt           *sql.Stmt
 	addAuditStmt              *sql.Stmt
 	addJudgementStmt          *sql.Stmt
+	addRulingStmt             *sql.Stmt
 	addSupervisedStmt         *sql.Stmt
 	announcedStmt             *sql.Stmt
 	answeredByStmt            *sql.Stmt
@@ -926,11 +975,14 @@ type Queries struct {
 	balanceStmt               *sql.Stmt
 	copiedStmt                *sql.Stmt
 	countAttemptStmt          *sql.Stmt
+	crossingsStmt             *sql.Stmt
+	crossingsBetweenStmt      *sql.Stmt
 	deliveryStateStmt         *sql.Stmt
 	differenceStmt            *sql.Stmt
 	earlyForStmt              *sql.Stmt
 	earlyNoMoreStmt           *sql.Stmt
 	earlyOfStmt               *sql.Stmt
+	forgetCrossingStmt        *sql.Stmt
 	forgetUnacceptedStmt      *sql.Stmt
 	hastenStmt                *sql.Stmt
 	heldStmt                  *sql.Stmt
@@ -966,6 +1018,7 @@ type Queries struct {
 	putArrivalStmt            *sql.Stmt
 	putBalanceStmt            *sql.Stmt
 	putContentStmt            *sql.Stmt
+	putCrossingStmt           *sql.Stmt
 	putDeliveryStmt           *sql.Stmt
 	putDifferenceStmt         *sql.Stmt
 	putEarlyStmt              *sql.Stmt
@@ -984,6 +1037,7 @@ type Queries struct {
 	receivedOneStmt           *sql.Stmt
 	registeredStmt            *sql.Stmt
 	restoredStmt              *sql.Stmt
+	rulingsStmt               *sql.Stmt
 	sentOneStmt               *sql.Stmt
 	setAnswersStmt            *sql.Stmt
 	setDeliveryStmt           *sql.Stmt
@@ -1022,6 +1076,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addApprovalStmt:           q.addApprovalStmt,
 		addAuditStmt:              q.addAuditStmt,
 		addJudgementStmt:          q.addJudgementStmt,
+		addRulingStmt:             q.addRulingStmt,
 		addSupervisedStmt:         q.addSupervisedStmt,
 		announcedStmt:             q.announcedStmt,
 		answeredByStmt:            q.answeredByStmt,
@@ -1037,11 +1092,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		balanceStmt:               q.balanceStmt,
 		copiedStmt:                q.copiedStmt,
 		countAttemptStmt:          q.countAttemptStmt,
+		crossingsStmt:             q.crossingsStmt,
+		crossingsBetweenStmt:      q.crossingsBetweenStmt,
 		deliveryStateStmt:         q.deliveryStateStmt,
 		differenceStmt:            q.differenceStmt,
 		earlyForStmt:              q.earlyForStmt,
 		earlyNoMoreStmt:           q.earlyNoMoreStmt,
 		earlyOfStmt:               q.earlyOfStmt,
+		forgetCrossingStmt:        q.forgetCrossingStmt,
 		forgetUnacceptedStmt:      q.forgetUnacceptedStmt,
 		hastenStmt:                q.hastenStmt,
 		heldStmt:                  q.heldStmt,
@@ -1077,6 +1135,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putArrivalStmt:            q.putArrivalStmt,
 		putBalanceStmt:            q.putBalanceStmt,
 		putContentStmt:            q.putContentStmt,
+		putCrossingStmt:           q.putCrossingStmt,
 		putDeliveryStmt:           q.putDeliveryStmt,
 		putDifferenceStmt:         q.putDifferenceStmt,
 		putEarlyStmt:              q.putEarlyStmt,
@@ -1095,6 +1154,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		receivedOneStmt:           q.receivedOneStmt,
 		registeredStmt:            q.registeredStmt,
 		restoredStmt:              q.restoredStmt,
+		rulingsStmt:               q.rulingsStmt,
 		sentOneStmt:               q.sentOneStmt,
 		setAnswersStmt:            q.setAnswersStmt,
 		setDeliveryStmt:           q.setDeliveryStmt,

@@ -78,6 +78,16 @@ type Copied struct {
 	Digest []byte
 }
 
+type Crossing struct {
+	IDKey       string
+	Month       string
+	ExitOffice  string
+	EntryOffice string
+	Basis       string
+	Inspected   string
+	CommitNo    int64
+}
+
 type Delivery struct {
 	IDKey       string
 	Recipient   string
@@ -284,6 +294,19 @@ type Restoration struct {
 	At       string
 	CommitNo int64
 	Digest   []byte
+}
+
+type Ruling struct {
+	Office      string
+	IDKey       string
+	Digest      []byte
+	TextDigest  []byte
+	Verdict     string
+	Replacement string
+	Caller      string
+	Reason      string
+	At          string
+	CommitNo    int64
 }
 
 type Submission struct {

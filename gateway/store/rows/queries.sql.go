@@ -99,6 +99,39 @@ func (q *Queries) AddJudgement(ctx context.Context, arg AddJudgementParams) erro
 	return err
 }
 
+const addRuling = `-- name: AddRuling :exec
+INSERT INTO ruling (office, id_key, digest, text_digest, verdict, replacement, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+`
+
+type AddRulingParams struct {
+	Office      string
+	IDKey       string
+	Digest      []byte
+	TextDigest  []byte
+	Verdict     string
+	Replacement string
+	Caller      string
+	Reason      string
+	At          string
+	CommitNo    int64
+}
+
+func (q *Queries) AddRuling(ctx context.Context, arg AddRulingParams) error {
+	_, err := q.exec(ctx, q.addRulingStmt, addRuling,
+		arg.Office,
+		arg.IDKey,
+		arg.Digest,
+		arg.TextDigest,
+		arg.Verdict,
+		arg.Replacement,
+		arg.Caller,
+		arg.Reason,
+		arg.At,
+		arg.CommitNo,
+	)
+	return err
+}
+
 const addSupervised = `-- name: AddSupervised :exec
 INSERT INTO supervised (leaf, office, at, kind, caller, reason, movement, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
@@ -579,6 +612,108 @@ func (q *Queries) CountAttempt(ctx context.Context, arg CountAttemptParams) (int
 	return result.RowsAffected()
 }
 
+const crossings = `-- name: Crossings :many
+SELECT exit_office, entry_office, basis, inspected, COUNT(*) AS n FROM crossing WHERE month = $1
+GROUP BY exit_office, entry_office, basis, inspected ORDER BY exit_office, entry_office, basis, inspected LIMIT $2
+`
+
+type CrossingsParams struct {
+	Month string
+	Most  int32
+}
+
+type CrossingsRow struct {
+	ExitOffice  string
+	EntryOffice string
+	Basis       string
+	Inspected   string
+	N           int64
+}
+
+func (q *Queries) Crossings(ctx context.Context, arg CrossingsParams) ([]CrossingsRow, error) {
+	rows, err := q.query(ctx, q.crossingsStmt, crossings, arg.Month, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CrossingsRow
+	for rows.Next() {
+		var i CrossingsRow
+		if err := rows.Scan(
+			&i.ExitOffice,
+			&i.EntryOffice,
+			&i.Basis,
+			&i.Inspected,
+			&i.N,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const crossingsBetween = `-- name: CrossingsBetween :many
+SELECT exit_office, entry_office, basis, inspected, COUNT(*) AS n FROM crossing
+WHERE month = $1 AND exit_office = $2 AND entry_office = $3
+GROUP BY exit_office, entry_office, basis, inspected ORDER BY exit_office, entry_office, basis, inspected LIMIT $4
+`
+
+type CrossingsBetweenParams struct {
+	Month       string
+	ExitOffice  string
+	EntryOffice string
+	Most        int32
+}
+
+type CrossingsBetweenRow struct {
+	ExitOffice  string
+	EntryOffice string
+	Basis       string
+	Inspected   string
+	N           int64
+}
+
+func (q *Queries) CrossingsBetween(ctx context.Context, arg CrossingsBetweenParams) ([]CrossingsBetweenRow, error) {
+	rows, err := q.query(ctx, q.crossingsBetweenStmt, crossingsBetween,
+		arg.Month,
+		arg.ExitOffice,
+		arg.EntryOffice,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CrossingsBetweenRow
+	for rows.Next() {
+		var i CrossingsBetweenRow
+		if err := rows.Scan(
+			&i.ExitOffice,
+			&i.EntryOffice,
+			&i.Basis,
+			&i.Inspected,
+			&i.N,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deliveryState = `-- name: DeliveryState :one
 SELECT state FROM delivery WHERE id_key = $1
 `
@@ -714,6 +849,15 @@ func (q *Queries) EarlyOf(ctx context.Context, arg EarlyOfParams) ([]string, err
 		return nil, err
 	}
 	return items, nil
+}
+
+const forgetCrossing = `-- name: ForgetCrossing :exec
+DELETE FROM crossing WHERE id_key = $1
+`
+
+func (q *Queries) ForgetCrossing(ctx context.Context, idKey string) error {
+	_, err := q.exec(ctx, q.forgetCrossingStmt, forgetCrossing, idKey)
+	return err
 }
 
 const forgetUnaccepted = `-- name: ForgetUnaccepted :exec
@@ -2477,6 +2621,35 @@ func (q *Queries) PutContent(ctx context.Context, arg PutContentParams) error {
 	return err
 }
 
+const putCrossing = `-- name: PutCrossing :exec
+INSERT INTO crossing (id_key, month, exit_office, entry_office, basis, inspected, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (id_key) DO UPDATE SET month = excluded.month, exit_office = excluded.exit_office, entry_office = excluded.entry_office, basis = excluded.basis,
+    inspected = excluded.inspected, commit_no = excluded.commit_no
+`
+
+type PutCrossingParams struct {
+	IDKey       string
+	Month       string
+	ExitOffice  string
+	EntryOffice string
+	Basis       string
+	Inspected   string
+	CommitNo    int64
+}
+
+func (q *Queries) PutCrossing(ctx context.Context, arg PutCrossingParams) error {
+	_, err := q.exec(ctx, q.putCrossingStmt, putCrossing,
+		arg.IDKey,
+		arg.Month,
+		arg.ExitOffice,
+		arg.EntryOffice,
+		arg.Basis,
+		arg.Inspected,
+		arg.CommitNo,
+	)
+	return err
+}
+
 const putDelivery = `-- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
     last_error, answers, answered, withdrawal, arrival, owner, token, commit_no)
@@ -3179,6 +3352,56 @@ func (q *Queries) Restored(ctx context.Context) (Restoration, error) {
 		&i.Digest,
 	)
 	return i, err
+}
+
+const rulings = `-- name: Rulings :many
+SELECT office, id_key, digest, text_digest, verdict, replacement, caller, reason, at, commit_no FROM ruling WHERE office = $1 AND id_key = $2 AND digest = $3 ORDER BY text_digest LIMIT $4
+`
+
+type RulingsParams struct {
+	Office string
+	IDKey  string
+	Digest []byte
+	Limit  int32
+}
+
+func (q *Queries) Rulings(ctx context.Context, arg RulingsParams) ([]Ruling, error) {
+	rows, err := q.query(ctx, q.rulingsStmt, rulings,
+		arg.Office,
+		arg.IDKey,
+		arg.Digest,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Ruling
+	for rows.Next() {
+		var i Ruling
+		if err := rows.Scan(
+			&i.Office,
+			&i.IDKey,
+			&i.Digest,
+			&i.TextDigest,
+			&i.Verdict,
+			&i.Replacement,
+			&i.Caller,
+			&i.Reason,
+			&i.At,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const sentOne = `-- name: SentOne :one

@@ -62,6 +62,8 @@ const (
 	Right_TAKE_SENT Right = 14
 	// Read what posts of one's office have opened and looked for beyond their routes, and why.
 	Right_READ_OVERRIDES Right = 20
+	// Count what has crossed between two offices.
+	Right_READ_COVERAGE Right = 21
 )
 
 // Enum value maps for Right.
@@ -83,6 +85,7 @@ var (
 		13: "READ_AUDIT",
 		14: "TAKE_SENT",
 		20: "READ_OVERRIDES",
+		21: "READ_COVERAGE",
 	}
 	Right_value = map[string]int32{
 		"RIGHT_UNSPECIFIED": 0,
@@ -101,6 +104,7 @@ var (
 		"READ_AUDIT":        13,
 		"TAKE_SENT":         14,
 		"READ_OVERRIDES":    20,
+		"READ_COVERAGE":     21,
 	}
 )
 
@@ -873,6 +877,96 @@ func (x *ApproveRequest) GetReason() string {
 	return ""
 }
 
+type RuleRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Whose submission; empty: one's own office.
+	Office string `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	// "no-price", "replace" or "refuse".
+	Verdict string `protobuf:"bytes,3,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// Which text, by its place as the fault names it or by its path; empty: all that wait, of which
+	// there is one alone where it is replaced.
+	Place string `protobuf:"bytes,4,opt,name=place,proto3" json:"place,omitempty"`
+	// What travels in its place.
+	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	// Why, 5 to 500 characters. It is audited and shown to the office, and does not travel.
+	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleRequest) Reset() {
+	*x = RuleRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleRequest) ProtoMessage() {}
+
+func (x *RuleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleRequest.ProtoReflect.Descriptor instead.
+func (*RuleRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RuleRequest) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *RuleRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *RuleRequest) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *RuleRequest) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *RuleRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *RuleRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type GetSubmissionRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
@@ -886,7 +980,7 @@ type GetSubmissionRequest struct {
 
 func (x *GetSubmissionRequest) Reset() {
 	*x = GetSubmissionRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -898,7 +992,7 @@ func (x *GetSubmissionRequest) String() string {
 func (*GetSubmissionRequest) ProtoMessage() {}
 
 func (x *GetSubmissionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[6]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -911,7 +1005,7 @@ func (x *GetSubmissionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubmissionRequest.ProtoReflect.Descriptor instead.
 func (*GetSubmissionRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{6}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetSubmissionRequest) GetSubmissionId() string {
@@ -954,7 +1048,7 @@ type ListSubmissionsRequest struct {
 
 func (x *ListSubmissionsRequest) Reset() {
 	*x = ListSubmissionsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1060,7 @@ func (x *ListSubmissionsRequest) String() string {
 func (*ListSubmissionsRequest) ProtoMessage() {}
 
 func (x *ListSubmissionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[7]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1073,7 @@ func (x *ListSubmissionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubmissionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubmissionsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{7}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListSubmissionsRequest) GetState() string {
@@ -1041,7 +1135,7 @@ type ListSubmissionsResponse struct {
 
 func (x *ListSubmissionsResponse) Reset() {
 	*x = ListSubmissionsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1147,7 @@ func (x *ListSubmissionsResponse) String() string {
 func (*ListSubmissionsResponse) ProtoMessage() {}
 
 func (x *ListSubmissionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[8]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1160,7 @@ func (x *ListSubmissionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubmissionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubmissionsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{8}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListSubmissionsResponse) GetSubmissions() []*Submission {
@@ -1093,7 +1187,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +1199,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[9]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,7 +1212,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{9}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WatchRequest) GetAfter() int64 {
@@ -1138,7 +1232,7 @@ type SubmissionEvent struct {
 
 func (x *SubmissionEvent) Reset() {
 	*x = SubmissionEvent{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1244,7 @@ func (x *SubmissionEvent) String() string {
 func (*SubmissionEvent) ProtoMessage() {}
 
 func (x *SubmissionEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[10]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1257,7 @@ func (x *SubmissionEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmissionEvent.ProtoReflect.Descriptor instead.
 func (*SubmissionEvent) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{10}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SubmissionEvent) GetCommit() int64 {
@@ -1193,7 +1287,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1205,7 +1299,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[11]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1218,7 +1312,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{11}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ExplainRequest) GetSubmissionId() string {
@@ -1248,7 +1342,7 @@ type ExplainMessageRequest struct {
 
 func (x *ExplainMessageRequest) Reset() {
 	*x = ExplainMessageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1260,7 +1354,7 @@ func (x *ExplainMessageRequest) String() string {
 func (*ExplainMessageRequest) ProtoMessage() {}
 
 func (x *ExplainMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[12]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1273,7 +1367,7 @@ func (x *ExplainMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainMessageRequest.ProtoReflect.Descriptor instead.
 func (*ExplainMessageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{12}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ExplainMessageRequest) GetMessageId() string {
@@ -1316,7 +1410,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1328,7 +1422,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[13]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1341,7 +1435,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{13}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ExplainResponse) GetMessageId() string {
@@ -1401,7 +1495,7 @@ type UnreadPlace struct {
 
 func (x *UnreadPlace) Reset() {
 	*x = UnreadPlace{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1507,7 @@ func (x *UnreadPlace) String() string {
 func (*UnreadPlace) ProtoMessage() {}
 
 func (x *UnreadPlace) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[14]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1520,7 @@ func (x *UnreadPlace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreadPlace.ProtoReflect.Descriptor instead.
 func (*UnreadPlace) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{14}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UnreadPlace) GetPlace() string {
@@ -1463,7 +1557,7 @@ type SentRequest struct {
 
 func (x *SentRequest) Reset() {
 	*x = SentRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1569,7 @@ func (x *SentRequest) String() string {
 func (*SentRequest) ProtoMessage() {}
 
 func (x *SentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[15]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1582,7 @@ func (x *SentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentRequest.ProtoReflect.Descriptor instead.
 func (*SentRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{15}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SentRequest) GetSubmissionId() string {
@@ -1535,7 +1629,7 @@ type SentMessage struct {
 
 func (x *SentMessage) Reset() {
 	*x = SentMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1547,7 +1641,7 @@ func (x *SentMessage) String() string {
 func (*SentMessage) ProtoMessage() {}
 
 func (x *SentMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1560,7 +1654,7 @@ func (x *SentMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentMessage.ProtoReflect.Descriptor instead.
 func (*SentMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SentMessage) GetMessageId() string {
@@ -1647,7 +1741,7 @@ type VerifiedReceipt struct {
 
 func (x *VerifiedReceipt) Reset() {
 	*x = VerifiedReceipt{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1753,7 @@ func (x *VerifiedReceipt) String() string {
 func (*VerifiedReceipt) ProtoMessage() {}
 
 func (x *VerifiedReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1766,7 @@ func (x *VerifiedReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifiedReceipt.ProtoReflect.Descriptor instead.
 func (*VerifiedReceipt) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *VerifiedReceipt) GetVerdict() string {
@@ -1707,7 +1801,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +1813,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +1826,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListMessagesRequest) GetPageSize() int32 {
@@ -1759,7 +1853,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +1865,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +1878,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*MessageRecord {
@@ -1825,7 +1919,7 @@ type MessageRecord struct {
 
 func (x *MessageRecord) Reset() {
 	*x = MessageRecord{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1837,7 +1931,7 @@ func (x *MessageRecord) String() string {
 func (*MessageRecord) ProtoMessage() {}
 
 func (x *MessageRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1850,7 +1944,7 @@ func (x *MessageRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageRecord.ProtoReflect.Descriptor instead.
 func (*MessageRecord) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MessageRecord) GetMessageId() string {
@@ -1949,7 +2043,7 @@ type ListMappingsRequest struct {
 
 func (x *ListMappingsRequest) Reset() {
 	*x = ListMappingsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1961,7 +2055,7 @@ func (x *ListMappingsRequest) String() string {
 func (*ListMappingsRequest) ProtoMessage() {}
 
 func (x *ListMappingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1974,7 +2068,7 @@ func (x *ListMappingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMappingsRequest.ProtoReflect.Descriptor instead.
 func (*ListMappingsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListMappingsRequest) GetKind() MappingKind {
@@ -2010,7 +2104,7 @@ type ListMappingsResponse struct {
 
 func (x *ListMappingsResponse) Reset() {
 	*x = ListMappingsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2022,7 +2116,7 @@ func (x *ListMappingsResponse) String() string {
 func (*ListMappingsResponse) ProtoMessage() {}
 
 func (x *ListMappingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2035,7 +2129,7 @@ func (x *ListMappingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMappingsResponse.ProtoReflect.Descriptor instead.
 func (*ListMappingsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListMappingsResponse) GetMappings() []*Mapping {
@@ -2069,7 +2163,7 @@ type GetMappingRequest struct {
 
 func (x *GetMappingRequest) Reset() {
 	*x = GetMappingRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2081,7 +2175,7 @@ func (x *GetMappingRequest) String() string {
 func (*GetMappingRequest) ProtoMessage() {}
 
 func (x *GetMappingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2094,7 +2188,7 @@ func (x *GetMappingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMappingRequest.ProtoReflect.Descriptor instead.
 func (*GetMappingRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetMappingRequest) GetId() string {
@@ -2124,7 +2218,7 @@ type Mapping struct {
 
 func (x *Mapping) Reset() {
 	*x = Mapping{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2136,7 +2230,7 @@ func (x *Mapping) String() string {
 func (*Mapping) ProtoMessage() {}
 
 func (x *Mapping) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2149,7 +2243,7 @@ func (x *Mapping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mapping.ProtoReflect.Descriptor instead.
 func (*Mapping) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Mapping) GetId() string {
@@ -2219,7 +2313,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2231,7 +2325,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2244,7 +2338,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListAuditRequest) GetSubject() string {
@@ -2299,7 +2393,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2311,7 +2405,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2324,7 +2418,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -2361,7 +2455,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2373,7 +2467,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2386,7 +2480,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AuditEntry) GetLeaf() int64 {
@@ -2456,7 +2550,8 @@ type Origin struct {
 	Mapping string `protobuf:"bytes,4,opt,name=mapping,proto3" json:"mapping,omitempty"`
 	// Canonical place it was read from; empty for constants.
 	Path string `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`
-	// Where the canonical value came from: document, request (said beside the document), route, gateway or constant.
+	// Where the canonical value came from: document, request (said beside the document), approver (in the
+	// place of a text in which a price was found), route, gateway or constant.
 	Provenance string `protobuf:"bytes,6,opt,name=provenance,proto3" json:"provenance,omitempty"`
 	// Place in the sender's own document, and the document's submission id.
 	Source           string `protobuf:"bytes,7,opt,name=source,proto3" json:"source,omitempty"`
@@ -2475,7 +2570,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2487,7 +2582,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2500,7 +2595,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Origin) GetTarget() string {
@@ -2608,7 +2703,7 @@ type Submission struct {
 	Digest      string                 `protobuf:"bytes,7,opt,name=digest,proto3" json:"digest,omitempty"`
 	Batch       string                 `protobuf:"bytes,8,opt,name=batch,proto3" json:"batch,omitempty"`
 	// Of what is held: what it waits for (parts of its message, "departure", "answer",
-	// "approval"), by which key, until when.
+	// "approval", "ruling"), by which key, until when.
 	WaitsFor []string               `protobuf:"bytes,9,rep,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"`
 	JoinKey  string                 `protobuf:"bytes,10,opt,name=join_key,json=joinKey,proto3" json:"join_key,omitempty"`
 	Expires  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expires,proto3" json:"expires,omitempty"`
@@ -2632,13 +2727,15 @@ type Submission struct {
 	// travel; of one that is no message yet, what of its own nothing reads. At most 60.
 	Losses        []*Loss `protobuf:"bytes,60,rep,name=losses,proto3" json:"losses,omitempty"`
 	LossesLeftOut int32   `protobuf:"varint,61,opt,name=losses_left_out,json=lossesLeftOut,proto3" json:"losses_left_out,omitempty"`
+	// Of Get alone: what was ruled on texts of it in which a price was found.
+	Rulings       []*Ruling `protobuf:"bytes,40,rep,name=rulings,proto3" json:"rulings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Submission) Reset() {
 	*x = Submission{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2650,7 +2747,7 @@ func (x *Submission) String() string {
 func (*Submission) ProtoMessage() {}
 
 func (x *Submission) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2663,7 +2760,7 @@ func (x *Submission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submission.ProtoReflect.Descriptor instead.
 func (*Submission) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Submission) GetSubmissionId() string {
@@ -2813,6 +2910,103 @@ func (x *Submission) GetLossesLeftOut() int32 {
 	return 0
 }
 
+func (x *Submission) GetRulings() []*Ruling {
+	if x != nil {
+		return x.Rulings
+	}
+	return nil
+}
+
+// Ruling is what a supervisor decided on a text in which a price was found, wherever it stands in
+// the submission. It does not travel.
+type Ruling struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "no-price", "replace" or "refuse".
+	Verdict string `protobuf:"bytes,1,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// Sha256 of the text that was ruled on.
+	TextDigest string `protobuf:"bytes,2,opt,name=text_digest,json=textDigest,proto3" json:"text_digest,omitempty"`
+	// What travels in its place.
+	Text   string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Reason string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	At     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	// Whose decision, by the identity in the certificate.
+	Caller        string `protobuf:"bytes,6,opt,name=caller,proto3" json:"caller,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ruling) Reset() {
+	*x = Ruling{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ruling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ruling) ProtoMessage() {}
+
+func (x *Ruling) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ruling.ProtoReflect.Descriptor instead.
+func (*Ruling) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Ruling) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *Ruling) GetTextDigest() string {
+	if x != nil {
+		return x.TextDigest
+	}
+	return ""
+}
+
+func (x *Ruling) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Ruling) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Ruling) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Ruling) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
 // Approval is what a supervisor decided on a submission. It does not travel.
 type Approval struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -2827,7 +3021,7 @@ type Approval struct {
 
 func (x *Approval) Reset() {
 	*x = Approval{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2839,7 +3033,7 @@ func (x *Approval) String() string {
 func (*Approval) ProtoMessage() {}
 
 func (x *Approval) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2852,7 +3046,7 @@ func (x *Approval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approval.ProtoReflect.Descriptor instead.
 func (*Approval) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Approval) GetApproved() bool {
@@ -2901,7 +3095,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2913,7 +3107,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2926,7 +3120,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Judgement) GetNumber() int32 {
@@ -3014,7 +3208,7 @@ type MessageStatus struct {
 
 func (x *MessageStatus) Reset() {
 	*x = MessageStatus{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3026,7 +3220,7 @@ func (x *MessageStatus) String() string {
 func (*MessageStatus) ProtoMessage() {}
 
 func (x *MessageStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3039,7 +3233,7 @@ func (x *MessageStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageStatus.ProtoReflect.Descriptor instead.
 func (*MessageStatus) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MessageStatus) GetMessageId() string {
@@ -3241,7 +3435,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3253,7 +3447,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3266,7 +3460,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Change) GetPath() string {
@@ -3316,7 +3510,7 @@ type BusinessAnswer struct {
 
 func (x *BusinessAnswer) Reset() {
 	*x = BusinessAnswer{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3328,7 +3522,7 @@ func (x *BusinessAnswer) String() string {
 func (*BusinessAnswer) ProtoMessage() {}
 
 func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3341,7 +3535,7 @@ func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusinessAnswer.ProtoReflect.Descriptor instead.
 func (*BusinessAnswer) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *BusinessAnswer) GetMessageId() string {
@@ -3407,7 +3601,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3419,7 +3613,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3432,7 +3626,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -3469,7 +3663,7 @@ type SignedStatement struct {
 
 func (x *SignedStatement) Reset() {
 	*x = SignedStatement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3481,7 +3675,7 @@ func (x *SignedStatement) String() string {
 func (*SignedStatement) ProtoMessage() {}
 
 func (x *SignedStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3494,7 +3688,7 @@ func (x *SignedStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
 func (*SignedStatement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SignedStatement) GetHeader() []byte {
@@ -3546,7 +3740,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3558,7 +3752,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3571,7 +3765,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Fault) GetCode() string {
@@ -3685,7 +3879,7 @@ type ListInboxRequest struct {
 
 func (x *ListInboxRequest) Reset() {
 	*x = ListInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3697,7 +3891,7 @@ func (x *ListInboxRequest) String() string {
 func (*ListInboxRequest) ProtoMessage() {}
 
 func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3710,7 +3904,7 @@ func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxRequest.ProtoReflect.Descriptor instead.
 func (*ListInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListInboxRequest) GetUnacknowledged() bool {
@@ -3751,7 +3945,7 @@ type ListInboxResponse struct {
 
 func (x *ListInboxResponse) Reset() {
 	*x = ListInboxResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3763,7 +3957,7 @@ func (x *ListInboxResponse) String() string {
 func (*ListInboxResponse) ProtoMessage() {}
 
 func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3776,7 +3970,7 @@ func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxResponse.ProtoReflect.Descriptor instead.
 func (*ListInboxResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListInboxResponse) GetMessages() []*InboxMessage {
@@ -3805,7 +3999,7 @@ type GetInboxRequest struct {
 
 func (x *GetInboxRequest) Reset() {
 	*x = GetInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3817,7 +4011,7 @@ func (x *GetInboxRequest) String() string {
 func (*GetInboxRequest) ProtoMessage() {}
 
 func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3830,7 +4024,7 @@ func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInboxRequest.ProtoReflect.Descriptor instead.
 func (*GetInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetInboxRequest) GetMessageId() string {
@@ -3865,7 +4059,7 @@ type AcknowledgeRequest struct {
 
 func (x *AcknowledgeRequest) Reset() {
 	*x = AcknowledgeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3877,7 +4071,7 @@ func (x *AcknowledgeRequest) String() string {
 func (*AcknowledgeRequest) ProtoMessage() {}
 
 func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3890,7 +4084,7 @@ func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *AcknowledgeRequest) GetMessageId() string {
@@ -3917,7 +4111,7 @@ type ListParkedRequest struct {
 
 func (x *ListParkedRequest) Reset() {
 	*x = ListParkedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3929,7 +4123,7 @@ func (x *ListParkedRequest) String() string {
 func (*ListParkedRequest) ProtoMessage() {}
 
 func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3942,7 +4136,7 @@ func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListParkedRequest) GetPageSize() int32 {
@@ -3973,7 +4167,7 @@ type ListParkedResponse struct {
 
 func (x *ListParkedResponse) Reset() {
 	*x = ListParkedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3985,7 +4179,7 @@ func (x *ListParkedResponse) String() string {
 func (*ListParkedResponse) ProtoMessage() {}
 
 func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3998,7 +4192,7 @@ func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListParkedResponse) GetMessages() []*InboxMessage {
@@ -4052,7 +4246,7 @@ type Arrival struct {
 
 func (x *Arrival) Reset() {
 	*x = Arrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4064,7 +4258,7 @@ func (x *Arrival) String() string {
 func (*Arrival) ProtoMessage() {}
 
 func (x *Arrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4077,7 +4271,7 @@ func (x *Arrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arrival.ProtoReflect.Descriptor instead.
 func (*Arrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Arrival) GetDoor() string {
@@ -4162,7 +4356,7 @@ type DecodeRequest struct {
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4174,7 +4368,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4187,7 +4381,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *DecodeRequest) GetMessageIds() []string {
@@ -4219,7 +4413,7 @@ type DecodeResponse struct {
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4231,7 +4425,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4244,7 +4438,7 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DecodeResponse) GetMessages() []*InboxMessage {
@@ -4302,7 +4496,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4314,7 +4508,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4327,7 +4521,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -4489,7 +4683,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4501,7 +4695,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4514,7 +4708,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -4547,7 +4741,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4559,7 +4753,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4572,7 +4766,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -4592,7 +4786,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4604,7 +4798,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4617,7 +4811,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -4637,7 +4831,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4649,7 +4843,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4662,7 +4856,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -4680,7 +4874,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4692,7 +4886,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4705,7 +4899,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
 }
 
 type ListBalancesResponse struct {
@@ -4717,7 +4911,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4729,7 +4923,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4742,7 +4936,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -4762,7 +4956,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4774,7 +4968,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4787,7 +4981,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -4821,7 +5015,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4833,7 +5027,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4846,7 +5040,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Balance) GetPartner() string {
@@ -4923,7 +5117,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4935,7 +5129,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4948,7 +5142,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -4982,7 +5176,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4994,7 +5188,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5007,7 +5201,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -5049,7 +5243,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5061,7 +5255,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5074,7 +5268,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -5166,7 +5360,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5178,7 +5372,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5191,7 +5385,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -5225,7 +5419,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5237,7 +5431,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5250,7 +5444,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -5276,7 +5470,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5288,7 +5482,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5301,7 +5495,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -5342,7 +5536,7 @@ type ListMovementsRequest struct {
 
 func (x *ListMovementsRequest) Reset() {
 	*x = ListMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5354,7 +5548,7 @@ func (x *ListMovementsRequest) String() string {
 func (*ListMovementsRequest) ProtoMessage() {}
 
 func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5367,7 +5561,7 @@ func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsRequest.ProtoReflect.Descriptor instead.
 func (*ListMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ListMovementsRequest) GetWorklist() Worklist {
@@ -5464,7 +5658,7 @@ type ListMovementsResponse struct {
 
 func (x *ListMovementsResponse) Reset() {
 	*x = ListMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5476,7 +5670,7 @@ func (x *ListMovementsResponse) String() string {
 func (*ListMovementsResponse) ProtoMessage() {}
 
 func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5489,7 +5683,7 @@ func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsResponse.ProtoReflect.Descriptor instead.
 func (*ListMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ListMovementsResponse) GetMovements() []*Movement {
@@ -5515,7 +5709,7 @@ type TimelineRequest struct {
 
 func (x *TimelineRequest) Reset() {
 	*x = TimelineRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5527,7 +5721,7 @@ func (x *TimelineRequest) String() string {
 func (*TimelineRequest) ProtoMessage() {}
 
 func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5540,7 +5734,7 @@ func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineRequest.ProtoReflect.Descriptor instead.
 func (*TimelineRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *TimelineRequest) GetMovementId() string {
@@ -5563,7 +5757,7 @@ type TimelineResponse struct {
 
 func (x *TimelineResponse) Reset() {
 	*x = TimelineResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5575,7 +5769,7 @@ func (x *TimelineResponse) String() string {
 func (*TimelineResponse) ProtoMessage() {}
 
 func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5588,7 +5782,7 @@ func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineResponse.ProtoReflect.Descriptor instead.
 func (*TimelineResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *TimelineResponse) GetMovementId() string {
@@ -5637,7 +5831,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5649,7 +5843,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5662,7 +5856,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Step) GetAt() *timestamppb.Timestamp {
@@ -5730,7 +5924,7 @@ type AnnouncedRequest struct {
 
 func (x *AnnouncedRequest) Reset() {
 	*x = AnnouncedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5742,7 +5936,7 @@ func (x *AnnouncedRequest) String() string {
 func (*AnnouncedRequest) ProtoMessage() {}
 
 func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5755,7 +5949,7 @@ func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedRequest.ProtoReflect.Descriptor instead.
 func (*AnnouncedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *AnnouncedRequest) GetMovementId() string {
@@ -5777,7 +5971,7 @@ type AnnouncedResponse struct {
 
 func (x *AnnouncedResponse) Reset() {
 	*x = AnnouncedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5789,7 +5983,7 @@ func (x *AnnouncedResponse) String() string {
 func (*AnnouncedResponse) ProtoMessage() {}
 
 func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5802,7 +5996,7 @@ func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedResponse.ProtoReflect.Descriptor instead.
 func (*AnnouncedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *AnnouncedResponse) GetMovementId() string {
@@ -5843,7 +6037,7 @@ type AnnouncedDocument struct {
 
 func (x *AnnouncedDocument) Reset() {
 	*x = AnnouncedDocument{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5855,7 +6049,7 @@ func (x *AnnouncedDocument) String() string {
 func (*AnnouncedDocument) ProtoMessage() {}
 
 func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5868,7 +6062,7 @@ func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedDocument.ProtoReflect.Descriptor instead.
 func (*AnnouncedDocument) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *AnnouncedDocument) GetMessageId() string {
@@ -5929,7 +6123,7 @@ type AnnouncedValue struct {
 
 func (x *AnnouncedValue) Reset() {
 	*x = AnnouncedValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5941,7 +6135,7 @@ func (x *AnnouncedValue) String() string {
 func (*AnnouncedValue) ProtoMessage() {}
 
 func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5954,7 +6148,7 @@ func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedValue.ProtoReflect.Descriptor instead.
 func (*AnnouncedValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *AnnouncedValue) GetPath() string {
@@ -6008,7 +6202,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6020,7 +6214,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6033,7 +6227,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -6070,7 +6264,7 @@ type RecordDepartureRequest struct {
 
 func (x *RecordDepartureRequest) Reset() {
 	*x = RecordDepartureRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6082,7 +6276,7 @@ func (x *RecordDepartureRequest) String() string {
 func (*RecordDepartureRequest) ProtoMessage() {}
 
 func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6095,7 +6289,7 @@ func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
 func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *RecordDepartureRequest) GetRecordId() string {
@@ -6163,7 +6357,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6175,7 +6369,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6188,7 +6382,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -6377,7 +6571,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6389,7 +6583,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6402,7 +6596,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -6464,7 +6658,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6476,7 +6670,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6489,7 +6683,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -6539,7 +6733,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6551,7 +6745,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6564,7 +6758,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -6601,7 +6795,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6613,7 +6807,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6626,7 +6820,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -6667,7 +6861,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6679,7 +6873,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6692,7 +6886,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -6743,7 +6937,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6755,7 +6949,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6768,7 +6962,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Opening) GetOffice() string {
@@ -6810,7 +7004,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6822,7 +7016,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6835,7 +7029,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Identifier) GetKind() string {
@@ -6882,7 +7076,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6894,7 +7088,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6907,7 +7101,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -7005,7 +7199,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7017,7 +7211,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7030,7 +7224,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -7071,7 +7265,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7083,7 +7277,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7096,7 +7290,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -7186,7 +7380,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7198,7 +7392,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7211,7 +7405,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -7233,7 +7427,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7245,7 +7439,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7258,7 +7452,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -7290,7 +7484,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7302,7 +7496,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7315,7 +7509,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -7330,7 +7524,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7342,7 +7536,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7355,7 +7549,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -7380,7 +7574,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7392,7 +7586,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7405,7 +7599,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
 }
 
 type ListPartnersResponse struct {
@@ -7419,7 +7613,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7431,7 +7625,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7444,7 +7638,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -7482,7 +7676,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7494,7 +7688,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7507,7 +7701,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -7581,7 +7775,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7593,7 +7787,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7606,7 +7800,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Validity) GetKind() string {
@@ -7645,7 +7839,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7657,7 +7851,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7670,7 +7864,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
 }
 
 type ListQueuesResponse struct {
@@ -7682,7 +7876,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7694,7 +7888,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7707,7 +7901,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -7734,7 +7928,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7746,7 +7940,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7759,7 +7953,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *Queue) GetPartner() string {
@@ -7814,7 +8008,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7826,7 +8020,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7839,7 +8033,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -7868,7 +8062,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7880,7 +8074,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7893,7 +8087,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -7952,7 +8146,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7964,7 +8158,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7977,7 +8171,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -8047,7 +8241,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8059,7 +8253,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8072,7 +8266,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -8129,7 +8323,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8141,7 +8335,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8154,7 +8348,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -8183,7 +8377,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8195,7 +8389,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8208,7 +8402,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -8239,7 +8433,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8251,7 +8445,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8264,7 +8458,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -8299,7 +8493,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8311,7 +8505,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8324,7 +8518,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -8357,7 +8551,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8369,7 +8563,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8382,7 +8576,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -8427,7 +8621,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8439,7 +8633,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8452,7 +8646,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -8511,7 +8705,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8523,7 +8717,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8536,7 +8730,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -8586,6 +8780,251 @@ func (x *Override) GetSubject() string {
 		return x.Subject
 	}
 	return ""
+}
+
+type CoverageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the year and month, as the office of entry counts them: 2026-03.
+	Month string `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	// Office of exit and of entry, each as administration and code: "CN 0603". Both, or neither: all
+	// that one may see.
+	ExitOffice    string `protobuf:"bytes,2,opt,name=exit_office,json=exitOffice,proto3" json:"exit_office,omitempty"`
+	EntryOffice   string `protobuf:"bytes,3,opt,name=entry_office,json=entryOffice,proto3" json:"entry_office,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CoverageRequest) Reset() {
+	*x = CoverageRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CoverageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CoverageRequest) ProtoMessage() {}
+
+func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
+func (*CoverageRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+}
+
+func (x *CoverageRequest) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *CoverageRequest) GetExitOffice() string {
+	if x != nil {
+		return x.ExitOffice
+	}
+	return ""
+}
+
+func (x *CoverageRequest) GetEntryOffice() string {
+	if x != nil {
+		return x.EntryOffice
+	}
+	return ""
+}
+
+type CoverageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Month string                 `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	// In order of their offices, at most 500.
+	Pairs []*Coverage `protobuf:"bytes,2,rep,name=pairs,proto3" json:"pairs,omitempty"`
+	// There are more pairs than these.
+	More          bool `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CoverageResponse) Reset() {
+	*x = CoverageResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CoverageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CoverageResponse) ProtoMessage() {}
+
+func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
+func (*CoverageResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+}
+
+func (x *CoverageResponse) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *CoverageResponse) GetPairs() []*Coverage {
+	if x != nil {
+		return x.Pairs
+	}
+	return nil
+}
+
+func (x *CoverageResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// Coverage is what has crossed from one office to another in a month.
+type Coverage struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	ExitOffice  string                 `protobuf:"bytes,1,opt,name=exit_office,json=exitOffice,proto3" json:"exit_office,omitempty"`
+	EntryOffice string                 `protobuf:"bytes,2,opt,name=entry_office,json=entryOffice,proto3" json:"entry_office,omitempty"`
+	Crossings   int64                  `protobuf:"varint,3,opt,name=crossings,proto3" json:"crossings,omitempty"`
+	// Announced by a notice, a checklist, an electronic list, something else, nothing.
+	Notice         int64 `protobuf:"varint,4,opt,name=notice,proto3" json:"notice,omitempty"`
+	Checklist      int64 `protobuf:"varint,5,opt,name=checklist,proto3" json:"checklist,omitempty"`
+	ElectronicList int64 `protobuf:"varint,6,opt,name=electronic_list,json=electronicList,proto3" json:"electronic_list,omitempty"`
+	Other          int64 `protobuf:"varint,7,opt,name=other,proto3" json:"other,omitempty"`
+	None           int64 `protobuf:"varint,8,opt,name=none,proto3" json:"none,omitempty"`
+	// Inspected by the side of exit, and not again by that of entry; inspected again; inspected, as far
+	// as is known, by nobody or by the side of entry alone is what is left.
+	Recognised     int64 `protobuf:"varint,9,opt,name=recognised,proto3" json:"recognised,omitempty"`
+	InspectedAgain int64 `protobuf:"varint,10,opt,name=inspected_again,json=inspectedAgain,proto3" json:"inspected_again,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Coverage) Reset() {
+	*x = Coverage{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Coverage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Coverage) ProtoMessage() {}
+
+func (x *Coverage) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
+func (*Coverage) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+}
+
+func (x *Coverage) GetExitOffice() string {
+	if x != nil {
+		return x.ExitOffice
+	}
+	return ""
+}
+
+func (x *Coverage) GetEntryOffice() string {
+	if x != nil {
+		return x.EntryOffice
+	}
+	return ""
+}
+
+func (x *Coverage) GetCrossings() int64 {
+	if x != nil {
+		return x.Crossings
+	}
+	return 0
+}
+
+func (x *Coverage) GetNotice() int64 {
+	if x != nil {
+		return x.Notice
+	}
+	return 0
+}
+
+func (x *Coverage) GetChecklist() int64 {
+	if x != nil {
+		return x.Checklist
+	}
+	return 0
+}
+
+func (x *Coverage) GetElectronicList() int64 {
+	if x != nil {
+		return x.ElectronicList
+	}
+	return 0
+}
+
+func (x *Coverage) GetOther() int64 {
+	if x != nil {
+		return x.Other
+	}
+	return 0
+}
+
+func (x *Coverage) GetNone() int64 {
+	if x != nil {
+		return x.None
+	}
+	return 0
+}
+
+func (x *Coverage) GetRecognised() int64 {
+	if x != nil {
+		return x.Recognised
+	}
+	return 0
+}
+
+func (x *Coverage) GetInspectedAgain() int64 {
+	if x != nil {
+		return x.InspectedAgain
+	}
+	return 0
 }
 
 var file_exchange_v1_exchange_proto_extTypes = []protoimpl.ExtensionInfo{
@@ -8646,7 +9085,14 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06office\x18\x02 \x01(\tR\x06office\x12\x16\n" +
 	"\x06refuse\x18\x03 \x01(\bR\x06refuse\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"k\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xa6\x01\n" +
+	"\vRuleRequest\x12#\n" +
+	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
+	"\x06office\x18\x02 \x01(\tR\x06office\x12\x18\n" +
+	"\averdict\x18\x03 \x01(\tR\averdict\x12\x14\n" +
+	"\x05place\x18\x04 \x01(\tR\x05place\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"k\n" +
 	"\x14GetSubmissionRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06office\x18\x02 \x01(\tR\x06office\x12\x16\n" +
@@ -8805,7 +9251,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
 	"\x04part\x18\f \x01(\x05R\x04part\x12\x1d\n" +
 	"\n" +
-	"source_row\x18\r \x01(\tR\tsourceRow\"\xab\x06\n" +
+	"source_row\x18\r \x01(\tR\tsourceRow\"\xda\x06\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -8831,7 +9277,16 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"judgements\x121\n" +
 	"\bapproval\x18\x1c \x01(\v2\x15.exchange.v1.ApprovalR\bapproval\x12)\n" +
 	"\x06losses\x18< \x03(\v2\x11.exchange.v1.LossR\x06losses\x12&\n" +
-	"\x0flosses_left_out\x18= \x01(\x05R\rlossesLeftOut\"\x82\x01\n" +
+	"\x0flosses_left_out\x18= \x01(\x05R\rlossesLeftOut\x12-\n" +
+	"\arulings\x18( \x03(\v2\x13.exchange.v1.RulingR\arulings\"\xb3\x01\n" +
+	"\x06Ruling\x12\x18\n" +
+	"\averdict\x18\x01 \x01(\tR\averdict\x12\x1f\n" +
+	"\vtext_digest\x18\x02 \x01(\tR\n" +
+	"textDigest\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12*\n" +
+	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06caller\x18\x06 \x01(\tR\x06caller\"\x82\x01\n" +
 	"\bApproval\x12\x1a\n" +
 	"\bapproved\x18\x01 \x01(\bR\bapproved\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12*\n" +
@@ -9324,7 +9779,31 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1f\n" +
 	"\vmovement_id\x18\x06 \x01(\tR\n" +
 	"movementId\x12\x18\n" +
-	"\asubject\x18\a \x01(\tR\asubject*\x9f\x02\n" +
+	"\asubject\x18\a \x01(\tR\asubject\"k\n" +
+	"\x0fCoverageRequest\x12\x14\n" +
+	"\x05month\x18\x01 \x01(\tR\x05month\x12\x1f\n" +
+	"\vexit_office\x18\x02 \x01(\tR\n" +
+	"exitOffice\x12!\n" +
+	"\fentry_office\x18\x03 \x01(\tR\ventryOffice\"i\n" +
+	"\x10CoverageResponse\x12\x14\n" +
+	"\x05month\x18\x01 \x01(\tR\x05month\x12+\n" +
+	"\x05pairs\x18\x02 \x03(\v2\x15.exchange.v1.CoverageR\x05pairs\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"\xbe\x02\n" +
+	"\bCoverage\x12\x1f\n" +
+	"\vexit_office\x18\x01 \x01(\tR\n" +
+	"exitOffice\x12!\n" +
+	"\fentry_office\x18\x02 \x01(\tR\ventryOffice\x12\x1c\n" +
+	"\tcrossings\x18\x03 \x01(\x03R\tcrossings\x12\x16\n" +
+	"\x06notice\x18\x04 \x01(\x03R\x06notice\x12\x1c\n" +
+	"\tchecklist\x18\x05 \x01(\x03R\tchecklist\x12'\n" +
+	"\x0felectronic_list\x18\x06 \x01(\x03R\x0eelectronicList\x12\x14\n" +
+	"\x05other\x18\a \x01(\x03R\x05other\x12\x12\n" +
+	"\x04none\x18\b \x01(\x03R\x04none\x12\x1e\n" +
+	"\n" +
+	"recognised\x18\t \x01(\x03R\n" +
+	"recognised\x12'\n" +
+	"\x0finspected_again\x18\n" +
+	" \x01(\x03R\x0einspectedAgain*\xb2\x02\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -9345,7 +9824,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"READ_AUDIT\x10\r\x12\r\n" +
 	"\tTAKE_SENT\x10\x0e\x12\x12\n" +
-	"\x0eREAD_OVERRIDES\x10\x14*\x9d\x01\n" +
+	"\x0eREAD_OVERRIDES\x10\x14\x12\x11\n" +
+	"\rREAD_COVERAGE\x10\x15*\x9d\x01\n" +
 	"\vMappingKind\x12\x1c\n" +
 	"\x18MAPPING_KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05TABLE\x10\x01\x12\v\n" +
@@ -9385,7 +9865,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x12\x12\n" +
 	"\x0eOTHER_LANGUAGE\x10\v\x12\x17\n" +
 	"\x13REPLACED_BY_HEADING\x10\f\x12\a\n" +
-	"\x03CUT\x10\r2\xf7\b\n" +
+	"\x03CUT\x10\r2\xe7\t\n" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
@@ -9397,7 +9877,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04List\x12#.exchange.v1.ListSubmissionsRequest\x1a$.exchange.v1.ListSubmissionsResponse\"\x1b\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/submissions\x12e\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1c.exchange.v1.SubmissionEvent\"!\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/submissions:watch0\x01\x12}\n" +
 	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation\x12l\n" +
-	"\x04Sent\x12\x18.exchange.v1.SentRequest\x1a\x18.exchange.v1.SentMessage\"0\xf0\xbb\x18\x0e\x82\xd3\xe4\x93\x02&\x12$/v1/submissions/{submission_id}/sent2\xf6\x05\n" +
+	"\x04Sent\x12\x18.exchange.v1.SentRequest\x1a\x18.exchange.v1.SentMessage\"0\xf0\xbb\x18\x0e\x82\xd3\xe4\x93\x02&\x12$/v1/submissions/{submission_id}/sent\x12n\n" +
+	"\x04Rule\x12\x18.exchange.v1.RuleRequest\x1a\x17.exchange.v1.Submission\"3\xf0\xbb\x18\n" +
+	"\x82\xd3\xe4\x93\x02):\x01*\"$/v1/submissions/{submission_id}:rule2\xf6\x05\n" +
 	"\fInboxService\x12\\\n" +
 	"\x04List\x12\x1d.exchange.v1.ListInboxRequest\x1a\x1e.exchange.v1.ListInboxResponse\"\x15\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\v\x12\t/v1/inbox\x12b\n" +
 	"\x03Get\x12\x1c.exchange.v1.GetInboxRequest\x1a\x19.exchange.v1.InboxMessage\"\"\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/inbox/{message_id}\x12{\n" +
@@ -9438,7 +9920,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0fRecordDeparture\x12#.exchange.v1.RecordDepartureRequest\x1a\x15.exchange.v1.Movement\"\x1d\xf0\xbb\x18\t\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/departures\x12r\n" +
 	"\tElsewhere\x12\x1d.exchange.v1.ElsewhereRequest\x1a\x1e.exchange.v1.ElsewhereResponse\"&\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/movements:elsewhere\x12p\n" +
 	"\x04Open\x12 .exchange.v1.OpenMovementRequest\x1a\x15.exchange.v1.Movement\"/\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02%:\x01*\" /v1/movements/{movement_id}:open\x12o\n" +
-	"\tOverrides\x12\x1d.exchange.v1.OverridesRequest\x1a\x1e.exchange.v1.OverridesResponse\"#\xf0\xbb\x18\x14\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/movements:overrides:J\n" +
+	"\tOverrides\x12\x1d.exchange.v1.OverridesRequest\x1a\x1e.exchange.v1.OverridesResponse\"#\xf0\xbb\x18\x14\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/movements:overrides2z\n" +
+	"\rReportService\x12i\n" +
+	"\bCoverage\x12\x1c.exchange.v1.CoverageRequest\x1a\x1d.exchange.v1.CoverageResponse\" \xf0\xbb\x18\x15\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/reports/coverage:J\n" +
 	"\x05right\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x87\x03 \x01(\x0e2\x12.exchange.v1.RightR\x05rightB4Z2customs.example/gateway/api/exchange/v1;exchangev1b\x06proto3"
 
 var (
@@ -9454,7 +9938,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 110)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 115)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(MappingKind)(0),                   // 1: exchange.v1.MappingKind
@@ -9467,334 +9951,346 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*CheckResponse)(nil),              // 8: exchange.v1.CheckResponse
 	(*WithdrawRequest)(nil),            // 9: exchange.v1.WithdrawRequest
 	(*ApproveRequest)(nil),             // 10: exchange.v1.ApproveRequest
-	(*GetSubmissionRequest)(nil),       // 11: exchange.v1.GetSubmissionRequest
-	(*ListSubmissionsRequest)(nil),     // 12: exchange.v1.ListSubmissionsRequest
-	(*ListSubmissionsResponse)(nil),    // 13: exchange.v1.ListSubmissionsResponse
-	(*WatchRequest)(nil),               // 14: exchange.v1.WatchRequest
-	(*SubmissionEvent)(nil),            // 15: exchange.v1.SubmissionEvent
-	(*ExplainRequest)(nil),             // 16: exchange.v1.ExplainRequest
-	(*ExplainMessageRequest)(nil),      // 17: exchange.v1.ExplainMessageRequest
-	(*ExplainResponse)(nil),            // 18: exchange.v1.ExplainResponse
-	(*UnreadPlace)(nil),                // 19: exchange.v1.UnreadPlace
-	(*SentRequest)(nil),                // 20: exchange.v1.SentRequest
-	(*SentMessage)(nil),                // 21: exchange.v1.SentMessage
-	(*VerifiedReceipt)(nil),            // 22: exchange.v1.VerifiedReceipt
-	(*ListMessagesRequest)(nil),        // 23: exchange.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),       // 24: exchange.v1.ListMessagesResponse
-	(*MessageRecord)(nil),              // 25: exchange.v1.MessageRecord
-	(*ListMappingsRequest)(nil),        // 26: exchange.v1.ListMappingsRequest
-	(*ListMappingsResponse)(nil),       // 27: exchange.v1.ListMappingsResponse
-	(*GetMappingRequest)(nil),          // 28: exchange.v1.GetMappingRequest
-	(*Mapping)(nil),                    // 29: exchange.v1.Mapping
-	(*ListAuditRequest)(nil),           // 30: exchange.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),          // 31: exchange.v1.ListAuditResponse
-	(*AuditEntry)(nil),                 // 32: exchange.v1.AuditEntry
-	(*Origin)(nil),                     // 33: exchange.v1.Origin
-	(*Submission)(nil),                 // 34: exchange.v1.Submission
-	(*Approval)(nil),                   // 35: exchange.v1.Approval
-	(*Judgement)(nil),                  // 36: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 37: exchange.v1.MessageStatus
-	(*Change)(nil),                     // 38: exchange.v1.Change
-	(*BusinessAnswer)(nil),             // 39: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 40: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 41: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 42: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 43: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 44: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 45: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 46: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 47: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 48: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 49: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 50: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 51: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 52: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 53: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 54: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 55: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 56: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 57: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 58: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 59: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 60: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 61: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 62: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 63: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 64: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 65: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 66: exchange.v1.GetMovementRequest
-	(*ListMovementsRequest)(nil),       // 67: exchange.v1.ListMovementsRequest
-	(*ListMovementsResponse)(nil),      // 68: exchange.v1.ListMovementsResponse
-	(*TimelineRequest)(nil),            // 69: exchange.v1.TimelineRequest
-	(*TimelineResponse)(nil),           // 70: exchange.v1.TimelineResponse
-	(*Step)(nil),                       // 71: exchange.v1.Step
-	(*AnnouncedRequest)(nil),           // 72: exchange.v1.AnnouncedRequest
-	(*AnnouncedResponse)(nil),          // 73: exchange.v1.AnnouncedResponse
-	(*AnnouncedDocument)(nil),          // 74: exchange.v1.AnnouncedDocument
-	(*AnnouncedValue)(nil),             // 75: exchange.v1.AnnouncedValue
-	(*RecordArrivalRequest)(nil),       // 76: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 77: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 78: exchange.v1.Movement
-	(*Telling)(nil),                    // 79: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 80: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 81: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 82: exchange.v1.Figures
-	(*Amendment)(nil),                  // 83: exchange.v1.Amendment
-	(*Opening)(nil),                    // 84: exchange.v1.Opening
-	(*Identifier)(nil),                 // 85: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 86: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 87: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 88: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 89: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 90: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 91: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 92: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 93: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 94: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 95: exchange.v1.Partner
-	(*Validity)(nil),                   // 96: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 97: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 98: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 99: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 100: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 101: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 102: exchange.v1.Loss
-	(*LostValue)(nil),                  // 103: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 104: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 105: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 106: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 107: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 108: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 109: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 110: exchange.v1.Override
-	nil,                                // 111: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 112: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 113: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 114: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 115: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 116: google.protobuf.MethodOptions
+	(*RuleRequest)(nil),                // 11: exchange.v1.RuleRequest
+	(*GetSubmissionRequest)(nil),       // 12: exchange.v1.GetSubmissionRequest
+	(*ListSubmissionsRequest)(nil),     // 13: exchange.v1.ListSubmissionsRequest
+	(*ListSubmissionsResponse)(nil),    // 14: exchange.v1.ListSubmissionsResponse
+	(*WatchRequest)(nil),               // 15: exchange.v1.WatchRequest
+	(*SubmissionEvent)(nil),            // 16: exchange.v1.SubmissionEvent
+	(*ExplainRequest)(nil),             // 17: exchange.v1.ExplainRequest
+	(*ExplainMessageRequest)(nil),      // 18: exchange.v1.ExplainMessageRequest
+	(*ExplainResponse)(nil),            // 19: exchange.v1.ExplainResponse
+	(*UnreadPlace)(nil),                // 20: exchange.v1.UnreadPlace
+	(*SentRequest)(nil),                // 21: exchange.v1.SentRequest
+	(*SentMessage)(nil),                // 22: exchange.v1.SentMessage
+	(*VerifiedReceipt)(nil),            // 23: exchange.v1.VerifiedReceipt
+	(*ListMessagesRequest)(nil),        // 24: exchange.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),       // 25: exchange.v1.ListMessagesResponse
+	(*MessageRecord)(nil),              // 26: exchange.v1.MessageRecord
+	(*ListMappingsRequest)(nil),        // 27: exchange.v1.ListMappingsRequest
+	(*ListMappingsResponse)(nil),       // 28: exchange.v1.ListMappingsResponse
+	(*GetMappingRequest)(nil),          // 29: exchange.v1.GetMappingRequest
+	(*Mapping)(nil),                    // 30: exchange.v1.Mapping
+	(*ListAuditRequest)(nil),           // 31: exchange.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 32: exchange.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 33: exchange.v1.AuditEntry
+	(*Origin)(nil),                     // 34: exchange.v1.Origin
+	(*Submission)(nil),                 // 35: exchange.v1.Submission
+	(*Ruling)(nil),                     // 36: exchange.v1.Ruling
+	(*Approval)(nil),                   // 37: exchange.v1.Approval
+	(*Judgement)(nil),                  // 38: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 39: exchange.v1.MessageStatus
+	(*Change)(nil),                     // 40: exchange.v1.Change
+	(*BusinessAnswer)(nil),             // 41: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 42: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 43: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 44: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 45: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 46: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 47: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 48: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 49: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 50: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 51: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 52: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 53: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 54: exchange.v1.InboxMessage
+	(*DeliverRequest)(nil),             // 55: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 56: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 57: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 58: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 59: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 60: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 61: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 62: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 63: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 64: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 65: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 66: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 67: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 68: exchange.v1.GetMovementRequest
+	(*ListMovementsRequest)(nil),       // 69: exchange.v1.ListMovementsRequest
+	(*ListMovementsResponse)(nil),      // 70: exchange.v1.ListMovementsResponse
+	(*TimelineRequest)(nil),            // 71: exchange.v1.TimelineRequest
+	(*TimelineResponse)(nil),           // 72: exchange.v1.TimelineResponse
+	(*Step)(nil),                       // 73: exchange.v1.Step
+	(*AnnouncedRequest)(nil),           // 74: exchange.v1.AnnouncedRequest
+	(*AnnouncedResponse)(nil),          // 75: exchange.v1.AnnouncedResponse
+	(*AnnouncedDocument)(nil),          // 76: exchange.v1.AnnouncedDocument
+	(*AnnouncedValue)(nil),             // 77: exchange.v1.AnnouncedValue
+	(*RecordArrivalRequest)(nil),       // 78: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 79: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 80: exchange.v1.Movement
+	(*Telling)(nil),                    // 81: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 82: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 83: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 84: exchange.v1.Figures
+	(*Amendment)(nil),                  // 85: exchange.v1.Amendment
+	(*Opening)(nil),                    // 86: exchange.v1.Opening
+	(*Identifier)(nil),                 // 87: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 88: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 89: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 90: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 91: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 92: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 93: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 94: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 95: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 96: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 97: exchange.v1.Partner
+	(*Validity)(nil),                   // 98: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 99: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 100: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 101: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 102: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 103: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 104: exchange.v1.Loss
+	(*LostValue)(nil),                  // 105: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 106: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 107: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 108: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 109: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 110: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 111: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 112: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 113: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 114: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 115: exchange.v1.Coverage
+	nil,                                // 116: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 117: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 118: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 119: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 120: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 121: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	115, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	115, // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	42,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	102, // 3: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	115, // 4: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	34,  // 5: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	34,  // 6: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	33,  // 7: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	19,  // 8: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	111, // 9: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	112, // 10: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	115, // 11: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
-	22,  // 12: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	115, // 13: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
-	41,  // 14: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
-	25,  // 15: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	115, // 16: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	120, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	120, // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	44,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	104, // 3: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	120, // 4: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	35,  // 5: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	35,  // 6: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	34,  // 7: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	20,  // 8: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
+	116, // 9: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	117, // 10: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	120, // 11: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	23,  // 12: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
+	120, // 13: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	43,  // 14: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
+	26,  // 15: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
+	120, // 16: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	1,   // 17: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
-	29,  // 18: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
+	30,  // 18: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	1,   // 19: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	115, // 20: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	115, // 21: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
-	32,  // 22: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	115, // 23: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	115, // 24: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	115, // 25: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	37,  // 26: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	42,  // 27: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	37,  // 28: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	39,  // 29: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	36,  // 30: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	35,  // 31: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	102, // 32: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
-	115, // 33: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	115, // 34: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	42,  // 35: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	115, // 36: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	115, // 37: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	115, // 38: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	41,  // 39: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	39,  // 40: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	38,  // 41: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	80,  // 42: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	115, // 43: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	40,  // 44: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	42,  // 45: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	113, // 46: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	52,  // 47: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	2,   // 48: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	52,  // 49: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	49,  // 50: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	37,  // 51: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	115, // 52: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	115, // 53: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	52,  // 54: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	49,  // 55: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	37,  // 56: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	115, // 57: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	115, // 58: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	42,  // 59: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	38,  // 60: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	41,  // 61: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	41,  // 62: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	41,  // 63: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	60,  // 64: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	115, // 65: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	115, // 66: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	42,  // 67: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	115, // 68: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	115, // 69: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	63,  // 70: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	115, // 71: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	42,  // 72: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	78,  // 73: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	3,   // 74: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	115, // 75: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	115, // 76: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	78,  // 77: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	71,  // 78: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	115, // 79: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	42,  // 80: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	74,  // 81: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	75,  // 82: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	115, // 83: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	115, // 84: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	85,  // 85: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	86,  // 86: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	88,  // 87: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	84,  // 88: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	83,  // 89: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	115, // 90: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	115, // 91: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	42,  // 92: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	81,  // 93: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	3,   // 94: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	115, // 95: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	79,  // 96: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	115, // 97: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	115, // 98: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	88,  // 99: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	82,  // 100: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	82,  // 101: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	115, // 102: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	38,  // 103: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	115, // 104: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	115, // 105: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	88,  // 106: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	88,  // 107: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	88,  // 108: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	87,  // 109: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	115, // 110: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	115, // 111: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	95,  // 112: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	96,  // 113: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	115, // 114: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	96,  // 115: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	115, // 116: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	99,  // 117: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	115, // 118: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	42,  // 119: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	4,   // 120: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	103, // 121: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	114, // 122: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	106, // 123: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	115, // 124: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	115, // 125: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	115, // 126: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	110, // 127: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	115, // 128: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	116, // 129: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 130: exchange.v1.right:type_name -> exchange.v1.Right
-	5,   // 131: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	7,   // 132: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	9,   // 133: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	10,  // 134: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	6,   // 135: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	11,  // 136: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	12,  // 137: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	14,  // 138: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	16,  // 139: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	20,  // 140: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	43,  // 141: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	45,  // 142: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	17,  // 143: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	14,  // 144: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	46,  // 145: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	47,  // 146: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	50,  // 147: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	23,  // 148: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	17,  // 149: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	26,  // 150: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	28,  // 151: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	30,  // 152: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	53,  // 153: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	55,  // 154: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	89,  // 155: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	91,  // 156: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	93,  // 157: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	97,  // 158: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	100, // 159: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	57,  // 160: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	59,  // 161: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	61,  // 162: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	64,  // 163: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	67,  // 164: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	66,  // 165: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	69,  // 166: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	72,  // 167: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	76,  // 168: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	77,  // 169: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	104, // 170: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	107, // 171: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	108, // 172: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	34,  // 173: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	8,   // 174: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	34,  // 175: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	34,  // 176: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	34,  // 177: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	34,  // 178: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	13,  // 179: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	15,  // 180: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	18,  // 181: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	21,  // 182: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	44,  // 183: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	52,  // 184: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	18,  // 185: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	52,  // 186: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	52,  // 187: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	48,  // 188: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	51,  // 189: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	24,  // 190: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	18,  // 191: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	27,  // 192: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	29,  // 193: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	31,  // 194: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	54,  // 195: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	56,  // 196: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	90,  // 197: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	92,  // 198: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	94,  // 199: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	98,  // 200: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	101, // 201: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	58,  // 202: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	60,  // 203: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	62,  // 204: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	65,  // 205: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	68,  // 206: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	78,  // 207: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	70,  // 208: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	73,  // 209: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	78,  // 210: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	78,  // 211: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	105, // 212: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	78,  // 213: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	109, // 214: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	173, // [173:215] is the sub-list for method output_type
-	131, // [131:173] is the sub-list for method input_type
-	130, // [130:131] is the sub-list for extension type_name
-	129, // [129:130] is the sub-list for extension extendee
-	0,   // [0:129] is the sub-list for field type_name
+	120, // 20: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	120, // 21: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	33,  // 22: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
+	120, // 23: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	120, // 24: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	120, // 25: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	39,  // 26: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	44,  // 27: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	39,  // 28: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	41,  // 29: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	38,  // 30: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	37,  // 31: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	104, // 32: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	36,  // 33: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
+	120, // 34: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	120, // 35: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	120, // 36: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	44,  // 37: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	120, // 38: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	120, // 39: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	120, // 40: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	43,  // 41: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	41,  // 42: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	40,  // 43: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	82,  // 44: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	120, // 45: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	42,  // 46: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	44,  // 47: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	118, // 48: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	54,  // 49: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	2,   // 50: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	54,  // 51: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	51,  // 52: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	39,  // 53: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	120, // 54: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	120, // 55: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	54,  // 56: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	51,  // 57: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	39,  // 58: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	120, // 59: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	120, // 60: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	44,  // 61: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	40,  // 62: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	43,  // 63: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	43,  // 64: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	43,  // 65: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	62,  // 66: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	120, // 67: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	120, // 68: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	44,  // 69: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	120, // 70: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	120, // 71: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	65,  // 72: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	120, // 73: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	44,  // 74: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	80,  // 75: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	3,   // 76: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	120, // 77: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	120, // 78: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	80,  // 79: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	73,  // 80: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	120, // 81: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	44,  // 82: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	76,  // 83: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	77,  // 84: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	120, // 85: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	120, // 86: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	87,  // 87: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	88,  // 88: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	90,  // 89: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	86,  // 90: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	85,  // 91: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	120, // 92: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	120, // 93: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	44,  // 94: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	83,  // 95: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	3,   // 96: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	120, // 97: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	81,  // 98: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	120, // 99: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	120, // 100: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	90,  // 101: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	84,  // 102: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	84,  // 103: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	120, // 104: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	40,  // 105: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	120, // 106: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	120, // 107: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	90,  // 108: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	90,  // 109: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	90,  // 110: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	89,  // 111: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	120, // 112: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	120, // 113: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	97,  // 114: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	98,  // 115: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	120, // 116: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	98,  // 117: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	120, // 118: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	101, // 119: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	120, // 120: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	44,  // 121: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	4,   // 122: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	105, // 123: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	119, // 124: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	108, // 125: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	120, // 126: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	120, // 127: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	120, // 128: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	112, // 129: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	120, // 130: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	115, // 131: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	121, // 132: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 133: exchange.v1.right:type_name -> exchange.v1.Right
+	5,   // 134: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	7,   // 135: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	9,   // 136: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	10,  // 137: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	6,   // 138: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	12,  // 139: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	13,  // 140: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	15,  // 141: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	17,  // 142: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	21,  // 143: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	11,  // 144: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	45,  // 145: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	47,  // 146: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	18,  // 147: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	15,  // 148: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	48,  // 149: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	49,  // 150: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	52,  // 151: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	24,  // 152: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	18,  // 153: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	27,  // 154: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	29,  // 155: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	31,  // 156: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	55,  // 157: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	57,  // 158: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	91,  // 159: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	93,  // 160: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	95,  // 161: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	99,  // 162: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	102, // 163: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	59,  // 164: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	61,  // 165: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	63,  // 166: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	66,  // 167: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	69,  // 168: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	68,  // 169: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	71,  // 170: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	74,  // 171: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	78,  // 172: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	79,  // 173: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	106, // 174: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	109, // 175: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	110, // 176: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	113, // 177: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	35,  // 178: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	8,   // 179: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	35,  // 180: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	35,  // 181: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	35,  // 182: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	35,  // 183: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	14,  // 184: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	16,  // 185: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	19,  // 186: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	22,  // 187: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	35,  // 188: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	46,  // 189: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	54,  // 190: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	19,  // 191: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	54,  // 192: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	54,  // 193: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	50,  // 194: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	53,  // 195: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	25,  // 196: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	19,  // 197: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	28,  // 198: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	30,  // 199: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	32,  // 200: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	56,  // 201: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	58,  // 202: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	92,  // 203: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	94,  // 204: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	96,  // 205: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	100, // 206: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	103, // 207: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	60,  // 208: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	62,  // 209: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	64,  // 210: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	67,  // 211: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	70,  // 212: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	80,  // 213: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	72,  // 214: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	75,  // 215: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	80,  // 216: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	80,  // 217: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	107, // 218: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	80,  // 219: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	111, // 220: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	114, // 221: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	178, // [178:222] is the sub-list for method output_type
+	134, // [134:178] is the sub-list for method input_type
+	133, // [133:134] is the sub-list for extension type_name
+	132, // [132:133] is the sub-list for extension extendee
+	0,   // [0:132] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -9808,9 +10304,9 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   110,
+			NumMessages:   115,
 			NumExtensions: 1,
-			NumServices:   9,
+			NumServices:   10,
 		},
 		GoTypes:           file_exchange_v1_exchange_proto_goTypes,
 		DependencyIndexes: file_exchange_v1_exchange_proto_depIdxs,

@@ -32,6 +32,7 @@ const (
 	SubmissionService_Watch_FullMethodName    = "/exchange.v1.SubmissionService/Watch"
 	SubmissionService_Explain_FullMethodName  = "/exchange.v1.SubmissionService/Explain"
 	SubmissionService_Sent_FullMethodName     = "/exchange.v1.SubmissionService/Sent"
+	SubmissionService_Rule_FullMethodName     = "/exchange.v1.SubmissionService/Rule"
 )
 
 // SubmissionServiceClient is the client API for SubmissionService service.
@@ -66,6 +67,10 @@ type SubmissionServiceClient interface {
 	// Sent hands out a message that a submission became, as it goes to the partner, with the
 	// partner's receipt for it.
 	Sent(ctx context.Context, in *SentRequest, opts ...grpc.CallOption) (*SentMessage, error)
+	// Rule decides on texts of a submission that waits because a price was found in them, on a route
+	// that withholds prices: they hold none, or others travel in their place, or the submission is
+	// refused. Who submitted it may not. When nothing is left to decide on it is judged anew.
+	Rule(ctx context.Context, in *RuleRequest, opts ...grpc.CallOption) (*Submission, error)
 }
 
 type submissionServiceClient struct {
@@ -185,6 +190,16 @@ func (c *submissionServiceClient) Sent(ctx context.Context, in *SentRequest, opt
 	return out, nil
 }
 
+func (c *submissionServiceClient) Rule(ctx context.Context, in *RuleRequest, opts ...grpc.CallOption) (*Submission, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Submission)
+	err := c.cc.Invoke(ctx, SubmissionService_Rule_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SubmissionServiceServer is the server API for SubmissionService service.
 // All implementations must embed UnimplementedSubmissionServiceServer
 // for forward compatibility.
@@ -217,6 +232,10 @@ type SubmissionServiceServer interface {
 	// Sent hands out a message that a submission became, as it goes to the partner, with the
 	// partner's receipt for it.
 	Sent(context.Context, *SentRequest) (*SentMessage, error)
+	// Rule decides on texts of a submission that waits because a price was found in them, on a route
+	// that withholds prices: they hold none, or others travel in their place, or the submission is
+	// refused. Who submitted it may not. When nothing is left to decide on it is judged anew.
+	Rule(context.Context, *RuleRequest) (*Submission, error)
 	mustEmbedUnimplementedSubmissionServiceServer()
 }
 
@@ -256,6 +275,9 @@ func (UnimplementedSubmissionServiceServer) Explain(context.Context, *ExplainReq
 }
 func (UnimplementedSubmissionServiceServer) Sent(context.Context, *SentRequest) (*SentMessage, error) {
 	return nil, status.Error(codes.Unimplemented, "method Sent not implemented")
+}
+func (UnimplementedSubmissionServiceServer) Rule(context.Context, *RuleRequest) (*Submission, error) {
+	return nil, status.Error(codes.Unimplemented, "method Rule not implemented")
 }
 func (UnimplementedSubmissionServiceServer) mustEmbedUnimplementedSubmissionServiceServer() {}
 func (UnimplementedSubmissionServiceServer) testEmbeddedByValue()                           {}
@@ -451,6 +473,24 @@ func _SubmissionService_Sent_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SubmissionService_Rule_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RuleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubmissionServiceServer).Rule(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubmissionService_Rule_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubmissionServiceServer).Rule(ctx, req.(*RuleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SubmissionService_ServiceDesc is the grpc.ServiceDesc for SubmissionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -493,6 +533,10 @@ var SubmissionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Sent",
 			Handler:    _SubmissionService_Sent_Handler,
+		},
+		{
+			MethodName: "Rule",
+			Handler:    _SubmissionService_Rule_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
@@ -2393,6 +2437,118 @@ var MovementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Overrides",
 			Handler:    _MovementService_Overrides_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "exchange/v1/exchange.proto",
+}
+
+const (
+	ReportService_Coverage_FullMethodName = "/exchange.v1.ReportService/Coverage"
+)
+
+// ReportServiceClient is the client API for ReportService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// ReportService counts what has happened.
+type ReportServiceClient interface {
+	// Coverage counts what has crossed from office to office in a month: what went with a notice, a
+	// checklist or an electronic list, what without, and what was recognised without a second
+	// inspection.
+	Coverage(ctx context.Context, in *CoverageRequest, opts ...grpc.CallOption) (*CoverageResponse, error)
+}
+
+type reportServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewReportServiceClient(cc grpc.ClientConnInterface) ReportServiceClient {
+	return &reportServiceClient{cc}
+}
+
+func (c *reportServiceClient) Coverage(ctx context.Context, in *CoverageRequest, opts ...grpc.CallOption) (*CoverageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CoverageResponse)
+	err := c.cc.Invoke(ctx, ReportService_Coverage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ReportServiceServer is the server API for ReportService service.
+// All implementations must embed UnimplementedReportServiceServer
+// for forward compatibility.
+//
+// ReportService counts what has happened.
+type ReportServiceServer interface {
+	// Coverage counts what has crossed from office to office in a month: what went with a notice, a
+	// checklist or an electronic list, what without, and what was recognised without a second
+	// inspection.
+	Coverage(context.Context, *CoverageRequest) (*CoverageResponse, error)
+	mustEmbedUnimplementedReportServiceServer()
+}
+
+// UnimplementedReportServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedReportServiceServer struct{}
+
+func (UnimplementedReportServiceServer) Coverage(context.Context, *CoverageRequest) (*CoverageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Coverage not implemented")
+}
+func (UnimplementedReportServiceServer) mustEmbedUnimplementedReportServiceServer() {}
+func (UnimplementedReportServiceServer) testEmbeddedByValue()                       {}
+
+// UnsafeReportServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to ReportServiceServer will
+// result in compilation errors.
+type UnsafeReportServiceServer interface {
+	mustEmbedUnimplementedReportServiceServer()
+}
+
+func RegisterReportServiceServer(s grpc.ServiceRegistrar, srv ReportServiceServer) {
+	// If the following call panics, it indicates UnimplementedReportServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&ReportService_ServiceDesc, srv)
+}
+
+func _ReportService_Coverage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CoverageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportServiceServer).Coverage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportService_Coverage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportServiceServer).Coverage(ctx, req.(*CoverageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// ReportService_ServiceDesc is the grpc.ServiceDesc for ReportService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var ReportService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "exchange.v1.ReportService",
+	HandlerType: (*ReportServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Coverage",
+			Handler:    _ReportService_Coverage_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
