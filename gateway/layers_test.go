@@ -41,6 +41,7 @@ var order = []string{
 	"gateway/mapping/datafile",
 	"gateway/mapping/recipe",
 	"gateway/mapping/convert",
+	"gateway/mapping/table",
 	"gateway/mapping",
 	"gateway/release",
 	"gateway/reconcile",
@@ -495,6 +496,8 @@ var directed = []string{
 	"gateway/mapping/datafile",
 	"gateway/mapping/recipe",
 	"gateway/mapping/convert",
+	"gateway/mapping/table",
+	"gateway/mapping",
 }
 
 // TestFilesCallOneWay names each call that runs back, with the file that it comes from.

@@ -17,13 +17,14 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
 
 // disturbed is a row with the ways in which it can say one thing otherwise.
 type disturbed struct {
 	table *mapping.Table
-	row   mapping.RowInfo
+	row   table.RowInfo
 	ways  []disturbance
 }
 
@@ -135,7 +136,7 @@ func (h *hints) some(pools []func() []example, differs func(example) bool, like 
 var located = regexp.MustCompile(`^[a-z/.0-9-]+\.yaml:[0-9]+: .*row R[0-9]+`)
 
 // disturbances are all that can be said otherwise by a row.
-func (s *scenes) disturbances(table *mapping.Table, info mapping.RowInfo) []disturbance {
+func (s *scenes) disturbances(table *mapping.Table, info table.RowInfo) []disturbance {
 	var out []disturbance
 	r := s.said[info.ID]
 	add := func(key, what, keys string, args ...any) {
@@ -199,7 +200,7 @@ func (s *scenes) disturbances(table *mapping.Table, info mapping.RowInfo) []dist
 }
 
 // another is a constant that a row might have instead.
-func another(table *mapping.Table, info mapping.RowInfo) string {
+func another(table *mapping.Table, info table.RowInfo) string {
 	if info.Set != "" {
 		path, err := document.CompileFor(table.Kind(), info.Set)
 		if err != nil {
@@ -234,7 +235,7 @@ var (
 )
 
 // date reports whether a row's field is a day.
-func (s *scenes) date(table *mapping.Table, info mapping.RowInfo) bool {
+func (s *scenes) date(table *mapping.Table, info table.RowInfo) bool {
 	for _, l := range append(slices.Clone(s.written[info.ID]), s.read[info.ID]...) {
 		if path, err := document.CompileFor(table.Kind(), l.Path); err == nil {
 			return path.Field().Type == document.Date
@@ -308,7 +309,7 @@ func (s *scenes) examples(table *mapping.Table) []example {
 }
 
 // made are examples for one row, made from what it wrote and read.
-func (s *scenes) made(t tester, table *mapping.Table, r mapping.RowInfo) []example {
+func (s *scenes) made(t tester, table *mapping.Table, r table.RowInfo) []example {
 	t.Helper()
 	read := s.read[r.ID]
 	if read == nil {
@@ -317,7 +318,7 @@ func (s *scenes) made(t tester, table *mapping.Table, r mapping.RowInfo) []examp
 	return s.madeOf(t, table, r, some(s.written[r.ID]), some(read))
 }
 
-func (s *scenes) madeOf(t tester, table *mapping.Table, r mapping.RowInfo, writing, reading []link) []example {
+func (s *scenes) madeOf(t tester, table *mapping.Table, r table.RowInfo, writing, reading []link) []example {
 	t.Helper()
 	var out []example
 	for _, l := range writing {
@@ -402,7 +403,7 @@ func some(all []link) []link {
 }
 
 // variants are documents that differ from a scene's in what a row wrote there.
-func (s *scenes) variants(t tester, r mapping.RowInfo, l link) (out []func() *customsv1.Document) {
+func (s *scenes) variants(t tester, r table.RowInfo, l link) (out []func() *customsv1.Document) {
 	t.Helper()
 	if l.Path == "" && !l.Group {
 		return nil

@@ -15,6 +15,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/release"
 	"customs.example/gateway/validate"
 	"customs.example/mappings"
@@ -80,21 +81,21 @@ func TestProfilesRefuseAtThePlace(t *testing.T) {
 func TestEveryWordOfAProfileMatters(t *testing.T) {
 	d := load(t)
 	var rows []disturbed
-	for _, table := range d.library.Tables() {
-		if table.Profile() == "" {
+	for _, tab := range d.library.Tables() {
+		if tab.Profile() == "" {
 			continue
 		}
-		s, below := d.scenes(t, table), d.said(t, d.table(t, table.Base()))
-		over := overlays(file(t, profileFile(table)))
+		s, below := d.scenes(t, tab), d.said(t, d.table(t, tab.Base()))
+		over := overlays(file(t, profileFile(tab)))
 		for _, key := range slices.Sorted(maps.Keys(over)) {
-			id, ok := strings.CutPrefix(key, table.Base()+"#")
+			id, ok := strings.CutPrefix(key, tab.Base()+"#")
 			if !ok {
 				continue
 			}
-			one := disturbed{table: table, row: mapping.RowInfo{ID: id}}
-			if i := slices.IndexFunc(table.Rows(), func(r mapping.RowInfo) bool { return r.ID == id }); i >= 0 {
-				one.row = table.Rows()[i]
-				for _, way := range s.disturbances(table, one.row) {
+			one := disturbed{table: tab, row: table.RowInfo{ID: id}}
+			if i := slices.IndexFunc(tab.Rows(), func(r table.RowInfo) bool { return r.ID == id }); i >= 0 {
+				one.row = tab.Rows()[i]
+				for _, way := range s.disturbances(tab, one.row) {
 					if said, ok := over[key][way.key]; ok && said != "" {
 						one.ways = append(one.ways, way)
 					}

@@ -22,6 +22,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/document/documenttest"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/xmltree"
 	"customs.example/xsd"
@@ -123,25 +124,25 @@ var about = []gateway.Code{
 
 // settles holds a valid document to this: it is read without structural faults, what
 // is written of it is valid, and from then on nothing changes.
-func (d *data) settles(t tester, table *mapping.Table, raw []byte) {
+func (d *data) settles(t tester, tab *mapping.Table, raw []byte) {
 	t.Helper()
-	decoded := d.read(t, table, raw)
-	more := table.Profile() != "" || slices.ContainsFunc(table.Rows(), func(r mapping.RowInfo) bool { return len(r.Except) > 0 })
+	decoded := d.read(t, tab, raw)
+	more := tab.Profile() != "" || slices.ContainsFunc(tab.Rows(), func(r table.RowInfo) bool { return len(r.Except) > 0 })
 	for _, f := range decoded.Faults {
 		asked := f.Code == gateway.MapRequired && more // more than the schema does, which knows no function code
 		if f.Severity == gateway.Error && !asked && !slices.Contains(about, f.Code) {
 			t.Errorf("decode: %v at %s", f, f.Location.Expr)
 		}
 	}
-	encoded, _, faults := table.Encode(decoded.Document, false)
+	encoded, _, faults := tab.Encode(decoded.Document, false)
 	if encoded.IsZero() {
 		if !faults.Refuse() {
 			t.Errorf("nothing written and no fault")
 		}
 		return
 	}
-	back := d.read(t, table, encoded.Bytes())
-	again, _, faults := table.Encode(back.Document, false)
+	back := d.read(t, tab, encoded.Bytes())
+	again, _, faults := tab.Encode(back.Document, false)
 	if faults.Refuse() {
 		t.Fatalf("second encode: %v", lines(faults))
 	}
@@ -373,9 +374,9 @@ func (d *data) refusesOrWrites(t *rapid.T, table *mapping.Table, doc *customsv1.
 // lost are the values of a document that do not come back as often as they were there,
 // and of which no row says that they are lost. What a row wrote MUST come back unless a
 // row says lossy; what none wrote may also have been left out by a condition.
-func lost(table *mapping.Table, trace mapping.Trace, doc, back *customsv1.Document) []string {
-	rows := table.Rows()
-	about := map[string][]mapping.RowInfo{} // by the schema path that they take
+func lost(tab *mapping.Table, trace mapping.Trace, doc, back *customsv1.Document) []string {
+	rows := tab.Rows()
+	about := map[string][]table.RowInfo{} // by the schema path that they take
 	for _, r := range rows {
 		from := selector.ReplaceAllString(r.From, "")
 		about[from] = append(about[from], r)
@@ -410,7 +411,7 @@ func lost(table *mapping.Table, trace mapping.Trace, doc, back *customsv1.Docume
 // plain is a value without what two texts of it may differ in: an instant's offset and
 // what its row's form has no digits for, zeros at the end of a fraction, and white space
 // of a text that its format does not keep.
-func plain(f document.Field, about map[string][]mapping.RowInfo, schema, value string) string {
+func plain(f document.Field, about map[string][]table.RowInfo, schema, value string) string {
 	switch f.Type {
 	case document.Instant:
 		at, err := document.ParseInstant(value)
@@ -426,7 +427,7 @@ func plain(f document.Field, about map[string][]mapping.RowInfo, schema, value s
 			return n.String()
 		}
 	}
-	if slices.ContainsFunc(about[strings.TrimSuffix(schema, ".value")], func(r mapping.RowInfo) bool { return r.Preserves }) {
+	if slices.ContainsFunc(about[strings.TrimSuffix(schema, ".value")], func(r table.RowInfo) bool { return r.Preserves }) {
 		return strings.TrimSpace(value)
 	}
 	return document.Collapse(value)
@@ -447,12 +448,12 @@ func precision(form string) time.Duration {
 
 // conditional reports whether rows that carry a schema path, or groups around them, have
 // conditions: what these leave out, mapping loss tells with the row.
-func conditional(rows []mapping.RowInfo, path string) bool {
+func conditional(rows []table.RowInfo, path string) bool {
 	for _, r := range rows {
 		if from := selector.ReplaceAllString(r.From, ""); from != path && from+".value" != path {
 			continue
 		}
-		if slices.ContainsFunc(rows, func(g mapping.RowInfo) bool {
+		if slices.ContainsFunc(rows, func(g table.RowInfo) bool {
 			return g.When != "" && (g.ID == r.ID || strings.HasPrefix(r.Target, g.Target+"/") || g.Each != "" && strings.HasPrefix(path, selector.ReplaceAllString(g.Each, "")+"."))
 		}) {
 			return true

@@ -22,6 +22,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/xmltree"
 	"customs.example/mappings"
@@ -213,7 +214,7 @@ func TestLossesAreDeclared(t *testing.T) {
 
 // declared reports whether rows give a reason for losing a value at a schema path. Of
 // [scheme=INN] and its like the format has places for some alone.
-func declared(rows []mapping.RowInfo, path string) bool {
+func declared(rows []table.RowInfo, path string) bool {
 	place := false
 	for _, r := range rows {
 		from, list := selector.ReplaceAllString(r.From, ""), selector.ReplaceAllString(r.Each, "")

@@ -12,6 +12,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/xmltree"
 )
@@ -44,7 +45,7 @@ func TestWithoutARequiredValueNothingIsWritten(t *testing.T) {
 
 // unasked reports whether a row is not required in a twin: a condition that asks for
 // its value leaves out the element around it.
-func (s *scenes) unasked(r mapping.RowInfo, l link, trace mapping.Trace) bool {
+func (s *scenes) unasked(r table.RowInfo, l link, trace mapping.Trace) bool {
 	for id, around := range s.around(r.ID) {
 		if around.text("when") == "" || id == r.ID {
 			continue
@@ -58,13 +59,13 @@ func (s *scenes) unasked(r mapping.RowInfo, l link, trace mapping.Trace) bool {
 
 // never reports whether a document cannot lack a row's value where the row is written:
 // the texts of a list are never empty.
-func (s *scenes) never(r mapping.RowInfo) bool {
+func (s *scenes) never(r table.RowInfo) bool {
 	return s.said[r.ID].text("from") == "." && r.Each == ""
 }
 
 // without is the scene's document without what a row wrote there, and the path where
 // it is missed.
-func (s *scenes) without(t tester, r mapping.RowInfo, l link) (doc *customsv1.Document, want string) {
+func (s *scenes) without(t tester, r table.RowInfo, l link) (doc *customsv1.Document, want string) {
 	switch {
 	case r.Each != "" || r.Language != nil:
 		want = ending.ReplaceAllString(l.Path, "")
@@ -85,7 +86,7 @@ func (s *scenes) without(t tester, r mapping.RowInfo, l link) (doc *customsv1.Do
 var ending = regexp.MustCompile(`\[[0-9]+\](\.value)?$`)
 
 // missing reports whether faults say that a row's value is missing at a path.
-func missing(faults gateway.Faults, r mapping.RowInfo, path string) bool {
+func missing(faults gateway.Faults, r table.RowInfo, path string) bool {
 	return slices.ContainsFunc(faults, func(f gateway.Fault) bool {
 		expected := prefix.ReplaceAllString(f.Expected.String(), "$1")
 		return f.Code == gateway.MapRequired && f.Path == path && (f.Expected.Wording == gateway.WordElementText || strings.HasSuffix(prefix.ReplaceAllString(r.Target, "$1"), expected))
@@ -96,8 +97,8 @@ var prefix = regexp.MustCompile(`(^|/|@)[A-Za-z_0-9]+:`)
 
 // missingInside reports whether faults say that a required row of a group is missing:
 // what makes the group required.
-func (s *scenes) missingInside(table *mapping.Table, faults gateway.Faults, group mapping.RowInfo) bool {
-	return slices.ContainsFunc(table.Rows(), func(r mapping.RowInfo) bool {
+func (s *scenes) missingInside(tab *mapping.Table, faults gateway.Faults, group table.RowInfo) bool {
+	return slices.ContainsFunc(tab.Rows(), func(r table.RowInfo) bool {
 		return r.Required && strings.HasPrefix(r.Target, group.Target+"/") && slices.ContainsFunc(faults, func(f gateway.Fault) bool { return missing(gateway.Faults{f}, r, f.Path) })
 	})
 }
@@ -136,7 +137,7 @@ func TestWithoutARequiredElementNothingIsTaken(t *testing.T) {
 	})
 }
 
-func ended(r mapping.RowInfo, path string) string {
+func ended(r table.RowInfo, path string) string {
 	if r.Each != "" || r.Language != nil {
 		return ending.ReplaceAllString(path, "")
 	}
@@ -145,7 +146,7 @@ func ended(r mapping.RowInfo, path string) string {
 
 // lacking is the scene's tree without what a row read at a place, and the place of
 // the element that should hold it; whether nothing is left there.
-func (s *scenes) lacking(r mapping.RowInfo, l link) (tree *xmltree.Document, place string, empty bool) {
+func (s *scenes) lacking(r table.RowInfo, l link) (tree *xmltree.Document, place string, empty bool) {
 	place = l.Place.Expr
 	text := s.said[r.ID].text("to") == "."
 	if !text {
@@ -197,7 +198,7 @@ func route(to *xmltree.Element) []*xmltree.Element {
 }
 
 // alone reports whether a row's value stands alone in its element in every scene.
-func (s *scenes) alone(r mapping.RowInfo, of link) bool {
+func (s *scenes) alone(r table.RowInfo, of link) bool {
 	return !slices.ContainsFunc(s.read[r.ID], func(l link) bool {
 		_, _, empty := s.lacking(r, l)
 		return !empty

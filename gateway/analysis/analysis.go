@@ -23,6 +23,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/table"
 )
 
 // Key is one key of a row or header, as the file writes it.
@@ -86,7 +87,7 @@ func Read(fsys fs.FS, t *mapping.Table) (*Source, error) {
 }
 
 // shown writes the examples of a row on one line.
-func shown(examples []mapping.RowExample) string {
+func shown(examples []table.RowExample) string {
 	var parts []string
 	for _, e := range examples {
 		parts = append(parts, e.String())
@@ -186,7 +187,7 @@ func keys(prefix string, m map[string]any) (out []Key) {
 // listed writes a list: of texts as one value, of mappings each under its name.
 func listed(name string, list []any) (out []Key) {
 	if name == "examples" {
-		var examples []mapping.RowExample
+		var examples []table.RowExample
 		for _, v := range list {
 			m, _ := v.(map[string]any)
 			if m["name"] != nil {
@@ -196,7 +197,7 @@ func listed(name string, list []any) (out []Key) {
 			if !ok {
 				texts = []any{m["xml"]}
 			}
-			e := mapping.RowExample{Canonical: text(m["canonical"]), Direction: text(m["direction"])}
+			e := table.RowExample{Canonical: text(m["canonical"]), Direction: text(m["direction"])}
 			for _, t := range texts {
 				e.XML = append(e.XML, text(t))
 			}

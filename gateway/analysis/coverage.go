@@ -10,6 +10,7 @@ import (
 
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
 
@@ -62,12 +63,12 @@ func Cover(t *mapping.Table, s *Source, schemas fs.FS) (*Coverage, error) {
 // prefixes.
 type targets struct {
 	prefixes map[string]string // namespace -> the table's prefix
-	rows     map[string][]mapping.RowInfo
+	rows     map[string][]table.RowInfo
 	above    map[string]bool // something in it is written
 }
 
 func newTargets(t *mapping.Table, s *Source) targets {
-	out := targets{map[string]string{}, map[string][]mapping.RowInfo{}, map[string]bool{}}
+	out := targets{map[string]string{}, map[string][]table.RowInfo{}, map[string]bool{}}
 	spaces := s.spaces()
 	for prefix, space := range spaces {
 		out.prefixes[space] = prefix

@@ -6,6 +6,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/schema"
 )
 
@@ -32,7 +33,7 @@ func (o Outcome) OK() bool {
 }
 
 // Of returns an example that a table's file holds.
-func Of(e mapping.TableExample) Example {
+func Of(e table.TableExample) Example {
 	return Example{e.Name, e.Canonical, e.XML, e.Back}
 }
 

@@ -13,6 +13,7 @@ import (
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/table"
 )
 
 // Remark is something about a table that loads and still deserves a look.
@@ -128,7 +129,7 @@ func (c *Coverage) nearest(target string) string {
 
 // texts compares the texts that a row writes whatever the document says, and those of its
 // code list, with the schema's.
-func (l *linter) texts(t *mapping.Table, info mapping.RowInfo, row Row, n *Node, lists *codelist.Lists) {
+func (l *linter) texts(t *mapping.Table, info table.RowInfo, row Row, n *Node, lists *codelist.Lists) {
 	takes := n.Enum
 	if n.Fixed != "" {
 		takes = []string{n.Fixed}
@@ -182,7 +183,7 @@ var equals = regexp.MustCompile(`^(?:this\.)?(\w+) == '(\w+)'$`)
 
 // covers looks for elements that the conditions on an each drop. It is said once, of the
 // first of the rows that repeat for one list.
-func (l *linter) covers(t *mapping.Table, info mapping.RowInfo, lists *codelist.Lists) {
+func (l *linter) covers(t *mapping.Table, info table.RowInfo, lists *codelist.Lists) {
 	var rows []string
 	conditions, values := map[string]bool{}, map[string][]string{}
 	for _, o := range t.Rows() {
@@ -224,7 +225,7 @@ func (l *linter) covers(t *mapping.Table, info mapping.RowInfo, lists *codelist.
 var pieces = regexp.MustCompile(`^(?:split|head)\((\d+)`)
 
 // length compares the greatest length that a row writes with the schema's.
-func (l *linter) length(t *mapping.Table, info mapping.RowInfo, row Row, n *Node) {
+func (l *linter) length(t *mapping.Table, info table.RowInfo, row Row, n *Node) {
 	if n.MaxLength == 0 || info.From == "" || info.List != "" || info.Direction == "decode" || row.Group {
 		return
 	}

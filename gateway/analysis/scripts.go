@@ -11,7 +11,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
-	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/table"
 )
 
 // LintList looks for codes that mix scripts, or are written in Cyrillic letters that read
@@ -62,7 +62,7 @@ func LintList(fsys fs.FS, list *codelist.List) ([]Remark, error) {
 
 // scripts looks for constants whose letters are not what they look like. What the schema
 // itself says is right.
-func (l *linter) scripts(info mapping.RowInfo, n *Node) {
+func (l *linter) scripts(info table.RowInfo, n *Node) {
 	if n != nil && (n.Fixed == info.Const || slices.Contains(n.Enum, info.Const)) {
 		return
 	}

@@ -28,7 +28,7 @@ func sized(b *testing.B, tab *Table, bytes int) (*customsv1.Document, []byte) {
 var sizes = []int{2_000, 20_000, 1_000_000}
 
 func BenchmarkDecode(b *testing.B) {
-	tab := table(b, notice)
+	tab := tableOf(b, notice)
 	for _, size := range sizes {
 		_, raw := sized(b, tab, size)
 		doc := read(b, string(raw))
@@ -43,7 +43,7 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	tab := table(b, notice)
+	tab := tableOf(b, notice)
 	for _, size := range sizes {
 		d, raw := sized(b, tab, size)
 		for _, trace := range []bool{false, true} {

@@ -64,7 +64,7 @@ func TestLoadNamesMistakesOfContainers(t *testing.T) {
 }
 
 func TestRowsSayWhatTheyReadAtAPlace(t *testing.T) {
-	tab := table(t, notice)
+	tab := tableOf(t, notice)
 	for place, want := range map[string]string{
 		"/d:Manifest[1]/d:Head[1]/d:MessageID[1]":        "Envelope.documentId",
 		"/d:Manifest[1]/d:Consignment[7]/d:Weight[1]":    "Weight.kilograms",

@@ -41,15 +41,15 @@ func (t *Table) DecodeWhile(steps *pace.Steps, doc *xmltree.Document) (Decoded, 
 }
 
 func (t *Table) decode(steps *pace.Steps, doc *xmltree.Document) Decoded {
-	if doc.Root.Name != t.rootName.name {
+	if doc.Root.Name != t.Root() {
 		return Decoded{Faults: gateway.Faults{{
 			Code: gateway.MapRoot, Severity: gateway.Error, Location: doc.Root.Location(),
-			Value: doc.Root.Name.String(), Expected: gateway.Term(t.rootName.name.String()),
+			Value: doc.Root.Name.String(), Expected: gateway.Term(t.Root().String()),
 		}}}
 	}
-	d, err := document.New(t.kind)
+	d, err := document.New(t.Kind())
 	if err != nil {
-		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.kind}}}
+		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: t.Kind()}}}
 	}
 	zone := t.zoneIn(doc.Root)
 	r := &decoder{document: d, steps: steps, rows: make([]int32, len(t.body().rows)), nodes: make([]int32, t.body().nodes), at: convert.Moment{Day: t.day(doc.Root, zone), Zone: zone}}
@@ -81,32 +81,6 @@ func (t *Table) day(root *xmltree.Element, zone *time.Location) time.Time {
 	}
 	on, _ := document.ParseInstant(instant)
 	return on
-}
-
-type decoder struct {
-	document    *customsv1.Document // as far as it is read
-	steps       *pace.Steps
-	rows, nodes []int32 // the group in which a row or node was last met
-	groups      int32   // met so far
-	at          convert.Moment
-	values      int // read so far
-	made        slabs
-	faults      gateway.Faults
-	records     records
-	unread      []gateway.Location
-	derived     []derived
-	one         [1]string
-	lists       map[list]*keyed
-	stored      map[stored]*storedElement
-	order       []*storedElement
-	refers      []record
-}
-
-// derived is a count or sum to compare once everything is read, or a value that goes into
-// every element of a list.
-type derived struct {
-	record
-	text string
 }
 
 // group reads an element by the rows of a group; at is the context of those rows.
@@ -206,43 +180,6 @@ func (d *decoder) choose(n *node, e *xmltree.Element, at *context, group int32) 
 	default:
 		d.group(free, e, at)
 	}
-}
-
-// How an element fits the constants of a group, worst first.
-const (
-	unlike  = iota // contradicts one
-	silent         // lacks one
-	telling        // has them all
-)
-
-// tells reports how an element fits the constants and likes of a group. One that lacks a
-// constant goes to a group without it rather than be taken for something.
-func (r *row) tells(e *xmltree.Element) int {
-	fits := telling
-	for _, c := range r.tell {
-		at := e
-		for i := range c.steps {
-			if at = child(at, &c.steps[i]); at == nil {
-				break
-			}
-		}
-		if at == nil {
-			fits = silent
-			continue
-		}
-		text := at.Text
-		if c.attr != nil {
-			var ok bool
-			if text, ok = at.Attr(c.attr.name); !ok {
-				fits = silent
-				continue
-			}
-		}
-		if text, _ = document.Legible(text, false); c.job == constJob && text != c.info.Const || !c.value.Matches(text) {
-			return unlike
-		}
-	}
-	return fits
 }
 
 // element reads an element that is no group's; i is its place among its siblings.
@@ -517,14 +454,14 @@ func (d *decoder) check(c derived) {
 func (d *decoder) met(n *node, r *row, group int32) bool {
 	for i := range r.steps {
 		for _, c := range n.children {
-			if c.name == r.steps[i].name {
+			if c.name == r.steps[i].Name {
 				n = c
 				break
 			}
 		}
 	}
 	if r.attr != nil {
-		n = n.attr(r.attr.name)
+		n = n.attr(r.attr.Name)
 	}
 	return d.nodes[n.number] == group
 }
@@ -560,41 +497,28 @@ func (d *decoder) repeated(r *row, e *xmltree.Element, at *context) {
 	})
 }
 
-func (d *decoder) fault(f gateway.Fault, at record) {
-	at.context.message() // so that the elements after it keep their positions
-	f.Severity = gateway.Error
-	f.Path, f.Location = at.row.instance(at.context, int(at.index)), locateRead(&at)
-	d.faults = append(d.faults, f)
-}
-
-// tell warns of what was read otherwise than it is written.
-func (d *decoder) tell(told []document.Told, at record) {
-	for _, f := range told {
-		f.Path, f.Location = at.row.instance(at.context, int(at.index)), locateRead(&at)
-		d.faults = append(d.faults, f)
+// resolve reads every stored element at each place that refers to it. One that none
+// refers to is unread.
+func (d *decoder) resolve() {
+	for _, ref := range d.refers {
+		if !d.steps.Next() {
+			return
+		}
+		s := d.stored[stored{ref.row.store, gateway.FoldID(ref.text)}]
+		if s == nil {
+			d.fault(gateway.Fault{Code: gateway.MapReference, Value: gateway.Clip(ref.text), Expected: ref.row.store.target()}, ref)
+			continue
+		}
+		unread := len(d.unread)
+		d.group(s.row, s.element, &context{up: ref.context, via: ref.row})
+		if s.read {
+			d.unread = d.unread[:unread] // said before
+		}
+		s.read = true
 	}
-}
-
-func (d *decoder) record(r record) { d.records.add(r) }
-
-// route returns the steps from the root to the row's element.
-func (r *row) route() []*step {
-	var out []*step
-	if r.parent != nil && r.parent.parent != nil {
-		out = r.parent.route()
-	}
-	for i := range r.steps {
-		out = append(out, &r.steps[i])
-	}
-	return out
-}
-
-// child returns the first child of a step's name, nil if there is none.
-func child(e *xmltree.Element, s *step) *xmltree.Element {
-	for _, c := range e.Children {
-		if c.Name == s.name {
-			return c
+	for _, s := range d.order {
+		if !s.read {
+			d.unread = append(d.unread, s.element.Location())
 		}
 	}
-	return nil
 }

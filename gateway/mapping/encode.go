@@ -10,6 +10,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping/convert"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/pace"
 )
 
@@ -39,12 +40,6 @@ func (e Encoded) TableDigest() gateway.Digest { return e.table }
 // IsZero reports whether e proves nothing.
 func (e Encoded) IsZero() bool { return e.raw == nil }
 
-// rootDocument is a document with its two messages that conditions may ask about.
-type rootDocument struct {
-	d       *customsv1.Document
-	m, body document.Node
-}
-
 // Encode writes a document as the table says. The faults are all there are, with
 // canonical paths; Encoded is zero if any refuses. With trace, every value written has a
 // link.
@@ -63,8 +58,8 @@ func (t *Table) EncodeWhile(steps *pace.Steps, d *customsv1.Document, trace bool
 }
 
 func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (Encoded, Trace, gateway.Faults) {
-	if kind := document.Kind(d); kind != t.kind {
-		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(t.kind)}}
+	if kind := document.Kind(d); kind != t.Kind() {
+		return Encoded{}, Trace{}, gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(t.Kind())}}
 	}
 	e := &encoder{steps: steps, table: t.ID(), root: rootDocument{d, document.Of(d), document.Body(d)}, tracing: trace}
 	if t.body().stores != nil {
@@ -75,12 +70,12 @@ func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (En
 	}
 	e.at.Day, _ = document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
 	e.at.Zone = t.zoneFor(e.root.m)
-	top := e.made.element(&t.rootName)
-	for _, n := range t.namespaces {
-		if n.prefix == t.fallback {
-			top.CreateAttr("xmlns", n.uri)
+	top := e.made.element(t.RootStep())
+	for _, n := range t.Namespaces() {
+		if n.Prefix == t.Default() {
+			top.CreateAttr("xmlns", n.URI)
 		} else {
-			top.CreateAttr("xmlns:"+n.prefix, n.uri)
+			top.CreateAttr("xmlns:"+n.Prefix, n.URI)
 		}
 	}
 	at := &context{m: e.root.m}
@@ -94,42 +89,13 @@ func (t *Table) encode(steps *pace.Steps, d *customsv1.Document, trace bool) (En
 	}
 	assumed := e.warnings()
 	raw := write(top)
-	out := Encoded{raw: raw, digest: gateway.DigestOf(raw), input: document.Digest(d), table: t.digest, id: t.ID()}
+	out := Encoded{raw: raw, digest: gateway.DigestOf(raw), input: document.Digest(d), table: t.Digest(), id: t.ID()}
 	if !trace {
 		return out, Trace{}, assumed
 	}
 	made := newTrace(t.ID(), e.records, t.locateWritten(top))
 	made.s.withheld = made.s.withholds(e.withheld)
 	return out, made, assumed
-}
-
-type encoder struct {
-	steps   *pace.Steps
-	table   string // its id
-	root    rootDocument
-	at      convert.Moment
-	faults  []wrong
-	assumed []wrong // warnings
-	made    slabs
-	tracing bool
-	records records
-	texts   []string
-	begun   record // the before whose text an after may go on with
-	handles map[document.Node]string
-	stored  map[*row][]*context // what groups that collect write
-	besides []beside
-	lookups map[looking]map[string][]named
-
-	withheld []withheld
-}
-
-// wrong is a fault before its texts are built: most of what an empty group misses is
-// never said.
-type wrong struct {
-	fault   *gateway.Fault // nil for a required value that is missing
-	row     *row
-	context *context
-	index   int
 }
 
 // scope is the element of an enclosing row with the elements that are still open in
@@ -141,7 +107,7 @@ type scope struct {
 }
 
 type opened struct {
-	step    *step
+	step    *table.Step
 	element *etree.Element
 	filled  bool
 	own     bool // has a text or rows of its own: stays if the element around it stays
@@ -167,9 +133,9 @@ func (s *scope) close(n int, e *encoder) {
 }
 
 // enter opens the elements that steps lead to and returns the last one.
-func (s *scope) enter(steps []step, e *encoder) *etree.Element {
+func (s *scope) enter(steps []table.Step, e *encoder) *etree.Element {
 	n := 0
-	for n < len(steps) && n < len(s.open) && s.open[n].step.name == steps[n].name {
+	for n < len(steps) && n < len(s.open) && s.open[n].step.Name == steps[n].Name {
 		n++
 	}
 	s.close(n, e)
@@ -187,7 +153,7 @@ func (s *scope) enter(steps []step, e *encoder) *etree.Element {
 
 // target opens a row's own element: always a new one, unless the last one of its name
 // holds nothing but attributes.
-func (s *scope) target(steps []step, e *encoder) *etree.Element {
+func (s *scope) target(steps []table.Step, e *encoder) *etree.Element {
 	last := len(steps) - 1
 	if len(s.open) > last && (s.open[last].own || len(s.open[last].element.Child) > 0) {
 		s.enter(steps[:last], e)
@@ -501,7 +467,7 @@ func (e *encoder) put(r *row, at *context, s *scope, text string, link record, f
 	}
 	if r.attr != nil {
 		into := s.enter(r.steps, e)
-		into.Attr = append(into.Attr, etree.Attr{Space: r.attr.prefix, Key: r.attr.name.Local, Value: text})
+		into.Attr = append(into.Attr, etree.Attr{Space: r.attr.Prefix, Key: r.attr.Name.Local, Value: text})
 		s.mark(filled, false)
 		link.written = into
 	} else {
@@ -554,55 +520,10 @@ func (r *row) spoken(m document.Node) (string, int) {
 	return "", -1
 }
 
-// derive returns the count, sum or common value that the row writes, "" where there is
-// nothing to count.
-func (r *row) derive(m document.Node) string {
-	switch r.job {
-	case countJob:
-		if n := r.path.Count(m); n > 0 {
-			return strconv.Itoa(n)
-		}
-		return ""
-	case everyJob:
-		if texts := r.path.Texts(m); len(texts) > 0 {
-			return texts[0]
-		}
-		return ""
-	}
-	return r.path.Sum(m)
-}
-
 func (e *encoder) holds(r *row, this document.Node, at, standing *context) bool {
 	is, err := r.holds(this, standing.m, at.text, &e.root)
 	if err != nil {
 		e.fault(unjudged(r.info.ID, e.table), r, at, -1)
 	}
 	return is
-}
-
-func (e *encoder) fault(f *gateway.Fault, r *row, at *context, index int) {
-	e.faults = append(e.faults, wrong{f, r, at, index})
-}
-
-// say builds the faults.
-func (e *encoder) say() gateway.Faults {
-	var out gateway.Faults
-	for _, w := range e.faults {
-		if w.fault == nil {
-			missing := w.row.missing()
-			w.fault = &missing
-		}
-		w.fault.Severity, w.fault.Path = gateway.Error, w.row.instance(w.context, w.index)
-		out = append(out, *w.fault)
-	}
-	return out
-}
-
-// warnings are the local times that no office's zone was known for.
-func (e *encoder) warnings() (out gateway.Faults) {
-	for _, w := range e.assumed {
-		w.fault.Path = w.row.instance(w.context, w.index)
-		out = append(out, *w.fault)
-	}
-	return out
 }

@@ -11,82 +11,15 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping/convert"
-	"customs.example/gateway/mapping/datafile"
+	"customs.example/gateway/mapping/table"
 )
-
-// rowExampleFile is an example of a value row as it is written.
-type rowExampleFile struct {
-	Canonical datafile.Quoted `yaml:"canonical"`
-	XML       pieces          `yaml:"xml"`
-	Direction string          `yaml:"direction"`
-}
-
-// samples are the examples of one row.
-type samples []rowExampleFile
-
-// pieces are the texts that a value is written as: one, or a list where it is split.
-type pieces struct {
-	texts []string
-	bad   bool
-}
-
-// UnmarshalYAML reads one text or a list of texts.
-func (p *pieces) UnmarshalYAML(decode func(any) error) error {
-	var v any
-	if err := decode(&v); err != nil {
-		return err
-	}
-	list, ok := v.([]any)
-	if !ok {
-		list = []any{v}
-	}
-	for _, v := range list {
-		text, ok := v.(string)
-		p.texts, p.bad = append(p.texts, text), p.bad || !ok || text == "" || !convert.Writable(text)
-	}
-	p.bad = p.bad || len(list) == 0
-	return nil
-}
-
-// exampleFile is an example of the whole table as it is written.
-type exampleFile struct {
-	Name      string         `yaml:"name"`
-	Rows      []string       `yaml:"rows"`
-	Canonical map[string]any `yaml:"canonical"`
-	XML       string         `yaml:"xml"`
-	Back      map[string]any `yaml:"back"`
-}
-
-// RowExample shows what one row does with a value: list, time, conversion and length,
-// not its condition and not what stands around it.
-type RowExample struct {
-	Line      int
-	Canonical string
-	XML       []string // several where the value is split
-	Direction string   // encode, decode, or "" for both
-}
-
-// String writes the example on one line.
-func (e RowExample) String() string {
-	arrow := map[string]string{"": "<->", "encode": "->", "decode": "<-"}[e.Direction]
-	return fmt.Sprintf("%s %s %s", e.Canonical, arrow, strings.Join(e.XML, " | "))
-}
-
-// TableExample is a canonical document, what the table writes for it, and what it reads
-// of that; without Back, the document itself.
-type TableExample struct {
-	Name                 string
-	Line                 int
-	Rows                 []string // that it shows
-	Canonical, XML, Back []byte
-}
 
 // Examples returns the documents that the table's file shows. A profile's table has
 // none: the base's are not its own.
-func (t *Table) Examples() []TableExample { return slices.Clone(t.body().examples) }
+func (t *Table) Examples() []table.TableExample { return slices.Clone(t.body().examples) }
 
 // examples checks the form of a row's examples; Try holds the row to them.
-func (c *compiler) examples(r *row, files samples, node string) {
+func (c *compiler) examples(r *row, files table.Samples, node string) {
 	for i, f := range files {
 		at := fmt.Sprintf("%s.examples[%d]", node, i)
 		wrong := func(format string, args ...any) { c.Row(at, r.info.ID, "example: "+format, args...) }
@@ -100,11 +33,11 @@ func (c *compiler) examples(r *row, files samples, node string) {
 		case field.Check(text) != nil:
 			wrong("canonical %v", field.Check(text))
 		}
-		if f.XML.bad || f.XML.texts == nil {
+		if f.XML.Bad || f.XML.Texts == nil {
 			wrong("xml is no text, expected one in quotes, or a list of them")
 		}
-		if len(f.XML.texts) > 1 && !r.value.Codec.Many {
-			wrong("xml is %d texts, expected one: the row does not split its value", len(f.XML.texts))
+		if len(f.XML.Texts) > 1 && !r.value.Codec.Many {
+			wrong("xml is %d texts, expected one: the row does not split its value", len(f.XML.Texts))
 		}
 		switch d := f.Direction; {
 		case d != "" && d != "encode" && d != "decode":
@@ -114,7 +47,7 @@ func (c *compiler) examples(r *row, files samples, node string) {
 		case d == "decode" && r.value.Half() > 0:
 			wrong("the row reads half of a value, expected direction: encode")
 		}
-		r.info.Examples = append(r.info.Examples, RowExample{line, text, f.XML.texts, f.Direction})
+		r.info.Examples = append(r.info.Examples, table.RowExample{Line: line, Canonical: text, XML: f.XML.Texts, Direction: f.Direction})
 	}
 }
 
@@ -137,7 +70,7 @@ func (r *row) field() *document.Field {
 }
 
 // documents checks the form of a table's examples.
-func (c *compiler) documents(files []exampleFile) (out []TableExample) {
+func (c *compiler) documents(files []table.Example) (out []table.TableExample) {
 	names := map[string]bool{}
 	for i, f := range files {
 		node := fmt.Sprintf("$.examples[%d]", i)
@@ -153,7 +86,7 @@ func (c *compiler) documents(files []exampleFile) (out []TableExample) {
 				wrong(fmt.Sprintf(".rows[%d]", j), "no row %q, expected the id of a row", id)
 			}
 		}
-		e := TableExample{Name: f.Name, Line: c.Lines.Line(node), Rows: f.Rows, XML: []byte(f.XML)}
+		e := table.TableExample{Name: f.Name, Line: c.Lines.Line(node), Rows: f.Rows, XML: []byte(f.XML)}
 		e.Canonical = c.canonical(f.Canonical, node+".canonical", wrong)
 		if f.Back != nil {
 			e.Back = c.canonical(f.Back, node+".back", wrong)
@@ -186,8 +119,8 @@ func (c *compiler) canonical(tree map[string]any, node string, wrong func(part, 
 		}
 		wrong(at, "%v", f)
 	}
-	if kind := document.Kind(p.Document); len(p.Faults) == 0 && kind != c.table.kind {
-		wrong(part, "%s is a %s, expected a %s", part[1:], kind, c.table.kind)
+	if kind := document.Kind(p.Document); len(p.Faults) == 0 && kind != c.head.Kind() {
+		wrong(part, "%s is a %s, expected a %s", part[1:], kind, c.head.Kind())
 	}
 	return raw
 }
@@ -195,7 +128,7 @@ func (c *compiler) canonical(tree map[string]any, node string, wrong func(part, 
 // Trial is an example of a row, and what the row does otherwise; "" if nothing.
 type Trial struct {
 	Row     string
-	Example RowExample
+	Example table.RowExample
 	Wrong   string
 }
 
@@ -209,7 +142,7 @@ func (t *Table) Try() (out []Trial) {
 	return out
 }
 
-func (r *row) try(e RowExample) string {
+func (r *row) try(e table.RowExample) string {
 	if e.Direction != "decode" && !r.noEncode {
 		texts, _, fault := r.value.Encode(nil, e.Canonical, convert.Moment{})
 		if wrong := compared("canonical", e.Canonical, "written", texts, e.XML, fault); wrong != "" {

@@ -3,7 +3,6 @@ package mapping
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -11,100 +10,6 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/xmltree"
 )
-
-// collect compiles a group that holds messages of the whole document, once each,
-// which other rows refer to.
-func (c *compiler) collect(r *row, f *rowFile, p place, wrong func(string, ...any)) place {
-	if !p.root || p.list != nil {
-		wrong("collect inside each or with, expected it outside")
-		return p
-	}
-	inner := p
-	for i, source := range f.Collect {
-		path, err := document.CompileFor(c.table.kind, source)
-		if err != nil {
-			wrong("%v", err)
-			return p
-		}
-		switch {
-		case path.Leaf() || path.Repeated() || source == ".":
-			wrong("collect %s, expected a single message, be it in a list", source)
-			return p
-		case i == 0:
-			inner = place{md: path.Descriptor(), prefix: source}
-		case path.Descriptor() != inner.md:
-			wrong("collect %s is a %s, expected %s as in %s", source, path.Descriptor().Name(), inner.md.Name(), f.Collect[0])
-		case c.stores[source] != nil:
-			wrong("collect %s, which row %s collects, expected it once", source, c.stores[source].info.ID)
-		}
-		c.stores[source] = r
-		r.collect = append(r.collect, path)
-	}
-	r.info.Collect = f.Collect
-	c.made.stores = append(c.made.stores, r)
-	return inner
-}
-
-// references ties every refer to the group that collects what it refers to.
-func (c *compiler) references() {
-	referred := map[string]bool{}
-	for _, r := range c.refers {
-		referred[r.info.Refer] = true
-		if r.store = c.stores[r.info.Refer]; r.store == nil {
-			c.says(r, "no row collects %s, expected it in the collect of a group", r.info.Refer)
-		}
-	}
-	for _, r := range c.made.stores {
-		for _, path := range r.collect {
-			if !referred[path.String()] {
-				c.says(r, "collects %s and nothing refers to it, expected a row with refer", path)
-			}
-		}
-		handles := 0
-		for _, inner := range r.rows {
-			if inner.job == handleJob {
-				handles++
-			}
-		}
-		if handles != 1 {
-			c.says(r, "has %d rows with handle, expected one", handles)
-		}
-	}
-}
-
-// keys finds the rows of a group that say which elements it reads, or is in.
-func (c *compiler) keys(group *row, wrong func(string, ...any)) {
-	group.keys = make([][]*row, len(group.hops)+1)
-	for _, r := range group.rows {
-		if !r.key {
-			continue
-		}
-		if level := len(group.hops) - r.reach; level >= 0 && group.each && !r.dot {
-			group.keys[level] = append(group.keys[level], r)
-		} else {
-			c.says(r, "key of another list, expected one of %s or of a list that it passes through", group.info.Each)
-		}
-	}
-	for i, hop := range group.hops {
-		if group.keys[i] == nil && !group.noDecode && group.info.Lossy == "" {
-			wrong("each %s passes through %s, expected a row with a required value of that list's elements and key: true, or lossy", group.info.Each, hop.path)
-		}
-	}
-}
-
-// peek returns the text that a row will read in its group's element.
-func (r *row) peek(e *xmltree.Element) string {
-	for i := range r.steps {
-		if e = child(e, &r.steps[i]); e == nil {
-			return ""
-		}
-	}
-	text := e.Text
-	if r.attr != nil {
-		text, _ = e.Attr(r.attr.name)
-	}
-	return strings.TrimSpace(text)
-}
 
 // list names a canonical list in a document: the row that walks it, and the message
 // that its context is.
@@ -277,31 +182,5 @@ func (d *decoder) store(r *row, e *xmltree.Element, at *context) {
 	default:
 		kept := &storedElement{stored: s, element: e}
 		d.stored[s], d.order = kept, append(d.order, kept)
-	}
-}
-
-// resolve reads every stored element at each place that refers to it. One that none
-// refers to is unread.
-func (d *decoder) resolve() {
-	for _, ref := range d.refers {
-		if !d.steps.Next() {
-			return
-		}
-		s := d.stored[stored{ref.row.store, gateway.FoldID(ref.text)}]
-		if s == nil {
-			d.fault(gateway.Fault{Code: gateway.MapReference, Value: gateway.Clip(ref.text), Expected: ref.row.store.target()}, ref)
-			continue
-		}
-		unread := len(d.unread)
-		d.group(s.row, s.element, &context{up: ref.context, via: ref.row})
-		if s.read {
-			d.unread = d.unread[:unread] // said before
-		}
-		s.read = true
-	}
-	for _, s := range d.order {
-		if !s.read {
-			d.unread = append(d.unread, s.element.Location())
-		}
 	}
 }

@@ -294,7 +294,7 @@ func TestLoadRefusesWhatCannotBeFoundAgain(t *testing.T) {
 }
 
 func TestReachingOutwards(t *testing.T) {
-	tab := table(t, header+`
+	tab := tableOf(t, header+`
   - id: A
     to: m:C
     each: consignments

@@ -109,7 +109,7 @@ func load(t testing.TB, files map[string]string) (*Library, error) {
 	return Load(fsys, env, lists)
 }
 
-func table(t testing.TB, text string) *Table {
+func tableOf(t testing.TB, text string) *Table {
 	t.Helper()
 	l, err := load(t, map[string]string{"xx/test.v1.yaml": text})
 	if err != nil {

@@ -169,7 +169,7 @@ func TestRows(t *testing.T) {
 			`<S>0</S><C><W>0</W><P>0</P></C><C><W>0</W></C>`, ``},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			tab := table(t, header+"  ["+tt.rows+"]\n")
+			tab := tableOf(t, header+"  ["+tt.rows+"]\n")
 			d := parse(t, `{"manifest": `+tt.json+`}`)
 			out, _, faults := tab.Encode(d, false)
 			if len(faults) > 0 {
@@ -198,7 +198,7 @@ func TestRows(t *testing.T) {
 
 // A sum is compared through the inverse of its conversion, and told as the format writes it.
 func TestSumsAreComparedAsTheyAreWritten(t *testing.T) {
-	tab := table(t, header+`  - {id: A, to: m:S, sum: consignments.totals.grossMass.kilograms, use: "fraction(2)", max: 4, examples: [{canonical: "3.2", xml: "3.20"}]}
+	tab := tableOf(t, header+`  - {id: A, to: m:S, sum: consignments.totals.grossMass.kilograms, use: "fraction(2)", max: 4, examples: [{canonical: "3.2", xml: "3.20"}]}
   - {id: B, to: m:N, count: consignments, use: "pad(3)", examples: [{canonical: "2", xml: "002"}]}
   - {id: C, to: m:C, each: consignments, rows: [{id: D, to: m:W, from: totals.grossMass.kilograms}]}
 `)

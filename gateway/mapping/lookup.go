@@ -10,54 +10,11 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
-	"customs.example/gateway/xmltree"
+	"customs.example/gateway/mapping/table"
 )
 
 // What is said of other elements: which ones of a list are meant, and beside which one an
 // element stands.
-
-// looksUp compiles which elements of the row's first list are meant: those whose value by
-// is one of the texts at in, where the row stands.
-func (c *compiler) looksUp(r *row, f *rowFile, p place, wrong func(string, ...any)) {
-	list := r.path
-	if len(r.hops) > 0 {
-		list = r.hops[0].path
-	}
-	if !r.noDecode || f.Each == "" && (r.job != countJob || len(r.hops) != 1) || list.Descriptor() == nil {
-		wrong("by and in, expected direction: encode and each, or the count of a list in a list")
-		return
-	}
-	var err error
-	if r.by, err = document.Compile(list.Descriptor(), f.By); err != nil || !r.by.Leaf() || r.by.Many() {
-		wrong("by %q, expected a value of the elements of %s", f.By, list)
-	}
-	if r.in, err = p.compile(c.table.kind, f.In); err != nil || !r.in.Leaf() {
-		wrong("in %q, expected texts where the row stands", f.In)
-		r.in = nil
-		return
-	}
-	r.info.By, r.info.In = f.By, p.full(f.In)
-}
-
-// there compiles the place that a group is read beside: "../../p:Name".
-func (c *compiler) there(r *row, f *rowFile, node string, wrong func(string, ...any)) {
-	rest := f.There
-	for strings.HasPrefix(rest, "../") {
-		r.up, rest = r.up+1, rest[len("../"):]
-	}
-	depth := 0
-	for g := r; g.parent != nil; g = g.parent {
-		depth += len(g.steps)
-	}
-	if r.up == 0 || r.up > depth {
-		wrong("there %q, expected 1 to %d times ../ before an element", f.There, depth)
-		return
-	}
-	var attr *step
-	if r.there, attr = c.names(node, f.ID, rest); attr != nil {
-		wrong("there %q is an attribute, expected an element", f.There)
-	}
-}
 
 // first is the row's first list: what by and in choose from.
 func (r *row) first() *row {
@@ -131,18 +88,6 @@ func (e *encoder) derived(r *row, standing, at *context) string {
 	return strconv.Itoa(n)
 }
 
-// findRivals notes which rows of a group decode asks first about an element that another
-// one writes.
-func (r *row) findRivals() {
-	for i, later := range r.rows {
-		for _, q := range r.rows[:i] {
-			if q.there != nil && !q.noDecode && later.job == groupJob && !later.noEncode && slices.EqualFunc(q.steps, later.steps, func(a, b step) bool { return a.name == b.name }) {
-				later.rivals = append(later.rivals, q)
-			}
-		}
-	}
-}
-
 // beside is a written element of which it depends on others, which may come later, what
 // decode takes it for.
 type beside struct {
@@ -205,7 +150,7 @@ func (r *row) claims(e *etree.Element) (value, form string, ok bool) {
 		}
 		text := at.Text()
 		if c.attr != nil {
-			text = at.SelectAttrValue(c.attr.qname(), "")
+			text = at.SelectAttrValue(c.attr.QName(), "")
 		}
 		if text = strings.TrimSpace(text); c.job == constJob && text != c.info.Const || c.value.Like != nil && !c.value.Like.MatchString(text) {
 			return "", "", false
@@ -216,24 +161,11 @@ func (r *row) claims(e *etree.Element) (value, form string, ok bool) {
 }
 
 // written returns the first child of a step's name, nil if there is none.
-func written(e *etree.Element, s *step) *etree.Element {
+func written(e *etree.Element, s *table.Step) *etree.Element {
 	for _, c := range e.Child {
-		if c, ok := c.(*etree.Element); ok && c.Space == s.prefix && c.Tag == s.name.Local {
+		if c, ok := c.(*etree.Element); ok && c.Space == s.Prefix && c.Tag == s.Name.Local {
 			return c
 		}
 	}
 	return nil
-}
-
-// isBeside reports whether the element without which the group is not read is there.
-func (r *row) isBeside(e *xmltree.Element) bool {
-	for range r.up {
-		e = e.Parent
-	}
-	for i := range r.there {
-		if e = child(e, &r.there[i]); e == nil {
-			return false
-		}
-	}
-	return true
 }

@@ -46,7 +46,7 @@ const lookup = header + `
 `
 
 func TestGroupsAreToldApartByTextAndNeighbour(t *testing.T) {
-	tab := table(t, lookup)
+	tab := tableOf(t, lookup)
 	const goods = `<Goods><Code><ID>1263</ID></Code><Code><ID>0702000000</ID></Code></Goods>`
 	for _, tc := range []struct{ name, xml, want string }{
 		{"with a contact four digits are a UN number", goods + `<Contact>A</Contact>`, `dangerous 1263 classified 0702000000`},
@@ -85,7 +85,7 @@ func TestGroupsAreToldApartByTextAndNeighbour(t *testing.T) {
 }
 
 func TestElementsAreReadOnlyBesideTheirNeighbour(t *testing.T) {
-	tab := table(t, header+`
+	tab := tableOf(t, header+`
   - {id: R001, to: m:Batch, from: batch}
   - {id: R002, to: m:Office, with: office, there: ../m:Batch, rows: [{id: R003, to: m:ID, from: code}]}
 `)
@@ -100,7 +100,7 @@ func TestElementsAreReadOnlyBesideTheirNeighbour(t *testing.T) {
 }
 
 func TestConsignmentLooksUpWhatItNames(t *testing.T) {
-	tab := table(t, lookup)
+	tab := tableOf(t, lookup)
 	d := parse(t, `{"manifest": {"loadUnits": [{"id": "52362401", "seals": [{"id": "S1"}, {"id": "S2"}]}, {"id": "ABCU1234560", "seals": [{"id": "S3"}]}, {"id": "X", "seals": [{"id": "S4"}]}],
 	"consignments": [{"loadUnits": ["ABCU1234560", "52362401"]}, {"loadUnits": ["52362401"], "seals": [{"id": "S1"}]}, {"ucr": "none"}]}}`)
 	encoded, trace, faults := tab.Encode(d, true)

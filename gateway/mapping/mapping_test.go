@@ -8,6 +8,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
 
@@ -79,7 +80,7 @@ const sampleXML = `<?xml version="1.0" encoding="UTF-8"?>
 `
 
 func TestThereAndBack(t *testing.T) {
-	tab := table(t, notice)
+	tab := tableOf(t, notice)
 	d := parse(t, sample)
 	out, trace, faults := tab.Encode(d, true)
 	if len(faults) > 0 {
@@ -114,7 +115,7 @@ func TestThereAndBack(t *testing.T) {
 }
 
 func TestTraceFindsTheNearest(t *testing.T) {
-	back := table(t, notice).Decode(read(t, sampleXML))
+	back := tableOf(t, notice).Decode(read(t, sampleXML))
 	for path, want := range map[string]string{
 		"transport.mode":                          "R006 /d:Manifest[1]/d:Mode[1] 30 transport-mode.v1:3->30",
 		"consignments[0].items[1].netMass":        "R016 /d:Manifest[1]/d:Consignment[1]/d:Item[2]  ",
@@ -140,7 +141,7 @@ func TestEncodeSaysAllFaultsAtOnce(t *testing.T) {
 	  "transport": {"mode": "1"},
 	  "consignments": [{"consignee": {"country": "KZ"}, "items": [{"netMass": {"kilograms": "1"}}, {"description": [{"language": "en", "value": "12345678901234567890123456789012345678901"}]}]}]
 	}}`)
-	out, _, faults := table(t, notice).Encode(d, true)
+	out, _, faults := tableOf(t, notice).Encode(d, true)
 	want := []string{
 		"MAP_REQUIRED envelope.documentId  |Head/MessageID",
 		"MAP_CONST direction  IMPORT|EXPORT",
@@ -154,11 +155,11 @@ func TestEncodeSaysAllFaultsAtOnce(t *testing.T) {
 	if diff := cmp.Diff(want, said(faults)); diff != "" || !out.IsZero() {
 		t.Error(diff)
 	}
-	if _, _, faults := table(t, notice).Encode(parse(t, `{"answer": {}}`), false); len(faults) != 1 || faults[0].Code != gateway.MapKind {
+	if _, _, faults := tableOf(t, notice).Encode(parse(t, `{"answer": {}}`), false); len(faults) != 1 || faults[0].Code != gateway.MapKind {
 		t.Error(said(faults))
 	}
 	d.GetManifest().Office.Code = "\x01"
-	_, _, faults = table(t, notice).Encode(d, true)
+	_, _, faults = tableOf(t, notice).Encode(d, true)
 	if faults[2].Code != gateway.MapControlCharacter {
 		t.Error(said(faults))
 	}
@@ -166,7 +167,7 @@ func TestEncodeSaysAllFaultsAtOnce(t *testing.T) {
 
 // Decode drops blanks, so a text of nothing else would be written and then be missing.
 func TestEncodeTakesATextOfBlanksForNone(t *testing.T) {
-	tab := table(t, header+`
+	tab := tableOf(t, header+`
   - {id: R001, to: m:ID, from: envelope.documentId, required: true}
   - {id: R002, to: m:Office, from: office.code}
   - {id: R003, to: "m:Office/@name", from: partnerOffice.code}
@@ -204,7 +205,7 @@ func TestEncodeTakesATextOfBlanksForNone(t *testing.T) {
 }
 
 func TestDecodeReadsPastAFirstPieceOfBlanks(t *testing.T) {
-	tab := table(t, header+`  - {id: R001, to: m:Text, from: remarks, language: [zh], use: "split(2,4)", required: true}`)
+	tab := tableOf(t, header+`  - {id: R001, to: m:Text, from: remarks, language: [zh], use: "split(2,4)", required: true}`)
 	out, _, faults := tab.Encode(parse(t, `{"manifest": {"remarks": [{"language": "zh", "value": "  汽车"}]}}`), false)
 	if len(faults) > 0 {
 		t.Fatal(said(faults))
@@ -216,7 +217,7 @@ func TestDecodeReadsPastAFirstPieceOfBlanks(t *testing.T) {
 }
 
 func TestDecodeSaysAllFaultsAtOnce(t *testing.T) {
-	got := table(t, notice).Decode(read(t, `<Manifest xmlns="urn:m" xmlns:x="urn:x" x:mode="B" y="1">
+	got := tableOf(t, notice).Decode(read(t, `<Manifest xmlns="urn:m" xmlns:x="urn:x" x:mode="B" y="1">
 	<Head><Type>MT1401</Type><SendTime>2026</SendTime></Head>
 	<Head><Type>MT1401</Type></Head>
 	<Mode>３</Mode><Boxed>yes</Boxed><Count>5</Count><Mass>x</Mass><Strange><a/></Strange>
@@ -261,7 +262,7 @@ func TestDecodeSaysAllFaultsAtOnce(t *testing.T) {
 	if after := string(document.Marshal(got.Document)); before != after {
 		t.Error("reading the trace changed the document")
 	}
-	other := table(t, notice).Decode(read(t, `<Manifest xmlns="urn:other"/>`))
+	other := tableOf(t, notice).Decode(read(t, `<Manifest xmlns="urn:other"/>`))
 	if other.Document != nil || len(other.Faults) != 1 || other.Faults[0].Code != gateway.MapRoot {
 		t.Error(said(other.Faults))
 	}
@@ -275,7 +276,7 @@ func TestRowsSayWhatTheyDo(t *testing.T) {
 	tab, _ := l.Table("xx/test.v1")
 	for _, r := range tab.Rows() {
 		if r.ID == "R018" {
-			want := RowInfo{ID: "R018", Line: 57, Target: "/m:Manifest/m:Consignment/m:Item/m:Text", From: "consignments.items.description", Use: "split(10,4)", Language: []string{"zh", "en"}, Prose: true, Inside: "R016"}
+			want := table.RowInfo{ID: "R018", Line: 57, Target: "/m:Manifest/m:Consignment/m:Item/m:Text", From: "consignments.items.description", Use: "split(10,4)", Language: []string{"zh", "en"}, Prose: true, Inside: "R016"}
 			want.Line = r.Line
 			if diff := cmp.Diff(want, r); diff != "" {
 				t.Error(diff)

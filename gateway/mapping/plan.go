@@ -3,48 +3,10 @@ package mapping
 import (
 	"slices"
 
+	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
-
-// node is an element that decode may meet inside a group's element, and the rows that
-// read it: either groups, or values with its attributes and children.
-type node struct {
-	name     xmltree.Name
-	number   int // of its mark in a decoder
-	children []*node
-	attrs    []*node
-	values   []*row // of the text, or of the attribute
-	groups   []*row
-	past     bool // some row writes it and none reads it
-	leads    bool // to elements that repeat, so it may repeat itself
-}
-
-// find returns the child of a name. Elements mostly come in the order of the rows, so
-// the search starts where the last one ended.
-func (n *node) find(name xmltree.Name, from *int) *node {
-	count := len(n.children)
-	at := *from
-	for range count {
-		if at >= count {
-			at = 0
-		}
-		if c := n.children[at]; c.name == name {
-			*from = at
-			return c
-		}
-		at++
-	}
-	return nil
-}
-
-func (n *node) attr(name xmltree.Name) *node {
-	for _, a := range n.attrs {
-		if a.name == name {
-			return a
-		}
-	}
-	return nil
-}
 
 // plan builds what decode reads inside a group, from its rows.
 func (c *compiler) plan(group *row) {
@@ -96,7 +58,7 @@ func (c *compiler) place(at *node, r *row) {
 			c.inside(r, at.groups[0])
 			return
 		}
-		at = c.child(&at.children, r.steps[i].name)
+		at = c.child(&at.children, r.steps[i].Name)
 		at.leads = at.leads || r.each && i < len(r.steps)-1
 	}
 	if r.attr != nil {
@@ -104,7 +66,7 @@ func (c *compiler) place(at *node, r *row) {
 			c.inside(r, at.groups[0])
 			return
 		}
-		at = c.child(&at.attrs, r.attr.name)
+		at = c.child(&at.attrs, r.attr.Name)
 	}
 	switch {
 	case r.noDecode:
@@ -156,4 +118,88 @@ func tells(group *row) []*row {
 		}
 	}
 	return out
+}
+
+// references ties every refer to the group that collects what it refers to.
+func (c *compiler) references() {
+	referred := map[string]bool{}
+	for _, r := range c.refers {
+		referred[r.info.Refer] = true
+		if r.store = c.stores[r.info.Refer]; r.store == nil {
+			c.says(r, "no row collects %s, expected it in the collect of a group", r.info.Refer)
+		}
+	}
+	for _, r := range c.made.stores {
+		for _, path := range r.collect {
+			if !referred[path.String()] {
+				c.says(r, "collects %s and nothing refers to it, expected a row with refer", path)
+			}
+		}
+		handles := 0
+		for _, inner := range r.rows {
+			if inner.job == handleJob {
+				handles++
+			}
+		}
+		if handles != 1 {
+			c.says(r, "has %d rows with handle, expected one", handles)
+		}
+	}
+}
+
+// keys finds the rows of a group that say which elements it reads, or is in.
+func (c *compiler) keys(group *row, wrong func(string, ...any)) {
+	group.keys = make([][]*row, len(group.hops)+1)
+	for _, r := range group.rows {
+		if !r.key {
+			continue
+		}
+		if level := len(group.hops) - r.reach; level >= 0 && group.each && !r.dot {
+			group.keys[level] = append(group.keys[level], r)
+		} else {
+			c.says(r, "key of another list, expected one of %s or of a list that it passes through", group.info.Each)
+		}
+	}
+	for i, hop := range group.hops {
+		if group.keys[i] == nil && !group.noDecode && group.info.Lossy == "" {
+			wrong("each %s passes through %s, expected a row with a required value of that list's elements and key: true, or lossy", group.info.Each, hop.path)
+		}
+	}
+}
+
+// findRivals notes which rows of a group decode asks first about an element that another
+// one writes.
+func (r *row) findRivals() {
+	for i, later := range r.rows {
+		for _, q := range r.rows[:i] {
+			if q.there != nil && !q.noDecode && later.job == groupJob && !later.noEncode && slices.EqualFunc(q.steps, later.steps, func(a, b table.Step) bool { return a.Name == b.Name }) {
+				later.rivals = append(later.rivals, q)
+			}
+		}
+	}
+}
+
+// local compiles the offices whose local time the table writes.
+func (c *compiler) local(paths []string) {
+	for _, p := range paths {
+		var o localOffice
+		for at, path := range map[string]**document.Path{p + ".code": &o.code, p + ".administration": &o.administration} {
+			compiled, err := document.CompileFor(c.head.Kind(), at)
+			if err != nil || compiled.Many() {
+				c.At("$.zone_of", "%s is no office of a %s, expected the path of one", p, c.head.Kind())
+				return
+			}
+			*path = compiled
+		}
+		for _, r := range c.made.rows {
+			switch {
+			case r.noDecode:
+			case r.info.From == p+".code":
+				o.codeRows = append(o.codeRows, r)
+			case r.info.From == p+".administration" || r.info.Set == p+".administration":
+				o.administrationRows = append(o.administrationRows, r)
+			}
+		}
+		c.made.offices = append(c.made.offices, o)
+	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
 
@@ -17,7 +18,7 @@ func (t *Table) Reads(place gateway.Location) (label string, ok bool) {
 		if r.job == groupJob || r.info.From == "" || !r.at(names) {
 			continue
 		}
-		p, err := document.CompileFor(t.kind, r.info.From)
+		p, err := document.CompileFor(t.Kind(), r.info.From)
 		if err != nil || !p.Leaf() && p.Descriptor().Name() != "Text" { // a row of a language reads a text
 			continue
 		}
@@ -35,12 +36,12 @@ func (t *Table) Reads(place gateway.Location) (label string, ok bool) {
 func (r *row) at(names []xmltree.Name) bool {
 	if r.attr != nil {
 		last := len(names) - 1
-		if last < 0 || names[last] != attrName(r.attr.name) {
+		if last < 0 || names[last] != attrName(r.attr.Name) {
 			return false
 		}
 		names = names[:last]
 	}
-	return len(names) > 0 && slices.EqualFunc(r.route(), names[1:], func(s *step, n xmltree.Name) bool { return s.name == n })
+	return len(names) > 0 && slices.EqualFunc(r.route(), names[1:], func(s *table.Step, n xmltree.Name) bool { return s.Name == n })
 }
 
 func attrName(n xmltree.Name) xmltree.Name { return xmltree.Name{Space: n.Space, Local: "@" + n.Local} }

@@ -2,12 +2,14 @@ package mapping
 
 import (
 	"slices"
+	"strconv"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
 	"customs.example/gateway/mapping/convert"
+	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
 
@@ -29,13 +31,13 @@ const (
 
 // row is a compiled row. It is never changed after loading.
 type row struct {
-	info   RowInfo
+	info   table.RowInfo
 	job    job
 	number int // of its mark in a decoder
 	parent *row
 
-	steps []step // elements to the target, relative to the enclosing row's element
-	attr  *step  // the attribute, for an attribute's row
+	steps []table.Step // elements to the target, relative to the enclosing row's element
+	attr  *table.Step  // the attribute, for an attribute's row
 
 	reach    int            // contexts outwards that path starts from
 	hops     []*row         // the lists that each passes through before its own
@@ -72,16 +74,10 @@ type row struct {
 	leaf *document.Path // and the value of its elements
 	lone bool           // of a sum: what an only element does not say is the whole of it
 
-	up    int    // of a group that is read only where another element is there: how far up that one's own
-	there []step // stands, and the way to it from there
+	up    int          // of a group that is read only where another element is there: how far up that one's own
+	there []table.Step // stands, and the way to it from there
 
 	rivals []*row // groups before it of the same name that are read beside another element
-}
-
-// step is one name of a target.
-type step struct {
-	name   xmltree.Name
-	prefix string // as written: "" for the default namespace and for none
 }
 
 // counts reports whether what the row writes is data of the document.
@@ -93,14 +89,6 @@ func (r *row) counts(fallback bool) bool {
 		return r.always
 	}
 	return !fallback || r.always
-}
-
-// qname writes the step's name as a document of the table does.
-func (s *step) qname() string {
-	if s.prefix == "" {
-		return s.name.Local
-	}
-	return s.prefix + ":" + s.name.Local
 }
 
 // context is the message that canonical paths start from, and how it was reached.
@@ -236,13 +224,13 @@ func (r *row) target() gateway.Phrase {
 		if out != "" {
 			out += "/"
 		}
-		out += r.steps[i].qname()
+		out += r.steps[i].QName()
 	}
 	if r.attr != nil {
 		if out != "" {
 			out += "/"
 		}
-		out += "@" + r.attr.qname()
+		out += "@" + r.attr.QName()
 	}
 	return gateway.Term(out)
 }
@@ -250,4 +238,91 @@ func (r *row) target() gateway.Phrase {
 // unjudged is the fault of a row whose condition fails: the table's, not the sender's.
 func unjudged(row, table string) *gateway.Fault {
 	return &gateway.Fault{Code: gateway.MapWhen, Severity: gateway.Error, Value: row, Expected: gateway.Term(table)}
+}
+
+// localOffice is an office whose local time a format may write, and the rows that read it.
+type localOffice struct {
+	code, administration         *document.Path
+	codeRows, administrationRows []*row
+}
+
+// body is what the rows of a table are compiled to. It is never changed after that.
+type body struct {
+	top      *row   // the root element as a group
+	rows     []*row // every row, in order
+	nodes    int    // of the plan, which the decoder marks
+	stores   []*row // groups that collect
+	issued   *row   // the row that reads the day code lists are judged on
+	offices  []localOffice
+	examples []table.TableExample
+}
+
+// node is an element that decode may meet inside a group's element, and the rows that
+// read it: either groups, or values with its attributes and children.
+type node struct {
+	name     xmltree.Name
+	number   int // of its mark in a decoder
+	children []*node
+	attrs    []*node
+	values   []*row // of the text, or of the attribute
+	groups   []*row
+	past     bool // some row writes it and none reads it
+	leads    bool // to elements that repeat, so it may repeat itself
+}
+
+// find returns the child of a name. Elements mostly come in the order of the rows, so
+// the search starts where the last one ended.
+func (n *node) find(name xmltree.Name, from *int) *node {
+	count := len(n.children)
+	at := *from
+	for range count {
+		if at >= count {
+			at = 0
+		}
+		if c := n.children[at]; c.name == name {
+			*from = at
+			return c
+		}
+		at++
+	}
+	return nil
+}
+
+func (n *node) attr(name xmltree.Name) *node {
+	for _, a := range n.attrs {
+		if a.name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// derive returns the count, sum or common value that the row writes, "" where there is
+// nothing to count.
+func (r *row) derive(m document.Node) string {
+	switch r.job {
+	case countJob:
+		if n := r.path.Count(m); n > 0 {
+			return strconv.Itoa(n)
+		}
+		return ""
+	case everyJob:
+		if texts := r.path.Texts(m); len(texts) > 0 {
+			return texts[0]
+		}
+		return ""
+	}
+	return r.path.Sum(m)
+}
+
+// route returns the steps from the root to the row's element.
+func (r *row) route() []*table.Step {
+	var out []*table.Step
+	if r.parent != nil && r.parent.parent != nil {
+		out = r.parent.route()
+	}
+	for i := range r.steps {
+		out = append(out, &r.steps[i])
+	}
+	return out
 }

@@ -34,7 +34,7 @@ const spread = header + `
 // What stands once is read into the packages, be it written before them or behind, and
 // into one package where the format names none.
 func TestWhatStandsOnceIsReadIntoTheElements(t *testing.T) {
-	tab := table(t, spread)
+	tab := tableOf(t, spread)
 	for xml, want := range map[string]string{
 		"<Number>1</Number><Presence>0</Presence>": `[{"quantity":"1","presence":"0"}]`,
 		"<Presence>2</Presence><Number>4</Number>": `[{"quantity":"4","presence":"2"}]`,
@@ -74,7 +74,7 @@ func TestWhatStandsOnceIsReadIntoTheElements(t *testing.T) {
 // Each value names the place that it was read from, and a number that disagrees with
 // several packages is told as before.
 func TestWhatStandsOnceIsTraced(t *testing.T) {
-	tab := table(t, spread)
+	tab := tableOf(t, spread)
 	decoded := tab.Decode(read(t, `<Manifest xmlns="urn:m"><Consignment><Item><Number>9</Number><Presence>1</Presence><Package><Kind>CT</Kind><Quantity>3</Quantity></Package><Package><Kind>BX</Kind></Package></Item></Consignment></Manifest>`))
 	if l, ok := decoded.Trace.ByPath("consignments[0].items[0].packages[1].presence"); !ok || l.Row != "R040" || !strings.HasSuffix(l.Place.Expr, "/d:Presence[1]") {
 		t.Errorf("the second package's presence comes from %+v", l)
@@ -104,7 +104,7 @@ func TestWhatStandsOnceIsRefusedElsewhere(t *testing.T) {
 
 // Before the mark stands a code of the list, or nothing: else the mark is part of the value.
 func TestOnlyACodeStandsBeforeTheMark(t *testing.T) {
-	tab := table(t, header+`
+	tab := tableOf(t, header+`
   - id: R010
     to: m:Unit
     each: loadUnits
@@ -139,7 +139,7 @@ func TestOnlyACodeStandsBeforeTheMark(t *testing.T) {
 func TestADayWhereAMomentIsWanted(t *testing.T) {
 	const row = `  - {id: R010, to: m:Signed, from: transportDay, time: instant, lossy: "the time of day"}` + "\n"
 	day := strings.Replace(row, "transportDay", `"consignments[0].transportDocument.date"`, 1)
-	tab := table(t, header+day)
+	tab := tableOf(t, header+day)
 	out, _, faults := tab.Encode(parse(t, `{"manifest": {"consignments": [{"transportDocument": {"date": "2026-03-09"}}]}}`), false)
 	if len(faults) > 0 || !strings.Contains(string(out.Bytes()), ">2026-03-09T00:00:00+08:00<") {
 		t.Errorf("%v %s", said(faults), out.Bytes())

@@ -301,7 +301,7 @@ func (r *record) appendPath(b []byte) []byte {
 // locateRead is the place of what decode read.
 func locateRead(r *record) gateway.Location {
 	if r.row.attr != nil && !r.group {
-		return r.read.AttrLocation(r.row.attr.name)
+		return r.read.AttrLocation(r.row.attr.Name)
 	}
 	return r.read.Location()
 }
@@ -311,21 +311,21 @@ func locateRead(r *record) gateway.Location {
 func (t *Table) locateWritten(root *etree.Element) func(*record) gateway.Location {
 	names := map[string]string{}
 	fallback := "d"
-	for n := 1; t.fallback != "" && t.declares(fallback); n++ {
+	for n := 1; t.Default() != "" && t.Declares(fallback); n++ {
 		fallback = "d" + strconv.Itoa(n)
 	}
-	for _, n := range t.namespaces {
-		if n.prefix == t.fallback {
-			names[fallback] = n.uri
+	for _, n := range t.Namespaces() {
+		if n.Prefix == t.Default() {
+			names[fallback] = n.URI
 		} else {
-			names[n.prefix] = n.uri
+			names[n.Prefix] = n.URI
 		}
 	}
 	name := func(space, tag string) string {
 		switch {
 		case space != "":
 			return space + ":" + tag
-		case t.fallback != "":
+		case t.Default() != "":
 			return fallback + ":" + tag
 		}
 		return tag
@@ -350,17 +350,8 @@ func (t *Table) locateWritten(root *etree.Element) func(*record) gateway.Locatio
 	return func(r *record) gateway.Location {
 		at := places()[r.written]
 		if r.row.attr != nil && !r.group {
-			at += "/@" + r.row.attr.qname()
+			at += "/@" + r.row.attr.QName()
 		}
 		return gateway.Location{Expr: at, Namespaces: names}
 	}
-}
-
-func (t *Table) declares(prefix string) bool {
-	for _, n := range t.namespaces {
-		if n.prefix == prefix && prefix != t.fallback {
-			return true
-		}
-	}
-	return false
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"customs.example/gateway/mapping/table"
 )
 
 const declaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
@@ -20,13 +22,13 @@ type slabs struct {
 const slab = 64
 
 // element returns a new element of a step's name.
-func (s *slabs) element(of *step) *etree.Element {
+func (s *slabs) element(of *table.Step) *etree.Element {
 	if len(s.elements) == 0 {
 		s.elements = make([]etree.Element, slab)
 	}
 	e := &s.elements[0]
 	s.elements = s.elements[1:]
-	e.Space, e.Tag = of.prefix, of.name.Local
+	e.Space, e.Tag = of.Prefix, of.Name.Local
 	return e
 }
 
@@ -34,7 +36,7 @@ func (s *slabs) element(of *step) *etree.Element {
 const firstChildren = 4
 
 // child adds a new element of a step's name to an element.
-func (s *slabs) child(of *step, to *etree.Element) *etree.Element {
+func (s *slabs) child(of *table.Step, to *etree.Element) *etree.Element {
 	if to.Child == nil {
 		if len(s.several) < firstChildren {
 			s.several = make([]etree.Token, slab)

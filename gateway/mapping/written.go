@@ -40,7 +40,7 @@ func (t Trace) Values(f func(Value)) {
 			v.Path = r.path()
 		}
 		if r.row.attr != nil {
-			v.Spot.attr = r.row.attr.qname()
+			v.Spot.attr = r.row.attr.QName()
 		}
 		f(v)
 	}

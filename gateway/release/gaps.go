@@ -9,6 +9,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/mapping/recipe"
+	"customs.example/gateway/mapping/table"
 )
 
 // Origin says who gives the value of a target row.
@@ -39,7 +40,7 @@ type Gap struct {
 // value comes from: what the route withholds is nobody's, then the national documents
 // (through the recipe), then the route, then the gateway.
 func (rt *Route) Gaps(lib *mapping.Library) []Gap {
-	table, ok := lib.Table(rt.Table)
+	outbound, ok := lib.Table(rt.Table)
 	if !ok {
 		return nil
 	}
@@ -53,8 +54,8 @@ func (rt *Route) Gaps(lib *mapping.Library) []Gap {
 		s.rehearse(j)
 	}
 	var gaps []Gap
-	rows := table.Rows()
-	byID := map[string]mapping.RowInfo{}
+	rows := outbound.Rows()
+	byID := map[string]table.RowInfo{}
 	always := map[string]bool{} // groups that hold what the route or the gateway always gives
 	for i, row := range rows {
 		byID[row.ID] = row
@@ -80,14 +81,14 @@ func (rt *Route) Gaps(lib *mapping.Library) []Gap {
 }
 
 // derived reports whether a row counts, which says nothing where there is nothing.
-func derived(kind string, row mapping.RowInfo) bool {
+func derived(kind string, row table.RowInfo) bool {
 	p, err := document.CompileFor(kind, row.From)
 	return err == nil && !p.Leaf() && len(row.Language) == 0
 }
 
 // need says when a required row is needed: a group that nothing demands makes its rows
 // needed only where it is there itself. "" is always.
-func need(row mapping.RowInfo, byID map[string]mapping.RowInfo, always map[string]bool) string {
+func need(row table.RowInfo, byID map[string]table.RowInfo, always map[string]bool) string {
 	var needs []string
 	if row.When != "" {
 		needs = append(needs, row.When)
@@ -156,7 +157,7 @@ func (s *sources) rehearse(j *recipe.Join) {
 }
 
 // fill sets what a row reads to some value of its type.
-func fill(d *customsv1.Document, kind string, row mapping.RowInfo) {
+func fill(d *customsv1.Document, kind string, row table.RowInfo) {
 	path, text := row.From, ""
 	if row.Set != "" {
 		path, text = row.Set, row.Const
@@ -179,7 +180,7 @@ func fill(d *customsv1.Document, kind string, row mapping.RowInfo) {
 	}
 }
 
-func (s sources) of(row mapping.RowInfo) (origin Origin, detail, status string) {
+func (s sources) of(row table.RowInfo) (origin Origin, detail, status string) {
 	switch {
 	case row.Const != "":
 		return Gateway, "constant " + row.Const, ""

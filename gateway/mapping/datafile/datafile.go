@@ -56,6 +56,14 @@ func (f *File) Add(id string, line int, text string) {
 	f.Overlaid.At(node, "%s: %s", f.Overlaid.Table, text)
 }
 
+// Mistakes returns the mistakes so far, be they the profile's.
+func (f *File) Mistakes() []error {
+	if f.Overlaid != nil {
+		return f.Overlaid.Errs
+	}
+	return f.Errs
+}
+
 // Quoted is a text that MUST be quoted where YAML would read something else: 0603 is no
 // number here.
 type Quoted struct {

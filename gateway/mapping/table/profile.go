@@ -1,4 +1,4 @@
-package mapping
+package table
 
 import (
 	"cmp"
@@ -59,11 +59,11 @@ type rowOverlay struct {
 	Lossy      *string         `yaml:"lossy"`
 	Note       *string         `yaml:"note"`
 	Source     *string         `yaml:"source"`
-	Examples   samples         `yaml:"examples"`
+	Examples   Samples         `yaml:"examples"`
 	Drop       bool            `yaml:"drop"`
 }
 
-func (o *rowOverlay) apply(f *rowFile) {
+func (o *rowOverlay) apply(f *Row) {
 	replace(&f.From, o.From)
 	replace(&f.List, o.List)
 	replace(&f.Use, o.Use)
@@ -87,7 +87,7 @@ func (o *rowOverlay) apply(f *rowFile) {
 		f.Default = o.Default
 	}
 	f.Examples = o.Examples // those of the table's file show another row
-	f.dropped = f.dropped || o.Drop
+	f.Dropped = f.Dropped || o.Drop
 }
 
 func replace[T any](old *T, with *T) {
@@ -96,8 +96,8 @@ func replace[T any](old *T, with *T) {
 	}
 }
 
-// profile is a profile that was read.
-type profile struct {
+// Profile is a profile that was read.
+type Profile struct {
 	*datafile.File
 	profileFile
 	digest gateway.Digest
@@ -107,9 +107,9 @@ type profile struct {
 
 // overlaid is a table with the profiles over it, the lowest first.
 type overlaid struct {
-	*base
+	*Source
 	node   string // where the topmost profile names the way to it
-	layers []*profile
+	layers []*Profile
 }
 
 const (
@@ -118,10 +118,10 @@ const (
 	visited
 )
 
-func (p *profile) id() string { return datafile.Versioned(p.Profile, p.Version) }
+func (p *Profile) id() string { return datafile.Versioned(p.Profile, p.Version) }
 
-func loadProfile(m *datafile.File, raw []byte) *profile {
-	p := &profile{File: m, digest: gateway.DigestOf(raw)}
+func ReadProfile(m *datafile.File, raw []byte) *Profile {
+	p := &Profile{File: m, digest: gateway.DigestOf(raw)}
 	if err := m.Read(raw, &p.profileFile); err != nil {
 		if m.Errs = append(m.Errs, err); p.Profile == "" {
 			return p
@@ -143,27 +143,19 @@ func loadProfile(m *datafile.File, raw []byte) *profile {
 	return p
 }
 
-// profiles makes the tables of every profile and returns the mistakes.
-func (l *loader) profiles(all []*profile) []error {
-	byID := map[string]*profile{}
+// Reach finds the tables that each profile is over; its mistakes are the profiles'.
+func Reach(all []*Profile, tables map[string]*Source) {
+	byID := map[string]*Profile{}
 	for _, p := range all {
 		byID[p.id()] = p
 	}
 	for _, p := range all {
-		l.reach(p, byID, nil)
+		p.reach(byID, tables, nil)
 	}
-	var mistakes []error
-	for _, p := range all {
-		l.overlay(p)
-	}
-	for _, p := range all {
-		mistakes = append(mistakes, p.Errs...)
-	}
-	return mistakes
 }
 
 // reach finds the tables that a profile is over, directly or by way of another profile.
-func (l *loader) reach(p *profile, all map[string]*profile, way []string) {
+func (p *Profile) reach(all map[string]*Profile, tables map[string]*Source, way []string) {
 	if p.state == visited {
 		return
 	}
@@ -176,79 +168,72 @@ func (l *loader) reach(p *profile, all map[string]*profile, way []string) {
 				p.At(node, "profile %s is over itself: %s, expected no cycle", over, strings.Join(append(way[slices.Index(way, over):], over), " over "))
 				continue
 			}
-			l.reach(lower, all, way)
+			lower.reach(all, tables, way)
 			for _, t := range lower.tables {
-				p.add(overlaid{t.base, node, append(slices.Clone(t.layers), p)})
+				p.add(overlaid{t.Source, node, append(slices.Clone(t.layers), p)})
 			}
 			continue
 		}
-		b := l.bases[over]
+		b := tables[over]
 		if b == nil {
-			known := append(slices.Sorted(maps.Keys(l.bases)), slices.Sorted(maps.Keys(all))...)
+			known := append(slices.Sorted(maps.Keys(tables)), slices.Sorted(maps.Keys(all))...)
 			p.At(node, "over %q, expected the id of a table without mistakes or of a profile: one of %v", over, known)
 			continue
 		}
-		p.add(overlaid{b, node, []*profile{p}})
+		p.add(overlaid{b, node, []*Profile{p}})
 	}
 	p.state = visited
 }
 
-func (p *profile) add(t overlaid) {
-	if slices.ContainsFunc(p.tables, func(o overlaid) bool { return o.base == t.base }) {
+func (p *Profile) add(t overlaid) {
+	if slices.ContainsFunc(p.tables, func(o overlaid) bool { return o.Source == t.Source }) {
 		p.At(t.node, "over %s twice, expected one way to it", t.Name)
 		return
 	}
 	p.tables = append(p.tables, t)
 }
 
-// overlay makes the tables of one profile.
-func (l *loader) overlay(p *profile) {
-	files, lines, ok := p.files(!l.proven)
+// Sources are the tables that the profile makes, none where a lower profile has mistakes. With
+// rowsLater their rows are read when they are first asked for. What is wrong with them is
+// the profile's mistake.
+func (p *Profile) Sources(rowsLater bool) (out []*Source) {
+	files, lines, ok := p.files(!rowsLater)
 	if !ok {
-		return // said there
+		return nil // said there
 	}
-	whole := sync.OnceValues(func() ([]tableFile, []document.Lines) {
+	withRows := sync.OnceValues(func() ([]Content, []document.Lines) {
 		files, lines, _ := p.files(true)
 		return files, lines
 	})
 	for i, t := range p.tables {
-		mistakes := func(lines document.Lines) *datafile.File {
-			return &datafile.File{Name: t.Name, Lines: lines, Overlaid: &datafile.Overlay{File: p.File, Table: datafile.Versioned(files[i].Mapping, files[i].Version), Node: t.node}}
+		file := func(lines document.Lines) *datafile.File {
+			return &datafile.File{Name: t.File.Name, Lines: lines, Overlaid: &datafile.Overlay{File: p.File, Table: datafile.Versioned(files[i].Mapping, files[i].Version), Node: t.node}}
 		}
-		m := mistakes(lines[i])
-		var made *Table
-		if l.proven {
-			made = l.head(m, files[i])
-			made.body = sync.OnceValue(func() *body {
-				files, lines := whole()
-				return proven(p.File, l.body(mistakes(lines[i]), made, files[i]))
-			})
-		} else {
-			made = l.build(m, files[i])
+		made := &Source{File: file(lines[i]), Content: files[i], profile: p}
+		made.WithRows = func() *Source {
+			files, lines := withRows()
+			return &Source{File: file(lines[i]), Content: files[i]}
 		}
-		made.file, made.profile, made.profileVersion = p.Name, p.Profile, p.Version
 		sum := slices.Clone(t.digest[:])
 		for _, layer := range t.layers {
 			made.administration = cmp.Or(layer.Administration, made.administration)
 			sum = append(sum, layer.digest[:]...)
 		}
 		made.digest = gateway.DigestOf(sum)
-		if len(p.Errs) == 0 {
-			l.library.tables = append(l.library.tables, made)
-			l.files[made.ID()] = &base{File: m, tableFile: files[i], digest: made.digest}
-		}
+		out = append(out, made)
 	}
+	return out
 }
 
 // files are the files of the profile's tables as it changes them, and their lines: whole, or
 // without their rows. It is false where a lower profile has mistakes.
-func (p *profile) files(whole bool) (files []tableFile, lines []document.Lines, ok bool) {
+func (p *Profile) files(whole bool) (files []Content, lines []document.Lines, ok bool) {
 	for _, t := range p.tables {
-		b := t.base
+		b := t.Source
 		if whole {
-			b = b.whole()
+			b = b.WithRows()
 		}
-		f := b.tableFile
+		f := b.Content
 		f.Rows = cloneRows(b.Rows)
 		for _, lower := range t.layers[:len(t.layers)-1] {
 			if len(lower.Errs) > 0 {
@@ -273,10 +258,10 @@ func (p *profile) files(whole bool) (files []tableFile, lines []document.Lines, 
 
 // fits checks that everything the profile changes is there. It returns the rows that
 // several tables have, which it cannot mean.
-func (p *profile) fits(files []tableFile) (several map[string]bool) {
+func (p *Profile) fits(files []Content) (several map[string]bool) {
 	several = map[string]bool{}
 	for _, prefix := range slices.Sorted(maps.Keys(p.Namespaces)) {
-		if !slices.ContainsFunc(files, func(f tableFile) bool { return f.Namespaces[prefix] != "" }) {
+		if !slices.ContainsFunc(files, func(f Content) bool { return f.Namespaces[prefix] != "" }) {
 			p.At("$.namespaces."+prefix, "prefix %q is declared by none of the tables, expected one that is", prefix)
 		}
 	}
@@ -290,17 +275,17 @@ func (p *profile) fits(files []tableFile) (several map[string]bool) {
 		}
 		found := false
 		for _, f := range files {
-			eachRow(f.Rows, func(r *rowFile) { found = found || change.of(r) })
+			eachRow(f.Rows, func(r *Row) { found = found || change.of(r) })
 		}
 		if !found {
 			p.At(node, "no row lists %v, expected languages as a row has them", change.From)
 		}
 	}
-	named := map[*rowFile]string{} // the key that changes a row
+	named := map[*Row]string{} // the key that changes a row
 	for _, key := range slices.Sorted(maps.Keys(p.Rows)) {
 		var in []string
 		for _, f := range files {
-			eachRow(f.Rows, func(r *rowFile) {
+			eachRow(f.Rows, func(r *Row) {
 				if !names(key, &f, r) {
 					return
 				}
@@ -323,7 +308,7 @@ func (p *profile) fits(files []tableFile) (several map[string]bool) {
 }
 
 // change applies the profile to a table, but for rows that several tables have.
-func (p *profile) change(f *tableFile, several map[string]bool) {
+func (p *Profile) change(f *Content, several map[string]bool) {
 	f.Zone, f.System, f.Schema = cmp.Or(p.Zone, f.Zone), cmp.Or(p.System, f.System), cmp.Or(p.Schema, f.Schema)
 	if p.ZoneOf != nil {
 		f.ZoneOf = p.ZoneOf
@@ -340,7 +325,7 @@ func (p *profile) change(f *tableFile, several map[string]bool) {
 			f.Namespaces[prefix] = uri
 		}
 	}
-	eachRow(f.Rows, func(r *rowFile) {
+	eachRow(f.Rows, func(r *Row) {
 		for _, change := range p.Languages {
 			if change.of(r) && len(change.To) > 0 {
 				r.Language, r.Examples = change.To, nil
@@ -359,33 +344,15 @@ func (p *profile) change(f *tableFile, several map[string]bool) {
 	})
 }
 
-func (c *languageChange) of(r *rowFile) bool {
+func (c *languageChange) of(r *Row) bool {
 	return r.Language != nil && (len(c.From) == 0 || slices.Equal(c.From, r.Language))
 }
 
 // names reports whether a profile's key, "R120" or "table#R120", is a table's row.
-func names(key string, f *tableFile, r *rowFile) bool {
+func names(key string, f *Content, r *Row) bool {
 	table, id, qualified := strings.Cut(key, "#")
 	if !qualified {
 		return r.ID == key
 	}
 	return r.ID == id && table == datafile.Versioned(f.Mapping, f.Version)
-}
-
-func cloneRows(rows []rowFile) []rowFile {
-	out := slices.Clone(rows)
-	for i := range out {
-		out[i].Rows = cloneRows(out[i].Rows)
-	}
-	return out
-}
-
-// eachRow calls f for every row that is not dropped, groups before their rows.
-func eachRow(rows []rowFile, f func(*rowFile)) {
-	for i := range rows {
-		if !rows[i].dropped {
-			f(&rows[i])
-			eachRow(rows[i].Rows, f)
-		}
-	}
 }
