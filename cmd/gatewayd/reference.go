@@ -71,6 +71,7 @@ var configKeys = []configKey{
 	{"limits.wait", "", "2s", "1s", "How long a call waits for room before it is refused, 10ms to 1m."},
 	{"limits.body", "", "30s", "1m", "How long a call's message may take to come in, 1s to 10m."},
 	{"limits.disk", "", "90", "80", "Percent of the disk in use from which on nothing new is taken, 1 to 99."},
+	{"limits.searches", "", "30", "60", "How often within an hour one caller may look for what is announced to other offices, 1 to 1000."},
 }
 
 // configTypes are what texts of a type are written like.
