@@ -570,7 +570,7 @@ func Reasons() []Reason { return slices.Sorted(maps.Keys(wordings)) }
 // made again from what is stored, and refused if other bytes come out than those that were sent. Of
 // what is no message yet it is what nothing reads.
 func (g *Gateway) Losses(ctx context.Context, c Caller, s store.Submission) (Losses, error) {
-	if s.MessageID != "" {
+	if s.MessageID != "" && s.State != gateway.Held { // an act that waits has made none yet
 		messages, err := g.became(ctx, s)
 		if err != nil {
 			return Losses{}, err

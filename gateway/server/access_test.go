@@ -49,10 +49,10 @@ func TestEveryCallEveryRole(t *testing.T) {
 	may := map[Role][]string{
 		Post: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
-			"Sent", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced", "RecordArrival", "RecordDeparture",
+			"Sent", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced", "RecordArrival", "RecordDeparture", "Elsewhere", "Open",
 		},
 		Supervisor: {
-			"Approve", "Rule", "Coverage", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
+			"Approve", "Rule", "Coverage", "Overrides", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
 		},
 		System: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
