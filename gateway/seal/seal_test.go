@@ -17,6 +17,7 @@ import (
 	"customs.example/gateway/schema"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/validate"
+	"customs.example/mappings"
 )
 
 var world = fstest.MapFS{
@@ -53,12 +54,22 @@ validity: 72h
 retention: 72h
 allow: [envelope.documentId, status]
 `)},
+	"routes/prices/prices.yaml": {Data: looks()},
 }
 
 var schemas = fstest.MapFS{"xx/answer.v1.xsd": {Data: []byte(`<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
 <xs:element name="Answer"><xs:complexType><xs:sequence>
 <xs:element name="ID" type="xs:token"/><xs:element name="Status" type="xs:token" minOccurs="0"/>
 </xs:sequence></xs:complexType></xs:element></xs:schema>`)}}
+
+// looks is what prices look like in texts, as it is shipped.
+func looks() []byte {
+	raw, err := mappings.FS.ReadFile("routes/prices/prices.yaml")
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
 
 // proofs are what Seal wants, for one document.
 type proofs struct {
