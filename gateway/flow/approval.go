@@ -133,10 +133,7 @@ func (g *Gateway) hasLeft(ctx context.Context, read messageReader, messages []st
 // has it judged anew. Who submitted it may not: an identity counts, and not its certificate. An
 // error that is gateway.Faults refuses the request itself, and nothing is recorded.
 func (g *Gateway) Approve(ctx context.Context, c Caller, office string, id gateway.SubmissionID, approved bool, reason string) (store.Submission, error) {
-	reason, unfit := statedReason(reason)
-	if reason == "" {
-		unfit = reasonUnfit(0)
-	}
+	reason, unfit := neededReason(reason)
 	if len(unfit) > 0 {
 		return store.Submission{}, g.refuse(ctx, c, nil, unfit...)
 	}
@@ -233,6 +230,15 @@ func statedReason(reason string) (string, gateway.Faults) {
 		return reason, reasonUnfit(n)
 	}
 	return reason, nil
+}
+
+// neededReason is a stated reason that there has to be.
+func neededReason(reason string) (string, gateway.Faults) {
+	reason, unfit := statedReason(reason)
+	if reason == "" {
+		unfit = reasonUnfit(0)
+	}
+	return reason, unfit
 }
 
 func reasonUnfit(n int) gateway.Faults {

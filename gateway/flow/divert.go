@@ -126,15 +126,6 @@ func (g *Gateway) OpenMovement(ctx context.Context, c Caller, id gateway.Movemen
 	return g.Movement(ctx, id)
 }
 
-// neededReason is a stated reason that there has to be.
-func neededReason(reason string) (string, gateway.Faults) {
-	reason, unfit := statedReason(reason)
-	if reason == "" {
-		unfit = reasonUnfit(0)
-	}
-	return reason, unfit
-}
-
 // countable is how many letters and digits a text has, and how many characters.
 func countable(text string) (n, all int) {
 	for _, r := range text {

@@ -195,10 +195,7 @@ type Decision struct {
 // anew. Who submitted it, or what it is joined with, may not: an identity counts, and not its
 // certificate. An error that is gateway.Faults refuses the request itself, and nothing is recorded.
 func (g *Gateway) Rule(ctx context.Context, c Caller, office string, id gateway.SubmissionID, d Decision) (store.Submission, error) {
-	reason, unfit := statedReason(d.Reason)
-	if reason == "" {
-		unfit = reasonUnfit(0)
-	}
+	reason, unfit := neededReason(d.Reason)
 	if known := []string{NoPrice, Replace, Refuse}; !slices.Contains(known, d.Verdict) || (d.Verdict == Replace) != (d.Text != "") {
 		f := fault(gateway.RulingUnfit, d.Verdict, strings.Join(known, ", "))
 		f.Path = "verdict"

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -44,25 +45,35 @@ type priceFile struct {
 func loadPrices(fsys fs.FS) (*prices, error) {
 	const name = "routes/prices/prices.yaml"
 	raw, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return nil, nil //nolint:nilerr // a route that needs them is refused
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil // a route that needs them is refused
+	case err != nil:
+		return nil, err
 	}
 	var file priceFile
 	if err := document.DecodeYAML(name, raw, &file); err != nil {
 		return nil, err
 	}
-	for key, empty := range map[string]bool{
-		"beside": len(file.Beside) == 0, "behind": len(file.Behind) == 0, "signs": len(file.Signs) == 0, "terms": len(file.Terms) == 0, "numbers": len(file.Numbers) == 0,
-		"spared": len(file.Spared) == 0,
+	var errs []error
+	for _, key := range []struct {
+		name string
+		has  int
+	}{
+		{"beside", len(file.Beside)}, {"behind", len(file.Behind)}, {"signs", len(file.Signs)}, {"terms", len(file.Terms)},
+		{"numbers", len(file.Numbers)}, {"spared", len(file.Spared)},
 	} {
-		if empty {
-			return nil, fmt.Errorf("%s:1: %s is missing", name, key)
+		if key.has == 0 {
+			errs = append(errs, fmt.Errorf("%s:1: %s is missing", name, key.name))
 		}
 	}
 	for i, pattern := range file.Spared { // each by itself: the mistake is its own
 		if _, err := regexp.Compile(pattern); err != nil {
-			return nil, fmt.Errorf("%s: spared[%d]: %w", name, i, err)
+			errs = append(errs, fmt.Errorf("%s: spared[%d]: %w", name, i, err))
 		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	p, err := file.compile()
 	if err != nil {
@@ -198,7 +209,8 @@ func (p *prices) rule(d *customsv1.Document, rulings []Ruling) (replaced []Suppl
 		}
 	})
 	for _, at := range found {
-		i := slices.IndexFunc(rulings, func(r Ruling) bool { return r.Text == gateway.DigestOf([]byte(at.text)) })
+		digest := gateway.DigestOf([]byte(at.text))
+		i := slices.IndexFunc(rulings, func(r Ruling) bool { return r.Text == digest })
 		switch {
 		case i >= 0 && rulings[i].Replacement == "":
 		case i >= 0 && p.replace(d, at.path, rulings[i].Replacement):
