@@ -212,8 +212,9 @@ func (c *courier) giveUp(id gateway.MessageID) {
 	signal(c.done)
 }
 
-// send makes the first attempt at a message in its reserved place.
-func (c *courier) send(m store.Message, sealed seal.Sealed) {
+// send makes the first attempt at a message in its reserved place. Made is what its payload was
+// made in, nil if that was let go.
+func (c *courier) send(m store.Message, sealed seal.Sealed, made *Output) {
 	c.mu.Lock()
 	ctx := c.running
 	c.mu.Unlock()
@@ -223,7 +224,7 @@ func (c *courier) send(m store.Message, sealed seal.Sealed) {
 	}
 	go func() {
 		defer c.wg.Done()
-		c.ended(ctx, m.ID, c.g.firstAttempt(ctx, m, sealed))
+		c.ended(ctx, m.ID, c.g.firstAttempt(ctx, m, sealed, made))
 	}()
 }
 

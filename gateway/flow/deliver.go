@@ -77,13 +77,14 @@ func (g *Gateway) attempt(ctx context.Context, to gateway.Administration, t stor
 }
 
 // firstAttempt delivers a message as it was recorded: as sent, and this process's own.
-func (g *Gateway) firstAttempt(ctx context.Context, m store.Message, sealed seal.Sealed) error {
+// Made is what its payload was made in, nil if that was let go.
+func (g *Gateway) firstAttempt(ctx context.Context, m store.Message, sealed seal.Sealed, made *Output) error {
 	room, err := g.Budget.Deliveries.Await(ctx, string(m.Recipient), deliveryFactor*int64(len(m.Payload)))
 	if err != nil {
 		return err
 	}
 	defer room.Release()
-	return g.noted(ctx, store.Turn{ID: m.ID, Claim: m.Claim}, m, func() error { return g.handOver(ctx, m, sealed, gateway.Queued, m.Created) })
+	return g.noted(ctx, store.Turn{ID: m.ID, Claim: m.Claim}, m, func() error { return g.handOver(ctx, m, sealed, made, gateway.Queued, m.Created) })
 }
 
 // noted makes an attempt at a message whose turn it is, and notes with it what goes wrong
@@ -120,7 +121,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 			outcome = gateway.NeverHandedOver
 		}
 		m.State, m.Reason, m.Parked = gateway.Dead, "expired: "+outcome, false
-		err := g.conclude(ctx, m, nil, false)
+		err := g.conclude(ctx, m, reported{}, false)
 		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
 	}
 	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
@@ -129,10 +130,10 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	}
 	before := m.State
 	g.attempted(&m, now)
-	if err := g.conclude(ctx, m, nil, true); err != nil {
+	if err := g.conclude(ctx, m, reported{}, true); err != nil {
 		return err
 	}
-	return g.handOver(ctx, m, sealed, before, now)
+	return g.handOver(ctx, m, sealed, nil, before, now)
 }
 
 // attempted notes with a message that an attempt is made at an instant. It MUST be on disk
@@ -151,8 +152,9 @@ func (g *Gateway) attempted(m *store.Message, now time.Time) {
 }
 
 // handOver makes an attempt that began at an instant, and is on disk. Before is the state
-// that the message goes back to if the partner cannot have it.
-func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sealed, before gateway.MessageState, now time.Time) error {
+// that the message goes back to if the partner cannot have it; made is what its payload was made
+// in, if that is known still.
+func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sealed, made *Output, before gateway.MessageState, now time.Time) error {
 	m.Payload, m.Canonical = nil, nil // the rest is about how far it has come
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
@@ -168,7 +170,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 			m.NextAttempt = maxTime(m.NextAttempt, g.Now().Add(busy.After))
 			outcome = Busy
 		}
-		err := g.conclude(ctx, m, nil, false)
+		err := g.conclude(ctx, m, reported{}, false)
 		err = g.tellOf(m, event.Event{Name: event.DeliveryFailed, Outcome: outcome, Cause: failure}, err)
 		if busy != nil {
 			return cmp.Or[error](err, busy)
@@ -179,7 +181,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), at)
 	if failure != nil {
 		m.LastError = "receipt: " + failure.Error()
-		err := g.conclude(ctx, m, nil, false)
+		err := g.conclude(ctx, m, reported{}, false)
 		return g.tellOf(m, event.Event{Name: event.ReceiptRefused, Codes: event.CodesOf(asFaults(failure)), Cause: failure}, err)
 	}
 	// The partner tells when our clock is ahead of its; its receipt, when its is ahead of ours.
@@ -207,14 +209,13 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	if len(clocks) > 0 {
 		g.Log.Tell(event.Event{Name: event.ClocksDiffer, Message: m.ID, Partner: m.Recipient, Skew: receipt.At.Sub(at)})
 	}
-	unsaid, err := g.unsaid(ctx, m, others)
+	unsaid, err := g.unsaid(ctx, m, made, others)
 	if err != nil {
 		return err
 	}
-	if warnings := slices.Concat(clocks, contradicted, unsaid); len(warnings) > 0 {
-		if err := g.warnSources(ctx, m, warnings); err != nil {
-			return err
-		}
+	said := reported{receipt: &receipt, warnings: slices.Concat(clocks, contradicted, unsaid)}
+	if receipt.Verdict == gateway.ERR {
+		said.refusal = g.relocate(ctx, m, made, receipt.Faults)
 	}
 	m.LastError, m.Receipt, m.Answered = "", (*store.Statement)(&signed), at
 	next := receipt.Verdict.State()
@@ -227,12 +228,12 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	if m.State.CanBecome(next) {
 		m.State = next
 	}
-	err = g.conclude(ctx, m, &receipt, false)
-	said := event.Event{
+	err = g.conclude(ctx, m, said, false)
+	told := event.Event{
 		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),
 		Took: at.Sub(m.Created), Skew: skew(receipt.At, now, at, m.Attempts == 1),
 	}
-	return g.tellOf(m, said, err)
+	return g.tellOf(m, told, err)
 }
 
 // Outcomes of an attempt that brought no receipt.
@@ -282,32 +283,40 @@ func maxTime(a, b time.Time) time.Time {
 	return b
 }
 
+// reported is what a receipt says: its faults and warnings for the submissions that the message was
+// made from, at the places in their own documents.
+type reported struct {
+	receipt  *seal.Receipt // nil without one
+	refusal  gateway.Faults
+	warnings gateway.Faults
+}
+
 // conclude writes how far a message has come in one unit of work, if nobody else has taken it
-// meanwhile, and the receipt that brought it there, which m holds as it was signed. Who goes on with it keeps it; else it is free for whoever has room for it when
-// it is due. The faults of a refusal go to the submissions it was made from, at the places in
-// their own documents.
-func (g *Gateway) conclude(ctx context.Context, m store.Message, receipt *seal.Receipt, keep bool) error {
-	var refusal gateway.Faults
-	if receipt != nil && receipt.Verdict == gateway.ERR {
-		refusal = g.relocate(ctx, m, receipt.Faults)
-	}
+// meanwhile, and the receipt that brought it there, which m holds as it was signed. Who goes on
+// with it keeps it; else it is free for whoever has room for it when it is due.
+func (g *Gateway) conclude(ctx context.Context, m store.Message, said reported, keep bool) error {
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.PutProgress(m, keep); err != nil {
 			return err
 		}
-		if receipt != nil {
-			if err := tx.PutReceipt(ctx, m.ID, store.Receipt{Statement: *m.Receipt, Verdict: receipt.Verdict, Verified: m.Answered}); err != nil {
+		if said.receipt != nil {
+			if err := tx.PutReceipt(ctx, m.ID, store.Receipt{Statement: *m.Receipt, Verdict: said.receipt.Verdict, Verified: m.Answered}); err != nil {
 				return err
 			}
 		}
-		if err := g.cancellationConcluded(ctx, tx, m, receipt); err != nil {
+		if len(said.warnings) > 0 {
+			if err := g.warnSources(ctx, tx, m, said.warnings); err != nil {
+				return err
+			}
+		}
+		if err := g.cancellationConcluded(ctx, tx, m, said.receipt); err != nil {
 			return err
 		}
 		if err := g.announcementConcluded(ctx, tx, m); err != nil {
 			return err
 		}
-		if len(refusal) > 0 {
-			if err := g.refuseSources(ctx, tx, m, refusal); err != nil {
+		if len(said.refusal) > 0 {
+			if err := g.refuseSources(ctx, tx, m, said.refusal); err != nil {
 				return err
 			}
 		}
@@ -388,9 +397,8 @@ func (g *Gateway) resend(ctx context.Context, c Caller, id gateway.MessageID) (m
 const maxWarnings = 20
 
 // unsaid are what a receipt warns of with a code of which no submission of the message was told, at
-// the places in the documents that the values came from. The documents are translated again for
-// that only where there is any.
-func (g *Gateway) unsaid(ctx context.Context, m store.Message, reports []gateway.Report) (gateway.Faults, error) {
+// the places in the documents that the values came from.
+func (g *Gateway) unsaid(ctx context.Context, m store.Message, made *Output, reports []gateway.Report) (gateway.Faults, error) {
 	if len(reports) == 0 {
 		return nil, nil
 	}
@@ -408,31 +416,28 @@ func (g *Gateway) unsaid(ctx context.Context, m store.Message, reports []gateway
 	if reports = reports[:min(len(reports), maxWarnings)]; len(reports) == 0 {
 		return nil, nil
 	}
-	return g.relocate(ctx, m, reports), nil
+	return g.relocate(ctx, m, made, reports), nil
 }
 
 // warnSources tells the submissions that a message was made from what its receipt warns of,
 // each code once.
-func (g *Gateway) warnSources(ctx context.Context, m store.Message, warnings gateway.Faults) error {
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		sources, err := tx.Joined(ctx, m.Whole)
-		if err != nil {
+func (g *Gateway) warnSources(ctx context.Context, tx *store.Tx, m store.Message, warnings gateway.Faults) error {
+	sources, err := tx.Joined(ctx, m.Whole)
+	if err != nil {
+		return err
+	}
+	for _, s := range ofVersion(sources, m.Version) {
+		told := event.CodesOf(s.Faults)
+		more := slices.DeleteFunc(slices.Clone(warnings), func(f gateway.Fault) bool { return slices.Contains(told, f.Code) })
+		if len(more) == 0 {
+			continue
+		}
+		s.Faults = append(s.Faults, more...)
+		if err := tx.PutSubmission(s); err != nil {
 			return err
 		}
-		for _, s := range ofVersion(sources, m.Version) {
-			told := event.CodesOf(s.Faults)
-			more := slices.DeleteFunc(slices.Clone(warnings), func(f gateway.Fault) bool { return slices.Contains(told, f.Code) })
-			if len(more) == 0 {
-				continue
-			}
-			s.Faults = append(s.Faults, more...)
-			if err := tx.PutSubmission(s); err != nil {
-				return err
-			}
-		}
-		return tx.Audit("gateway", "warned by its receipt", string(m.ID), m.PayloadDigest)
-	})
-	return err
+	}
+	return tx.Audit("gateway", "warned by its receipt", string(m.ID), m.PayloadDigest)
 }
 
 // ofVersion are the sources that made a version of a whole.
@@ -476,24 +481,21 @@ func (g *Gateway) refuseSources(ctx context.Context, tx *store.Tx, m store.Messa
 }
 
 // relocate takes the faults that a partner found in its own XML back to the places in
-// the documents that the values came from.
-func (g *Gateway) relocate(ctx context.Context, m store.Message, reports []gateway.Report) gateway.Faults {
+// the documents that the values came from. What the message was made in is made again if it is
+// not known still.
+func (g *Gateway) relocate(ctx context.Context, m store.Message, made *Output, reports []gateway.Report) gateway.Faults {
 	faults := make(gateway.Faults, len(reports))
-	var out *Output
-	if messages, err := g.Store.Read().Messages(ctx, m.Whole); err == nil {
-		messages = slices.DeleteFunc(messages, func(o store.Message) bool { return o.Version != m.Version || o.Kind != m.Kind })
-		t, room, err := g.translateAgain(ctx, messages, "", func(size int) (*budget.Lease, error) { return g.ownRoom(ctx, size) })
-		if err == nil {
-			defer room.Release()
-			out = t.Outputs[slices.IndexFunc(messages, func(o store.Message) bool { return o.ID == m.ID })]
-		}
+	if made == nil {
+		again, room := g.madeAgain(ctx, m)
+		defer room.Release()
+		made = again
 	}
 	for i, r := range reports {
 		f := r.Fault()
 		f.Remedy = theirs(r)
-		if out != nil && r.Location != "" {
-			place, path, remedy := out.sourceOf(f.Location)
-			f.Location, f.Place = place, document.PlaceOf(out.of.whole, out.whole(path))
+		if made != nil && r.Location != "" {
+			place, path, remedy := made.sourceOf(f.Location)
+			f.Location, f.Place = place, document.PlaceOf(made.of.whole, made.whole(path))
 			if f.Remedy == gateway.ByOperator {
 				f.Remedy = remedy
 			}
@@ -501,6 +503,21 @@ func (g *Gateway) relocate(ctx context.Context, m store.Message, reports []gatew
 		faults[i] = f
 	}
 	return faults
+}
+
+// madeAgain repeats the translation that made a message, within the room that it returns; nil if it
+// cannot be repeated.
+func (g *Gateway) madeAgain(ctx context.Context, m store.Message) (*Output, *budget.Lease) {
+	messages, err := g.Store.Read().Messages(ctx, m.Whole)
+	if err != nil {
+		return nil, nil
+	}
+	messages = slices.DeleteFunc(messages, func(o store.Message) bool { return o.Version != m.Version || o.Kind != m.Kind })
+	t, room, err := g.translateAgain(ctx, messages, "", func(size int) (*budget.Lease, error) { return g.ownRoom(ctx, size) })
+	if err != nil {
+		return nil, nil
+	}
+	return t.Outputs[slices.IndexFunc(messages, func(o store.Message) bool { return o.ID == m.ID })], room
 }
 
 // theirs is who can mend what a partner reports, seen from here: what is the partner's to

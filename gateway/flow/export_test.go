@@ -11,7 +11,7 @@ import (
 
 // Relocate is relocate, for tests.
 func (g *Gateway) Relocate(ctx context.Context, m store.Message, reports []gateway.Report) gateway.Faults {
-	return g.relocate(ctx, m, reports)
+	return g.relocate(ctx, m, nil, reports)
 }
 
 // BalanceLook does what a balancer does when it looks, for a gateway that began at an instant.

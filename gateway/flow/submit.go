@@ -169,7 +169,7 @@ func (g *Gateway) reserve(j *judgement) (send func()) {
 	return func() {
 		for i, m := range reserved {
 			if j.recorded && len(j.messages) > 0 && j.behind == "" {
-				c.send(m, j.sealed[i])
+				c.send(m, j.sealed[i], j.madeIn(m))
 			} else {
 				c.giveUp(m.ID)
 			}
@@ -178,6 +178,22 @@ func (g *Gateway) reserve(j *judgement) (send func()) {
 			g.notify(j.to)
 		}
 	}
+}
+
+// maxKept is the length of the payloads whose translation is kept, in memory, until the first
+// attempt has ended: what a receipt says of longer ones is located by a translation made again.
+const maxKept = 32 << 10
+
+// madeIn is what made a message's payload, nil if it is not kept.
+func (j *judgement) madeIn(m store.Message) *Output {
+	if j.translated == nil || len(m.Payload) > maxKept {
+		return nil
+	}
+	i := slices.IndexFunc(j.translated.Outputs, func(o *Output) bool { return !o.Encoded.IsZero() && o.Encoded.Digest() == m.PayloadDigest })
+	if i < 0 {
+		return nil
+	}
+	return j.translated.Outputs[i]
 }
 
 // tellJudgement tells what a submission came to, and of every message that it made.
