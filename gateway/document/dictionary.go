@@ -15,8 +15,21 @@ type Entry struct {
 }
 
 // Dictionary returns every schema path of a kind, the envelope's first, in the
-// schema's order; nil for an unknown kind.
+// schema's order; nil for an unknown kind. Nobody may change them.
 func Dictionary(kind string) []Entry {
+	if known, ok := dictionaries.Load(kind); ok {
+		return known.([]Entry)
+	}
+	out := dictionary(kind)
+	if out != nil {
+		dictionaries.Store(kind, out)
+	}
+	return out
+}
+
+var dictionaries sync.Map // of kind to []Entry
+
+func dictionary(kind string) []Entry {
 	body, err := kindField(kind)
 	if err != nil {
 		return nil

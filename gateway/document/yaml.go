@@ -19,22 +19,40 @@ import (
 // twice, values of a wrong type, aliases and second documents are errors, each as
 // "name:line: message", all of them joined.
 func DecodeYAML(name string, raw []byte, into any) error {
-	body, err := bodyOf(name, raw)
+	y, err := ParseYAML(name, raw)
 	if err != nil {
 		return err
 	}
-	return decodeYAML(name, body, into)
+	return y.Decode(into)
 }
 
 // ReadYAML is DecodeYAML for those who also want the lines of the text's nodes: none if
 // it is no YAML.
 func ReadYAML(name string, raw []byte, into any) (Lines, error) {
-	body, err := bodyOf(name, raw)
+	y, err := ParseYAML(name, raw)
 	if err != nil {
 		return Lines{}, err
 	}
-	return linesOf(body), decodeYAML(name, body, into)
+	return y.Lines(), y.Decode(into)
 }
+
+// YAML is one YAML document, parsed, for those who decode it more than once.
+type YAML struct {
+	name string
+	body *yaml.Node // nil is nothing, or comments alone
+}
+
+// ParseYAML parses one YAML document. What is no YAML and second documents are errors.
+func ParseYAML(name string, raw []byte) (YAML, error) {
+	body, err := bodyOf(name, raw)
+	return YAML{name, body}, err
+}
+
+// Decode is DecodeYAML of what is parsed.
+func (y YAML) Decode(into any) error { return decodeYAML(y.name, y.body, into) }
+
+// Lines are where its nodes stand.
+func (y YAML) Lines() Lines { return linesOf(y.body) }
 
 // bodyOf parses one YAML document; nil is nothing, or comments alone.
 func bodyOf(name string, raw []byte) (*yaml.Node, error) {

@@ -20,7 +20,7 @@ type layers map[string]*layer
 // layer is one file of those that make a route.
 type layer struct {
 	file  string
-	raw   []byte
+	yaml  document.YAML
 	lines document.Lines
 	route Route // as this file alone says
 }
@@ -32,12 +32,12 @@ const maxLayers = 8
 var pageOnly = []string{"route", "version", "over"}
 
 func readLayer(name string, raw []byte) (*layer, error) {
-	l := &layer{file: name, raw: raw}
-	var err error
-	if l.lines, err = document.ReadYAML(name, raw, &l.route); err != nil {
+	y, err := document.ParseYAML(name, raw)
+	if err != nil {
 		return nil, err
 	}
-	return l, nil
+	l := &layer{file: name, yaml: y, lines: y.Lines()}
+	return l, y.Decode(&l.route)
 }
 
 // loadLayers reads every route and base, each of which MUST decode as a route would, and
@@ -111,7 +111,7 @@ func (all layers) page(name string) (*page, error) {
 	var allow []merged[string]
 	var mistakes []error
 	for _, l := range slices.Backward(p.layers) {
-		if err := document.DecodeYAML(l.file, l.raw, &p.Route); err != nil {
+		if err := l.yaml.Decode(&p.Route); err != nil {
 			return nil, err
 		}
 		var wrong error
