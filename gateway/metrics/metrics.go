@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -165,17 +166,18 @@ var protocol = map[gateway.Code]bool{
 	"UNAVAILABLE": true, "DEADLINE_EXCEEDED": true, "CANCELED": true, "UNKNOWN": true, "INTERNAL": true,
 }
 
-var known = func() map[gateway.Code]bool {
+// known are the codes of the catalogue.
+var known = sync.OnceValue(func() map[gateway.Code]bool {
 	m := make(map[gateway.Code]bool)
 	for _, c := range gateway.Codes() {
 		m[c] = true
 	}
 	return m
-}()
+})
 
 // codeLabel is a code as a label: one that no closed set has is one of the others.
 func codeLabel(c gateway.Code) string {
-	if known[c] || protocol[c] {
+	if known()[c] || protocol[c] {
 		return string(c)
 	}
 	return "OTHER"
