@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
-	"customs.example/gateway/codelist"
+	"customs.example/gateway/mapping/program"
 	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
@@ -28,8 +28,7 @@ type Library struct {
 // Table is one version of the mapping of one format. It is safe for concurrent use.
 type Table struct {
 	*table.Head
-	lists *codelist.Lists
-	body  func() *body
+	program func() *program.Program
 }
 
 // Table returns a table by its id, "ru/auto-preliminary.v1", with "+kz" for the table
@@ -124,14 +123,14 @@ func leaves(root *xmltree.Element) map[[2]string]bool {
 // enough to mean this format.
 func (t *Table) saidIn(said map[[2]string]bool) int {
 	n := 0
-	for _, r := range t.body().rows {
+	for _, r := range t.program().Rows {
 		name := ""
-		if r.attr != nil {
-			name = r.attr.Name.Local
-		} else if len(r.steps) > 0 {
-			name = r.steps[len(r.steps)-1].Name.Local
+		if r.Attr != nil {
+			name = r.Attr.Name.Local
+		} else if len(r.Steps) > 0 {
+			name = r.Steps[len(r.Steps)-1].Name.Local
 		}
-		if r.job == constJob && len(r.info.Const) >= 5 && said[[2]string{name, r.info.Const}] {
+		if r.Job == program.Const && len(r.Info.Const) >= 5 && said[[2]string{name, r.Info.Const}] {
 			n++
 		}
 	}
@@ -152,10 +151,10 @@ func (l *Library) Join(id string) (*recipe.Join, bool) { return l.recipes.Join(i
 
 // Rows returns what every row says, in order, groups before their rows.
 func (t *Table) Rows() []table.RowInfo {
-	rows := t.body().rows
+	rows := t.program().Rows
 	out := make([]table.RowInfo, len(rows))
 	for i, r := range rows {
-		out[i] = r.info
+		out[i] = r.Info
 	}
 	return out
 }
