@@ -1,7 +1,10 @@
-// Package mapping owns the tables that translate a partner's document to the canonical
-// document and back, the profiles that overlay them, and the trace of every value. It refuses
-// to judge, release or send what it translates: tables are data, encode and decode are pure,
-// and only Encode makes an Encoded.
+// Package mapping owns the library of the tables that translate a partner's document to the
+// canonical document and back: which of them reads a document, and the proof of what one wrote.
+// It refuses to judge, release or send what it translates: only Encode makes an Encoded.
+//
+// A row's way leads through the packages below: datafile and table read what its file says, with
+// convert for single values; program settles what it does; encode writes by it and decode reads
+// by it, and trace keeps where each value stands. Joins and splits, in recipe, are beside that.
 package mapping
 
 import (
