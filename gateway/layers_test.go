@@ -42,6 +42,10 @@ var order = []string{
 	"gateway/mapping/recipe",
 	"gateway/mapping/convert",
 	"gateway/mapping/table",
+	"gateway/mapping/program",
+	"gateway/mapping/trace",
+	"gateway/mapping/encode",
+	"gateway/mapping/decode",
 	"gateway/mapping",
 	"gateway/release",
 	"gateway/reconcile",
@@ -80,7 +84,7 @@ var owners = []struct {
 	// One file alone knows how documents lie in memory, and one how C's do.
 	{"unsafe", []string{"gateway/document/memory.go", "gateway/schema/libxml.go", "gateway/api/"}},
 	{"github.com/lestrrat-go/libxml2", []string{"gateway/schema"}},
-	{"github.com/beevik/etree", []string{"gateway/mapping"}},
+	{"github.com/beevik/etree", []string{"gateway/mapping/encode"}},
 	{"cel.dev/", []string{"gateway/expr"}},
 	{"database/sql", []string{"gateway/store", "gateway/store/"}},
 	{"modernc.org/sqlite", []string{"gateway/store", "gateway/store/storetest"}},
@@ -497,6 +501,10 @@ var directed = []string{
 	"gateway/mapping/recipe",
 	"gateway/mapping/convert",
 	"gateway/mapping/table",
+	"gateway/mapping/program",
+	"gateway/mapping/trace",
+	"gateway/mapping/encode",
+	"gateway/mapping/decode",
 	"gateway/mapping",
 }
 

@@ -14,6 +14,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/decode"
 	"customs.example/gateway/xmltree"
 )
 
@@ -50,7 +51,7 @@ func TestInboundDocumentsAreRead(t *testing.T) {
 }
 
 // report is all that decode says of a document.
-func report(decoded mapping.Decoded) string {
+func report(decoded decode.Decoded) string {
 	var b strings.Builder
 	b.Write(document.MarshalIndent(decoded.Document))
 	for _, f := range decoded.Faults {

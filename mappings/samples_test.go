@@ -23,6 +23,7 @@ import (
 	"customs.example/gateway/document/documenttest"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/mapping/table"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/xmltree"
 	"customs.example/xsd"
@@ -341,7 +342,7 @@ func TestEncodeRefusesOrWritesValidDocuments(t *testing.T) {
 }
 
 func (d *data) refusesOrWrites(t *rapid.T, table *mapping.Table, doc *customsv1.Document) {
-	encoded, trace, faults := table.Encode(doc, true)
+	encoded, traced, faults := table.Encode(doc, true)
 	if encoded.IsZero() {
 		if !faults.Refuse() {
 			t.Fatalf("nothing written and no fault")
@@ -351,7 +352,7 @@ func (d *data) refusesOrWrites(t *rapid.T, table *mapping.Table, doc *customsv1.
 	s, _ := d.schemas.Schema(table.Schema())
 	result := s.Check(encoded.Bytes(), schema.DefaultLimits)
 	for _, f := range result.Faults {
-		if _, ok := trace.ByPlace(f.Location.Expr); !ok {
+		if _, ok := traced.ByPlace(f.Location.Expr); !ok {
 			t.Fatalf("%v at %s, a place without origin\n%s", f, f.Location.Expr, encoded.Bytes())
 		}
 	}
@@ -366,7 +367,7 @@ func (d *data) refusesOrWrites(t *rapid.T, table *mapping.Table, doc *customsv1.
 			t.Fatalf("what was written is read with a fault: %v at %s\n%s", f, f.Location.Expr, encoded.Bytes())
 		}
 	}
-	if lost := lost(table, trace, doc, decoded.Document); len(lost) > 0 {
+	if lost := lost(table, traced, doc, decoded.Document); len(lost) > 0 {
 		t.Fatalf("does not come back, and no row says so: %q\n%s", lost, encoded.Bytes())
 	}
 }
@@ -374,7 +375,7 @@ func (d *data) refusesOrWrites(t *rapid.T, table *mapping.Table, doc *customsv1.
 // lost are the values of a document that do not come back as often as they were there,
 // and of which no row says that they are lost. What a row wrote MUST come back unless a
 // row says lossy; what none wrote may also have been left out by a condition.
-func lost(tab *mapping.Table, trace mapping.Trace, doc, back *customsv1.Document) []string {
+func lost(tab *mapping.Table, traced trace.Trace, doc, back *customsv1.Document) []string {
 	rows := tab.Rows()
 	about := map[string][]table.RowInfo{} // by the schema path that they take
 	for _, r := range rows {
@@ -382,7 +383,7 @@ func lost(tab *mapping.Table, trace mapping.Trace, doc, back *customsv1.Document
 		about[from] = append(about[from], r)
 	}
 	written := map[string]bool{}
-	for _, l := range trace.Links(false) {
+	for _, l := range traced.Links(false) {
 		written[l.Path] = true
 	}
 	left := map[string]int{}

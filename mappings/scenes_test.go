@@ -19,6 +19,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/xmltree"
 	"customs.example/mappings"
 )
@@ -29,10 +30,10 @@ import (
 type scene struct {
 	name    string
 	doc     *customsv1.Document
-	written []mapping.Link
+	written []trace.Link
 	tree    *xmltree.Document
 	places  map[string]*xmltree.Element
-	read    []mapping.Link
+	read    []trace.Link
 	back    *customsv1.Document
 
 	writing, reading example // of the document, if it has one, and of the tree
@@ -40,7 +41,7 @@ type scene struct {
 
 // link is the value, element or list that a row wrote, or read, in a scene.
 type link struct {
-	mapping.Link
+	trace.Link
 	scene *scene
 }
 

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"customs.example/gateway/document"
-	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/xmltree"
 )
 
@@ -38,7 +38,7 @@ func small(all []link) []link {
 	})
 	out.places = places(out.tree)
 	there := func(place string) bool { return out.places[place] != nil || out.places[parent(place)] != nil }
-	keep := func(links []mapping.Link) (kept []mapping.Link) {
+	keep := func(links []trace.Link) (kept []trace.Link) {
 		for _, o := range links {
 			if there(o.Place.Expr) {
 				kept = append(kept, o)

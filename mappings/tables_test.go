@@ -22,6 +22,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/decode"
 	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/xmltree"
@@ -82,7 +83,7 @@ type tester interface {
 }
 
 // read checks a document against the table's schema and decodes it.
-func (d *data) read(t tester, table *mapping.Table, raw []byte) mapping.Decoded {
+func (d *data) read(t tester, table *mapping.Table, raw []byte) decode.Decoded {
 	t.Helper()
 	return table.Decode(d.conforming(t, table, raw))
 }

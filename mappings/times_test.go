@@ -9,6 +9,7 @@ import (
 
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/trace"
 )
 
 // nights are instants near midnight on both sides of the borders, at the end of a month,
@@ -115,14 +116,14 @@ func (d *data) night(t *testing.T, table *mapping.Table, l link, at string, said
 	if zone != nil {
 		want = instant.In(zone).Format(layout)
 	}
-	encoded, trace, faults := table.Encode(changed(t, l.scene.doc, l.Path, at), true)
+	encoded, traced, faults := table.Encode(changed(t, l.scene.doc, l.Path, at), true)
 	local := assumed && form != "instant" && form != "xs-time"
 	if told := len(faults) - len(timed(faults)); len(timed(faults)) > 0 || local && told == 0 || !assumed && told > 0 {
 		t.Errorf("%s %s: %s at %s: %v", table.ID(), l.Row, at, l.Path, lines(faults))
 		return
 	}
-	links := trace.Links(false)
-	i := slices.IndexFunc(links, func(o mapping.Link) bool { return o.Row == l.Row && o.Path == l.Path })
+	links := traced.Links(false)
+	i := slices.IndexFunc(links, func(o trace.Link) bool { return o.Row == l.Row && o.Path == l.Path })
 	if i < 0 || links[i].Value != want {
 		t.Errorf("%s %s: %s at %s is written %v, want %s", table.ID(), l.Row, at, l.Path, links[max(i, 0)].Value, want)
 		return

@@ -12,7 +12,9 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/decode"
 	"customs.example/gateway/mapping/table"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/xmltree"
 )
@@ -30,11 +32,11 @@ func TestWithoutARequiredValueNothingIsWritten(t *testing.T) {
 			var tried []string
 			refused := slices.ContainsFunc(s.written[r.ID], func(l link) bool {
 				doc, want := s.without(t, r, l)
-				_, trace, faults := table.Encode(doc, true)
+				_, traced, faults := table.Encode(doc, true)
 				faults = timed(faults)
 				tried = append(tried, fmt.Sprintf("%s without %s: %v", l.scene.name, l.Path, lines(faults)))
 				return missing(faults, r, want) || l.Group && r.Each+r.With == "" && s.missingInside(table, faults, r) ||
-					len(faults) == 0 && s.unasked(r, l, trace)
+					len(faults) == 0 && s.unasked(r, l, traced)
 			})
 			if !refused {
 				t.Errorf("%s:%d: row %s is required and no golden without it is refused\n%s", table.ID(), r.Line, r.ID, strings.Join(tried, "\n"))
@@ -45,12 +47,12 @@ func TestWithoutARequiredValueNothingIsWritten(t *testing.T) {
 
 // unasked reports whether a row is not required in a twin: a condition that asks for
 // its value leaves out the element around it.
-func (s *scenes) unasked(r table.RowInfo, l link, trace mapping.Trace) bool {
+func (s *scenes) unasked(r table.RowInfo, l link, traced trace.Trace) bool {
 	for id, around := range s.around(r.ID) {
 		if around.text("when") == "" || id == r.ID {
 			continue
 		}
-		return !slices.ContainsFunc(trace.Links(true), func(other mapping.Link) bool {
+		return !slices.ContainsFunc(traced.Links(true), func(other trace.Link) bool {
 			return other.Row == id && strings.HasPrefix(l.Place.Expr, other.Place.Expr+"/")
 		})
 	}
@@ -206,8 +208,8 @@ func (s *scenes) alone(r table.RowInfo, of link) bool {
 }
 
 // reads reports whether a row still reads something at a place.
-func reads(decoded mapping.Decoded, row string, at link) bool {
-	return slices.ContainsFunc(decoded.Trace.Links(true), func(l mapping.Link) bool { return l.Row == row && l.Place.Expr == at.Place.Expr })
+func reads(decoded decode.Decoded, row string, at link) bool {
+	return slices.ContainsFunc(decoded.Trace.Links(true), func(l trace.Link) bool { return l.Row == row && l.Place.Expr == at.Place.Expr })
 }
 
 // Every row with a limit takes a value of just that length both ways, and its schema
@@ -279,12 +281,12 @@ func (d *data) keeps(t tester, table *mapping.Table, s *scenes, l link, limit in
 	if longest == nil || over == nil {
 		return "no value of that length"
 	}
-	encoded, trace, faults := table.Encode(longest, true)
+	encoded, traced, faults := table.Encode(longest, true)
 	faults = timed(faults)
 	if len(faults) > 0 {
 		return "the longest value: " + lines(faults)
 	}
-	if !wrote(trace, l) {
+	if !wrote(traced, l) {
 		return "the longest value is not written"
 	}
 	own, _ := d.schemas.Schema(table.Schema())
@@ -296,10 +298,10 @@ func (d *data) keeps(t tester, table *mapping.Table, s *scenes, l link, limit in
 	if s.way(l.Row) == "" && s.said[l.Row].text("lossy") == "" && !slices.Contains(back, leaf(t, longest, l.Path)) {
 		return "the longest value does not come back"
 	}
-	cut, trace, faults := table.Encode(over, true)
+	cut, traced, faults := table.Encode(over, true)
 	faults = timed(faults)
 	switch said := s.said[l.Row]; {
-	case said.text("when") != "" && said.text("lossy") != "" && len(faults) == 0 && !wrote(trace, l):
+	case said.text("when") != "" && said.text("lossy") != "" && len(faults) == 0 && !wrote(traced, l):
 		// what the row says is lost
 	case said.text("on_overflow") == "truncate":
 		if len(faults) > 0 || string(cut.Bytes()) != string(encoded.Bytes()) {
@@ -314,6 +316,6 @@ func (d *data) keeps(t tester, table *mapping.Table, s *scenes, l link, limit in
 }
 
 // wrote reports whether a row wrote the value at a path.
-func wrote(trace mapping.Trace, l link) bool {
-	return slices.ContainsFunc(trace.Links(false), func(o mapping.Link) bool { return o.Row == l.Row && o.Path == l.Path })
+func wrote(traced trace.Trace, l link) bool {
+	return slices.ContainsFunc(traced.Links(false), func(o trace.Link) bool { return o.Row == l.Row && o.Path == l.Path })
 }

@@ -23,6 +23,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/mapping/recipe"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/schema"
 )
 
@@ -95,7 +96,7 @@ func (n *roadNotice) read(t testing.TB, table *mapping.Table, raw []byte) *custo
 }
 
 // write returns the notice of a manifest.
-func (n *roadNotice) write(t testing.TB, raw []byte, trace bool) ([]byte, mapping.Trace) {
+func (n *roadNotice) write(t testing.TB, raw []byte, tracing bool) ([]byte, trace.Trace) {
 	t.Helper()
 	joined := n.join.Run(map[string]*customsv1.Document{
 		"manifest": n.read(t, n.manifest, raw), "vehicle": n.read(t, n.report, n.exit),
@@ -108,7 +109,7 @@ func (n *roadNotice) write(t testing.TB, raw []byte, trace bool) ([]byte, mappin
 			t.Fatal(err)
 		}
 	}
-	encoded, links, faults := n.notice.Encode(joined.Document, trace)
+	encoded, links, faults := n.notice.Encode(joined.Document, tracing)
 	if faults.Refuse() {
 		t.Fatal(faults)
 	}

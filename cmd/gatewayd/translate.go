@@ -16,6 +16,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/pace"
 )
 
@@ -234,7 +235,7 @@ type link struct {
 	Const   bool   `json:"constant,omitempty"`
 }
 
-func links(t mapping.Trace) []link {
+func links(t trace.Trace) []link {
 	out := []link{}
 	for _, l := range t.Links(false) {
 		out = append(out, link{l.Path, l.Place.Expr, l.Value, l.Row, l.Table, l.ListRow, l.Use, l.Const})

@@ -8,6 +8,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/xmltree"
 )
@@ -52,7 +53,7 @@ type Loss struct {
 // DocumentLoss writes a canonical document, reads it again and compares. The faults
 // say why it could not be written.
 func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Faults) {
-	encoded, trace, faults := t.Encode(d, true)
+	encoded, traced, faults := t.Encode(d, true)
 	if encoded.IsZero() {
 		return nil, faults
 	}
@@ -61,15 +62,15 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 		return nil, faults
 	}
 	decoded := t.Decode(tree)
-	read := byRow(decoded.Trace.Links(true), func(l mapping.Link) string { return l.Place.Expr })
+	read := byRow(decoded.Trace.Links(true), func(l trace.Link) string { return l.Place.Expr })
 	al, there := newAlignment(), map[string]bool{}
 	for _, v := range leaves(decoded.Document) {
 		for at := v.at; at != "" && !there[at]; at = above(at) {
 			there[at] = true
 		}
 	}
-	written := map[string][]mapping.Link{}
-	for _, l := range trace.Links(true) {
+	written := map[string][]trace.Link{}
+	for _, l := range traced.Links(true) {
 		if back, ok := read.next(l.Place.Expr, l.Row); ok && there[back.Path] {
 			al.pair(l.Path, back.Path)
 		}
@@ -78,7 +79,7 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 		}
 	}
 	between := func(at string) (via, text, row string) { return said(written[at], xpathOf) }
-	held := newWithheld(trace)
+	held := newWithheld(traced)
 	loss := compare(leaves(d), leaves(decoded.Document), al, between, func(f *Fortune) {
 		if w, ok := held.find(f.At); ok && f.Fate == Dropped {
 			f.Row, f.Note = w.Row, "when "+w.When+" does not hold"
@@ -101,7 +102,7 @@ func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 	if decoded.Faults.Refuse() {
 		return nil, decoded.Faults
 	}
-	encoded, trace, faults := t.Encode(decoded.Document, true)
+	encoded, traced, faults := t.Encode(decoded.Document, true)
 	if encoded.IsZero() {
 		return nil, mapping.Locate(faults, func(path string) gateway.Location {
 			l, _ := decoded.Trace.ByPath(path)
@@ -112,9 +113,9 @@ func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 	if tree == nil {
 		return nil, faults
 	}
-	written := byRow(trace.Links(true), func(l mapping.Link) string { return l.Path })
+	written := byRow(traced.Links(true), func(l trace.Link) string { return l.Path })
 	al := newAlignment()
-	read := map[string][]mapping.Link{}
+	read := map[string][]trace.Link{}
 	for _, l := range decoded.Trace.Links(true) {
 		if again, ok := written.next(l.Path, l.Row); ok && l.Path != "" {
 			al.pair(l.Place.Expr, again.Place.Expr)
@@ -134,7 +135,7 @@ func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 		via, _, row = said(read[at], pathOf)
 		return via, canonical[via], row
 	}
-	held := newWithheld(trace)
+	held := newWithheld(traced)
 	loss := compare(texts(doc), texts(tree), al, between, func(f *Fortune) {
 		switch {
 		case f.Via == "" && f.Row == "" && within(unread, f.At):
@@ -151,7 +152,7 @@ func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 	})
 	for i := range loss.Values {
 		if v := &loss.Values[i]; v.Fate == Defaulted {
-			if l, ok := trace.ByPlace(v.At); ok {
+			if l, ok := traced.ByPlace(v.At); ok {
 				v.Via, v.Row = l.Path, l.Row
 			}
 		}
@@ -161,9 +162,9 @@ func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 
 // withheld is what conditions kept from being written, by its path; what another row
 // wrote is not among it.
-type withheld map[string]mapping.Withheld
+type withheld map[string]trace.Withheld
 
-func newWithheld(t mapping.Trace) withheld {
+func newWithheld(t trace.Trace) withheld {
 	out := withheld{}
 	for _, w := range t.Withheld() {
 		out[w.Path] = w
@@ -175,13 +176,13 @@ func newWithheld(t mapping.Trace) withheld {
 }
 
 // find returns the condition that kept a value, or what holds it, from being written.
-func (w withheld) find(at string) (mapping.Withheld, bool) {
+func (w withheld) find(at string) (trace.Withheld, bool) {
 	for ; at != ""; at = above(at) {
 		if found, ok := w[at]; ok {
 			return found, true
 		}
 	}
-	return mapping.Withheld{}, false
+	return trace.Withheld{}, false
 }
 
 // within reports whether a place or one that holds it is in a set.
@@ -194,11 +195,11 @@ func within(set map[string]bool, at string) bool {
 	return false
 }
 
-func xpathOf(l mapping.Link) string { return l.Place.Expr }
-func pathOf(l mapping.Link) string  { return l.Path }
+func xpathOf(l trace.Link) string { return l.Place.Expr }
+func pathOf(l trace.Link) string  { return l.Path }
 
 // said joins what the links of one value say.
-func said(links []mapping.Link, via func(mapping.Link) string) (at, text, row string) {
+func said(links []trace.Link, via func(trace.Link) string) (at, text, row string) {
 	if len(links) == 0 {
 		return "", "", ""
 	}
@@ -209,9 +210,9 @@ func said(links []mapping.Link, via func(mapping.Link) string) (at, text, row st
 }
 
 // links are the links of a trace by place and row, to be taken in their order.
-type links map[[2]string][]mapping.Link
+type links map[[2]string][]trace.Link
 
-func byRow(all []mapping.Link, at func(mapping.Link) string) links {
+func byRow(all []trace.Link, at func(trace.Link) string) links {
 	out := links{}
 	for _, l := range all {
 		key := [2]string{at(l), l.Row}
@@ -220,10 +221,10 @@ func byRow(all []mapping.Link, at func(mapping.Link) string) links {
 	return out
 }
 
-func (ls links) next(at, row string) (mapping.Link, bool) {
+func (ls links) next(at, row string) (trace.Link, bool) {
 	key := [2]string{at, row}
 	if len(ls[key]) == 0 {
-		return mapping.Link{}, false
+		return trace.Link{}, false
 	}
 	l := ls[key][0]
 	ls[key] = ls[key][1:]

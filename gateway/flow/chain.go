@@ -14,6 +14,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/mapping/recipe"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/pace"
 	"customs.example/gateway/release"
 	"customs.example/gateway/schema"
@@ -50,7 +51,7 @@ type Reading struct {
 	locate func(path string) gateway.Location
 	wrote  func(path, value string) string  // the sender's own text of a value at a path; nil: the value itself
 	origin func(path string) (Part, string) // of what several documents make: which has a value, and where; else nil
-	trace  mapping.Trace
+	trace  trace.Trace
 	broken map[string]bool // paths at or below which a value could not be read
 	passed validate.Passed // as it was judged last
 	warned gateway.Faults  // what was said of it then
@@ -438,7 +439,7 @@ type Output struct {
 	of       *Translation
 	document *customsv1.Document // Released's own, to be read
 	table    *mapping.Table
-	trace    mapping.Trace
+	trace    trace.Trace
 	// Of a document that a split made: by which split, as which part from 1, where a
 	// value stands in the whole, and whether it is the split's own.
 	split  string

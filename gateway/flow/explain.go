@@ -13,6 +13,7 @@ import (
 	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/release"
 	"customs.example/gateway/store"
 )
@@ -136,9 +137,9 @@ func (out *Output) Explain() []Origin {
 
 // originsOf are the origins of the values that a table wrote of a document, or read into it.
 // What is more known of each the last argument adds.
-func originsOf(trace mapping.Trace, d *customsv1.Document, add func(*Origin)) (origins []Origin) {
+func originsOf(traced trace.Trace, d *customsv1.Document, add func(*Origin)) (origins []Origin) {
 	open := openPaths(d)
-	for _, link := range trace.Links(false) {
+	for _, link := range traced.Links(false) {
 		o := Origin{
 			Target: link.Place.Expr, Namespaces: link.Place.Namespaces, Value: link.Value, Row: link.Row, Mapping: link.Table,
 			Path: link.Path, ListRow: link.ListRow, Provenance: FromTable, open: true,
@@ -221,7 +222,7 @@ func parentPath(path string) string {
 }
 
 // Trace says what the table read where; it is empty for canonical JSON.
-func (r *Reading) Trace() mapping.Trace { return r.trace }
+func (r *Reading) Trace() trace.Trace { return r.trace }
 
 // Locate finds the place in the document that a canonical value came from.
 func (r *Reading) Locate(path string) gateway.Location { return r.locate(path) }

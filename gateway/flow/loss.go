@@ -14,6 +14,7 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/mapping/recipe"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/store"
 )
 
@@ -252,7 +253,7 @@ func newForm(o *Output) *form {
 			f.headed[parentPath(at)] = true
 		}
 	}
-	o.trace.Values(func(v mapping.Value) {
+	o.trace.Values(func(v trace.Value) {
 		if v.Path == "" || v.Const {
 			return
 		}
@@ -497,11 +498,11 @@ func (g *losses) add(k lossKey, place func() LostPlace) {
 // travels.
 func (g *losses) of(t *Translation, l *losing) {
 	type said struct {
-		spot mapping.Spot
+		spot trace.Spot
 		text string
 	}
-	spots, constant, kept := make(map[string]mapping.Spot), make(map[string]bool), make(map[said]bool)
-	l.trace.Values(func(v mapping.Value) {
+	spots, constant, kept := make(map[string]trace.Spot), make(map[string]bool), make(map[said]bool)
+	l.trace.Values(func(v trace.Value) {
 		if v.Const {
 			constant[v.Path] = true
 		} else if _, ok := spots[v.Path]; !ok {
@@ -515,7 +516,7 @@ func (g *losses) of(t *Translation, l *losing) {
 	})
 	document.Walk(l.Document, func(path string, field document.Field, marks document.Marks, text string) {
 		f, spot := l.fates[path], spots[path]
-		if f.reason == 0 || f.reason == travels || f.silent || constant[path] || l.Table != nil && spot == (mapping.Spot{}) || kept[said{spot, text}] {
+		if f.reason == 0 || f.reason == travels || f.silent || constant[path] || l.Table != nil && spot == (trace.Spot{}) || kept[said{spot, text}] {
 			return
 		}
 		part, at := l.Part, path

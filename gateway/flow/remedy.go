@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"customs.example/gateway"
-	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/release"
 )
 
@@ -23,7 +23,7 @@ func (o *Output) mender(path string) gateway.Remedy {
 
 // menderOf says the same of a place in the output: what no value of the document was
 // written to is the table's.
-func (o *Output) menderOf(link mapping.Link, ok bool) gateway.Remedy {
+func (o *Output) menderOf(link trace.Link, ok bool) gateway.Remedy {
 	if !ok || link.Const || link.Path == "" {
 		return gateway.ByTable
 	}

@@ -12,6 +12,7 @@ import (
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/expr"
 	"customs.example/gateway/mapping/datafile"
+	"customs.example/gateway/mapping/program"
 	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/mapping/table"
 )
@@ -129,11 +130,11 @@ func (l *loader) table(f *datafile.File, raw []byte) {
 // compile makes a table of what is written, of data that are proven without its rows: these
 // are compiled when they are first asked for.
 func (l *loader) compile(s *table.Source) *Table {
-	t := &Table{Head: table.NewHead(s, l.lists), lists: l.lists}
+	t := &Table{Head: table.NewHead(s, l.lists)}
 	if l.proven {
-		t.body = sync.OnceValue(func() *body {
+		t.program = sync.OnceValue(func() *program.Program {
 			all := s.WithRows()
-			made := compile(all.File, t.Head, all.Content, l.env, l.lists)
+			made := program.Compile(all.File, t.Head, all.Content, l.env, l.lists)
 			if err := errors.Join(all.Mistakes()...); err != nil {
 				panic(fmt.Sprintf("a table that is proven: %v", err))
 			}
@@ -141,7 +142,7 @@ func (l *loader) compile(s *table.Source) *Table {
 		})
 		return t
 	}
-	made := compile(s.File, t.Head, s.Content, l.env, l.lists)
-	t.body = func() *body { return made }
+	made := program.Compile(s.File, t.Head, s.Content, l.env, l.lists)
+	t.program = func() *program.Program { return made }
 	return t
 }

@@ -1,7 +1,10 @@
-// Package mapping owns the tables that translate a partner's document to the canonical
-// document and back, the profiles that overlay them, and the trace of every value. It refuses
-// to judge, release or send what it translates: tables are data, encode and decode are pure,
-// and only Encode makes an Encoded.
+// Package mapping owns the library of the tables that translate a partner's document to the
+// canonical document and back: which of them reads a document, and the proof of what one wrote.
+// It refuses to judge, release or send what it translates: only Encode makes an Encoded.
+//
+// A row's way leads through the packages below: datafile and table read what its file says, with
+// convert for single values; program settles what it does; encode writes by it and decode reads
+// by it, and trace keeps where each value stands. Joins and splits, in recipe, are beside that.
 package mapping
 
 import (
@@ -10,7 +13,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
-	"customs.example/gateway/codelist"
+	"customs.example/gateway/mapping/program"
 	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
@@ -28,8 +31,7 @@ type Library struct {
 // Table is one version of the mapping of one format. It is safe for concurrent use.
 type Table struct {
 	*table.Head
-	lists *codelist.Lists
-	body  func() *body
+	program func() *program.Program
 }
 
 // Table returns a table by its id, "ru/auto-preliminary.v1", with "+kz" for the table
@@ -124,14 +126,14 @@ func leaves(root *xmltree.Element) map[[2]string]bool {
 // enough to mean this format.
 func (t *Table) saidIn(said map[[2]string]bool) int {
 	n := 0
-	for _, r := range t.body().rows {
+	for _, r := range t.program().Rows {
 		name := ""
-		if r.attr != nil {
-			name = r.attr.Name.Local
-		} else if len(r.steps) > 0 {
-			name = r.steps[len(r.steps)-1].Name.Local
+		if r.Attr != nil {
+			name = r.Attr.Name.Local
+		} else if len(r.Steps) > 0 {
+			name = r.Steps[len(r.Steps)-1].Name.Local
 		}
-		if r.job == constJob && len(r.info.Const) >= 5 && said[[2]string{name, r.info.Const}] {
+		if r.Job == program.Const && len(r.Info.Const) >= 5 && said[[2]string{name, r.Info.Const}] {
 			n++
 		}
 	}
@@ -152,10 +154,10 @@ func (l *Library) Join(id string) (*recipe.Join, bool) { return l.recipes.Join(i
 
 // Rows returns what every row says, in order, groups before their rows.
 func (t *Table) Rows() []table.RowInfo {
-	rows := t.body().rows
+	rows := t.program().Rows
 	out := make([]table.RowInfo, len(rows))
 	for i, r := range rows {
-		out[i] = r.info
+		out[i] = r.Info
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/program"
 	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
@@ -14,11 +15,11 @@ import (
 // in XML, whatever stands there; false if none does, or they read it into several.
 func (t *Table) Reads(place gateway.Location) (label string, ok bool) {
 	names := namesOf(place)
-	for _, r := range t.body().rows {
-		if r.job == groupJob || r.info.From == "" || !r.at(names) {
+	for _, r := range t.program().Rows {
+		if r.Job == program.Group || r.Info.From == "" || !isAt(r, names) {
 			continue
 		}
-		p, err := document.CompileFor(t.Kind(), r.info.From)
+		p, err := document.CompileFor(t.Kind(), r.Info.From)
 		if err != nil || !p.Leaf() && p.Descriptor().Name() != "Text" { // a row of a language reads a text
 			continue
 		}
@@ -31,17 +32,17 @@ func (t *Table) Reads(place gateway.Location) (label string, ok bool) {
 	return label, label != ""
 }
 
-// at reports whether the row's element or attribute is the one that names lead to, from
+// isAt reports whether the row's element or attribute is the one that names lead to, from
 // the root.
-func (r *row) at(names []xmltree.Name) bool {
-	if r.attr != nil {
+func isAt(r *program.Row, names []xmltree.Name) bool {
+	if r.Attr != nil {
 		last := len(names) - 1
-		if last < 0 || names[last] != attrName(r.attr.Name) {
+		if last < 0 || names[last] != attrName(r.Attr.Name) {
 			return false
 		}
 		names = names[:last]
 	}
-	return len(names) > 0 && slices.EqualFunc(r.route(), names[1:], func(s *table.Step, n xmltree.Name) bool { return s.Name == n })
+	return len(names) > 0 && slices.EqualFunc(r.Route(), names[1:], func(s *table.Step, n xmltree.Name) bool { return s.Name == n })
 }
 
 func attrName(n xmltree.Name) xmltree.Name { return xmltree.Name{Space: n.Space, Local: "@" + n.Local} }

@@ -1,9 +1,10 @@
-package mapping
+package decode
 
 import (
 	"strings"
 
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/program"
 	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
@@ -19,55 +20,55 @@ func child(e *xmltree.Element, s *table.Step) *xmltree.Element {
 }
 
 // peek returns the text that a row will read in its group's element.
-func (r *row) peek(e *xmltree.Element) string {
-	for i := range r.steps {
-		if e = child(e, &r.steps[i]); e == nil {
+func peek(r *program.Row, e *xmltree.Element) string {
+	for i := range r.Steps {
+		if e = child(e, &r.Steps[i]); e == nil {
 			return ""
 		}
 	}
 	text := e.Text
-	if r.attr != nil {
-		text, _ = e.Attr(r.attr.Name)
+	if r.Attr != nil {
+		text, _ = e.Attr(r.Attr.Name)
 	}
 	return strings.TrimSpace(text)
 }
 
 // textIn returns the text at the row's place in the first elements of the names that
 // lead there.
-func (r *row) textIn(root *xmltree.Element) (string, bool) {
+func textIn(r *program.Row, root *xmltree.Element) (string, bool) {
 	e := root
-	for _, s := range r.route() {
+	for _, s := range r.Route() {
 		if e = child(e, s); e == nil {
 			return "", false
 		}
 	}
-	if r.attr != nil {
-		return e.Attr(r.attr.Name)
+	if r.Attr != nil {
+		return e.Attr(r.Attr.Name)
 	}
 	return strings.TrimSpace(e.Text), true
 }
 
-// isBeside reports whether the element without which the group is not read is there.
-func (r *row) isBeside(e *xmltree.Element) bool {
-	for range r.up {
+// hasNeighbour reports whether the element without which the group is not read is there.
+func hasNeighbour(r *program.Row, e *xmltree.Element) bool {
+	for range r.Neighbour.Up {
 		e = e.Parent
 	}
-	for i := range r.there {
-		if e = child(e, &r.there[i]); e == nil {
+	for i := range r.Neighbour.Steps {
+		if e = child(e, &r.Neighbour.Steps[i]); e == nil {
 			return false
 		}
 	}
 	return true
 }
 
-// tells reports how an element fits the constants and likes of a group. One that lacks a
+// fit reports how an element fits the constants and likes of a group. One that lacks a
 // constant goes to a group without it rather than be taken for something.
-func (r *row) tells(e *xmltree.Element) int {
+func fit(r *program.Row, e *xmltree.Element) int {
 	fits := telling
-	for _, c := range r.tell {
+	for _, c := range r.Discriminators {
 		at := e
-		for i := range c.steps {
-			if at = child(at, &c.steps[i]); at == nil {
+		for i := range c.Steps {
+			if at = child(at, &c.Steps[i]); at == nil {
 				break
 			}
 		}
@@ -76,14 +77,14 @@ func (r *row) tells(e *xmltree.Element) int {
 			continue
 		}
 		text := at.Text
-		if c.attr != nil {
+		if c.Attr != nil {
 			var ok bool
-			if text, ok = at.Attr(c.attr.Name); !ok {
+			if text, ok = at.Attr(c.Attr.Name); !ok {
 				fits = silent
 				continue
 			}
 		}
-		if text, _ = document.Legible(text, false); c.job == constJob && text != c.info.Const || !c.value.Matches(text) {
+		if text, _ = document.Legible(text, false); c.Job == program.Const && text != c.Info.Const || !c.Value.Matches(text) {
 			return unlike
 		}
 	}

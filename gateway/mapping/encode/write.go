@@ -1,4 +1,4 @@
-package mapping
+package encode
 
 import (
 	"strings"
@@ -16,7 +16,6 @@ type slabs struct {
 	texts    []etree.CharData
 	only     []etree.Token // children of elements that hold one text
 	several  []etree.Token // first children of elements that hold elements
-	contexts []context
 }
 
 const slab = 64
@@ -46,16 +45,6 @@ func (s *slabs) child(of *table.Step, to *etree.Element) *etree.Element {
 	e := s.element(of)
 	to.AddChild(e)
 	return e
-}
-
-// context returns a context like c.
-func (s *slabs) context(c context) *context {
-	if len(s.contexts) == 0 {
-		s.contexts = make([]context, slab)
-	}
-	made := &s.contexts[0]
-	*made, s.contexts = c, s.contexts[1:]
-	return made
 }
 
 // text adds a text to an element.

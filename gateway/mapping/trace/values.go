@@ -1,16 +1,11 @@
-package mapping
+package trace
 
-import (
-	"github.com/beevik/etree"
-
-	"customs.example/gateway/xmltree"
-)
+import "customs.example/gateway/mapping/program"
 
 // Spot is the element or attribute that a value was read from or written to. Two values of
 // one spot have the same. The zero Spot is none.
 type Spot struct {
-	read    *xmltree.Element
-	written *etree.Element
+	element any
 	attr    string
 }
 
@@ -30,17 +25,17 @@ func (t Trace) Values(f func(Value)) {
 	}
 	t.s.mu.Lock()
 	defer t.s.mu.Unlock()
-	for i := range t.s.records.len() {
+	for i := range t.s.records.Len() {
 		r := t.s.records.at(i)
-		if r.group {
+		if r.Group {
 			continue
 		}
-		v := Value{Text: r.text, Listed: r.listRow != "", Const: r.row.job == constJob || r.filled, Spot: Spot{read: r.read, written: r.written}}
-		if r.context.m.IsValid() {
+		v := Value{Text: r.Text, Listed: r.ListRow != "", Const: r.Row.Job == program.Const || r.Filled, Spot: Spot{element: r.Element}}
+		if r.Context.Message.IsValid() {
 			v.Path = r.path()
 		}
-		if r.row.attr != nil {
-			v.Spot.attr = r.row.attr.QName()
+		if r.Row.Attr != nil {
+			v.Spot.attr = r.Row.Attr.QName()
 		}
 		f(v)
 	}

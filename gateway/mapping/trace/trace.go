@@ -1,15 +1,15 @@
-package mapping
+// Package trace owns where a translation stands while it runs, and what is left of that
+// afterwards: the way to each message, and the link between every value of the canonical document
+// and its place in XML. It refuses to read or write a value.
+package trace
 
 import (
-	"strconv"
 	"strings"
 	"sync"
 
-	"github.com/beevik/etree"
-
 	"customs.example/gateway"
 	"customs.example/gateway/document"
-	"customs.example/gateway/xmltree"
+	"customs.example/gateway/mapping/program"
 )
 
 // Link ties a value of the canonical document to its place in XML. A link without
@@ -34,70 +34,28 @@ type source struct {
 	mu      sync.Mutex // one is asked at a time: contexts keep their paths
 	asked   int        // links by path so far
 	table   string
-	records records
-	locate  func(r *record) gateway.Location
+	records Records
+	locate  func(*Record) gateway.Location
 	paths   func() map[string]int32
 	several func() map[string]bool  // paths whose values stand in places with unlike texts
 	within  func() map[string]int32 // by a path without link: the first link below it
 	places  func() map[string]int32
 
-	withheld func() []Withheld
+	held     []Hold
+	withheld []Withheld // once asked for
 }
 
-// record is a link before its texts are built.
-type record struct {
-	row     *row
-	context *context
-	index   int32 // of an appended element; otherwise -1
-	group   bool
-	filled  bool // by a default
-	text    string
-	listRow string
-	read    *xmltree.Element
-	written *etree.Element
-}
-
-// records keeps links in blocks: a long trace is never copied to grow.
-type records [][]record
-
-const block = 64
-
-func (r *records) add(link record) {
-	last := len(*r) - 1
-	if last < 0 || len((*r)[last]) == block {
-		*r = append(*r, make([]record, 0, block))
-		last++
-	}
-	(*r)[last] = append((*r)[last], link)
-}
-
-func (r records) len() int {
-	if len(r) == 0 {
-		return 0
-	}
-	return (len(r)-1)*block + len(r[len(r)-1])
-}
-
-func (r records) at(i int) *record { return &r[i/block][i%block] }
-
-// cut leaves the first n.
-func (r *records) cut(n int) {
-	*r = (*r)[:(n+block-1)/block]
-	if rest := n % block; rest > 0 {
-		(*r)[len(*r)-1] = (*r)[len(*r)-1][:rest]
-	}
-}
-
-func newTrace(table string, records records, locate func(*record) gateway.Location) Trace {
-	s := &source{table: table, records: records, locate: locate}
+// New makes the trace of a table's translation; locate says where a record stands in XML.
+func New(table string, records Records, held []Hold, locate func(*Record) gateway.Location) Trace {
+	s := &source{table: table, records: records, held: held, locate: locate}
 	s.paths = sync.OnceValue(func() map[string]int32 {
-		index := make(map[string]int32, s.records.len())
-		for i := range s.records.len() {
+		index := make(map[string]int32, s.records.Len())
+		for i := range s.records.Len() {
 			r := s.records.at(i)
-			if !r.context.m.IsValid() {
+			if !r.Context.Message.IsValid() {
 				continue // an element that decode found empty
 			}
-			if path := r.path(); path != "" || r.group {
+			if path := r.path(); path != "" || r.Group {
 				if _, ok := index[path]; !ok {
 					index[path] = int32(i)
 				}
@@ -107,10 +65,10 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 	})
 	s.several = sync.OnceValue(func() map[string]bool {
 		first, out := s.paths(), make(map[string]bool)
-		for i := range s.records.len() {
-			if r := s.records.at(i); r.context.m.IsValid() && !r.group {
+		for i := range s.records.Len() {
+			if r := s.records.at(i); r.Context.Message.IsValid() && !r.Group {
 				path := r.path()
-				if j, ok := first[path]; ok && s.records.at(int(j)).text != r.text {
+				if j, ok := first[path]; ok && s.records.at(int(j)).Text != r.Text {
 					out[path] = true
 				}
 			}
@@ -119,8 +77,8 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 	})
 	s.within = sync.OnceValue(func() map[string]int32 {
 		index := make(map[string]int32)
-		for i := range s.records.len() {
-			if r := s.records.at(i); r.context.m.IsValid() && !r.group {
+		for i := range s.records.Len() {
+			if r := s.records.at(i); r.Context.Message.IsValid() && !r.Group {
 				for path := document.Ancestor(r.path()); path != ""; path = document.Ancestor(path) {
 					if _, ok := index[path]; ok {
 						break
@@ -132,8 +90,8 @@ func newTrace(table string, records records, locate func(*record) gateway.Locati
 		return index
 	})
 	s.places = sync.OnceValue(func() map[string]int32 {
-		index := make(map[string]int32, s.records.len())
-		for i := range s.records.len() {
+		index := make(map[string]int32, s.records.Len())
+		for i := range s.records.Len() {
 			index[s.locate(s.records.at(i)).Expr] = int32(i)
 		}
 		return index
@@ -149,9 +107,9 @@ func (t Trace) Links(groups bool) []Link {
 	}
 	t.s.mu.Lock()
 	defer t.s.mu.Unlock()
-	out := make([]Link, 0, t.s.records.len())
-	for i := range t.s.records.len() {
-		if groups || !t.s.records.at(i).group {
+	out := make([]Link, 0, t.s.records.Len())
+	for i := range t.s.records.Len() {
+		if groups || !t.s.records.at(i).Group {
 			out = append(out, t.s.link(int32(i)))
 		}
 	}
@@ -176,9 +134,9 @@ func (t Trace) ByPath(path string) (Link, bool) {
 			return t.s.link(i), true
 		}
 		if i, ok := t.s.within()[path]; ok {
-			if r := t.s.records.at(int(i)); r.read != nil && r.read.Parent != nil {
+			if e := t.s.records.at(int(i)).around(); e != nil {
 				l := t.s.link(i)
-				return Link{Path: path, Place: r.read.Parent.Location(), Row: l.Row, Table: l.Table, Group: true}, true
+				return Link{Path: path, Place: e.Location(), Row: l.Row, Table: l.Table, Group: true}, true
 			}
 		}
 		if path == "" {
@@ -197,16 +155,16 @@ func (s *source) search(path string) (Link, bool) {
 	at, below := int32(-1), int32(-1)
 	atLen, belowLen := 0, 0
 	var b []byte
-	for i := range s.records.len() {
+	for i := range s.records.Len() {
 		r := s.records.at(i)
-		if !r.context.m.IsValid() {
+		if !r.Context.Message.IsValid() {
 			continue
 		}
 		b = r.appendPath(b[:0])
 		n := shared(path, b)
 		switch {
-		case n < len(b) || len(b) == 0 && !r.group:
-			if !r.group && n > belowLen {
+		case n < len(b) || len(b) == 0 && !r.Group:
+			if !r.Group && n > belowLen {
 				below, belowLen = int32(i), n
 			}
 		case at < 0 || n > atLen:
@@ -219,12 +177,12 @@ func (s *source) search(path string) (Link, bool) {
 	case below < 0:
 		return Link{}, false
 	}
-	r := s.records.at(int(below))
-	if r.read == nil || r.read.Parent == nil {
+	e := s.records.at(int(below)).around()
+	if e == nil {
 		return Link{}, false
 	}
 	l := s.link(below)
-	return Link{Path: path[:belowLen], Place: r.read.Parent.Location(), Row: l.Row, Table: l.Table, Group: true}, true
+	return Link{Path: path[:belowLen], Place: e.Location(), Row: l.Row, Table: l.Table, Group: true}, true
 }
 
 // shared is the length of the longest path that is both or an ancestor of it in both.
@@ -255,10 +213,10 @@ func (t Trace) Text(path string) (string, bool) {
 		return "", false
 	}
 	r := t.s.records.at(int(i))
-	if r.group || r.filled || r.text == "" || r.row.job == constJob || r.row.value.Codec.Many {
+	if r.Group || r.Filled || r.Text == "" || r.Row.Job == program.Const || r.Row.Value.Codec.Many {
 		return "", false
 	}
-	return r.text, true
+	return r.Text, true
 }
 
 // ByPlace returns the link of an XPath as places are written, else of its nearest
@@ -281,77 +239,7 @@ func (t Trace) ByPlace(xpath string) (Link, bool) {
 func (s *source) link(i int32) Link {
 	r := s.records.at(int(i))
 	return Link{
-		Path: r.path(), Place: s.locate(r), Value: r.text, Row: r.row.info.ID, Table: s.table, ListRow: r.listRow,
-		Const: !r.group && (r.row.job == constJob || r.filled), Use: r.row.info.Use, Group: r.group,
-	}
-}
-
-func (r *record) path() string { return string(r.appendPath(nil)) }
-
-func (r *record) appendPath(b []byte) []byte {
-	switch {
-	case r.group:
-		return append(b, r.context.instance()...)
-	case r.row.path == nil:
-		return b
-	}
-	return r.row.appendInstance(b, r.context, int(r.index))
-}
-
-// locateRead is the place of what decode read.
-func locateRead(r *record) gateway.Location {
-	if r.row.attr != nil && !r.group {
-		return r.read.AttrLocation(r.row.attr.Name)
-	}
-	return r.read.Location()
-}
-
-// locateWritten returns the places of what encode wrote, in the form in which a
-// reader of the written document would name them.
-func (t *Table) locateWritten(root *etree.Element) func(*record) gateway.Location {
-	names := map[string]string{}
-	fallback := "d"
-	for n := 1; t.Default() != "" && t.Declares(fallback); n++ {
-		fallback = "d" + strconv.Itoa(n)
-	}
-	for _, n := range t.Namespaces() {
-		if n.Prefix == t.Default() {
-			names[fallback] = n.URI
-		} else {
-			names[n.Prefix] = n.URI
-		}
-	}
-	name := func(space, tag string) string {
-		switch {
-		case space != "":
-			return space + ":" + tag
-		case t.Default() != "":
-			return fallback + ":" + tag
-		}
-		return tag
-	}
-	places := sync.OnceValue(func() map[*etree.Element]string {
-		all := map[*etree.Element]string{}
-		var walk func(e *etree.Element, at string)
-		walk = func(e *etree.Element, at string) {
-			all[e] = at
-			seen := map[string]int{}
-			for _, c := range e.Child {
-				if c, ok := c.(*etree.Element); ok {
-					full := name(c.Space, c.Tag)
-					seen[full]++
-					walk(c, at+"/"+document.Element(full, seen[full]))
-				}
-			}
-		}
-		walk(root, "/"+document.Element(name(root.Space, root.Tag), 1))
-		return all
-	})
-	return func(r *record) gateway.Location {
-		at := places()[r.written]
-		if r.row.attr != nil && !r.group {
-			at += "/@" + r.row.attr.QName()
-		}
-		return gateway.Location{Expr: at, Namespaces: names}
+		Path: r.path(), Place: s.locate(r), Value: r.Text, Row: r.Row.Info.ID, Table: s.table, ListRow: r.ListRow,
+		Const: !r.Group && (r.Row.Job == program.Const || r.Filled), Use: r.Row.Info.Use, Group: r.Group,
 	}
 }

@@ -1,4 +1,4 @@
-package mapping
+package program
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 type compiler struct {
 	*datafile.File
 	head    *table.Head
-	made    *body
+	made    *Program
 	env     *expr.Env
 	lists   *codelist.Lists
 	zone    *time.Location
@@ -22,13 +22,13 @@ type compiler struct {
 	ids     map[string]bool
 	spaces  string // of the table: what texts that people write do with white space
 
-	fields map[string]*row // that read into a canonical path
-	stores map[string]*row // that collect a canonical path
-	refers []*row
+	fields map[string]*Row // that read into a canonical path
+	stores map[string]*Row // that collect a canonical path
+	refers []*Row
 }
 
-func (c *compiler) says(r *row, format string, args ...any) {
-	c.Add(r.info.ID, r.info.Line, fmt.Sprintf("row %s: %s", r.info.ID, fmt.Sprintf(format, args...)))
+func (c *compiler) says(r *Row, format string, args ...any) {
+	c.Add(r.Info.ID, r.Info.Line, fmt.Sprintf("row %s: %s", r.Info.ID, fmt.Sprintf(format, args...)))
 }
 
 // location returns a zone by its IANA name, nil for none.

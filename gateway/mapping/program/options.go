@@ -1,4 +1,4 @@
-package mapping
+package program
 
 import (
 	"cmp"
@@ -11,10 +11,10 @@ import (
 	"customs.example/gateway/mapping/table"
 )
 
-func (c *compiler) condition(r *row, f *table.Row, p place, wrong func(string, ...any)) {
-	md, inside := p.md, r.job == groupJob && r.path != nil && !r.scalar && r.path.Descriptor() != nil
+func (c *compiler) condition(r *Row, f *table.Row, p place, wrong func(string, ...any)) {
+	md, inside := p.md, r.Job == Group && r.Path != nil && !r.Scalar && r.Path.Descriptor() != nil
 	if inside {
-		md = r.path.Descriptor()
+		md = r.Path.Descriptor()
 	}
 	if c.env == nil {
 		wrong("when %q, expected a loader that knows conditions", f.When)
@@ -22,12 +22,12 @@ func (c *compiler) condition(r *row, f *table.Row, p place, wrong func(string, .
 	}
 	var err error
 	switch {
-	case r.each && r.scalar:
-		r.when, err = c.env.OfText(md, f.When)
+	case r.Each && r.Scalar:
+		r.When, err = c.env.OfText(md, f.When)
 	case inside && strings.Contains(f.When, "outer"):
-		r.when, err = c.env.Within(md, p.md, f.When)
+		r.When, err = c.env.Within(md, p.md, f.When)
 	default:
-		r.when, err = c.env.Condition(md, f.When)
+		r.When, err = c.env.Condition(md, f.When)
 	}
 	if err != nil {
 		wrong("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
@@ -42,17 +42,17 @@ func (c *compiler) except(f *table.Row, wrong func(string, ...any)) {
 			wrong("except %q, expected a function code of the canonical document", code)
 		}
 	}
-	if len(f.Except) > 0 && !slices.ContainsFunc(c.made.rows, func(r *row) bool { return r.info.From == "envelope.function" }) {
+	if len(f.Except) > 0 && !slices.ContainsFunc(c.made.Rows, func(r *Row) bool { return r.Info.From == "envelope.function" }) {
 		wrong("except stands before any row reads envelope.function")
 	}
 }
 
 // options compiles list, time, use, max, and checks that keys fit the row.
-func (c *compiler) options(r *row, f *table.Row, node string, wrong func(string, ...any)) {
-	isValue := r.job == valueJob
-	v := &r.value
+func (c *compiler) options(r *Row, f *table.Row, node string, wrong func(string, ...any)) {
+	isValue := r.Job == Value
+	v := &r.Value
 	c.space(r, f, wrong)
-	isNumber := r.job == countJob || r.job == sumJob || r.job == everyJob // a value that stands for a list
+	isNumber := r.Job == Count || r.Job == Sum || r.Job == Every // a value that stands for a list
 	for _, k := range []struct {
 		said bool
 		key  string
@@ -60,25 +60,25 @@ func (c *compiler) options(r *row, f *table.Row, node string, wrong func(string,
 	}{
 		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.Given, "default", isValue && f.Each == ""},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
-		{f.Like != "", "like", isValue}, {f.There != "", "there", r.job == groupJob && !r.noDecode},
+		{f.Like != "", "like", isValue}, {f.There != "", "there", r.Job == Group && r.Decodes()},
 		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
-		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.job != setJob && r.job != referJob},
-		{f.When != "", "when", r.job != setJob && f.Collect == nil}, {f.Required, "required", r.job != setJob && r.job != constJob && r.job != handleJob && f.Collect == nil},
-		{len(f.Except) > 0, "except", f.Required}, {f.Zone != "", "zone", isValue}, {f.Space != "", "space", isValue && v.Prose && r.attr == nil}, {f.Once, "once", f.Each != "" && r.noDecode}, {f.Lone, "lone", r.job == sumJob && !r.noDecode}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && !r.noDecode},
+		{f.Always, "always", f.Each == "" && f.With == "" && f.Collect == nil && r.Job != Set && r.Job != Refer},
+		{f.When != "", "when", r.Job != Set && f.Collect == nil}, {f.Required, "required", r.Job != Set && r.Job != Const && r.Job != Handle && f.Collect == nil},
+		{len(f.Except) > 0, "except", f.Required}, {f.Zone != "", "zone", isValue}, {f.Space != "", "space", isValue && v.Prose && r.Attr == nil}, {f.Once, "once", f.Each != "" && !r.Decodes()}, {f.Lone, "lone", r.Job == Sum && r.Decodes()}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && r.Decodes()},
 	} {
 		if k.said && !k.fits {
 			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
 		}
 	}
 	c.except(f, wrong)
-	r.once = f.Once
+	r.Once = f.Once
 	if f.There != "" {
-		c.there(r, f, node, wrong)
+		c.neighbour(r, f, node, wrong)
 	}
-	if !isValue && !isNumber || r.path == nil {
+	if !isValue && !isNumber || r.Path == nil {
 		return
 	}
-	if r.job == countJob {
+	if r.Job == Count {
 		v.Field = document.Uint
 	}
 	twoWay := f.Direction != "encode" && f.Lossy == ""
@@ -123,7 +123,7 @@ func (c *compiler) options(r *row, f *table.Row, node string, wrong func(string,
 	default:
 		wrong("on_overflow %q, expected reject, truncate or split", f.OnOverflow)
 	}
-	if v.Codec.Many && (r.attr != nil || r.each || len(r.steps) == 0) {
+	if v.Codec.Many && (r.Attr != nil || r.Each || len(r.Steps) == 0) {
 		wrong("several texts in one place, expected an element without each")
 	}
 	if !convert.Writable(f.Default.Text) {
@@ -133,23 +133,23 @@ func (c *compiler) options(r *row, f *table.Row, node string, wrong func(string,
 
 // space settles what a row does with white space: texts that people write keep it in an
 // element where the row, or else the table, says preserve.
-func (c *compiler) space(r *row, f *table.Row, wrong func(string, ...any)) {
-	if r.job != valueJob || r.path == nil {
+func (c *compiler) space(r *Row, f *table.Row, wrong func(string, ...any)) {
+	if r.Job != Value || r.Path == nil {
 		return
 	}
-	field := r.path.Field()
-	if r.language != nil && r.text != nil {
-		field = r.text.Field()
+	field := r.Path.Field()
+	if r.Text != nil {
+		field = r.Text.Field()
 	}
-	r.value.Leaf, r.value.Prose = field, field.Prose()
+	r.Value.Leaf, r.Value.Prose = field, field.Prose()
 	switch cmp.Or(f.Space, c.spaces) {
 	case "", "collapse":
 	case "preserve":
-		r.value.Preserves = r.value.Prose && r.attr == nil
+		r.Value.Preserves = r.Value.Prose && r.Attr == nil
 	default:
 		wrong("space %q, expected preserve or collapse", cmp.Or(f.Space, c.spaces))
 	}
-	r.info.Prose, r.info.Preserves = r.value.Prose, r.value.Preserves
+	r.Info.Prose, r.Info.Preserves = r.Value.Prose, r.Value.Preserves
 }
 
 // keyFor says which rows a key is for.
@@ -162,58 +162,58 @@ var keyFor = map[string]string{
 
 // pairs checks that a field whose value is in two places is read from both: an
 // Instant's day and time of day, the head and rest of a text.
-func (c *compiler) pairs(group *row) {
-	halves := map[string]*row{}
+func (c *compiler) pairs(group *Row) {
+	halves := map[string]*Row{}
 	for _, r := range group.rows {
-		if r.value.Half() == 1 && !r.noDecode && r.info.Lossy == "" {
-			halves[r.info.From] = r
+		if r.Value.Half() == 1 && r.Decodes() && r.Info.Lossy == "" {
+			halves[r.Info.From] = r
 		}
 	}
 	for _, r := range group.rows {
-		if r.value.Half() != 2 {
+		if r.Value.Half() != 2 {
 			continue
 		}
-		if halves[r.info.From] == nil && !r.noDecode && r.info.Lossy == "" {
-			c.says(r, "reads the second half of %s and no row the first, expected both, lossy or direction: encode", r.info.From)
+		if halves[r.Info.From] == nil && r.Decodes() && r.Info.Lossy == "" {
+			c.says(r, "reads the second half of %s and no row the first, expected both, lossy or direction: encode", r.Info.From)
 		}
-		delete(halves, r.info.From)
+		delete(halves, r.Info.From)
 	}
 	for _, r := range group.rows {
-		if halves[r.info.From] == r {
-			c.says(r, "reads the first half of %s and no row the second, expected both, lossy or direction: encode", r.info.From)
+		if halves[r.Info.From] == r {
+			c.says(r, "reads the first half of %s and no row the second, expected both, lossy or direction: encode", r.Info.From)
 		}
 	}
 	for i, r := range group.rows {
 		before, after := r, r
-		switch mark := r.value.Codec.Separator; {
+		switch mark := r.Value.Codec.Separator; {
 		case mark == "":
 			continue
-		case r.value.Codec.After && i > 0:
+		case r.Value.Codec.After && i > 0:
 			before = group.rows[i-1]
-		case !r.value.Codec.After && i+1 < len(group.rows):
+		case !r.Value.Codec.After && i+1 < len(group.rows):
 			after = group.rows[i+1]
 		}
-		if before == after || before.value.Codec.Separator != after.value.Codec.Separator || before.value.Codec.After || !after.value.Codec.After ||
-			before.info.Target != after.info.Target || before.info.Direction != after.info.Direction {
-			c.says(r, "conversion %s stands alone, expected two rows of one target and direction: before(x), then after(x)", r.info.Use)
+		if before == after || before.Value.Codec.Separator != after.Value.Codec.Separator || before.Value.Codec.After || !after.Value.Codec.After ||
+			before.Info.Target != after.Info.Target || before.Info.Direction != after.Info.Direction {
+			c.says(r, "conversion %s stands alone, expected two rows of one target and direction: before(x), then after(x)", r.Info.Use)
 			continue
 		}
-		before.second = after
-		before.value.Lead, after.value.Lead = &before.value, &before.value
+		before.Second = after
+		before.Value.Lead, after.Value.Lead = &before.Value, &before.Value
 	}
 }
 
 // time compiles how a row writes an instant or a day.
-func (c *compiler) time(r *row, f *table.Row, node string, wrong func(string, ...any)) {
+func (c *compiler) time(r *Row, f *table.Row, node string, wrong func(string, ...any)) {
 	form := f.Time
-	switch r.value.Field {
+	switch r.Value.Field {
 	case document.Instant:
 		form = cmp.Or(form, "instant")
 	case document.Date:
 		form = cmp.Or(form, "xs-date")
 	default:
 		if form != "" {
-			wrong("time on a %s, expected an instant or a date", r.value.Field)
+			wrong("time on a %s, expected an instant or a date", r.Value.Field)
 		}
 		return
 	}
@@ -227,33 +227,35 @@ func (c *compiler) time(r *row, f *table.Row, node string, wrong func(string, ..
 		return
 	}
 	t.Office = f.Zone == "" && len(c.offices) > 0
-	instant := r.value.Field == document.Instant
-	moment := !instant && t.Offset && zone != nil && (f.Lossy != "" || r.noDecode) // of which the day alone is kept
+	instant := r.Value.Field == document.Instant
+	moment := !instant && t.Offset && zone != nil && (f.Lossy != "" || !r.Decodes()) // of which the day alone is kept
 	switch {
 	case instant && zone == nil && !t.Offset:
 		wrong("time %s of an instant without zone, expected zone on the row or the table", form)
 	case !instant && !moment && (t.Clock || !t.Date):
 		wrong("time %s of a date, expected a form of a day, or instant with a zone and lossy", form)
 	}
-	r.value.Time = t
+	r.Value.Time = t
 }
 
-// there compiles the place that a group is read beside: "../../p:Name".
-func (c *compiler) there(r *row, f *table.Row, node string, wrong func(string, ...any)) {
+// neighbour compiles the element without which a group is not read: "../../p:Name".
+func (c *compiler) neighbour(r *Row, f *table.Row, node string, wrong func(string, ...any)) {
 	rest := f.There
+	up := 0
 	for strings.HasPrefix(rest, "../") {
-		r.up, rest = r.up+1, rest[len("../"):]
+		up, rest = up+1, rest[len("../"):]
 	}
 	depth := 0
 	for g := r; g.parent != nil; g = g.parent {
-		depth += len(g.steps)
+		depth += len(g.Steps)
 	}
-	if r.up == 0 || r.up > depth {
+	if up == 0 || up > depth {
 		wrong("there %q, expected 1 to %d times ../ before an element", f.There, depth)
 		return
 	}
-	var attr *table.Step
-	if r.there, attr = c.head.Target(c.File, node, f.ID, rest); attr != nil {
+	steps, attr := c.head.Target(c.File, node, f.ID, rest)
+	if attr != nil {
 		wrong("there %q is an attribute, expected an element", f.There)
 	}
+	r.Neighbour = &Neighbour{up, steps}
 }

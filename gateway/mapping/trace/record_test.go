@@ -1,4 +1,4 @@
-package mapping
+package trace
 
 import (
 	"testing"
@@ -8,25 +8,25 @@ import (
 
 func TestRecordsAreAListThatShrinks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var got records
+		var got Records
 		var want []int32
 		for _, step := range rapid.SliceOfN(rapid.IntRange(-2*block, 2*block), 1, 12).Draw(t, "steps") {
 			for range max(step, 0) {
 				n := int32(len(want) + 7*step)
-				got.add(record{index: n})
+				got.Add(Record{Index: n})
 				want = append(want, n)
 			}
 			if step < 0 {
 				want = want[:max(len(want)+step, 0)]
-				got.cut(len(want))
+				got.Cut(len(want))
 			}
-			if got.len() != len(want) {
-				t.Fatalf("%d records, want %d", got.len(), len(want))
+			if got.Len() != len(want) {
+				t.Fatalf("%d records, want %d", got.Len(), len(want))
 			}
 		}
 		for i, n := range want {
-			if got.at(i).index != n {
-				t.Fatalf("record %d is %d, want %d", i, got.at(i).index, n)
+			if got.at(i).Index != n {
+				t.Fatalf("record %d is %d, want %d", i, got.at(i).Index, n)
 			}
 		}
 	})

@@ -1,4 +1,4 @@
-package mapping
+package program
 
 import (
 	"cmp"
@@ -17,8 +17,8 @@ type place struct {
 	prefix string // schema path of the context
 	target string // of the enclosing element
 	scalar *document.Path
-	list   *row // the each whose elements the rows are in
-	parent *row
+	list   *Row // the each whose elements the rows are in
+	parent *Row
 	outer  *place // the context around
 }
 
@@ -67,15 +67,15 @@ func (p place) full(path string) string {
 }
 
 // inside returns where the rows of an each or with stand.
-func (p place) inside(r *row, source string) place {
+func (p place) inside(r *Row, source string) place {
 	around := p
 	p.prefix, p.outer = p.full(source), &around
-	if r.scalar {
-		p.scalar = r.path
-	} else if md := r.path.Descriptor(); md != nil {
+	if r.Scalar {
+		p.scalar = r.Path
+	} else if md := r.Path.Descriptor(); md != nil {
 		p.root, p.md = false, md
 	}
-	if r.each {
+	if r.Each {
 		p.list = r
 	}
 	return p

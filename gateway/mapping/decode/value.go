@@ -1,0 +1,157 @@
+package decode
+
+import (
+	"strings"
+
+	"customs.example/gateway"
+	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/convert"
+	"customs.example/gateway/mapping/program"
+	"customs.example/gateway/mapping/trace"
+	"customs.example/gateway/xmltree"
+)
+
+// take reads a text by one row; nothing is changed if there is a fault.
+func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text string, at *trace.Context) *gateway.Fault {
+	inner, at := at, at.Out(r.Reach)
+	written := strings.TrimSpace(text)
+	text, told := document.Legible(text, r.Value.Prose)
+	if r.Value.Codec.After {
+		told = nil // the before that it follows has told it
+	}
+	link := trace.Record{Row: r, Context: at, Index: -1, Text: text, Element: e}
+	switch r.Job {
+	case program.Ordinal, program.Handle:
+		return nil
+	case program.Const:
+		if text != r.Info.Const {
+			return &gateway.Fault{Code: gateway.MapConst, Value: gateway.Clip(text), Expected: gateway.Term(r.Info.Const)}
+		}
+		d.records.Add(link)
+		return nil
+	}
+	if text == "" && r.Value.Codec.Many { // blanks that the value begins with may fill its first piece
+		text, told = document.Legible(strings.Join(gather(e, child), ""), r.Value.Prose)
+	}
+	if text == "" {
+		d.warn(told, link)
+		if r.Requires(d.document) && r.When == nil {
+			fault := r.Missing()
+			return &fault
+		}
+		return nil
+	}
+	if r.Job == program.Refer {
+		at.Make() // so that the elements after it keep their positions
+		d.values++
+		d.warn(told, link)
+		d.refers = append(d.refers, link)
+		d.records.Add(link)
+		return nil
+	}
+	if r.Job != program.Value {
+		d.derived = append(d.derived, derived{link, text})
+		if r.Spread == nil {
+			d.records.Add(link)
+		}
+		if r.Job == program.Every {
+			d.values++
+		}
+		return nil
+	}
+	d.one[0] = text
+	texts := d.one[:]
+	if r.Value.Codec.Many {
+		texts = gather(e, child)
+	}
+	before := ""
+	if r.Shared || r.Value.Half() > 0 {
+		before, _ = r.Path.Get(at.Make()) // what another row read
+	}
+	value, listRow, fault := r.Value.Decode(texts, before, d.at)
+	if fault != nil {
+		if fault.Value == gateway.Clip(text) {
+			fault.Value = gateway.Clip(written)
+		}
+		return fault
+	}
+	if r.Value.Codec.Many {
+		value, told = document.Legible(value, r.Value.Prose)
+	}
+	if value == "" && r.Value.Codec.Separator != "" {
+		return nil // its half of the text is not there
+	}
+	if assumed := r.Value.Assumed(texts[0], d.at); assumed != nil {
+		assumed.Path, assumed.Location = at.Path(r, -1), link.Read()
+		d.faults = append(d.faults, *assumed)
+	}
+	if r.Shared && before != "" {
+		value, d.faults = before, append(d.faults, d.differs(r, link, before, value)...)
+	}
+	value, more := r.Path.Field().Read(value)
+	index, err := put(r, at, value)
+	if err != nil {
+		return convert.NotConverted(err, text)
+	}
+	d.warn(document.TellOnce(told, more), link)
+	if r.Info.Key {
+		inner.Make() // an element that has nothing but its keys
+	}
+	d.values++
+	link.Index, link.ListRow = int32(index), listRow
+	d.records.Add(link)
+	return nil
+}
+
+// differs warns when a field is read at two places that say different things; the
+// first one stays.
+func (d *decoder) differs(r *program.Row, link trace.Record, before, value string) gateway.Faults {
+	written, _, fault := r.Value.Encode(nil, before, d.at)
+	if gateway.SameID(before, value) || fault == nil && len(written) == 1 && written[0] == link.Text {
+		return nil
+	}
+	return gateway.Faults{{
+		Code: gateway.MapDerived, Severity: gateway.Warning, Path: link.Context.Path(r, -1),
+		Location: link.Read(), Value: gateway.Clip(link.Text), Expected: gateway.Term(gateway.Clip(before)),
+	}}
+}
+
+// put sets the row's canonical value, and returns its position where it was appended.
+func put(r *program.Row, at *trace.Context, value string) (int, error) {
+	switch {
+	case r.Item && r.Each:
+		m := at.Make()
+		if err := r.Path.AppendText(m, value); err != nil {
+			return -1, err
+		}
+		return r.Path.Len(m) - 1, nil
+	case r.Item:
+		up := at
+		for !up.Via.Scalar {
+			up = up.Up
+		}
+		return -1, r.Path.AppendText(up.Make(), value)
+	case r.Info.Language != nil:
+		m := at.Make()
+		text := r.Path.Append(m)
+		if err := r.Tag.Set(text, convert.Tag(value, r.Info.Language)); err != nil {
+			return -1, err
+		}
+		return r.Path.Len(m) - 1, r.Text.Set(text, value)
+	}
+	return -1, r.Path.Set(at.Make(), value)
+}
+
+// gather returns the texts of an element and of those of its name behind it.
+func gather(e *xmltree.Element, child int) []string {
+	texts := []string{e.Text}
+	if child < 0 {
+		return texts
+	}
+	for _, s := range e.Parent.Children[child+1:] {
+		if s.Name == e.Name {
+			texts = append(texts, s.Text)
+		}
+	}
+	return texts
+}
