@@ -89,8 +89,8 @@ var commands = []command{
 	{"movement open", "ID", "open, for a stated reason, a movement that is announced to another office", 1, 1, movementOpen},
 	{"report overrides", "", "report what posts of one's office looked for and opened beyond their routes in a shift, and why (supervisor)", 0, 0, overrides},
 	{"movement", "ID", "show a movement and how it compares with what arrived", 1, 1, movement},
-	{"departure", "FILE", "record that a vehicle has left (VehicleReport of an exit, canonical JSON)", 1, 1, departure},
-	{"arrival", "FILE", "record what is seen at the border (ArrivalReport, canonical JSON)", 1, 1, arrival},
+	{"departure", "FILE", "record that a vehicle has left (VehicleReport of an exit: national XML or canonical JSON)", 1, 1, departure},
+	{"arrival", "FILE", "record what is seen at the border (ArrivalReport, or VehicleReport of an entry: national XML or canonical JSON)", 1, 1, arrival},
 }
 
 // world is what a run may touch besides files and the network.

@@ -163,7 +163,7 @@ func arrival(fs *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		m, err := s.movements.RecordArrival(ctx, &exchangev1.RecordArrivalRequest{RecordId: *id, Content: content, Reason: *reason})
+		m, err := s.movements.RecordArrival(ctx, &exchangev1.RecordArrivalRequest{RecordId: *id, MediaType: mediaType(content), Content: content, Reason: *reason})
 		return s.movement(m, err)
 	}
 }
@@ -178,7 +178,7 @@ func departure(fs *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		m, err := s.movements.RecordDeparture(ctx, &exchangev1.RecordDepartureRequest{RecordId: *id, Content: content})
+		m, err := s.movements.RecordDeparture(ctx, &exchangev1.RecordDepartureRequest{RecordId: *id, MediaType: mediaType(content), Content: content})
 		return s.movement(m, err)
 	}
 }

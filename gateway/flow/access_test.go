@@ -60,7 +60,7 @@ func TestArrivalOpensNoMovementOfOthers(t *testing.T) {
 			}
 			var shown [2]string
 			for i, s := range seen {
-				m, err := w.ru.RecordArrival(t.Context(), elsewhere, fmt.Sprint("S", i), report(fmt.Sprint("S", i), "10716060", s), "")
+				m, err := w.ru.RecordArrival(t.Context(), elsewhere, flow.Record{ID: fmt.Sprint("S", i), Content: report(fmt.Sprint("S", i), "10716060", s)})
 				if err != nil || len(m.Announced) != 0 || len(m.Arrivals) != 1 || len(m.AmbiguousWith) != 0 || m.ID == id {
 					t.Fatalf("the post is shown %+v, %v", m, err)
 				}
@@ -69,13 +69,13 @@ func TestArrivalOpensNoMovementOfOthers(t *testing.T) {
 			if shown[0] != shown[1] {
 				t.Errorf("what is announced to others is shown as %s, what is not as %s", shown[0], shown[1])
 			}
-			if again, err := w.ru.RecordArrival(t.Context(), elsewhere, "S0", report("S0", "10716060", seen[0]), ""); err != nil || len(again.Announced) != 0 {
+			if again, err := w.ru.RecordArrival(t.Context(), elsewhere, flow.Record{ID: "S0", Content: report("S0", "10716060", seen[0])}); err != nil || len(again.Announced) != 0 {
 				t.Errorf("the same again shows %+v, %v", again, err)
 			}
 			if after, err := w.ru.Movement(t.Context(), id); err != nil || len(after.Arrivals) != 0 || after.Commit != before.Commit {
 				t.Errorf("the movement has %d arrivals, commit %d, before %d, %v", len(after.Arrivals), after.Commit, before.Commit, err)
 			}
-			m, err := w.ru.RecordArrival(t.Context(), russianPost, "A1", report("A1", "10719110", seen[0]), "")
+			m, err := w.ru.RecordArrival(t.Context(), russianPost, flow.Record{ID: "A1", Content: report("A1", "10719110", seen[0])})
 			if err != nil || m.ID != id || len(m.Arrivals) != 1 {
 				t.Errorf("the truck's own post is shown %+v, %v", m, err)
 			}
@@ -98,7 +98,7 @@ func TestArrivalSeenByOthersBeforeItIsAnnounced(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			seen := report("S1", tt.caller.Office, looks["container"][0])
-			first, err := w.ru.RecordArrival(t.Context(), tt.caller, "S1", seen, tt.reason)
+			first, err := w.ru.RecordArrival(t.Context(), tt.caller, flow.Record{ID: "S1", Content: seen, Reason: tt.reason})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +108,7 @@ func TestArrivalSeenByOthersBeforeItIsAnnounced(t *testing.T) {
 			if err != nil || (in.MovementID == first.ID) != tt.joins {
 				t.Errorf("the notice joins what was seen: %v, %v", in.MovementID == first.ID, err)
 			}
-			again, err := w.ru.RecordArrival(t.Context(), tt.caller, "S1", seen, tt.reason)
+			again, err := w.ru.RecordArrival(t.Context(), tt.caller, flow.Record{ID: "S1", Content: seen, Reason: tt.reason})
 			if err != nil || (len(again.Announced) > 0) != tt.joins {
 				t.Errorf("the post then sees %d notices, %v", len(again.Announced), err)
 			}
@@ -124,11 +124,11 @@ func TestArrivalOfOthersInTheOtherDirection(t *testing.T) {
 		w := newWorld(t)
 		w.notice()
 		content := bytes.ReplaceAll(report(fmt.Sprint("S", i), "9402", seen), []byte(`"RU"`), []byte(`"CN"`))
-		m, err := w.cn.RecordArrival(t.Context(), other, fmt.Sprint("S", i), content, "")
+		m, err := w.cn.RecordArrival(t.Context(), other, flow.Record{ID: fmt.Sprint("S", i), Content: content})
 		if err != nil || len(m.Announced) != 0 {
 			t.Errorf("%s shows %d notices, %v", seen, len(m.Announced), err)
 		}
-		m, err = w.cn.RecordArrival(t.Context(), other, fmt.Sprint("R", i), content, "found on the wrong road")
+		m, err = w.cn.RecordArrival(t.Context(), other, flow.Record{ID: fmt.Sprint("R", i), Content: content, Reason: "found on the wrong road"})
 		if err != nil || len(m.Announced) != 1 {
 			t.Errorf("%s with a reason shows %d notices, %v", seen, len(m.Announced), err)
 		}
@@ -179,7 +179,7 @@ func TestReasonOpensAndIsOnTheRecord(t *testing.T) {
 	var log bytes.Buffer
 	w.ru.Log = event.NewLog(slog.New(slog.NewTextHandler(&log, nil)))
 	const reason = "the lane at Zabaykalsk is closed by snow"
-	m, err := w.ru.RecordArrival(t.Context(), elsewhere, "S1", report("S1", "10716060", looks["container"][0]), "  the lane at Zabaykalsk\n is closed by snow ")
+	m, err := w.ru.RecordArrival(t.Context(), elsewhere, flow.Record{ID: "S1", Content: report("S1", "10716060", looks["container"][0]), Reason: "  the lane at Zabaykalsk\n is closed by snow "})
 	if err != nil || m.ID != id || len(m.Arrivals) != 1 || len(m.Openings) != 1 {
 		t.Fatalf("with a reason the post is shown %+v, %v", m, err)
 	}
@@ -200,16 +200,16 @@ func TestReasonOpensAndIsOnTheRecord(t *testing.T) {
 	}
 	// The same once more is the same; the truck's own post still finds it.
 	for range 2 {
-		if m, err = w.ru.RecordArrival(t.Context(), elsewhere, "S1", report("S1", "10716060", looks["container"][0]), reason); err != nil || len(m.Openings) != 1 || len(m.Arrivals) != 1 {
+		if m, err = w.ru.RecordArrival(t.Context(), elsewhere, flow.Record{ID: "S1", Content: report("S1", "10716060", looks["container"][0]), Reason: reason}); err != nil || len(m.Openings) != 1 || len(m.Arrivals) != 1 {
 			t.Errorf("the same again: %+v, %v", m, err)
 		}
 	}
-	if m, err = w.ru.RecordArrival(t.Context(), russianPost, "A1", report("A1", "10719110", looks["tractor"][0]), ""); err != nil || m.ID != id || len(m.Arrivals) != 2 {
+	if m, err = w.ru.RecordArrival(t.Context(), russianPost, flow.Record{ID: "A1", Content: report("A1", "10719110", looks["tractor"][0])}); err != nil || m.ID != id || len(m.Arrivals) != 2 {
 		t.Errorf("the truck's own post is shown %d arrivals, %v", len(m.Arrivals), err)
 	}
 	// Whoever is on the route needs none, and what nobody announced has nothing to open.
 	log.Reset()
-	if m, err = w.ru.RecordArrival(t.Context(), elsewhere, "S9", report("S9", "10716060", looks["container"][1]), reason); err != nil || len(m.Announced) != 0 {
+	if m, err = w.ru.RecordArrival(t.Context(), elsewhere, flow.Record{ID: "S9", Content: report("S9", "10716060", looks["container"][1]), Reason: reason}); err != nil || len(m.Announced) != 0 {
 		t.Errorf("nothing is announced, and the post is shown %+v, %v", m, err)
 	}
 	if strings.Contains(log.String(), "opened") {
@@ -221,13 +221,13 @@ func TestReasonOpensAndIsOnTheRecord(t *testing.T) {
 func TestReasonAfterAnArrivalWithout(t *testing.T) {
 	w, id := announcedToOthers(t)
 	content := report("S1", "10716060", looks["tractor"][0])
-	if _, err := w.ru.RecordArrival(t.Context(), elsewhere, "S1", content, ""); err != nil {
+	if _, err := w.ru.RecordArrival(t.Context(), elsewhere, flow.Record{ID: "S1", Content: content}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.ru.RecordArrival(t.Context(), elsewhere, "S1", content, "diverted by the police"); codeOf(err) != gateway.IDReuse {
+	if _, err := w.ru.RecordArrival(t.Context(), elsewhere, flow.Record{ID: "S1", Content: content, Reason: "diverted by the police"}); codeOf(err) != gateway.IDReuse {
 		t.Errorf("the old id with a reason: %v", err)
 	}
-	m, err := w.ru.RecordArrival(t.Context(), elsewhere, "S2", content, "diverted by the police")
+	m, err := w.ru.RecordArrival(t.Context(), elsewhere, flow.Record{ID: "S2", Content: content, Reason: "diverted by the police"})
 	if err != nil || m.ID != id {
 		t.Errorf("a new id with a reason: %+v, %v", m, err)
 	}
@@ -252,7 +252,7 @@ func TestReasonOutlivesAStop(t *testing.T) {
 func TestReasonsThatSayNothing(t *testing.T) {
 	w, _ := announcedToOthers(t)
 	for _, reason := range []string{"-", "snow", strings.Repeat("я", flow.MaxReason+1), "snow\x00storm", "zero\u200bwidth", "bell\a bell"} {
-		_, err := w.ru.RecordArrival(context.Background(), elsewhere, "S1", report("S1", "10716060", looks["tractor"][0]), reason)
+		_, err := w.ru.RecordArrival(context.Background(), elsewhere, flow.Record{ID: "S1", Content: report("S1", "10716060", looks["tractor"][0]), Reason: reason})
 		if codeOf(err) != gateway.ReasonUnfit {
 			t.Errorf("%q: %v", reason, err)
 		}
@@ -261,7 +261,7 @@ func TestReasonsThatSayNothing(t *testing.T) {
 		}
 	}
 	for _, reason := range []string{"   ", "storm", strings.Repeat("я", flow.MaxReason)} {
-		if _, err := w.ru.RecordArrival(context.Background(), elsewhere, "S"+fmt.Sprint(len(reason)), report("S1", "10716060", looks["tractor"][0]), reason); err != nil {
+		if _, err := w.ru.RecordArrival(context.Background(), elsewhere, flow.Record{ID: "S" + fmt.Sprint(len(reason)), Content: report("S1", "10716060", looks["tractor"][0]), Reason: reason}); err != nil {
 			t.Errorf("%.9q: %v", reason, err)
 		}
 	}

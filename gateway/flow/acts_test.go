@@ -419,9 +419,9 @@ func (x *truth) does(r *rapid.T, w *world, b border, what string, truck int) {
 		x.settled(w, b)
 		at := w.clock.Now().Format(time.RFC3339)
 		id := x.id("G")
-		if _, err := w.cn.RecordDeparture(w.t.Context(), b.exit, id, []byte(fmt.Sprintf(`{"envelope": {"documentId": %q, "issued": %q}, "vehicleReport": {"batch": %q, "kind": "LADEN_EXIT",
+		if _, err := w.cn.RecordDeparture(w.t.Context(), b.exit, flow.Record{ID: id, Content: []byte(fmt.Sprintf(`{"envelope": {"documentId": %q, "issued": %q}, "vehicleReport": {"batch": %q, "kind": "LADEN_EXIT",
 			"office": {"administration": "CN", "code": %q}, "at": %q, "transport": {"mode": "3", "vehicles": [{"role": "TRACTOR", "registration": %q, "country": "CN"}]}}}`,
-			id, at, x.batch(b), b.exit.Office, at, x.tractorOf(truck)))); err != nil {
+			id, at, x.batch(b), b.exit.Office, at, x.tractorOf(truck)))}); err != nil {
 			r.Fatalf("truck %d leaves: %v", truck, err)
 		}
 		x.left[truck] = true
@@ -439,7 +439,7 @@ func (x *truth) does(r *rapid.T, w *world, b border, what string, truck int) {
 			"transport": {"vehicles": [{"role": "TRACTOR", "registration": %q}, {"role": "TRAILER", "registration": %q}]}, "consignments": [%s]}}`,
 			id, w.clock.Now().Format(time.RFC3339), b.to, b.entry.Office, at, x.tractorOf(truck), x.trailerOf(truck), strings.Join(goods, ",")))
 		for range 2 { // told twice, it is one arrival
-			if _, err := w.ru.RecordArrival(w.t.Context(), b.entry, id, content, ""); err != nil {
+			if _, err := w.ru.RecordArrival(w.t.Context(), b.entry, flow.Record{ID: id, Content: content}); err != nil {
 				r.Fatalf("truck %d arrives: %v", truck, err)
 			}
 		}

@@ -299,8 +299,8 @@ func TestWhetherAWholeHasLeftIsAskedOnce(t *testing.T) {
 		}
 		if truck > 0 {
 			at := w.clock.Now().Format(time.RFC3339)
-			if _, err := w.cn.RecordDeparture(t.Context(), post, "G1", []byte(fmt.Sprintf(`{"envelope": {"documentId": "G1", "issued": %q}, "vehicleReport": {"batch": "0603260301001",
-				"kind": "LADEN_EXIT", "office": {"administration": "CN", "code": "0603"}, "at": %q, "transport": {"mode": "3", "vehicles": [{"role": "TRACTOR", "registration": "蒙E1234%d", "country": "CN"}]}}}`, at, at, truck))); err != nil {
+			if _, err := w.cn.RecordDeparture(t.Context(), post, flow.Record{ID: "G1", Content: []byte(fmt.Sprintf(`{"envelope": {"documentId": "G1", "issued": %q}, "vehicleReport": {"batch": "0603260301001",
+				"kind": "LADEN_EXIT", "office": {"administration": "CN", "code": "0603"}, "at": %q, "transport": {"mode": "3", "vehicles": [{"role": "TRACTOR", "registration": "蒙E1234%d", "country": "CN"}]}}}`, at, at, truck))}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -70,7 +70,7 @@ func TestWhatCannotBeChangedIsToldAtItsPlace(t *testing.T) {
 			announced(x)
 			seen := strings.NewReplacer("AT", x.w.clock.Now().Format(time.RFC3339), "TRACTOR!", x.p.tractor).Replace(`{"envelope": {"documentId": "B1", "issued": "AT"},
 				"arrivalReport": {"office": {"administration": "CN", "code": "0603"}, "at": "AT", "transport": {"vehicles": [{"role": "TRACTOR", "registration": "TRACTOR!"}]}}}`)
-			if _, err := x.w.cn.RecordArrival(t.Context(), ru.exit, "B1", []byte(seen), ""); err != nil {
+			if _, err := x.w.cn.RecordArrival(t.Context(), ru.exit, flow.Record{ID: "B1", Content: []byte(seen)}); err != nil {
 				t.Fatal(err)
 			}
 		}, func(x batched) flow.Submission { return sub("X", x.manifest("5", 2, map[int]string{1: "1"})) }, gateway.AmendClosed, "Head[1]/d:FunctionCode[1]"},

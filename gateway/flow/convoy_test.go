@@ -66,10 +66,11 @@ func (w *world) hand(b border, id string, content []byte) store.Submission {
 func (c convoy) arrives(w *world, b border, truck, packages int, at time.Time) flow.Movement {
 	w.t.Helper()
 	id := fmt.Sprint("A", c.n, "-", truck)
-	m, err := w.ru.RecordArrival(w.t.Context(), b.entry, id, []byte(fmt.Sprintf(`{"envelope": {"documentId": %q, "issued": %q},
+	m, err := w.ru.RecordArrival(w.t.Context(), b.entry, flow.Record{ID: id, Content: []byte(fmt.Sprintf(`{"envelope": {"documentId": %q, "issued": %q},
 		"arrivalReport": {"office": {"administration": %q, "code": %q}, "at": %q, "transport": {"vehicles": [{"role": "TRACTOR", "registration": %q}, {"role": "TRAILER", "registration": %q}]},
 		"consignments": [{"transportDocument": {"id": %q}, "totals": {"packages": "%d"}}]}}`,
-		id, at.Format(time.RFC3339), b.to, b.entry.Office, at.Format(time.RFC3339), c.tractorOf(truck), c.trailerOf(truck), c.waybills()[0], packages)), "")
+		id, at.Format(time.RFC3339), b.to, b.entry.Office, at.Format(time.RFC3339), c.tractorOf(truck), c.trailerOf(truck), c.waybills()[0], packages))})
+
 	if err != nil {
 		w.t.Fatalf("truck %d: %v", truck, err)
 	}

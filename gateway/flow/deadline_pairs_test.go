@@ -51,9 +51,9 @@ func TestEveryDeadlineAtBothBorders(t *testing.T) {
 			w.announced(b, p)
 			w.send(b)
 			at := w.clock.Now()
-			if _, err := w.ru.RecordArrival(w.t.Context(), b.entry, "A1", []byte(fmt.Sprintf(`{"envelope": {"documentId": "A1", "issued": %q}, "arrivalReport": {"batch": %q, "partial": true,
+			if _, err := w.ru.RecordArrival(w.t.Context(), b.entry, flow.Record{ID: "A1", Content: []byte(fmt.Sprintf(`{"envelope": {"documentId": "A1", "issued": %q}, "arrivalReport": {"batch": %q, "partial": true,
 				"office": {"administration": %q, "code": %q}, "at": %q, "totals": {"packages": "20"}, "transport": {"vehicles": [{"role": "TRACTOR", "registration": %q}]}}}`,
-				at.Format(time.RFC3339), p.batch(b), b.to, b.entry.Office, at.Format(time.RFC3339), p.tractor)), ""); err != nil {
+				at.Format(time.RFC3339), p.batch(b), b.to, b.entry.Office, at.Format(time.RFC3339), p.tractor))}); err != nil {
 				w.t.Fatal(err)
 			}
 			return w.ru, at

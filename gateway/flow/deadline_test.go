@@ -99,8 +99,9 @@ var scenes = map[place]func(w *world, p trip) flow.Movement{
 		w.announced(borders[0], p)
 		w.send(borders[0])
 		at := w.clock.Now().Format(time.RFC3339)
-		m, err := w.ru.RecordArrival(w.t.Context(), borders[0].entry, "A1", []byte(fmt.Sprintf(`{"envelope": {"documentId": "A1", "issued": %q}, "arrivalReport": {"batch": %q, "partial": true,
-			"office": {"administration": "RU", "code": "10719110"}, "at": %q, "totals": {"packages": "20"}, "transport": {"vehicles": [{"role": "TRACTOR", "registration": %q}]}}}`, at, p.batch(borders[0]), at, p.tractor)), "")
+		m, err := w.ru.RecordArrival(w.t.Context(), borders[0].entry, flow.Record{ID: "A1", Content: []byte(fmt.Sprintf(`{"envelope": {"documentId": "A1", "issued": %q}, "arrivalReport": {"batch": %q, "partial": true,
+			"office": {"administration": "RU", "code": "10719110"}, "at": %q, "totals": {"packages": "20"}, "transport": {"vehicles": [{"role": "TRACTOR", "registration": %q}]}}}`, at, p.batch(borders[0]), at, p.tractor))})
+
 		if err != nil {
 			w.t.Fatal(err)
 		}

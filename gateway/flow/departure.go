@@ -25,16 +25,16 @@ var exits = []customsv1.VehicleReportKind{
 }
 
 // RecordDeparture records that a vehicle has left the office of exit: a VehicleReport of an
-// exit in canonical JSON. It is stored before it is judged, and attached to the movement that it
+// exit. It is stored before it is judged, and attached to the movement that it
 // belongs to, or opens one: then the vehicle has left unannounced. What waits for it is judged
 // anew.
-func (g *Gateway) RecordDeparture(ctx context.Context, c Caller, id string, content []byte) (Movement, error) {
-	return g.recordSeen(ctx, c, store.Arrival{Door: store.DoorGate, ID: id, Content: content}, g.judgeDeparture)
+func (g *Gateway) RecordDeparture(ctx context.Context, c Caller, r Record) (Movement, error) {
+	return g.recordSeen(ctx, c, store.DoorGate, r, g.judgeDeparture)
 }
 
 // judgeDeparture is the second unit of work.
 func (g *Gateway) judgeDeparture(ctx context.Context, a store.Arrival) (Movement, error) {
-	return g.judgeSeen(ctx, a, sight{kind: "VehicleReport", said: "departure", attach: g.depart, wake: g.wakeDeparted, fits: func(r *Reading) gateway.Faults {
+	return g.judgeSeen(ctx, a, sight{kinds: []string{"VehicleReport"}, said: "departure", attach: g.depart, wake: g.wakeDeparted, fits: func(r *Reading) gateway.Faults {
 		v := r.Document.GetVehicleReport()
 		at, meantAt := meant(r.Document, v.GetAt().GetValue())
 		var f gateway.Fault

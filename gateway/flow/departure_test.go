@@ -32,7 +32,7 @@ func (p trip) left(b border, id string, at time.Time, batch bool) []byte {
 // depart records a trip's departure.
 func (p trip) depart(w *world, b border, id string, at time.Time, batch bool) (flow.Movement, error) {
 	w.t.Helper()
-	return w.cn.RecordDeparture(w.t.Context(), b.exit, id, p.left(b, id, at, batch))
+	return w.cn.RecordDeparture(w.t.Context(), b.exit, flow.Record{ID: id, Content: p.left(b, id, at, batch)})
 }
 
 // declaration is the extract of the declaration of a trip's goods.
@@ -173,7 +173,7 @@ func TestDepartureIsAnEventOfTheSideItLeaves(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, id := range []string{"G1", "G2"} { // the same record, and another of the same
-				again, err := w.cn.RecordDeparture(t.Context(), b.exit, id, p.left(b, id, at, true))
+				again, err := w.cn.RecordDeparture(t.Context(), b.exit, flow.Record{ID: id, Content: p.left(b, id, at, true)})
 				if err != nil || again.ID != first.ID || len(again.Departures) != 1 {
 					t.Fatalf("%s: movement %s with %d departures, %v", id, again.ID, len(again.Departures), err)
 				}
@@ -222,7 +222,7 @@ func TestDepartureThatCannotBe(t *testing.T) {
 			{"an arrival", w.cn, b.exit, []byte(`{"envelope": {"documentId": "G", "issued": "2026-03-01T02:15:00Z"}, "arrivalReport": {"office": {"administration": "CN", "code": "` + b.exit.Office + `"}, "at": "2026-03-01T02:15:00Z"}}`), gateway.KindUnexpected},
 			{"at another office", w.cn, flow.Caller{URI: "customs://CN/office/0601/post/1", Office: "0601"}, p.left(b, "G", now, true), gateway.NotOwnOffice},
 		} {
-			_, err := tt.g.RecordDeparture(t.Context(), tt.by, "G-"+tt.name, tt.content)
+			_, err := tt.g.RecordDeparture(t.Context(), tt.by, flow.Record{ID: "G-" + tt.name, Content: tt.content})
 			var faults gateway.Faults
 			if !errors.As(err, &faults) || !slices.Contains(codesIn(faults), tt.code) {
 				t.Errorf("%s, %s: %v", b.to, tt.name, err)
@@ -244,8 +244,8 @@ func TestDepartureThatCannotBe(t *testing.T) {
 	w, b := newPair(t, "RU"), borders[0]
 	p := tripOf(1, w)
 	w.announced(b, p)
-	if _, err := w.cn.RecordArrival(t.Context(), b.exit, "A1", []byte(fmt.Sprintf(`{"envelope": {"documentId": "A1", "issued": "2026-03-01T02:15:00Z"}, "arrivalReport": {"batch": %q,
-		"office": {"administration": "CN", "code": %q}, "at": "2026-03-01T02:15:00Z", "transport": {"vehicles": [{"role": "TRACTOR", "registration": %q}]}}}`, p.batch(b), b.exit.Office, p.tractor)), ""); err != nil {
+	if _, err := w.cn.RecordArrival(t.Context(), b.exit, flow.Record{ID: "A1", Content: []byte(fmt.Sprintf(`{"envelope": {"documentId": "A1", "issued": "2026-03-01T02:15:00Z"}, "arrivalReport": {"batch": %q,
+		"office": {"administration": "CN", "code": %q}, "at": "2026-03-01T02:15:00Z", "transport": {"vehicles": [{"role": "TRACTOR", "registration": %q}]}}}`, p.batch(b), b.exit.Office, p.tractor))}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := p.depart(w, b, "G1", w.clock.Now().Add(5*time.Minute), true)

@@ -55,7 +55,7 @@ func TestDigitsCostNoSteps(t *testing.T) {
 		},
 		"an arrival": func(digits string) gateway.Faults {
 			content := bytes.Replace(w.content("arrival.json"), []byte(`"18633.76"`), []byte(`"`+digits+`"`), 1)
-			_, err := w.ru.RecordArrival(t.Context(), russianPost, fmt.Sprint("A", len(digits), w.ids.Add(1)), content, "")
+			_, err := w.ru.RecordArrival(t.Context(), russianPost, flow.Record{ID: fmt.Sprint("A", len(digits), w.ids.Add(1)), Content: content})
 			var faults gateway.Faults
 			if err != nil && !errors.As(err, &faults) {
 				t.Fatal(err)
@@ -100,7 +100,7 @@ func TestNobodyWaitsForNothing(t *testing.T) {
 	}
 	left := seen("A1", "京A00001")
 	w.leave(w.ru, store.Arrival{Door: store.DoorBorder, Party: russianPost.Office, ID: "A1", MediaType: flow.JSON, Content: left})
-	if _, err := w.ru.RecordArrival(gone, russianPost, "A1", left, ""); !errors.Is(err, context.Canceled) {
+	if _, err := w.ru.RecordArrival(gone, russianPost, flow.Record{ID: "A1", Content: left}); !errors.Is(err, context.Canceled) {
 		t.Errorf("an arrival: %v", err)
 	}
 	if err := w.ru.JudgeDue(t.Context()); err != nil || !w.arrival(w.ru, store.DoorBorder, russianPost.Office, "A1").Judged {

@@ -139,7 +139,7 @@ func TestParallelWhatCannotBeJudgedIsParked(t *testing.T) {
 				g, party, id = w.ru, russianPost.Office, "A1"
 				mend = spoil(t, g, reconcile.Vehicle, "蒙E12345")
 				ask = func() error {
-					_, err := w.ru.RecordArrival(t.Context(), russianPost, "A1", seen("A1", "蒙E12345"), "")
+					_, err := w.ru.RecordArrival(t.Context(), russianPost, flow.Record{ID: "A1", Content: seen("A1", "蒙E12345")})
 					return err
 				}
 			}
@@ -250,7 +250,7 @@ func TestParallelOneThatCannotBeJudgedKeepsNoOtherWaiting(t *testing.T) {
 	spoil(t, w.ru, reconcile.Vehicle, "蒙E12345")
 	for i := range 3 * flow.Parallel {
 		id := fmt.Sprint("bad", i)
-		if _, err := w.ru.RecordArrival(t.Context(), russianPost, id, seen(id, "蒙E12345"), ""); codeOf(err) != gateway.JudgementPending {
+		if _, err := w.ru.RecordArrival(t.Context(), russianPost, flow.Record{ID: id, Content: seen(id, "蒙E12345")}); codeOf(err) != gateway.JudgementPending {
 			t.Fatal(err)
 		}
 	}
@@ -360,7 +360,7 @@ func TestDocumentOfAnySizeIsJudged(t *testing.T) {
 			}
 			content := fmt.Sprintf(`{"envelope": {"documentId": "A%d", "issued": "2026-03-01T03:00:00Z"}, "arrivalReport": {
 				"office": {"administration": "RU", "code": "10719110"}, "at": "2026-03-01T03:00:00Z", "loadUnits": [%s]}}`, n, strings.Join(units, ", "))
-			m, err := w.ru.RecordArrival(t.Context(), russianPost, "A1", []byte(content), "")
+			m, err := w.ru.RecordArrival(t.Context(), russianPost, flow.Record{ID: "A1", Content: []byte(content)})
 			if err != nil || len(m.Identifiers()) != n {
 				t.Fatalf("an arrival: %d identifiers, %v", len(m.Identifiers()), err)
 			}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -284,21 +285,33 @@ func movementIn(ctx context.Context, read movementStore, id gateway.MovementID) 
 	return movementOf(row)
 }
 
-// RecordArrival records what a post sees: an ArrivalReport in canonical JSON. It is
-// stored before it is judged, attached to the movement it belongs to, and compared
+// Record is a document of what a post sees at the border, in canonical JSON or its own national XML.
+type Record struct {
+	ID        string // of the record, unique per office
+	MediaType string // empty: canonical JSON
+	Content   []byte
+	Reason    string // why an office opens a movement that is announced to others
+}
+
+// RecordArrival records what a post sees: an ArrivalReport, or the VehicleReport of an entry, which
+// tells of the same. It is stored before it is judged, attached to the movement it belongs to, and compared
 // with what was announced. An arrival that nobody announced opens a movement, and so does
 // one of a vehicle that is announced to others alone, unless a reason is stated: then it is
 // attached to theirs, and the reason stands in it.
-func (g *Gateway) RecordArrival(ctx context.Context, c Caller, id string, content []byte, reason string) (Movement, error) {
-	reason, unfit := statedReason(reason)
-	if len(unfit) > 0 {
-		return Movement{}, g.refuse(ctx, c, content, unfit...)
+func (g *Gateway) RecordArrival(ctx context.Context, c Caller, r Record) (Movement, error) {
+	var unfit gateway.Faults
+	if r.Reason, unfit = statedReason(r.Reason); len(unfit) > 0 {
+		return Movement{}, g.refuse(ctx, c, r.Content, unfit...)
 	}
-	return g.recordSeen(ctx, c, store.Arrival{Door: store.DoorBorder, ID: id, Content: content, Reason: reason}, g.judgeArrival)
+	return g.recordSeen(ctx, c, store.DoorBorder, r, g.judgeArrival)
 }
 
 // recordSeen is the first unit of work of what a post records of a vehicle, and has it judged.
-func (g *Gateway) recordSeen(ctx context.Context, c Caller, a store.Arrival, judge func(context.Context, store.Arrival) (Movement, error)) (Movement, error) {
+func (g *Gateway) recordSeen(ctx context.Context, c Caller, door string, r Record, judge func(context.Context, store.Arrival) (Movement, error)) (Movement, error) {
+	a := store.Arrival{
+		Door: door, Party: c.Office, ID: r.ID, Caller: c.URI, MediaType: cmp.Or(r.MediaType, JSON), Recipients: []string{}, Content: r.Content, Reason: r.Reason,
+		Digest: gateway.DigestOf(r.Content), Received: g.Now(), Attempts: 1,
+	}
 	if len(a.Content) > schema.MaxBytes {
 		return Movement{}, g.refuse(ctx, c, a.Content, tooLarge(len(a.Content), schema.MaxBytes))
 	}
@@ -310,8 +323,6 @@ func (g *Gateway) recordSeen(ctx context.Context, c Caller, a store.Arrival, jud
 		return Movement{}, err
 	}
 	defer room.Release()
-	a.Party, a.Caller, a.MediaType, a.Recipients = c.Office, c.URI, JSON, []string{}
-	a.Digest, a.Received, a.Attempts = gateway.DigestOf(a.Content), g.Now(), 1
 	known, err := g.arrive(ctx, a)
 	if err != nil {
 		return Movement{}, err
@@ -325,21 +336,22 @@ func (g *Gateway) recordSeen(ctx context.Context, c Caller, a store.Arrival, jud
 	return judged(ctx, g, known, judge)
 }
 
-// sight is what a post records of a vehicle: a document of a kind, what else makes it fit, and
-// how it is attached to its movement. Faults of the latter refuse it.
+// sight is what a post records of a vehicle: a document of some kinds, the usual one first, what
+// else makes it fit, and how it is attached to its movement. Faults of the latter refuse it.
 type sight struct {
-	kind, said string
-	fits       func(r *Reading) gateway.Faults
-	attach     func(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, by teller) (id gateway.MovementID, opened bool, faults gateway.Faults, err error)
-	wake       func(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin) (more bool, err error) // what waits for it; nil: nothing does
+	kinds  []string
+	said   string
+	fits   func(r *Reading) gateway.Faults
+	attach func(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, by teller) (id gateway.MovementID, opened bool, faults gateway.Faults, err error)
+	wake   func(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin) (more bool, err error) // what waits for it; nil: nothing does
 }
 
 // judgeArrival is the second unit of work.
 func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, error) {
 	return g.judgeSeen(ctx, a, sight{
-		kind: kindArrival, said: "arrival", fits: entering,
+		kinds: []string{kindArrival, "VehicleReport"}, said: "arrival", fits: entering,
 		attach: func(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, by teller) (gateway.MovementID, bool, gateway.Faults, error) {
-			id, opened, err := g.follow(ctx, tx, doc, from, by)
+			id, opened, err := g.follow(ctx, tx, reconcile.Arrived(doc), from, by)
 			return id, opened, nil, err
 		},
 	})
@@ -348,13 +360,18 @@ func (g *Gateway) judgeArrival(ctx context.Context, a store.Arrival) (Movement, 
 // leaving are the kinds of report that tell of goods before they leave.
 var leaving = []customsv1.ArrivalReportKind{customsv1.ArrivalReportKind_EXPORT_ARRIVAL, customsv1.ArrivalReportKind_EXPORT_TALLY}
 
-// entering refuses a report of goods that are to leave: it is no arrival at the border.
+// entering refuses a report of goods that are to leave, or of a vehicle that does: it is no arrival
+// at the border.
 func entering(r *Reading) gateway.Faults {
-	kind := r.Document.GetArrivalReport().GetKind()
-	if !slices.Contains(leaving, kind) {
+	kind := r.Document.GetArrivalReport().GetKind().String()
+	leaves := slices.Contains(leaving, r.Document.GetArrivalReport().GetKind())
+	if v := r.Document.GetVehicleReport(); v != nil {
+		kind, leaves = v.GetKind().String(), !reconcile.Enters(v.GetKind())
+	}
+	if !leaves {
 		return nil
 	}
-	f := fault(gateway.ArrivalLeaving, kind.String(), "")
+	f := fault(gateway.ArrivalLeaving, kind, "")
 	f.Path = "kind"
 	f.Location = r.locate(f.Path)
 	return gateway.Faults{f}
@@ -373,8 +390,8 @@ func (g *Gateway) judgeSeen(ctx context.Context, a store.Arrival, seen sight) (M
 	if err != nil {
 		return Movement{}, err
 	}
-	if reading.Document != nil && reading.Kind != seen.kind {
-		faults = append(faults, fault(gateway.KindUnexpected, reading.Kind, seen.kind))
+	if reading.Document != nil && !slices.Contains(seen.kinds, reading.Kind) {
+		faults = append(faults, fault(gateway.KindUnexpected, reading.Kind, seen.kinds[0]))
 	} else if reading.Document != nil {
 		faults = append(append(faults, g.notOwnOffice(reading, a.Party)...), seen.fits(reading)...)
 	}

@@ -43,10 +43,11 @@ func TestArrivalAtAnotherPostThanTheUnionsNoticeSays(t *testing.T) {
 				if in, err := w.ru.Store.Read().Inbound(t.Context(), "CN", h.MessageID); err != nil || in.State != gateway.Accepted {
 					t.Fatalf("the notice is %s: %v, %v", in.State, in.Faults.Report("en"), err)
 				}
-				m, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/1", Office: code}, "A1", []byte(`{
+				m, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/1", Office: code}, flow.Record{ID: "A1", Content: []byte(`{
 					"envelope": {"documentId": "A1", "issued": "2026-03-01T12:05:00+09:00"},
-					"arrivalReport": {"office": {"code": "`+code+`"}, "at": "2026-03-01T12:00:00+09:00",
-						"transport": {"vehicles": [{"role": "TRACTOR", "registration": "MENGE12345"}]}}}`), diverted[want])
+					"arrivalReport": {"office": {"code": "` + code + `"}, "at": "2026-03-01T12:00:00+09:00",
+						"transport": {"vehicles": [{"role": "TRACTOR", "registration": "MENGE12345"}]}}}`), Reason: diverted[want]})
+
 				if err != nil || len(m.Announced) != 1 || len(m.Comparisons) != 1 {
 					t.Fatalf("the arrival is of %d notices, %v", len(m.Announced), err)
 				}
@@ -121,9 +122,10 @@ func TestArrivalOfEveryNoticeOfTheUnion(t *testing.T) {
 				if in, err := g.Store.Read().Inbound(t.Context(), h.Sender, h.MessageID); err != nil || in.State != gateway.Accepted {
 					t.Fatalf("the notice is %s: %v, %v", in.State, in.Faults, err)
 				}
-				m, err := g.RecordArrival(t.Context(), flow.Caller{URI: "customs://KZ/office/1", Office: code}, "A1", []byte(`{
+				m, err := g.RecordArrival(t.Context(), flow.Caller{URI: "customs://KZ/office/1", Office: code}, flow.Record{ID: "A1", Content: []byte(`{
 					"envelope": {"documentId": "A1", "issued": "2026-03-01T02:05:00Z"},
-					"arrivalReport": {"office": {"code": "`+code+`"}, "at": "2026-03-01T02:00:00Z", "transport": {"vehicles": [{"registration": "`+plate+`"}]}}}`), diverted[want])
+					"arrivalReport": {"office": {"code": "` + code + `"}, "at": "2026-03-01T02:00:00Z", "transport": {"vehicles": [{"registration": "` + plate + `"}]}}}`), Reason: diverted[want]})
+
 				if err != nil || len(m.Announced) != 1 || len(m.Comparisons) != 1 {
 					t.Fatalf("the arrival of %s is of %d notices, %v", plate, len(m.Announced), err)
 				}

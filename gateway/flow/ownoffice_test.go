@@ -36,8 +36,9 @@ func TestOwnOfficeIsTheSameHoweverItIsWritten(t *testing.T) {
 			return slices.ContainsFunc(faults, func(f gateway.Fault) bool { return f.Code == gateway.NotOwnOffice })
 		}
 		const envelope = `"envelope": {"documentId": "A", "issued": "2026-03-01T10:05:00+08:00"}`
-		_, err := w.ru.RecordArrival(t.Context(), caller, name, []byte(`{`+envelope+`, "arrivalReport": {`+office+`},
-			"at": "2026-03-01T10:00:00+08:00", "transport": {"vehicles": [{"role": "TRACTOR", "registration": "123ABC02"}]}}}`), "")
+		_, err := w.ru.RecordArrival(t.Context(), caller, flow.Record{ID: name, Content: []byte(`{` + envelope + `, "arrivalReport": {` + office + `},
+			"at": "2026-03-01T10:00:00+08:00", "transport": {"vehicles": [{"role": "TRACTOR", "registration": "123ABC02"}]}}}`)})
+
 		var faults gateway.Faults
 		if err != nil && !errors.As(err, &faults) {
 			t.Fatal(err)

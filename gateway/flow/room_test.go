@@ -41,7 +41,7 @@ func TestEveryDoorAsksForRoom(t *testing.T) {
 			return err
 		},
 		"arrival": func(ctx context.Context, _, ru *flow.Gateway) error {
-			_, err := ru.RecordArrival(ctx, russianPost, "A1", seen("A1", "京A00001"), "")
+			_, err := ru.RecordArrival(ctx, russianPost, flow.Record{ID: "A1", Content: seen("A1", "京A00001")})
 			return err
 		},
 	} {
@@ -105,7 +105,7 @@ func TestANearlyFullDiskTakesNothingNew(t *testing.T) {
 		return codeOf(err)
 	}
 	arrive := func(arrival string) gateway.Code {
-		if _, err := w.ru.RecordArrival(t.Context(), russianPost, arrival, seen(arrival, "京A00001"), ""); err != nil {
+		if _, err := w.ru.RecordArrival(t.Context(), russianPost, flow.Record{ID: arrival, Content: seen(arrival, "京A00001")}); err != nil {
 			return codeOf(err)
 		}
 		return "recorded"

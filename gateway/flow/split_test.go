@@ -124,7 +124,7 @@ func TestConvoyIsOneMovementWhateverElseItsWaybillFinds(t *testing.T) {
 	for i, c := range []struct{ batch, waybill string }{{"B0", "CNRU26030001"}, {"B1", "X"}, {"B1", "CNRU26030001"}} {
 		body := fmt.Sprintf(`{"envelope": {"documentId": "A%d", "issued": "2026-03-01T02:14:00Z"}, "arrivalReport": {"at": "2026-03-01T02:14:00Z", "batch": "%s",
 			"office": {"administration": "RU", "code": "10719110"}, "consignments": [{"transportDocument": {"id": "%s"}}]}}`, i, c.batch, c.waybill)
-		if _, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/10719110/post/1", Office: "10719110"}, fmt.Sprint("A", i), []byte(body), ""); err != nil {
+		if _, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/10719110/post/1", Office: "10719110"}, flow.Record{ID: fmt.Sprint("A", i), Content: []byte(body)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -150,11 +150,12 @@ func TestConvoyIsComparedAsOne(t *testing.T) {
 	w := newWorld(t)
 	w.convoy(4)
 	w.deliver()
-	m, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/10719110/post/1", Office: "10719110"}, "A1", []byte(`{
+	m, err := w.ru.RecordArrival(t.Context(), flow.Caller{URI: "customs://RU/office/10719110/post/1", Office: "10719110"}, flow.Record{ID: "A1", Content: []byte(`{
 		"envelope": {"documentId": "A1", "issued": "2026-03-01T02:14:00Z"},
 		"arrivalReport": {"at": "2026-03-01T02:14:00Z", "office": {"administration": "RU", "code": "10719110"}, "batch": "0603260301001",
 			"transport": {"mode": "3", "vehicles": [{"registration": "蒙E12341"}, {"registration": "蒙E12342"}, {"registration": "蒙E12343"}, {"registration": "蒙E12344"}]},
-			"consignments": [{"transportDocument": {"id": "CNRU26030001"}, "totals": {"packages": "420", "grossMass": {"kilograms": "18250.5"}}}]}}`), "")
+			"consignments": [{"transportDocument": {"id": "CNRU26030001"}, "totals": {"packages": "420", "grossMass": {"kilograms": "18250.5"}}}]}}`)})
+
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -153,10 +153,10 @@ func (g *Gateway) reportRoute(office string, to gateway.Administration, at time.
 	return found[0]
 }
 
-// onlyRecorded refuses a report of an arrival that a post submits: it records what it sees, and the
-// gateway tells of it.
+// onlyRecorded refuses a report of an arrival, or of a vehicle's entry, that a post submits: it
+// records what it sees, and the gateway tells of it.
 func onlyRecorded(r *Reading, a store.Arrival) gateway.Faults {
-	if r.Kind != kindArrival || a.Caller == itself {
+	if r.Kind != kindArrival && !reconcile.Enters(r.Document.GetVehicleReport().GetKind()) || a.Caller == itself {
 		return nil
 	}
 	return gateway.Faults{fault(gateway.ArrivalByRecord, a.ID, "")}

@@ -108,8 +108,9 @@ func (c corridor) seenBy(by flow.Caller, id, function, more, reason string) (flo
 	if of, ok := strings.CutPrefix(function, "DELETION "); ok {
 		function, references = "DELETION", fmt.Sprintf(`, "references": [{"kind": "CHANGED", "id": %q}]`, of)
 	}
-	return c.entry.RecordArrival(c.w.t.Context(), by, id, []byte(fmt.Sprintf(`{"envelope": {"documentId": %q, "issued": %q, "function": %q%s}, "arrivalReport": {"batch": %q,
-		"office": {"administration": %q, "code": %q}, "at": %q, "transportDocuments": [%q]%s}}`, id, at, function, references, c.batch, c.entry.Own, by.Office, at, c.waybill, more)), reason)
+	return c.entry.RecordArrival(c.w.t.Context(), by, flow.Record{ID: id, Content: []byte(fmt.Sprintf(`{"envelope": {"documentId": %q, "issued": %q, "function": %q%s}, "arrivalReport": {"batch": %q,
+		"office": {"administration": %q, "code": %q}, "at": %q, "transportDocuments": [%q]%s}}`, id, at, function, references, c.batch, c.entry.Own, by.Office, at, c.waybill, more)), Reason: reason})
+
 }
 
 // at is the movement as a gateway has it.
@@ -385,8 +386,8 @@ func TestWhoMayTellOfAnArrival(t *testing.T) {
 	if err != nil || !slices.Contains(codesIn(s.Faults), gateway.ArrivalByRecord) || s.State != gateway.Faulty {
 		t.Errorf("submitted, it is %s with %v, %v", s.State, codesIn(s.Faults), err)
 	}
-	if _, err := c.entry.RecordArrival(t.Context(), c.entryPost, "A9", []byte(`{"envelope": {"documentId": "A9", "issued": "2026-03-01T03:00:00Z"}, "arrivalReport": {"batch": "1", "kind": "EXPORT_ARRIVAL",
-		"office": {"administration": "RU", "code": "10719110"}, "at": "2026-03-01T03:00:00Z"}}`), ""); err == nil || !strings.Contains(err.Error(), string(gateway.ArrivalLeaving)) {
+	if _, err := c.entry.RecordArrival(t.Context(), c.entryPost, flow.Record{ID: "A9", Content: []byte(`{"envelope": {"documentId": "A9", "issued": "2026-03-01T03:00:00Z"}, "arrivalReport": {"batch": "1", "kind": "EXPORT_ARRIVAL",
+		"office": {"administration": "RU", "code": "10719110"}, "at": "2026-03-01T03:00:00Z"}}`)}); err == nil || !strings.Contains(err.Error(), string(gateway.ArrivalLeaving)) {
 		t.Errorf("an export that has reached its site is recorded as an arrival: %v", err)
 	}
 }

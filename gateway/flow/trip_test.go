@@ -64,10 +64,11 @@ func (p trip) announce(w *world, b border) {
 func (p trip) arrive(w *world, b border, at time.Time) flow.Movement {
 	w.t.Helper()
 	id := fmt.Sprint("A", p.n)
-	m, err := w.ru.RecordArrival(w.t.Context(), b.entry, id, []byte(fmt.Sprintf(`{"envelope": {"documentId": %q, "issued": %q},
+	m, err := w.ru.RecordArrival(w.t.Context(), b.entry, flow.Record{ID: id, Content: []byte(fmt.Sprintf(`{"envelope": {"documentId": %q, "issued": %q},
 		"arrivalReport": {"office": {"administration": %q, "code": %q}, "at": %q, "transport": {"vehicles": [
 		{"role": "TRACTOR", "registration": %q}, {"role": "TRAILER", "registration": %q}]}}}`,
-		id, at.Format(time.RFC3339), b.to, b.entry.Office, at.Format(time.RFC3339), p.tractor, p.trailer)), "")
+		id, at.Format(time.RFC3339), b.to, b.entry.Office, at.Format(time.RFC3339), p.tractor, p.trailer))})
+
 	if err != nil {
 		w.t.Fatalf("trip %d: %v", p.n, err)
 	}

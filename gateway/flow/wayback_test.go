@@ -69,8 +69,9 @@ func TestAnOfficeIsOnTheRouteOfWhatItAnnounces(t *testing.T) {
 		m := found(w, w.ru, "RUCN90000000")
 		isOn(t, m, "RU", russianPost.Office)
 		at := w.clock.Now().Format(time.RFC3339)
-		left, err := w.ru.RecordDeparture(t.Context(), russianPost, "G1", []byte(fmt.Sprintf(`{"envelope": {"documentId": "G1", "issued": %q}, "vehicleReport": {"batch": "107192603010001",
-			"kind": "LADEN_EXIT", "office": {"administration": "RU", "code": %q}, "at": %q, "transport": {"mode": "3", "vehicles": [{"role": "TRACTOR", "registration": "А123ВС75", "country": "RU"}]}}}`, at, russianPost.Office, at)))
+		left, err := w.ru.RecordDeparture(t.Context(), russianPost, flow.Record{ID: "G1", Content: []byte(fmt.Sprintf(`{"envelope": {"documentId": "G1", "issued": %q}, "vehicleReport": {"batch": "107192603010001",
+			"kind": "LADEN_EXIT", "office": {"administration": "RU", "code": %q}, "at": %q, "transport": {"mode": "3", "vehicles": [{"role": "TRACTOR", "registration": "А123ВС75", "country": "RU"}]}}}`, at, russianPost.Office, at))})
+
 		if err != nil || left.ID != m.ID || left.State() != reconcile.StateDeparted {
 			t.Fatalf("what left is %s %s, announced is %s: %v", left.ID, left.State(), m.ID, err)
 		}

@@ -125,7 +125,7 @@ func compare(announced []Record, told whole, arrivals, inspections []Record, par
 	c := comparer{
 		announced: told, found: together(arrivals), partial: partial, tol: tol,
 		out:  Comparison{ArrivalID: last.Message, Result: NothingToCompare},
-		acts: make(map[string]string), carriers: make(map[string]bool),
+		acts: make(map[string]act), carriers: make(map[string]bool), acted: make(map[string]bool),
 	}
 	c.come = keys(c.found.Units)
 	for _, rs := range [][]Record{announced, inspections, arrivals} {
@@ -153,6 +153,7 @@ func compare(announced []Record, told whole, arrivals, inspections []Record, par
 		c.notCompared(field("Totals.grossMass"), gateway.WordLoadedVehicleOnly)
 	}
 	c.quantity(field("Transport.grossMass"), grossMass, c.announced.VehicleMass, c.found.VehicleMass)
+	c.tare()
 	c.quantity(field("Totals.packages"), packageCount, c.announced.Packages, c.found.Packages)
 	return c.result()
 }
@@ -161,9 +162,10 @@ type comparer struct {
 	announced, found whole
 	partial          bool
 	tol              Tolerances
-	acts             map[string]string // seal -> the act that records its change
-	come             map[string]bool   // load units that have arrived
-	carriers         map[string]bool   // vehicles that took over a load unit for a recorded reason
+	acts             map[string]act  // seal -> the act that records its change
+	come             map[string]bool // load units that have arrived
+	carriers         map[string]bool // vehicles that took over a load unit for a recorded reason
+	acted            map[string]bool // and under an act
 	out              Comparison
 }
 
@@ -171,11 +173,14 @@ func (c *comparer) explain(units []UnitFact) {
 	for _, u := range units {
 		for _, s := range u.Seals {
 			if s.Act != "" {
-				c.acts[s.key()] = s.Act
+				c.acts[s.key()] = s.act()
 			}
 		}
 		for _, v := range u.Carriers {
 			c.carriers[Fold(Vehicle, v)] = true
+		}
+		for _, v := range u.Acted {
+			c.acted[Fold(Vehicle, v)] = true
 		}
 	}
 }

@@ -86,6 +86,7 @@ type VehicleFact struct {
 	Role         string `json:"role,omitempty"`
 	Registration string `json:"registration"`
 	Together     bool   `json:"together,omitempty"` // with others in one field
+	Tare         string `json:"tare,omitempty"`     // kg
 	Place
 }
 
@@ -95,8 +96,10 @@ type UnitFact struct {
 	Kind     string     `json:"kind,omitempty"`
 	SizeType string     `json:"sizeType,omitempty"`
 	Fullness string     `json:"fullness,omitempty"`
+	Tare     string     `json:"tare,omitempty"` // kg
 	Seals    []SealFact `json:"seals,omitempty"`
 	Carriers []string   `json:"carriers,omitempty"` // vehicles it was put on for a recorded reason
+	Acted    []string   `json:"acted,omitempty"`    // and under an act
 	Place
 }
 
@@ -104,8 +107,14 @@ type UnitFact struct {
 type SealFact struct {
 	ID    string `json:"id"`
 	State string `json:"state,omitempty"` // its last event
-	Act   string `json:"act,omitempty"`   // the last act on its being affixed, removed or replaced
+	Act   string `json:"act,omitempty"`   // the number of the act of its last change
 	Unit  string `json:"unit,omitempty"`
+	// Its last change: how, at which office and when, as its act says or, without one, itself; and
+	// who seals with it.
+	Change string     `json:"change,omitempty"` // AFFIXED, REMOVED or REPLACED
+	Office OfficeFact `json:"office,omitzero"`
+	At     string     `json:"at,omitempty"`
+	Agency string     `json:"agency,omitempty"`
 	Place
 }
 
@@ -162,7 +171,9 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 		f.VehicleMass = mass(t.GetGrossMass(), at("transport.grossMass.kilograms"))
 		for i, v := range t.GetVehicles() {
 			if v.GetRegistration() != "" {
-				f.Vehicles = append(f.Vehicles, vehicleFacts(name(v.GetRole()), v.GetRegistration(), at("transport.vehicles[%d].registration", i))...)
+				named := vehicleFacts(name(v.GetRole()), v.GetRegistration(), at("transport.vehicles[%d].registration", i))
+				named[0].Tare = mass(v.GetTare(), Place{}).Value
+				f.Vehicles = append(f.Vehicles, named...)
 			}
 		}
 	}
@@ -315,18 +326,18 @@ func packages(t *customsv1.Totals, at Place) Quantity {
 func unit(u *customsv1.LoadUnit, message gateway.MessageID, path string) UnitFact {
 	f := UnitFact{
 		ID: u.GetId(), Kind: name(u.GetKind()), SizeType: u.GetSizeType(), Fullness: u.GetFullness(),
-		Place: Place{message, path},
+		Tare: mass(u.GetTare(), Place{}).Value, Place: Place{message, path},
 	}
 	for i, s := range u.GetSeals() {
 		if s.GetId() == "" {
 			continue
 		}
-		seal := SealFact{ID: s.GetId(), Unit: u.GetId(), Place: Place{message, fmt.Sprintf("%s.seals[%d].id", path, i)}}
+		seal := SealFact{ID: s.GetId(), Agency: s.GetAgency(), Unit: u.GetId(), Place: Place{message, fmt.Sprintf("%s.seals[%d].id", path, i)}}
 		for _, e := range s.GetEvents() {
 			seal.State = name(e.GetKind())
 			switch e.GetKind() {
 			case customsv1.SealEventKind_AFFIXED, customsv1.SealEventKind_REMOVED, customsv1.SealEventKind_REPLACED:
-				seal.Act = e.GetAct()
+				seal.Act, seal.Change, seal.Office, seal.At = e.GetAct(), seal.State, office(e.GetOffice(), Place{}), e.GetAt().GetValue()
 			}
 		}
 		f.Seals = append(f.Seals, seal)
@@ -334,6 +345,9 @@ func unit(u *customsv1.LoadUnit, message gateway.MessageID, path string) UnitFac
 	for _, a := range u.GetAssignments() {
 		if len(a.GetReason()) > 0 {
 			f.Carriers = append(f.Carriers, plates(a.GetVehicle())...)
+		}
+		if a.GetAct() != "" && a.GetOffice().GetCode() != "" && a.GetSince().GetValue() != "" {
+			f.Acted = append(f.Acted, plates(a.GetVehicle())...)
 		}
 	}
 	return f

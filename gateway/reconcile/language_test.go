@@ -21,6 +21,7 @@ func TestComparisonIsSaidInTheReadersLanguage(t *testing.T) {
 		waybills = `"consignments":[{"transportDocument":{"id":"WB-1"},"totals":{"packages":"60","grossMass":{"kilograms":"900"}}},{"transportDocument":{"id":"WB-2"},"totals":{"packages":"40"}}]`
 		sealed   = `"loadUnits":[{"id":"CSQU3054383","kind":"CONTAINER","sizeType":"42G1","fullness":"5","seals":[{"id":"CN1"},{"id":"CN2"},{"id":"CN3"},{"id":"CN4"},{"id":"CN5"}]}]`
 	)
+	const act77 = `"act":"77","office":{"administration":"RU","code":"10719110"},"at":"2026-03-04T10:00:00+10:00"`
 	unit := func(rest, seals string) string {
 		return `"loadUnits":[{"id":"CSQU3054383"` + rest + `,"seals":[` + seals + `]},{"id":"MSKU0000007","seals":[{"id":"CN5"}]}]`
 	}
@@ -34,9 +35,13 @@ func TestComparisonIsSaidInTheReadersLanguage(t *testing.T) {
 			`"office":{"administration":"KZ","code":"99002"},"at":"2026-03-05T12:00:00Z","transport":{"vehicles":[{"role":"TRACTOR","registration":"А001ВС75"},{"role":"TRAILER","registration":"新B999挂"},{"registration":"X77"}]},
 			 "totals":{"grossMass":{"kilograms":"1200.5","method":"WEIGHBRIDGE"},"packages":"99"},"consignments":[{"transportDocument":{"id":"WB-1"},"totals":{"packages":"61","grossMass":{"kilograms":"1200.5","method":"AXLE_SUM"}}},{"transportDocument":{"id":"WB-3"}}]`},
 		{"before the announcement", truck + `,"expectedArrival":"2026-03-03T12:00:00Z"`, `"at":"2026-03-01T12:00:00Z"`},
-		{"seals and units", sealed, unit(`,"sizeType":"22G1","fullness":"4"`, `{"id":"CN1","events":[{"kind":"BROKEN"}]},{"id":"CN2","events":[{"kind":"REMOVED"}]},{"id":"CN3","events":[{"kind":"LOST"}]},{"id":"CN4","events":[{"kind":"REPLACED","act":"77"}]},{"id":"RU9","events":[{"kind":"AFFIXED","act":"77"}]},{"id":"RU8"}`)},
+		{"seals and units", sealed, unit(`,"sizeType":"22G1","fullness":"4"`, `{"id":"CN1","events":[{"kind":"BROKEN"}]},{"id":"CN2","events":[{"kind":"REMOVED"}]},{"id":"CN3","events":[{"kind":"LOST"}]},{"id":"CN4","events":[{"kind":"REPLACED",`+act77+`}]},{"id":"RU9","events":[{"kind":"AFFIXED",`+act77+`}]},{"id":"RU8"}`)},
+		{"added on the way", sealed, unit(``, `{"id":"CN1"},{"id":"CN2"},{"id":"CN3"},{"id":"CN4"},{"id":"NAV9","agency":"TO","events":[{"kind":"AFFIXED","at":"2026-03-04T10:00:00+10:00"}]},{"id":"RU9","events":[{"kind":"AFFIXED",`+act77+`}]}`)},
+		{"acts that do not say where or when", sealed, unit(``, `{"id":"CN1"},{"id":"CN4"},{"id":"CN2","events":[{"kind":"REPLACED","act":"78"}]},{"id":"CN3","events":[{"kind":"REMOVED","act":"79","office":{"administration":"RU","code":"10719110"}}]},{"id":"RU9","events":[{"kind":"AFFIXED","act":"78"}]}`)},
 		{"replaced without an act, and another unit", sealed, `"loadUnits":[{"id":"TCLU0000003","seals":[{"id":"CN1","events":[{"kind":"REPLACED"}]}]}]`},
 		{"empty", `"transport":{"empty":true}`, `"transportDocuments":["WB-1"]`},
+		{"empty, and far heavier than that", `"transport":{"empty":true,"vehicles":[{"registration":"B7","tare":{"kilograms":"15000"}}]}`, `"transport":{"grossMass":{"kilograms":"21000.5","method":"WEIGHBRIDGE"},"vehicles":[{"registration":"B7"}]}`},
+		{"empty, of no stated tare", `"transport":{"empty":true,"vehicles":[{"registration":"B7"}]}`, `"transport":{"grossMass":{"kilograms":"21000.5"},"vehicles":[{"registration":"B7"}]}`},
 		{"with goods", waybills, `"transport":{"empty":true}`},
 		{"a train, part of it come, whose goods go to several offices", train + `,"consignments":[
 			{"transportDocument":{"id":"R1"},"transit":{"destination":{"code":"39850502"}}},{"transportDocument":{"id":"R2"},"transit":{"destination":{"code":"39850503"}}}]`,

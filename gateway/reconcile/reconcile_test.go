@@ -67,6 +67,15 @@ func TestCompare(t *testing.T) {
 		return `"totals":{"grossMass":{"kilograms":"` + kg + `","method":"WEIGHBRIDGE"}}`
 	}
 	unit := func(seals string) string { return `"loadUnits":[{"id":"CSQU 305438-3","seals":[` + seals + `]}]` }
+	const act77 = `"act":"77","office":{"administration":"RU","code":"10719110"},"at":"2026-03-02T10:00:00+10:00"`
+	hooked := func(assignment string) string {
+		return `"transport":{"vehicles":[{"role":"TRACTOR","registration":"MENGE12345"},{"role":"TRAILER","registration":"MENGE999GUA"}]},
+			"loadUnits":[{"id":"CSQU3054383","assignments":[{"vehicle":"MENGE999GUA",` + assignment + `}]}]`
+	}
+	const emptyTruck = `"transport":{"empty":true,"vehicles":[{"role":"TRACTOR","registration":"蒙E12345","tare":{"kilograms":"8200"}},{"role":"TRAILER","registration":"蒙E678挂","tare":{"kilograms":"7000"}}]}`
+	arrived := func(kg string) string {
+		return `"transport":{"grossMass":{"kilograms":"` + kg + `","method":"WEIGHBRIDGE"},"vehicles":[{"role":"TRACTOR","registration":"MENGE12345"},{"role":"TRAILER","registration":"MENGE678GUA"}]}`
+	}
 	tests := []struct {
 		name, announced, found string
 		result                 string
@@ -90,6 +99,9 @@ func TestCompare(t *testing.T) {
 		{"another tractor, recorded with a reason", truck + `,` + sealed,
 			`"transport":{"vehicles":[{"role":"TRACTOR","registration":"A001BC75"},{"role":"TRAILER","registration":"MENGE678GUA"}]},
 			 "loadUnits":[{"id":"CSQU3054383","assignments":[{"vehicle":"А001ВС75","reason":[{"language":"ru","value":"поломка"}]}]}]`, Agrees, []string{"CMP_VEHICLE_CHANGED"}},
+		{"another trailer, recorded with a reason", truck + `,` + sealed, hooked(`"reason":[{"language":"ru","value":"поломка"}]`), Differs, []string{"CMP_TRAILER"}},
+		{"another trailer under an act", truck + `,` + sealed, hooked(`"act":"77","office":{"code":"10719110"},"since":"2026-03-02T10:00:00+10:00"`), Agrees, []string{"CMP_VEHICLE_CHANGED"}},
+		{"another trailer under an act that does not say when", truck + `,` + sealed, hooked(`"act":"77","office":{"code":"10719110"}`), Differs, []string{"CMP_TRAILER"}},
 		{"a trailer listed as a load unit", truck, `"transport":{"vehicles":[{"role":"TRACTOR","registration":"MENGE12345"}]},"loadUnits":[{"id":"MENGE678GUA","kind":"TRAILER_BODY"}]`, Agrees, nil},
 		{"a vehicle too many", truck, truck[:len(truck)-2] + `,{"role":"TRACTOR","registration":"B7"}]}`, Differs, []string{"CMP_VEHICLE_EXTRA"}},
 		{"a vehicle too few", truck, `"transport":{"vehicles":[{"role":"TRACTOR","registration":"MENGE12345"}]}`, Differs, []string{"CMP_VEHICLE_MISSING"}},
@@ -97,10 +109,21 @@ func TestCompare(t *testing.T) {
 		{"seal intact", sealed, unit(`{"id":"cn 0012345"}`), Agrees, nil},
 		{"seal broken", sealed, unit(`{"id":"CN0012345","events":[{"kind":"BROKEN"}]}`), Differs, []string{"CMP_SEAL_BROKEN"}},
 		{"seal broken, an act explains nothing", sealed, unit(`{"id":"CN0012345","events":[{"kind":"REPLACED","act":"77"},{"kind":"BROKEN"}]}`), Differs, []string{"CMP_SEAL_BROKEN"}},
-		{"another seal, no act", sealed, unit(`{"id":"RU9"}`), Differs, []string{"CMP_SEAL_MISSING", "CMP_SEAL_EXTRA"}},
-		{"seal replaced under an act", sealed, unit(`{"id":"CN0012345","events":[{"kind":"REPLACED","act":"77"}]},{"id":"RU9","events":[{"kind":"AFFIXED","act":"77"}]}`), Agrees, []string{"CMP_SEAL_REPLACED", "CMP_SEAL_REPLACED"}},
+		{"another seal, no act", sealed, unit(`{"id":"RU9"}`), Differs, []string{"CMP_SEAL_NO_ACT"}},
+		{"another seal than the one removed, no act", sealed, unit(`{"id":"CN0012345","events":[{"kind":"REMOVED"}]},{"id":"RU9","agency":"CU","events":[{"kind":"AFFIXED","at":"2026-03-02T10:00:00+10:00"}]}`), Differs, []string{"CMP_SEAL_NO_ACT"}},
+		{"two other seals, no act", sealed, unit(`{"id":"RU9"},{"id":"RU8"}`), Differs, []string{"CMP_SEAL_MISSING", "CMP_SEAL_EXTRA", "CMP_SEAL_EXTRA"}},
+		{"seal replaced under an act", sealed, unit(`{"id":"CN0012345","events":[{"kind":"REPLACED",` + act77 + `}]},{"id":"RU9","events":[{"kind":"AFFIXED",` + act77 + `}]}`), Agrees, []string{"CMP_SEAL_REPLACED", "CMP_SEAL_REPLACED"}},
+		{"an act that does not say where", sealed, unit(`{"id":"CN0012345","events":[{"kind":"REPLACED","act":"77","at":"2026-03-02T10:00:00+10:00"}]}`), Differs, []string{"CMP_SEAL_NO_ACT"}},
+		{"an act that does not say when", sealed, unit(`{"id":"CN0012345","events":[{"kind":"REMOVED","act":"77","office":{"administration":"RU","code":"10719110"}}]}`), Differs, []string{"CMP_SEAL_NO_ACT"}},
+		{"an act of one of two changes", sealed, unit(`{"id":"CN0012345","events":[{"kind":"REPLACED","act":"77"}]},{"id":"RU9","events":[{"kind":"AFFIXED",` + act77 + `}]}`), Differs, []string{"CMP_SEAL_NO_ACT", "CMP_SEAL_REPLACED"}},
+		{"a seal added by an operator", sealed, unit(`{"id":"CN0012345"},{"id":"NAV9","agency":"TO","events":[{"kind":"AFFIXED","at":"2026-03-02T10:00:00+10:00"}]}`), Agrees, []string{"CMP_SEAL_ADDED"}},
+		{"a seal added by a post, and checked", sealed, unit(`{"id":"CN0012345"},{"id":"RU9","events":[{"kind":"AFFIXED","office":{"code":"10719110"},"at":"2026-03-02T10:00:00+10:00"},{"kind":"CHECKED"}]}`), Agrees, []string{"CMP_SEAL_ADDED"}},
+		{"a seal added under an act", sealed, unit(`{"id":"CN0012345"},{"id":"RU9","events":[{"kind":"AFFIXED",` + act77 + `}]}`), Agrees, []string{"CMP_SEAL_ADDED"}},
+		{"a seal added, and nobody says by whom", sealed, unit(`{"id":"CN0012345"},{"id":"RU9","events":[{"kind":"AFFIXED","at":"2026-03-02T10:00:00+10:00"}]}`), Differs, []string{"CMP_SEAL_EXTRA"}},
+		{"a seal added, and nobody says when", sealed, unit(`{"id":"CN0012345"},{"id":"RU9","agency":"TO","events":[{"kind":"AFFIXED"}]}`), Differs, []string{"CMP_SEAL_EXTRA"}},
+		{"a seal added, and found broken", sealed, unit(`{"id":"CN0012345"},{"id":"NAV9","agency":"TO","events":[{"kind":"AFFIXED","at":"2026-03-02T10:00:00+10:00"},{"kind":"BROKEN"}]}`), Differs, []string{"CMP_SEAL_EXTRA"}},
 		{"seal lost, an act of affixing explains nothing", sealed, unit(`{"id":"CN0012345","events":[{"kind":"AFFIXED","act":"5"},{"kind":"LOST"}]}`), Differs, []string{"CMP_SEAL_MISSING"}},
-		{"seal removed without an act", sealed, unit(`{"id":"CN0012345","events":[{"kind":"REMOVED"}]}`), Differs, []string{"CMP_SEAL_MISSING"}},
+		{"seal removed without an act", sealed, unit(`{"id":"CN0012345","events":[{"kind":"REMOVED"}]}`), Differs, []string{"CMP_SEAL_NO_ACT"}},
 		{"seal on another container", sealed, `"loadUnits":[{"id":"CSQU3054383"},{"id":"MSKU0000007","seals":[{"id":"CN0012345"}]}]`, Differs, []string{"CMP_UNIT_EXTRA", "CMP_SEAL_MOVED"}},
 		{"no seals stated is no missing seal", sealed, `"loadUnits":[{"id":"CSQU3054383"}]`, Agrees, nil},
 
@@ -115,6 +138,13 @@ func TestCompare(t *testing.T) {
 		{"tally by waybill", waybills, `"consignments":[{"transportDocument":{"id":"WB-1"},"totals":{"packages":"61"}},{"transportDocument":{"id":"WB-2"},"totals":{"packages":"39"}}]`, Differs, []string{"CMP_PACKAGES", "CMP_PACKAGES"}},
 		{"announced empty, goods seen", `"transport":{"empty":true}`, `"transportDocuments":["WB-1"]`, Differs, []string{"CMP_EMPTY"}},
 		{"announced with goods, arrived empty", declared, `"transport":{"empty":true}`, Differs, []string{"CMP_EMPTY"}},
+		{"empty, and weighs as its tare and full tanks", emptyTruck, arrived("16400"), Agrees, nil},
+		{"empty, and weighs far more than its tare", emptyTruck, arrived("19000"), Differs, []string{"CMP_TARE"}},
+		{"empty, and the limit to the kilogram", emptyTruck, arrived("16420"), Differs, []string{"CMP_TARE"}},
+		{"empty with an empty container, and weighs as both", emptyTruck, arrived("19000") + `,"loadUnits":[{"id":"CSQU3054383","fullness":"4","tare":{"kilograms":"2600"}}]`, Agrees, nil},
+		{"empty with a container whose tare nobody says", emptyTruck, arrived("19000") + `,"loadUnits":[{"id":"CSQU3054383","fullness":"4"}]`, Agrees, nil},
+		{"empty by the post's own word, and weighs far more", strings.Replace(emptyTruck, `"empty":true,`, "", 1), strings.Replace(arrived("19000"), `"transport":{`, `"transport":{"empty":true,`, 1), Differs, []string{"CMP_TARE"}},
+		{"not said to be empty", strings.Replace(emptyTruck, `"empty":true,`, "", 1), arrived("19000"), Agrees, nil},
 		{"another office of the same side", `"entryOffice":{"administration":"RU","code":"10719110"}`, `"office":{"administration":"RU","code":"10716060"}`, Differs, []string{"CMP_OFFICE"}},
 		{"codes of two sides are not compared", `"entryOffice":{"administration":"RU","code":"10719110"}`, `"office":{"administration":"CN","code":"0603"}`, NothingToCompare, nil},
 		{"the same office, of an administration that the notice does not name", `"entryOffice":{"code":"39899001"}`, `"office":{"administration":"KZ","code":"39899001"}`, Agrees, nil},
@@ -285,7 +315,7 @@ func TestNobodyElseTakesADocumentsPlace(t *testing.T) {
 func TestInspectionExplainsASeal(t *testing.T) {
 	m := attach(t, Movement{ID: "v1"}, tolerances(t),
 		message{"m1", notice(t, `"loadUnits":[{"id":"CSQU3054383","seals":[{"id":"S1"}]}]`)},
-		message{"m2", parse(t, `{"inspectionResult":{"loadUnits":[{"id":"CSQU3054383","seals":[{"id":"S1","events":[{"kind":"REMOVED","act":"A7"}]},{"id":"S2","events":[{"kind":"AFFIXED","act":"A7"}]}]}]}}`)},
+		message{"m2", parse(t, `{"inspectionResult":{"loadUnits":[{"id":"CSQU3054383","seals":[{"id":"S1","events":[{"kind":"REMOVED","act":"A7","office":{"code":"10719110"},"at":"2026-03-02T10:00:00+10:00"}]},{"id":"S2","events":[{"kind":"AFFIXED","act":"A7","office":{"code":"10719110"},"at":"2026-03-02T10:00:00+10:00"}]}]}]}}`)},
 		message{"m3", arrival(t, `"loadUnits":[{"id":"CSQU3054383","seals":[{"id":"S2"}]}]`)})
 	if c := m.Comparisons[0]; c.Result != Agrees || !slices.Equal(codes(c.Discrepancies), []string{"CMP_SEAL_REPLACED", "CMP_SEAL_REPLACED"}) {
 		t.Errorf("%+v", c)

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 
 	"customs.example/gateway"
@@ -41,41 +42,87 @@ func said(state string) gateway.Phrase {
 }
 
 // seals compares seals over the whole movement, so that one found on another load
-// unit is told from one that is missing. A change that an act records is explained;
-// a broken seal never is.
+// unit is told from one that is missing. A change that an act records is explained, and so
+// is a seal that a post or an operator added; a broken seal never is.
 func (c *comparer) seals() {
 	a, f := c.announced.seals, c.found.seals
 	if !c.both(field("LoadUnit.seals"), len(a) > 0, len(f) > 0) {
 		return
 	}
 	matched, missing, extra := pairs(a, f)
+	var changes sealChanges
 	for _, p := range matched {
 		if p[0].ID != p[1].ID {
 			c.folded(thing("seal", "", ""), p[0].ID, p[1].ID, p[0].Place, []gateway.Code{gateway.CmpWrittenOtherwise})
 		}
-		c.seal(p[0], p[1])
+		c.seal(&changes, p[0], p[1])
 	}
-	missing, extra = c.sealsByNumber(missing, extra)
+	missing, extra = c.sealsByNumber(&changes, missing, extra)
 	for _, s := range missing {
 		if s.condition() == intact {
-			c.sealMissing(s, "")
+			changes.gone = append(changes.gone, goneSeal{s, ""})
 		}
 	}
 	for _, s := range extra {
 		if s.condition() != gone {
-			c.sealExtra(s)
+			changes.come = append(changes.come, s)
+		}
+	}
+	c.sealChanges(changes)
+}
+
+// sealChanges are the seals that are not where they were announced, and those that nobody
+// announced.
+type sealChanges struct {
+	gone []goneSeal
+	come []SealFact
+}
+
+type goneSeal struct {
+	SealFact
+	state string // of what was found of it; empty: nothing
+}
+
+// sealChanges judges them by load unit: one seal in the place of another is one difference.
+func (c *comparer) sealChanges(all sealChanges) {
+	unexplained := make(map[string][]goneSeal) // by load unit
+	lost := make(map[string]bool)              // load units of which a seal is gone, with an act or without
+	for _, s := range all.gone {
+		unit := Fold(LoadUnit, s.Unit)
+		lost[unit] = true
+		if c.acts[s.key()].number == "" && s.state != "LOST" && (s.state != "" || c.come[unit]) {
+			unexplained[unit] = append(unexplained[unit], s)
+		}
+	}
+	come := make(map[string][]SealFact)
+	for _, s := range all.come {
+		if unit := Fold(LoadUnit, s.Unit); c.acts[s.key()].number == "" {
+			come[unit] = append(come[unit], s)
+		}
+	}
+	instead := func(unit string) bool { return len(unexplained[unit]) == 1 && len(come[unit]) == 1 }
+	for _, s := range all.gone {
+		if unit := Fold(LoadUnit, s.Unit); instead(unit) && s.key() == unexplained[unit][0].key() {
+			c.sealWithoutAct(s.SealFact, gateway.Term(come[unit][0].ID))
+			continue
+		}
+		c.sealMissing(s)
+	}
+	for _, s := range all.come {
+		if unit := Fold(LoadUnit, s.Unit); !instead(unit) || s.key() != come[unit][0].key() {
+			c.sealExtra(s, lost[unit])
 		}
 	}
 }
 
-func (c *comparer) seal(a, f SealFact) {
+func (c *comparer) seal(changes *sealChanges, a, f SealFact) {
 	d := Discrepancy{Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(a.ID), Found: gateway.Term(f.ID), Place: a.Place}
 	unit, other := Fold(LoadUnit, a.Unit), Fold(LoadUnit, f.Unit)
 	switch {
 	case a.condition() == gone && f.condition() != gone:
-		c.sealExtra(f)
+		changes.come = append(changes.come, f)
 	case a.condition() == intact && f.condition() == gone:
-		c.sealMissing(a, f.State)
+		changes.gone = append(changes.gone, goneSeal{a, f.State})
 	case a.condition() == intact && f.condition() == broken:
 		d.Code, d.Found = gateway.CmpSealBroken, said(f.State)
 		c.differ(d)
@@ -90,7 +137,7 @@ func (c *comparer) seal(a, f SealFact) {
 // sealsByNumber takes out of what is missing and what is extra the seals that are the same
 // but for their kind, which one side writes before the number. It does so only where no
 // other seal of either side has the number.
-func (c *comparer) sealsByNumber(missing, extra []SealFact) (_, _ []SealFact) {
+func (c *comparer) sealsByNumber(changes *sealChanges, missing, extra []SealFact) (_, _ []SealFact) {
 	alone := func(all []SealFact) map[string]int {
 		n := make(map[string]int)
 		for _, s := range all {
@@ -112,7 +159,7 @@ func (c *comparer) sealsByNumber(missing, extra []SealFact) (_, _ []SealFact) {
 		}
 		paired[i] = true
 		c.folded(thing("seal", "", ""), s.ID, extra[i].ID, s.Place, []gateway.Code{gateway.CmpSealKind})
-		c.seal(s, extra[i])
+		c.seal(changes, s, extra[i])
 		return true
 	})
 	var rest []SealFact
@@ -126,26 +173,74 @@ func (c *comparer) sealsByNumber(missing, extra []SealFact) (_, _ []SealFact) {
 
 // sealMissing judges a seal that was announced intact and is not there. Of a load
 // unit that may still come it is outstanding.
-func (c *comparer) sealMissing(s SealFact, state string) {
-	d := Discrepancy{Code: gateway.CmpSealMissing, Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(s.ID), Found: said(state), Place: s.Place}
-	if act := c.acts[s.key()]; act != "" && state != "LOST" {
-		d.Code, d.Severity, d.Found = gateway.CmpSealReplaced, gateway.Info, gateway.Say(gateway.WordAct, act)
+func (c *comparer) sealMissing(s goneSeal) {
+	act := c.acts[s.key()]
+	d := Discrepancy{Code: gateway.CmpSealMissing, Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(s.ID), Found: said(s.state), Place: s.Place}
+	switch {
+	case act.number != "" && s.state != "LOST":
+		c.sealUnderAct(d, act)
+	case s.state == "REMOVED" || s.state == "REPLACED":
+		c.sealWithoutAct(s.SealFact, d.Found)
+	case s.state != "" || c.come[Fold(LoadUnit, s.Unit)]:
 		c.differ(d)
-		return
+	default:
+		c.absent(d)
 	}
-	if state != "" || c.come[Fold(LoadUnit, s.Unit)] {
-		c.differ(d)
-		return
-	}
-	c.absent(d)
 }
 
-func (c *comparer) sealExtra(s SealFact) {
-	d := Discrepancy{Code: gateway.CmpSealExtra, Severity: gateway.Error, Subject: thing("seal", "", ""), Found: gateway.Term(s.ID), Place: s.Place}
-	if act := c.acts[s.key()]; act != "" {
-		d.Code, d.Severity, d.Difference = gateway.CmpSealReplaced, gateway.Info, gateway.Say(gateway.WordAct, act)
+// sealUnderAct says that an act records what became of a seal: with its number, office and
+// instant it explains that.
+func (c *comparer) sealUnderAct(d Discrepancy, act act) {
+	d.Code, d.Severity, d.Found = gateway.CmpSealReplaced, gateway.Info, gateway.Say(gateway.WordAct, act.number)
+	if act.lacks != "" {
+		d.Code, d.Severity, d.Found = gateway.CmpSealNoAct, gateway.Warning, gateway.Say(act.lacks, act.number)
 	}
 	c.differ(d)
+}
+
+// sealWithoutAct says that a seal was removed or replaced, and by what, and that no act says so.
+func (c *comparer) sealWithoutAct(s SealFact, found gateway.Phrase) {
+	c.differ(Discrepancy{Code: gateway.CmpSealNoAct, Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(s.ID), Found: found, Place: s.Place})
+}
+
+// sealExtra judges a seal that nobody announced. Lost says that another of its load unit is gone.
+func (c *comparer) sealExtra(s SealFact, lost bool) {
+	act := c.acts[s.key()]
+	d := Discrepancy{Code: gateway.CmpSealExtra, Severity: gateway.Error, Subject: thing("seal", "", ""), Found: gateway.Term(s.ID), Place: s.Place}
+	switch {
+	case act.lacks != "":
+		d.Severity, d.Difference = gateway.Warning, gateway.Say(act.lacks, act.number)
+	case act.number != "" && lost:
+		d.Code, d.Severity, d.Difference = gateway.CmpSealReplaced, gateway.Info, gateway.Say(gateway.WordAct, act.number)
+	case act.number != "":
+		d.Code, d.Severity, d.Difference = gateway.CmpSealAdded, gateway.Info, gateway.Say(gateway.WordAct, act.number)
+	case s.added() && !lost:
+		d.Code, d.Severity = gateway.CmpSealAdded, gateway.Info
+	}
+	c.differ(d)
+}
+
+// added reports whether it is said who affixed a seal, and when, and it is intact.
+func (s SealFact) added() bool {
+	return s.Change == "AFFIXED" && s.condition() == intact && s.At != "" && cmp.Or(s.Office.Code, s.Agency) != ""
+}
+
+// act is what records a change of a seal: its number, and what it does not say of itself.
+type act struct {
+	number string
+	lacks  gateway.Wording
+}
+
+func (s SealFact) act() act {
+	switch {
+	case s.Act == "":
+		return act{}
+	case s.Office.Code == "":
+		return act{s.Act, gateway.WordActNoOffice}
+	case s.At == "":
+		return act{s.Act, gateway.WordActNoInstant}
+	}
+	return act{number: s.Act}
 }
 
 // waybills compares transport documents, and the tally of each where goods were

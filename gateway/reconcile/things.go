@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 )
 
 // office compares where the goods were to enter with where they were seen: what enters
@@ -102,7 +103,7 @@ func (c *comparer) vehicles() {
 	}
 	for _, v := range extra {
 		d := Discrepancy{Code: gateway.CmpVehicleExtra, Severity: gateway.Warning, Subject: subjectOf(v), Found: gateway.Term(v.Registration), Place: v.Place}
-		if c.carriers[v.key()] {
+		if c.explained(v) {
 			d.Code, d.Severity = gateway.CmpVehicleChanged, gateway.Info
 		}
 		c.differ(d)
@@ -173,11 +174,17 @@ func (c *comparer) partOfPlate(missing, extra []VehicleFact) (_, _ []VehicleFact
 	return missing, rest
 }
 
-// changed says what it is that v came in place of another vehicle: recorded with a
-// reason, drop-and-hook, or another plate.
+// explained reports whether it is recorded that a vehicle took over a load unit: a tractor with
+// a reason or an act, a trailer under an act, which goods do not change without.
+func (c *comparer) explained(v VehicleFact) bool {
+	return c.acted[v.key()] || c.carriers[v.key()] && !v.towed()
+}
+
+// changed says what it is that v came in place of another vehicle: recorded, drop-and-hook, or
+// another plate.
 func (c *comparer) changed(v VehicleFact) (gateway.Code, gateway.Severity) {
 	switch {
-	case c.carriers[v.key()]:
+	case c.explained(v):
 		return gateway.CmpVehicleChanged, gateway.Info
 	case v.towed():
 		return gateway.CmpTrailer, gateway.Warning
@@ -244,4 +251,61 @@ func (c *comparer) unit(a, f UnitFact) {
 	if same {
 		c.out.Agreed++
 	}
+}
+
+// tare compares what a vehicle that is said to be empty weighs with its tare: the sum of what its
+// parts weigh empty, as either side says. Where one of them has none said nothing is compared.
+func (c *comparer) tare() {
+	a, f := c.announced, c.found
+	weighed := f.VehicleMass
+	if weighed.Value == "" {
+		weighed = a.VehicleMass
+	}
+	if !a.Empty && !f.Empty || weighed.Value == "" {
+		return
+	}
+	tares := make(map[string]string) // by vehicle or load unit
+	for _, side := range []whole{a, f} {
+		for _, v := range side.Vehicles {
+			tares[v.key()] = cmp.Or(v.Tare, tares[v.key()])
+		}
+		for _, u := range side.Units {
+			tares[Fold(Vehicle, u.ID)] = cmp.Or(u.Tare, tares[Fold(Vehicle, u.ID)])
+		}
+	}
+	come := f
+	if len(f.Vehicles) == 0 {
+		come = a
+	}
+	of := make(map[string]bool)
+	for _, v := range come.Vehicles {
+		of[v.key()] = true
+	}
+	for _, u := range come.Units {
+		if u.ID != "" {
+			of[Fold(Vehicle, u.ID)] = true
+		}
+	}
+	sum := document.Number{}
+	for key := range of {
+		if tares[key] == "" {
+			c.notCompared(field("Vehicle.tare"), gateway.WordTareNotStated)
+			return
+		}
+		sum = sum.Add(number(tares[key]))
+	}
+	if len(of) == 0 {
+		return
+	}
+	tolerance := c.tol.find(tareMass, "", "")
+	diff := number(weighed.Value).Sub(sum)
+	if diff.Cmp(tolerance.limit(sum)) <= 0 {
+		c.out.Agreed++
+		return
+	}
+	c.differ(Discrepancy{
+		Code: gateway.CmpTare, Severity: gateway.Error, Subject: field("Vehicle.tare"), Place: a.VehicleMass.Place,
+		Expected: gateway.Term(sum.String()), Found: gateway.Term(weighed.Value), FoundMethod: weighed.Method,
+		Tolerance: tolerance.text, Difference: gateway.Term(subtraction(number(weighed.Value), sum, diff, " kg")),
+	})
 }

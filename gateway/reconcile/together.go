@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 
 	"customs.example/gateway"
@@ -148,6 +149,7 @@ func joinVehicles(list []VehicleFact) []VehicleFact {
 		if into.Role == "" {
 			into.Role = from.Role
 		}
+		into.Tare = cmp.Or(into.Tare, from.Tare)
 	})
 }
 
@@ -156,13 +158,14 @@ func joinUnits(list []UnitFact) []UnitFact {
 		for _, f := range []struct {
 			to   *string
 			from string
-		}{{&into.Kind, from.Kind}, {&into.SizeType, from.SizeType}, {&into.Fullness, from.Fullness}} {
+		}{{&into.Kind, from.Kind}, {&into.SizeType, from.SizeType}, {&into.Fullness, from.Fullness}, {&into.Tare, from.Tare}} {
 			if *f.to == "" {
 				*f.to = f.from
 			}
 		}
 		into.Seals = slices.Concat(into.Seals, from.Seals)
 		into.Carriers = slices.Concat(into.Carriers, from.Carriers)
+		into.Acted = slices.Concat(into.Acted, from.Acted)
 	})
 }
 
@@ -185,9 +188,10 @@ func sealsOf(units []UnitFact) []SealFact {
 		if from.State != "" {
 			into.State = from.State
 		}
-		if from.Act != "" {
-			into.Act = from.Act
+		if from.Change != "" {
+			into.Act, into.Change, into.Office, into.At = from.Act, from.Change, from.Office, from.At
 		}
+		into.Agency = cmp.Or(into.Agency, from.Agency)
 		if from.Unit != "" {
 			into.Unit = from.Unit
 		}

@@ -57,9 +57,24 @@ func carriage(f Facts) *customsv1.Transport {
 func loadUnit(u UnitFact) *customsv1.LoadUnit {
 	out := &customsv1.LoadUnit{Id: u.ID, Kind: enum[customsv1.LoadUnitKind](customsv1.LoadUnitKind_value, u.Kind), SizeType: u.SizeType, Fullness: u.Fullness}
 	for _, s := range u.Seals {
-		seal := &customsv1.Seal{Id: s.ID}
-		if s.State != "" {
-			seal.Events = append(seal.Events, &customsv1.SealEvent{Kind: enum[customsv1.SealEventKind](customsv1.SealEventKind_value, s.State), Act: s.Act})
+		seal := &customsv1.Seal{Id: s.ID, Agency: s.Agency}
+		event := func(kind string) *customsv1.SealEvent {
+			e := &customsv1.SealEvent{Kind: enum[customsv1.SealEventKind](customsv1.SealEventKind_value, kind)}
+			seal.Events = append(seal.Events, e)
+			return e
+		}
+		if s.Change != "" {
+			e := event(s.Change)
+			e.Act = s.Act
+			if s.Office.Code != "" {
+				e.Office = &customsv1.Office{Administration: s.Office.Administration, Code: s.Office.Code}
+			}
+			if s.At != "" {
+				e.At = &customsv1.Instant{Value: s.At}
+			}
+		}
+		if s.State != "" && s.State != s.Change {
+			event(s.State)
 		}
 		out.Seals = append(out.Seals, seal)
 	}

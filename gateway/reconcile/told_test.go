@@ -21,7 +21,7 @@ func TestWhatIsToldOfAnArrivalIsWhatWasRecorded(t *testing.T) {
 		"consignments":[{"transportDocument":{"id":"W1"},"totals":{"packages":"12","grossMass":{"kilograms":"18250.5"}}},{"transportDocument":{"id":"W2"}}],"totals":{"packages":"12","grossMass":{"kilograms":"18250.5"}}`)})
 	said := `"batch":"B1","at":"2026-03-01T12:00:00+09:00","office":{"administration":"RU","code":"10719111"},"partial":true,
 		"transport":{"vehicles":[{"role":"TRACTOR","registration":"蒙E99999"}],"grossMass":{"kilograms":"33000","method":"WEIGHBRIDGE"}},
-		"loadUnits":[{"id":"ABCU1234560","kind":"CONTAINER","sizeType":"45G1","seals":[{"id":"CN17001","events":[{"kind":"BROKEN"}]},{"id":"CN17002","events":[{"kind":"REMOVED","act":"A-7"}]}]}],
+		"loadUnits":[{"id":"ABCU1234560","kind":"CONTAINER","sizeType":"45G1","seals":[{"id":"CN17001","events":[{"kind":"BROKEN"}]},{"id":"CN17002","agency":"CU","events":[{"kind":"REMOVED","office":{"administration":"RU","code":"10719110"},"at":"2026-03-02T10:00:00+10:00","act":"A-7"},{"kind":"CHECKED"}]}]}],
 		"consignments":[{"transportDocument":{"id":"W1"},"totals":{"packages":"14","grossMass":{"kilograms":"18933.76","method":"TALLY"}}}],"transportDocuments":["W2","W9"],"totals":{"packages":"14","grossMass":{"kilograms":"18933.76","method":"TALLY"}}`
 	m = attach(t, m, tol, message{"m2", arrival(t, said)})
 	r, c := m.Arrivals[0], m.Comparisons[0]

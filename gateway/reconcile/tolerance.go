@@ -16,6 +16,7 @@ import (
 const (
 	grossMass     = "gross-mass"
 	packageCount  = "packages"
+	tareMass      = "tare"
 	timeOfArrival = "arrival-time"
 	convoyTimes   = "convoy"
 )
@@ -90,8 +91,8 @@ type toleranceRow struct {
 	Note      string `yaml:"note"`
 }
 
-// LoadTolerances reads tolerances/*.yaml of fsys. Gross mass, packages, time of arrival
-// and convoys MUST each stand in exactly one file, the first two with a row for any two
+// LoadTolerances reads tolerances/*.yaml of fsys. Gross mass, packages, tare, time of
+// arrival and convoys MUST each stand in exactly one file, the first three with a row for any two
 // methods. The error names every mistake with its file and line.
 func LoadTolerances(fsys fs.FS) (Tolerances, error) {
 	names, err := fs.Glob(fsys, "tolerances/*.yaml")
@@ -112,7 +113,7 @@ func LoadTolerances(fsys fs.FS) (Tolerances, error) {
 		}
 		l.file(name, lines, f)
 	}
-	for _, quantity := range []string{grossMass, packageCount, timeOfArrival, convoyTimes} {
+	for _, quantity := range []string{grossMass, packageCount, tareMass, timeOfArrival, convoyTimes} {
 		if l.files[quantity] == "" && l.errs == nil {
 			l.errs = append(l.errs, fmt.Errorf("tolerances/: no file of %s", quantity))
 		}
@@ -162,9 +163,9 @@ func (l *toleranceLoader) file(name string, lines document.Lines, f toleranceFil
 		}
 		l.out.convoySource = id
 		return
-	case grossMass, packageCount:
+	case grossMass, packageCount, tareMass:
 	default:
-		fail("$.tolerances", "unknown quantity %q: want %s, %s, %s or %s", f.Tolerances, grossMass, packageCount, timeOfArrival, convoyTimes)
+		fail("$.tolerances", "unknown quantity %q: want %s, %s, %s, %s or %s", f.Tolerances, grossMass, packageCount, tareMass, timeOfArrival, convoyTimes)
 		return
 	}
 	if f.Early+f.Late+f.Untold+f.Apart+f.Open != "" {

@@ -37,6 +37,7 @@ func TestLoadTolerancesNamesEveryMistake(t *testing.T) {
 	whole := fstest.MapFS{
 		"tolerances/gross-mass.yaml":   {Data: []byte(head + last)},
 		"tolerances/packages.yaml":     {Data: []byte("tolerances: packages\n" + others + "rows:\n" + last)},
+		"tolerances/tare.yaml":         {Data: []byte("tolerances: tare\n" + others + "rows:\n" + last)},
 		"tolerances/arrival-time.yaml": {Data: []byte("tolerances: arrival-time\n" + others + "early: 1h\nlate: 2h\nuntold: 3h\n")},
 		"tolerances/convoy.yaml":       {Data: []byte("tolerances: convoy\n" + others + "apart: 1h\nopen: 2h\n")},
 	}

@@ -307,7 +307,7 @@ func seen(id, office, unit string) []byte {
 // movement has a container seen at an office and returns the movement's id.
 func (h *house) movement(office, unit string) string {
 	id := h.fresh()
-	m, err := h.flow.RecordArrival(h.t.Context(), flow.Caller{URI: "customs://CN/office/" + office + "/post/1", Office: office}, id, seen(id, office, unit), "")
+	m, err := h.flow.RecordArrival(h.t.Context(), flow.Caller{URI: "customs://CN/office/" + office + "/post/1", Office: office}, flow.Record{ID: id, Content: seen(id, office, unit)})
 	if err != nil {
 		h.t.Fatal(err)
 	}

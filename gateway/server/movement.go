@@ -217,12 +217,12 @@ func (s movements) Get(ctx context.Context, r *exchangev1.GetMovementRequest) (*
 }
 
 func (s movements) RecordArrival(ctx context.Context, r *exchangev1.RecordArrivalRequest) (*exchangev1.Movement, error) {
-	m, err := s.flow.RecordArrival(ctx, callerOf(ctx).flow(), r.RecordId, r.Content, r.Reason)
+	m, err := s.flow.RecordArrival(ctx, callerOf(ctx).flow(), flow.Record{ID: r.RecordId, MediaType: r.MediaType, Content: r.Content, Reason: r.Reason})
 	return s.answer(ctx, m, err)
 }
 
 func (s movements) RecordDeparture(ctx context.Context, r *exchangev1.RecordDepartureRequest) (*exchangev1.Movement, error) {
-	m, err := s.flow.RecordDeparture(ctx, callerOf(ctx).flow(), r.RecordId, r.Content)
+	m, err := s.flow.RecordDeparture(ctx, callerOf(ctx).flow(), flow.Record{ID: r.RecordId, MediaType: r.MediaType, Content: r.Content})
 	return s.answer(ctx, m, err)
 }
 

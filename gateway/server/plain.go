@@ -95,12 +95,12 @@ var postings = map[string]posting{
 	}},
 	"/v1/arrivals": {[]string{"reason"}, func(ctx context.Context, conn *grpc.ClientConn, p posted) (proto.Message, string, error) {
 		m, err := exchangev1.NewMovementServiceClient(conn).RecordArrival(ctx, &exchangev1.RecordArrivalRequest{
-			RecordId: p.id, Content: p.content, Reason: p.query.Get("reason"),
+			RecordId: p.id, MediaType: p.mediaType, Content: p.content, Reason: p.query.Get("reason"),
 		})
 		return m, "/v1/movements/" + url.PathEscape(m.GetMovementId()), err
 	}},
 	"/v1/departures": {nil, func(ctx context.Context, conn *grpc.ClientConn, p posted) (proto.Message, string, error) {
-		m, err := exchangev1.NewMovementServiceClient(conn).RecordDeparture(ctx, &exchangev1.RecordDepartureRequest{RecordId: p.id, Content: p.content})
+		m, err := exchangev1.NewMovementServiceClient(conn).RecordDeparture(ctx, &exchangev1.RecordDepartureRequest{RecordId: p.id, MediaType: p.mediaType, Content: p.content})
 		return m, "/v1/movements/" + url.PathEscape(m.GetMovementId()), err
 	}},
 }

@@ -2536,11 +2536,13 @@ func (x *LoadUnit) GetRemarks() []*Text {
 
 // Assignment says which vehicle carried a load unit, from when, where and why.
 type Assignment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Vehicle       string                 `protobuf:"bytes,1,opt,name=vehicle,proto3" json:"vehicle,omitempty"`
-	Since         *Instant               `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
-	Office        *Office                `protobuf:"bytes,3,opt,name=office,proto3" json:"office,omitempty"`
-	Reason        []*Text                `protobuf:"bytes,4,rep,name=reason,proto3" json:"reason,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Vehicle string                 `protobuf:"bytes,1,opt,name=vehicle,proto3" json:"vehicle,omitempty"`
+	Since   *Instant               `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	Office  *Office                `protobuf:"bytes,3,opt,name=office,proto3" json:"office,omitempty"`
+	Reason  []*Text                `protobuf:"bytes,4,rep,name=reason,proto3" json:"reason,omitempty"`
+	// The act that records it.
+	Act           string `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2601,6 +2603,13 @@ func (x *Assignment) GetReason() []*Text {
 		return x.Reason
 	}
 	return nil
+}
+
+func (x *Assignment) GetAct() string {
+	if x != nil {
+		return x.Act
+	}
+	return ""
 }
 
 // Seal is one seal with its history.
@@ -6309,13 +6318,14 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\vassignments\x18\t \x03(\v2\x16.customs.v1.AssignmentB\x06\xa2\xbb\x18\x02 2R\vassignments\x124\n" +
 	"\aremarks\x18\n" +
 	" \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks:\x18\xaa\xbb\x18\x14\n" +
-	"\bloadUnit\x12\x02id\"\x04kind\"\xcb\x01\n" +
+	"\bloadUnit\x12\x02id\"\x04kind\"\xe5\x01\n" +
 	"\n" +
 	"Assignment\x12 \n" +
 	"\avehicle\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b(R\avehicle\x12)\n" +
 	"\x05since\x18\x02 \x01(\v2\x13.customs.v1.InstantR\x05since\x12*\n" +
 	"\x06office\x18\x03 \x01(\v2\x12.customs.v1.OfficeR\x06office\x122\n" +
-	"\x06reason\x18\x04 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x06reason:\x10\xaa\xbb\x18\f\n" +
+	"\x06reason\x18\x04 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x06reason\x12\x18\n" +
+	"\x03act\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\bFR\x03act:\x10\xaa\xbb\x18\f\n" +
 	"\n" +
 	"assignment\"\xb0\x01\n" +
 	"\x04Seal\x12\x1a\n" +

@@ -6190,12 +6190,15 @@ type RecordArrivalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client's id of this record, unique per office.
 	RecordId string `protobuf:"bytes,1,opt,name=record_id,json=recordId,proto3" json:"record_id,omitempty"`
-	// The ArrivalReport as canonical JSON.
+	// The ArrivalReport, or the VehicleReport of an entry, as canonical JSON or as the post's own
+	// national XML.
 	Content []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
 	// Why one's office opens a movement on whose route it is not, as for a diverted truck: 5
 	// to 500 characters. It is audited, and shown to everyone on the route. A record that
 	// was made without one is made again under a new id.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// application/xml or application/json; empty is the latter.
+	MediaType     string `protobuf:"bytes,4,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6251,13 +6254,22 @@ func (x *RecordArrivalRequest) GetReason() string {
 	return ""
 }
 
+func (x *RecordArrivalRequest) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
 type RecordDepartureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client's id of this record, unique per office.
 	RecordId string `protobuf:"bytes,1,opt,name=record_id,json=recordId,proto3" json:"record_id,omitempty"`
-	// A VehicleReport of an exit as canonical JSON: the vehicle, its batch if it is known, and when
-	// it left.
-	Content       []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// A VehicleReport of an exit, as canonical JSON or as the post's own national XML: the vehicle,
+	// its batch if it is known, and when it left.
+	Content []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// application/xml or application/json; empty is the latter.
+	MediaType     string `protobuf:"bytes,3,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6304,6 +6316,13 @@ func (x *RecordDepartureRequest) GetContent() []byte {
 		return x.Content
 	}
 	return nil
+}
+
+func (x *RecordDepartureRequest) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
 }
 
 // Movement is one crossing: what was announced, what was seen, how they compare.
@@ -9567,14 +9586,18 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05place\x18\x02 \x01(\tR\x05place\x12\x14\n" +
 	"\x05label\x18\x03 \x01(\tR\x05label\x12\x14\n" +
 	"\x05value\x18\x04 \x01(\tR\x05value\x12\x1a\n" +
-	"\bwithheld\x18\x05 \x01(\bR\bwithheld\"e\n" +
+	"\bwithheld\x18\x05 \x01(\bR\bwithheld\"\x84\x01\n" +
 	"\x14RecordArrivalRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"O\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x04 \x01(\tR\tmediaType\"n\n" +
 	"\x16RecordDepartureRequest\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\xc2\b\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\"\xc2\b\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +

@@ -1987,7 +1987,7 @@ type MovementServiceClient interface {
 	// reason is stated.
 	RecordArrival(ctx context.Context, in *RecordArrivalRequest, opts ...grpc.CallOption) (*Movement, error)
 	// RecordDeparture records that a vehicle has left, at the office by which it leaves: a
-	// VehicleReport of an exit in canonical JSON. What waits for it goes to the partner.
+	// VehicleReport of an exit. What waits for it goes to the partner.
 	RecordDeparture(ctx context.Context, in *RecordDepartureRequest, opts ...grpc.CallOption) (*Movement, error)
 	// Elsewhere looks for what partners have announced to other offices of the administration, for a
 	// stated reason: where a vehicle stands at another post than announced. It is audited
@@ -2137,7 +2137,7 @@ type MovementServiceServer interface {
 	// reason is stated.
 	RecordArrival(context.Context, *RecordArrivalRequest) (*Movement, error)
 	// RecordDeparture records that a vehicle has left, at the office by which it leaves: a
-	// VehicleReport of an exit in canonical JSON. What waits for it goes to the partner.
+	// VehicleReport of an exit. What waits for it goes to the partner.
 	RecordDeparture(context.Context, *RecordDepartureRequest) (*Movement, error)
 	// Elsewhere looks for what partners have announced to other offices of the administration, for a
 	// stated reason: where a vehicle stands at another post than announced. It is audited
