@@ -111,17 +111,17 @@ func (l *linter) unsure(r Row) {
 // nearest returns the place of the schema that is most like a target.
 func (c *Coverage) nearest(target string) string {
 	parent := target[:strings.LastIndexByte(target, '/')]
-	var beside, all []string
+	var siblings, all []string
 	for _, p := range c.Places {
 		if strings.HasSuffix(p.at, wildcard) {
 			continue // names nothing
 		}
 		all = append(all, p.Path)
 		if strings.HasPrefix(p.Path, parent+"/") && strings.Count(p.Path, "/") == strings.Count(target, "/") {
-			beside = append(beside, p.Path[len(parent)+1:])
+			siblings = append(siblings, p.Path[len(parent)+1:])
 		}
 	}
-	if near := document.Nearest(target[len(parent)+1:], beside, 1); near != nil {
+	if near := document.Nearest(target[len(parent)+1:], siblings, 1); near != nil {
 		return near[0]
 	}
 	return strings.Join(document.Nearest(target, all, 1), "")

@@ -12,7 +12,7 @@ type condition int
 const (
 	intact condition = iota
 	broken
-	gone
+	removed
 )
 
 func (s SealFact) condition() condition {
@@ -20,13 +20,13 @@ func (s SealFact) condition() condition {
 	case "BROKEN":
 		return broken
 	case "REMOVED", "REPLACED", "LOST":
-		return gone
+		return removed
 	}
 	return intact
 }
 
-// said is what a seal's last event left of it, in words; a seal without one says nothing.
-func said(state string) gateway.Phrase {
+// stateWords is what a seal's last event left of it, in words; a seal without one says nothing.
+func stateWords(state string) gateway.Phrase {
 	switch state {
 	case "BROKEN":
 		return gateway.Say(gateway.WordSealBroken)
@@ -62,7 +62,7 @@ func (c *comparer) seals() {
 		}
 	}
 	for _, s := range extra {
-		if s.condition() != gone {
+		if s.condition() != removed {
 			c.sealExtra(s)
 		}
 	}
@@ -72,14 +72,14 @@ func (c *comparer) seal(a, f SealFact) {
 	d := Discrepancy{Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(a.ID), Found: gateway.Term(f.ID), Place: a.Place}
 	unit, other := Fold(LoadUnit, a.Unit), Fold(LoadUnit, f.Unit)
 	switch {
-	case a.condition() == gone && f.condition() != gone:
+	case a.condition() == removed && f.condition() != removed:
 		c.sealExtra(f)
-	case a.condition() == intact && f.condition() == gone:
+	case a.condition() == intact && f.condition() == removed:
 		c.sealMissing(a, f.State)
 	case a.condition() == intact && f.condition() == broken:
-		d.Code, d.Found = gateway.CmpSealBroken, said(f.State)
+		d.Code, d.Found = gateway.CmpSealBroken, stateWords(f.State)
 		c.differ(d)
-	case unit != "" && other != "" && unit != other && a.condition() != gone:
+	case unit != "" && other != "" && unit != other && a.condition() != removed:
 		d.Code, d.Subject, d.Expected, d.Found = gateway.CmpSealMoved, thing("seal", a.ID, ""), gateway.Term(a.Unit), gateway.Term(f.Unit)
 		c.differ(d)
 	default:
@@ -127,7 +127,7 @@ func (c *comparer) sealsByNumber(missing, extra []SealFact) (_, _ []SealFact) {
 // sealMissing judges a seal that was announced intact and is not there. Of a load
 // unit that may still come it is outstanding.
 func (c *comparer) sealMissing(s SealFact, state string) {
-	d := Discrepancy{Code: gateway.CmpSealMissing, Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(s.ID), Found: said(state), Place: s.Place}
+	d := Discrepancy{Code: gateway.CmpSealMissing, Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(s.ID), Found: stateWords(state), Place: s.Place}
 	if act := c.acts[s.key()]; act != "" && state != "LOST" {
 		d.Code, d.Severity, d.Found = gateway.CmpSealReplaced, gateway.Info, gateway.Say(gateway.WordAct, act)
 		c.differ(d)
