@@ -110,7 +110,7 @@ func (e *encoder) row(r *program.Row, at *trace.Context, s *scope) {
 		return
 	}
 	text := ""
-	if r.Job == program.Count || r.Job == program.Sum || r.Job == program.Every {
+	if r.Derives() {
 		// Where there is nothing to write the condition, which costs far more, is not asked.
 		if text = e.derived(r, at, from); text == "" && !r.Requires(e.root.d) {
 			return
