@@ -1,6 +1,34 @@
 // Package gateway owns the vocabulary of the customs gateway: identifiers, states
 // and their transitions, faults and the catalogue of their texts. It refuses to
 // know any other package of the project, and any technology.
+//
+// # Glossary
+//
+// The words of the trade are those of the WCO Data Model and of UN/CEFACT, those of what the
+// gateway keeps stand in state.go and codes.go. Beyond these the project has a few of its own:
+//
+//	canonical document  the one form that every administration's documents are read into
+//	table               what says how one format is read into a canonical document and written of it
+//	row                 one line of a table: one value, or a group of rows with its element
+//	profile             what one administration does otherwise in a format that several share
+//	recipe              a join, which makes one document of several, or a split
+//	whole, part         what a split divides, and each document or message that it makes of it
+//	route               from whom to whom a document of a kind travels, on what ground, and what of it
+//	place               where something stands in a document: a path, or an element of XML
+//	trace, link         where each value of a translation was read and written
+//	told, to tell       what those who announced goods are sent of their arrival
+//	held, parked        what waits for something named, and what waits for an operator
+//	remedy, to mend     who can change what a fault is of, and how
+//	proof               a value that only its own package can make: Passed, Released, Encoded, Conforming
+//
+// Not used as identifiers, and what stands for them:
+//
+//	said:              seen for what is known already; else what it is: text, answer, entry
+//	wrong:             errs, mistakes; errorf for a function that notes one; mismatch for a value
+//	beside:            neighbour, sibling; background
+//	spoilt, hindmost:  damaged, broken; last, least
+//	fate, fortune:     what the outcome is of: LossKind, ValueLoss
+//	wholly:            anchored, complete
 package gateway
 
 import (

@@ -36,7 +36,7 @@ func PrintLosses(w io.Writer, losses []LossReport, leftOut int, lang string) err
 	}
 	var b strings.Builder
 	b.WriteString(textOf("word.notTravelled", lang) + "\n")
-	said := func(word, term string) string { return Say(Wording("word."+word), term).In(lang) }
+	word := func(word, term string) string { return Say(Wording("word."+word), term).In(lang) }
 	for i, l := range losses {
 		if i == 0 || losses[i-1].Reason != l.Reason {
 			for _, line := range wrap(clean(l.Text), lineWidth) {
@@ -48,7 +48,7 @@ func PrintLosses(w io.Writer, losses []LossReport, leftOut int, lang string) err
 			head = l.Path
 		}
 		if l.Count > 1 {
-			head += " (" + said("lossTimes", strconv.Itoa(l.Count)) + ")"
+			head += " (" + word("lossTimes", strconv.Itoa(l.Count)) + ")"
 		}
 		head += ", " + l.Document + colon(lang)
 		var places []string
@@ -63,12 +63,12 @@ func PrintLosses(w io.Writer, losses []LossReport, leftOut int, lang string) err
 				place += " " + p.Location
 			}
 			if p.Instead != "" {
-				place += " [" + said("lossInstead", p.Instead) + "]"
+				place += " [" + word("lossInstead", p.Instead) + "]"
 			}
 			places = append(places, strings.TrimSpace(place))
 		}
 		if more := l.Count - len(l.Places); more > 0 {
-			places = append(places, said("lossMore", strconv.Itoa(more)))
+			places = append(places, word("lossMore", strconv.Itoa(more)))
 		}
 		for j, line := range wrap(clean(head+strings.Join(places, "; ")), lineWidth) {
 			indent := "    "
@@ -79,7 +79,7 @@ func PrintLosses(w io.Writer, losses []LossReport, leftOut int, lang string) err
 		}
 	}
 	if leftOut > 0 {
-		b.WriteString("  " + said("lossMore", strconv.Itoa(leftOut)) + "\n")
+		b.WriteString("  " + word("lossMore", strconv.Itoa(leftOut)) + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -17,17 +17,17 @@ type tally struct {
 	accepted     int // of them, whose message the partner has and has accepted by a verified receipt
 	doubled      int // consignments that the partner has accepted more than once
 	lost         int // acknowledged, and not accepted
-	wrong        []string
+	errors       []string
 }
 
 func (t *tally) loses(s *sent, format string, args ...any) {
 	t.lost++
-	t.wrong = append(t.wrong, s.id+": "+fmt.Sprintf(format, args...))
+	t.errors = append(t.errors, s.id+": "+fmt.Sprintf(format, args...))
 }
 
 func (t *tally) err() error {
-	if t.acknowledged == 0 || t.accepted != t.acknowledged || t.doubled > 0 || t.lost > 0 || len(t.wrong) > 0 {
-		return fmt.Errorf("of %d acknowledged %d are accepted, %d doubled, %d lost: %.20q", t.acknowledged, t.accepted, t.doubled, t.lost, t.wrong)
+	if t.acknowledged == 0 || t.accepted != t.acknowledged || t.doubled > 0 || t.lost > 0 || len(t.errors) > 0 {
+		return fmt.Errorf("of %d acknowledged %d are accepted, %d doubled, %d lost: %.20q", t.acknowledged, t.accepted, t.doubled, t.lost, t.errors)
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (t *tally) received(ctx context.Context, from gateway.Administration, known
 				continue
 			}
 			if !known[in.ID] {
-				t.wrong = append(t.wrong, fmt.Sprintf("message %s: its sender does not know it", in.ID))
+				t.errors = append(t.errors, fmt.Sprintf("message %s: its sender does not know it", in.ID))
 			}
 			of := in.Batch
 			if of == "" {
@@ -107,7 +107,7 @@ func (t *tally) received(ctx context.Context, from gateway.Administration, known
 			}
 			if other, ok := had[of]; ok {
 				t.doubled++
-				t.wrong = append(t.wrong, fmt.Sprintf("messages %s and %s are of one consignment", other, in.ID))
+				t.errors = append(t.errors, fmt.Sprintf("messages %s and %s are of one consignment", other, in.ID))
 			}
 			had[of] = in.ID
 		}

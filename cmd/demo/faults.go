@@ -102,7 +102,7 @@ var faults = []fault{
 
 // inject spoils a manifest with n kinds of faults, each at a place of its own.
 func (d dice) inject(m *manifest, n int) []injected {
-	spoilt := make(map[string]bool)
+	damaged := make(map[string]bool)
 	var out []injected
 	for _, f := range some(d, faults, n) {
 		for {
@@ -116,10 +116,10 @@ func (d dice) inject(m *manifest, n int) []injected {
 			case ofLine:
 				base += fmt.Sprintf("/Declaration/Consignment[%d]/ConsignmentItem[%d]", i+1, k+1)
 			}
-			if field := base + "/" + f.field; spoilt[field] {
+			if field := base + "/" + f.field; damaged[field] {
 				continue
 			} else {
-				spoilt[field] = true
+				damaged[field] = true
 			}
 			f.spoil(m, w, w.Lines[k])
 			out = append(out, injected{f.what, f.code, xpath(base + "/" + f.place)})

@@ -171,18 +171,18 @@ func (l *load) ends(ctx context.Context, s *sent) error {
 		try, cancel := context.WithTimeout(ctx, tryFor)
 		answer, err := doors[(s.door+i)%len(doors)].status(try, s.id)
 		cancel()
-		said := make([]string, 0, 1)
+		states := make([]string, 0, 1)
 		ended := err == nil && len(answer.Messages) > 0
 		for _, m := range answer.GetMessages() {
 			ended = ended && gateway.MessageState(m.State).Final()
-			said = append(said, m.State+" "+m.Waiting)
+			states = append(states, m.State+" "+m.Waiting)
 		}
 		if ended {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s of %s does not end: it is %s (%s), %w", s.id, s.from, answer.GetState(), strings.Join(said, ", "), errors.Join(err, ctx.Err()))
+			return fmt.Errorf("%s of %s does not end: it is %s (%s), %w", s.id, s.from, answer.GetState(), strings.Join(states, ", "), errors.Join(err, ctx.Err()))
 		case <-time.After(tryEvery):
 		}
 	}

@@ -495,12 +495,12 @@ func (p *play) strangerIsRefused(ctx context.Context) error {
 	_, err = stranger.submit(ctx, p.manifestXML)
 	var c checks
 	c.equal("answer to the stranger", status.Code(err), codes.Unavailable)
-	said, err := p.cn.logged("certificate refused")
+	entry, err := p.cn.logged("certificate refused")
 	if err != nil {
 		return err
 	}
-	c.equal("reason in the gateway's log", said["code"], string(gateway.TLSUntrustedCA))
-	p.say("The connection is not made; nothing it sends is read. The gateway notes %v.", said["code"])
+	c.equal("reason in the gateway's log", entry["code"], string(gateway.TLSUntrustedCA))
+	p.say("The connection is not made; nothing it sends is read. The gateway notes %v.", entry["code"])
 	return c.err()
 }
 

@@ -43,7 +43,7 @@ func (d *door) note(err error) {
 		d.times = 0
 		return
 	}
-	if d.times++; said(err) {
+	if d.times++; isAlert(err) {
 		d.times = turnedAwayTimes // nothing else is meant by it
 	}
 }
@@ -58,8 +58,8 @@ func (d *door) turnedAway() error {
 	return fmt.Errorf("the gateway does not accept this certificate any more: it may be revoked or have ended (%w)", d.last)
 }
 
-// said reports whether the other end said in an alert of TLS what it does not like.
-func said(err error) bool {
+// isAlert reports whether the other end said in an alert of TLS what it does not like.
+func isAlert(err error) bool {
 	var alert *net.OpError
 	return errors.As(err, &alert) && alert.Op == "remote error"
 }

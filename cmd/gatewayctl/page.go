@@ -347,12 +347,12 @@ func (p *page) arrivals(s *exchangev1.Submission) string {
 	var all []string
 	for _, m := range s.Messages {
 		if a := m.Arrival; a != nil {
-			said := p.come(a)
+			text := p.come(a)
 			for i, d := range a.Discrepancies {
-				said += []string{": ", " "}[min(i, 1)] + d.Code
+				text += []string{": ", " "}[min(i, 1)] + d.Code
 			}
-			if !slices.Contains(all, said) {
-				all = append(all, said)
+			if !slices.Contains(all, text) {
+				all = append(all, text)
 			}
 		}
 	}
@@ -385,21 +385,21 @@ func (p *page) answers(s *exchangev1.Submission) string {
 			continue
 		}
 		a := m.Answers[len(m.Answers)-1]
-		said := []string{p.state(a.Outcome)}
+		words := []string{p.state(a.Outcome)}
 		switch a.Outcome {
 		case "registered":
 			if a.RegistrationNumber != "" {
-				said = []string{a.RegistrationNumber}
+				words = []string{a.RegistrationNumber}
 			}
 		default:
 			for _, r := range a.Results {
-				said = append(said, strings.TrimSpace(r.Code+" "+r.Text))
+				words = append(words, strings.TrimSpace(r.Code+" "+r.Text))
 			}
 		}
 		if len(a.Faults) > 0 {
-			said = append(said, p.text("contradicts"))
+			words = append(words, p.text("contradicts"))
 		}
-		if text := strings.TrimSpace(strings.Join(said, " ")); text != "" && !slices.Contains(all, text) {
+		if text := strings.TrimSpace(strings.Join(words, " ")); text != "" && !slices.Contains(all, text) {
 			all = append(all, text)
 		}
 	}

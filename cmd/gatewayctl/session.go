@@ -168,7 +168,7 @@ func (s *session) answer(err error) error {
 
 // outages are what gRPC and the system say of a gateway that cannot be asked, and the word of the
 // catalogue for what that means at an address.
-var outages = []struct{ said, means string }{
+var outages = []struct{ text, means string }{
 	{"connection refused", "outageAway"},
 	{"no such host", "outageName"},
 	{"no route to host", "outageWay"},
@@ -197,7 +197,7 @@ func (o *options) plainly(err error) string {
 		text = strings.TrimSuffix(why, `"`)
 	}
 	for _, out := range outages {
-		if strings.Contains(text, out.said) {
+		if strings.Contains(text, out.text) {
 			return (&page{lang: o.lang}).say(out.means, o.addr)
 		}
 	}

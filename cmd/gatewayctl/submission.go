@@ -197,8 +197,8 @@ func rule(fs *flag.FlagSet) action {
 	reason := fs.String("reason", "", "`WHY`, needed: 5 to 500 characters, for the record and your office; it does not travel")
 	return func(ctx context.Context, s *session, operands []string) error {
 		var verdicts []string
-		for verdict, said := range map[string]bool{"no-price": *noPrice, "replace": *replace != "", "refuse": *refuse} {
-			if said {
+		for verdict, given := range map[string]bool{"no-price": *noPrice, "replace": *replace != "", "refuse": *refuse} {
+			if given {
 				verdicts = append(verdicts, verdict)
 			}
 		}

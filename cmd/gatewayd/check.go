@@ -201,8 +201,8 @@ func (s *setup) checkDatabase(f *findings) {
 		f.refuse("database", gateway.ConfigUnreadable, s.Database)
 	default:
 		f.mode("database", s.Database, secret)
-		f.mode("database", anchorsFile(s.beside()), public)
-		f.mode("database", confirmationsFile(s.beside()), public)
+		f.mode("database", anchorsFile(s.trustBase()), public)
+		f.mode("database", confirmationsFile(s.trustBase()), public)
 		if file, err := os.OpenFile(s.Database, os.O_RDWR, 0); err == nil {
 			file.Close()
 		} else if !errors.Is(err, os.ErrNotExist) {
@@ -224,8 +224,8 @@ func (s *setup) checkServer(f *findings) {
 	} else if err != nil {
 		f.refuse("database", gateway.StoreUnreachable, store.Redacted(s.Database))
 	}
-	f.mode("database", anchorsFile(s.beside()), public)
-	f.mode("database", confirmationsFile(s.beside()), public)
+	f.mode("database", anchorsFile(s.trustBase()), public)
+	f.mode("database", confirmationsFile(s.trustBase()), public)
 }
 
 // checkParties looks at who is listed, before anything of theirs is read.

@@ -144,9 +144,9 @@ func readConfig(file string) (Config, document.Lines, error) {
 	return c, lines, nil
 }
 
-// beside is what the files lie beside that a gateway keeps besides its database: the
+// trustBase is what the files lie beside that a gateway keeps besides its database: the
 // database, or this configuration if that is on a server.
-func (s *setup) beside() string {
+func (s *setup) trustBase() string {
 	if store.IsPostgres(s.Database) {
 		return s.file
 	}

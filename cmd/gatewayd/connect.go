@@ -120,9 +120,9 @@ func meet(file string, c Config, raw []byte, partner card.Card, chain *flow.Chai
 			return m, fmt.Errorf("%s trusts a key %s already: keys are named once for all administrations", dir, k.ID)
 		}
 	}
-	beside := m.beside()
-	m.files[filepath.Join(dir, beside+"ca.pem")] = []byte(strings.Join(partner.Roots, ""))
-	m.files[filepath.Join(dir, beside+"crl.pem")] = []byte(strings.Join(partner.CRLs, ""))
+	prefix := m.prefix()
+	m.files[filepath.Join(dir, prefix+"ca.pem")] = []byte(strings.Join(partner.Roots, ""))
+	m.files[filepath.Join(dir, prefix+"crl.pem")] = []byte(strings.Join(partner.CRLs, ""))
 	roots, err := mtls.ReadRoots(partner.Roots)
 	if err != nil {
 		return m, err
@@ -144,18 +144,18 @@ func meet(file string, c Config, raw []byte, partner card.Card, chain *flow.Chai
 		m.notes = append(m.notes, "no route leads there from an office of this gateway")
 	}
 	record := fmt.Sprintf("uri: %q\naddress: %q\nadministrations: [%q]\nroots: %q\ncrls: %q\npins: [%s]",
-		partner.URI, partner.GRPC, partner.Administration, beside+"ca.pem", beside+"crl.pem", strings.Join(pins, ", "))
+		partner.URI, partner.GRPC, partner.Administration, prefix+"ca.pem", prefix+"crl.pem", strings.Join(pins, ", "))
 	return m, errors.Join(m.add("trust", trusted), m.add("routes", m.routes), m.add("partners", []string{record}))
 }
 
-// beside is where a partner's files stand, from the configuration's.
-func (m *meeting) beside() string {
+// prefix is where a partner's files stand, from the configuration's.
+func (m *meeting) prefix() string {
 	return "partners/" + strings.ToLower(string(m.partner)) + "/"
 }
 
 // trust has a key of a card in a file of its own, and returns how the configuration names it.
 func (m *meeting) trust(partner card.Card, k card.Key) string {
-	name := m.beside() + k.ID + ".pub.pem"
+	name := m.prefix() + k.ID + ".pub.pem"
 	m.files[filepath.Join(filepath.Dir(m.file), name)] = []byte(k.Public)
 	return fmt.Sprintf("{id: %q, administration: %q, file: %q, from: %s, until: %s}",
 		k.ID, partner.Administration, name, k.From.Format(time.RFC3339), k.Until.Format(time.RFC3339))

@@ -52,7 +52,7 @@ func backUp(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) 
 	if err != nil {
 		return how.done(std, err)
 	}
-	if err := keepBeside(s.beside(), *to); err != nil {
+	if err := copyTrust(s.trustBase(), *to); err != nil {
 		return errors.Join(err, os.Remove(*to))
 	}
 	return how.snapshot(std.out, made.Snapshot)
@@ -74,7 +74,7 @@ func restore(ctx context.Context, flags *flag.FlagSet, args []string, std stdio)
 	if err != nil {
 		return how.done(std, err)
 	}
-	if err := keepBeside(*from, s.beside()); err != nil {
+	if err := copyTrust(*from, s.trustBase()); err != nil {
 		return err
 	}
 	return how.snapshot(std.out, made.Snapshot)
@@ -132,9 +132,9 @@ func copying(std stdio) store.Copying {
 	}}
 }
 
-// keepBeside copies what lies beside a database, where nothing lies yet: what is there is
+// copyTrust copies what lies beside a database, where nothing lies yet: what is there is
 // newer than a backup.
-func keepBeside(from, to string) error {
+func copyTrust(from, to string) error {
 	for _, name := range []func(string) string{anchorsFile, confirmationsFile} {
 		raw, err := os.ReadFile(name(from))
 		if errors.Is(err, fs.ErrNotExist) {

@@ -134,7 +134,7 @@ func (k *keeper) look(ctx context.Context) {
 // watched are the files whose change counts.
 func (k *keeper) watched() []string {
 	s := k.setup
-	files := []string{s.file, s.Certificate.Cert, s.Certificate.Key, s.Certificate.Roots, s.Certificate.CRLs, confirmationsFile(s.beside())}
+	files := []string{s.file, s.Certificate.Cert, s.Certificate.Key, s.Certificate.Roots, s.Certificate.CRLs, confirmationsFile(s.trustBase())}
 	for _, v := range s.vouched() {
 		files = append(files, v.vouch.Roots, v.vouch.CRLs)
 	}
@@ -291,7 +291,7 @@ func (k *keeper) judgeChange(ctx context.Context, trouble map[string]string) {
 		return
 	}
 	next := s.anchors.Then(files)
-	given, err := readConfirmations(confirmationsFile(s.beside()))
+	given, err := readConfirmations(confirmationsFile(s.trustBase()))
 	if err != nil {
 		trouble["trust"] = err.Error()
 		return
@@ -330,7 +330,7 @@ func (k *keeper) take(ctx context.Context, next mtls.Anchors, confirmed []mtls.C
 	if err != nil {
 		return err
 	}
-	if err := writeAnchors(anchorsFile(k.setup.beside()), next); err != nil {
+	if err := writeAnchors(anchorsFile(k.setup.trustBase()), next); err != nil {
 		return err
 	}
 	for _, c := range confirmed {

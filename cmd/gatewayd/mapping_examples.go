@@ -16,17 +16,17 @@ import (
 
 // tested is a line of mapping test.
 type tested struct {
-	File    string                  `json:"file"`
-	Line    int                     `json:"line,omitempty"` // of an example inside a table
-	Row     string                  `json:"row,omitempty"`
-	Name    string                  `json:"example,omitempty"`
-	Table   string                  `json:"table"`
-	OK      bool                    `json:"ok"`
-	Wrong   string                  `json:"wrong,omitempty"`      // with a row's example
-	Bytes   bool                    `json:"otherBytes,omitempty"` // the values are right, the bytes are not
-	Written []analysis.OutputChange `json:"written,omitempty"`
-	Read    []analysis.OutputChange `json:"read,omitempty"`
-	Faults  []gateway.Report        `json:"faults,omitempty"`
+	File     string                  `json:"file"`
+	Line     int                     `json:"line,omitempty"` // of an example inside a table
+	Row      string                  `json:"row,omitempty"`
+	Name     string                  `json:"example,omitempty"`
+	Table    string                  `json:"table"`
+	OK       bool                    `json:"ok"`
+	Mismatch string                  `json:"wrong,omitempty"`      // with a row's example
+	Bytes    bool                    `json:"otherBytes,omitempty"` // the values are right, the bytes are not
+	Written  []analysis.OutputChange `json:"written,omitempty"`
+	Read     []analysis.OutputChange `json:"read,omitempty"`
+	Faults   []gateway.Report        `json:"faults,omitempty"`
 }
 
 func testTables(b *bench, args []string) error {
@@ -70,10 +70,10 @@ func testTables(b *bench, args []string) error {
 		}
 		all = append(all, o)
 	}
-	wrong := 0
+	failed := 0
 	for _, o := range all {
 		if !o.OK {
-			wrong++
+			failed++
 		}
 	}
 	if b.format == "json" {
@@ -81,9 +81,9 @@ func testTables(b *bench, args []string) error {
 			return err
 		}
 	} else {
-		printTested(b.std, all, wrong)
+		printTested(b.std, all, failed)
 	}
-	if wrong > 0 {
+	if failed > 0 {
 		return errFaulty
 	}
 	return nil
@@ -92,7 +92,7 @@ func testTables(b *bench, args []string) error {
 // testInside holds a table to the examples that its file holds.
 func testInside(t *mapping.Table, s *analysis.Source) (out []tested) {
 	for _, trial := range t.Try() {
-		out = append(out, tested{File: s.File, Line: trial.Example.Line, Row: trial.Row, Table: t.ID(), OK: trial.Wrong == "", Wrong: trial.Wrong})
+		out = append(out, tested{File: s.File, Line: trial.Example.Line, Row: trial.Row, Table: t.ID(), OK: trial.Mismatch == "", Mismatch: trial.Mismatch})
 	}
 	for _, e := range t.Examples() {
 		o := analysis.Try(t, analysis.Of(e))
@@ -135,14 +135,14 @@ func (o tested) place() string {
 	return o.File
 }
 
-func printTested(std stdio, all []tested, wrong int) {
+func printTested(std stdio, all []tested, failed int) {
 	for _, o := range all {
 		if o.OK {
 			continue
 		}
 		fmt.Fprintf(std.out, "%s (%s)\n", o.place(), o.Table)
-		if o.Wrong != "" {
-			fmt.Fprintf(std.out, "  %s\n", o.Wrong)
+		if o.Mismatch != "" {
+			fmt.Fprintf(std.out, "  %s\n", o.Mismatch)
 		}
 		for _, f := range o.Faults {
 			if f.Severity == gateway.Error {
@@ -159,7 +159,7 @@ func printTested(std stdio, all []tested, wrong int) {
 			fmt.Fprintln(std.out, "  written: the values are right, order, blanks or prefixes are not")
 		}
 	}
-	fmt.Fprintf(std.out, "examples %d, wrong %d\n", len(all), wrong)
+	fmt.Fprintf(std.out, "examples %d, wrong %d\n", len(all), failed)
 }
 
 // exampleFiles finds the canonical documents of examples.

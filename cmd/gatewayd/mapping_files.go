@@ -108,7 +108,7 @@ func (b *bench) deal(s *recipe.Split, raw []byte) error {
 	if p.Faults.Refuse() {
 		return inEnglish.refuse(b.std.out, p.Faults)
 	}
-	loss, faults := analysis.Deal(s, p.Document, job{}.id([][]byte{raw}))
+	loss, faults := analysis.CompareSplit(s, p.Document, job{}.id([][]byte{raw}))
 	if loss == nil {
 		return inEnglish.refuse(b.std.out, mapping.Locate(faults, p.Locate))
 	}

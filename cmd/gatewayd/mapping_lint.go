@@ -56,17 +56,17 @@ func (b *bench) lint(ids []string) (remarks []analysis.Remark, err error) {
 		}
 		subjects = append(subjects, s)
 	}
-	said := map[string]bool{} // of a table, and so of all that profiles make of it
+	seen := map[string]bool{} // of a table, and so of all that profiles make of it
 	for _, s := range subjects {
 		found, err := b.lintOne(s, lists)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range found {
-			if said[r.String()] {
+			if seen[r.String()] {
 				continue
 			}
-			said[r.String()] = true
+			seen[r.String()] = true
 			if s.table != nil && s.table.Profile() != "" {
 				r.Text += " (in " + s.ID + ")"
 			}

@@ -222,8 +222,8 @@ func (p proof) proven(trust *seal.Trust, of seal.Header, s *exchangev1.SignedSta
 	return p
 }
 
-// said is what a verdict says of a message.
-var said = map[gateway.Verdict]gateway.Wording{
+// verdictWords is what a verdict says of a message.
+var verdictWords = map[gateway.Verdict]gateway.Wording{
 	gateway.PRS: gateway.WordReceiptAccepted, gateway.ERR: gateway.WordReceiptRefused, gateway.RCV: gateway.WordReceiptReceived,
 }
 
@@ -241,7 +241,7 @@ func (p proof) print(w io.Writer, lang string) error {
 	time := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 	lines := []gateway.Phrase{
 		gateway.Say(gateway.WordReceiptHolds),
-		gateway.Say(said[p.Verdict], string(p.Recipient), string(p.Message), time(p.At)),
+		gateway.Say(verdictWords[p.Verdict], string(p.Recipient), string(p.Message), time(p.At)),
 	}
 	if p.Undecided {
 		lines = append(lines, gateway.Say(gateway.WordReceiptUndecided))

@@ -89,8 +89,8 @@ func configType(k configKey, t reflect.Type) string {
 	if k.kind != "" {
 		return k.kind
 	}
-	if said, ok := configTypes[t]; ok {
-		return said
+	if name, ok := configTypes[t]; ok {
+		return name
 	}
 	if t.Kind() == reflect.Int {
 		return "number"

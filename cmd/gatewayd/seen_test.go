@@ -102,7 +102,7 @@ func events(ts *testscript.TestScript, _ bool, args []string) {
 			switch {
 			case slices.Contains(own, key):
 				continue
-			case !slices.Contains(k.Says, key):
+			case !slices.Contains(k.Attributes, key):
 				ts.Fatalf("%q does not say %s: %s", k.Name, key, line)
 			case varies[key]:
 				fmt.Fprintf(&b, " %s=~", key)

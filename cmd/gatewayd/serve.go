@@ -108,7 +108,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	collectEarly(s.limits)
 	g = flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances,
-		Links: carrying(links), Caps: s.caps(), Budget: room, Disk: diskOf(s.beside()),
+		Links: carrying(links), Caps: s.caps(), Budget: room, Disk: diskOf(s.trustBase()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
@@ -166,7 +166,7 @@ func (s *setup) caps() map[gateway.Administration]int {
 }
 
 // listen opens the doors, and runs what runs beside them until the context ends.
-func (s *setup) listen(ctx context.Context, std stdio, doors *server.Server, monitor *server.Monitor, log *event.Log, beside ...func(context.Context)) error {
+func (s *setup) listen(ctx context.Context, std stdio, doors *server.Server, monitor *server.Monitor, log *event.Log, background ...func(context.Context)) error {
 	var open []net.Listener
 	listen := func(key, address string) (net.Listener, error) {
 		l, err := net.Listen("tcp", address)
@@ -205,7 +205,7 @@ func (s *setup) listen(ctx context.Context, std stdio, doors *server.Server, mon
 	}
 	fmt.Fprintf(std.out, "%s gateway: %s\n", s.Administration, strings.Join(addresses, ", "))
 	log.Tell(event.Event{Name: event.GatewayStarted, Party: string(s.Administration), Address: addresses})
-	for _, work := range beside {
+	for _, work := range background {
 		running.Go(func() { work(ctx) })
 	}
 	err = doors.Serve(ctx, grpcDoor, restDoor)

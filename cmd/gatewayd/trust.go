@@ -49,19 +49,19 @@ func (s *setup) checkTrust(f *findings) {
 		f.refuse("administrators", gateway.ConfigAdministrators, strconv.Itoa(len(s.administrators)), strconv.Itoa(mtls.NeededConfirmations))
 	}
 	var err error
-	if s.anchors, err = readAnchors(anchorsFile(s.beside())); err != nil {
-		f.file("database", anchorsFile(s.beside()), err, gateway.WordFormAnchors)
+	if s.anchors, err = readAnchors(anchorsFile(s.trustBase())); err != nil {
+		f.file("database", anchorsFile(s.trustBase()), err, gateway.WordFormAnchors)
 		return
 	}
-	if s.confirmations, err = readConfirmations(confirmationsFile(s.beside())); err != nil {
-		f.file("database", confirmationsFile(s.beside()), err, gateway.WordFormAnchors)
+	if s.confirmations, err = readConfirmations(confirmationsFile(s.trustBase())); err != nil {
+		f.file("database", confirmationsFile(s.trustBase()), err, gateway.WordFormAnchors)
 		return
 	}
 	if s.anchors.Number == 0 && !files.Development() {
 		if begun, err := store.Begun(s.Database); err == nil && begun {
 			// Only a gateway's first start takes what it finds: else removing one file would do
 			// what takes two people.
-			f.refuse("database", gateway.ConfigFileMissing, anchorsFile(s.beside()))
+			f.refuse("database", gateway.ConfigFileMissing, anchorsFile(s.trustBase()))
 		}
 	}
 	if s.anchors.Number == 0 || f.faults.Refuse() || s.anchors.Same(files) {
@@ -228,13 +228,13 @@ func pendingTrust(file string, now time.Time) (*setup, error) {
 	}
 	s.readAdministrators(f, publicKeys{})
 	s.checkTrust(f)
-	var wrong []error
+	var errs []error
 	for _, fault := range f.faults {
 		if fault.Severity == gateway.Error {
-			wrong = append(wrong, fmt.Errorf("%s: %w", fault.Path, fault))
+			errs = append(errs, fmt.Errorf("%s: %w", fault.Path, fault))
 		}
 	}
-	return s, errors.Join(wrong...)
+	return s, errors.Join(errs...)
 }
 
 // showTrust prints the anchors in force, and what a pending change would make of them.
@@ -328,7 +328,7 @@ func (s *setup) confirmTrust(w io.Writer, who, keyFile, digest string, now time.
 	if len(confirmed) == len(before) {
 		return fmt.Errorf("this is not the key of %s", who)
 	}
-	if err := appendConfirmation(confirmationsFile(s.beside()), confirmation); err != nil {
+	if err := appendConfirmation(confirmationsFile(s.trustBase()), confirmation); err != nil {
 		return err
 	}
 	if missing := mtls.NeededConfirmations - len(confirmed); missing > 0 {

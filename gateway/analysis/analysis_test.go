@@ -239,7 +239,7 @@ func TestCoverage(t *testing.T) {
 	if diff := cmp.Diff(want, unfilled); diff != "" {
 		t.Errorf("unfilled:\n%s", diff)
 	}
-	for _, g := range c.Gone {
+	for _, g := range c.Missing {
 		for _, carried := range []string{"envelope.documentId", "batch", "direction", "office.code", "consignments.ucr", "consignments.sequence"} {
 			if g.Path == carried {
 				t.Errorf("%s is said not to be carried", carried)
@@ -262,7 +262,7 @@ func TestCoverageOfCollected(t *testing.T) {
 `)
 	c := cover(t, table, s)
 	carried := map[string]bool{"consignments.consignor.country": true, "consignments.consignee.country": true, "consignments.consignee.name": true}
-	for _, g := range c.Gone {
+	for _, g := range c.Missing {
 		if carried[g.Path] || g.Path == "consignments.consignee" {
 			t.Errorf("%s is said not to be carried", g.Path)
 		}
@@ -563,8 +563,8 @@ func TestLossByCondition(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, v := range loss.Values {
-		if v.Fate != analysis.Kept {
-			got[v.At] = strings.TrimSpace(fmt.Sprintf("%s %s %s", v.Fate, v.Row, v.Note))
+		if v.Kind != analysis.Kept {
+			got[v.At] = strings.TrimSpace(fmt.Sprintf("%s %s %s", v.Kind, v.Row, v.Note))
 		}
 	}
 	want := map[string]string{
@@ -587,7 +587,7 @@ func TestLossByCondition(t *testing.T) {
 		t.Fatal(faults)
 	}
 	last := loss.Values[len(loss.Values)-1]
-	if last.Fate != analysis.Dropped || last.Note != "A is not written again: when batch == 'none' does not hold" {
+	if last.Kind != analysis.Dropped || last.Note != "A is not written again: when batch == 'none' does not hold" {
 		t.Errorf("%+v", last)
 	}
 }
@@ -614,7 +614,7 @@ func TestOutputs(t *testing.T) {
 
 func fortunes(loss *analysis.Loss) (out []string) {
 	for _, v := range loss.Values {
-		out = append(out, fmt.Sprintf("%s %s: %s %s %s %s", v.Fate, v.At, v.Before, v.Between, v.After, v.Row))
+		out = append(out, fmt.Sprintf("%s %s: %s %s %s %s", v.Kind, v.At, v.Before, v.Between, v.After, v.Row))
 	}
 	return out
 }
@@ -736,8 +736,8 @@ func TestReport(t *testing.T) {
 func TestPublishedExamples(t *testing.T) {
 	for _, table := range load(t, mappings.FS).Tables() {
 		for _, trial := range table.Try() {
-			if trial.Wrong != "" {
-				t.Errorf("%s row %s: %s", table.ID(), trial.Row, trial.Wrong)
+			if trial.Mismatch != "" {
+				t.Errorf("%s row %s: %s", table.ID(), trial.Row, trial.Mismatch)
 			}
 		}
 		for _, e := range table.Examples() {
@@ -810,13 +810,13 @@ rows:
 	if err := p.Faults.Err(); err != nil {
 		t.Fatal(err)
 	}
-	loss, faults := analysis.Deal(s, p.Document, "m")
+	loss, faults := analysis.CompareSplit(s, p.Document, "m")
 	if loss == nil {
 		t.Fatal(faults)
 	}
 	var got []string
 	for _, v := range loss.Values {
-		got = append(got, fmt.Sprint(v.Fate, " ", v.At, " ", v.Text, " ", v.Parts, " ", v.Says))
+		got = append(got, fmt.Sprint(v.Kind, " ", v.At, " ", v.Text, " ", v.Parts, " ", v.Texts))
 	}
 	want := []string{
 		"several envelope.documentId D [1 2] []",
@@ -839,7 +839,7 @@ rows:
 	if rows := loss.Report(false).Sections[0].Rows; len(rows) != 5 || loss.Counts[analysis.Nowhere] != 0 {
 		t.Errorf("%v, %v", loss.Counts, rows)
 	}
-	if _, faults := analysis.Deal(s, &customsv1.Document{Kind: &customsv1.Document_Answer{Answer: &customsv1.Answer{}}}, "m"); len(faults) != 1 || faults[0].Code != gateway.MapKind {
+	if _, faults := analysis.CompareSplit(s, &customsv1.Document{Kind: &customsv1.Document_Answer{Answer: &customsv1.Answer{}}}, "m"); len(faults) != 1 || faults[0].Code != gateway.MapKind {
 		t.Errorf("a document of another kind: %v", faults)
 	}
 }

@@ -29,8 +29,8 @@ type Place struct {
 	at   string // the path in names that do not depend on prefixes
 }
 
-// Gone is a field of the canonical document that a table does not carry.
-type Gone struct {
+// MissingField is a field of the canonical document that a table does not carry.
+type MissingField struct {
 	Path  string `json:"path"`
 	Below int    `json:"below"` // number of fields below it, which are not carried either
 }
@@ -38,12 +38,12 @@ type Gone struct {
 // Coverage says what of a format a table fills, and what of the canonical document it
 // carries.
 type Coverage struct {
-	Table    string  `json:"table"`
-	Schema   string  `json:"schema"`
-	Places   []Place `json:"places"`   // every node of the schema, in its order
-	Unfilled []Place `json:"unfilled"` // the highest ones that no row writes
-	Fields   int     `json:"fields"`   // of the kind of document
-	Gone     []Gone  `json:"unread"`   // the highest fields that no row carries
+	Table    string         `json:"table"`
+	Schema   string         `json:"schema"`
+	Places   []Place        `json:"places"`   // every node of the schema, in its order
+	Unfilled []Place        `json:"unfilled"` // the highest ones that no row writes
+	Fields   int            `json:"fields"`   // of the kind of document
+	Missing  []MissingField `json:"unread"`   // the highest fields that no row carries
 }
 
 // Cover walks the table's schema and its kind of document.
@@ -146,7 +146,7 @@ func (c *Coverage) walk(n *Node, at, path string, t targets) {
 	}
 	for i := range c.Places[first:] {
 		if p := &c.Places[first+i]; p.at == at+wildcard {
-			p.Filled = t.beside(at, n)
+			p.Filled = t.addsTo(at, n)
 		}
 	}
 }
@@ -154,8 +154,8 @@ func (c *Coverage) walk(n *Node, at, path string, t targets) {
 // wildcard ends the path of a place where the schema takes any element.
 const wildcard = "/*"
 
-// beside reports whether a row writes an element that the schema does not name at a place.
-func (t targets) beside(at string, n *Node) bool {
+// addsTo reports whether a row writes an element that the schema does not name at a place.
+func (t targets) addsTo(at string, n *Node) bool {
 	for written := range t.above {
 		rest, within := strings.CutPrefix(written, at)
 		if within && strings.HasPrefix(rest, "/") && !strings.HasPrefix(rest, "/@") && !slices.ContainsFunc(n.Children, func(c *Node) bool {
@@ -204,7 +204,7 @@ var selector = regexp.MustCompile(`\[[^\]]*\]`)
 // carried returns the schema paths that a table's rows read or write, without
 // selectors; a path ending in a dot stands for all below it. What rows say of one
 // message that a group collects, they say of all of them.
-func carried(t *mapping.Table, s *Source) (exact map[string]bool, whole []string) {
+func carried(t *mapping.Table, s *Source) (exact map[string]bool, subtrees []string) {
 	exact = map[string]bool{}
 	var collected [][]string
 	chosen := func(path string) { // [scheme=INN] reads and writes scheme
@@ -227,7 +227,7 @@ func carried(t *mapping.Table, s *Source) (exact map[string]bool, whole []string
 			exact[path] = true
 		}
 		if len(row.Language) > 0 {
-			whole = append(whole, path+".")
+			subtrees = append(subtrees, path+".")
 		}
 		if len(row.Collect) > 1 {
 			collected = append(collected, row.Collect)
@@ -241,20 +241,20 @@ func carried(t *mapping.Table, s *Source) (exact map[string]bool, whole []string
 				}
 			}
 		}
-		for _, path := range whole {
+		for _, path := range subtrees {
 			if rest, ok := strings.CutPrefix(path, paths[0]+"."); ok {
 				for _, other := range paths[1:] {
-					whole = append(whole, other+"."+rest)
+					subtrees = append(subtrees, other+"."+rest)
 				}
 			}
 		}
 	}
-	return exact, whole
+	return exact, subtrees
 }
 
 // fields finds the highest fields that no row carries.
 func (c *Coverage) fields(t *mapping.Table, s *Source) {
-	exact, whole := carried(t, s)
+	exact, subtrees := carried(t, s)
 	entries := document.Dictionary(t.Kind())
 	read := map[string]bool{} // and everything above it
 	for _, e := range entries {
@@ -262,19 +262,19 @@ func (c *Coverage) fields(t *mapping.Table, s *Source) {
 			continue
 		}
 		c.Fields++
-		if exact[e.Path] || slices.ContainsFunc(whole, func(w string) bool { return strings.HasPrefix(e.Path, w) }) {
+		if exact[e.Path] || slices.ContainsFunc(subtrees, func(w string) bool { return strings.HasPrefix(e.Path, w) }) {
 			for at := e.Path; at != ""; at = at[:max(strings.LastIndexByte(at, '.'), 0)] {
 				read[at] = true
 			}
 		}
 	}
 	for _, e := range entries {
-		if last := len(c.Gone) - 1; last >= 0 && strings.HasPrefix(e.Path, c.Gone[last].Path+".") {
+		if last := len(c.Missing) - 1; last >= 0 && strings.HasPrefix(e.Path, c.Missing[last].Path+".") {
 			if e.Field.Type != document.Message {
-				c.Gone[last].Below++
+				c.Missing[last].Below++
 			}
 		} else if !read[e.Path] {
-			c.Gone = append(c.Gone, Gone{Path: e.Path})
+			c.Missing = append(c.Missing, MissingField{Path: e.Path})
 		}
 	}
 }
@@ -293,7 +293,7 @@ func (c *Coverage) Report(all bool) Report {
 		}
 	}
 	gone := 0
-	for _, g := range c.Gone {
+	for _, g := range c.Missing {
 		gone += max(g.Below, 1)
 	}
 	out := Report{Title: "coverage of " + c.Table, Facts: []Key{
@@ -307,7 +307,7 @@ func (c *Coverage) Report(all bool) Report {
 		unfilled.Rows = append(unfilled.Rows, []string{p.Path, p.Cardinality, number(p.Below), strings.Join(p.Rows, ", ")})
 	}
 	fields := Section{Heading: "No row carries", Columns: []string{"canonical field", "also below"}}
-	for _, g := range c.Gone {
+	for _, g := range c.Missing {
 		fields.Rows = append(fields.Rows, []string{g.Path, number(g.Below)})
 	}
 	out.Sections = []Section{unfilled, fields}

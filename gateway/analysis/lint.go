@@ -103,25 +103,25 @@ func (l *linter) sorted() []Remark {
 }
 
 func (l *linter) unsure(r Row) {
-	if said := cmp.Or(unsure.FindString(r.Get("note")), unsure.FindString(r.Get("source")), unsure.FindString(r.Get("status"))); said != "" {
-		l.add(r.Line, r.ID, gateway.Info, "%s: %s", strings.ToLower(said), r.remarks())
+	if doubt := cmp.Or(unsure.FindString(r.Get("note")), unsure.FindString(r.Get("source")), unsure.FindString(r.Get("status"))); doubt != "" {
+		l.add(r.Line, r.ID, gateway.Info, "%s: %s", strings.ToLower(doubt), r.remarks())
 	}
 }
 
 // nearest returns the place of the schema that is most like a target.
 func (c *Coverage) nearest(target string) string {
 	parent := target[:strings.LastIndexByte(target, '/')]
-	var beside, all []string
+	var siblings, all []string
 	for _, p := range c.Places {
 		if strings.HasSuffix(p.at, wildcard) {
 			continue // names nothing
 		}
 		all = append(all, p.Path)
 		if strings.HasPrefix(p.Path, parent+"/") && strings.Count(p.Path, "/") == strings.Count(target, "/") {
-			beside = append(beside, p.Path[len(parent)+1:])
+			siblings = append(siblings, p.Path[len(parent)+1:])
 		}
 	}
-	if near := document.Nearest(target[len(parent)+1:], beside, 1); near != nil {
+	if near := document.Nearest(target[len(parent)+1:], siblings, 1); near != nil {
 		return near[0]
 	}
 	return strings.Join(document.Nearest(target, all, 1), "")
@@ -204,7 +204,7 @@ func (l *linter) covers(t *mapping.Table, info table.RowInfo, lists *codelist.Li
 			return
 		}
 	}
-	for field, said := range values {
+	for field, constants := range values {
 		p, err := document.CompileFor(t.Kind(), info.Each+"."+field)
 		if err != nil {
 			continue
@@ -215,7 +215,7 @@ func (l *linter) covers(t *mapping.Table, info table.RowInfo, lists *codelist.Li
 				all = append(all, c.Code)
 			}
 		}
-		if len(all) > 0 && !slices.ContainsFunc(all, func(v string) bool { return !slices.Contains(said, v) }) {
+		if len(all) > 0 && !slices.ContainsFunc(all, func(v string) bool { return !slices.Contains(constants, v) }) {
 			return
 		}
 	}
@@ -229,12 +229,12 @@ func (l *linter) length(t *mapping.Table, info table.RowInfo, row Row, n *Node) 
 	if n.MaxLength == 0 || info.From == "" || info.List != "" || info.Direction == "decode" || row.Group {
 		return
 	}
-	said := row.Get("max")
+	limited := row.Get("max")
 	if m := pieces.FindStringSubmatch(info.Use); m != nil {
-		said = m[1]
+		limited = m[1]
 	}
-	if said != "" {
-		if limit, err := strconv.Atoi(said); err == nil && limit > n.MaxLength {
+	if limited != "" {
+		if limit, err := strconv.Atoi(limited); err == nil && limit > n.MaxLength {
 			l.add(info.Line, info.ID, gateway.Warning, "writes up to %d characters, and the schema takes %d", limit, n.MaxLength)
 		}
 		return

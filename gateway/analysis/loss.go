@@ -13,41 +13,41 @@ import (
 	"customs.example/gateway/xmltree"
 )
 
-// Fate is what becomes of a value that goes through a table and back.
-type Fate string
+// LossKind is what becomes of a value that goes through a table and back.
+type LossKind string
 
-// The fates, best first.
+// What becomes of a value, best first.
 const (
-	Kept       Fate = "kept"
-	Normalised Fate = "normalised" // written differently, comes back equal; of XML: written again differently, means the same
-	Defaulted  Fate = "defaulted"  // the document did not say it, the table does
-	Changed    Fate = "changed"    // comes back as something else, or is written and not read back
-	Truncated  Fate = "truncated"  // only its beginning comes back
-	Dropped    Fate = "dropped"    // not written, does not come back
-	Unread     Fate = "unread"     // of XML: no row reads it
+	Kept       LossKind = "kept"
+	Normalised LossKind = "normalised" // written differently, comes back equal; of XML: written again differently, means the same
+	Defaulted  LossKind = "defaulted"  // the document did not say it, the table does
+	Changed    LossKind = "changed"    // comes back as something else, or is written and not read back
+	Truncated  LossKind = "truncated"  // only its beginning comes back
+	Dropped    LossKind = "dropped"    // not written, does not come back
+	Unread     LossKind = "unread"     // of XML: no row reads it
 )
 
-var fates = []Fate{Kept, Normalised, Defaulted, Changed, Truncated, Dropped, Unread}
+var lossKinds = []LossKind{Kept, Normalised, Defaulted, Changed, Truncated, Dropped, Unread}
 
-// Fortune is the fate of one value. What it was and what came back is canonical for a
+// ValueLoss is what becomes of one value. What it was and what came back is canonical for a
 // canonical document and XML for XML; what stood between is the other.
-type Fortune struct {
-	Fate    Fate   `json:"fate"`
-	At      string `json:"at"` // instance path, or XPath
-	Before  string `json:"before"`
-	Via     string `json:"via,omitempty"` // XPath, or instance path
-	Between string `json:"between,omitempty"`
-	After   string `json:"after"`
-	Row     string `json:"row,omitempty"`
-	Note    string `json:"note,omitempty"` // what the row says of its loss
+type ValueLoss struct {
+	Kind    LossKind `json:"fate"`
+	At      string   `json:"at"` // instance path, or XPath
+	Before  string   `json:"before"`
+	Via     string   `json:"via,omitempty"` // XPath, or instance path
+	Between string   `json:"between,omitempty"`
+	After   string   `json:"after"`
+	Row     string   `json:"row,omitempty"`
+	Note    string   `json:"note,omitempty"` // what the row says of its loss
 }
 
 // Loss is what becomes of every value of a document in a table.
 type Loss struct {
-	Table  string       `json:"table"`
-	From   string       `json:"from"` // canonical or xml
-	Counts map[Fate]int `json:"counts"`
-	Values []Fortune    `json:"values"`
+	Table  string           `json:"table"`
+	From   string           `json:"from"` // canonical or xml
+	Counts map[LossKind]int `json:"counts"`
+	Values []ValueLoss      `json:"values"`
 }
 
 // DocumentLoss writes a canonical document, reads it again and compares. The faults
@@ -63,30 +63,30 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 	}
 	decoded := t.Decode(tree)
 	read := byRow(decoded.Trace.Links(true), func(l trace.Link) string { return l.Place.Expr })
-	al, there := newAlignment(), map[string]bool{}
+	al, present := newAlignment(), map[string]bool{}
 	for _, v := range leaves(decoded.Document) {
-		for at := v.at; at != "" && !there[at]; at = above(at) {
-			there[at] = true
+		for at := v.at; at != "" && !present[at]; at = above(at) {
+			present[at] = true
 		}
 	}
 	written := map[string][]trace.Link{}
 	for _, l := range traced.Links(true) {
-		if back, ok := read.next(l.Place.Expr, l.Row); ok && there[back.Path] {
+		if back, ok := read.next(l.Place.Expr, l.Row); ok && present[back.Path] {
 			al.pair(l.Path, back.Path)
 		}
 		if !l.Group && l.Path != "" {
 			written[l.Path] = append(written[l.Path], l)
 		}
 	}
-	between := func(at string) (via, text, row string) { return said(written[at], xpathOf) }
+	between := func(at string) (via, text, row string) { return joinLinks(written[at], xpathOf) }
 	held := newWithheld(traced)
-	loss := compare(leaves(d), leaves(decoded.Document), al, between, func(f *Fortune) {
-		if w, ok := held.find(f.At); ok && f.Fate == Dropped {
+	loss := compare(leaves(d), leaves(decoded.Document), al, between, func(f *ValueLoss) {
+		if w, ok := held.find(f.At); ok && f.Kind == Dropped {
 			f.Row, f.Note = w.Row, "when "+w.When+" does not hold"
 		}
 	})
 	for i := range loss.Values { // what came back and was not there
-		if v := &loss.Values[i]; v.Fate == Defaulted {
+		if v := &loss.Values[i]; v.Kind == Defaulted {
 			if l, ok := decoded.Trace.ByPath(v.At); ok {
 				v.Via, v.Between, v.Row = l.Place.Expr, l.Value, l.Row
 			}
@@ -132,26 +132,26 @@ func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 		unread[l.Expr] = true
 	}
 	between := func(at string) (via, text, row string) {
-		via, _, row = said(read[at], pathOf)
+		via, _, row = joinLinks(read[at], pathOf)
 		return via, canonical[via], row
 	}
 	held := newWithheld(traced)
-	loss := compare(texts(doc), texts(tree), al, between, func(f *Fortune) {
+	loss := compare(texts(doc), texts(tree), al, between, func(f *ValueLoss) {
 		switch {
 		case f.Via == "" && f.Row == "" && within(unread, f.At):
-			f.Fate = Unread
+			f.Kind = Unread
 		case f.Before == f.After: // only its canonical form is another
-			f.Fate = Kept
-		case f.Fate == Changed && f.After == "" && f.Via != "":
+			f.Kind = Kept
+		case f.Kind == Changed && f.After == "" && f.Via != "":
 			if w, ok := held.find(f.Via); ok {
-				f.Fate, f.Note = Dropped, fmt.Sprintf("%s is not written again: when %s does not hold", w.Row, w.When)
+				f.Kind, f.Note = Dropped, fmt.Sprintf("%s is not written again: when %s does not hold", w.Row, w.When)
 			}
-		case f.Fate == Changed && f.Between != "" && f.Between == again[f.Via], f.Fate == Changed && f.After != "" && f.Via == "" && same:
-			f.Fate = Normalised
+		case f.Kind == Changed && f.Between != "" && f.Between == again[f.Via], f.Kind == Changed && f.After != "" && f.Via == "" && same:
+			f.Kind = Normalised
 		}
 	})
 	for i := range loss.Values {
-		if v := &loss.Values[i]; v.Fate == Defaulted {
+		if v := &loss.Values[i]; v.Kind == Defaulted {
 			if l, ok := traced.ByPlace(v.At); ok {
 				v.Via, v.Row = l.Path, l.Row
 			}
@@ -198,8 +198,8 @@ func within(set map[string]bool, at string) bool {
 func xpathOf(l trace.Link) string { return l.Place.Expr }
 func pathOf(l trace.Link) string  { return l.Path }
 
-// said joins what the links of one value say.
-func said(links []trace.Link, via func(trace.Link) string) (at, text, row string) {
+// joinLinks joins what the links of one value say.
+func joinLinks(links []trace.Link, via func(trace.Link) string) (at, text, row string) {
 	if len(links) == 0 {
 		return "", "", ""
 	}
@@ -231,13 +231,13 @@ func (ls links) next(at, row string) (trace.Link, bool) {
 	return l, true
 }
 
-// compare settles the fate of every value of a document against what came back.
-func compare(before, after []value, al alignment, between func(at string) (via, text, row string), judge func(*Fortune)) *Loss {
+// compare settles what becomes of every value of a document against what came back.
+func compare(before, after []value, al alignment, between func(at string) (via, text, row string), judge func(*ValueLoss)) *Loss {
 	loss := &Loss{}
 	came := index(after)
 	used := map[string]bool{}
 	for _, v := range before {
-		f := Fortune{At: v.at, Before: v.text}
+		f := ValueLoss{At: v.at, Before: v.text}
 		f.Via, f.Between, f.Row = between(v.at)
 		to := al.find(v.at)
 		text, back := came[to]
@@ -246,15 +246,15 @@ func compare(before, after []value, al alignment, between func(at string) (via, 
 		}
 		switch {
 		case back && text == v.text && (f.Between == "" || f.Between == v.text):
-			f.Fate = Kept
+			f.Kind = Kept
 		case back && equal(text, v.text):
-			f.Fate = Normalised
+			f.Kind = Normalised
 		case back && text != "" && strings.HasPrefix(v.text, text):
-			f.Fate = Truncated
+			f.Kind = Truncated
 		case back, f.Row != "":
-			f.Fate = Changed
+			f.Kind = Changed
 		default:
-			f.Fate = Dropped
+			f.Kind = Dropped
 		}
 		if judge != nil {
 			judge(&f)
@@ -263,7 +263,7 @@ func compare(before, after []value, al alignment, between func(at string) (via, 
 	}
 	for _, v := range after {
 		if !used[v.at] {
-			loss.Values = append(loss.Values, Fortune{Fate: Defaulted, At: v.at, After: v.text})
+			loss.Values = append(loss.Values, ValueLoss{Kind: Defaulted, At: v.at, After: v.text})
 		}
 	}
 	return loss
@@ -282,15 +282,15 @@ func equal(a, b string) bool {
 
 // of completes a loss with its counts and with what the rows say of theirs.
 func (l *Loss) of(t *mapping.Table, from string) *Loss {
-	l.Table, l.From, l.Counts = t.ID(), from, map[Fate]int{}
+	l.Table, l.From, l.Counts = t.ID(), from, map[LossKind]int{}
 	lossy := map[string]string{}
 	for _, row := range t.Lossy() {
 		lossy[row.ID] = row.Lossy
 	}
 	for i := range l.Values {
 		v := &l.Values[i]
-		l.Counts[v.Fate]++
-		if note := lossy[v.Row]; v.Fate != Kept && note != "" {
+		l.Counts[v.Kind]++
+		if note := lossy[v.Row]; v.Kind != Kept && note != "" {
 			v.Note = strings.TrimPrefix(v.Note+"; "+note, "; ")
 		}
 	}
@@ -300,14 +300,14 @@ func (l *Loss) of(t *mapping.Table, from string) *Loss {
 // Report lays the loss out for people; without all, what is kept is only counted.
 func (l *Loss) Report(all bool) Report {
 	out := Report{Title: "loss in " + l.Table}
-	for _, f := range fates {
+	for _, f := range lossKinds {
 		out.Facts = append(out.Facts, Key{string(f), fmt.Sprint(l.Counts[f])})
 	}
 	s := Section{Heading: "Values", Columns: []string{"fate", "value", "before", "between", "after", "row", "note"}}
 	for _, v := range l.Values {
-		if all || v.Fate != Kept {
+		if all || v.Kind != Kept {
 			s.Rows = append(s.Rows, []string{
-				string(v.Fate), v.At, gateway.Clip(v.Before), gateway.Clip(v.Between), gateway.Clip(v.After), v.Row, v.Note,
+				string(v.Kind), v.At, gateway.Clip(v.Before), gateway.Clip(v.Between), gateway.Clip(v.After), v.Row, v.Note,
 			})
 		}
 	}

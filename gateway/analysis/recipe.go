@@ -185,9 +185,9 @@ func carriedBy(all []Carrier, name, path string) bool {
 		if c.Table.Name() != name {
 			continue
 		}
-		exact, whole := carried(c.Table, c.Source)
-		for _, said := range append(slices.Collect(maps.Keys(exact)), whole...) {
-			if said == path || strings.HasPrefix(said, path+".") || strings.HasPrefix(path, said+".") {
+		exact, subtrees := carried(c.Table, c.Source)
+		for _, carries := range append(slices.Collect(maps.Keys(exact)), subtrees...) {
+			if carries == path || strings.HasPrefix(carries, path+".") || strings.HasPrefix(path, carries+".") {
 				return true
 			}
 		}

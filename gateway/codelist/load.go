@@ -92,8 +92,8 @@ var columnKeys = []string{"list", "system", "source", "status", "rows"}
 // missing returns the keys without which the column says nothing and that it lacks. Where
 // codes are written as they are, none needs a row.
 func (f *columnFile) missing() (keys []string) {
-	for i, there := range []bool{f.List != "", f.Name != "", f.Column.Source != "", f.Column.Status != "", len(f.Column.Rows) > 0 || f.Column.Identity} {
-		if !there {
+	for i, given := range []bool{f.List != "", f.Name != "", f.Column.Source != "", f.Column.Status != "", len(f.Column.Rows) > 0 || f.Column.Identity} {
+		if !given {
 			keys = append(keys, columnKeys[i])
 		}
 	}
@@ -108,36 +108,36 @@ func (l *Lists) column(file string, raw []byte, mistakes *[]error) {
 		*mistakes = append(*mistakes, err)
 		return
 	}
-	wrong := located(file, lines, mistakes)
+	errorf := located(file, lines, mistakes)
 	if missing := f.missing(); missing != nil {
 		if len(missing) == len(columnKeys) {
-			wrong("$", "the file is empty: want %s", strings.Join(columnKeys, ", "))
+			errorf("$", "the file is empty: want %s", strings.Join(columnKeys, ", "))
 			return
 		}
 		for _, key := range missing {
-			wrong("$."+key, "%s is missing or empty", key)
+			errorf("$."+key, "%s is missing or empty", key)
 		}
 		if f.List == "" || f.Name == "" {
 			return
 		}
 	}
 	if want := strings.TrimSuffix(path.Base(file), ".yaml"); f.List+"."+f.Name != want {
-		wrong("$.list", "this is system %q of list %q: want %s, as the file", f.Name, f.List, want)
+		errorf("$.list", "this is system %q of list %q: want %s, as the file", f.Name, f.List, want)
 	}
 	list := l.byName[f.List]
 	if list == nil {
-		wrong("$.list", "there is no list %q: nearest is %s", f.List, strings.Join(document.Nearest(f.List, slices.Sorted(maps.Keys(l.byName)), 1), ""))
+		errorf("$.list", "there is no list %q: nearest is %s", f.List, strings.Join(document.Nearest(f.List, slices.Sorted(maps.Keys(l.byName)), 1), ""))
 		return
 	}
 	if other := list.Systems[f.Name]; other != nil {
-		wrong("$.system", "list %s has the system %s already, in %s", f.List, f.Name, other.File)
+		errorf("$.system", "list %s has the system %s already, in %s", f.List, f.Name, other.File)
 		return
 	}
 	if !f.Column.Status.known(true) {
-		wrong("$.status", "status %q: want official, verified, recalled, inferred or own", f.Column.Status)
+		errorf("$.status", "status %q: want official, verified, recalled, inferred or own", f.Column.Status)
 	}
 	f.Column.File = file
-	f.Column.index(list, "$", wrong)
+	f.Column.index(list, "$", errorf)
 	if list.Systems == nil {
 		list.Systems = map[string]*System{}
 	}
@@ -147,28 +147,28 @@ func (l *Lists) column(file string, raw []byte, mistakes *[]error) {
 }
 
 // index builds the list's look-up tables and reports what is wrong with it.
-func (l *List) index(name string, wrong report) {
+func (l *List) index(name string, errorf report) {
 	if l.Name != name {
-		wrong("$.list", "list is named %q: want %q, as the file", l.Name, name)
+		errorf("$.list", "list is named %q: want %q, as the file", l.Name, name)
 	}
 	if l.Version < 1 || l.Source == "" || !l.Status.known(false) {
-		wrong("$", "want version, source and status (official, verified, recalled, inferred or own)")
+		errorf("$", "want version, source and status (official, verified, recalled, inferred or own)")
 	}
 	l.codes, l.looks = map[string][]*Code{}, map[string]string{}
 	for i := range l.Codes {
 		c, node := &l.Codes[i], fmt.Sprintf("$.codes[%d]", i)
 		if c.Code == "" || c.En == "" && c.Zh == "" || !c.Status.known(true) {
-			wrong(node, "code %q: want a code, a name and a known status", c.Code)
+			errorf(node, "code %q: want a code, a name and a known status", c.Code)
 		}
 		if err := span(c.From, c.To); err != nil {
-			wrong(node, "code %q: %w", c.Code, err)
+			errorf(node, "code %q: %w", c.Code, err)
 		}
 		if c.Means != "" && !slices.Contains(l.Means, c.Means) || c.Means == "" && len(l.Means) > 0 {
-			wrong(node, "code %q means %q: want one of %q, as the list says", c.Code, c.Means, l.Means)
+			errorf(node, "code %q means %q: want one of %q, as the list says", c.Code, c.Means, l.Means)
 		}
 		for _, o := range l.codes[c.Code] {
 			if overlap(c.From, c.To, o.From, o.To) {
-				wrong(node, "code %q is there twice on one day", c.Code)
+				errorf(node, "code %q is there twice on one day", c.Code)
 			}
 		}
 		l.codes[c.Code] = append(l.codes[c.Code], c)
@@ -177,22 +177,22 @@ func (l *List) index(name string, wrong report) {
 	for _, system := range slices.Sorted(maps.Keys(l.Systems)) {
 		s := l.Systems[system]
 		if s == nil || s.Source == "" || !s.Status.known(false) {
-			wrong("$.systems."+system, "system %s: want source and status", system)
+			errorf("$.systems."+system, "system %s: want source and status", system)
 			continue
 		}
-		s.index(l, "$.systems."+system, wrong)
+		s.index(l, "$.systems."+system, errorf)
 		if l.Name == zoneList && system == zoneColumn {
-			s.readZones("$.systems."+system, wrong)
+			s.readZones("$.systems."+system, errorf)
 		}
 	}
 }
 
-func (s *System) index(l *List, at string, wrong report) {
+func (s *System) index(l *List, at string, errorf report) {
 	s.encode, s.decode, s.looks = map[string][]*Row{}, map[string][]*Row{}, map[string]string{}
 	add := func(index map[string][]*Row, key string, r *Row, node string) {
 		for _, o := range index[key] {
 			if overlap(r.From, r.To, o.From, o.To) {
-				wrong(node, "row %s->%s: %q has another row on the same day", r.Code, r.Is, key)
+				errorf(node, "row %s->%s: %q has another row on the same day", r.Code, r.Is, key)
 			}
 		}
 		index[key] = append(index[key], r)
@@ -200,13 +200,13 @@ func (s *System) index(l *List, at string, wrong report) {
 	for i := range s.Rows {
 		r, node := &s.Rows[i], fmt.Sprintf("%s.rows[%d]", at, i)
 		if l.codes[r.Code] == nil {
-			wrong(node, "row %s->%s: %q is no code of the list", r.Code, r.Is, r.Code)
+			errorf(node, "row %s->%s: %q is no code of the list", r.Code, r.Is, r.Code)
 		}
 		if r.Direction != "" && r.Direction != Encode && r.Direction != Decode || !r.Status.known(true) {
-			wrong(node, "row %s->%s: want direction encode or decode, and a known status", r.Code, r.Is)
+			errorf(node, "row %s->%s: want direction encode or decode, and a known status", r.Code, r.Is)
 		}
 		if err := span(r.From, r.To); err != nil {
-			wrong(node, "row %s->%s: %w", r.Code, r.Is, err)
+			errorf(node, "row %s->%s: %w", r.Code, r.Is, err)
 		}
 		if r.Direction != Decode {
 			add(s.encode, r.Code, r, node)

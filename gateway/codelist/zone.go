@@ -35,12 +35,12 @@ func (l *Lists) Zone(administration gateway.Administration, office string) (*tim
 }
 
 // zones reads the zones of the column; they change by the zone's own rules, not by day.
-func (s *System) readZones(at string, wrong report) {
+func (s *System) readZones(at string, errorf report) {
 	s.zones = map[string]*time.Location{}
 	for i, r := range s.Rows {
 		zone, err := time.LoadLocation(r.Is)
 		if err != nil || r.Is == "" || r.Is == "Local" || r.Direction != Encode || r.From != "" || r.To != "" {
-			wrong(fmt.Sprintf("%s.rows[%d]", at, i), "row %s->%s: want an IANA name such as Asia/Shanghai, with direction: encode and without days", r.Code, r.Is)
+			errorf(fmt.Sprintf("%s.rows[%d]", at, i), "row %s->%s: want an IANA name such as Asia/Shanghai, with direction: encode and without days", r.Code, r.Is)
 			continue
 		}
 		s.zones[r.Code] = zone

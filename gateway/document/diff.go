@@ -13,7 +13,7 @@ type Change struct {
 	Path          string
 	Before, After string
 	Marks         Marks
-	Gone          bool          // it stands at the path in the earlier version
+	Removed       bool          // it stands at the path in the earlier version
 	Place         gateway.Place // the path in words
 }
 
@@ -37,7 +37,7 @@ func Diff(before, after *customsv1.Document) (changes []Change, more bool) {
 		d.out = d.out[:MaxChanges]
 	}
 	for i, c := range d.out {
-		if d.out[i].Place = PlaceOf(after, c.Path); c.Gone {
+		if d.out[i].Place = PlaceOf(after, c.Path); c.Removed {
 			d.out[i].Place = PlaceOf(before, c.Path)
 		}
 	}
@@ -74,13 +74,13 @@ func below(at, name string) string {
 	return at + "." + name
 }
 
-func (d *differ) value(was, is, at, to string, there bool, marks Marks) {
+func (d *differ) value(was, is, at, to string, present bool, marks Marks) {
 	switch {
 	case was == is:
-	case there:
+	case present:
 		d.out = append(d.out, Change{Path: to, Before: was, After: is, Marks: marks})
 	default:
-		d.out = append(d.out, Change{Path: at, Before: was, After: is, Marks: marks, Gone: true})
+		d.out = append(d.out, Change{Path: at, Before: was, After: is, Marks: marks, Removed: true})
 	}
 }
 

@@ -139,9 +139,9 @@ func (f Field) most() string {
 	return strconv.FormatUint(math.MaxUint32, 10)
 }
 
-// wrong says what a value should look like in place of a text: that a day or a time does
+// expectedFor says what a value should look like in place of a text: that a day or a time does
 // not exist, if that is all that is wrong with it.
-func (f Field) wrong(text string) gateway.Phrase {
+func (f Field) expectedFor(text string) gateway.Phrase {
 	layout := ""
 	switch f.Type {
 	case Decimal:
@@ -206,7 +206,7 @@ func (f *Field) value(text string) (leaf, error) {
 			return leaf{text: text}, nil
 		}
 	}
-	return leaf{}, &LexicalError{text, f.wrong(text)}
+	return leaf{}, &LexicalError{text, f.expectedFor(text)}
 }
 
 // badCharacter returns the place of the first thing in s that is not valid UTF-8 or

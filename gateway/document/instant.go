@@ -93,20 +93,20 @@ const (
 // announcement is of days, the longest transit of months.
 const NearIssue = 400 * 24 * time.Hour
 
-// Meant reports whether anybody means an instant in a document that was issued at some
+// Plausible reports whether anybody means an instant in a document that was issued at some
 // time. It is false for the default dates of programs (year 1, 1900, 2099, 9999) and for
 // what is more than NearIssue from the issue, if that is known and itself meant.
-func Meant(at, issued time.Time) bool {
+func Plausible(at, issued time.Time) bool {
 	if at.Year() < firstYear || at.Year() >= endYear {
 		return false
 	}
-	if issued.Equal(at) || !Meant(issued, issued) {
+	if issued.Equal(at) || !Plausible(issued, issued) {
 		return true
 	}
 	return at.Sub(issued).Abs() <= NearIssue
 }
 
-// MeantDay reports whether anybody means a day: it is false for the default dates of
+// PlausibleDay reports whether anybody means a day: it is false for the default dates of
 // programs. People are born, and documents issued, long before; papers that are valid
 // without end say so with the year 9999.
-func MeantDay(day time.Time) bool { return day.Year() > 1900 }
+func PlausibleDay(day time.Time) bool { return day.Year() > 1900 }

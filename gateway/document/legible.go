@@ -23,16 +23,16 @@ func (f Field) Prose() bool {
 
 var textValue = (*customsv1.Text)(nil).ProtoReflect().Descriptor().Fields().ByName("value").FullName()
 
-// Told is something of a written text that a person is to be told: a warning without
+// Warning is something of a written text that a person is to be told: a warning without
 // place.
-type Told = gateway.Fault
+type Warning = gateway.Fault
 
 // Legible reads the text of a value as people see it. It leaves out what nobody sees and
 // what turns the direction of writing, and takes white space as XML Schema's token does and
 // full-width letters and digits that stand alone as plain ones; prose keeps its own. "" means that nothing can be seen: there is no
 // value. What was left out, and what a conversion between character sets has broken, is
 // told. Reading a legible text again changes nothing.
-func Legible(written string, prose bool) (legible string, told []Told) {
+func Legible(written string, prose bool) (legible string, warnings []Warning) {
 	if plain(written) {
 		return written, nil
 	}
@@ -72,9 +72,9 @@ func Legible(written string, prose bool) (legible string, told []Told) {
 	if joins && !strings.ContainsFunc(legible, visible) {
 		legible = ""
 	}
-	tell := func(code gateway.Code, found []rune) {
+	warn := func(code gateway.Code, found []rune) {
 		if len(found) > 0 {
-			told = append(told, Told{
+			warnings = append(warnings, Warning{
 				Code: code, Severity: gateway.Warning, Value: gateway.Clip(written),
 				Found: gateway.Term(points(found)), Expected: gateway.Term(gateway.Clip(legible)),
 			})
@@ -82,22 +82,22 @@ func Legible(written string, prose bool) (legible string, told []Told) {
 	}
 	if legible == "" {
 		if hidden = append(hidden, turning...); len(hidden) > 0 {
-			told = []Told{{
+			warnings = []Warning{{
 				Code: gateway.TextNothingVisible, Severity: gateway.Warning, Value: gateway.Clip(written),
 				Found: gateway.Term(points(hidden)),
 			}}
 		}
-		return "", told
+		return "", warnings
 	}
-	tell(gateway.TextInvisible, hidden)
-	tell(gateway.TextDirection, turning)
+	warn(gateway.TextInvisible, hidden)
+	warn(gateway.TextDirection, turning)
 	if why, ok := broken(legible, written); ok {
-		told = append(told, Told{Code: gateway.TextBroken, Severity: gateway.Warning, Value: gateway.Clip(written), Found: why})
+		warnings = append(warnings, Warning{Code: gateway.TextBroken, Severity: gateway.Warning, Value: gateway.Clip(written), Found: why})
 	}
 	if wide != "" {
-		told = append(told, readOtherwise(wide, legible))
+		warnings = append(warnings, readOtherwise(wide, legible))
 	}
-	return legible, told
+	return legible, warnings
 }
 
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
@@ -187,8 +187,8 @@ func broken(s, written string) (gateway.Phrase, bool) {
 		return gateway.Term("锟斤拷"), true
 	}
 	for _, page := range []map[rune]byte{windows1252, windows1251} {
-		if meant, ok := misread(written, page); ok {
-			return gateway.Say(gateway.WordMisreadUTF8, gateway.Clip(meant)), true
+		if intended, ok := misread(written, page); ok {
+			return gateway.Say(gateway.WordMisreadUTF8, gateway.Clip(intended)), true
 		}
 	}
 	return gateway.Phrase{}, false
@@ -218,7 +218,7 @@ func codePage(characters string) map[rune]byte {
 // misread reports whether a text is UTF-8 that was read as a code page, and what was
 // meant. It is certain where all its bytes make UTF-8 again, with at least two
 // characters beyond ASCII, all of them letters or punctuation: chance does not do that.
-func misread(s string, page map[rune]byte) (meant string, ok bool) {
+func misread(s string, page map[rune]byte) (intended string, ok bool) {
 	var char []byte // of the character that is not whole yet
 	var out strings.Builder
 	beyond := 0
@@ -250,7 +250,7 @@ func misread(s string, page map[rune]byte) (meant string, ok bool) {
 // Read reads a text as a value of the field is written by people: the code in it, where the
 // field holds codes that people write with blanks, dots and words. What is read otherwise
 // than it is written is told. Reading a value again changes nothing.
-func (f Field) Read(written string) (value string, told []Told) {
+func (f Field) Read(written string) (value string, warnings []Warning) {
 	if f.code == nil {
 		return written, nil
 	}
@@ -258,21 +258,21 @@ func (f Field) Read(written string) (value string, told []Told) {
 	if !ok || value == written {
 		return written, nil
 	}
-	return value, []Told{readOtherwise(written, value)}
+	return value, []Warning{readOtherwise(written, value)}
 }
 
-// TellOnce joins what two steps of reading a text tell: of what both read otherwise only
+// MergeWarnings joins what two steps of reading a text tell: of what both read otherwise only
 // how it was written and what it became.
-func TellOnce(told, more []Told) []Told {
-	if n := len(told) - 1; n >= 0 && len(more) == 1 && told[n].Code == gateway.ReadOtherwise && more[0].Code == gateway.ReadOtherwise {
-		more[0].Value = told[n].Value
-		told = told[:n]
+func MergeWarnings(warnings, more []Warning) []Warning {
+	if n := len(warnings) - 1; n >= 0 && len(more) == 1 && warnings[n].Code == gateway.ReadOtherwise && more[0].Code == gateway.ReadOtherwise {
+		more[0].Value = warnings[n].Value
+		warnings = warnings[:n]
 	}
-	return append(told, more...)
+	return append(warnings, more...)
 }
 
-func readOtherwise(written, value string) Told {
-	return Told{
+func readOtherwise(written, value string) Warning {
+	return Warning{
 		Code: gateway.ReadOtherwise, Severity: gateway.Warning,
 		Value: gateway.Clip(written), Expected: gateway.Term(gateway.Clip(value)),
 	}

@@ -40,9 +40,9 @@ func TestWhatIsReadIsWhatPeopleSee(t *testing.T) {
 		{"full width alone", "ＡＢＣＵ１２３", false, "ABCU123", "READ_OTHERWISE "},
 		{"full width among Chinese", "Ａ座", false, "Ａ座", ""},
 	} {
-		legible, told := document.Legible(tt.written, tt.prose)
+		legible, warnings := document.Legible(tt.written, tt.prose)
 		var said []string
-		for _, f := range told {
+		for _, f := range warnings {
 			if f.Severity != gateway.Warning {
 				t.Errorf("%s: %v refuses", tt.name, f)
 			}
@@ -61,17 +61,17 @@ func TestReadingAgainChangesNothing(t *testing.T) {
 		written := rapid.StringOf(rapid.SampledFrom(odd)).Draw(t, "text")
 		prose := rapid.Bool().Draw(t, "prose")
 		once, _ := document.Legible(written, prose)
-		twice, told := document.Legible(once, prose)
+		twice, warnings := document.Legible(once, prose)
 		if twice != once {
 			t.Fatalf("%q, then %q", once, twice)
 		}
-		for _, f := range told {
+		for _, f := range warnings {
 			if f.Code != gateway.TextBroken {
 				t.Fatalf("%q is told again: %v", once, f)
 			}
 		}
 		read, _ := code.Read(once)
-		if again, told := code.Read(read); again != read || told != nil {
+		if again, warnings := code.Read(read); again != read || warnings != nil {
 			t.Fatalf("%q, then %q", read, again)
 		}
 	})
@@ -112,9 +112,9 @@ func TestCodesAsPeopleWriteThem(t *testing.T) {
 		"HS 44":            "HS 44",
 		"without a number": "without a number",
 	} {
-		got, told := tariff.Read(written)
-		if got != want || (got != written) != (len(told) == 1) {
-			t.Errorf("%q: read %q, told %v; want %q", written, got, told, want)
+		got, warnings := tariff.Read(written)
+		if got != want || (got != written) != (len(warnings) == 1) {
+			t.Errorf("%q: read %q, told %v; want %q", written, got, warnings, want)
 		}
 	}
 	un := field(t, "GoodsDeclarationExtract", "items[0].dangerous[0].unNumber")
@@ -126,7 +126,7 @@ func TestCodesAsPeopleWriteThem(t *testing.T) {
 			t.Errorf("%q: read %q, want %q", written, got, want)
 		}
 	}
-	if got, told := field(t, "Manifest", "batch").Read("HS 4407"); got != "HS 4407" || told != nil {
+	if got, warnings := field(t, "Manifest", "batch").Read("HS 4407"); got != "HS 4407" || warnings != nil {
 		t.Errorf("a batch is no code: read %q", got)
 	}
 }

@@ -29,7 +29,7 @@ const (
 	maxFactor   = 3e9
 )
 
-var powers = func() (p [smallDigits + 1]int64) {
+var powersOfTen = func() (p [smallDigits + 1]int64) {
 	p[0] = 1
 	for i := range smallDigits {
 		p[i+1] = 10 * p[i]
@@ -40,13 +40,13 @@ var powers = func() (p [smallDigits + 1]int64) {
 // IsNumber reports whether s is a decimal in plain notation, -?digits[.digits], of at
 // most MaxDigits digits.
 func IsNumber(s string) bool {
-	whole, fraction := significant(s)
-	return isPlain(s) && len(whole)+len(fraction) <= MaxDigits
+	integer, fraction := significant(s)
+	return isPlain(s) && len(integer)+len(fraction) <= MaxDigits
 }
 
 // CountDigits returns how many digits a decimal that IsNumber is true of has before and behind
 // the point, needless zeros apart; of any other text it is false.
-func CountDigits(s string) (whole, fraction int, ok bool) {
+func CountDigits(s string) (integer, fraction int, ok bool) {
 	if !IsNumber(s) {
 		return 0, 0, false
 	}
@@ -56,15 +56,15 @@ func CountDigits(s string) (whole, fraction int, ok bool) {
 
 // isPlain reports whether s is in plain notation, whatever the number of its digits.
 func isPlain(s string) bool {
-	whole, fraction, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
-	return digits(whole) && (!point || digits(fraction))
+	integer, fraction, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	return digits(integer) && (!point || digits(fraction))
 }
 
 // significant cuts a decimal into its digits before and behind the point, without needless
 // zeros.
-func significant(s string) (whole, fraction string) {
-	whole, fraction, _ = strings.Cut(strings.TrimPrefix(s, "-"), ".")
-	return strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
+func significant(s string) (integer, fraction string) {
+	integer, fraction, _ = strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	return strings.TrimLeft(integer, "0"), strings.TrimRight(fraction, "0")
 }
 
 func digits(s string) bool {
@@ -82,11 +82,11 @@ func ParseNumber(s string) (Number, error) {
 	if !IsNumber(s) {
 		return Number{}, fmt.Errorf("%q is no decimal number in plain notation of at most %d digits", gateway.Clip(s), MaxDigits)
 	}
-	whole, fraction := significant(s)
+	integer, fraction := significant(s)
 	negative := strings.HasPrefix(s, "-")
-	if len(whole)+len(fraction) <= smallDigits {
+	if len(integer)+len(fraction) <= smallDigits {
 		n := int64(0)
-		for _, part := range [2]string{whole, fraction} {
+		for _, part := range [2]string{integer, fraction} {
 			for i := range len(part) {
 				n = 10*n + int64(part[i]-'0')
 			}
@@ -96,7 +96,7 @@ func ParseNumber(s string) (Number, error) {
 		}
 		return Number{small: n, scale: len(fraction)}, nil
 	}
-	n, _ := new(big.Int).SetString("0"+whole+fraction, 10)
+	n, _ := new(big.Int).SetString("0"+integer+fraction, 10)
 	if negative {
 		n.Neg(n)
 	}
@@ -203,10 +203,10 @@ func alignSmall(n, o Number) (a, b int64, scale int, ok bool) {
 	scale = max(n.scale, o.scale)
 	up, down := scale-n.scale, scale-o.scale
 	if n.large != nil || o.large != nil || up > smallDigits || down > smallDigits ||
-		!within64(n.small, maxAddend/powers[up]) || !within64(o.small, maxAddend/powers[down]) {
+		!within64(n.small, maxAddend/powersOfTen[up]) || !within64(o.small, maxAddend/powersOfTen[down]) {
 		return 0, 0, 0, false
 	}
-	return n.small * powers[up], o.small * powers[down], scale, true
+	return n.small * powersOfTen[up], o.small * powersOfTen[down], scale, true
 }
 
 func within64(n, most int64) bool { return n <= most && n >= -most }

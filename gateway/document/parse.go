@@ -47,7 +47,7 @@ func parse(steps *pace.Steps, raw []byte) *Parsed {
 	p.index = sync.OnceValue(func() map[string]int { return lines(raw) })
 	r := reader{scanner: scanner{raw: raw, steps: steps}, line: 1}
 	p.Document = r.document()
-	p.Faults = append(r.faults, r.told...)
+	p.Faults = append(r.faults, r.warnings...)
 	return p
 }
 
@@ -135,9 +135,9 @@ func escapePointer(s string) string {
 // reader builds a document from JSON. The frames say where it stands.
 type reader struct {
 	scanner
-	frames []frame
-	faults gateway.Faults
-	told   gateway.Faults // warnings, as many as faults at most
+	frames   []frame
+	faults   gateway.Faults
+	warnings gateway.Faults // warnings, as many as faults at most
 
 	lineAt, line int // a place and its line, to count on from
 }
@@ -250,7 +250,7 @@ func (r *reader) field(m Node, f *Field) {
 	}
 	start := r.pos
 	if c := r.peek(); c != '[' {
-		r.wrong(c, gateway.Say(gateway.WordJSONArray))
+		r.mistyped(c, gateway.Say(gateway.WordJSONArray))
 		return
 	}
 	limit := int(f.Rule.Items)
@@ -282,7 +282,7 @@ func (r *reader) opens(f *Field) bool {
 	if c == '{' {
 		return true
 	}
-	r.wrong(c, f.Expected())
+	r.mistyped(c, f.Expected())
 	return false
 }
 
@@ -314,7 +314,7 @@ func (r *reader) leaf(f *Field) (leaf, bool) {
 			return leaf{}, false
 		}
 	default:
-		r.wrong(c, jsonForm(f))
+		r.mistyped(c, jsonForm(f))
 		return leaf{}, false
 	}
 	if r.bad != nil {
@@ -322,7 +322,7 @@ func (r *reader) leaf(f *Field) (leaf, bool) {
 	}
 	v, err := f.value(text)
 	if err != nil {
-		r.fault(leafCodes[f.Type], start, text, f.wrong(text))
+		r.fault(leafCodes[f.Type], start, text, f.expectedFor(text))
 		return v, false
 	}
 	return v, true
@@ -331,16 +331,16 @@ func (r *reader) leaf(f *Field) (leaf, bool) {
 // read reads the text of a string as people see and mean it, and tells where that is
 // otherwise than it is written.
 func (r *reader) read(f *Field, at int, written string) string {
-	text, told := Legible(written, f.Prose())
+	text, warnings := Legible(written, f.Prose())
 	if text == "" || r.bad != nil {
 		return text
 	}
 	text, more := f.Read(text)
-	for _, t := range TellOnce(told, more) {
-		if len(r.told) < maxFaults {
+	for _, t := range MergeWarnings(warnings, more) {
+		if len(r.warnings) < maxFaults {
 			place := r.located(t.Code, at, "", t.Expected)
 			t.Path, t.Location = place.Path, place.Location
-			r.told = append(r.told, t)
+			r.warnings = append(r.warnings, t)
 		}
 	}
 	return text
@@ -367,8 +367,8 @@ func jsonForm(f *Field) gateway.Phrase {
 	return f.Expected()
 }
 
-// wrong reads past a value of the wrong type and makes it a fault.
-func (r *reader) wrong(c byte, expected gateway.Phrase) {
+// mistyped reads past a value of the wrong type and makes it a fault.
+func (r *reader) mistyped(c byte, expected gateway.Phrase) {
 	start := r.pos
 	faults := len(r.faults)
 	code, value := gateway.JSONType, r.excerpt(start)

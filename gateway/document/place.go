@@ -82,15 +82,15 @@ func within(m Node, f *Field, index int) Node {
 
 // thing names an element of a list by its word and by what identifies it.
 func thing(f *Field, m Node, index int) gateway.PlaceStep {
-	said := f.sub.thing
-	step := gateway.PlaceStep{Word: "place." + said.GetWord(), Position: index + 1}
-	if said.GetWord() == "" {
+	thing := f.sub.thing
+	step := gateway.PlaceStep{Word: "place." + thing.GetWord(), Position: index + 1}
+	if thing.GetWord() == "" {
 		step.Word = "label." + LabelOf(*f)
 	}
 	if !m.IsValid() {
 		return step
 	}
-	if kind := f.sub.byName[said.GetKind()]; kind != nil && kind.Has(m) {
+	if kind := f.sub.byName[thing.GetKind()]; kind != nil && kind.Has(m) {
 		if word := "place." + camel(kind.Text(m)); gateway.HasText(word) {
 			step.Word = word
 		}
@@ -101,8 +101,8 @@ func thing(f *Field, m Node, index int) gateway.PlaceStep {
 	}
 	if value, ok := key.Get(m); ok {
 		step.Key, step.Position = gateway.Clip(value), 0
-		if said.GetKeyed() != "" {
-			step.Word = "place." + said.GetKeyed()
+		if thing.GetKeyed() != "" {
+			step.Word = "place." + thing.GetKeyed()
 		}
 	}
 	return step

@@ -69,11 +69,11 @@ func bodyOf(name string, raw []byte) (*yaml.Node, error) {
 		case err != nil:
 			return nil, locateYAML(name, err)
 		}
-		switch said := slices.IndexFunc(doc.Content, func(n *yaml.Node) bool { return !nothing(n) }); {
-		case said >= 0 && body != nil:
-			return nil, fmt.Errorf("%s:%d: more than one YAML document", name, doc.Content[said].Line)
-		case said >= 0:
-			body = doc.Content[said]
+		switch content := slices.IndexFunc(doc.Content, func(n *yaml.Node) bool { return !nothing(n) }); {
+		case content >= 0 && body != nil:
+			return nil, fmt.Errorf("%s:%d: more than one YAML document", name, doc.Content[content].Line)
+		case content >= 0:
+			body = doc.Content[content]
 		}
 	}
 }

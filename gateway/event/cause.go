@@ -15,28 +15,28 @@ const (
 	maxCodes = 20
 )
 
-// told is an error that an event tells of already.
-type told struct{ error }
+// logged is an error that an event tells of already.
+type logged struct{ error }
 
-func (t told) Unwrap() error { return t.error }
+func (t logged) Unwrap() error { return t.error }
 
-// Told marks an error that an event tells of already: one thing is one line.
-func Told(err error) error {
-	if err == nil || WasTold(err) {
+// Logged marks an error that an event tells of already: one thing is one line.
+func Logged(err error) error {
+	if err == nil || WasLogged(err) {
 		return err
 	}
-	return told{err}
+	return logged{err}
 }
 
-// WasTold reports whether an event tells of an error already.
-func WasTold(err error) bool { return errors.As(err, new(told)) }
+// WasLogged reports whether an event tells of an error already.
+func WasLogged(err error) bool { return errors.As(err, new(logged)) }
 
-// Discreet is an error whose text may quote a document: it says itself what of it may be
+// Redactable is an error whose text may quote a document: it says itself what of it may be
 // written into a log.
-type Discreet interface {
+type Redactable interface {
 	error
-	// Discreetly is the error without anything out of a document.
-	Discreetly() string
+	// Redacted is the error without anything out of a document.
+	Redacted() string
 }
 
 // quoted is what errors put between quotation marks: as a rule the value that they do not like.
@@ -48,12 +48,12 @@ var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|'[^']*'|â€œ[^â
 func Cause(err error) string {
 	var faults gateway.Faults
 	var one gateway.Fault
-	var discreet Discreet
+	var redactable Redactable
 	switch {
 	case err == nil:
 		return ""
-	case errors.As(err, &discreet):
-		return clip(discreet.Discreetly())
+	case errors.As(err, &redactable):
+		return clip(redactable.Redacted())
 	case errors.As(err, &faults):
 		return joined(CodesOf(faults))
 	case errors.As(err, &one):

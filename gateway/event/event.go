@@ -95,7 +95,7 @@ const (
 	GatewayReady       Name = "gateway ready"
 	GatewayNotReady    Name = "gateway not ready"
 	MonitorFailed      Name = "monitor failed"
-	LibrarySaid        Name = "library said"
+	LibraryMessage     Name = "library said"
 )
 
 // What happens to the keys that a gateway has and believes.
@@ -115,10 +115,10 @@ const (
 // Kind is how an event is told: at which level, in a sentence of what it means, and with
 // which of the attributes, besides those that were nothing.
 type Kind struct {
-	Name  Name
-	Level slog.Level
-	Means string
-	Says  []string
+	Name       Name
+	Level      slog.Level
+	Means      string
+	Attributes []string
 }
 
 // Kinds is the catalogue: every event there is, in the order of a message's life.
@@ -193,7 +193,7 @@ var Kinds = []Kind{
 	{ConnectionsClosed, slog.LevelWarn, "Those at their other end would not be admitted now.", []string{"count"}},
 	{EndsSoon, slog.LevelWarn, "A certificate, root, revocation list or signing key ends within 30, 14, 7 or 1 days. Told once for each.", []string{"party", "kind", "what", "ends", "days"}},
 	{HasEnded, slog.LevelWarn, "It has ended.", []string{"party", "kind", "what", "ends", "days"}},
-	{LibrarySaid, slog.LevelDebug, "What a library would have written itself.", []string{"library", "cause"}},
+	{LibraryMessage, slog.LevelDebug, "What a library would have written itself.", []string{"library", "cause"}},
 }
 
 var levels = func() map[Name]slog.Level {

@@ -30,7 +30,7 @@ var update = flag.Bool("update", false, "rewrite expected results")
 func TestCatalogue(t *testing.T) {
 	var b strings.Builder
 	for _, k := range Kinds {
-		fmt.Fprintf(&b, "%s %q: %s\n\t%s\n", k.Level, k.Name, strings.Join(k.Says, " "), k.Means)
+		fmt.Fprintf(&b, "%s %q: %s\n\t%s\n", k.Level, k.Name, strings.Join(k.Attributes, " "), k.Means)
 	}
 	const file = "testdata/events.txt"
 	if *update {
@@ -95,7 +95,7 @@ func full() Event {
 func TestEveryFieldIsTold(t *testing.T) {
 	var known []string
 	for _, k := range Kinds {
-		known = append(known, k.Says...)
+		known = append(known, k.Attributes...)
 	}
 	told := full().attributes()
 	if n := reflect.TypeFor[Event]().NumField() - 1; len(told) != n { // the name is the line's message
@@ -145,10 +145,10 @@ func TestObserversAreToldWhateverTheLevel(t *testing.T) {
 	}
 }
 
-type discreet struct{}
+type redactable struct{}
 
-func (discreet) Error() string      { return "the partner says Иванов" }
-func (discreet) Discreetly() string { return "the partner says no" }
+func (redactable) Error() string    { return "the partner says Иванов" }
+func (redactable) Redacted() string { return "the partner says no" }
 
 // TestCauseQuotesNoDocument: not what a fault found, not what an error puts between quotation
 // marks, and never more than a bound.
@@ -165,11 +165,11 @@ func TestCauseQuotesNoDocument(t *testing.T) {
 		{nil, ""},
 		{faults, "XSD_TYPE, MAP_TYPE"},
 		{fmt.Errorf("judge: %w", faults), "XSD_TYPE, MAP_TYPE"},
-		{Told(faults), "XSD_TYPE, MAP_TYPE"},
+		{Logged(faults), "XSD_TYPE, MAP_TYPE"},
 		{faults[1], "MAP_TYPE"},
 		{atoi, "strconv.Atoi: parsing ***: invalid syntax"},
 		{errors.New("name 'Иванов', “Иванов”, «Иванов», `Иванов`, \"И\\\"ванов\""), "name ***, ***, ***, ***, ***"},
-		{fmt.Errorf("deliver: %w", discreet{}), "the partner says no"},
+		{fmt.Errorf("deliver: %w", redactable{}), "the partner says no"},
 		{errors.New("database is locked (5)"), "database is locked (5)"},
 	} {
 		if got := Cause(tt.err); got != tt.want {
@@ -191,11 +191,11 @@ func TestCauseQuotesNoDocument(t *testing.T) {
 
 // TestOneThingIsOneLine: an error that an event tells of says so however it is wrapped.
 func TestOneThingIsOneLine(t *testing.T) {
-	if WasTold(nil) || Told(nil) != nil || WasTold(errors.New("x")) {
+	if WasLogged(nil) || Logged(nil) != nil || WasLogged(errors.New("x")) {
 		t.Error("what is not told is told")
 	}
-	err := fmt.Errorf("call: %w", Told(Told(gateway.Faults{{Code: gateway.IDReuse}})))
-	if !WasTold(err) || !errors.As(err, new(gateway.Faults)) {
+	err := fmt.Errorf("call: %w", Logged(Logged(gateway.Faults{{Code: gateway.IDReuse}})))
+	if !WasLogged(err) || !errors.As(err, new(gateway.Faults)) {
 		t.Errorf("%v is not told, or no longer faults", err)
 	}
 }

@@ -17,6 +17,6 @@ type library struct {
 }
 
 func (w library) Write(line []byte) (int, error) {
-	w.log.Tell(Event{Name: LibrarySaid, Library: w.name, Cause: errors.New(strings.TrimSpace(string(line)))})
+	w.log.Tell(Event{Name: LibraryMessage, Library: w.name, Cause: errors.New(strings.TrimSpace(string(line)))})
 	return len(line), nil
 }

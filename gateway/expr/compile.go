@@ -537,23 +537,23 @@ func decided(operands []any, by bool) code[bool] {
 	}
 }
 
-func conditional(asked code[bool], yes, no any) any {
+func conditional(condition code[bool], yes, no any) any {
 	switch yes := yes.(type) {
 	case code[bool]:
-		return either(asked, yes, as[bool](no))
+		return either(condition, yes, as[bool](no))
 	case code[string]:
-		return either(asked, yes, as[string](no))
+		return either(condition, yes, as[string](no))
 	case code[int64]:
-		return either(asked, yes, as[int64](no))
+		return either(condition, yes, as[int64](no))
 	case code[document.Number]:
-		return either(asked, yes, as[document.Number](no))
+		return either(condition, yes, as[document.Number](no))
 	}
 	panic(beyond{})
 }
 
-func either[T any](asked code[bool], yes, no code[T]) code[T] {
+func either[T any](condition code[bool], yes, no code[T]) code[T] {
 	return func(f *frame) (none T, err error) {
-		switch v, err := asked(f); {
+		switch v, err := condition(f); {
 		case err != nil:
 			return none, err
 		case v:
@@ -608,12 +608,12 @@ func ordered(a, b any, want func(int) bool) any {
 	case code[time.Time]:
 		return function2(a, as[time.Time](b), func(v, w time.Time) (bool, error) { return want(v.Compare(w)), nil })
 	case code[time.Duration]:
-		return ordered(whole(a), whole(as[time.Duration](b)), want)
+		return ordered(nanoseconds(a), nanoseconds(as[time.Duration](b)), want)
 	}
 	panic(beyond{})
 }
 
-func whole(d code[time.Duration]) code[int64] {
+func nanoseconds(d code[time.Duration]) code[int64] {
 	return function1(d, func(d time.Duration) (int64, error) { return int64(d), nil })
 }
 

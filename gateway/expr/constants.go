@@ -18,37 +18,37 @@ import (
 // malformed decimals and days, code lists that do not exist, names that an enum does
 // not have. The error names all of them.
 func (e *Env) checkConstants(compiled *cel.Ast, this protoreflect.MessageDescriptor) error {
-	var wrong []error
+	var errs []error
 	root := ast.NavigateAST(compiled.NativeRep())
 	for _, call := range ast.MatchDescendants(root, ast.KindMatcher(ast.CallKind)) {
 		args := call.AsCall().Args()
 		switch call.AsCall().FunctionName() {
 		case "decimal":
 			if s, ok := constant(args[0]); ok && !document.IsNumber(s) {
-				wrong = append(wrong, fmt.Errorf("decimal(%q): want plain notation, such as 1.5", s))
+				errs = append(errs, fmt.Errorf("decimal(%q): want plain notation, such as 1.5", s))
 			}
 		case "date":
 			if s, ok := constant(args[0]); ok {
 				if _, err := document.ParseDate(s); err != nil {
-					wrong = append(wrong, fmt.Errorf("date(%q): %w", s, err))
+					errs = append(errs, fmt.Errorf("date(%q): %w", s, err))
 				}
 			}
 		case "known":
 			if s, ok := constant(args[0]); ok && !e.lists.Has(s) {
-				wrong = append(wrong, fmt.Errorf("known(%q, ...): there is no such code list", s))
+				errs = append(errs, fmt.Errorf("known(%q, ...): there is no such code list", s))
 			}
 		case operators.Equals, operators.NotEquals, operators.In:
 			for i, arg := range args {
 				names := enumNames(compiled, this, arg)
 				for _, s := range constants(args[1-i]) {
 					if names != nil && s != "" && !slices.Contains(names, s) {
-						wrong = append(wrong, fmt.Errorf("%q: want one of %s", s, strings.Join(names, ", ")))
+						errs = append(errs, fmt.Errorf("%q: want one of %s", s, strings.Join(names, ", ")))
 					}
 				}
 			}
 		}
 	}
-	return errors.Join(wrong...)
+	return errors.Join(errs...)
 }
 
 func constant(e ast.Expr) (string, bool) {

@@ -97,10 +97,10 @@ func (e *Env) Proven() *Env { return &Env{base: e.base, lists: e.lists, proven: 
 
 // Condition is a condition. It is safe for concurrent use.
 type Condition struct {
-	source  string
-	program func() (code[bool], error)
-	asked   *document.Field // of a condition that only asks whether a field is set
-	unset   bool            // or whether it is not
+	source   string
+	program  func() (code[bool], error)
+	presence *document.Field // of a condition that only asks whether a field is set
+	unset    bool            // or whether it is not
 }
 
 // Condition compiles a condition on messages of one type. It does not know what time
@@ -244,7 +244,7 @@ func (c *Condition) asks(md protoreflect.MessageDescriptor) {
 	name, ok := strings.CutPrefix(source, "has(this.")
 	if name, closed := strings.CutSuffix(name, ")"); ok && closed {
 		if f := md.Fields().ByJSONName(name); f != nil {
-			c.asked, c.unset = document.FieldOf(f), unset
+			c.presence, c.unset = document.FieldOf(f), unset
 		}
 	}
 }
@@ -274,8 +274,8 @@ func (c *Condition) HoldsWithin(this, outer document.Node, root *customsv1.Docum
 }
 
 func (c *Condition) eval(this, outer document.Node, root *customsv1.Document, now time.Time, it string) (bool, error) {
-	if c.asked != nil {
-		return c.asked.Has(this) != c.unset, nil
+	if c.presence != nil {
+		return c.presence.Has(this) != c.unset, nil
 	}
 	program, err := c.program()
 	if err != nil {

@@ -30,7 +30,7 @@ var phrases = []struct {
 
 // inWords returns CEL's issues as one line, each with the character that it begins at.
 func inWords(issues *cel.Issues) error {
-	var said []string
+	var messages []string
 	for _, e := range issues.Errors() {
 		text := e.Message
 		for _, p := range phrases {
@@ -39,7 +39,7 @@ func inWords(issues *cel.Issues) error {
 				break
 			}
 		}
-		said = append(said, fmt.Sprintf("%s, at character %d", strings.Join(strings.Fields(text), " "), e.Location.Column()+1))
+		messages = append(messages, fmt.Sprintf("%s, at character %d", strings.Join(strings.Fields(text), " "), e.Location.Column()+1))
 	}
-	return errors.New(strings.Join(said, "; "))
+	return errors.New(strings.Join(messages, "; "))
 }

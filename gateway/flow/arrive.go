@@ -84,7 +84,7 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 		return a, err
 	case reuse:
 		g.Log.Tell(of(attempt, event.Event{Name: event.IDReused, Caller: attempt.Caller, Code: gateway.IDReuse}))
-		return a, event.Told(gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)})
+		return a, event.Logged(gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)})
 	}
 	g.Log.Tell(of(attempt, event.Event{Name: arrivals[attempt.Door], Caller: attempt.Caller, Bytes: len(attempt.Content), Again: again}))
 	return a, nil

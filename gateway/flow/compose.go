@@ -408,7 +408,7 @@ func crossingOf(d *customsv1.Document, rt *release.Route, left time.Time) releas
 func meant(d *customsv1.Document, text string) (time.Time, bool) {
 	at, err := document.ParseInstant(text)
 	issued, _ := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue())
-	return at, err == nil && document.Meant(at, issued)
+	return at, err == nil && document.Plausible(at, issued)
 }
 
 // leaf is the value at a path that not every kind of document has.

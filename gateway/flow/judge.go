@@ -142,7 +142,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 	switch {
 	case errors.Is(cause, store.ErrTaken):
 		g.Log.Tell(of(a, event.Event{Name: event.JudgementTaken}))
-		return event.Told(pending) // it is being judged
+		return event.Logged(pending) // it is being judged
 	case ctx.Err() != nil:
 		return cause // the caller has gone; it is judged without it
 	case errors.As(cause, &ahead):
@@ -194,7 +194,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 	})
 	if errors.Is(err, store.ErrTaken) {
 		g.Log.Tell(of(a, event.Event{Name: event.JudgementTaken}))
-		return event.Told(pending)
+		return event.Logged(pending)
 	}
 	if err != nil { // it would be due again at once
 		if g.desk.outage.failed() {
@@ -207,7 +207,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 		name, pending = event.JudgementParked, stuck(now, g.Now())
 	}
 	g.Log.Tell(of(a, event.Event{Name: name, Attempt: now.Tries, Cause: cause}))
-	return event.Told(pending)
+	return event.Logged(pending)
 }
 
 // of says whose arrival an event is about.

@@ -238,7 +238,7 @@ func newForm(o *Output) *form {
 	}
 	if o.document != nil {
 		document.Walk(o.document, func(path string, _ document.Field, _ document.Marks, text string) {
-			whole := o.whole(o.Released.Stood(path))
+			whole := o.whole(o.Released.SentPath(path))
 			if f.has[whole] = text; whole != path {
 				f.at[whole] = path
 			}
@@ -348,7 +348,7 @@ func (f *form) spoken(path string) fate {
 	switch tag := strings.HasSuffix(path, ".language"); {
 	case f.within[element]: // its text is
 		return fate{reason: travels}
-	case f.headed[f.whole(f.Released.Stood(parentPath(element)))]:
+	case f.headed[f.whole(f.Released.SentPath(parentPath(element)))]:
 		return fate{reason: ReplacedByHeading, silent: tag}
 	default:
 		return fate{reason: OtherLanguage, silent: tag}

@@ -461,7 +461,7 @@ func (g *Gateway) judgeSeen(ctx context.Context, a store.Arrival, seen sight) (M
 	}
 	g.Log.Tell(of(a, event.Event{Name: event.BorderJudged, State: state, Codes: event.CodesOf(faults), Movement: id, Took: g.Now().Sub(a.Received)}))
 	if faults.Refuse() {
-		return Movement{}, event.Told(faults)
+		return Movement{}, event.Logged(faults)
 	}
 	return g.Movement(ctx, id)
 }

@@ -95,7 +95,7 @@ func (g *Gateway) submit(ctx context.Context, c Caller, s Submission) (submitted
 
 // expectable refuses an expected arrival that nobody means.
 func (g *Gateway) expectable(at time.Time) gateway.Faults {
-	if at.IsZero() || document.Meant(at, g.Now()) {
+	if at.IsZero() || document.Plausible(at, g.Now()) {
 		return nil
 	}
 	f := wanting(gateway.InstantImplausible, at.UTC().Format(time.RFC3339), gateway.WordMeantDate)

@@ -19,9 +19,9 @@ func (t *Table) Examples() []table.TableExample { return slices.Clone(t.program(
 
 // Trial is an example of a row, and what the row does otherwise; "" if nothing.
 type Trial struct {
-	Row     string
-	Example table.RowExample
-	Wrong   string
+	Row      string
+	Example  table.RowExample
+	Mismatch string
 }
 
 // Try holds every row to its examples. Codes are judged without a day.
@@ -37,8 +37,8 @@ func (t *Table) Try() (out []Trial) {
 func try(r *program.Row, e table.RowExample) string {
 	if e.Direction != "decode" && r.Encodes() {
 		texts, _, fault := r.Value.Encode(nil, e.Canonical, convert.Moment{})
-		if wrong := compared("canonical", e.Canonical, "written", texts, e.XML, fault); wrong != "" {
-			return wrong
+		if mismatch := compared("canonical", e.Canonical, "written", texts, e.XML, fault); mismatch != "" {
+			return mismatch
 		}
 	}
 	if e.Direction == "encode" || !r.Decodes() || r.Value.Half() > 0 {

@@ -45,7 +45,7 @@ func TestRowsAreHeldToTheirExamples(t *testing.T) {
 	say := func(id string) (out []string) {
 		tab, _ := l.Table(id)
 		for _, trial := range tab.Try() {
-			out = append(out, strings.TrimSpace(trial.Row+" "+trial.Example.String()+" "+trial.Wrong))
+			out = append(out, strings.TrimSpace(trial.Row+" "+trial.Example.String()+" "+trial.Mismatch))
 		}
 		return out
 	}

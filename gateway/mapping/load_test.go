@@ -203,8 +203,8 @@ func TestSumsAreComparedAsTheyAreWritten(t *testing.T) {
   - {id: C, to: m:C, each: consignments, rows: [{id: D, to: m:W, from: totals.grossMass.kilograms}]}
 `)
 	for _, trial := range tab.Try() {
-		if trial.Wrong != "" {
-			t.Error(trial.Row, trial.Wrong)
+		if trial.Mismatch != "" {
+			t.Error(trial.Row, trial.Mismatch)
 		}
 	}
 	for xml, want := range map[string]string{

@@ -81,7 +81,7 @@ func (l *Library) Choose(root xmltree.Name, sender string, on time.Time, agreed 
 // by what stands in it that only this format says, then by the root's name. It is false
 // for a document that is like none.
 func (l *Library) Nearest(root *xmltree.Element) (*Table, bool) {
-	said := leaves(root)
+	texts := leaves(root)
 	var best *Table
 	most := 0
 	for _, t := range l.tables {
@@ -89,7 +89,7 @@ func (l *Library) Nearest(root *xmltree.Element) (*Table, bool) {
 		if strings.EqualFold(t.Root().Local, root.Name.Local) {
 			likeness += 1 << 20
 		}
-		likeness += t.saidIn(said) << 24
+		likeness += t.constantsIn(texts) << 24
 		if t.Profile() == "" {
 			likeness++ // of a table and its profiles, the table
 		}
@@ -104,7 +104,7 @@ func (l *Library) Nearest(root *xmltree.Element) (*Table, bool) {
 // local names of what holds them.
 func leaves(root *xmltree.Element) map[[2]string]bool {
 	const most, longest = 10_000, 64 // elements, bytes
-	said := map[[2]string]bool{}
+	texts := map[[2]string]bool{}
 	n := 0
 	for e := range root.Walk() {
 		if n++; n > most {
@@ -112,19 +112,19 @@ func leaves(root *xmltree.Element) map[[2]string]bool {
 		}
 		for _, a := range e.Attrs {
 			if len(a.Value) <= longest {
-				said[[2]string{a.Name.Local, a.Value}] = true
+				texts[[2]string{a.Name.Local, a.Value}] = true
 			}
 		}
 		if len(e.Children) == 0 && len(e.Text) <= longest {
-			said[[2]string{e.Name.Local, e.Text}] = true
+			texts[[2]string{e.Name.Local, e.Text}] = true
 		}
 	}
-	return said
+	return texts
 }
 
-// saidIn counts the fixed values of the table that stand in a document and are long
+// constantsIn counts the fixed values of the table that stand in a document and are long
 // enough to mean this format.
-func (t *Table) saidIn(said map[[2]string]bool) int {
+func (t *Table) constantsIn(texts map[[2]string]bool) int {
 	n := 0
 	for _, r := range t.program().Rows {
 		name := ""
@@ -133,7 +133,7 @@ func (t *Table) saidIn(said map[[2]string]bool) int {
 		} else if len(r.Steps) > 0 {
 			name = r.Steps[len(r.Steps)-1].Name.Local
 		}
-		if r.Job == program.Const && len(r.Info.Const) >= 5 && said[[2]string{name, r.Info.Const}] {
+		if r.Job == program.Const && len(r.Info.Const) >= 5 && texts[[2]string{name, r.Info.Const}] {
 			n++
 		}
 	}

@@ -43,8 +43,8 @@ func (e *NotSentError) Error() string { return "not sent: " + e.Cause.Error() }
 // Unwrap returns the cause.
 func (e *NotSentError) Unwrap() error { return e.Cause }
 
-// Discreetly is the same: it is all our own transport's word, for nobody has answered.
-func (e *NotSentError) Discreetly() string { return e.Error() }
+// Redacted is the same: it is all our own transport's word, for nobody has answered.
+func (e *NotSentError) Redacted() string { return e.Error() }
 
 // answeredError is what came instead of a receipt.
 type answeredError struct {
@@ -55,16 +55,16 @@ type answeredError struct {
 func (e *answeredError) Error() string { return e.asked + ": " + e.cause.Error() }
 func (e *answeredError) Unwrap() error { return e.cause }
 
-// Discreetly leaves out the partner's sentences, which quote the document.
-func (e *answeredError) Discreetly() string {
+// Redacted leaves out the partner's sentences, which quote the document.
+func (e *answeredError) Redacted() string {
 	st := status.Convert(e.cause)
-	said := e.asked + ": the partner answers " + st.Code().String()
+	text := e.asked + ": the partner answers " + st.Code().String()
 	for _, d := range st.Details() {
 		if f, ok := d.(*exchangev1.Fault); ok && plainCode(f.Code) {
-			said += " " + f.Code
+			text += " " + f.Code
 		}
 	}
-	return said
+	return text
 }
 
 // plainCode reports whether what a partner gives for a code is one by its form.

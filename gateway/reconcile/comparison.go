@@ -76,7 +76,7 @@ func thing(word, key, label string) gateway.Place {
 func Compare(announced, arrival *customsv1.Document, tol Tolerances, at time.Time) Comparison {
 	a := record(announced, Origin{Message: "announced", Received: at})
 	f := record(arrival, Origin{Message: "arrival", Received: at})
-	return compare([]Record{a}, together([]Record{a}), []Record{f}, nil, f.Facts.Partial || expectsMore([]Record{a}, []Record{f}), tol)
+	return compare([]Record{a}, combine([]Record{a}), []Record{f}, nil, f.Facts.Partial || expectsMore([]Record{a}, []Record{f}), tol)
 }
 
 // compared returns m with its comparisons made anew from its records.
@@ -86,12 +86,12 @@ func (m Movement) compared(tol Tolerances) Movement { return m.comparedFrom(0, t
 // come only the last one tells: it is what the others said, but for what has come since.
 func (m Movement) comparedFrom(first int, tol Tolerances) Movement {
 	announced, arrivals, inspections := m.counting(m.Announced), m.counting(m.Arrivals), m.counting(m.Inspections)
-	told := together(announced)
+	expected := combine(announced)
 	m.Comparisons = slices.Clip(m.Comparisons[:first])
 	for i := first; i < len(arrivals); i++ {
 		last := i+1 == len(arrivals)
 		partial := arrivals[i].Facts.Partial || !last || !m.Closed && expectsMore(announced, arrivals)
-		c := compare(announced, told, arrivals[:i+1], inspections, partial, tol)
+		c := compare(announced, expected, arrivals[:i+1], inspections, partial, tol)
 		if by := arrivals[i].Told; by != nil && !(last && m.Closed && expectsMore(announced, arrivals)) {
 			c.Result, c.Agreed, c.Discrepancies, c.Folded, c.NotCompared, c.Omitted = by.Result, by.Agreed, by.Discrepancies, nil, nil, by.Omitted
 		}
@@ -120,10 +120,10 @@ func (m Movement) withArrival(r Record, tol Tolerances) Movement {
 
 // compare compares all that was announced, and what that tells together, with all that has arrived,
 // the last of arrivals being the one asked about.
-func compare(announced []Record, told whole, arrivals, inspections []Record, partial bool, tol Tolerances) Comparison {
+func compare(announced []Record, expected combined, arrivals, inspections []Record, partial bool, tol Tolerances) Comparison {
 	last := arrivals[len(arrivals)-1]
 	c := comparer{
-		announced: told, found: together(arrivals), partial: partial, tol: tol,
+		announced: expected, found: combine(arrivals), partial: partial, tol: tol,
 		out:  Comparison{ArrivalID: last.Message, Result: NothingToCompare},
 		acts: make(map[string]act), carriers: make(map[string]bool), acted: make(map[string]bool),
 	}
@@ -159,7 +159,7 @@ func compare(announced []Record, told whole, arrivals, inspections []Record, par
 }
 
 type comparer struct {
-	announced, found whole
+	announced, found combined
 	partial          bool
 	tol              Tolerances
 	acts             map[string]act  // seal -> the act that records its change

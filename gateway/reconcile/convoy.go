@@ -101,7 +101,7 @@ type Figures struct{ Announced, Arrived, Open string }
 // stand. Of a movement of which nothing is expected any more nothing is open.
 func (m Movement) Accounts() []Account {
 	announced, arrivals := m.counting(m.Announced), m.counting(m.Arrivals)
-	told, come := together(announced).Waybills, together(arrivals).Waybills
+	expected, come := combine(announced).Waybills, combine(arrivals).Waybills
 	open := !m.Closed && len(announced) > 0 && (len(arrivals) == 0 || arrivals[len(arrivals)-1].Facts.Partial || expectsMore(announced, arrivals))
 	figures := func(a, f Quantity) Figures {
 		out := Figures{Announced: a.Value, Arrived: f.Value}
@@ -119,7 +119,7 @@ func (m Movement) Accounts() []Account {
 		}
 		return out
 	}
-	both, missing, extra := pairs(told, come)
+	both, missing, extra := pairs(expected, come)
 	for _, w := range missing {
 		both = append(both, [2]WaybillFact{w, {}})
 	}
@@ -146,7 +146,7 @@ func expectsMore(announced, arrivals []Record) bool {
 	fewer := func(a, f Quantity) bool {
 		return a.Value != "" && f.Value != "" && number(f.Value).Cmp(number(a.Value)) < 0
 	}
-	a, f := together(announced), together(arrivals)
+	a, f := combine(announced), combine(arrivals)
 	both, _, _ := pairs(a.Waybills, f.Waybills)
 	return fewer(a.Packages, f.Packages) || slices.ContainsFunc(both, func(p [2]WaybillFact) bool { return fewer(p[0].Packages, p[1].Packages) })
 }

@@ -84,7 +84,7 @@ func TestEachWaybillCountsOnce(t *testing.T) {
 					got = append(got, a.Waybill+" "+a.Packages.Open+" "+a.Kilograms.Announced)
 				}
 				slices.Sort(got)
-				w := together(m.counting(m.Announced))
+				w := combine(m.counting(m.Announced))
 				if sum := w.Packages.Value + " " + w.GrossMass.Value; !slices.Equal(got, tt.want) || sum != tt.sum {
 					t.Errorf("in the order %v: %v, in all %s", order, got, sum)
 				}

@@ -146,7 +146,7 @@ func TestFoldingJoinsNoTwoVehicles(t *testing.T) {
 				out = append(out, fmt.Sprintf(`{"registration":%q}`, p))
 			}
 			doc := `"transport":{"vehicles":[` + strings.Join(out, ",") + `]}`
-			return doc, len(together([]Record{record(notice(t, doc), Origin{})}).Vehicles)
+			return doc, len(combine([]Record{record(notice(t, doc), Origin{})}).Vehicles)
 		}
 		a, announced := draw("announced")
 		f, found := draw("found")

@@ -116,7 +116,7 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 	case slices.Contains(announcing, r.Kind) || r.Kind == "Cancellation":
 		m.Announced = insert(m.Announced, r)
 	case r.Kind == "ArrivalReport":
-		if slices.ContainsFunc(m.Arrivals, func(o Record) bool { return o.tellsTheSame(r) }) {
+		if slices.ContainsFunc(m.Arrivals, func(o Record) bool { return o.sameArrival(r) }) {
 			return m, nil // it is told twice
 		}
 		m.Arrivals = insert(m.Arrivals, r)
@@ -346,9 +346,9 @@ func (r Record) sameMessage(o Record) bool {
 	return r.Sender == o.Sender && gateway.SameID(r.Message, o.Message)
 }
 
-// tellsTheSame reports whether two records of arrivals are one arrival said twice: at one office, of
+// sameArrival reports whether two records of arrivals are one arrival said twice: at one office, of
 // one instant, with the same of everything.
-func (r Record) tellsTheSame(o Record) bool {
+func (r Record) sameArrival(o Record) bool {
 	if r.Sender != o.Sender || r.Withdraws || o.Withdraws || len(o.Replaces) > 0 || !r.At.Equal(o.At) || r.At.IsZero() {
 		return false
 	}
@@ -414,7 +414,7 @@ func record(d *customsv1.Document, from Origin) Record {
 		r.Replaces = append(r.Replaces, c.GetSubject().GetId())
 	}
 	if from.Told {
-		r.Told = heard(d.GetArrivalReport().GetComparison())
+		r.Told = comparisonOf(d.GetArrivalReport().GetComparison())
 	}
 	f := e.GetFunction()
 	r.Withdraws = r.Kind == "Cancellation" || f == customsv1.FunctionCode_CANCELLATION || f == customsv1.FunctionCode_DELETION

@@ -13,7 +13,7 @@ type condition int
 const (
 	intact condition = iota
 	broken
-	gone
+	removed
 )
 
 func (s SealFact) condition() condition {
@@ -21,13 +21,13 @@ func (s SealFact) condition() condition {
 	case "BROKEN":
 		return broken
 	case "REMOVED", "REPLACED", "LOST":
-		return gone
+		return removed
 	}
 	return intact
 }
 
-// said is what a seal's last event left of it, in words; a seal without one says nothing.
-func said(state string) gateway.Phrase {
+// stateWords is what a seal's last event left of it, in words; a seal without one says nothing.
+func stateWords(state string) gateway.Phrase {
 	switch state {
 	case "BROKEN":
 		return gateway.Say(gateway.WordSealBroken)
@@ -60,12 +60,12 @@ func (c *comparer) seals() {
 	missing, extra = c.sealsByNumber(&changes, missing, extra)
 	for _, s := range missing {
 		if s.condition() == intact {
-			changes.gone = append(changes.gone, goneSeal{s, ""})
+			changes.missing = append(changes.missing, missingSeal{s, ""})
 		}
 	}
 	for _, s := range extra {
-		if s.condition() != gone {
-			changes.come = append(changes.come, s)
+		if s.condition() != removed {
+			changes.extra = append(changes.extra, s)
 		}
 	}
 	c.sealChanges(changes)
@@ -74,20 +74,20 @@ func (c *comparer) seals() {
 // sealChanges are the seals that are not where they were announced, and those that nobody
 // announced.
 type sealChanges struct {
-	gone []goneSeal
-	come []SealFact
+	missing []missingSeal
+	extra   []SealFact
 }
 
-type goneSeal struct {
+type missingSeal struct {
 	SealFact
 	state string // of what was found of it; empty: nothing
 }
 
 // sealChanges judges them by load unit: one seal in the place of another is one difference.
 func (c *comparer) sealChanges(all sealChanges) {
-	unexplained := make(map[string][]goneSeal) // by load unit
+	unexplained := make(map[string][]missingSeal) // by load unit
 	lost := make(map[string]bool)              // load units of which a seal is gone, with an act or without
-	for _, s := range all.gone {
+	for _, s := range all.missing {
 		unit := Fold(LoadUnit, s.Unit)
 		lost[unit] = true
 		if c.acts[s.key()].number == "" && s.state != "LOST" && (s.state != "" || c.come[unit]) {
@@ -95,20 +95,20 @@ func (c *comparer) sealChanges(all sealChanges) {
 		}
 	}
 	come := make(map[string][]SealFact)
-	for _, s := range all.come {
+	for _, s := range all.extra {
 		if unit := Fold(LoadUnit, s.Unit); c.acts[s.key()].number == "" {
 			come[unit] = append(come[unit], s)
 		}
 	}
 	instead := func(unit string) bool { return len(unexplained[unit]) == 1 && len(come[unit]) == 1 }
-	for _, s := range all.gone {
+	for _, s := range all.missing {
 		if unit := Fold(LoadUnit, s.Unit); instead(unit) && s.key() == unexplained[unit][0].key() {
 			c.sealWithoutAct(s.SealFact, gateway.Term(come[unit][0].ID))
 			continue
 		}
 		c.sealMissing(s)
 	}
-	for _, s := range all.come {
+	for _, s := range all.extra {
 		if unit := Fold(LoadUnit, s.Unit); !instead(unit) || s.key() != come[unit][0].key() {
 			c.sealExtra(s, lost[unit])
 		}
@@ -119,14 +119,14 @@ func (c *comparer) seal(changes *sealChanges, a, f SealFact) {
 	d := Discrepancy{Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(a.ID), Found: gateway.Term(f.ID), Place: a.Place}
 	unit, other := Fold(LoadUnit, a.Unit), Fold(LoadUnit, f.Unit)
 	switch {
-	case a.condition() == gone && f.condition() != gone:
-		changes.come = append(changes.come, f)
-	case a.condition() == intact && f.condition() == gone:
-		changes.gone = append(changes.gone, goneSeal{a, f.State})
+	case a.condition() == removed && f.condition() != removed:
+		changes.extra = append(changes.extra, f)
+	case a.condition() == intact && f.condition() == removed:
+		changes.missing = append(changes.missing, missingSeal{a, f.State})
 	case a.condition() == intact && f.condition() == broken:
-		d.Code, d.Found = gateway.CmpSealBroken, said(f.State)
+		d.Code, d.Found = gateway.CmpSealBroken, stateWords(f.State)
 		c.differ(d)
-	case unit != "" && other != "" && unit != other && a.condition() != gone:
+	case unit != "" && other != "" && unit != other && a.condition() != removed:
 		d.Code, d.Subject, d.Expected, d.Found = gateway.CmpSealMoved, thing("seal", a.ID, ""), gateway.Term(a.Unit), gateway.Term(f.Unit)
 		c.differ(d)
 	default:
@@ -173,9 +173,9 @@ func (c *comparer) sealsByNumber(changes *sealChanges, missing, extra []SealFact
 
 // sealMissing judges a seal that was announced intact and is not there. Of a load
 // unit that may still come it is outstanding.
-func (c *comparer) sealMissing(s goneSeal) {
+func (c *comparer) sealMissing(s missingSeal) {
 	act := c.acts[s.key()]
-	d := Discrepancy{Code: gateway.CmpSealMissing, Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(s.ID), Found: said(s.state), Place: s.Place}
+	d := Discrepancy{Code: gateway.CmpSealMissing, Severity: gateway.Error, Subject: thing("seal", "", ""), Expected: gateway.Term(s.ID), Found: stateWords(s.state), Place: s.Place}
 	switch {
 	case act.number != "" && s.state != "LOST":
 		c.sealUnderAct(d, act)

@@ -7,9 +7,9 @@ import (
 	"customs.example/gateway"
 )
 
-// whole is what several records say together. Its seals may come from other records
+// combined is what several records say together. Its seals may come from other records
 // than its load units: a vehicle report may list containers, a manifest their seals.
-type whole struct {
+type combined struct {
 	Facts
 	seals []SealFact
 }
@@ -19,9 +19,9 @@ func (u UnitFact) key() string    { return Fold(LoadUnit, u.ID) }
 func (s SealFact) key() string    { return Fold(Seal, s.ID) }
 func (w WaybillFact) key() string { return Fold(Waybill, w.ID) }
 
-// together joins records: those of one kind add up, and each question is answered by
+// combine joins records: those of one kind add up, and each question is answered by
 // the first kind that answers it.
-func together(rs []Record) whole {
+func combine(rs []Record) combined {
 	groups := make([][]Record, len(announcing)+1) // arrivals come last, and by themselves
 	for _, r := range rs {
 		i := slices.Index(announcing, r.Kind)
@@ -30,7 +30,7 @@ func together(rs []Record) whole {
 		}
 		groups[i] = append(groups[i], r)
 	}
-	var w whole
+	var w combined
 	for _, g := range groups {
 		var all Facts
 		for _, r := range g {
@@ -78,7 +78,7 @@ func together(rs []Record) whole {
 // once. Of those that tell all of a waybill the last counts; of several messages of one whole
 // that do, the last counts for all. What is left of one that others repeat in part is counted
 // by its waybills.
-func goodsOnce(rs []Record) (told []Facts) {
+func goodsOnce(rs []Record) (goods []Facts) {
 	waybills, wholes := make(map[string]bool), make(map[string]bool)
 	for _, r := range slices.Backward(rs) {
 		f, conversation := r.Facts, string(r.Sender)+" "+gateway.FoldID(r.Conversation)
@@ -100,10 +100,10 @@ func goodsOnce(rs []Record) (told []Facts) {
 			}
 			wholes[conversation] = r.Conversation != ""
 		}
-		told = append(told, f)
+		goods = append(goods, f)
 	}
-	slices.Reverse(told)
-	return told
+	slices.Reverse(goods)
+	return goods
 }
 
 // hasGoods reports whether f speaks of any goods.

@@ -159,9 +159,9 @@ func finding(p gateway.Phrase, method string) *customsv1.Finding {
 	return &customsv1.Finding{Wording: string(p.Wording), Values: slices.Clone(p.Terms), Method: enum[customsv1.WeightMethod](customsv1.WeightMethod_value, method)}
 }
 
-// heard is a comparison as a partner has told it. What its gateway says in words that are not known
+// comparisonOf is a comparison as a partner has told it. What its gateway says in words that are not known
 // here stands in its values.
-func heard(c *customsv1.Comparison) *Comparison {
+func comparisonOf(c *customsv1.Comparison) *Comparison {
 	if c == nil {
 		return nil
 	}

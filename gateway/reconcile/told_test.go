@@ -55,7 +55,7 @@ func TestWhatIsToldOfAnArrivalIsWhatWasRecorded(t *testing.T) {
 // What another gateway says in words of its own is shown as it is, and harms nothing; of differences
 // beyond those that a report has room for it is told how many there are.
 func TestToldInWordsThatNobodyKnows(t *testing.T) {
-	told := heard(&customsv1.Comparison{Result: 99, Agreed: ptr(uint64(1) << 63), Differences: []*customsv1.Difference{
+	told := comparisonOf(&customsv1.Comparison{Result: 99, Agreed: ptr(uint64(1) << 63), Differences: []*customsv1.Difference{
 		{Code: "X_NEW", Severity: 77, Thing: "drone", Id: "7", Field: "Drone.height", Found: &customsv1.Finding{Wording: "word.yes", Values: []string{"2"}}, Expected: &customsv1.Finding{Wording: "unheard_of"}},
 	}})
 	d := told.Discrepancies[0]

@@ -93,13 +93,13 @@ func sweep(m document.Node, path string, moved map[string][]int) {
 			continue
 		}
 		list := f.Messages(m)
-		var stood []int
+		var kept []int
 		n := list.Len()
 		f.Keep(m, func(i int) bool {
-			now := at + "[" + strconv.Itoa(len(stood)) + "]."
+			now := at + "[" + strconv.Itoa(len(kept)) + "]."
 			sweep(list.At(i), now, moved)
 			if !list.At(i).Empty() {
-				stood = append(stood, i)
+				kept = append(kept, i)
 				return true
 			}
 			for list := range moved {
@@ -109,14 +109,14 @@ func sweep(m document.Node, path string, moved map[string][]int) {
 			}
 			return false
 		})
-		if len(stood) < n {
-			moved[at] = stood
+		if len(kept) < n {
+			moved[at] = kept
 		}
 	}
 }
 
-// stood is the place in the document as sent of what stands at a place now.
-func stood(path string, moved map[string][]int) string {
+// sentPath is the place in the document as sent of what stands at a place now.
+func sentPath(path string, moved map[string][]int) string {
 	if len(moved) == 0 {
 		return path
 	}

@@ -114,11 +114,11 @@ func (all layers) page(name string) (*page, error) {
 		if err := l.yaml.Decode(&p.Route); err != nil {
 			return nil, err
 		}
-		var wrong error
-		supplies, wrong = l.supplies(supplies)
-		mistakes = append(mistakes, wrong)
-		allow, wrong = l.allow(allow)
-		mistakes = append(mistakes, wrong)
+		var err error
+		supplies, err = l.supplies(supplies)
+		mistakes = append(mistakes, err)
+		allow, err = l.allow(allow)
+		mistakes = append(mistakes, err)
 	}
 	p.Supplies, p.Allow = nil, nil
 	for i, s := range supplies {

@@ -77,27 +77,27 @@ func loadCrossings(fsys fs.FS) (all []Crossing, err error) {
 			continue
 		}
 		for i, c := range file.Rows {
-			wrong := func(format string, args ...any) {
+			errorf := func(format string, args ...any) {
 				mistakes = append(mistakes, fmt.Errorf("%s:%d: crossing %s: %s", name, max(lines.Line(fmt.Sprintf("$.crossings[%d]", i)), 1), c.ID, fmt.Sprintf(format, args...)))
 			}
 			if c.ID == "" || c.From == "" || c.Exit == "" || c.To == "" || c.Entry == "" || c.Source == "" {
-				wrong("want id, from, exit, to, entry and source")
+				errorf("want id, from, exit, to, entry and source")
 			}
 			if c.Status != "verified" && c.Status != "inferred" {
-				wrong("status %q: want verified or inferred", c.Status)
+				errorf("status %q: want verified or inferred", c.Status)
 			}
 			if c.Takes <= 0 || c.Takes > 30*24*time.Hour {
-				wrong("it takes %v: want more than nothing and at most 30 days", c.Takes)
+				errorf("it takes %v: want more than nothing and at most 30 days", c.Takes)
 			}
 			if bad := func(hour int) bool { return hour < 0 || hour > 24 }; len(c.Hours) != 0 && (len(c.Hours) != 2 || slices.ContainsFunc(c.Hours, bad) || c.Hours[0] == c.Hours[1]) {
-				wrong("hours %v: want two of 0 to 24, or none", c.Hours)
+				errorf("hours %v: want two of 0 to 24, or none", c.Hours)
 				continue
 			}
 			for _, o := range all {
 				if o.ID == c.ID {
-					wrong("the id is there twice")
+					errorf("the id is there twice")
 				} else if o.between(gateway.Office{Administration: c.From, Code: c.Exit}, gateway.Office{Administration: c.To, Code: c.Entry}) && o.overlaps(c) {
-					wrong("it and %s hold in one hour", o.ID)
+					errorf("it and %s hold in one hour", o.ID)
 				}
 			}
 			all = append(all, c)

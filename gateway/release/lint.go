@@ -182,7 +182,7 @@ func (l *linter) supply(rt *Route, key string, row SupplyRow) {
 	values := row.Fields
 	if row.Value != "" {
 		values = map[string]string{"": row.Value}
-	} else if s.whole, err = within(rt.Kind, context, rest); err != nil {
+	} else if s.message, err = within(rt.Kind, context, rest); err != nil {
 		l.addf(key, "%v", err)
 		return
 	}

@@ -57,9 +57,9 @@ func (r Released) Supplied() []Supply { return slices.Clone(r.supplied) }
 // alphabetical order.
 func (r Released) Withheld() []string { return slices.Clone(r.withheld) }
 
-// Stood is the place, in the document as it was sent, of what the released document has at a place:
+// SentPath is the place, in the document as it was sent, of what the released document has at a place:
 // elements that releasing has emptied are in its lists no more.
-func (r Released) Stood(path string) string { return stood(path, r.moved) }
+func (r Released) SentPath(path string) string { return sentPath(path, r.moved) }
 
 // IsZero reports whether nothing is released.
 func (r Released) IsZero() bool { return r.doc == nil }
@@ -106,7 +106,7 @@ func (rt *Route) Release(p validate.Passed, rulings ...Ruling) (Released, gatewa
 type supplier struct {
 	row     SupplyRow
 	context *document.Path
-	whole   *document.Path
+	message *document.Path
 	values  []value
 }
 
@@ -117,11 +117,11 @@ type value struct {
 
 func (s supplier) write(d *customsv1.Document) (written []Supply) {
 	for prefix, m := range contexts(s.context, d) {
-		if s.whole != nil && s.whole.Has(m) {
+		if s.message != nil && s.message.Has(m) {
 			if !s.row.Override {
 				continue
 			}
-			s.whole.Clear(m)
+			s.message.Clear(m)
 		}
 		for _, v := range s.values {
 			if v.path.Has(m) {

@@ -29,16 +29,16 @@ type prices struct {
 
 // priceFile is a file of what prices look like.
 type priceFile struct {
-	List    string   `yaml:"list"`
-	Version int      `yaml:"version"`
-	Source  string   `yaml:"source"`
-	Status  string   `yaml:"status"`
-	Beside  words    `yaml:"beside"`
-	Behind  words    `yaml:"behind"`
-	Signs   []string `yaml:"signs"`
-	Terms   words    `yaml:"terms"`
-	Numbers words    `yaml:"numbers"`
-	Spared  []string `yaml:"spared"`
+	List     string   `yaml:"list"`
+	Version  int      `yaml:"version"`
+	Source   string   `yaml:"source"`
+	Status   string   `yaml:"status"`
+	Adjacent words    `yaml:"beside"`
+	Behind   words    `yaml:"behind"`
+	Signs    []string `yaml:"signs"`
+	Terms    words    `yaml:"terms"`
+	Numbers  words    `yaml:"numbers"`
+	Spared   []string `yaml:"spared"`
 }
 
 // loadPrices reads what prices look like; nil if no file says so.
@@ -60,7 +60,7 @@ func loadPrices(fsys fs.FS) (*prices, error) {
 		name string
 		has  int
 	}{
-		{"beside", len(file.Beside)}, {"behind", len(file.Behind)}, {"signs", len(file.Signs)}, {"terms", len(file.Terms)},
+		{"beside", len(file.Adjacent)}, {"behind", len(file.Behind)}, {"signs", len(file.Signs)}, {"terms", len(file.Terms)},
 		{"numbers", len(file.Numbers)}, {"spared", len(file.Spared)},
 	} {
 		if key.has == 0 {
@@ -88,7 +88,7 @@ const (
 	wordStart = `(?:^|[^\p{L}]|\p{Han})` // a word of letters begins beside Chinese too
 	wordEnd   = `(?:$|[^\p{L}]|\p{Han})`
 	digit     = `\p{Nd}`
-	beside    = `[\s\p{Z}.,:;=()/~'"+-]{0,6}`
+	gap       = `[\s\p{Z}.,:;=()/~'"+-]{0,6}`
 	clause    = `[^\p{Nd}\n;,，。]`
 )
 
@@ -99,19 +99,19 @@ func (f *priceFile) compile() (*prices, error) {
 		signs[i] = regexp.QuoteMeta(folded(s))
 	}
 	sign := `(?:\p{Sc}|` + strings.Join(signs, "|") + `)`
-	word, han := alternatives(f.Beside)
-	after, hanAfter := alternatives(f.Beside, f.Behind)
+	word, han := alternatives(f.Adjacent)
+	after, hanAfter := alternatives(f.Adjacent, f.Behind)
 	term, hanTerm := alternatives(f.Terms)
 	number := `(?:` + digit + `|` + character + `|` + wordStart + spelled + `\p{L}{0,4})`
 	first := `(?:` + digit + `|` + character + `|` + spelled + `)`
 	looks := []string{
-		number + beside + `(?:` + sign + `|` + after + wordEnd + `|` + hanAfter + `)`,
-		`(?:` + sign + `|` + wordStart + word + `|` + han + `)` + beside + first,
+		number + gap + `(?:` + sign + `|` + after + wordEnd + `|` + hanAfter + `)`,
+		`(?:` + sign + `|` + wordStart + word + `|` + han + `)` + gap + first,
 		`(?:` + wordStart + term + `(?:[^\p{L}\p{Nd}\n;,，。]` + clause + `{0,15})?|` + hanTerm + clause + `{0,12})` + digit,
 	}
 	var err error
 	p := &prices{anchors: slices.Clone(f.Signs)}
-	for _, list := range []words{f.Beside, f.Behind, f.Terms} {
+	for _, list := range []words{f.Adjacent, f.Behind, f.Terms} {
 		for _, all := range list {
 			for _, w := range all {
 				p.anchors = append(p.anchors, strings.TrimSuffix(folded(w), "*"))

@@ -247,7 +247,7 @@ func keySequence(message string) string {
 	return strings.ReplaceAll(inside, "'", "")
 }
 
-func (sc *Schema) wrongRoot(root *xmltree.Element) gateway.Fault {
+func (sc *Schema) rootFault(root *xmltree.Element) gateway.Fault {
 	var names []string
 	for _, r := range sc.roots {
 		names = append(names, r.String())

@@ -137,7 +137,7 @@ func isUTF8(name string) bool {
 
 // prolog reads a byte order mark and the XML declaration.
 func (g *gate) prolog() bool {
-	g.eat("\uFEFF")
+	g.accept("\uFEFF")
 	if !g.at("<?xml") || g.pos+5 >= len(g.in) || !isBlank(g.in[g.pos+5]) {
 		return true
 	}
@@ -211,17 +211,17 @@ func (g *gate) document() bool {
 // markup reads what begins with '<'.
 func (g *gate) markup() bool {
 	switch {
-	case g.eat("<!--"):
-		return g.node() && g.until("--", gateway.WordCommentOpen) && (g.eat(">") || g.malformed(gateway.WordCommentHyphens))
-	case len(g.open) > 0 && g.eat("<![CDATA["):
+	case g.accept("<!--"):
+		return g.node() && g.until("--", gateway.WordCommentOpen) && (g.accept(">") || g.malformed(gateway.WordCommentHyphens))
+	case len(g.open) > 0 && g.accept("<![CDATA["):
 		return g.node() && g.until("]]>", gateway.WordCDATAOpen)
-	case g.eat("<?"):
+	case g.accept("<?"):
 		return g.refuse(gateway.XMLPI, string(g.name()), "")
 	case g.at("<!DOCTYPE"), g.at("<!ENTITY"):
 		return g.refuse(gateway.XMLDoctype, "", "")
-	case g.eat("</"):
+	case g.accept("</"):
 		return g.endTag()
-	case g.eat("<!"):
+	case g.accept("<!"):
 		return g.malformed(gateway.WordUnknownMarkup)
 	}
 	g.pos++
@@ -245,12 +245,12 @@ func (g *gate) startTag() bool {
 	g.attrs = g.attrs[:0]
 	for n := 0; ; n++ {
 		blank := g.skipBlanks()
-		if g.eat("/>") {
+		if g.accept("/>") {
 			ok := g.node() && g.resolve(name, prefix, local)
 			g.scope = g.scope[:outside]
 			return ok
 		}
-		if g.eat(">") {
+		if g.accept(">") {
 			g.open = append(g.open, frame{name, outside})
 			return g.node() && g.resolve(name, prefix, local)
 		}
@@ -269,7 +269,7 @@ func (g *gate) startTag() bool {
 func (g *gate) endTag() bool {
 	name := g.name()
 	g.skipBlanks()
-	if !g.eat(">") {
+	if !g.accept(">") {
 		return g.malformed(gateway.WordEndTag, string(name))
 	}
 	if len(g.open) == 0 || !bytes.Equal(g.open[len(g.open)-1].name, name) {
@@ -288,7 +288,7 @@ func (g *gate) attribute(outside int) bool {
 		return g.malformed(gateway.WordAttributeName)
 	}
 	g.skipBlanks()
-	if !g.eat("=") {
+	if !g.accept("=") {
 		return g.malformed(gateway.WordAttributeValue, string(name))
 	}
 	g.skipBlanks()
@@ -523,7 +523,7 @@ func (g *gate) at(s string) bool {
 	return len(g.in)-g.pos >= len(s) && string(g.in[g.pos:g.pos+len(s)]) == s
 }
 
-func (g *gate) eat(s string) bool {
+func (g *gate) accept(s string) bool {
 	if !g.at(s) {
 		return false
 	}

@@ -355,7 +355,7 @@ func read(steps *pace.Steps, raw []byte, lim Limits, choose Choice) Result {
 		panic("schema: Check after Close")
 	}
 	if root := r.Document.Root; !slices.Contains(sc.roots, root.Name) {
-		r.Faults = gateway.Faults{sc.wrongRoot(root)}
+		r.Faults = gateway.Faults{sc.rootFault(root)}
 		return r
 	}
 	sc.contents[at.Name].settle(at)

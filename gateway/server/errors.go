@@ -99,10 +99,10 @@ func (s *Server) refusalIn(ctx context.Context, lang string, err error, details 
 	var faults gateway.Faults
 	var one gateway.Fault
 	var full *budget.ExhaustedError
-	told := event.WasTold(err)
+	told := event.WasLogged(err)
 	ours := func(name event.Name, code gateway.Code) {
 		if n, tell := s.repeated.count(string(name) + gateway.Clip(err.Error())); tell {
-			s.log.Tell(callOf(ctx).said(event.Event{Name: name, Cause: err, Repeated: n}))
+			s.log.Tell(callOf(ctx).attributed(event.Event{Name: name, Cause: err, Repeated: n}))
 		}
 		faults, told = gateway.Faults{{Code: code, Severity: gateway.Error}}, true
 	}
@@ -130,7 +130,7 @@ func (s *Server) refusalIn(ctx context.Context, lang string, err error, details 
 	if full, derr := st.WithDetails(details...); derr == nil {
 		st = full
 	} else {
-		s.log.Tell(callOf(ctx).said(event.Event{Name: event.InternalError, Cause: derr}))
+		s.log.Tell(callOf(ctx).attributed(event.Event{Name: event.InternalError, Cause: derr}))
 	}
 	return &refused{st, event.CodesOf(faults), told}
 }
@@ -150,7 +150,7 @@ func statusCode(code gateway.Code) codes.Code {
 // call is one call at a door. Its caller is known once it is admitted, or refused by name.
 type call struct{ method, caller string }
 
-func (c *call) said(e event.Event) event.Event {
+func (c *call) attributed(e event.Event) event.Event {
 	if c != nil {
 		e.Method, e.Caller = c.method, c.caller
 	}
@@ -185,21 +185,21 @@ func (s *Server) tellRefused(ctx context.Context, err error) {
 	if err == nil || errors.As(err, &r) && r.told || ctx.Err() != nil {
 		return
 	}
-	said := event.Event{Name: event.CallRefused}
+	record := event.Event{Name: event.CallRefused}
 	if r != nil && len(r.codes) > 0 {
-		said.Code, said.Codes = r.codes[0], r.codes[1:]
+		record.Code, record.Codes = r.codes[0], r.codes[1:]
 	} else {
-		said.Code = protocolCode(status.Code(err))
+		record.Code = protocolCode(status.Code(err))
 	}
-	said = callOf(ctx).said(said)
+	record = callOf(ctx).attributed(record)
 	if status.Code(err) == codes.ResourceExhausted { // whoever asks too much decides how often
-		n, tell := s.repeated.count(string(said.Name) + said.Caller + string(said.Code))
+		n, tell := s.repeated.count(string(record.Name) + record.Caller + string(record.Code))
 		if !tell {
 			return
 		}
-		said.Repeated = n
+		record.Repeated = n
 	}
-	s.log.Tell(said)
+	s.log.Tell(record)
 }
 
 // protocolCode is the code of a refusal that has no fault of ours: the protocol's own name,
@@ -217,8 +217,8 @@ func protocolCode(c codes.Code) gateway.Code {
 
 // broken tells what a call broke off with. It may quote a document: only its kind is told.
 func (s *Server) broken(ctx context.Context, p any) error {
-	s.log.Tell(callOf(ctx).said(event.Event{Name: event.CallBroke, Cause: fmt.Errorf("%T", p), Stack: string(debug.Stack())}))
-	return s.refusal(ctx, event.Told(gateway.Fault{Code: gateway.Internal, Severity: gateway.Error}))
+	s.log.Tell(callOf(ctx).attributed(event.Event{Name: event.CallBroke, Cause: fmt.Errorf("%T", p), Stack: string(debug.Stack())}))
+	return s.refusal(ctx, event.Logged(gateway.Fault{Code: gateway.Internal, Severity: gateway.Error}))
 }
 
 // language is the catalogue's language for the call's accept-language.

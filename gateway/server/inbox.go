@@ -175,7 +175,7 @@ func (s inbox) decoded(ctx context.Context, got flow.Decoded, err error) (*excha
 		return nil, s.refusal(ctx, err)
 	}
 	if err != nil {
-		s.log.Tell(callOf(ctx).said(event.Event{Name: event.DecodingFailed, Cause: err}))
+		s.log.Tell(callOf(ctx).attributed(event.Event{Name: event.DecodingFailed, Cause: err}))
 	}
 	out := &exchangev1.DecodeResponse{}
 	for _, m := range got.Messages {

@@ -87,7 +87,7 @@ func TestNoWholeLooksAcceptedThatIsNot(t *testing.T) {
 		for _, s := range tt.states {
 			ms = append(ms, store.Message{State: s})
 		}
-		if got := hindmost(ms); got != tt.want {
+		if got := leastAdvanced(ms); got != tt.want {
 			t.Errorf("of %v number %d is shown, want %d", tt.states, got, tt.want)
 		}
 	}

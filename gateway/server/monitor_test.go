@@ -61,7 +61,7 @@ func (c catalogued) Handle(_ context.Context, r slog.Record) error {
 		return nil
 	}
 	r.Attrs(func(a slog.Attr) bool {
-		if !slices.Contains(event.Kinds[i].Says, a.Key) {
+		if !slices.Contains(event.Kinds[i].Attributes, a.Key) {
 			c.t.Errorf("%q does not say %s", r.Message, a.Key)
 		}
 		return true

@@ -52,7 +52,7 @@ func (s peers) Introduce(ctx context.Context, r *exchangev1.IntroduceRequest) (*
 	}
 	own, _, err := s.introduction.Card()
 	if err != nil { // that there is none says enough: what is wrong with our files is not the partner's to know
-		s.log.Tell(callOf(ctx).said(event.Event{Name: event.InternalError, Cause: fmt.Errorf("own card: %w", err)}))
+		s.log.Tell(callOf(ctx).attributed(event.Event{Name: event.InternalError, Cause: fmt.Errorf("own card: %w", err)}))
 	}
 	return &exchangev1.IntroduceResponse{Echo: r.Echo, Now: timestamppb.New(s.flow.Now()), Card: own}, nil
 }
@@ -177,7 +177,7 @@ func (c *partnerCheck) well(step, subject, found string) {
 	c.send(&exchangev1.PartnerCheck{Step: step, Subject: subject, Found: found})
 }
 
-func (c *partnerCheck) wrong(step, subject string, f gateway.Fault) {
+func (c *partnerCheck) report(step, subject string, f gateway.Fault) {
 	if f.Severity == "" {
 		f.Severity = gateway.Error
 	}
@@ -195,7 +195,7 @@ const endsSoon = 30
 func (c *partnerCheck) days(step, subject string, end time.Time) {
 	left := int(end.Sub(c.flow.Now()).Hours() / 24)
 	if left < endsSoon {
-		c.wrong(step, subject, gateway.Fault{Code: gateway.PartnerEnds, Severity: gateway.Warning, Value: subject, Found: gateway.Term(strconv.Itoa(left))})
+		c.report(step, subject, gateway.Fault{Code: gateway.PartnerEnds, Severity: gateway.Warning, Value: subject, Found: gateway.Term(strconv.Itoa(left))})
 		return
 	}
 	c.well(step, subject, strconv.Itoa(left)+" d")
@@ -206,13 +206,13 @@ func (c *partnerCheck) way(ctx context.Context) {
 	at := c.link.Partner()
 	addresses, err := c.link.Resolve(ctx)
 	if err != nil {
-		c.wrong("name", at.Address, gateway.Fault{Code: gateway.PartnerName, Value: at.Address})
+		c.report("name", at.Address, gateway.Fault{Code: gateway.PartnerName, Value: at.Address})
 		return
 	}
 	c.well("name", at.Address, strings.Join(addresses, ", "))
 	took, err := c.link.Connect(ctx)
 	if err != nil {
-		c.wrong("connection", at.Address, gateway.Fault{Code: gateway.PartnerConnect, Value: at.Address})
+		c.report("connection", at.Address, gateway.Fault{Code: gateway.PartnerConnect, Value: at.Address})
 		return
 	}
 	c.well("connection", at.Address, span(took))
@@ -220,10 +220,10 @@ func (c *partnerCheck) way(ctx context.Context) {
 	var refused gateway.Fault
 	switch {
 	case errors.As(err, &refused):
-		c.wrong("tls", at.URI, refused)
+		c.report("tls", at.URI, refused)
 		return
 	case err != nil:
-		c.wrong("tls", at.URI, gateway.Fault{Code: gateway.PartnerTLS, Value: at.Address, Expected: gateway.Term(at.URI)})
+		c.report("tls", at.URI, gateway.Fault{Code: gateway.PartnerTLS, Value: at.Address, Expected: gateway.Term(at.URI)})
 		return
 	}
 	c.well("tls", at.URI, "TLS 1.3")
@@ -237,14 +237,14 @@ func (c *partnerCheck) way(ctx context.Context) {
 	c.days("certificate", own.URI, own.Ends)
 	told, err := c.link.Introduce(ctx, c.flow.Now)
 	if err != nil {
-		c.wrong("call", at.URI, gateway.Fault{Code: gateway.PartnerCall, Value: at.URI})
+		c.report("call", at.URI, gateway.Fault{Code: gateway.PartnerCall, Value: at.URI})
 		return
 	}
 	c.well("call", at.URI, span(told.Took))
 	c.clock(told)
 	theirs, _, err := card.Parse(told.Card)
 	if err != nil || theirs.Administration != c.with && !slices.Contains(at.Administrations, theirs.Administration) || theirs.URI != at.URI {
-		c.wrong("card", at.URI, gateway.Fault{Code: gateway.PartnerCard, Value: string(c.with)})
+		c.report("card", at.URI, gateway.Fault{Code: gateway.PartnerCard, Value: string(c.with)})
 		return
 	}
 	c.well("card", at.URI, theirs.Issued.Format(time.RFC3339))
@@ -257,7 +257,7 @@ func (c *partnerCheck) way(ctx context.Context) {
 func (c *partnerCheck) clock(told peer.Introduction) {
 	apart := told.Now.Sub(told.Asked).Abs()
 	if apart > seal.NoticedSkew && apart > told.Took {
-		c.wrong("clock", "", gateway.Fault{
+		c.report("clock", "", gateway.Fault{
 			Code: gateway.PartnerClock, Severity: gateway.Warning, Value: apart.Round(time.Second).String(), Expected: gateway.Term(seal.Skew.String()),
 		})
 		return
@@ -270,13 +270,13 @@ func (c *partnerCheck) keys(theirs card.Card, shown gateway.Digest) {
 	here := c.access.registry.Pins(theirs.URI)
 	for _, pin := range theirs.Pins {
 		if len(here) > 0 && !slices.Contains(here, pin) {
-			c.wrong("pin", pin.String(), gateway.Fault{Code: gateway.PartnerPin, Value: pin.String()})
+			c.report("pin", pin.String(), gateway.Fault{Code: gateway.PartnerPin, Value: pin.String()})
 			continue
 		}
 		c.well("pin", pin.String(), map[bool]string{true: "shown"}[pin == shown])
 	}
 	if !slices.Contains(theirs.Pins, shown) {
-		c.wrong("pin", shown.String(), gateway.Fault{Code: gateway.PartnerCard, Value: string(c.with)})
+		c.report("pin", shown.String(), gateway.Fault{Code: gateway.PartnerCard, Value: string(c.with)})
 	}
 	for _, k := range theirs.Keys {
 		v, err := k.Verifier(theirs.Administration)
@@ -284,7 +284,7 @@ func (c *partnerCheck) keys(theirs card.Card, shown gateway.Digest) {
 			continue // what ended proves nothing new
 		}
 		if !c.flow.Trust.Has(v) {
-			c.wrong("key", k.ID, gateway.Fault{Code: gateway.PartnerKey, Value: k.ID})
+			c.report("key", k.ID, gateway.Fault{Code: gateway.PartnerKey, Value: k.ID})
 			continue
 		}
 		c.days("key", k.ID, k.Until)
@@ -300,7 +300,7 @@ func (c *partnerCheck) formats(theirs card.Card) {
 			return f.Direction == direction && f.Partner == string(partner) && f.Kind == r.Kind && f.Table == r.Table && f.Schema == digest
 		})
 		if !ok || !same {
-			c.wrong("format", r.Name, gateway.Fault{Code: gateway.PartnerFormat, Value: r.Name, Expected: gateway.Term(r.Table)})
+			c.report("format", r.Name, gateway.Fault{Code: gateway.PartnerFormat, Value: r.Name, Expected: gateway.Term(r.Table)})
 			return
 		}
 		c.well("format", r.Name, r.Table)
@@ -339,13 +339,13 @@ func (c *partnerCheck) samples(ctx context.Context) {
 			c.broken = c.refusal(ctx, err)
 			return
 		case t == nil:
-			var said []string
+			var codes []string
 			for _, f := range faults {
-				if f.Severity == gateway.Error && !slices.Contains(said, string(f.Code)) {
-					said = append(said, string(f.Code))
+				if f.Severity == gateway.Error && !slices.Contains(codes, string(f.Code)) {
+					codes = append(codes, string(f.Code))
 				}
 			}
-			c.wrong("sample", r.Name, gateway.Fault{Code: gateway.PartnerSample, Value: r.Name, Found: gateway.Term(strings.Join(said, ", "))})
+			c.report("sample", r.Name, gateway.Fault{Code: gateway.PartnerSample, Value: r.Name, Found: gateway.Term(strings.Join(codes, ", "))})
 		default:
 			c.well("sample", r.Name, r.Table)
 		}

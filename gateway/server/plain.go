@@ -87,11 +87,11 @@ var postings = map[string]posting{
 		if err != nil {
 			return nil, "", err
 		}
-		said, err := exchangev1.NewSubmissionServiceClient(conn).Check(ctx, &exchangev1.CheckRequest{
+		answer, err := exchangev1.NewSubmissionServiceClient(conn).Check(ctx, &exchangev1.CheckRequest{
 			SubmissionId: p.id, MediaType: p.mediaType, Content: p.content, To: p.to(),
 			Amends: p.query.Get("amends"), Reason: p.query.Get("reason"), ExpectedArrival: eta,
 		})
-		return said, "", err
+		return answer, "", err
 	}},
 	"/v1/arrivals": {[]string{"reason"}, func(ctx context.Context, conn *grpc.ClientConn, p posted) (proto.Message, string, error) {
 		m, err := exchangev1.NewMovementServiceClient(conn).RecordArrival(ctx, &exchangev1.RecordArrivalRequest{

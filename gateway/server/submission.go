@@ -40,7 +40,7 @@ func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*
 		// goes along.
 		faults := sub.Faults
 		shown.Faults = nil
-		return nil, s.refusal(ctx, event.Told(faults), protoadapt.MessageV1Of(shown))
+		return nil, s.refusal(ctx, event.Logged(faults), protoadapt.MessageV1Of(shown))
 	}
 	return shown, nil
 }
@@ -351,7 +351,7 @@ func (s *Server) show(ctx context.Context, w whole) *exchangev1.Submission {
 		}
 		out.Messages = append(out.Messages, shown)
 	}
-	out.Message = out.Messages[hindmost(w.messages)]
+	out.Message = out.Messages[leastAdvanced(w.messages)]
 	if w.answer != nil {
 		out.Answer = s.presentAnswer(ctx, *w.answer)
 	}
@@ -361,9 +361,9 @@ func (s *Server) show(ctx context.Context, w whole) *exchangev1.Submission {
 	return out
 }
 
-// hindmost is the message that most keeps a whole from being accepted: whoever looks at
+// leastAdvanced is the message that most keeps a whole from being accepted: whoever looks at
 // one alone must not take a whole for accepted that is not.
-func hindmost(messages []store.Message) int {
+func leastAdvanced(messages []store.Message) int {
 	at := 0
 	rank := func(m store.Message) int {
 		switch {

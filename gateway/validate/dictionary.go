@@ -100,16 +100,16 @@ func (c *check) leaf(at place, text string) {
 // time warns of an instant or a day that nobody means: a program's default, or far from
 // the document's issue.
 func (c *check) time(at place, text string) {
-	meant := true
+	plausible := true
 	switch at.field.Type {
 	case document.Instant:
 		instant, _ := document.ParseInstant(text)
-		meant = document.Meant(instant, c.issued)
+		plausible = document.Plausible(instant, c.issued)
 	case document.Date:
 		day, _ := document.ParseDate(text)
-		meant = document.MeantDay(day)
+		plausible = document.PlausibleDay(day)
 	}
-	if meant {
+	if plausible {
 		return
 	}
 	expected := gateway.Say(gateway.WordMeantDate)
@@ -124,6 +124,6 @@ func (c *check) time(at place, text string) {
 // fits reports whether a decimal has at most so many digits in all and behind the
 // point, needless zeros apart.
 func fits(text string, digits, fraction int) bool {
-	whole, behind, ok := document.CountDigits(text)
-	return ok && behind <= fraction && whole <= digits-fraction
+	integer, behind, ok := document.CountDigits(text)
+	return ok && behind <= fraction && integer <= digits-fraction
 }

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // refuses the others, and what people then read.
 func TestFunctions(t *testing.T) {
 	var out strings.Builder
-	said := map[gateway.Code]gateway.Fault{}
+	seen := map[gateway.Code]gateway.Fault{}
 	functions := customsv1.FunctionCode(0).Descriptor().Values()
 	for _, kind := range document.Kinds() {
 		fmt.Fprintln(&out, kind)
@@ -35,7 +35,7 @@ func TestFunctions(t *testing.T) {
 			verdict := "taken"
 			if len(faults) > 0 {
 				verdict = string(faults[0].Code)
-				said[faults[0].Code] = faults[0]
+				seen[faults[0].Code] = faults[0]
 				if faults[0].Path != "envelope.function" {
 					t.Errorf("%s with %s: refused at %s", kind, functions.Get(i).Name(), faults[0].Path)
 				}
@@ -55,12 +55,12 @@ func TestFunctions(t *testing.T) {
 				d := base(t, tt.kind)
 				edit(t, d, tt.edits...)
 				_, faults := rules(t).Check(d, scope(tt.partner))
-				said[r.ID] = faults[slices.IndexFunc(faults, func(f gateway.Fault) bool { return f.Code == r.ID })]
+				seen[r.ID] = faults[slices.IndexFunc(faults, func(f gateway.Fault) bool { return f.Code == r.ID })]
 			}
 		}
 	}
 	for _, r := range rules(t).All() {
-		if f, ok := said[r.ID]; ok {
+		if f, ok := seen[r.ID]; ok {
 			fmt.Fprintf(&out, "\n%s\n", r.ID)
 			for _, language := range gateway.Languages {
 				fmt.Fprintf(&out, "  %s: %s\n", language, gateway.Faults{f}.Report(language)[0].Message)

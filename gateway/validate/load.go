@@ -80,12 +80,12 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Rules, error) {
 			mistakes = append(mistakes, fmt.Errorf("%s:1: rules %q version %d: want the file %s", file, content.Rules, content.Version, want))
 		}
 		for i, rule := range content.Rows {
-			wrong := rule.prepare(env)
+			errs := rule.prepare(env)
 			if seen[rule.ID] {
-				wrong = append(wrong, errors.New("this id is taken"))
+				errs = append(errs, errors.New("this id is taken"))
 			}
 			seen[rule.ID] = true
-			for _, mistake := range wrong {
+			for _, mistake := range errs {
 				mistakes = append(mistakes, fmt.Errorf("%s:%d: %s: %w", file, lines.Line(fmt.Sprintf("$.rows[%d]", i)), rule.ID, mistake))
 			}
 		}
@@ -106,8 +106,8 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Rules, error) {
 var idForm = regexp.MustCompile(`^[A-Z]{2,4}-[0-9]{4}$`)
 
 // prepare compiles the rule for each of its kinds and returns what is wrong with it.
-func (r *Rule) prepare(env *expr.Env) (wrong []error) {
-	mistake := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+func (r *Rule) prepare(env *expr.Env) (errs []error) {
+	mistake := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if !idForm.MatchString(string(r.ID)) {
 		mistake("id: want two to four letters, a hyphen and four digits")
 	}
@@ -138,7 +138,7 @@ func (r *Rule) prepare(env *expr.Env) (wrong []error) {
 			mistake("valid: %q is no day as YYYY-MM-DD", day)
 		}
 	}
-	wrong = append(wrong, r.checkTexts()...)
+	errs = append(errs, r.checkTexts()...)
 	kinds := r.Kinds
 	if len(kinds) == 0 {
 		kinds = document.Kinds()
@@ -152,7 +152,7 @@ func (r *Rule) prepare(env *expr.Env) (wrong []error) {
 		}
 		r.compiled[kind] = ready
 	}
-	return wrong
+	return errs
 }
 
 func (r *Rule) compile(env *expr.Env, kind string) (*compiled, error) {
@@ -200,42 +200,42 @@ var scripts = map[string]*unicode.RangeTable{"en": unicode.Latin, "zh": unicode.
 // checkTexts wants a sentence in every language of the catalogue, in its own script:
 // in the row, or, where it has English alone, in the catalogue as texts of that very
 // English.
-func (r *Rule) checkTexts() (wrong []error) {
-	wrong = checkTexts("text", "rule."+string(r.ID), r.Text)
+func (r *Rule) checkTexts() (errs []error) {
+	errs = checkTexts("text", "rule."+string(r.ID), r.Text)
 	if len(r.Expected) > 0 {
-		wrong = append(wrong, checkTexts("expected", "rule."+string(r.ID)+".expected", r.Expected)...)
+		errs = append(errs, checkTexts("expected", "rule."+string(r.ID)+".expected", r.Expected)...)
 	}
 	if r.Remedy != "" && !slices.Contains(gateway.Remedies, r.Remedy) {
-		wrong = append(wrong, fmt.Errorf("remedy %q: want one of %v", r.Remedy, gateway.Remedies))
+		errs = append(errs, fmt.Errorf("remedy %q: want one of %v", r.Remedy, gateway.Remedies))
 	}
-	return wrong
+	return errs
 }
 
-func checkTexts(name, key string, texts map[string]string) (wrong []error) {
+func checkTexts(name, key string, texts map[string]string) (errs []error) {
 	for language := range texts {
 		if !slices.Contains(gateway.Languages, language) {
-			wrong = append(wrong, fmt.Errorf("%s: %q is no language of the catalogue", name, language))
+			errs = append(errs, fmt.Errorf("%s: %q is no language of the catalogue", name, language))
 		}
 	}
-	said := map[string]string{}
+	seen := map[string]string{}
 	for _, language := range gateway.Languages {
 		text := texts[language]
 		if len(texts) == 1 && language != "en" {
 			t, _ := gateway.TextOf(key, language)
 			if text = t.Text; t.English != texts["en"] {
-				wrong = append(wrong, fmt.Errorf("%s %s: the catalogue has none for this English: want all of %v", name, language, gateway.Languages))
+				errs = append(errs, fmt.Errorf("%s %s: the catalogue has none for this English: want all of %v", name, language, gateway.Languages))
 				continue
 			}
 		}
 		// What is expected may be no more than a number.
 		if inScript := func(c rune) bool { return unicode.Is(scripts[language], c) }; text == "" ||
 			!strings.ContainsFunc(text, inScript) && (name == "text" || strings.ContainsFunc(text, unicode.IsLetter)) {
-			wrong = append(wrong, fmt.Errorf("%s %s: want a sentence in that language", name, language))
+			errs = append(errs, fmt.Errorf("%s %s: want a sentence in that language", name, language))
 		}
-		if other, same := said[text]; same && text != "" && name == "text" {
-			wrong = append(wrong, fmt.Errorf("%s %s is the same as %s", name, language, other))
+		if other, same := seen[text]; same && text != "" && name == "text" {
+			errs = append(errs, fmt.Errorf("%s %s is the same as %s", name, language, other))
 		}
-		said[text] = language
+		seen[text] = language
 	}
-	return wrong
+	return errs
 }

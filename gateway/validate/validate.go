@@ -97,7 +97,7 @@ func (r *Rules) CheckFurther(steps *pace.Steps, p Passed, s Scope) (Passed, gate
 
 func newCheck(steps *pace.Steps, r *Rules, d *customsv1.Document, s Scope) *check {
 	c := &check{steps: steps, rules: r, document: d, scope: s, day: s.At}
-	if issued, err := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue()); err == nil && document.Meant(issued, issued) {
+	if issued, err := document.ParseInstant(d.GetEnvelope().GetIssued().GetValue()); err == nil && document.Plausible(issued, issued) {
 		c.day, c.issued = issued, issued
 	}
 	return c

@@ -515,8 +515,8 @@ func TestFurtherRulesAreTheOthers(t *testing.T) {
 	for _, tt := range cases {
 		d := base(t, tt.kind)
 		edit(t, d, tt.edits...)
-		_, whole := rules(t).Check(d, scope(tt.partner))
-		before, said := rules(t).Check(d, scope(""))
+		_, integer := rules(t).Check(d, scope(tt.partner))
+		before, seen := rules(t).Check(d, scope(""))
 		if before.IsZero() {
 			continue
 		}
@@ -529,10 +529,10 @@ func TestFurtherRulesAreTheOthers(t *testing.T) {
 		}
 		further += len(more)
 		count := map[string]int{}
-		for _, f := range whole {
+		for _, f := range integer {
 			count[string(f.Code)+" "+f.Path]++
 		}
-		for _, f := range append(said, more...) {
+		for _, f := range append(seen, more...) {
 			count[string(f.Code)+" "+f.Path]--
 		}
 		for what, n := range count {
@@ -540,8 +540,8 @@ func TestFurtherRulesAreTheOthers(t *testing.T) {
 				t.Errorf("%s: %s is told %d times too few", tt.rule, what, n)
 			}
 		}
-		if passed.IsZero() != whole.Refuse() || !passed.IsZero() && (passed.Digest() != before.Digest() || !passed.Within(scope(tt.partner))) {
-			t.Errorf("%s: passed %v, refused %v", tt.rule, !passed.IsZero(), whole.Refuse())
+		if passed.IsZero() != integer.Refuse() || !passed.IsZero() && (passed.Digest() != before.Digest() || !passed.Within(scope(tt.partner))) {
+			t.Errorf("%s: passed %v, refused %v", tt.rule, !passed.IsZero(), integer.Refuse())
 		}
 	}
 	if further < 20 {

@@ -112,7 +112,7 @@ func must(err error) {
 }
 
 // decimalLimits returns the digits before and behind the point.
-func decimalLimits(r *customsv1.Rule) (whole, fraction int) {
+func decimalLimits(r *customsv1.Rule) (integer, fraction int) {
 	if r.Digits == 0 {
 		return 12, 3
 	}
@@ -150,8 +150,8 @@ func (r *random) leaf(f document.Field) string {
 		}
 		return fmt.Sprint(rapid.Uint32().Draw(r.t, f.Name))
 	case document.Decimal:
-		whole, fraction := decimalLimits(f.Rule)
-		s := fmt.Sprint(rapid.Uint64Range(0, power(whole)-1).Draw(r.t, f.Name))
+		integer, fraction := decimalLimits(f.Rule)
+		s := fmt.Sprint(rapid.Uint64Range(0, power(integer)-1).Draw(r.t, f.Name))
 		if n := rapid.IntRange(0, fraction).Draw(r.t, "fraction"); n > 0 {
 			s += fmt.Sprintf(".%0*d", n, rapid.Uint64Range(0, power(n)-1).Draw(r.t, "behind"))
 		}

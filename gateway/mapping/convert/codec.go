@@ -20,13 +20,13 @@ type Codec struct {
 	After     bool                                               // of two such values the second
 }
 
-// wrongForm says what a text should have been.
-type wrongForm struct{ gateway.Phrase }
+// formError says what a text should have been.
+type formError struct{ gateway.Phrase }
 
-func (w wrongForm) Error() string { return "want " + w.String() }
+func (w formError) Error() string { return "want " + w.String() }
 
 // Wanted is the error of a text that should have been what a wording says.
-func Wanted(w gateway.Wording, terms ...string) error { return wrongForm{gateway.Say(w, terms...)} }
+func Wanted(w gateway.Wording, terms ...string) error { return formError{gateway.Say(w, terms...)} }
 
 // overflow says how many characters a text may have.
 type overflow int

@@ -24,11 +24,11 @@ func bindScaled(args []string) (Codec, error) {
 	n, err := positive(args[0])
 	return one(
 		func(text string) (string, error) {
-			sign, whole, behind, err := decimalParts(text, n)
+			sign, integer, behind, err := decimalParts(text, n)
 			if err != nil {
 				return "", err
 			}
-			return sign + wholeNumber(whole+behind), nil
+			return sign + withoutZeros(integer+behind), nil
 		},
 		func(text string) (string, error) {
 			digits, negative := strings.CutPrefix(text, "-")
@@ -37,7 +37,7 @@ func bindScaled(args []string) (Codec, error) {
 			}
 			digits = strings.Repeat("0", max(n+1-len(digits), 0)) + digits
 			point := len(digits) - n
-			return signed(negative, trimmed(wholeNumber(digits[:point])+"."+digits[point:])), nil
+			return signed(negative, trimmed(withoutZeros(digits[:point])+"."+digits[point:])), nil
 		},
 	), err
 }
@@ -46,12 +46,12 @@ func bindFraction(args []string) (Codec, error) {
 	n, err := positive(args[0])
 	return one(
 		func(text string) (string, error) {
-			sign, whole, behind, err := decimalParts(text, n)
-			return sign + whole + "." + behind, err
+			sign, integer, behind, err := decimalParts(text, n)
+			return sign + integer + "." + behind, err
 		},
 		func(text string) (string, error) {
 			digits, negative := strings.CutPrefix(text, "-")
-			if whole, behind, ok := strings.Cut(digits, "."); !ok || len(behind) != n || !areDigits(whole+behind) {
+			if integer, behind, ok := strings.Cut(digits, "."); !ok || len(behind) != n || !areDigits(integer+behind) {
 				return "", Wanted(gateway.WordExactlyDecimals, strconv.Itoa(n))
 			}
 			return signed(negative, trimmed(digits)), nil
@@ -61,14 +61,14 @@ func bindFraction(args []string) (Codec, error) {
 
 // decimalParts cuts a canonical decimal into its sign, its whole part and exactly n digits
 // behind the point.
-func decimalParts(text string, n int) (sign, whole, behind string, err error) {
+func decimalParts(text string, n int) (sign, integer, behind string, err error) {
 	digits, negative := strings.CutPrefix(text, "-")
-	whole, behind, _ = strings.Cut(digits, ".")
+	integer, behind, _ = strings.Cut(digits, ".")
 	behind = strings.TrimRight(behind, "0")
 	if len(behind) > n {
 		return "", "", "", Wanted(gateway.WordAtMostDecimals, strconv.Itoa(n))
 	}
-	return signed(negative, ""), whole, behind + strings.Repeat("0", n-len(behind)), nil
+	return signed(negative, ""), integer, behind + strings.Repeat("0", n-len(behind)), nil
 }
 
 func signed(negative bool, text string) string {
@@ -81,8 +81,8 @@ func signed(negative bool, text string) string {
 // trimmed takes zeros from the end of a number with a point.
 func trimmed(text string) string { return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") }
 
-// wholeNumber takes zeros from the front; one digit stays.
-func wholeNumber(text string) string {
+// withoutZeros takes zeros from the front; one digit stays.
+func withoutZeros(text string) string {
 	if rest := strings.TrimLeft(text, "0"); rest != "" {
 		return rest
 	}

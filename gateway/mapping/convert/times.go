@@ -119,7 +119,7 @@ func (f *TimeForm) decode(field document.FieldType, text, before string, office 
 
 // parse reads a local time strictly: what comes out is written as it came in.
 func (f *TimeForm) parse(text string, zone *time.Location) (time.Time, error) {
-	wrong := f.wrong(text)
+	mismatch := f.mismatch(text)
 	if zone == nil {
 		zone = time.UTC
 	}
@@ -129,25 +129,25 @@ func (f *TimeForm) parse(text string, zone *time.Location) (time.Time, error) {
 		text, rest = text[:len(text)-3], text[len(text)-3:]
 		for _, c := range []byte(rest) {
 			if c < '0' || c > '9' {
-				return time.Time{}, wrong
+				return time.Time{}, mismatch
 			}
 			millis = 10*millis + int(c-'0')
 		}
 	case f.xsd && len(text) > len(f.layout):
 		text, rest = text[:len(f.layout)], text[len(f.layout):]
 		if !tail(rest, f.Clock) {
-			return time.Time{}, wrong
+			return time.Time{}, mismatch
 		}
 	case f.Offset && len(text) > len(f.layout):
 		at, err := time.ParseInLocation(localDateTime, text, zone) // fractions of a second
 		if err != nil {
-			return at, wrong
+			return at, mismatch
 		}
 		return at, nil
 	}
 	at, err := time.ParseInLocation(f.layout, text, zone)
 	if err != nil || at.Format(f.layout) != text {
-		return time.Time{}, wrong
+		return time.Time{}, mismatch
 	}
 	return at.Add(time.Duration(millis) * time.Millisecond), nil
 }
@@ -156,15 +156,15 @@ const anInstant = "2026-03-01T08:30:00+08:00"
 
 var words = strings.NewReplacer("2006", "yyyy", "01", "MM", "02", "dd", "15", "HH", "04", "mm", "05", "ss")
 
-// wrong says how a time of the form is written; of a text that is written so, what the
+// mismatch says how a time of the form is written; of a text that is written so, what the
 // calendar or the clock does not have.
-func (f *TimeForm) wrong(text string) error {
+func (f *TimeForm) mismatch(text string) error {
 	plain := text
 	if f.millis && len(text) > len(f.layout) || f.xsd || f.Offset {
 		plain = text[:min(len(text), len(f.layout))]
 	}
 	if p, ok := document.Calendar(plain, f.layout); ok {
-		return wrongForm{p}
+		return formError{p}
 	}
 	form, example := words.Replace(f.layout), time.Date(2026, 3, 1, 8, 30, 0, 0, time.UTC).Format(f.layout)
 	if f.millis {

@@ -189,21 +189,21 @@ func (v *Value) Matches(text string) bool {
 	if v.Like == nil || v.Like.MatchString(text) {
 		return true
 	}
-	read, told := v.Leaf.Read(text)
-	return len(told) > 0 && v.Like.MatchString(read)
+	read, warnings := v.Leaf.Read(text)
+	return len(warnings) > 0 && v.Like.MatchString(read)
 }
 
 // unlikely is the error of a text that is not like an expression.
 func unlikely(like *regexp.Regexp) error {
-	return Wanted(gateway.WordPattern, strings.TrimSuffix(strings.TrimPrefix(like.String(), whollyBegins), whollyEnds))
+	return Wanted(gateway.WordPattern, strings.TrimSuffix(strings.TrimPrefix(like.String(), anchorStart), anchorEnd))
 }
 
-// Whole compiles an expression for a whole text.
-func Whole(expression string) (*regexp.Regexp, error) {
-	return regexp.Compile(whollyBegins + expression + whollyEnds)
+// Anchored compiles an expression for a whole text.
+func Anchored(expression string) (*regexp.Regexp, error) {
+	return regexp.Compile(anchorStart + expression + anchorEnd)
 }
 
-const whollyBegins, whollyEnds = "^(?:", ")$"
+const anchorStart, anchorEnd = "^(?:", ")$"
 
 // plainNumber takes from a number what XML Schema allows and plain notation does
 // not: a plus sign, zeros in front, a bare point, the sign of zero.
@@ -263,7 +263,7 @@ func missed(err error) *gateway.Fault {
 // NotConverted is the fault of a value, as it is given, that a conversion refuses with an error.
 func NotConverted(err error, given string) *gateway.Fault {
 	fault := gateway.Fault{Code: gateway.MapType, Severity: gateway.Error, Value: gateway.Clip(given)}
-	var form wrongForm
+	var form formError
 	var long overflow
 	switch {
 	case errors.As(err, &long):

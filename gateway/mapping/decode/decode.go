@@ -124,7 +124,7 @@ func (d *decoder) walk(e *xmltree.Element, n *program.Node, at *trace.Context, g
 // choose reads an element by the first group of its name that fits and is free.
 func (d *decoder) choose(n *program.Node, e *xmltree.Element, at *trace.Context, group int32) {
 	var free *program.Row
-	best := unlike
+	best := contradicting
 	elsewhere := false // a group is not read here
 	for _, r := range n.Groups {
 		if !r.Each && r.Collect == nil && d.rows[r.Number] == group {

@@ -45,8 +45,8 @@ func (d *decoder) fault(f gateway.Fault, at trace.Record) {
 }
 
 // warn warns of what was read otherwise than it is written.
-func (d *decoder) warn(told []document.Told, at trace.Record) {
-	for _, f := range told {
+func (d *decoder) warn(warnings []document.Warning, at trace.Record) {
+	for _, f := range warnings {
 		f.Path, f.Location = at.Context.Path(at.Row, int(at.Index)), at.Read()
 		d.faults = append(d.faults, f)
 	}

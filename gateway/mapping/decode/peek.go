@@ -64,7 +64,7 @@ func hasNeighbour(r *program.Row, e *xmltree.Element) bool {
 // fit reports how an element fits the constants and likes of a group. One that lacks a
 // constant goes to a group without it rather than be taken for something.
 func fit(r *program.Row, e *xmltree.Element) int {
-	fits := telling
+	fits := matching
 	for _, c := range r.Discriminators {
 		at := e
 		for i := range c.Steps {
@@ -73,19 +73,19 @@ func fit(r *program.Row, e *xmltree.Element) int {
 			}
 		}
 		if at == nil {
-			fits = silent
+			fits = lacking
 			continue
 		}
 		text := at.Text
 		if c.Attr != nil {
 			var ok bool
 			if text, ok = at.Attr(c.Attr.Name); !ok {
-				fits = silent
+				fits = lacking
 				continue
 			}
 		}
 		if text, _ = document.Legible(text, false); c.Job == program.Const && text != c.Info.Const || !c.Value.Matches(text) {
-			return unlike
+			return contradicting
 		}
 	}
 	return fits
@@ -93,7 +93,7 @@ func fit(r *program.Row, e *xmltree.Element) int {
 
 // How an element fits the constants of a group, worst first.
 const (
-	unlike  = iota // contradicts one
-	silent         // lacks one
-	telling        // has them all
+	contradicting = iota // contradicts one
+	lacking              // lacks one
+	matching             // has them all
 )

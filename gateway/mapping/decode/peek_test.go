@@ -34,7 +34,7 @@ func TestElementsFitGroupsByConstantsAndLikes(t *testing.T) {
 		return &program.Row{Job: program.Const, Info: table.RowInfo{Const: text}, Steps: steps(at...), Attr: attr}
 	}
 	like := func(expression string, at ...string) *program.Row {
-		compiled, err := convert.Whole(expression)
+		compiled, err := convert.Anchored(expression)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,15 +45,15 @@ func TestElementsFitGroupsByConstantsAndLikes(t *testing.T) {
 		rows []*program.Row
 		want int
 	}{
-		"nothing tells it":               {nil, telling},
-		"its constant":                   {[]*program.Row{constant("1", a)}, telling},
-		"another constant":               {[]*program.Row{constant("2", a)}, unlike},
-		"no such attribute":              {[]*program.Row{constant("1", b)}, silent},
-		"no such element":                {[]*program.Row{constant("1", nil, "Kind", "Code")}, silent},
-		"the first element like it":      {[]*program.Row{like("B [0-9]", "Kind")}, telling},
-		"only the second like it":        {[]*program.Row{like("C [0-9]", "Kind")}, unlike},
-		"one is silent, one contradicts": {[]*program.Row{constant("1", b), constant("2", a)}, unlike},
-		"one is silent, one fits":        {[]*program.Row{constant("1", b), constant("1", a)}, silent},
+		"nothing tells it":               {nil, matching},
+		"its constant":                   {[]*program.Row{constant("1", a)}, matching},
+		"another constant":               {[]*program.Row{constant("2", a)}, contradicting},
+		"no such attribute":              {[]*program.Row{constant("1", b)}, lacking},
+		"no such element":                {[]*program.Row{constant("1", nil, "Kind", "Code")}, lacking},
+		"the first element like it":      {[]*program.Row{like("B [0-9]", "Kind")}, matching},
+		"only the second like it":        {[]*program.Row{like("C [0-9]", "Kind")}, contradicting},
+		"one is silent, one contradicts": {[]*program.Row{constant("1", b), constant("2", a)}, contradicting},
+		"one is silent, one fits":        {[]*program.Row{constant("1", b), constant("1", a)}, lacking},
 	} {
 		if got := fit(&program.Row{Discriminators: tt.rows}, tree()); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)

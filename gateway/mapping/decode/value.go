@@ -15,9 +15,9 @@ import (
 func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text string, at *trace.Context) *gateway.Fault {
 	inner, at := at, at.Out(r.Reach)
 	written := strings.TrimSpace(text)
-	text, told := document.Legible(text, r.Value.Prose)
+	text, warnings := document.Legible(text, r.Value.Prose)
 	if r.Value.Codec.After {
-		told = nil // the before that it follows has told it
+		warnings = nil // the before that it follows has told it
 	}
 	link := trace.Record{Row: r, Context: at, Index: -1, Text: text, Element: e}
 	switch r.Job {
@@ -31,10 +31,10 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 		return nil
 	}
 	if text == "" && r.Value.Codec.Many { // blanks that the value begins with may fill its first piece
-		text, told = document.Legible(strings.Join(gather(e, child), ""), r.Value.Prose)
+		text, warnings = document.Legible(strings.Join(gather(e, child), ""), r.Value.Prose)
 	}
 	if text == "" {
-		d.warn(told, link)
+		d.warn(warnings, link)
 		if r.Requires(d.document) && r.When == nil {
 			fault := r.Missing()
 			return &fault
@@ -44,7 +44,7 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 	if r.Job == program.Refer {
 		at.Make() // so that the elements after it keep their positions
 		d.values++
-		d.warn(told, link)
+		d.warn(warnings, link)
 		d.refers = append(d.refers, link)
 		d.records.Add(link)
 		return nil
@@ -76,7 +76,7 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 		return fault
 	}
 	if r.Value.Codec.Many {
-		value, told = document.Legible(value, r.Value.Prose)
+		value, warnings = document.Legible(value, r.Value.Prose)
 	}
 	if value == "" && r.Value.Codec.Separator != "" {
 		return nil // its half of the text is not there
@@ -93,7 +93,7 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 	if err != nil {
 		return convert.NotConverted(err, text)
 	}
-	d.warn(document.TellOnce(told, more), link)
+	d.warn(document.MergeWarnings(warnings, more), link)
 	if r.Info.Key {
 		inner.Make() // an element that has nothing but its keys
 	}

@@ -71,7 +71,7 @@ func zoneFor(p *program.Program, m document.Node) *time.Location {
 // group writes the rows of a group into its element and reports whether that holds data.
 func (e *encoder) group(r *program.Row, at *trace.Context, into *etree.Element) bool {
 	s := scope{element: into}
-	if r.Neighbour != nil || r.Rivals != nil {
+	if r.Neighbour != nil || r.Earlier != nil {
 		e.adjacent = append(e.adjacent, adjacent{r, at, into})
 	}
 	e.trace(trace.Record{Row: r, Context: at, Index: -1, Group: true, Element: into})
@@ -110,7 +110,7 @@ func (e *encoder) row(r *program.Row, at *trace.Context, s *scope) {
 		return
 	}
 	text := ""
-	if r.Job == program.Count || r.Job == program.Sum || r.Job == program.Every {
+	if r.Derives() {
 		// Where there is nothing to write the condition, which costs far more, is not asked.
 		if text = e.derived(r, at, from); text == "" && !r.Requires(e.root.d) {
 			return

@@ -33,7 +33,7 @@ func (e *encoder) neighbours(top *etree.Element) {
 		if a.row.Neighbour != nil && !hasNeighbour(a.row, a.element) {
 			at(gateway.Term(a.row.Info.There), "", gateway.MapRequired)
 		}
-		for _, q := range a.row.Rivals {
+		for _, q := range a.row.Earlier {
 			if value, form, ok := claims(q, a.element); ok && hasNeighbour(q, a.element) {
 				at(gateway.Say(gateway.WordNotBeside, form, q.Info.There), value, gateway.MapType)
 			}

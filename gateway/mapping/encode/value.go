@@ -32,7 +32,7 @@ func (e *encoder) value(r *program.Row, inner *trace.Context, s *scope) {
 	case r.Item:
 		text = at.Text
 	case r.Info.Language != nil:
-		text, index = spoken(r, at.Message)
+		text, index = preferred(r, at.Message)
 	default:
 		text, _ = r.Path.Get(at.Message)
 	}
@@ -120,9 +120,9 @@ func (e *encoder) put(r *program.Row, at *trace.Context, s *scope, text string, 
 	e.trace(link)
 }
 
-// spoken returns the text in the first language that the row lists, else one whose
+// preferred returns the text in the first language that the row lists, else one whose
 // language the sender does not say, and its place in the list.
-func spoken(r *program.Row, m document.Node) (string, int) {
+func preferred(r *program.Row, m document.Node) (string, int) {
 	texts := r.Path.Elements(m)
 	if texts.Len() == 0 {
 		return "", -1

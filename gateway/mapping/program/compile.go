@@ -56,16 +56,16 @@ func (c *compiler) one(node string, f *table.Row, p place) *Row {
 		r.Info.Inside = p.parent.Info.ID
 	}
 	c.made.Rows = append(c.made.Rows, r)
-	wrong := func(format string, args ...any) { c.Row(node, f.ID, format, args...) }
+	errorf := func(format string, args ...any) { c.Row(node, f.ID, format, args...) }
 	switch {
 	case f.ID == "":
-		wrong("id is missing, expected one that is unique in the table")
+		errorf("id is missing, expected one that is unique in the table")
 	case c.ids[f.ID]:
-		wrong("id stands twice, expected one that is unique in the table")
+		errorf("id stands twice, expected one that is unique in the table")
 	}
 	c.ids[f.ID] = true
 	if d := f.Direction; d != "" && d != "encode" && d != "decode" {
-		wrong("direction %q, expected encode or decode", d)
+		errorf("direction %q, expected encode or decode", d)
 	}
 	r.Steps, r.Attr = c.head.Target(c.File, node, f.ID, f.To)
 	switch f.To {
@@ -75,69 +75,69 @@ func (c *compiler) one(node string, f *table.Row, p place) *Row {
 	default:
 		r.Info.Target = p.target + "/" + f.To
 	}
-	c.job(r, f, wrong)
-	inner := c.paths(r, f, p, wrong)
+	c.job(r, f, errorf)
+	inner := c.paths(r, f, p, errorf)
 	if f.When != "" {
-		c.condition(r, f, p, wrong)
+		c.condition(r, f, p, errorf)
 	}
-	c.options(r, f, node, wrong)
+	c.options(r, f, node, errorf)
 	c.examples(r, f.Examples, node)
 	if r.Job == Group {
 		inner.parent, inner.target = r, r.Info.Target
 		c.rows(node+".rows", f.Rows, inner)
-		c.keys(r, wrong)
+		c.keys(r, errorf)
 	}
 	if r.Job == Ordinal && p.list == nil {
-		wrong("ordinal outside each, expected it in a group that repeats")
+		errorf("ordinal outside each, expected it in a group that repeats")
 	}
 	return r
 }
 
 // job settles what the row does; exactly one key may say so.
-func (c *compiler) job(r *Row, f *table.Row, wrong func(string, ...any)) {
-	var said []string
-	say := func(is bool, key string, j Job) {
+func (c *compiler) job(r *Row, f *table.Row, errorf func(string, ...any)) {
+	var keys []string
+	add := func(is bool, key string, j Job) {
 		if is {
-			said, r.Job = append(said, key), j
+			keys, r.Job = append(keys, key), j
 		}
 	}
-	say(f.From != "", "from", Value)
-	say(f.Const.Given && f.Set == "", "const", Const)
-	say(f.Set != "", "set", Set)
-	say(f.Count != "", "count", Count)
-	say(f.Sum != "", "sum", Sum)
-	say(f.Every != "", "every", Every)
-	say(f.Ordinal, "ordinal", Ordinal)
-	say(f.Handle != "", "handle", Handle)
-	say(f.Refer != "", "refer", Refer)
-	say(len(f.Rows) > 0, "rows", Group)
+	add(f.From != "", "from", Value)
+	add(f.Const.Given && f.Set == "", "const", Const)
+	add(f.Set != "", "set", Set)
+	add(f.Count != "", "count", Count)
+	add(f.Sum != "", "sum", Sum)
+	add(f.Every != "", "every", Every)
+	add(f.Ordinal, "ordinal", Ordinal)
+	add(f.Handle != "", "handle", Handle)
+	add(f.Refer != "", "refer", Refer)
+	add(len(f.Rows) > 0, "rows", Group)
 	switch {
-	case len(said) != 1:
-		wrong("has %v, expected exactly one of from, const, set, count, sum, every, ordinal, handle, refer, rows", said)
+	case len(keys) != 1:
+		errorf("has %v, expected exactly one of from, const, set, count, sum, every, ordinal, handle, refer, rows", keys)
 	case r.Job == Set && (f.To != "" || !f.Const.Given || f.Direction != ""):
-		wrong("set %s, expected set and const, without to and direction", f.Set)
+		errorf("set %s, expected set and const, without to and direction", f.Set)
 	case r.Job != Set && f.To == "":
-		wrong("to is missing, expected a target")
+		errorf("to is missing, expected a target")
 	case r.Job == Group && r.Attr != nil:
-		wrong("target %q is an attribute, expected an element for rows", f.To)
+		errorf("target %q is an attribute, expected an element for rows", f.To)
 	case r.Job != Group && f.With != "" || r.Job != Group && f.Each != "" && f.From != ".":
-		wrong("each or with without rows, expected rows, or each with from: \".\"")
+		errorf("each or with without rows, expected rows, or each with from: \".\"")
 	case f.Collect != nil && (r.Job != Group || f.Each != "" || f.With != ""):
-		wrong("collect, expected rows with it, and neither each nor with")
+		errorf("collect, expected rows with it, and neither each nor with")
 	case f.Each != "" && f.With != "":
-		wrong("each and with together, expected one")
+		errorf("each and with together, expected one")
 	case (f.Each != "" || r.Job == Group) && len(r.Steps) == 0:
-		wrong("target %q cannot repeat or hold rows, expected an element", f.To)
+		errorf("target %q cannot repeat or hold rows, expected an element", f.To)
 	case f.Each != "" && r.Attr != nil:
-		wrong("an attribute cannot repeat, expected an element")
+		errorf("an attribute cannot repeat, expected an element")
 	}
 	if f.Const.Bad || f.Default.Bad {
-		wrong("const or default is no text, expected quotes round it")
+		errorf("const or default is no text, expected quotes round it")
 	}
 	if text := f.Const.Text; f.Const.Given && !f.Const.Bad {
 		r.Info.Const, r.Info.Set = text, f.Set
 		if text == "" || !convert.Writable(text) || strings.TrimSpace(text) != text {
-			wrong("const %q, expected a text without blanks around it", text)
+			errorf("const %q, expected a text without blanks around it", text)
 		}
 	}
 }

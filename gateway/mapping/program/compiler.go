@@ -27,7 +27,7 @@ type compiler struct {
 	refers []*Row
 }
 
-func (c *compiler) says(r *Row, format string, args ...any) {
+func (c *compiler) rowError(r *Row, format string, args ...any) {
 	c.Add(r.Info.ID, r.Info.Line, fmt.Sprintf("row %s: %s", r.Info.ID, fmt.Sprintf(format, args...)))
 }
 

@@ -15,30 +15,30 @@ import (
 func (c *compiler) examples(r *Row, files table.Samples, node string) {
 	for i, f := range files {
 		at := fmt.Sprintf("%s.examples[%d]", node, i)
-		wrong := func(format string, args ...any) { c.Row(at, r.Info.ID, "example: "+format, args...) }
+		errorf := func(format string, args ...any) { c.Row(at, r.Info.ID, "example: "+format, args...) }
 		line := c.Lines.Line(at)
 		text := f.Canonical.Text
 		switch field := r.Field(); {
 		case field == nil:
-			wrong("this row writes no value of its own, expected it on a value row")
+			errorf("this row writes no value of its own, expected it on a value row")
 		case !f.Canonical.Given || f.Canonical.Bad || text == "":
-			wrong("canonical is no text, expected one in quotes")
+			errorf("canonical is no text, expected one in quotes")
 		case field.Check(text) != nil:
-			wrong("canonical %v", field.Check(text))
+			errorf("canonical %v", field.Check(text))
 		}
 		if f.XML.Bad || f.XML.Texts == nil {
-			wrong("xml is no text, expected one in quotes, or a list of them")
+			errorf("xml is no text, expected one in quotes, or a list of them")
 		}
 		if len(f.XML.Texts) > 1 && !r.Value.Codec.Many {
-			wrong("xml is %d texts, expected one: the row does not split its value", len(f.XML.Texts))
+			errorf("xml is %d texts, expected one: the row does not split its value", len(f.XML.Texts))
 		}
 		switch d := f.Direction; {
 		case d != "" && d != "encode" && d != "decode":
-			wrong("direction %q, expected encode or decode", d)
+			errorf("direction %q, expected encode or decode", d)
 		case d != "" && r.Info.Direction != "" && d != r.Info.Direction:
-			wrong("direction %s, expected %s as of the row", d, r.Info.Direction)
+			errorf("direction %s, expected %s as of the row", d, r.Info.Direction)
 		case d == "decode" && r.Value.Half() > 0:
-			wrong("the row reads half of a value, expected direction: encode")
+			errorf("the row reads half of a value, expected direction: encode")
 		}
 		r.Info.Examples = append(r.Info.Examples, table.RowExample{Line: line, Canonical: text, XML: f.XML.Texts, Direction: f.Direction})
 	}
@@ -49,25 +49,25 @@ func (c *compiler) documents(files []table.Example) (out []table.TableExample) {
 	names := map[string]bool{}
 	for i, f := range files {
 		node := fmt.Sprintf("$.examples[%d]", i)
-		wrong := func(part, format string, args ...any) {
+		errorf := func(part, format string, args ...any) {
 			c.At(node+part, "example %s: %s", cmp.Or(f.Name, "without name"), fmt.Sprintf(format, args...))
 		}
 		if f.Name == "" || names[f.Name] {
-			wrong("", "name %q, expected one that is unique in the table", f.Name)
+			errorf("", "name %q, expected one that is unique in the table", f.Name)
 		}
 		names[f.Name] = true
 		for j, id := range f.Rows {
 			if !c.ids[id] {
-				wrong(fmt.Sprintf(".rows[%d]", j), "no row %q, expected the id of a row", id)
+				errorf(fmt.Sprintf(".rows[%d]", j), "no row %q, expected the id of a row", id)
 			}
 		}
 		e := table.TableExample{Name: f.Name, Line: c.Lines.Line(node), Rows: f.Rows, XML: []byte(f.XML)}
-		e.Canonical = c.canonical(f.Canonical, node+".canonical", wrong)
+		e.Canonical = c.canonical(f.Canonical, node+".canonical", errorf)
 		if f.Back != nil {
-			e.Back = c.canonical(f.Back, node+".back", wrong)
+			e.Back = c.canonical(f.Back, node+".back", errorf)
 		}
 		if strings.TrimSpace(f.XML) == "" {
-			wrong("", "xml is missing, expected what the table writes")
+			errorf("", "xml is missing, expected what the table writes")
 		}
 		out = append(out, e)
 	}
@@ -75,11 +75,11 @@ func (c *compiler) documents(files []table.Example) (out []table.TableExample) {
 }
 
 // canonical turns a document that is written as YAML into canonical JSON.
-func (c *compiler) canonical(tree map[string]any, node string, wrong func(part, format string, args ...any)) []byte {
+func (c *compiler) canonical(tree map[string]any, node string, errorf func(part, format string, args ...any)) []byte {
 	part := node[strings.LastIndexByte(node, '.'):]
 	raw, err := json.Marshal(tree)
 	if err != nil || tree == nil {
-		wrong(part, "%s is no canonical document, expected its keys", part[1:])
+		errorf(part, "%s is no canonical document, expected its keys", part[1:])
 		return nil
 	}
 	p := document.Parse(raw)
@@ -92,10 +92,10 @@ func (c *compiler) canonical(tree map[string]any, node string, wrong func(part, 
 				at += "." + step
 			}
 		}
-		wrong(at, "%v", f)
+		errorf(at, "%v", f)
 	}
 	if kind := document.Kind(p.Document); len(p.Faults) == 0 && kind != c.head.Kind() {
-		wrong(part, "%s is a %s, expected a %s", part[1:], kind, c.head.Kind())
+		errorf(part, "%s is a %s, expected a %s", part[1:], kind, c.head.Kind())
 	}
 	return raw
 }

@@ -11,13 +11,13 @@ import (
 	"customs.example/gateway/mapping/table"
 )
 
-func (c *compiler) condition(r *Row, f *table.Row, p place, wrong func(string, ...any)) {
+func (c *compiler) condition(r *Row, f *table.Row, p place, errorf func(string, ...any)) {
 	md, inside := p.md, r.Job == Group && r.Path != nil && !r.Scalar && r.Path.Descriptor() != nil
 	if inside {
 		md = r.Path.Descriptor()
 	}
 	if c.env == nil {
-		wrong("when %q, expected a loader that knows conditions", f.When)
+		errorf("when %q, expected a loader that knows conditions", f.When)
 		return
 	}
 	var err error
@@ -30,33 +30,33 @@ func (c *compiler) condition(r *Row, f *table.Row, p place, wrong func(string, .
 		r.When, err = c.env.Condition(md, f.When)
 	}
 	if err != nil {
-		wrong("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
+		errorf("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
 	}
 }
 
 // except checks the function codes of the documents of which a row requires nothing: decode
 // has read the code by the time that it asks.
-func (c *compiler) except(f *table.Row, wrong func(string, ...any)) {
+func (c *compiler) except(f *table.Row, errorf func(string, ...any)) {
 	for _, code := range f.Except {
 		if _, known := customsv1.FunctionCode_value[code]; !known {
-			wrong("except %q, expected a function code of the canonical document", code)
+			errorf("except %q, expected a function code of the canonical document", code)
 		}
 	}
 	if len(f.Except) > 0 && !slices.ContainsFunc(c.made.Rows, func(r *Row) bool { return r.Info.From == "envelope.function" }) {
-		wrong("except stands before any row reads envelope.function")
+		errorf("except stands before any row reads envelope.function")
 	}
 }
 
 // options compiles list, time, use, max, and checks that keys fit the row.
-func (c *compiler) options(r *Row, f *table.Row, node string, wrong func(string, ...any)) {
+func (c *compiler) options(r *Row, f *table.Row, node string, errorf func(string, ...any)) {
 	isValue := r.Job == Value
 	v := &r.Value
-	c.space(r, f, wrong)
+	c.space(r, f, errorf)
 	isNumber := r.Job == Count || r.Job == Sum || r.Job == Every // a value that stands for a list
 	for _, k := range []struct {
-		said bool
-		key  string
-		fits bool
+		given bool
+		key   string
+		fits  bool
 	}{
 		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.Given, "default", isValue && f.Each == ""},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
@@ -66,14 +66,14 @@ func (c *compiler) options(r *Row, f *table.Row, node string, wrong func(string,
 		{f.When != "", "when", r.Job != Set && f.Collect == nil}, {f.Required, "required", r.Job != Set && r.Job != Const && r.Job != Handle && f.Collect == nil},
 		{len(f.Except) > 0, "except", f.Required}, {f.Zone != "", "zone", isValue}, {f.Space != "", "space", isValue && v.Prose && r.Attr == nil}, {f.Once, "once", f.Each != "" && !r.Decodes()}, {f.Lone, "lone", r.Job == Sum && r.Decodes()}, {f.Key, "key", isValue && f.Required && f.Each == "" && f.Language == nil && r.Decodes()},
 	} {
-		if k.said && !k.fits {
-			wrong("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
+		if k.given && !k.fits {
+			errorf("%s does not fit this row, expected it on %s", k.key, keyFor[k.key])
 		}
 	}
-	c.except(f, wrong)
+	c.except(f, errorf)
 	r.Once = f.Once
 	if f.There != "" {
-		c.neighbour(r, f, node, wrong)
+		c.neighbour(r, f, node, errorf)
 	}
 	if !isValue && !isNumber || r.Path == nil {
 		return
@@ -85,25 +85,25 @@ func (c *compiler) options(r *Row, f *table.Row, node string, wrong func(string,
 	if f.List != "" {
 		v.Lists, v.List, v.System = c.lists, f.List, c.head.System()
 		if !c.lists.Has(f.List) {
-			wrong("unknown code list %q, expected one that there is: nearest are %v", f.List, document.Nearest(f.List, c.lists.Names(), 3))
+			errorf("unknown code list %q, expected one that there is: nearest are %v", f.List, document.Nearest(f.List, c.lists.Names(), 3))
 		}
 	}
 	v.Max = f.Max
 	if f.Like != "" {
 		var err error
-		if v.Like, err = convert.Whole(f.Like); err != nil {
-			wrong("like %q, expected a regular expression: %v", f.Like, err)
+		if v.Like, err = convert.Anchored(f.Like); err != nil {
+			errorf("like %q, expected a regular expression: %v", f.Like, err)
 		}
 	}
-	c.time(r, f, node, wrong)
+	c.time(r, f, node, errorf)
 	if f.Use != "" {
 		codec, err := convert.Bind(f.Use, v.Field)
 		if err != nil {
-			wrong("%v", err)
+			errorf("%v", err)
 		}
 		v.Codec, v.Converts = codec, err == nil
 		if err == nil && codec.Decode == nil && twoWay {
-			wrong("conversion %s has no inverse, expected lossy or direction: encode", f.Use)
+			errorf("conversion %s has no inverse, expected lossy or direction: encode", f.Use)
 		}
 	}
 	if v.Codec.Many && v.Preserves {
@@ -113,27 +113,27 @@ func (c *compiler) options(r *Row, f *table.Row, node string, wrong func(string,
 	case "", "reject":
 	case "truncate":
 		if v.Truncates = true; twoWay {
-			wrong("on_overflow truncate loses text, expected lossy or direction: encode")
+			errorf("on_overflow truncate loses text, expected lossy or direction: encode")
 		}
 	case "split":
 		if f.Use != "" || v.Field != document.String {
-			wrong("on_overflow split, expected a string without use")
+			errorf("on_overflow split, expected a string without use")
 		}
 		v.Codec, v.Converts, v.Max = convert.Split(max(f.Max, 1), 0, v.Preserves), true, 0
 	default:
-		wrong("on_overflow %q, expected reject, truncate or split", f.OnOverflow)
+		errorf("on_overflow %q, expected reject, truncate or split", f.OnOverflow)
 	}
 	if v.Codec.Many && (r.Attr != nil || r.Each || len(r.Steps) == 0) {
-		wrong("several texts in one place, expected an element without each")
+		errorf("several texts in one place, expected an element without each")
 	}
 	if !convert.Writable(f.Default.Text) {
-		wrong("default %q holds a character that XML cannot carry, expected a text", f.Default.Text)
+		errorf("default %q holds a character that XML cannot carry, expected a text", f.Default.Text)
 	}
 }
 
 // space settles what a row does with white space: texts that people write keep it in an
 // element where the row, or else the table, says preserve.
-func (c *compiler) space(r *Row, f *table.Row, wrong func(string, ...any)) {
+func (c *compiler) space(r *Row, f *table.Row, errorf func(string, ...any)) {
 	if r.Job != Value || r.Path == nil {
 		return
 	}
@@ -147,7 +147,7 @@ func (c *compiler) space(r *Row, f *table.Row, wrong func(string, ...any)) {
 	case "preserve":
 		r.Value.Preserves = r.Value.Prose && r.Attr == nil
 	default:
-		wrong("space %q, expected preserve or collapse", cmp.Or(f.Space, c.spaces))
+		errorf("space %q, expected preserve or collapse", cmp.Or(f.Space, c.spaces))
 	}
 	r.Info.Prose, r.Info.Preserves = r.Value.Prose, r.Value.Preserves
 }
@@ -174,13 +174,13 @@ func (c *compiler) pairs(group *Row) {
 			continue
 		}
 		if halves[r.Info.From] == nil && r.Decodes() && r.Info.Lossy == "" {
-			c.says(r, "reads the second half of %s and no row the first, expected both, lossy or direction: encode", r.Info.From)
+			c.rowError(r, "reads the second half of %s and no row the first, expected both, lossy or direction: encode", r.Info.From)
 		}
 		delete(halves, r.Info.From)
 	}
 	for _, r := range group.rows {
 		if halves[r.Info.From] == r {
-			c.says(r, "reads the first half of %s and no row the second, expected both, lossy or direction: encode", r.Info.From)
+			c.rowError(r, "reads the first half of %s and no row the second, expected both, lossy or direction: encode", r.Info.From)
 		}
 	}
 	for i, r := range group.rows {
@@ -195,7 +195,7 @@ func (c *compiler) pairs(group *Row) {
 		}
 		if before == after || before.Value.Codec.Separator != after.Value.Codec.Separator || before.Value.Codec.After || !after.Value.Codec.After ||
 			before.Info.Target != after.Info.Target || before.Info.Direction != after.Info.Direction {
-			c.says(r, "conversion %s stands alone, expected two rows of one target and direction: before(x), then after(x)", r.Info.Use)
+			c.rowError(r, "conversion %s stands alone, expected two rows of one target and direction: before(x), then after(x)", r.Info.Use)
 			continue
 		}
 		before.Second = after
@@ -204,7 +204,7 @@ func (c *compiler) pairs(group *Row) {
 }
 
 // time compiles how a row writes an instant or a day.
-func (c *compiler) time(r *Row, f *table.Row, node string, wrong func(string, ...any)) {
+func (c *compiler) time(r *Row, f *table.Row, node string, errorf func(string, ...any)) {
 	form := f.Time
 	switch r.Value.Field {
 	case document.Instant:
@@ -213,7 +213,7 @@ func (c *compiler) time(r *Row, f *table.Row, node string, wrong func(string, ..
 		form = cmp.Or(form, "xs-date")
 	default:
 		if form != "" {
-			wrong("time on a %s, expected an instant or a date", r.Value.Field)
+			errorf("time on a %s, expected an instant or a date", r.Value.Field)
 		}
 		return
 	}
@@ -223,7 +223,7 @@ func (c *compiler) time(r *Row, f *table.Row, node string, wrong func(string, ..
 	}
 	t, err := convert.NewTimeForm(form, zone)
 	if err != nil {
-		wrong("%v", err)
+		errorf("%v", err)
 		return
 	}
 	t.Office = f.Zone == "" && len(c.offices) > 0
@@ -231,15 +231,15 @@ func (c *compiler) time(r *Row, f *table.Row, node string, wrong func(string, ..
 	moment := !instant && t.Offset && zone != nil && (f.Lossy != "" || !r.Decodes()) // of which the day alone is kept
 	switch {
 	case instant && zone == nil && !t.Offset:
-		wrong("time %s of an instant without zone, expected zone on the row or the table", form)
+		errorf("time %s of an instant without zone, expected zone on the row or the table", form)
 	case !instant && !moment && (t.Clock || !t.Date):
-		wrong("time %s of a date, expected a form of a day, or instant with a zone and lossy", form)
+		errorf("time %s of a date, expected a form of a day, or instant with a zone and lossy", form)
 	}
 	r.Value.Time = t
 }
 
 // neighbour compiles the element without which a group is not read: "../../p:Name".
-func (c *compiler) neighbour(r *Row, f *table.Row, node string, wrong func(string, ...any)) {
+func (c *compiler) neighbour(r *Row, f *table.Row, node string, errorf func(string, ...any)) {
 	rest := f.There
 	up := 0
 	for strings.HasPrefix(rest, "../") {
@@ -250,12 +250,12 @@ func (c *compiler) neighbour(r *Row, f *table.Row, node string, wrong func(strin
 		depth += len(g.Steps)
 	}
 	if up == 0 || up > depth {
-		wrong("there %q, expected 1 to %d times ../ before an element", f.There, depth)
+		errorf("there %q, expected 1 to %d times ../ before an element", f.There, depth)
 		return
 	}
 	steps, attr := c.head.Target(c.File, node, f.ID, rest)
 	if attr != nil {
-		wrong("there %q is an attribute, expected an element", f.There)
+		errorf("there %q is an attribute, expected an element", f.There)
 	}
 	r.Neighbour = &Neighbour{up, steps}
 }

@@ -11,20 +11,20 @@ import (
 
 // paths compiles the row's canonical paths, checks that their types fit, and returns
 // where rows inside it stand.
-func (c *compiler) paths(r *Row, f *table.Row, p place, wrong func(string, ...any)) place {
+func (c *compiler) paths(r *Row, f *table.Row, p place, errorf func(string, ...any)) place {
 	if f.Collect != nil {
-		return c.collect(r, f, p, wrong)
+		return c.collect(r, f, p, errorf)
 	}
 	source := cmp.Or(f.Each, f.With, f.Set, f.Count, f.Sum, f.Every, f.Refer, f.From)
 	if source == "" {
 		if r.Job == Handle && (p.parent.Collect == nil || !convert.Writable(f.Handle)) {
-			wrong("handle %q, expected it among the rows of a group with collect", f.Handle)
+			errorf("handle %q, expected it among the rows of a group with collect", f.Handle)
 		}
 		return p
 	}
 	if f.Each == "" && f.From == "." {
 		if r.Item = true; p.scalar == nil {
-			wrong("from \".\" outside each over a list of texts, expected a path")
+			errorf("from \".\" outside each over a list of texts, expected a path")
 			return p
 		}
 		r.Path, r.Info.From, r.Value.Field = p.scalar, p.prefix, p.scalar.Field().Type
@@ -32,35 +32,35 @@ func (c *compiler) paths(r *Row, f *table.Row, p place, wrong func(string, ...an
 	}
 	from, away, source, err := p.reach(source)
 	if err != nil {
-		wrong("%v", err)
+		errorf("%v", err)
 		return p
 	}
 	if from.scalar != nil {
-		wrong("path %q inside each over texts, expected from: \".\"", source)
+		errorf("path %q inside each over texts, expected from: \".\"", source)
 		return p
 	}
 	inner := *from
 	r.Reach = away
 	if f.Each != "" || f.In != "" {
 		if inner, source, err = c.hops(r, inner, source); err != nil {
-			wrong("%v", err)
+			errorf("%v", err)
 			return p
 		}
 	}
 	path, err := inner.compile(c.head.Kind(), source)
 	if err != nil {
-		wrong("%v", err)
+		errorf("%v", err)
 		return p
 	}
 	r.Path = path
 	if f.In != "" || f.By != "" {
-		c.looksUp(r, f, p, wrong)
+		c.looksUp(r, f, p, errorf)
 	}
 	field := path.Field()
 	r.Value.Field = field.Type
 	full := inner.full(source)
 	if path.Many() && r.Job != Count && r.Job != Sum && r.Job != Every && !(f.Each != "" && path.Repeated() || f.Language != nil) {
-		wrong("%s is a list, expected each, or a selector such as [0]", source)
+		errorf("%s is a list, expected each, or a selector such as [0]", source)
 	}
 	switch {
 	case f.Each != "":
@@ -69,57 +69,57 @@ func (c *compiler) paths(r *Row, f *table.Row, p place, wrong func(string, ...an
 			r.Info.From = full
 		}
 		if !path.Repeated() {
-			wrong("each %s, expected a list without selector", source)
+			errorf("each %s, expected a list without selector", source)
 		}
 		if r.Item && !r.Scalar {
-			wrong("each %s is a list of messages, expected rows", source)
+			errorf("each %s is a list of messages, expected rows", source)
 		}
 		if r.Item && r.Hops != nil {
-			wrong("each %s passes through a list, expected rows, one of them a key", full)
+			errorf("each %s passes through a list, expected rows, one of them a key", full)
 		}
 	case f.With != "":
 		r.Info.With = full
 		if path.Leaf() || path.Repeated() {
-			wrong("with %s, expected a message", source)
+			errorf("with %s, expected a message", source)
 		}
 	case r.Job == Refer:
 		r.Info.Refer = full
 		c.refers = append(c.refers, r)
 		if path.Leaf() || path.Many() || from.prefix != "" && from.outer == nil {
-			wrong("refer %s, expected a single message, outside collect", source)
+			errorf("refer %s, expected a single message, outside collect", source)
 		}
 	case r.Job == Count:
 		r.Info.From = full
 		if !path.Many() {
-			wrong("count %s, expected a list", source)
+			errorf("count %s, expected a list", source)
 		}
 	case r.Job == Sum:
 		r.Info.From = full
 		if field.Type != document.Decimal && field.Type != document.Uint {
-			wrong("sum %s is a %s, expected a decimal", source, field.Type)
+			errorf("sum %s is a %s, expected a decimal", source, field.Type)
 		}
 		if f.Lone {
-			c.elements(r, inner, source, wrong)
+			c.elements(r, inner, source, errorf)
 		}
 	case r.Job == Every:
 		r.Info.From = full
-		c.elements(r, inner, source, wrong)
+		c.elements(r, inner, source, errorf)
 	case r.Job == Set:
 		r.Info.Set = full
 		if away > 0 {
-			wrong("set %s reaches outwards, expected it where the path starts", full)
+			errorf("set %s reaches outwards, expected it where the path starts", full)
 		} else if !path.Leaf() {
-			wrong("set %s is a message, expected a leaf", source)
+			errorf("set %s is a message, expected a leaf", source)
 		} else if err := field.Check(f.Const.Text); err != nil {
-			wrong("set %s: %v", source, err)
+			errorf("set %s: %v", source, err)
 		}
 	case f.Language != nil:
 		r.Info.From = full
-		c.texts(r, inner, wrong)
+		c.texts(r, inner, errorf)
 	default:
 		r.Info.From = full
 		if !path.Leaf() {
-			wrong("%s is a message, expected a leaf, or language for texts", source)
+			errorf("%s is a message, expected a leaf, or language for texts", source)
 		}
 	}
 	if f.Each == "" && f.With == "" {
@@ -130,7 +130,7 @@ func (c *compiler) paths(r *Row, f *table.Row, p place, wrong func(string, ...an
 
 // elements compiles the list whose elements a value that stands once is read into, and
 // which of their values it is.
-func (c *compiler) elements(r *Row, p place, source string, wrong func(string, ...any)) {
+func (c *compiler) elements(r *Row, p place, source string, errorf func(string, ...any)) {
 	list, leaf, _ := cutLast(source)
 	var err error
 	s := &Spread{Lone: r.Job == Sum}
@@ -138,7 +138,7 @@ func (c *compiler) elements(r *Row, p place, source string, wrong func(string, .
 		s.Leaf, err = document.Compile(s.List.Descriptor(), leaf)
 	}
 	if err != nil || s.Leaf == nil || !s.Leaf.Leaf() || s.Leaf.Many() || r.Hops != nil || r.Reach > 0 {
-		wrong("%s is no value of the elements of one list, where the row stands", source)
+		errorf("%s is no value of the elements of one list, where the row stands", source)
 		return
 	}
 	r.Spread = s
@@ -154,10 +154,10 @@ func cutLast(path string) (before, last string, ok bool) {
 }
 
 // texts compiles what a language row reads of its list of texts.
-func (c *compiler) texts(r *Row, p place, wrong func(string, ...any)) {
+func (c *compiler) texts(r *Row, p place, errorf func(string, ...any)) {
 	md := r.Path.Descriptor()
 	if md == nil || md.Name() != "Text" || !r.Path.Repeated() {
-		wrong("language on %s, expected a list of texts", r.Path)
+		errorf("language on %s, expected a list of texts", r.Path)
 		return
 	}
 	var err error
@@ -165,7 +165,7 @@ func (c *compiler) texts(r *Row, p place, wrong func(string, ...any)) {
 		r.Text, err = document.Compile(md, "value")
 	}
 	if err != nil {
-		wrong("%v", err)
+		errorf("%v", err)
 		return
 	}
 	r.Value.Field = document.String
@@ -194,28 +194,28 @@ func (c *compiler) hops(r *Row, p place, source string) (place, string, error) {
 
 // collect compiles a group that holds messages of the whole document, once each,
 // which other rows refer to.
-func (c *compiler) collect(r *Row, f *table.Row, p place, wrong func(string, ...any)) place {
+func (c *compiler) collect(r *Row, f *table.Row, p place, errorf func(string, ...any)) place {
 	if !p.root || p.list != nil {
-		wrong("collect inside each or with, expected it outside")
+		errorf("collect inside each or with, expected it outside")
 		return p
 	}
 	inner := p
 	for i, source := range f.Collect {
 		path, err := document.CompileFor(c.head.Kind(), source)
 		if err != nil {
-			wrong("%v", err)
+			errorf("%v", err)
 			return p
 		}
 		switch {
 		case path.Leaf() || path.Repeated() || source == ".":
-			wrong("collect %s, expected a single message, be it in a list", source)
+			errorf("collect %s, expected a single message, be it in a list", source)
 			return p
 		case i == 0:
 			inner = place{md: path.Descriptor(), prefix: source}
 		case path.Descriptor() != inner.md:
-			wrong("collect %s is a %s, expected %s as in %s", source, path.Descriptor().Name(), inner.md.Name(), f.Collect[0])
+			errorf("collect %s is a %s, expected %s as in %s", source, path.Descriptor().Name(), inner.md.Name(), f.Collect[0])
 		case c.stores[source] != nil:
-			wrong("collect %s, which row %s collects, expected it once", source, c.stores[source].Info.ID)
+			errorf("collect %s, which row %s collects, expected it once", source, c.stores[source].Info.ID)
 		}
 		c.stores[source] = r
 		r.Collect = append(r.Collect, path)
@@ -227,21 +227,21 @@ func (c *compiler) collect(r *Row, f *table.Row, p place, wrong func(string, ...
 
 // looksUp compiles which elements of the row's first list are meant: those whose value by
 // is one of the texts at in, where the row stands.
-func (c *compiler) looksUp(r *Row, f *table.Row, p place, wrong func(string, ...any)) {
+func (c *compiler) looksUp(r *Row, f *table.Row, p place, errorf func(string, ...any)) {
 	list := r.Path
 	if len(r.Hops) > 0 {
 		list = r.Hops[0].Path
 	}
 	if r.Decodes() || f.Each == "" && (r.Job != Count || len(r.Hops) != 1) || list.Descriptor() == nil {
-		wrong("by and in, expected direction: encode and each, or the count of a list in a list")
+		errorf("by and in, expected direction: encode and each, or the count of a list in a list")
 		return
 	}
 	var err error
 	if r.By, err = document.Compile(list.Descriptor(), f.By); err != nil || !r.By.Leaf() || r.By.Many() {
-		wrong("by %q, expected a value of the elements of %s", f.By, list)
+		errorf("by %q, expected a value of the elements of %s", f.By, list)
 	}
 	if r.In, err = p.compile(c.head.Kind(), f.In); err != nil || !r.In.Leaf() {
-		wrong("in %q, expected texts where the row stands", f.In)
+		errorf("in %q, expected texts where the row stands", f.In)
 		r.In = nil
 		return
 	}

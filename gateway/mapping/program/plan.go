@@ -39,7 +39,7 @@ func (c *compiler) plan(group *Row) {
 		}
 	}
 	group.Discriminators = discriminators(group)
-	group.findRivals()
+	group.findEarlier()
 }
 
 // repeats reports whether the row is in a group that repeats.
@@ -78,7 +78,7 @@ func (c *compiler) place(at *Node, r *Row) *Node {
 		}
 		at.Values = append(at.Values, r)
 	case len(at.Values)+len(at.children)+len(at.attrs) > 0:
-		c.says(r, "groups an element that other rows write into, expected those rows inside the group")
+		c.rowError(r, "groups an element that other rows write into, expected those rows inside the group")
 	default:
 		at.Groups = append(at.Groups, r)
 	}
@@ -99,7 +99,7 @@ func (c *compiler) child(list *[]*Node, name xmltree.Name) *Node {
 
 // inside says that a row stands beside a group whose element it writes into.
 func (c *compiler) inside(r, group *Row) {
-	c.says(r, "writes into the element of group %s, expected it among that group's rows", group.Info.ID)
+	c.rowError(r, "writes into the element of group %s, expected it among that group's rows", group.Info.ID)
 }
 
 // discriminators returns what decode knows a group by from others of the same name: constants
@@ -128,13 +128,13 @@ func (c *compiler) references() {
 	for _, r := range c.refers {
 		referred[r.Info.Refer] = true
 		if r.Store = c.stores[r.Info.Refer]; r.Store == nil {
-			c.says(r, "no row collects %s, expected it in the collect of a group", r.Info.Refer)
+			c.rowError(r, "no row collects %s, expected it in the collect of a group", r.Info.Refer)
 		}
 	}
 	for _, r := range c.made.Stores {
 		for _, path := range r.Collect {
 			if !referred[path.String()] {
-				c.says(r, "collects %s and nothing refers to it, expected a row with refer", path)
+				c.rowError(r, "collects %s and nothing refers to it, expected a row with refer", path)
 			}
 		}
 		handles := 0
@@ -145,13 +145,13 @@ func (c *compiler) references() {
 			}
 		}
 		if handles != 1 {
-			c.says(r, "has %d rows with handle, expected one", handles)
+			c.rowError(r, "has %d rows with handle, expected one", handles)
 		}
 	}
 }
 
 // keys finds the rows of a group that say which elements it reads, or is in.
-func (c *compiler) keys(group *Row, wrong func(string, ...any)) {
+func (c *compiler) keys(group *Row, errorf func(string, ...any)) {
 	group.Keys = make([][]*Row, len(group.Hops)+1)
 	for _, r := range group.rows {
 		if !r.Info.Key {
@@ -160,23 +160,23 @@ func (c *compiler) keys(group *Row, wrong func(string, ...any)) {
 		if level := len(group.Hops) - r.Reach; level >= 0 && group.Each && !r.Item {
 			group.Keys[level] = append(group.Keys[level], r)
 		} else {
-			c.says(r, "key of another list, expected one of %s or of a list that it passes through", group.Info.Each)
+			c.rowError(r, "key of another list, expected one of %s or of a list that it passes through", group.Info.Each)
 		}
 	}
 	for i, hop := range group.Hops {
 		if group.Keys[i] == nil && group.Decodes() && group.Info.Lossy == "" {
-			wrong("each %s passes through %s, expected a row with a required value of that list's elements and key: true, or lossy", group.Info.Each, hop.Path)
+			errorf("each %s passes through %s, expected a row with a required value of that list's elements and key: true, or lossy", group.Info.Each, hop.Path)
 		}
 	}
 }
 
-// findRivals notes which rows of a group decode asks first about an element that another
+// findEarlier notes which rows of a group decode asks first about an element that another
 // one writes.
-func (r *Row) findRivals() {
+func (r *Row) findEarlier() {
 	for i, later := range r.rows {
 		for _, q := range r.rows[:i] {
 			if q.Neighbour != nil && q.Decodes() && later.Job == Group && later.Encodes() && slices.EqualFunc(q.Steps, later.Steps, func(a, b table.Step) bool { return a.Name == b.Name }) {
-				later.Rivals = append(later.Rivals, q)
+				later.Earlier = append(later.Earlier, q)
 			}
 		}
 	}

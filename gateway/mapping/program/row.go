@@ -64,7 +64,7 @@ type Row struct {
 	By      *document.Path // of the elements of the first list: it is one of the texts at In
 	In      *document.Path // in the context that the row stands in
 	Once    bool           // of an each: only its first element is written
-	Rivals  []*Row         // groups of the same name that decode asks before this one, each with a neighbour
+	Earlier []*Row         // groups of the same name that decode asks before this one, each with a neighbour
 
 	// What decode alone asks.
 	Decoding *Decoding // of a group

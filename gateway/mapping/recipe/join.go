@@ -408,10 +408,10 @@ func (j *joiner) compare(r *joinRow, path string, have []found) {
 // contest tells that two sources disagree.
 func (j *joiner) contest(severity gateway.Severity, code gateway.Code, path string, first, other Source) {
 	j.out.Contests = append(j.out.Contests, Contest{len(j.out.Faults), first, other})
-	j.tell(severity, code, path, other.say(), gateway.Term(first.say()))
+	j.report(severity, code, path, other.text(), gateway.Term(first.text()))
 }
 
-func (s Source) say() string { return strings.TrimSpace(s.Value + " (" + s.Part + "." + s.Path + ")") }
+func (s Source) text() string { return strings.TrimSpace(s.Value + " (" + s.Part + "." + s.Path + ")") }
 
 func same(a, b found, t document.FieldType) bool {
 	return slices.EqualFunc(a.texts, b.texts, func(x, y string) bool { return sameText(x, y, t) }) &&
@@ -449,13 +449,13 @@ func (j *joiner) put(r *joinRow, m document.Node, at string, f found) {
 		return
 	}
 	n := r.to.Len(m)
-	there := map[string]bool{} // what a merge finds there already
+	present := map[string]bool{} // what a merge finds there already
 	if r.merge {
 		for _, h := range r.to.List(m) {
-			there[contentOf(h)] = true
+			present[contentOf(h)] = true
 		}
 		for _, text := range r.to.Texts(m) {
-			there[text] = true
+			present[text] = true
 		}
 	}
 	link := func(i int) {
@@ -466,7 +466,7 @@ func (j *joiner) put(r *joinRow, m document.Node, at string, f found) {
 		if !j.steps.Next() {
 			return
 		}
-		if r.merge && there[contentOf(from)] {
+		if r.merge && present[contentOf(from)] {
 			j.out.Repeated = append(j.out.Repeated, Source{Part: f.Part, Path: document.Element(f.Path, i)})
 			continue
 		}
@@ -477,7 +477,7 @@ func (j *joiner) put(r *joinRow, m document.Node, at string, f found) {
 		if !j.steps.Next() {
 			return
 		}
-		if there[text] {
+		if present[text] {
 			j.out.Repeated = append(j.out.Repeated, Source{f.Part, document.Element(f.Path, i), text})
 			continue
 		}
@@ -507,10 +507,10 @@ func (j *joiner) set(r *joinRow, m document.Node, at, text string, from Source) 
 }
 
 func (j *joiner) fault(code gateway.Code, path, value string, expected gateway.Phrase) {
-	j.tell(gateway.Error, code, path, value, expected)
+	j.report(gateway.Error, code, path, value, expected)
 }
 
-func (j *joiner) tell(severity gateway.Severity, code gateway.Code, path, value string, expected gateway.Phrase) {
+func (j *joiner) report(severity gateway.Severity, code gateway.Code, path, value string, expected gateway.Phrase) {
 	j.out.Faults = append(j.out.Faults, gateway.Fault{
 		Code: code, Severity: severity, Path: path, Value: gateway.Clip(value), Expected: expected,
 	})

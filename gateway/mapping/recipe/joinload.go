@@ -158,14 +158,14 @@ func (c *joinCompiler) rows(node string, files []joinRowFile, p joinPlace) []*jo
 }
 
 func (c *joinCompiler) one(node string, f *joinRowFile, p joinPlace) *joinRow {
-	wrong := func(format string, args ...any) { c.Row(node, f.ID, format, args...) }
+	errorf := func(format string, args ...any) { c.Row(node, f.ID, format, args...) }
 	r := &joinRow{id: f.ID, fixed: f.Const.Text, precedence: f.Precedence, merge: f.Merge}
 	if f.ID == "" || c.ids[f.ID] {
-		wrong("id %q, expected one that is unique in the join", f.ID)
+		errorf("id %q, expected one that is unique in the join", f.ID)
 	}
 	c.ids[f.ID] = true
 	if n := min(len(f.From), 1) + min(len(f.Const.Text), 1) + min(len(f.Each), 1) + min(len(f.In), 1); n != 1 || (f.Each != "") != (len(f.Rows) > 0) {
-		wrong("has %d of from, const, each and in, expected exactly one, and rows with each", n)
+		errorf("has %d of from, const, each and in, expected exactly one, and rows with each", n)
 	}
 	var err error
 	if p.root {
@@ -174,34 +174,34 @@ func (c *joinCompiler) one(node string, f *joinRowFile, p joinPlace) *joinRow {
 		r.to, err = document.Compile(p.md, f.To)
 	}
 	if err != nil {
-		wrong("%v", err)
+		errorf("%v", err)
 		return r
 	}
 	if f.In != nil {
-		c.keep(r, f, p, wrong)
+		c.keep(r, f, p, errorf)
 		return r
 	}
 	if r.to.Many() && !r.to.Repeated() {
-		wrong("to %s passes through a list, expected a selector such as [0]", f.To)
+		errorf("to %s passes through a list, expected a selector such as [0]", f.To)
 	}
 	for part, condition := range f.When {
-		r.when = append(r.when, c.condition(part, condition, p, wrong))
+		r.when = append(r.when, c.condition(part, condition, p, errorf))
 	}
 	slices.SortFunc(r.when, func(a, b joinCondition) int { return strings.Compare(a.part, b.part) })
 	for _, from := range f.From {
-		r.sources = append(r.sources, c.source(from, r.to, p, wrong))
+		r.sources = append(r.sources, c.source(from, r.to, p, errorf))
 	}
 	switch {
 	case f.Const.Given:
 		if err := r.to.Field().Check(f.Const.Text); err != nil || f.Const.Bad || !r.to.Leaf() || r.to.Repeated() {
-			wrong("const %q for %s, expected %s, in quotes", f.Const.Text, f.To, r.to.Field().Expected())
+			errorf("const %q for %s, expected %s, in quotes", f.Const.Text, f.To, r.to.Field().Expected())
 		}
 	case f.Merge && (!r.to.Repeated() || f.Precedence):
-		wrong("merge into %s, expected a list, and no precedence", f.To)
+		errorf("merge into %s, expected a list, and no precedence", f.To)
 	case f.Each != "":
-		each := c.source(f.Each, nil, p, wrong)
+		each := c.source(f.Each, nil, p, errorf)
 		if each.path == nil || each.path.Leaf() || !each.path.Repeated() || r.to.Leaf() || !r.to.Repeated() {
-			wrong("each %s to %s, expected a list of messages on both sides", f.Each, f.To)
+			errorf("each %s to %s, expected a list of messages on both sides", f.Each, f.To)
 			break
 		}
 		r.each = &each
@@ -211,19 +211,19 @@ func (c *joinCompiler) one(node string, f *joinRowFile, p joinPlace) *joinRow {
 }
 
 // keep compiles a row that leaves in lists of texts those that parts name.
-func (c *joinCompiler) keep(r *joinRow, f *joinRowFile, p joinPlace, wrong func(string, ...any)) {
+func (c *joinCompiler) keep(r *joinRow, f *joinRowFile, p joinPlace, errorf func(string, ...any)) {
 	if !p.root || !r.to.Leaf() || !r.to.Repeated() || r.to.Field().Type != document.String || f.Precedence || f.Merge {
-		wrong("in for %s, expected a list of texts of the document, and neither precedence nor merge", f.To)
+		errorf("in for %s, expected a list of texts of the document, and neither precedence nor merge", f.To)
 		return
 	}
 	for part, condition := range f.When {
-		r.when = append(r.when, c.condition(part, condition, p, wrong))
+		r.when = append(r.when, c.condition(part, condition, p, errorf))
 	}
 	slices.SortFunc(r.when, func(a, b joinCondition) int { return strings.Compare(a.part, b.part) })
 	for _, in := range f.In {
-		s := c.source(in, nil, p, wrong)
+		s := c.source(in, nil, p, errorf)
 		if s.path == nil || !s.path.Leaf() {
-			wrong("in %s, expected values of a part", in)
+			errorf("in %s, expected values of a part", in)
 			continue
 		}
 		r.in = append(r.in, s)
@@ -233,10 +233,10 @@ func (c *joinCompiler) keep(r *joinRow, f *joinRowFile, p joinPlace, wrong func(
 
 // source compiles "part.path", or a path of the element inside each, and checks that
 // its type is the target's.
-func (c *joinCompiler) source(from string, to *document.Path, p joinPlace, wrong func(string, ...any)) joinSource {
+func (c *joinCompiler) source(from string, to *document.Path, p joinPlace, errorf func(string, ...any)) joinSource {
 	if from == gatewayPart+".messageId" {
 		if to != nil && (to.Field().Type != document.String || to.Repeated()) {
-			wrong("%s to a %s, expected a string", from, to.Field().Type)
+			errorf("%s to a %s, expected a string", from, to.Field().Type)
 		}
 		return joinSource{part: gatewayPart}
 	}
@@ -248,7 +248,7 @@ func (c *joinCompiler) source(from string, to *document.Path, p joinPlace, wrong
 		name, rest, _ := strings.Cut(from, ".")
 		part := c.part(name)
 		if part == nil {
-			wrong("from %q names no part, expected part.path with one of %v", from, c.join.parts)
+			errorf("from %q names no part, expected part.path with one of %v", from, c.join.parts)
 			return s
 		}
 		s.part = name
@@ -256,13 +256,13 @@ func (c *joinCompiler) source(from string, to *document.Path, p joinPlace, wrong
 	}
 	switch {
 	case err != nil:
-		wrong("%v", err)
+		errorf("%v", err)
 		s.path = nil
 	case to == nil:
 	case s.path.Many() && !s.path.Repeated():
-		wrong("from %s passes through a list, expected a selector such as [0], or each", from)
+		errorf("from %s passes through a list, expected a selector such as [0], or each", from)
 	case s.path.Repeated() != to.Repeated() || s.path.Field().Type != to.Field().Type || s.path.Descriptor() != to.Descriptor() || !sameEnum(s.path, to):
-		wrong("from %s is %s, expected %s as in %s", from, typeOf(s.path), typeOf(to), to)
+		errorf("from %s is %s, expected %s as in %s", from, typeOf(s.path), typeOf(to), to)
 	}
 	return s
 }
@@ -282,7 +282,7 @@ func typeOf(p *document.Path) string {
 	return name
 }
 
-func (c *joinCompiler) condition(part, condition string, p joinPlace, wrong func(string, ...any)) joinCondition {
+func (c *joinCompiler) condition(part, condition string, p joinPlace, errorf func(string, ...any)) joinCondition {
 	md := p.element
 	if known := c.part(part); known != nil {
 		body, err := document.CompileFor(known.Kind, ".")
@@ -291,16 +291,16 @@ func (c *joinCompiler) condition(part, condition string, p joinPlace, wrong func
 		}
 		md = body.Descriptor()
 	} else if part != elementPart || md == nil {
-		wrong("when asks %q, expected a part, or %s inside each", part, elementPart)
+		errorf("when asks %q, expected a part, or %s inside each", part, elementPart)
 		return joinCondition{part: part}
 	}
 	if c.env == nil {
-		wrong("when %q, expected a loader that knows conditions", condition)
+		errorf("when %q, expected a loader that knows conditions", condition)
 		return joinCondition{part: part}
 	}
 	holds, err := c.env.Condition(md, condition)
 	if err != nil {
-		wrong("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
+		errorf("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
 	}
 	return joinCondition{part, holds}
 }

@@ -191,14 +191,14 @@ func (s *Split) Merge(answers []*customsv1.Answer) *customsv1.Answer {
 			continue
 		}
 		out := proto.CloneOf(saying[0])
-		said := map[string]bool{}
+		seen := map[string]bool{}
 		for _, result := range out.Results {
-			said[contentOf(document.Of(result))] = true
+			seen[contentOf(document.Of(result))] = true
 		}
 		for _, a := range saying[1:] {
 			for _, result := range a.GetResults() {
-				if content := contentOf(document.Of(result)); !said[content] {
-					said[content] = true
+				if content := contentOf(document.Of(result)); !seen[content] {
+					seen[content] = true
 					out.Results = append(out.Results, proto.CloneOf(result))
 				}
 			}
@@ -427,7 +427,7 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 			r.set(row, m, row.fixed)
 		}
 	case partTotal:
-		if _, said := row.to.Get(m); said { // one that the whole does not say stays unsaid
+		if _, has := row.to.Get(m); has { // one that the whole does not say stays unsaid
 			total := strconv.Itoa(row.total.Count(m))
 			if row.sums {
 				total = cmp.Or(row.total.Sum(m), "0")
@@ -436,7 +436,7 @@ func (r *splitter) row(row *splitRow, i int, id string) {
 		}
 	case partOrdinal:
 		for path, e := range row.list.All(m, "") {
-			if _, said := row.to.Get(e); said {
+			if _, has := row.to.Get(e); has {
 				_, position, _ := strings.Cut(path[strings.LastIndexByte(path, '['):], "[")
 				n, _ := strconv.Atoi(strings.TrimSuffix(position, "]"))
 				_ = row.to.Set(e, strconv.Itoa(n+1)) // a number for a number

@@ -87,8 +87,8 @@ func TestOneWaybillOnTwelveVehiclesIsFourNotices(t *testing.T) {
 	if len(one.Parts) != 1 || document.Digest(one.Parts[0]) != document.Digest(got.Parts[1]) || one.Origin(0, "batch") != "batch" {
 		t.Error("what fits is changed")
 	}
-	if wrong := s.Run(parse(t, `{"answer": {}}`), "m"); len(wrong.Faults) != 1 || wrong.Faults[0].Code != gateway.MapKind {
-		t.Error(said(wrong.Faults))
+	if errorf := s.Run(parse(t, `{"answer": {}}`), "m"); len(errorf.Faults) != 1 || errorf.Faults[0].Code != gateway.MapKind {
+		t.Error(said(errorf.Faults))
 	}
 }
 

@@ -135,31 +135,31 @@ func (c *splitCompiler) step(path string) (*document.Path, error) {
 }
 
 func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
-	wrong := func(format string, args ...any) { c.Row(node, f.ID, format, args...) }
+	errorf := func(format string, args ...any) { c.Row(node, f.ID, format, args...) }
 	r := &splitRow{job: partOnly, fixed: f.Const.Text, messageID: f.From != ""}
 	path := func(source string) *document.Path {
 		p, err := document.CompileFor(c.split.kind, source)
 		if err != nil {
-			wrong("%v", err)
+			errorf("%v", err)
 		}
 		return p
 	}
-	said := 0
-	say := func(is bool, job partJob) {
+	jobs := 0
+	add := func(is bool, job partJob) {
 		if is {
-			said, r.job = said+1, job
+			jobs, r.job = jobs+1, job
 		}
 	}
-	say(f.Use != "", partNumber)
-	say(f.Const.Given, partConst)
-	say(f.Count != "", partTotal)
-	say(f.Sum != "", partTotal)
-	say(f.Ordinal, partOrdinal)
-	say(f.Only != "", partOnly)
-	say(f.When != "" && !f.Const.Given, partKeep)
-	say(f.In != nil, partKeep)
-	if said != 1 {
-		wrong("has %d of use, const, count, sum, ordinal, only, when and in, expected exactly one", said)
+	add(f.Use != "", partNumber)
+	add(f.Const.Given, partConst)
+	add(f.Count != "", partTotal)
+	add(f.Sum != "", partTotal)
+	add(f.Ordinal, partOrdinal)
+	add(f.Only != "", partOnly)
+	add(f.When != "" && !f.Const.Given, partKeep)
+	add(f.In != nil, partKeep)
+	if jobs != 1 {
+		errorf("has %d of use, const, count, sum, ordinal, only, when and in, expected exactly one", jobs)
 	}
 	if r.to = path(f.To); r.to == nil {
 		return r
@@ -171,47 +171,47 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 		r.mark, called = strings.CutPrefix(f.Use, "suffix(")
 		r.mark = strings.TrimSuffix(r.mark, ")")
 		if !called && f.Use != "uuid" || called && !strings.HasSuffix(f.Use, ")") {
-			wrong("use %q, expected suffix(x) or uuid", f.Use)
+			errorf("use %q, expected suffix(x) or uuid", f.Use)
 		}
 		r.uuid = f.Use == "uuid"
 		if f.From != "" && f.From != gatewayPart+".messageId" {
-			wrong("from %q, expected %s.messageId, or nothing for the whole's own value", f.From, gatewayPart)
+			errorf("from %q, expected %s.messageId, or nothing for the whole's own value", f.From, gatewayPart)
 		}
 		if !leaf || r.to.Field().Type != document.String {
-			wrong("use for %s, expected a single string", f.To)
+			errorf("use for %s, expected a single string", f.To)
 		}
 	case partConst:
 		if err := r.to.Field().Check(f.Const.Text); !leaf || err != nil || f.Const.Bad {
-			wrong("const %q for %s, expected %s, in quotes", f.Const.Text, f.To, r.to.Field().Expected())
+			errorf("const %q for %s, expected %s, in quotes", f.Const.Text, f.To, r.to.Field().Expected())
 		}
 		if f.When != "" {
 			body, _ := document.CompileFor(c.split.kind, ".") // of a kind that there is
-			r.when = c.condition(wrong, body, f.When)
+			r.when = c.condition(errorf, body, f.When)
 		}
 	case partTotal:
 		from := path(f.Count + f.Sum)
 		r.total, r.sums = from, f.Sum != ""
 		switch {
 		case !leaf || r.to.Field().Type != document.Uint && r.to.Field().Type != document.Decimal:
-			wrong("total %s, expected a single number", f.To)
+			errorf("total %s, expected a single number", f.To)
 		case from == nil:
 		case f.Count != "" && !from.Many():
-			wrong("count %s, expected a list", f.Count)
+			errorf("count %s, expected a list", f.Count)
 		case f.Sum != "" && from.Field().Type != document.Decimal && from.Field().Type != document.Uint:
-			wrong("sum %s, expected a number", f.Sum)
+			errorf("sum %s, expected a number", f.Sum)
 		}
 	case partOrdinal:
 		steps := document.Steps(f.To)
 		list := path(strings.Join(steps[:len(steps)-1], "."))
 		if list == nil || !list.Repeated() || r.to.Field().Type != document.Uint {
-			wrong("ordinal %s, expected a number of the elements of a list", f.To)
+			errorf("ordinal %s, expected a number of the elements of a list", f.To)
 			break
 		}
 		r.list = list
 		r.to, _ = document.Compile(list.Descriptor(), steps[len(steps)-1])
 	case partOnly:
 		if f.Only != "first" && f.Only != "last" {
-			wrong("only %q, expected first or last", f.Only)
+			errorf("only %q, expected first or last", f.Only)
 		}
 		r.last = f.Only == "last"
 	case partKeep:
@@ -220,7 +220,7 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 		}
 		for _, in := range f.In {
 			if p := path(in); p != nil && !p.Leaf() {
-				wrong("in %s, expected values", in)
+				errorf("in %s, expected values", in)
 			} else if p != nil {
 				r.in = append(r.in, p)
 			}
@@ -230,27 +230,27 @@ func (c *splitCompiler) one(node string, f *splitRowFile) *splitRow {
 			break
 		}
 		if r.to.Leaf() || !r.to.Repeated() || strings.Count(r.to.String(), ".") > 0 {
-			wrong("when or in for %s, expected a list of messages of the document itself, or in without by for a list of texts", f.To)
+			errorf("when or in for %s, expected a list of messages of the document itself, or in without by for a list of texts", f.To)
 			break
 		}
 		if lists := c.split.lists; len(lists) > 0 && lists[0].String() == r.to.String() {
-			wrong("when or in for %s, which the limit deals out, expected another list", f.To)
+			errorf("when or in for %s, which the limit deals out, expected another list", f.To)
 			break
 		}
 		if f.When != "" {
-			r.when = c.condition(wrong, r.to, f.When)
+			r.when = c.condition(errorf, r.to, f.When)
 			break
 		}
 		var err error
 		if r.by, err = document.Compile(r.to.Descriptor(), f.By); err != nil || !r.by.Leaf() || r.by.Many() {
-			wrong("in by %q, expected a value of the elements of %s", f.By, f.To)
+			errorf("in by %q, expected a value of the elements of %s", f.By, f.To)
 		}
 	}
 	if f.By != "" && f.In == nil {
-		wrong("by without in, expected both")
+		errorf("by without in, expected both")
 	}
 	if f.From != "" && r.job != partNumber {
-		wrong("from without use, expected it with use")
+		errorf("from without use, expected it with use")
 	}
 	return r
 }
@@ -267,14 +267,14 @@ func held(kind, list string) (holder, rest *document.Path) {
 
 // condition compiles a condition on a path's messages; what is wrong with it is said by
 // what holds it.
-func (c *splitCompiler) condition(wrong func(format string, args ...any), of *document.Path, when string) *expr.Condition {
+func (c *splitCompiler) condition(errorf func(format string, args ...any), of *document.Path, when string) *expr.Condition {
 	if c.env == nil {
-		wrong("when %q, expected a loader that knows conditions", when)
+		errorf("when %q, expected a loader that knows conditions", when)
 		return nil
 	}
 	holds, err := c.env.Condition(of.Descriptor(), when)
 	if err != nil {
-		wrong("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), of.Descriptor().Name())
+		errorf("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), of.Descriptor().Name())
 	}
 	return holds
 }
@@ -288,8 +288,8 @@ func (c *splitCompiler) outcome(node string, f outcomeFile) outcome {
 	if f.Of != "any" && f.Of != "all" {
 		c.At(node, "outcome %s of %q, expected any or all", f.Outcome, f.Of)
 	}
-	wrong := func(format string, args ...any) {
+	errorf := func(format string, args ...any) {
 		c.At(node, "outcome %s: %s", f.Outcome, fmt.Sprintf(format, args...))
 	}
-	return outcome{f.Of == "all", c.condition(wrong, answer, f.When)}
+	return outcome{f.Of == "all", c.condition(errorf, answer, f.When)}
 }

@@ -163,8 +163,8 @@ func (h *Head) Valid(on time.Time) bool {
 	return (h.from == "" || h.from <= day) && (h.to == "" || day <= h.to)
 }
 
-// Rivals reports whether nothing decides between two tables on some day.
-func (h *Head) Rivals(o *Head) bool {
+// Conflicts reports whether nothing decides between two tables on some day.
+func (h *Head) Conflicts(o *Head) bool {
 	return o.rootName.Name == h.rootName.Name && o.version == h.version &&
 		(o.profile == "") == (h.profile == "") && o.profileVersion == h.profileVersion &&
 		(h.profile == "" || h.administration != "" && h.administration == o.administration) &&

@@ -227,10 +227,10 @@ func (p *Profile) Sources(rowsLater bool) (out []*Source) {
 
 // files are the files of the profile's tables as it changes them, and their lines: whole, or
 // without their rows. It is false where a lower profile has mistakes.
-func (p *Profile) files(whole bool) (files []Content, lines []document.Lines, ok bool) {
+func (p *Profile) files(withRows bool) (files []Content, lines []document.Lines, ok bool) {
 	for _, t := range p.tables {
 		b := t.Source
-		if whole {
+		if withRows {
 			b = b.WithRows()
 		}
 		f := b.Content
@@ -244,7 +244,7 @@ func (p *Profile) files(whole bool) (files []Content, lines []document.Lines, ok
 		files, lines = append(files, f), append(lines, b.Lines)
 	}
 	var several map[string]bool
-	if whole {
+	if withRows {
 		several = p.fits(files)
 	}
 	for i := range files {
