@@ -86,7 +86,7 @@ type missingSeal struct {
 // sealChanges judges them by load unit: one seal in the place of another is one difference.
 func (c *comparer) sealChanges(all sealChanges) {
 	unexplained := make(map[string][]missingSeal) // by load unit
-	lost := make(map[string]bool)              // load units of which a seal is gone, with an act or without
+	lost := make(map[string]bool)                 // load units of which a seal is gone, with an act or without
 	for _, s := range all.missing {
 		unit := Fold(LoadUnit, s.Unit)
 		lost[unit] = true
@@ -94,22 +94,22 @@ func (c *comparer) sealChanges(all sealChanges) {
 			unexplained[unit] = append(unexplained[unit], s)
 		}
 	}
-	come := make(map[string][]SealFact)
+	unacted := make(map[string][]SealFact) // the extra ones by load unit, without an act
 	for _, s := range all.extra {
 		if unit := Fold(LoadUnit, s.Unit); c.acts[s.key()].number == "" {
-			come[unit] = append(come[unit], s)
+			unacted[unit] = append(unacted[unit], s)
 		}
 	}
-	instead := func(unit string) bool { return len(unexplained[unit]) == 1 && len(come[unit]) == 1 }
+	instead := func(unit string) bool { return len(unexplained[unit]) == 1 && len(unacted[unit]) == 1 }
 	for _, s := range all.missing {
 		if unit := Fold(LoadUnit, s.Unit); instead(unit) && s.key() == unexplained[unit][0].key() {
-			c.sealWithoutAct(s.SealFact, gateway.Term(come[unit][0].ID))
+			c.sealWithoutAct(s.SealFact, gateway.Term(unacted[unit][0].ID))
 			continue
 		}
 		c.sealMissing(s)
 	}
 	for _, s := range all.extra {
-		if unit := Fold(LoadUnit, s.Unit); !instead(unit) || s.key() != come[unit][0].key() {
+		if unit := Fold(LoadUnit, s.Unit); !instead(unit) || s.key() != unacted[unit][0].key() {
 			c.sealExtra(s, lost[unit])
 		}
 	}

@@ -265,7 +265,7 @@ func (c *comparer) tare() {
 		return
 	}
 	tares := make(map[string]string) // by vehicle or load unit
-	for _, side := range []whole{a, f} {
+	for _, side := range []combined{a, f} {
 		for _, v := range side.Vehicles {
 			tares[v.key()] = cmp.Or(v.Tare, tares[v.key()])
 		}
