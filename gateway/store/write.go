@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -416,8 +415,12 @@ func (t *Tx) PutRegistered(partner gateway.Administration, number string, id gat
 	return put("registered", t.q.PutRegistered(within, rows.PutRegisteredParams{Partner: string(partner), Number: number, IDKey: gateway.FoldID(string(id))}))
 }
 
-// PutInbound stores a message from a partner.
+// PutInbound stores a message from a partner. The commit that accepts it stays the one that did.
 func (t *Tx) PutInbound(m Inbound) error {
+	var accepted gateway.Commit
+	if m.State == gateway.Accepted {
+		accepted = t.Commit
+	}
 	canonical, err1 := t.content(m.Canonical)
 	faults, err2 := contentJSON(t, m.Faults)
 	unread, err3 := contentJSON(t, m.Unread)
@@ -433,7 +436,8 @@ func (t *Tx) PutInbound(m Inbound) error {
 		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, Faults: faults, Unread: unread,
 		Answers: answers, Receipt: receipt, AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: formatTime(m.AcknowledgedAt),
-		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, Replaces: string(m.Replaces), CommitNo: int64(t.Commit),
+		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, Replaces: string(m.Replaces),
+		Offices: spaced(m.Offices), AcceptedNo: int64(accepted), CommitNo: int64(t.Commit),
 	}))
 }
 
@@ -464,10 +468,9 @@ func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 // announce what has left and are not accepted.
 func (t *Tx) PutListed(id gateway.MovementID, all []Listed, unaccepted []gateway.MessageID) error {
 	key := gateway.FoldID(string(id))
-	words := func(list []string) string { return " " + strings.Join(list, " ") + " " }
 	for _, l := range all {
 		if err := t.q.PutMovementOffice(within, rows.PutMovementOfficeParams{
-			IDKey: key, Office: l.Office, Roles: words(l.Roles), Kinds: words(l.Kinds), State: l.State, Worklist: l.Worklist,
+			IDKey: key, Office: l.Office, Roles: spaced(l.Roles), Kinds: spaced(l.Kinds), State: l.State, Worklist: l.Worklist,
 			Since: formatTime(l.Since), Expected: formatTime(l.Expected), Differs: l.Differs, CommitNo: int64(t.Commit),
 		}); err != nil {
 			return put("movement's offices", err)
