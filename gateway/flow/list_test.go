@@ -12,6 +12,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/peer"
+	"customs.example/gateway/store"
 )
 
 // onList are the movements on a list of an office, by their batches.
@@ -156,6 +157,11 @@ func TestTheTimelineOfAMovement(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.carry()
+	for _, name := range []string{"clearance", "risk"} { // two systems take the notice over
+		subscribe(t, w.ru, name, store.FetchFilter{Kinds: []string{"PreArrivalNotice"}})
+		done(t, w.ru, clearance, name, fetch(t, w.ru, clearance, name, 0))
+		w.clock.add(time.Minute)
+	}
 	w.clock.add(25 * time.Hour)
 	for _, g := range []*flow.Gateway{w.cn, w.ru} {
 		if err := g.TellOverdue(t.Context()); err != nil {
