@@ -543,8 +543,8 @@ func (g *Gateway) change(ctx context.Context, c Caller, name, lease, how string,
 // concerned are the keys of the offices of ours that an accepted message concerns: those on the route of its
 // movement, and those that have submitted what it answers.
 func (g *Gateway) concerned(ctx context.Context, tx *store.Tx, in store.Inbound) (keys []string, err error) {
-	add := func(code string) {
-		if key := (gateway.Office{Administration: g.Own, Code: code}).Key(); code != "" && !slices.Contains(keys, key) && len(keys) <= maxConcerned {
+	add := func(key string) {
+		if key != "" && !slices.Contains(keys, key) && len(keys) <= maxConcerned {
 			keys = append(keys, key)
 		}
 	}
@@ -553,10 +553,8 @@ func (g *Gateway) concerned(ctx context.Context, tx *store.Tx, in store.Inbound)
 		if err != nil {
 			return nil, err
 		}
-		for _, o := range m.Route() {
-			if o.Administration == "" || o.Administration == string(g.Own) {
-				add(o.Code)
-			}
+		for _, key := range g.ownOffices(m) {
+			add(key)
 		}
 	}
 	for _, id := range in.Answers {
@@ -572,7 +570,7 @@ func (g *Gateway) concerned(ctx context.Context, tx *store.Tx, in store.Inbound)
 			return nil, err
 		}
 		for _, s := range sources {
-			add(s.Office)
+			add(gateway.Office{Administration: g.Own, Code: s.Office}.Key())
 		}
 	}
 	if len(keys) > maxConcerned {

@@ -228,28 +228,31 @@ func (g *Gateway) listFound(ctx context.Context, f ListFilter, after ListPlace) 
 	if offices == nil {
 		offices = []string{store.Everybody}
 	}
-	before, last := after.Commit, gateway.Commit(0)
+	// What others' offices have to do with moves no page's end, and costs no question.
+	before, shown, looked := after.Commit, gateway.Commit(0), gateway.Commit(0)
 	for examined := 0; ; {
 		found, upto, more, err := g.Find(ctx, f.Text, before, max(f.Limit, 50))
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, m := range found {
-			if (len(out) >= f.Limit || examined >= ListExamined) && m.Commit != last {
-				return out, &ListPlace{Commit: last}, nil
+			if examined >= ListExamined && m.Commit != looked {
+				return out, &ListPlace{Commit: looked}, nil
 			}
 			examined++
-			last = m.Commit
-			for _, office := range offices {
-				l, err := g.Store.Read().Listed(ctx, m.ID, office)
-				if store.IgnoreNotFound(err) != nil {
-					return nil, nil, err
-				}
-				if err == nil && f.fits(l) {
-					out = append(out, m)
-					break
-				}
+			looked = m.Commit
+			fits, err := g.listedFor(ctx, m, offices, f)
+			if err != nil {
+				return nil, nil, err
 			}
+			if !fits {
+				continue
+			}
+			if len(out) >= f.Limit && m.Commit != shown {
+				return out, &ListPlace{Commit: shown}, nil
+			}
+			shown = m.Commit
+			out = append(out, m)
 		}
 		if before = upto; !more {
 			return out, nil, nil
@@ -258,6 +261,33 @@ func (g *Gateway) listFound(ctx context.Context, f ListFilter, after ListPlace) 
 			return out, &ListPlace{Commit: before}, nil
 		}
 	}
+}
+
+// listedFor reports whether a movement is on one of some offices' lists as a filter asks for.
+func (g *Gateway) listedFor(ctx context.Context, m Movement, offices []string, f ListFilter) (bool, error) {
+	for _, office := range offices {
+		if office != store.Everybody && !slices.Contains(g.ownOffices(m), office) {
+			continue
+		}
+		l, err := g.Store.Read().Listed(ctx, m.ID, office)
+		if store.IgnoreNotFound(err) != nil {
+			return false, err
+		}
+		if err == nil && f.fits(l) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// ownOffices are the keys of the offices of ours on the route of a movement.
+func (g *Gateway) ownOffices(m Movement) (keys []string) {
+	for _, o := range m.Route() {
+		if o.Administration == "" || o.Administration == string(g.Own) {
+			keys = append(keys, gateway.Office{Administration: g.Own, Code: o.Code}.Key())
+		}
+	}
+	return keys
 }
 
 // Worklist is the list of a shift that a movement is in now.

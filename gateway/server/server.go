@@ -110,6 +110,7 @@ func New(o Options) *Server {
 	}
 	s.access = newAccess(o.Registry, o.Callers, s.refusal)
 	rand.Read(s.pages.key[:])
+	rand.Read(s.pages.nonces[:])
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	s.public = s.services(grpc.Creds(peer.ServerCredentials(o.Registry, o.Certificate)))
 	s.memory = s.services()
