@@ -143,9 +143,60 @@ type ListFilter struct {
 	Worklist    string
 	State, Role string
 	From, Until time.Time // expected, not before the one and before the other
-	Differing   bool
-	Kind, Text  string
-	Limit       int
+	// Day is when it is expected, YYYY-MM-DD, in the local time of the office whose list it is; of who sees
+	// all, of the office of ours at which it is to arrive, or else has another part in it.
+	Day        string
+	Differing  bool
+	Kind, Text string
+	Limit      int
+}
+
+// The zones that are farthest from UTC: a day has begun somewhere, and has not ended everywhere.
+const (
+	firstDay = 14 * time.Hour
+	lastDay  = 12 * time.Hour
+)
+
+// span is when what an office's list holds is expected, as a filter asks for: of who sees all, at any
+// office.
+func (g *Gateway) span(f ListFilter, office string) (from, until time.Time, err error) {
+	from, until = f.From, f.Until
+	if f.Day == "" {
+		return from, until, nil
+	}
+	day, err := g.ShiftAt(office, f.Day)
+	if err != nil {
+		return from, until, err
+	}
+	if office == store.Everybody {
+		day.From, day.Until = day.From.Add(-firstDay), day.Until.Add(lastDay)
+	}
+	if from.Before(day.From) {
+		from = day.From
+	}
+	if until.IsZero() || until.After(day.Until) {
+		until = day.Until
+	}
+	return from, until, nil
+}
+
+// onDay reports whether a movement is expected on the day that a filter asks for, as its office of ours
+// counts them.
+func (g *Gateway) onDay(f ListFilter, m Movement) bool {
+	if f.Day == "" {
+		return true
+	}
+	var at string
+	for _, o := range m.Route() {
+		if (o.Administration == "" || o.Administration == string(g.Own)) && (at == "" || o.Role == reconcile.EntryOffice) {
+			if at = o.Code; o.Role == reconcile.EntryOffice {
+				break
+			}
+		}
+	}
+	day, err := g.ShiftAt(at, f.Day)
+	expected := m.Expected()
+	return err == nil && !expected.Before(day.From) && expected.Before(day.Until)
 }
 
 // ListExamined is how many movements one page of a list looks at.
@@ -167,7 +218,7 @@ func (g *Gateway) List(ctx context.Context, f ListFilter, after ListPlace) (out 
 	if offices == nil {
 		offices = []string{store.Everybody}
 	}
-	by := store.ListFilter{Worklist: f.Worklist, From: f.From, Until: f.Until, Differing: f.Differing, State: f.State, Limit: max(f.Limit, 50)}
+	by := store.ListFilter{Worklist: f.Worklist, Differing: f.Differing, State: f.State, Limit: max(f.Limit, 50)}
 	type listed struct {
 		store.Listed
 		at store.ListCursor
@@ -179,6 +230,9 @@ func (g *Gateway) List(ctx context.Context, f ListFilter, after ListPlace) (out 
 		more := false
 		for _, office := range offices { // each is as long as all at most
 			by.Office = office
+			if by.From, by.Until, err = g.span(f, office); err != nil {
+				return nil, nil, err
+			}
 			rows, at, err := g.Store.Read().MovementList(ctx, by, place)
 			if err != nil {
 				return nil, nil, err
@@ -198,13 +252,17 @@ func (g *Gateway) List(ctx context.Context, f ListFilter, after ListPlace) (out 
 			}
 			examined++
 			last = l.at
-			if seen[l.Movement] || !f.fits(l.Listed) {
+			if fits, err := g.fits(f, l.Listed); err != nil {
+				return nil, nil, err
+			} else if seen[l.Movement] || !fits {
 				continue
 			}
-			seen[l.Movement] = true
 			m, err := g.Movement(ctx, l.Movement)
 			if err != nil {
 				return nil, nil, err
+			}
+			if seen[l.Movement] = true; l.Office == store.Everybody && !g.onDay(f, m) {
+				continue
 			}
 			out = append(out, m)
 		}
@@ -215,11 +273,13 @@ func (g *Gateway) List(ctx context.Context, f ListFilter, after ListPlace) (out 
 	}
 }
 
-// fits reports whether a movement is what the filter asks for, whatever index has led to it.
-func (f ListFilter) fits(l store.Listed) bool {
-	return (f.Worklist == "" || l.Worklist == f.Worklist) && (f.State == "" || l.State == f.State) && (f.Role == "" || slices.Contains(l.Roles, f.Role)) &&
-		(f.From.IsZero() || !l.Expected.Before(f.From)) && (f.Until.IsZero() || !l.Expected.IsZero() && l.Expected.Before(f.Until)) &&
-		(!f.Differing || l.Differs) && (f.Kind == "" || slices.ContainsFunc(l.Kinds, func(k string) bool { return strings.EqualFold(k, f.Kind) }))
+// fits reports whether a movement on an office's list is what the filter asks for, whatever index has led to
+// it.
+func (g *Gateway) fits(f ListFilter, l store.Listed) (bool, error) {
+	from, until, err := g.span(f, l.Office)
+	return err == nil && (f.Worklist == "" || l.Worklist == f.Worklist) && (f.State == "" || l.State == f.State) && (f.Role == "" || slices.Contains(l.Roles, f.Role)) &&
+		(from.IsZero() || !l.Expected.Before(from)) && (until.IsZero() || !l.Expected.IsZero() && l.Expected.Before(until)) &&
+		(!f.Differing || l.Differs) && (f.Kind == "" || slices.ContainsFunc(l.Kinds, func(k string) bool { return strings.EqualFold(k, f.Kind) })), err
 }
 
 // listFound lists what a text finds, by what it is listed by for the caller.
@@ -273,8 +333,11 @@ func (g *Gateway) listedFor(ctx context.Context, m Movement, offices []string, f
 		if store.IgnoreNotFound(err) != nil {
 			return false, err
 		}
-		if err == nil && f.fits(l) {
-			return true, nil
+		if err != nil {
+			continue
+		}
+		if fits, err := g.fits(f, l); err != nil || fits && (office != store.Everybody || g.onDay(f, m)) {
+			return err == nil, err
 		}
 	}
 	return false, nil

@@ -6639,8 +6639,9 @@ type ListMovementsRequest struct {
 	// At most 500; 0 means 50.
 	PageSize  int32  `protobuf:"varint,10,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	PageToken string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only what is expected on this day, YYYY-MM-DD, in the local time of the office, or of the
-	// caller's first where none is named.
+	// Only what is expected on this day, YYYY-MM-DD, in the local time of the office whose list it is: of each
+	// of the caller's by its own. Of an administration's system that names no office: of the office at
+	// which it is to arrive, or else that it leaves.
 	ExpectedOn    string `protobuf:"bytes,60,opt,name=expected_on,json=expectedOn,proto3" json:"expected_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
