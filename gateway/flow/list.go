@@ -233,38 +233,51 @@ func (g *Gateway) List(ctx context.Context, f ListFilter, after ListPlace) (out 
 			if by.From, by.Until, err = g.span(f, office); err != nil {
 				return nil, nil, err
 			}
-			rows, at, err := g.Store.Read().MovementList(ctx, by, place)
+			page, at, err := g.Store.Read().MovementList(ctx, by, place)
 			if err != nil {
 				return nil, nil, err
 			}
-			more = more || len(rows) == by.Limit
-			for i := range rows {
-				some = append(some, listed{rows[i], at[i]})
+			more = more || len(page) == by.Limit
+			for i := range page {
+				some = append(some, listed{page[i], at[i]})
 			}
 		}
 		slices.SortStableFunc(some, func(a, b listed) int { return b2i(by.Before(b.at, a.at)) - b2i(by.Before(a.at, b.at)) })
 		if more && len(some) > by.Limit {
 			some = some[:by.Limit]
 		}
-		for _, l := range some {
+		fitting := make([]bool, len(some))
+		var ids []gateway.MovementID
+		for i, l := range some {
+			if fitting[i], err = g.fits(f, l.Listed); err != nil {
+				return nil, nil, err
+			}
+			if fitting[i] = fitting[i] && !seen[l.Movement]; fitting[i] {
+				seen[l.Movement] = true
+				ids = append(ids, l.Movement)
+			}
+		}
+		rows, err := g.Store.Read().Movements(ctx, ids) // all at once
+		if err != nil {
+			return nil, nil, err
+		}
+		for i, l := range some {
 			if len(out) == f.Limit || examined == ListExamined {
 				return out, &ListPlace{ListCursor: last}, nil
 			}
 			examined++
 			last = l.at
-			if fits, err := g.fits(f, l.Listed); err != nil {
-				return nil, nil, err
-			} else if seen[l.Movement] || !fits {
+			if !fitting[i] {
 				continue
 			}
-			m, err := g.Movement(ctx, l.Movement)
+			m, err := movementOf(rows[0])
 			if err != nil {
 				return nil, nil, err
 			}
-			if seen[l.Movement] = true; l.Office == store.Everybody && !g.onDay(f, m) {
-				continue
+			m.Movement = m.AsOf(g.Now(), g.Tolerances)
+			if rows = rows[1:]; l.Office != store.Everybody || g.onDay(f, m) {
+				out = append(out, m)
 			}
-			out = append(out, m)
 		}
 		if !more {
 			return out, nil, nil

@@ -330,9 +330,9 @@ func movementPages(t *testing.T, h *house, name string, r *exchangev1.ListMoveme
 	}
 }
 
-// TestWhatIsOthersIsAskedForLikeWhatIsNotThere counts what the database is asked: the same for a movement of
+// TestParallelWhatIsOthersIsAskedForLikeWhatIsNotThere counts what the database is asked: the same for a movement of
 // another office as for one that is not there.
-func TestWhatIsOthersIsAskedForLikeWhatIsNotThere(t *testing.T) {
+func TestParallelWhatIsOthersIsAskedForLikeWhatIsNotThere(t *testing.T) {
 	h := newHouse(t)
 	h.movement("0603", ownUnit)
 	theirs := h.movement("9402", foreignUnit)

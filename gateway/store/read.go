@@ -554,6 +554,15 @@ func (r reader) Movement(ctx context.Context, id gateway.MovementID) (Movement, 
 	return toMovement(row)
 }
 
+// Movements returns movements in the order of their ids.
+func (r reader) Movements(ctx context.Context, ids []gateway.MovementID) ([]Movement, error) {
+	hits := make([]hit, len(ids))
+	for i, id := range ids {
+		hits[i].key = gateway.FoldID(string(id))
+	}
+	return r.movements(ctx, hits, len(hits), 0)
+}
+
 // DeliveryState is where one of our messages stands.
 func (r reader) DeliveryState(ctx context.Context, id gateway.MessageID) (gateway.MessageState, error) {
 	state, err := ask(ctx, r, "message", func(ctx context.Context) (string, error) { return r.q.DeliveryState(ctx, gateway.FoldID(string(id))) })
