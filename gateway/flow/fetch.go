@@ -102,12 +102,23 @@ func (g *Gateway) filterUnfit(name string, f *store.FetchFilter) (unfit gateway.
 	if !subscriptionName.MatchString(name) {
 		wrong("name", name, subscriptionName.String())
 	}
+	for _, named := range []struct {
+		path string
+		n    int
+	}{{"senders", len(f.Senders)}, {"offices", len(f.Offices)}, {"kinds", len(f.Kinds)}} {
+		if named.n > MaxNamed {
+			many := wanting(gateway.SubscriptionUnfit, strconv.Itoa(named.n), gateway.WordAtMost, strconv.Itoa(MaxNamed))
+			many.Path = named.path
+			return append(unfit, many)
+		}
+	}
 	partners := slices.Sorted(maps.Keys(g.Links))
 	for _, a := range f.Senders {
 		if !slices.Contains(partners, a) {
 			wrong("senders", string(a), strings.Trim(fmt.Sprint(partners), "[]"))
 		}
 	}
+	f.Offices = slices.Clone(f.Offices)
 	for i, code := range f.Offices {
 		key := gateway.Office{Administration: g.Own, Code: code}.Key()
 		if key == "" || len(key) > 20 || strings.ContainsAny(key, " *") {
@@ -118,11 +129,6 @@ func (g *Gateway) filterUnfit(name string, f *store.FetchFilter) (unfit gateway.
 	for _, kind := range f.Kinds {
 		if !slices.Contains(document.Kinds(), kind) {
 			wrong("kinds", kind, strings.Join(document.Kinds(), ", "))
-		}
-	}
-	for path, n := range map[string]int{"senders": len(f.Senders), "offices": len(f.Offices), "kinds": len(f.Kinds)} {
-		if n > MaxNamed {
-			return gateway.Faults{{Code: gateway.SubscriptionUnfit, Severity: gateway.Error, Path: path, Value: strconv.Itoa(n), Expected: gateway.Say(gateway.WordAtMost, strconv.Itoa(MaxNamed))}}
 		}
 	}
 	if !f.Until.IsZero() && !f.Since.Before(f.Until) {
