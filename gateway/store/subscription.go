@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -241,19 +240,4 @@ func toHandout(row rows.Handout) (Handout, error) {
 		Acknowledged: r.time(row.Acknowledged), AcknowledgedBy: row.AcknowledgedBy, Commit: gateway.Commit(row.CommitNo),
 	}
 	return out, r.err("handout")
-}
-
-// spaced is a list with blanks around each, so that one of them can be sought.
-func spaced(list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return " " + strings.Join(list, " ") + " "
-}
-
-func unspaced(text string) []string {
-	if text == "" {
-		return nil
-	}
-	return strings.Fields(text)
 }

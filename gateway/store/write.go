@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"customs.example/gateway"
@@ -427,7 +428,8 @@ func (t *Tx) PutInbound(m Inbound) error {
 	answers, err4 := toJSON(m.Answers)
 	statement, err5 := toStatement(m.Receipt)
 	receipt, err6 := t.content(statement)
-	if err := put("inbox", err1, err2, err3, err4, err5, err6); err != nil {
+	offices, err7 := toJSON(append([]string{}, m.Offices...))
+	if err := put("inbox", err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return err
 	}
 	return put("inbox", t.q.PutInbound(within, rows.PutInboundParams{
@@ -437,7 +439,7 @@ func (t *Tx) PutInbound(m Inbound) error {
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, Faults: faults, Unread: unread,
 		Answers: answers, Receipt: receipt, AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: formatTime(m.AcknowledgedAt),
 		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, Replaces: string(m.Replaces),
-		Offices: spaced(m.Offices), AcceptedNo: int64(accepted), CommitNo: int64(t.Commit),
+		Offices: offices, AcceptedNo: int64(accepted), CommitNo: int64(t.Commit),
 	}))
 }
 
@@ -468,9 +470,10 @@ func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 // announce what has left and are not accepted.
 func (t *Tx) PutListed(id gateway.MovementID, all []Listed, unaccepted []gateway.MessageID) error {
 	key := gateway.FoldID(string(id))
+	words := func(list []string) string { return " " + strings.Join(list, " ") + " " }
 	for _, l := range all {
 		if err := t.q.PutMovementOffice(within, rows.PutMovementOfficeParams{
-			IDKey: key, Office: l.Office, Roles: spaced(l.Roles), Kinds: spaced(l.Kinds), State: l.State, Worklist: l.Worklist,
+			IDKey: key, Office: l.Office, Roles: words(l.Roles), Kinds: words(l.Kinds), State: l.State, Worklist: l.Worklist,
 			Since: formatTime(l.Since), Expected: formatTime(l.Expected), Differs: l.Differs, CommitNo: int64(t.Commit),
 		}); err != nil {
 			return put("movement's offices", err)

@@ -1,8 +1,8 @@
 -- +goose Up
 -- What fetches by a cursor reads when a message was accepted, whatever changes of the message later.
 ALTER TABLE inbox ADD COLUMN accepted_no BIGINT NOT NULL DEFAULT 0; -- the commit that accepted it; 0: it is not accepted
-ALTER TABLE inbox ADD COLUMN offices TEXT NOT NULL DEFAULT ''; -- keys of the offices of ours that it concerns, with blanks around each; '*' is every one
-UPDATE inbox SET accepted_no = commit_no, offices = ' * ' WHERE state = 'accepted';
+ALTER TABLE inbox ADD COLUMN offices TEXT NOT NULL DEFAULT '[]'; -- keys of the offices of ours that it concerns, JSON array; "*" is every one
+UPDATE inbox SET accepted_no = commit_no, offices = '["*"]' WHERE state = 'accepted';
 CREATE INDEX inbox_accepted ON inbox (accepted_no, sender, id_key) WHERE accepted_no > 0;
 
 -- By what systems fetch: those that name the same share one cursor.
