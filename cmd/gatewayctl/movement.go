@@ -40,7 +40,7 @@ func movementList(fs *flag.FlagSet) action {
 	until := fs.String("expected-until", "", "only those expected before this `INSTANT`")
 	differing := fs.Bool("differing", false, "only what differs from what was announced")
 	kind := fs.String("kind", "", "only those that a document of this `KIND` tells of, such as ArrivalReport")
-	on := fs.String("expected-on", "", "only those expected on this `DAY` in the local time of the office")
+	on := fs.String("expected-on", "", "only those expected on this `DAY`, in the local time of the office whose list it is")
 	text := fs.String("text", "", "only what this `TEXT` finds, as in find")
 	limit := fs.Int("limit", 50, "at most this `NUMBER`; 0 lists all")
 	return func(ctx context.Context, s *session, operands []string) error {

@@ -582,7 +582,10 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 	p.field("documentId", m.DocumentId)
 	p.field("answers", m.Answers...)
 	p.field("state", p.state(m.State))
-	p.field("takenOver", p.yesOrNo(m.Acknowledged))
+	p.field("takenOver", p.yesOrNo(m.Acknowledged), m.AcknowledgedBy, p.time(m.AcknowledgedAt))
+	for _, a := range m.Acknowledgements {
+		p.field("subscription", a.Subscription, a.Caller, p.time(a.At))
+	}
 	p.field("received", p.time(m.Received))
 	p.field("expectedArrival", p.time(m.ExpectedArrival), p.late(m.LateBy))
 	p.field("movement", m.MovementId)

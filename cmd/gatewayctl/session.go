@@ -83,20 +83,21 @@ func (o *options) check() error {
 // session is one run's connection and how it prints.
 type session struct {
 	world
-	conn        *grpc.ClientConn
-	door        *door
-	submissions exchangev1.SubmissionServiceClient
-	inbox       exchangev1.InboxServiceClient
-	movements   exchangev1.MovementServiceClient
-	balances    exchangev1.BalanceServiceClient
-	partners    exchangev1.PartnerServiceClient
-	messages    exchangev1.MessageServiceClient
-	mappings    exchangev1.MappingServiceClient
-	audits      exchangev1.AuditServiceClient
-	reports     exchangev1.ReportServiceClient
-	lang        string
-	json        bool
-	chart       bool
+	conn          *grpc.ClientConn
+	door          *door
+	submissions   exchangev1.SubmissionServiceClient
+	inbox         exchangev1.InboxServiceClient
+	subscriptions exchangev1.SubscriptionServiceClient
+	movements     exchangev1.MovementServiceClient
+	balances      exchangev1.BalanceServiceClient
+	partners      exchangev1.PartnerServiceClient
+	messages      exchangev1.MessageServiceClient
+	mappings      exchangev1.MappingServiceClient
+	audits        exchangev1.AuditServiceClient
+	reports       exchangev1.ReportServiceClient
+	lang          string
+	json          bool
+	chart         bool
 }
 
 // open prepares the connection; it is made with the first call.
@@ -123,15 +124,16 @@ func (o *options) open(w world) (*session, error) {
 	}
 	return &session{
 		world: w, conn: conn, door: door, lang: o.lang, json: o.output == "json", chart: o.output == "svg",
-		submissions: exchangev1.NewSubmissionServiceClient(conn),
-		inbox:       exchangev1.NewInboxServiceClient(conn),
-		movements:   exchangev1.NewMovementServiceClient(conn),
-		balances:    exchangev1.NewBalanceServiceClient(conn),
-		partners:    exchangev1.NewPartnerServiceClient(conn),
-		messages:    exchangev1.NewMessageServiceClient(conn),
-		mappings:    exchangev1.NewMappingServiceClient(conn),
-		audits:      exchangev1.NewAuditServiceClient(conn),
-		reports:     exchangev1.NewReportServiceClient(conn),
+		submissions:   exchangev1.NewSubmissionServiceClient(conn),
+		inbox:         exchangev1.NewInboxServiceClient(conn),
+		subscriptions: exchangev1.NewSubscriptionServiceClient(conn),
+		movements:     exchangev1.NewMovementServiceClient(conn),
+		balances:      exchangev1.NewBalanceServiceClient(conn),
+		partners:      exchangev1.NewPartnerServiceClient(conn),
+		messages:      exchangev1.NewMessageServiceClient(conn),
+		mappings:      exchangev1.NewMappingServiceClient(conn),
+		audits:        exchangev1.NewAuditServiceClient(conn),
+		reports:       exchangev1.NewReportServiceClient(conn),
 	}, nil
 }
 

@@ -44,6 +44,7 @@ const (
 	MessageJudged       Name = "message judged"
 	MessageDecoded      Name = "message decoded"
 	MessageAcknowledged Name = "message acknowledged"
+	MessagesHandedOut   Name = "messages handed out"
 	BorderArrived       Name = "border record arrived"
 	BorderJudged        Name = "border record judged"
 	SubmissionApproved  Name = "submission decided on"
@@ -143,7 +144,8 @@ var Kinds = []Kind{
 	{MessageArrived, slog.LevelInfo, "A verified message of a partner is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
 	{MessageJudged, slog.LevelInfo, "It is accepted, refused, or parked until a table can read it.", []string{"door", "party", "id", "kind", "state", "codes", "movement", "took"}},
 	{MessageDecoded, slog.LevelInfo, "An operator had a parked message judged again.", []string{"door", "party", "id", "caller", "kind", "state", "codes", "movement"}},
-	{MessageAcknowledged, slog.LevelInfo, "The administration's own system has taken a message.", []string{"door", "party", "id", "caller"}},
+	{MessageAcknowledged, slog.LevelInfo, "The administration's own system has taken a message.", []string{"door", "party", "id", "caller", "subscription"}},
+	{MessagesHandedOut, slog.LevelInfo, "A system of the administration has fetched messages by a subscription.", []string{"subscription", "caller", "count"}},
 	{BorderArrived, slog.LevelInfo, "A post's record of an arrival or a departure is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
 	{BorderJudged, slog.LevelInfo, "It is recorded with its movement, or refused.", []string{"door", "party", "id", "state", "codes", "movement", "took"}},
 	{SubmissionRuled, slog.LevelInfo, "A supervisor ruled on texts of a submission in which a price was found that the route withholds; the reason is in the record.", []string{"door", "party", "id", "caller", "state", "count"}},
@@ -223,29 +225,30 @@ type Event struct {
 	Verdict string // of a receipt
 	Outcome string // of an attempt, or of a message that expired
 	// Code is why a door refused; Codes are those of the faults, each once.
-	Code        gateway.Code
-	Codes       []gateway.Code
-	Movement    gateway.MovementID
-	Certificate gateway.Digest
-	Attempt     int
-	Bytes       int
-	Count       int
-	Repeated    int           // the same since it was last told
-	Percent     int           // of the disk that is in use
-	Again       bool          // the same bytes came before
-	Took        time.Duration // since it arrived or was created
-	Skew        time.Duration // by which the other clock is ahead of ours
-	Address     []string      // that the doors listen on
-	Check       string        // of readiness
-	What        string        // of the configuration or the keys it is about
-	Ends        time.Time     // of what is valid until then
-	Days        int           // until it ends
-	Digest      gateway.Digest
-	Change      int      // of what others are believed by, counted from 1
-	Confirmed   []string // by these administrators
-	Library     string
-	Stack       string
-	Cause       error // told as Cause tells it
+	Code         gateway.Code
+	Codes        []gateway.Code
+	Movement     gateway.MovementID
+	Certificate  gateway.Digest
+	Attempt      int
+	Bytes        int
+	Count        int
+	Repeated     int           // the same since it was last told
+	Percent      int           // of the disk that is in use
+	Again        bool          // the same bytes came before
+	Took         time.Duration // since it arrived or was created
+	Skew         time.Duration // by which the other clock is ahead of ours
+	Address      []string      // that the doors listen on
+	Check        string        // of readiness
+	What         string        // of the configuration or the keys it is about
+	Ends         time.Time     // of what is valid until then
+	Days         int           // until it ends
+	Subscription string        // by which messages are fetched
+	Digest       gateway.Digest
+	Change       int      // of what others are believed by, counted from 1
+	Confirmed    []string // by these administrators
+	Library      string
+	Stack        string
+	Cause        error // told as Cause tells it
 }
 
 // CodesOf are the codes of faults, each once, in order.
@@ -317,6 +320,7 @@ func (e Event) attributes() []slog.Attr {
 		out = append(out, slog.Time("ends", e.Ends.UTC()))
 	}
 	number("days", e.Days)
+	text("subscription", e.Subscription)
 	if !e.Digest.IsZero() {
 		text("digest", e.Digest.String())
 	}

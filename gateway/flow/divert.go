@@ -19,7 +19,7 @@ const (
 	MaxGlimpses = 20
 	searchSpan  = time.Hour // in which so many are answered to one caller
 	// searchExamined is how many movements one search looks at.
-	searchExamined = 1_000
+	searchExamined = 512
 )
 
 // Glimpse is what is shown of a movement that is not opened: where and when it is announced.
@@ -65,30 +65,34 @@ func (g *Gateway) Elsewhere(ctx context.Context, c Caller, text, reason string) 
 		}
 		return nil, false, err
 	}
-	page := min(searchExamined, 500)
-	for before, examined, rest := gateway.Commit(0), 0, true; rest && examined < searchExamined; examined += page {
-		var found []Movement
-		if found, before, rest, err = g.Find(ctx, text, before, page); err != nil {
+	rows, err := g.Store.Read().MovementsSought(ctx, index(reconcile.Sought(text)), searchExamined)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, row := range rows {
+		m, err := movementOf(row)
+		if err != nil {
 			return nil, false, err
 		}
-		for _, m := range found {
-			if !g.elsewhere(m, c.Office) || m.HasArrived() && m.State() != reconcile.StatePartlyArrived {
-				continue
-			}
-			if len(out) == MaxGlimpses {
-				return out, true, nil
-			}
-			glimpse := Glimpse{Movement: m.ID, Expected: m.Expected()}
-			for _, o := range m.Route() {
-				if o.Role == reconcile.EntryOffice && !slices.Contains(glimpse.Entry, o.Code) {
-					glimpse.Entry = append(glimpse.Entry, o.Code)
-				}
-			}
-			out = append(out, glimpse)
+		if !m.Meets(text) {
+			continue
 		}
-		more = rest
+		m.Movement = m.AsOf(g.Now(), g.Tolerances)
+		if !g.elsewhere(m, c.Office) || m.HasArrived() && m.State() != reconcile.StatePartlyArrived {
+			continue
+		}
+		if len(out) == MaxGlimpses {
+			return out, true, nil
+		}
+		glimpse := Glimpse{Movement: m.ID, Expected: m.Expected()}
+		for _, o := range m.Route() {
+			if o.Role == reconcile.EntryOffice && !slices.Contains(glimpse.Entry, o.Code) {
+				glimpse.Entry = append(glimpse.Entry, o.Code)
+			}
+		}
+		out = append(out, glimpse)
 	}
-	return out, more, nil
+	return out, len(rows) == searchExamined, nil
 }
 
 // elsewhere reports whether a movement is announced by a partner to other offices of ours than one.

@@ -143,9 +143,60 @@ type ListFilter struct {
 	Worklist    string
 	State, Role string
 	From, Until time.Time // expected, not before the one and before the other
-	Differing   bool
-	Kind, Text  string
-	Limit       int
+	// Day is when it is expected, YYYY-MM-DD, in the local time of the office whose list it is; of who sees
+	// all, of the office of ours at which it is to arrive, or else has another part in it.
+	Day        string
+	Differing  bool
+	Kind, Text string
+	Limit      int
+}
+
+// The zones that are farthest from UTC: a day has begun somewhere, and has not ended everywhere.
+const (
+	firstDay = 14 * time.Hour
+	lastDay  = 12 * time.Hour
+)
+
+// span is when what an office's list holds is expected, as a filter asks for: of who sees all, at any
+// office.
+func (g *Gateway) span(f ListFilter, office string) (from, until time.Time, err error) {
+	from, until = f.From, f.Until
+	if f.Day == "" {
+		return from, until, nil
+	}
+	day, err := g.ShiftAt(office, f.Day)
+	if err != nil {
+		return from, until, err
+	}
+	if office == store.Everybody {
+		day.From, day.Until = day.From.Add(-firstDay), day.Until.Add(lastDay)
+	}
+	if from.Before(day.From) {
+		from = day.From
+	}
+	if until.IsZero() || until.After(day.Until) {
+		until = day.Until
+	}
+	return from, until, nil
+}
+
+// onDay reports whether a movement is expected on the day that a filter asks for, as its office of ours
+// counts them.
+func (g *Gateway) onDay(f ListFilter, m Movement) bool {
+	if f.Day == "" {
+		return true
+	}
+	var at string
+	for _, o := range m.Route() {
+		if (o.Administration == "" || o.Administration == string(g.Own)) && (at == "" || o.Role == reconcile.EntryOffice) {
+			if at = o.Code; o.Role == reconcile.EntryOffice {
+				break
+			}
+		}
+	}
+	day, err := g.ShiftAt(at, f.Day)
+	expected := m.Expected()
+	return err == nil && !expected.Before(day.From) && expected.Before(day.Until)
 }
 
 // ListExamined is how many movements one page of a list looks at.
@@ -167,7 +218,7 @@ func (g *Gateway) List(ctx context.Context, f ListFilter, after ListPlace) (out 
 	if offices == nil {
 		offices = []string{store.Everybody}
 	}
-	by := store.ListFilter{Worklist: f.Worklist, From: f.From, Until: f.Until, Differing: f.Differing, State: f.State, Limit: max(f.Limit, 50)}
+	by := store.ListFilter{Worklist: f.Worklist, Differing: f.Differing, State: f.State, Limit: max(f.Limit, 50)}
 	type listed struct {
 		store.Listed
 		at store.ListCursor
@@ -179,34 +230,54 @@ func (g *Gateway) List(ctx context.Context, f ListFilter, after ListPlace) (out 
 		more := false
 		for _, office := range offices { // each is as long as all at most
 			by.Office = office
-			rows, at, err := g.Store.Read().MovementList(ctx, by, place)
+			if by.From, by.Until, err = g.span(f, office); err != nil {
+				return nil, nil, err
+			}
+			page, at, err := g.Store.Read().MovementList(ctx, by, place)
 			if err != nil {
 				return nil, nil, err
 			}
-			more = more || len(rows) == by.Limit
-			for i := range rows {
-				some = append(some, listed{rows[i], at[i]})
+			more = more || len(page) == by.Limit
+			for i := range page {
+				some = append(some, listed{page[i], at[i]})
 			}
 		}
 		slices.SortStableFunc(some, func(a, b listed) int { return b2i(by.Before(b.at, a.at)) - b2i(by.Before(a.at, b.at)) })
 		if more && len(some) > by.Limit {
 			some = some[:by.Limit]
 		}
-		for _, l := range some {
+		fitting := make([]bool, len(some))
+		var ids []gateway.MovementID
+		for i, l := range some {
+			if fitting[i], err = g.fits(f, l.Listed); err != nil {
+				return nil, nil, err
+			}
+			if fitting[i] = fitting[i] && !seen[l.Movement]; fitting[i] {
+				seen[l.Movement] = true
+				ids = append(ids, l.Movement)
+			}
+		}
+		rows, err := g.Store.Read().Movements(ctx, ids) // all at once
+		if err != nil {
+			return nil, nil, err
+		}
+		for i, l := range some {
 			if len(out) == f.Limit || examined == ListExamined {
 				return out, &ListPlace{ListCursor: last}, nil
 			}
 			examined++
 			last = l.at
-			if seen[l.Movement] || !f.fits(l.Listed) {
+			if !fitting[i] {
 				continue
 			}
-			seen[l.Movement] = true
-			m, err := g.Movement(ctx, l.Movement)
+			m, err := movementOf(rows[0])
 			if err != nil {
 				return nil, nil, err
 			}
-			out = append(out, m)
+			m.Movement = m.AsOf(g.Now(), g.Tolerances)
+			if rows = rows[1:]; l.Office != store.Everybody || g.onDay(f, m) {
+				out = append(out, m)
+			}
 		}
 		if !more {
 			return out, nil, nil
@@ -215,11 +286,13 @@ func (g *Gateway) List(ctx context.Context, f ListFilter, after ListPlace) (out 
 	}
 }
 
-// fits reports whether a movement is what the filter asks for, whatever index has led to it.
-func (f ListFilter) fits(l store.Listed) bool {
-	return (f.Worklist == "" || l.Worklist == f.Worklist) && (f.State == "" || l.State == f.State) && (f.Role == "" || slices.Contains(l.Roles, f.Role)) &&
-		(f.From.IsZero() || !l.Expected.Before(f.From)) && (f.Until.IsZero() || !l.Expected.IsZero() && l.Expected.Before(f.Until)) &&
-		(!f.Differing || l.Differs) && (f.Kind == "" || slices.ContainsFunc(l.Kinds, func(k string) bool { return strings.EqualFold(k, f.Kind) }))
+// fits reports whether a movement on an office's list is what the filter asks for, whatever index has led to
+// it.
+func (g *Gateway) fits(f ListFilter, l store.Listed) (bool, error) {
+	from, until, err := g.span(f, l.Office)
+	return err == nil && (f.Worklist == "" || l.Worklist == f.Worklist) && (f.State == "" || l.State == f.State) && (f.Role == "" || slices.Contains(l.Roles, f.Role)) &&
+		(from.IsZero() || !l.Expected.Before(from)) && (until.IsZero() || !l.Expected.IsZero() && l.Expected.Before(until)) &&
+		(!f.Differing || l.Differs) && (f.Kind == "" || slices.ContainsFunc(l.Kinds, func(k string) bool { return strings.EqualFold(k, f.Kind) })), err
 }
 
 // listFound lists what a text finds, by what it is listed by for the caller.
@@ -228,28 +301,31 @@ func (g *Gateway) listFound(ctx context.Context, f ListFilter, after ListPlace) 
 	if offices == nil {
 		offices = []string{store.Everybody}
 	}
-	before, last := after.Commit, gateway.Commit(0)
+	// What others' offices have to do with moves no page's end, and costs no question.
+	before, shown, looked := after.Commit, gateway.Commit(0), gateway.Commit(0)
 	for examined := 0; ; {
 		found, upto, more, err := g.Find(ctx, f.Text, before, max(f.Limit, 50))
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, m := range found {
-			if (len(out) >= f.Limit || examined >= ListExamined) && m.Commit != last {
-				return out, &ListPlace{Commit: last}, nil
+			if examined >= ListExamined && m.Commit != looked {
+				return out, &ListPlace{Commit: looked}, nil
 			}
 			examined++
-			last = m.Commit
-			for _, office := range offices {
-				l, err := g.Store.Read().Listed(ctx, m.ID, office)
-				if store.IgnoreNotFound(err) != nil {
-					return nil, nil, err
-				}
-				if err == nil && f.fits(l) {
-					out = append(out, m)
-					break
-				}
+			looked = m.Commit
+			fits, err := g.listedFor(ctx, m, offices, f)
+			if err != nil {
+				return nil, nil, err
 			}
+			if !fits {
+				continue
+			}
+			if len(out) >= f.Limit && m.Commit != shown {
+				return out, &ListPlace{Commit: shown}, nil
+			}
+			shown = m.Commit
+			out = append(out, m)
 		}
 		if before = upto; !more {
 			return out, nil, nil
@@ -258,6 +334,36 @@ func (g *Gateway) listFound(ctx context.Context, f ListFilter, after ListPlace) 
 			return out, &ListPlace{Commit: before}, nil
 		}
 	}
+}
+
+// listedFor reports whether a movement is on one of some offices' lists as a filter asks for.
+func (g *Gateway) listedFor(ctx context.Context, m Movement, offices []string, f ListFilter) (bool, error) {
+	for _, office := range offices {
+		if office != store.Everybody && !slices.Contains(g.ownOffices(m), office) {
+			continue
+		}
+		l, err := g.Store.Read().Listed(ctx, m.ID, office)
+		if store.IgnoreNotFound(err) != nil {
+			return false, err
+		}
+		if err != nil {
+			continue
+		}
+		if fits, err := g.fits(f, l); err != nil || fits && (office != store.Everybody || g.onDay(f, m)) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// ownOffices are the keys of the offices of ours on the route of a movement.
+func (g *Gateway) ownOffices(m Movement) (keys []string) {
+	for _, o := range m.Route() {
+		if o.Administration == "" || o.Administration == string(g.Own) {
+			keys = append(keys, gateway.Office{Administration: g.Own, Code: o.Code}.Key())
+		}
+	}
+	return keys
 }
 
 // Worklist is the list of a shift that a movement is in now.

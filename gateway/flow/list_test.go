@@ -9,9 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/peer"
+	"customs.example/gateway/store"
 )
 
 // onList are the movements on a list of an office, by their batches.
@@ -156,6 +159,11 @@ func TestTheTimelineOfAMovement(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.carry()
+	for _, name := range []string{"clearance", "risk"} { // two systems take the notice over
+		subscribe(t, w.ru, name, store.FetchFilter{Kinds: []string{"PreArrivalNotice"}})
+		done(t, w.ru, clearance, name, fetch(t, w.ru, clearance, name, 0))
+		w.clock.add(time.Minute)
+	}
 	w.clock.add(25 * time.Hour)
 	for _, g := range []*flow.Gateway{w.cn, w.ru} {
 		if err := g.TellOverdue(t.Context()); err != nil {
@@ -216,4 +224,129 @@ func TestTheEntrySeesWhatIsAnnounced(t *testing.T) {
 			}
 		})
 	}
+}
+
+// zones are those of the offices here, said once more.
+var zones = map[string]string{
+	"0603": "Asia/Shanghai", "9402": "Asia/Shanghai", "10719110": "Asia/Chita", "10716060": "Asia/Vladivostok", "39899001": "Asia/Almaty",
+}
+
+// A day is the local day of the office whose list it is, on both sides of a border and at a post to which
+// a truck was diverted, around the midnight of each; how late a notice is depends on no day.
+func TestADayOfAListIsTheOfficesOwn(t *testing.T) {
+	for _, b := range borders {
+		t.Run(string(b.to), func(t *testing.T) {
+			w := newPair(t, b.to)
+			w.clock.add(11*time.Hour + 45*time.Minute) // 14:00 UTC
+			var batches, waybills []string
+			at := make(map[string]time.Time)
+			for i, after := range []time.Duration{30, 90, 150, 270, 330} { // minutes, when it is to arrive
+				p := tripOf(i+1, w)
+				p.tractor, p.trailer = fmt.Sprintf("蒙E%d%d%d%d%d", i, i, i, i, i), fmt.Sprintf("蒙E%d%d%d%d挂", i, i, i, i)
+				p.departs = w.clock.Now().Add(after*time.Minute - 40*time.Minute)
+				m, _ := w.announced(b, p)
+				batches, waybills = append(batches, p.batch(b)), append(waybills, p.waybills()[0])
+				at[p.batch(b)] = m.ExpectedArrival
+				if late := max(0, 2*time.Hour-m.ExpectedArrival.Sub(m.Created)); m.LateBy != late {
+					t.Errorf("expected at %v, it is late by %v, want %v", m.ExpectedArrival, m.LateBy, late)
+				}
+			}
+			w.carry()
+			if b.to == "RU" {
+				for _, waybill := range waybills {
+					if _, err := w.ru.OpenMovement(t.Context(), elsewhere, found(w, w.ru, waybill).ID, "diverted by the flood"); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			day := func(batch, office string) string {
+				zone, err := time.LoadLocation(zones[office])
+				if err != nil {
+					t.Fatal(err)
+				}
+				return at[batch].In(zone).Format(time.DateOnly)
+			}
+			differ := false
+			for _, l := range []struct {
+				g       *flow.Gateway
+				offices []string // whose lists these are
+				by      []string // any of whose days
+			}{
+				{w.cn, []string{b.exit.Office}, []string{b.exit.Office}}, {w.cn, nil, []string{b.exit.Office}},
+				{w.ru, []string{b.entry.Office}, []string{b.entry.Office}}, {w.ru, nil, []string{b.entry.Office}},
+				{w.ru, []string{"10716060"}, []string{"10716060"}}, {w.ru, []string{b.entry.Office, "10716060"}, []string{b.entry.Office, "10716060"}},
+			} {
+				if b.to != "RU" && slices.Contains(l.offices, "10716060") {
+					continue
+				}
+				for _, asked := range []string{"2026-02-28", "2026-03-01", "2026-03-02", "2026-03-03"} {
+					var want []string
+					for _, batch := range batches {
+						if slices.ContainsFunc(l.by, func(office string) bool { return day(batch, office) == asked }) {
+							want = append(want, batch)
+						}
+						differ = differ || day(batch, l.by[0]) != day(batch, b.exit.Office)
+					}
+					var keys []string
+					for _, code := range l.offices {
+						keys = append(keys, gateway.Office{Administration: l.g.Own, Code: code}.Key())
+					}
+					got := onList(t, l.g, flow.ListFilter{Offices: keys, Day: asked, Limit: 100})
+					if slices.Sort(got); !slices.Equal(got, want) {
+						t.Errorf("%s: %v on %s lists %v, want %v", l.g.Own, l.offices, asked, got, want)
+					}
+					for _, batch := range batches { // what a text finds is judged alike
+						listed := onList(t, l.g, flow.ListFilter{Offices: keys, Day: asked, Text: batch, Limit: 100})
+						if slices.Contains(listed, batch) != slices.Contains(want, batch) {
+							t.Errorf("%s: %v on %s finds %v by %s", l.g.Own, l.offices, asked, listed, batch)
+						}
+					}
+				}
+			}
+			if !differ {
+				t.Error("no office has another day: this proves nothing")
+			}
+			if _, _, err := w.cn.List(t.Context(), flow.ListFilter{Offices: []string{b.exit.Office}, Day: "2026-02-30", Limit: 1}, flow.ListPlace{}); !slices.Equal(faultCodes(err), []gateway.Code{gateway.ShiftUnfit}) {
+				t.Errorf("a day that there is not: %v", err)
+			}
+		})
+	}
+}
+
+// A search beyond one's routes asks the database the same whether there is nothing, something that is
+// shown, or something that is not.
+func TestASearchElsewhereAsksTheSameWhateverIsThere(t *testing.T) {
+	w, id := announcedToOthers(t)
+	asked := func(text string, shown int) map[string]int64 {
+		t.Helper()
+		before := w.ru.Store.Asked()
+		out, more, err := w.ru.Elsewhere(t.Context(), elsewhere, text, "stands at the gate")
+		if err != nil || len(out) != shown || more {
+			t.Fatalf("%q shows %d, %v", text, len(out), err)
+		}
+		after := w.ru.Store.Asked()
+		for query, n := range before {
+			if after[query] -= n; after[query] == 0 {
+				delete(after, query)
+			}
+		}
+		return after
+	}
+	asked("E99999", 0)
+	none := asked("E99999", 0)
+	same := func(what string, got map[string]int64) {
+		t.Helper()
+		if diff := cmp.Diff(none, got); diff != "" {
+			t.Errorf("%s is asked for otherwise (-nothing +it):\n%s", what, diff)
+		}
+	}
+	same("what is announced elsewhere", asked("E12345", 1))
+	if _, err := w.ru.RecordArrival(t.Context(), russianPost, "A1", report("A1", "10719110", looks["tractor"][0]), ""); err != nil {
+		t.Fatal(err)
+	}
+	same("what has arrived", asked("E12345", 0))
+	if _, err := w.ru.OpenMovement(t.Context(), elsewhere, id, "stands at the gate"); err != nil {
+		t.Fatal(err)
+	}
+	same("what is one's own by now", asked("E12345", 0))
 }

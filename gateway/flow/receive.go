@@ -282,6 +282,9 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, a store.Arriv
 		if err := g.originalCame(ctx, tx, *in, doc); err != nil {
 			return false, err
 		}
+		if in.Offices, err = g.concerned(ctx, tx, *in); err != nil {
+			return false, err
+		}
 	}
 	in.Commit = tx.Commit
 	return false, tx.PutInbound(*in)
@@ -726,11 +729,11 @@ func (g *Gateway) Acknowledge(ctx context.Context, c Caller, sender gateway.Admi
 		if in, err = tx.Inbound(ctx, in.Sender, in.ID); err != nil {
 			return err
 		}
-		if first = in.AcknowledgedBy == ""; first {
-			in.AcknowledgedBy, in.AcknowledgedAt = c.URI, tx.Now()
-			if err := tx.PutInbound(in); err != nil {
-				return err
-			}
+		if first, err = tx.Acknowledge(in.Sender, in.ID, c.URI); err != nil {
+			return err
+		}
+		if first {
+			in.AcknowledgedBy, in.AcknowledgedAt, in.Commit = c.URI, tx.Now(), tx.Commit
 		}
 		return tx.Audit(c.URI, "message acknowledged", string(id), in.PayloadDigest)
 	})

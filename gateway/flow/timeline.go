@@ -301,7 +301,15 @@ func (t *timeline) received(ctx context.Context, r reconcile.Record) error {
 		word = gateway.WordStepChangedBy
 	}
 	t.add(Step{At: in.Received, Actor: string(in.Sender), Text: Told{gateway.Say(word, string(in.Sender))}, Subject: string(in.ID)}, "")
-	if in.AcknowledgedBy != "" {
+	taken, err := t.g.Acknowledgements(ctx, in)
+	if err != nil {
+		return err
+	}
+	for _, a := range taken {
+		t.add(Step{At: a.At, Actor: a.By, Text: Told{gateway.Say(gateway.WordStepTakenBy, a.Subscription)}, Subject: string(in.ID)}, "")
+	}
+	first := func(a store.Acknowledgement) bool { return a.By == in.AcknowledgedBy && a.At.Equal(in.AcknowledgedAt) }
+	if in.AcknowledgedBy != "" && !slices.ContainsFunc(taken, first) {
 		t.add(Step{At: in.AcknowledgedAt, Actor: in.AcknowledgedBy, Text: Told{gateway.Say(gateway.WordStepTaken)}, Subject: string(in.ID)}, "")
 	}
 	return nil

@@ -46,7 +46,7 @@ var Roles = map[Role][]exchangev1.Right{
 	},
 	System: {
 		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_INBOX,
-		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_TAKE_SENT,
+		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_TAKE_SENT, exchangev1.Right_FETCH,
 	},
 	Supervisor: {
 		exchangev1.Right_APPROVE, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_READ_OVERRIDES,

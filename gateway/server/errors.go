@@ -21,6 +21,7 @@ import (
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/budget"
 	"customs.example/gateway/event"
+	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
 )
 
@@ -34,6 +35,9 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.ApprovalNotAwaited: codes.FailedPrecondition, gateway.ApprovalOwn: codes.PermissionDenied,
 	gateway.RulingNotAwaited: codes.FailedPrecondition,
 	gateway.DepartureOffice:  codes.FailedPrecondition, gateway.DepartureArrived: codes.FailedPrecondition,
+	gateway.SubscriptionOther: codes.AlreadyExists, gateway.SubscriptionEnded: codes.FailedPrecondition,
+	gateway.SubscriptionsTooMany: codes.ResourceExhausted, gateway.FetchedTooMany: codes.ResourceExhausted,
+	gateway.LeaseLost: codes.FailedPrecondition, gateway.LeaseOver: codes.FailedPrecondition,
 	gateway.NotParked:    codes.FailedPrecondition,
 	gateway.TraceDiffers: codes.FailedPrecondition, gateway.ReadAgainDiffers: codes.FailedPrecondition,
 	gateway.TableMissing:  codes.FailedPrecondition,
@@ -70,7 +74,7 @@ const (
 
 var retries = map[gateway.Code]time.Duration{
 	gateway.StorageShort: StorageRetry, gateway.NotAvailable: StoreRetry, gateway.JudgementPending: StoreRetry,
-	gateway.SearchTooOften: SearchRetry,
+	gateway.SearchTooOften: SearchRetry, gateway.FetchedTooMany: flow.DefaultLease,
 }
 
 // refused is a status that a call ends with, and the codes of its faults for who tells of it.

@@ -69,6 +69,13 @@ func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchang
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
+	taken, err := s.flow.Acknowledgements(ctx, in)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	for _, a := range taken {
+		out.Acknowledgements = append(out.Acknowledgements, &exchangev1.Acknowledgement{Subscription: a.Subscription, At: stamp(a.At), Caller: a.By})
+	}
 	out.Content, out.Changes = content, presentChanges(changes, language(ctx))
 	if len(content) > 0 {
 		out.MediaType = f.mediaType
@@ -241,7 +248,7 @@ func presentInbound(ctx context.Context, m store.Inbound) *exchangev1.InboxMessa
 		MessageId: string(m.ID), Kind: m.Kind, Sender: string(m.Sender), DocumentId: m.DocumentID, State: string(m.State),
 		Received: stamp(m.Received), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
 		PayloadDigest: m.PayloadDigest.String(), CanonicalDigest: m.CanonicalDigest.String(), Mapping: m.Mapping,
-		Acknowledged: m.AcknowledgedBy != "", Faults: presentFaults(m.Faults, language(ctx)), Unread: m.Unread,
+		Acknowledged: m.AcknowledgedBy != "", AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: stamp(m.AcknowledgedAt), Faults: presentFaults(m.Faults, language(ctx)), Unread: m.Unread,
 		Replaces: string(m.Replaces), MovementId: string(m.MovementID), Commit: int64(m.Commit), Answers: m.Answers,
 	}
 }

@@ -95,6 +95,8 @@ type house struct {
 	n    atomic.Int64 // for ids that are used once
 	// joined is the id of a submission that became a message.
 	joined string
+	// system is who the administration's own system is.
+	system flow.Caller
 }
 
 // who are the callers of the matrix, by the names of their certificates. The gateway's own
@@ -166,6 +168,9 @@ func newHouse(t testing.TB) *house {
 		case "unbound":
 		default:
 			c := Caller{URI: uri, Role: Role(name)}
+			if c.Role == System {
+				h.system = flow.Caller{URI: uri, Office: "0603"}
+			}
 			if NeedsOffice(c.Role) {
 				c.Offices = []string{"0603"}
 			}
@@ -261,6 +266,46 @@ func (h *house) inbound(state gateway.MessageState) string {
 		return errors.Join(tx.PutInbound(in), tx.PutArrival(a))
 	})
 	return id
+}
+
+// subscription puts a subscription of one's own administration, or of another, on the record and returns its
+// name; one that is nobody's is not there. Those before have ended: there is room for so many.
+func (h *house) subscription(of object) string {
+	name := "s" + h.fresh()
+	owner := map[object]gateway.Administration{own: "CN", foreign: "KZ"}[of]
+	if owner == "" {
+		return name
+	}
+	h.do(func(tx *store.Tx) error {
+		all, err := tx.Subscriptions(h.t.Context(), owner, flow.MaxSubscriptions)
+		for _, sub := range all {
+			if strings.HasPrefix(sub.Name, "s") {
+				sub.Ended = time.Now()
+				err = errors.Join(err, tx.PutSubscription(sub))
+			}
+		}
+		return errors.Join(err, tx.PutSubscription(store.Subscription{Owner: owner, Name: name, Created: time.Now()}))
+	})
+	return name
+}
+
+// lease has a message fetched by the administration's system, by another system of the administration, or
+// by nobody.
+func (h *house) lease(of object) (name, lease, message string) {
+	name = h.subscription(own)
+	if of == unknown {
+		return name, h.fresh(), h.fresh()
+	}
+	h.inbound(gateway.Accepted)
+	by := h.system
+	if of == foreign {
+		by.URI = "customs://CN/system/second"
+	}
+	got, err := h.flow.Fetch(h.t.Context(), by, name, 1, 0)
+	if err != nil || len(got.Messages) != 1 {
+		h.t.Fatal(got, err)
+	}
+	return name, got.Lease, string(got.Messages[0].Message.ID)
 }
 
 // signed is a message as Russia signs it.
@@ -484,6 +529,31 @@ var lines = map[string]line{
 	"InboxService/Acknowledge": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.AcknowledgeRequest{MessageId: messageID(h, of)}
 	}},
+	"SubscriptionService/Create": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.CreateSubscriptionRequest{Name: "made-" + string(of)}
+	}},
+	"SubscriptionService/Get": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.GetSubscriptionRequest{Name: h.subscription(of)}
+	}},
+	"SubscriptionService/List": {ask: func(h *house, of object) proto.Message { return &exchangev1.ListSubscriptionsRequest{} }},
+	"SubscriptionService/End": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.EndSubscriptionRequest{Name: h.subscription(of)}
+	}},
+	"SubscriptionService/Fetch": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.FetchRequest{Name: h.subscription(of)}
+	}},
+	"SubscriptionService/Acknowledge": {ask: func(h *house, of object) proto.Message {
+		name, lease, id := h.lease(of)
+		return &exchangev1.AcknowledgeFetchedRequest{Name: name, Lease: lease, MessageIds: []string{id}}
+	}, apart: "systems of one administration share a subscription: who has a message is told"},
+	"SubscriptionService/Renew": {ask: func(h *house, of object) proto.Message {
+		name, lease, _ := h.lease(of)
+		return &exchangev1.RenewLeaseRequest{Name: name, Lease: lease}
+	}},
+	"SubscriptionService/Release": {ask: func(h *house, of object) proto.Message {
+		name, lease, _ := h.lease(of)
+		return &exchangev1.ReleaseLeaseRequest{Name: name, Lease: lease}
+	}},
 	"InboxService/Parked": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.ListParkedRequest{PageSize: 1}
 	}},
@@ -662,7 +732,7 @@ func listed(answer proto.Message) (said string) {
 	for i := range answer.ProtoReflect().Descriptor().Fields().Len() {
 		f := answer.ProtoReflect().Descriptor().Fields().Get(i)
 		switch f.Name() {
-		case "submissions", "movements", "messages", "arrivals", "entries", "mappings", "origins", "partners", "queues":
+		case "submissions", "movements", "messages", "arrivals", "entries", "mappings", "origins", "partners", "queues", "subscriptions":
 			if answer.ProtoReflect().Descriptor().Name() == "Submission" || answer.ProtoReflect().Descriptor().Name() == "Movement" {
 				continue
 			}

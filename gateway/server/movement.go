@@ -68,25 +68,13 @@ func (s movements) List(ctx context.Context, r *exchangev1.ListMovementsRequest)
 	}
 	c := callerOf(ctx)
 	f := flow.ListFilter{
-		Offices: s.listed(c), Worklist: worklists[r.Worklist], State: r.State, Role: r.Role, Differing: r.Differing, Kind: r.Kind, Text: r.Text, Limit: page.size,
+		Offices: s.listed(c), Worklist: worklists[r.Worklist], State: r.State, Role: r.Role, Differing: r.Differing, Kind: r.Kind, Text: r.Text, Day: r.ExpectedOn, Limit: page.size,
 	}
 	if r.ExpectedFrom != nil {
 		f.From = r.ExpectedFrom.AsTime()
 	}
 	if r.ExpectedUntil != nil {
 		f.Until = r.ExpectedUntil.AsTime()
-	}
-	if r.ExpectedOn != "" {
-		day, err := s.flow.ShiftAt(cmp.Or(r.Office, c.office()), r.ExpectedOn)
-		if err != nil {
-			return nil, s.refusal(ctx, err)
-		}
-		if f.From.Before(day.From) {
-			f.From = day.From
-		}
-		if f.Until.IsZero() || f.Until.After(day.Until) {
-			f.Until = day.Until
-		}
 	}
 	out := &exchangev1.ListMovementsResponse{}
 	if r.Office != "" {

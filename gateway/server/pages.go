@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -20,8 +22,18 @@ const (
 )
 
 // pages makes the tokens that lists go on by. A token is good for one caller and one
-// question, and says nothing but where the page ended that the caller has seen.
-type pages struct{ key [32]byte }
+// question, and nobody but the gateway can read where the page ended.
+type pages struct{ key, nonces [32]byte }
+
+// sealing is what tokens are encrypted by. Its nonce is made of all that a token says and is bound to: the
+// same is the same token, and no other has its nonce.
+func (p *pages) sealing() (cipher.AEAD, error) {
+	block, err := aes.NewCipher(p.key[:])
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
 
 // asked is a request for a page of a list.
 type asked interface {
@@ -51,13 +63,20 @@ func (p *pages) of(ctx context.Context, r asked) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
+	aead, err := p.sealing()
+	if err != nil {
+		return page{}, err
+	}
+	var bound []byte // what a token is bound to
+	for _, part := range [][]byte{[]byte(question.Descriptor().FullName()), []byte(callerOf(ctx).URI), raw} {
+		bound = append(binary.BigEndian.AppendUint64(bound, uint64(len(part))), part...)
+	}
 	tokenAt := func(place string) string {
-		mac, at := hmac.New(sha256.New, p.key[:]), []byte(place)
-		for _, part := range [][]byte{at, []byte(question.Descriptor().FullName()), []byte(callerOf(ctx).URI), raw} {
-			mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-			mac.Write(part)
-		}
-		return base64.RawURLEncoding.EncodeToString(mac.Sum(at))
+		mac := hmac.New(sha256.New, p.nonces[:])
+		mac.Write(bound)
+		mac.Write([]byte(place))
+		nonce := mac.Sum(nil)[:aead.NonceSize()]
+		return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(place), bound))
 	}
 	out := page{size: DefaultPage, tokenAt: tokenAt, token: func(last gateway.Commit) string {
 		return tokenAt(string(binary.BigEndian.AppendUint64(nil, uint64(last))))
@@ -69,11 +88,10 @@ func (p *pages) of(ctx context.Context, r asked) (page, error) {
 		return out, nil
 	}
 	given, err := base64.RawURLEncoding.DecodeString(r.GetPageToken())
-	if err == nil && len(given) > sha256.Size {
-		out.place = string(given[:len(given)-sha256.Size])
-		if hmac.Equal([]byte(tokenAt(out.place)), []byte(r.GetPageToken())) {
-			if len(out.place) == 8 {
-				out.after = gateway.Commit(binary.BigEndian.Uint64(given))
+	if n := aead.NonceSize(); err == nil && len(given) > n {
+		if place, err := aead.Open(nil, given[:n], given[n:], bound); err == nil {
+			if out.place = string(place); len(place) == 8 {
+				out.after = gateway.Commit(binary.BigEndian.Uint64(place))
 			}
 			return out, nil
 		}

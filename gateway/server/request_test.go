@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -19,6 +21,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
@@ -266,5 +269,123 @@ func TestParallelPageTokens(t *testing.T) {
 	}
 	if found == 0 || token != "" {
 		t.Errorf("%d movements are found, and the list does not end: %q", found, token)
+	}
+	for name, r := range map[string]*exchangev1.ListMovementsRequest{
+		"all": {}, "by text": {Text: ownUnit}, "by state": {State: "arrived unannounced"}, "by span": {ExpectedFrom: timestamppb.New(time.Unix(0, 0))},
+	} {
+		movementPages(t, h, name, r)
+	}
+}
+
+// movementPages walks a list of movements: a token tells nobody anything, is good for this caller and
+// this list, and leads to no empty page where only others' movements follow.
+func movementPages(t *testing.T, h *house, name string, r *exchangev1.ListMovementsRequest) {
+	post, system := exchangev1.NewMovementServiceClient(h.grpc["post"]), exchangev1.NewMovementServiceClient(h.grpc["system"])
+	r.PageSize = 1
+	all, err := system.List(t.Context(), &exchangev1.ListMovementsRequest{PageSize: MaxPage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for pages := 0; ; pages++ {
+		page, err := post.List(t.Context(), r)
+		if err != nil || pages > 20 {
+			t.Fatal(name, pages, err)
+		}
+		shown += len(page.Movements)
+		if len(page.Movements) == 0 && r.Text != "" {
+			t.Errorf("%s: an empty page", name)
+		}
+		if r.PageToken = page.NextPageToken; r.PageToken == "" {
+			break
+		}
+		said, err := base64.RawURLEncoding.DecodeString(r.PageToken)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all.Movements {
+			for _, secret := range []string{m.MovementId, gateway.FoldID(m.MovementId), "Commit", "Key"} {
+				if bytes.Contains(said, []byte(secret)) {
+					t.Errorf("%s: the token says %q", name, secret)
+				}
+			}
+		}
+		other := proto.Clone(r).(*exchangev1.ListMovementsRequest)
+		other.Kind = "Answer"
+		for what, call := range map[string]func() error{
+			"another caller's": func() error { _, err := system.List(t.Context(), r); return err },
+			"another filter's": func() error { _, err := post.List(t.Context(), other); return err },
+			"another search's": func() error {
+				_, err := post.Find(t.Context(), &exchangev1.FindMovementsRequest{Text: ownUnit, PageToken: r.PageToken})
+				return err
+			},
+		} {
+			if err := call(); status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), string(gateway.PageToken)) {
+				t.Errorf("%s: %s token: %v", name, what, err)
+			}
+		}
+	}
+	if shown == 0 && r.ExpectedFrom == nil {
+		t.Errorf("%s: nothing is listed", name)
+	}
+}
+
+// TestParallelWhatIsOthersIsAskedForLikeWhatIsNotThere counts what the database is asked: the same for a movement of
+// another office as for one that is not there.
+func TestParallelWhatIsOthersIsAskedForLikeWhatIsNotThere(t *testing.T) {
+	h := newHouse(t)
+	h.movement("0603", ownUnit)
+	theirs := h.movement("9402", foreignUnit)
+	post := exchangev1.NewMovementServiceClient(h.grpc["post"])
+	asked := func(call func() error) map[string]int64 {
+		t.Helper()
+		before := h.flow.Store.Asked()
+		if err := call(); err != nil && status.Code(err) != codes.NotFound {
+			t.Fatal(err)
+		}
+		after := h.flow.Store.Asked()
+		for query, n := range before {
+			if after[query] -= n; after[query] == 0 {
+				delete(after, query)
+			}
+		}
+		return after
+	}
+	for name, call := range map[string]func(id, text string) error{
+		"get": func(id, _ string) error {
+			_, err := post.Get(t.Context(), &exchangev1.GetMovementRequest{MovementId: id})
+			return err
+		},
+		"timeline": func(id, _ string) error {
+			_, err := post.Timeline(t.Context(), &exchangev1.TimelineRequest{MovementId: id})
+			return err
+		},
+		"announced": func(id, _ string) error {
+			_, err := post.Announced(t.Context(), &exchangev1.AnnouncedRequest{MovementId: id})
+			return err
+		},
+		"open": func(id, _ string) error {
+			_, err := post.Open(t.Context(), &exchangev1.OpenMovementRequest{MovementId: id, Reason: "it stands here"})
+			return err
+		},
+		"find": func(_, text string) error {
+			_, err := post.Find(t.Context(), &exchangev1.FindMovementsRequest{Text: text})
+			return err
+		},
+		"list": func(_, text string) error {
+			_, err := post.List(t.Context(), &exchangev1.ListMovementsRequest{Text: text})
+			return err
+		},
+		"elsewhere": func(_, text string) error {
+			_, err := post.Elsewhere(t.Context(), &exchangev1.ElsewhereRequest{Text: text, Reason: "it stands here"})
+			return err
+		},
+	} {
+		call(h.fresh(), unknownUnit) // what is asked for the first time alone
+		foreign := asked(func() error { return call(theirs, foreignUnit) })
+		unknown := asked(func() error { return call(h.fresh(), unknownUnit) })
+		if diff := gocmp.Diff(unknown, foreign); diff != "" || len(unknown) == 0 {
+			t.Errorf("%s asks the database otherwise (-unknown +foreign):\n%s", name, diff)
+		}
 	}
 }

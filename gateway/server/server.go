@@ -110,6 +110,7 @@ func New(o Options) *Server {
 	}
 	s.access = newAccess(o.Registry, o.Callers, s.refusal)
 	rand.Read(s.pages.key[:])
+	rand.Read(s.pages.nonces[:])
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	s.public = s.services(grpc.Creds(peer.ServerCredentials(o.Registry, o.Certificate)))
 	s.memory = s.services()
@@ -138,6 +139,7 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 		}))...)
 	exchangev1.RegisterSubmissionServiceServer(g, submissions{Server: s})
 	exchangev1.RegisterInboxServiceServer(g, inbox{Server: s})
+	exchangev1.RegisterSubscriptionServiceServer(g, subscriptions{Server: s})
 	exchangev1.RegisterPeerServiceServer(g, peers{Server: s})
 	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
 	exchangev1.RegisterReportServiceServer(g, reports{Server: s})

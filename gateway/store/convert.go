@@ -195,11 +195,12 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 		LateBy: time.Duration(i.LateBy), PayloadDigest: r.digest(i.PayloadDigest), Canonical: canonical,
 		CanonicalDigest: r.digest(i.CanonicalDigest), Mapping: i.Mapping, Receipt: r.statement(receipt), AcknowledgedBy: i.AcknowledgedBy,
 		AcknowledgedAt: r.time(i.AcknowledgedAt), MovementID: gateway.MovementID(i.MovementID), Conversation: i.Conversation, Batch: i.Batch, Replaces: gateway.MessageID(i.Replaces),
-		Commit: gateway.Commit(i.CommitNo),
+		Accepted: gateway.Commit(i.AcceptedNo), Commit: gateway.Commit(i.CommitNo),
 	}
 	r.json(faults, &out.Faults)
 	r.json(unread, &out.Unread)
 	r.json([]byte(i.Answers), &out.Answers)
+	r.json([]byte(i.Offices), &out.Offices)
 	return out, r.err("inbox")
 }
 

@@ -50,6 +50,8 @@ var recorded = []table{
 	{"receipt", []string{"id_key", "number"}},
 	{"announced", []string{"route", "subject"}},
 	{"inbox", []string{"sender", "id_key"}},
+	{"subscription", []string{"owner", "name"}},
+	{"handout", []string{"owner", "subscription", "id_key", "sender"}},
 	{"registered", []string{"partner", "number", "id_key"}},
 	{"early", []string{"sender", "id_key", "kind", "folded"}},
 	{"movement", []string{"id_key"}},

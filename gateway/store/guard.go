@@ -14,7 +14,9 @@ type guard struct {
 	failed   error
 }
 
-func newGuard(conn *sql.Conn) *guard { return &guard{conn: conn, prepared: &prepared{on: conn}} }
+func newGuard(conn *sql.Conn, t *tally) *guard {
+	return &guard{conn: conn, prepared: &prepared{on: conn, tally: t}}
+}
 
 // begin forgets what failed before.
 func (g *guard) begin() { g.failed = nil }

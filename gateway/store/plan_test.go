@@ -14,7 +14,7 @@ import (
 // statements are all that is asked, by their names, as sqlc leaves them in rows.
 func statements(t *testing.T, engine string) map[string]string {
 	t.Helper()
-	out := map[string]string{"SeekByCommit": seekByCommit(terms), "SeekByLast": seekByLast(terms)}
+	out := map[string]string{"SeekByCommit": seekByCommit(terms), "SeekByLast": seekByLast(terms), "SeekMovements": movementsIn}
 	if engine == "PostgreSQL" {
 		maps.Copy(out, map[string]string{
 			"ClaimMessages": claimMessages, "ClaimArrivals": claimArrivals, "ClaimArrival": claimArrival, "RescueMessages": rescueMessages, "RescueArrivals": rescueArrivals,

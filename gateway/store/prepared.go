@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // preparer is a connection or a pool of them.
@@ -16,11 +17,34 @@ type preparer interface {
 // asked for: there are many, and few are asked of a database that is opened for a short time.
 // It is safe for concurrent use.
 type prepared struct {
-	on  preparer
-	all sync.Map // of text to *sql.Stmt
+	on    preparer
+	all   sync.Map // of text to *sql.Stmt
+	tally *tally
+}
+
+// tally counts how often each statement was asked for.
+type tally struct{ of sync.Map } // of text to *atomic.Int64
+
+func (t *tally) add(query string) {
+	n, ok := t.of.Load(query)
+	if !ok {
+		n, _ = t.of.LoadOrStore(query, new(atomic.Int64))
+	}
+	n.(*atomic.Int64).Add(1)
+}
+
+// Asked is how often each statement was asked for, by its text, since the store was opened: what a call
+// costs, and that what it costs does not tell what is stored.
+func (s *Store) Asked() map[string]int64 {
+	out := make(map[string]int64)
+	for query, n := range s.tally.of.Range {
+		out[query.(string)] = n.(*atomic.Int64).Load()
+	}
+	return out
 }
 
 func (p *prepared) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	p.tally.add(query)
 	if s, ok := p.all.Load(query); ok {
 		return s.(*sql.Stmt), nil
 	}

@@ -330,15 +330,20 @@ SELECT id_key FROM registered WHERE partner = $1 AND number = $2 ORDER BY id_key
 -- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
-    conversation, batch, replaces, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+    conversation, batch, replaces, offices, accepted_no, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
 ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
     document_key = excluded.document_key, state = excluded.state, received = excluded.received,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
     acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
-    conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, commit_no = excluded.commit_no;
+    conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, offices = excluded.offices,
+    accepted_no = CASE WHEN inbox.accepted_no > 0 THEN inbox.accepted_no ELSE excluded.accepted_no END, commit_no = excluded.commit_no;
+
+-- name: AcknowledgeInbound :execrows
+-- The first counts.
+UPDATE inbox SET acknowledged_by = $1, acknowledged_at = $2, commit_no = $3 WHERE sender = $4 AND id_key = $5 AND length(acknowledged_by) = 0;
 
 -- name: Inbound :one
 SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
@@ -381,6 +386,13 @@ FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content 
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = sqlc.arg(state) AND i.kind = sqlc.arg(kind) AND i.commit_no >= sqlc.arg(least) AND i.commit_no <= sqlc.arg(upto)
 ORDER BY i.commit_no, i.id LIMIT sqlc.arg(most);
+
+-- name: InboxAccepted :many
+SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
+LEFT JOIN content AS r ON r.digest = i.receipt
+WHERE i.accepted_no > 0 AND i.accepted_no >= sqlc.arg(least) AND i.accepted_no <= sqlc.arg(upto)
+ORDER BY i.accepted_no, i.sender, i.id_key LIMIT sqlc.arg(most);
 
 -- name: PutMovement :exec
 INSERT INTO movement (id_key, id, opened, first_time, last_time, due, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -549,3 +561,46 @@ ORDER BY at, leaf LIMIT sqlc.arg(most);
 -- name: SupervisedBy :many
 SELECT at FROM supervised WHERE caller = sqlc.arg(caller) AND kind = sqlc.arg(kind) AND at > sqlc.arg(since)
 ORDER BY at DESC LIMIT sqlc.arg(most);
+
+-- name: PutSubscription :exec
+INSERT INTO subscription (owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (owner, name) DO UPDATE SET position = excluded.position, fetched = excluded.fetched, fetched_by = excluded.fetched_by,
+    ended = excluded.ended, ended_by = excluded.ended_by, commit_no = excluded.commit_no;
+
+-- name: Subscription :one
+SELECT * FROM subscription WHERE owner = $1 AND name = $2;
+
+-- name: Subscriptions :many
+SELECT * FROM subscription WHERE owner = $1 AND ended = '' ORDER BY name LIMIT $2;
+
+-- name: PassSubscription :exec
+-- Only from where it was seen.
+UPDATE subscription SET position = sqlc.arg(next) WHERE owner = sqlc.arg(owner) AND name = sqlc.arg(name) AND position = sqlc.arg(position) AND ended = '';
+
+-- name: PutHandout :exec
+INSERT INTO handout (owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (owner, subscription, id_key, sender) DO UPDATE SET lease = excluded.lease, holder = excluded.holder, until = excluded.until,
+    times = excluded.times, acknowledged = excluded.acknowledged, acknowledged_by = excluded.acknowledged_by, commit_no = excluded.commit_no;
+
+-- name: HandoutsByID :many
+-- One of each sender that has used the id.
+SELECT * FROM handout WHERE owner = $1 AND subscription = $2 AND id_key = $3 ORDER BY sender;
+
+-- name: HandoutsUntil :many
+-- Those that are not acknowledged and whose lease is over, of which the last argument is as many as are wanted.
+SELECT * FROM handout WHERE owner = $1 AND subscription = $2 AND acknowledged = '' AND until <= $3
+ORDER BY until, accepted_no, id_key, sender LIMIT $4;
+
+-- name: HandoutsUnder :many
+SELECT * FROM handout WHERE owner = $1 AND subscription = $2 AND acknowledged = '' AND lease = $3 AND lease <> ''
+ORDER BY id_key, sender LIMIT $4;
+
+-- name: CountHandouts :one
+-- As many as one subscription may have open at most.
+SELECT count(*) AS open FROM handout WHERE owner = $1 AND subscription = $2 AND acknowledged = '';
+
+-- name: AcknowledgementsOf :many
+SELECT subscription, acknowledged, acknowledged_by FROM handout WHERE id_key = $1 AND sender = $2 AND owner = $3 AND acknowledged <> ''
+ORDER BY subscription LIMIT $4;

@@ -554,6 +554,15 @@ func (r reader) Movement(ctx context.Context, id gateway.MovementID) (Movement, 
 	return toMovement(row)
 }
 
+// Movements returns movements in the order of their ids.
+func (r reader) Movements(ctx context.Context, ids []gateway.MovementID) ([]Movement, error) {
+	hits := make([]hit, len(ids))
+	for i, id := range ids {
+		hits[i].key = gateway.FoldID(string(id))
+	}
+	return r.movements(ctx, hits, len(hits), 0)
+}
+
 // DeliveryState is where one of our messages stands.
 func (r reader) DeliveryState(ctx context.Context, id gateway.MessageID) (gateway.MessageState, error) {
 	state, err := ask(ctx, r, "message", func(ctx context.Context) (string, error) { return r.q.DeliveryState(ctx, gateway.FoldID(string(id))) })
@@ -667,7 +676,7 @@ func (r reader) MovementsBy(ctx context.Context, ids []Identifier, before gatewa
 			return nil, err
 		}
 		slices.SortFunc(hits, newestHit)
-		return r.movements(ctx, hits, limit)
+		return r.movements(ctx, hits, limit, 1)
 	})
 }
 
@@ -690,31 +699,62 @@ func (r reader) MovementsNear(ctx context.Context, ids []Identifier, from, until
 		return nil, err
 	}
 	slices.SortFunc(found, newestHit)
-	return r.movements(ctx, found, limit)
+	return r.movements(ctx, found, limit, 0)
 }
 
 func newestHit(a, b hit) int {
 	return cmp.Or(cmp.Compare(b.commit, a.commit), cmp.Compare(a.key, b.key))
 }
 
-// movements reads those that were found, each once and in the order they were found in.
-func (r reader) movements(ctx context.Context, hits []hit, limit int) (out []Movement, err error) {
-	seen := make(map[string]bool)
+// movements reads those that were found, each once and in the order they were found in, by as many
+// statements at least as are given.
+func (r reader) movements(ctx context.Context, hits []hit, limit, least int) ([]Movement, error) {
+	var keys []string
+	at := make(map[string]int) // of a key its place
 	for _, h := range hits {
-		if len(out) == limit {
-			break
+		if _, there := at[h.key]; !there && len(keys) < limit {
+			at[h.key] = len(keys)
+			keys = append(keys, h.key)
 		}
-		if seen[h.key] {
-			continue
-		}
-		seen[h.key] = true
-		m, err := r.Movement(ctx, gateway.MovementID(h.key))
+	}
+	var out []Movement
+	for from := 0; from < len(keys) || least > 0; from, least = from+readAtOnce, least-1 {
+		some := keys[min(from, len(keys)):min(from+readAtOnce, len(keys))]
+		found, err := ask(ctx, r, "movements", func(ctx context.Context) ([]rows.Movement, error) { return r.seek.movements(ctx, some) })
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, m)
+		for _, row := range found {
+			m, err := toMovement(row)
+			if err != nil {
+				return nil, err
+			}
+			if _, asked := at[row.IDKey]; asked {
+				out = append(out, m)
+			}
+		}
 	}
+	if len(out) != len(keys) {
+		return nil, fmt.Errorf("read movements: %w", ErrNotFound)
+	}
+	slices.SortFunc(out, func(a, b Movement) int {
+		return cmp.Compare(at[gateway.FoldID(string(a.ID))], at[gateway.FoldID(string(b.ID))])
+	})
 	return out, nil
+}
+
+// MovementsSought returns the movements that any of the identifiers finds, the last changed first, so many
+// at most. It asks the database the same whatever is there: who is shown none of them does not
+// learn from what it costs whether there are any.
+func (r reader) MovementsSought(ctx context.Context, ids []Identifier, limit int) ([]Movement, error) {
+	hits, err := ask(ctx, r, "movements", func(ctx context.Context) ([]hit, error) {
+		return r.seek.byCommit(ctx, ids, 0, latest, limit)
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(hits, newestHit)
+	return r.movements(ctx, hits, limit, (limit+readAtOnce-1)/readAtOnce)
 }
 
 // Audit returns audit rows after a commit, in order.

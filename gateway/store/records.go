@@ -296,6 +296,8 @@ type Inbound struct {
 	Conversation    string
 	Batch           string            // as its header says
 	Replaces        gateway.MessageID // its sender's message whose place it takes
+	Offices         []string          // keys of the offices of ours that it concerns, or Everybody
+	Accepted        gateway.Commit    // that accepted it, which the store says; 0: it is not accepted
 	Commit          gateway.Commit
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"customs.example/gateway"
+	"customs.example/gateway/store/rows"
 )
 
 // terms is how many identifiers one statement seeks, and fewTerms one for a document that has
@@ -18,8 +19,8 @@ const (
 	fewTerms = 4
 )
 
-// seeker finds movements by what they are known by. Its statements are written here and
-// not by sqlc, which would name sixty-four parameters.
+// seeker finds movements by what they are known by, and reads several at once. Its statements are written
+// here and not by sqlc, which would name sixty-four parameters.
 type seeker struct{ *prepared }
 
 // walks is one search, for as many identifiers as a statement seeks.
@@ -43,6 +44,50 @@ func seekSQL(terms int, where, order string, first int) string {
 func seekByCommit(terms int) string {
 	return seekSQL(terms, "commit_no BETWEEN $2 AND $3", "commit_no DESC", 4)
 }
+
+// readAtOnce is how many movements one statement reads by their keys.
+const readAtOnce = 64
+
+// movementsIn reads movements by their keys, of which one that is empty stands for none.
+var movementsIn = "SELECT id_key, id, opened, first_time, last_time, body, commit_no, due FROM movement WHERE id_key IN (" + parameters(readAtOnce) + ")"
+
+// parameters are as many parameters, from the first.
+func parameters(n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprint("$", i+1)
+	}
+	return strings.Join(all, ", ")
+}
+
+// movements reads movements by their keys, as many as one statement does at most.
+func (s seeker) movements(ctx context.Context, keys []string) (out []rows.Movement, err error) {
+	args := make([]any, readAtOnce)
+	for i := range args {
+		args[i] = ""
+		if i < len(keys) {
+			args[i] = keys[i]
+		}
+	}
+	statement, err := s.statement(ctx, movementsIn)
+	if err != nil {
+		return nil, err
+	}
+	found, err := statement.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	for found.Next() {
+		var m rows.Movement
+		if err := found.Scan(&m.IDKey, &m.ID, &m.Opened, &m.FirstTime, &m.LastTime, &m.Body, &m.CommitNo, &m.Due); err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, found.Err()
+}
+
 func seekByLast(terms int) string { return seekSQL(terms, "last_time >= $2", "last_time", 3) }
 
 // hit is a movement that an identifier finds, without what it says.

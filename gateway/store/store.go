@@ -59,6 +59,7 @@ type Store struct {
 	keeping    sync.WaitGroup
 	changed    bell // after each commit
 	byOthers   bell // after each commit of another process
+	tally      tally
 }
 
 // unit is one unit of work waiting for the writer.
@@ -123,7 +124,7 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	}
 	s.readers.SetMaxOpenConns(e.readers)
 	s.readers.SetMaxIdleConns(e.readers)
-	s.statements = &prepared{on: s.readers}
+	s.statements = &prepared{on: s.readers, tally: &s.tally}
 	s.read, s.readSeek = rows.New(readers{s.readers, s.statements}), seeker{s.statements}
 	if e.shared {
 		db, err := e.connect(toClaim)
@@ -228,7 +229,7 @@ func (s *Store) connected(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	c := &session{conn: conn, guard: newGuard(conn)}
+	c := &session{conn: conn, guard: newGuard(conn, &s.tally)}
 	c.q, c.seek = rows.New(c.guard), seeker{c.guard.prepared}
 	s.conn = c
 	return c, nil

@@ -416,15 +416,20 @@ func (t *Tx) PutRegistered(partner gateway.Administration, number string, id gat
 	return put("registered", t.q.PutRegistered(within, rows.PutRegisteredParams{Partner: string(partner), Number: number, IDKey: gateway.FoldID(string(id))}))
 }
 
-// PutInbound stores a message from a partner.
+// PutInbound stores a message from a partner. The commit that accepts it stays the one that did.
 func (t *Tx) PutInbound(m Inbound) error {
+	var accepted gateway.Commit
+	if m.State == gateway.Accepted {
+		accepted = t.Commit
+	}
 	canonical, err1 := t.content(m.Canonical)
 	faults, err2 := contentJSON(t, m.Faults)
 	unread, err3 := contentJSON(t, m.Unread)
 	answers, err4 := toJSON(m.Answers)
 	statement, err5 := toStatement(m.Receipt)
 	receipt, err6 := t.content(statement)
-	if err := put("inbox", err1, err2, err3, err4, err5, err6); err != nil {
+	offices, err7 := toJSON(append([]string{}, m.Offices...))
+	if err := put("inbox", err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return err
 	}
 	return put("inbox", t.q.PutInbound(within, rows.PutInboundParams{
@@ -433,7 +438,8 @@ func (t *Tx) PutInbound(m Inbound) error {
 		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, Faults: faults, Unread: unread,
 		Answers: answers, Receipt: receipt, AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: formatTime(m.AcknowledgedAt),
-		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, Replaces: string(m.Replaces), CommitNo: int64(t.Commit),
+		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, Replaces: string(m.Replaces),
+		Offices: offices, AcceptedNo: int64(accepted), CommitNo: int64(t.Commit),
 	}))
 }
 

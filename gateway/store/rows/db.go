@@ -24,6 +24,12 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.acknowledgeInboundStmt, err = db.PrepareContext(ctx, acknowledgeInbound); err != nil {
+		return nil, fmt.Errorf("error preparing query AcknowledgeInbound: %w", err)
+	}
+	if q.acknowledgementsOfStmt, err = db.PrepareContext(ctx, acknowledgementsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query AcknowledgementsOf: %w", err)
+	}
 	if q.addApprovalStmt, err = db.PrepareContext(ctx, addApproval); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApproval: %w", err)
 	}
@@ -81,6 +87,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countAttemptStmt, err = db.PrepareContext(ctx, countAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAttempt: %w", err)
 	}
+	if q.countHandoutsStmt, err = db.PrepareContext(ctx, countHandouts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountHandouts: %w", err)
+	}
 	if q.crossingsStmt, err = db.PrepareContext(ctx, crossings); err != nil {
 		return nil, fmt.Errorf("error preparing query Crossings: %w", err)
 	}
@@ -108,6 +117,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.forgetUnacceptedStmt, err = db.PrepareContext(ctx, forgetUnaccepted); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetUnaccepted: %w", err)
 	}
+	if q.handoutsByIDStmt, err = db.PrepareContext(ctx, handoutsByID); err != nil {
+		return nil, fmt.Errorf("error preparing query HandoutsByID: %w", err)
+	}
+	if q.handoutsUnderStmt, err = db.PrepareContext(ctx, handoutsUnder); err != nil {
+		return nil, fmt.Errorf("error preparing query HandoutsUnder: %w", err)
+	}
+	if q.handoutsUntilStmt, err = db.PrepareContext(ctx, handoutsUntil); err != nil {
+		return nil, fmt.Errorf("error preparing query HandoutsUntil: %w", err)
+	}
 	if q.hastenStmt, err = db.PrepareContext(ctx, hasten); err != nil {
 		return nil, fmt.Errorf("error preparing query Hasten: %w", err)
 	}
@@ -125,6 +143,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.inboundsByIDStmt, err = db.PrepareContext(ctx, inboundsByID); err != nil {
 		return nil, fmt.Errorf("error preparing query InboundsByID: %w", err)
+	}
+	if q.inboxAcceptedStmt, err = db.PrepareContext(ctx, inboxAccepted); err != nil {
+		return nil, fmt.Errorf("error preparing query InboxAccepted: %w", err)
 	}
 	if q.inboxBeforeStmt, err = db.PrepareContext(ctx, inboxBefore); err != nil {
 		return nil, fmt.Errorf("error preparing query InboxBefore: %w", err)
@@ -198,6 +219,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.parkedMessagesStmt, err = db.PrepareContext(ctx, parkedMessages); err != nil {
 		return nil, fmt.Errorf("error preparing query ParkedMessages: %w", err)
 	}
+	if q.passSubscriptionStmt, err = db.PrepareContext(ctx, passSubscription); err != nil {
+		return nil, fmt.Errorf("error preparing query PassSubscription: %w", err)
+	}
 	if q.putAnnouncedStmt, err = db.PrepareContext(ctx, putAnnounced); err != nil {
 		return nil, fmt.Errorf("error preparing query PutAnnounced: %w", err)
 	}
@@ -221,6 +245,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putEarlyStmt, err = db.PrepareContext(ctx, putEarly); err != nil {
 		return nil, fmt.Errorf("error preparing query PutEarly: %w", err)
+	}
+	if q.putHandoutStmt, err = db.PrepareContext(ctx, putHandout); err != nil {
+		return nil, fmt.Errorf("error preparing query PutHandout: %w", err)
 	}
 	if q.putInboundStmt, err = db.PrepareContext(ctx, putInbound); err != nil {
 		return nil, fmt.Errorf("error preparing query PutInbound: %w", err)
@@ -248,6 +275,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putSubmissionStmt, err = db.PrepareContext(ctx, putSubmission); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSubmission: %w", err)
+	}
+	if q.putSubscriptionStmt, err = db.PrepareContext(ctx, putSubscription); err != nil {
+		return nil, fmt.Errorf("error preparing query PutSubscription: %w", err)
 	}
 	if q.putUnacceptedStmt, err = db.PrepareContext(ctx, putUnaccepted); err != nil {
 		return nil, fmt.Errorf("error preparing query PutUnaccepted: %w", err)
@@ -318,6 +348,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.submissionsOfBatchStmt, err = db.PrepareContext(ctx, submissionsOfBatch); err != nil {
 		return nil, fmt.Errorf("error preparing query SubmissionsOfBatch: %w", err)
 	}
+	if q.subscriptionStmt, err = db.PrepareContext(ctx, subscription); err != nil {
+		return nil, fmt.Errorf("error preparing query Subscription: %w", err)
+	}
+	if q.subscriptionsStmt, err = db.PrepareContext(ctx, subscriptions); err != nil {
+		return nil, fmt.Errorf("error preparing query Subscriptions: %w", err)
+	}
 	if q.supervisedByStmt, err = db.PrepareContext(ctx, supervisedBy); err != nil {
 		return nil, fmt.Errorf("error preparing query SupervisedBy: %w", err)
 	}
@@ -362,6 +398,16 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
+	if q.acknowledgeInboundStmt != nil {
+		if cerr := q.acknowledgeInboundStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing acknowledgeInboundStmt: %w", cerr)
+		}
+	}
+	if q.acknowledgementsOfStmt != nil {
+		if cerr := q.acknowledgementsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing acknowledgementsOfStmt: %w", cerr)
+		}
+	}
 	if q.addApprovalStmt != nil {
 		if cerr := q.addApprovalStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addApprovalStmt: %w", cerr)
@@ -457,6 +503,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countAttemptStmt: %w", cerr)
 		}
 	}
+	if q.countHandoutsStmt != nil {
+		if cerr := q.countHandoutsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countHandoutsStmt: %w", cerr)
+		}
+	}
 	if q.crossingsStmt != nil {
 		if cerr := q.crossingsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing crossingsStmt: %w", cerr)
@@ -502,6 +553,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing forgetUnacceptedStmt: %w", cerr)
 		}
 	}
+	if q.handoutsByIDStmt != nil {
+		if cerr := q.handoutsByIDStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing handoutsByIDStmt: %w", cerr)
+		}
+	}
+	if q.handoutsUnderStmt != nil {
+		if cerr := q.handoutsUnderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing handoutsUnderStmt: %w", cerr)
+		}
+	}
+	if q.handoutsUntilStmt != nil {
+		if cerr := q.handoutsUntilStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing handoutsUntilStmt: %w", cerr)
+		}
+	}
 	if q.hastenStmt != nil {
 		if cerr := q.hastenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hastenStmt: %w", cerr)
@@ -530,6 +596,11 @@ func (q *Queries) Close() error {
 	if q.inboundsByIDStmt != nil {
 		if cerr := q.inboundsByIDStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing inboundsByIDStmt: %w", cerr)
+		}
+	}
+	if q.inboxAcceptedStmt != nil {
+		if cerr := q.inboxAcceptedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing inboxAcceptedStmt: %w", cerr)
 		}
 	}
 	if q.inboxBeforeStmt != nil {
@@ -652,6 +723,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing parkedMessagesStmt: %w", cerr)
 		}
 	}
+	if q.passSubscriptionStmt != nil {
+		if cerr := q.passSubscriptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passSubscriptionStmt: %w", cerr)
+		}
+	}
 	if q.putAnnouncedStmt != nil {
 		if cerr := q.putAnnouncedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putAnnouncedStmt: %w", cerr)
@@ -690,6 +766,11 @@ func (q *Queries) Close() error {
 	if q.putEarlyStmt != nil {
 		if cerr := q.putEarlyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putEarlyStmt: %w", cerr)
+		}
+	}
+	if q.putHandoutStmt != nil {
+		if cerr := q.putHandoutStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putHandoutStmt: %w", cerr)
 		}
 	}
 	if q.putInboundStmt != nil {
@@ -735,6 +816,11 @@ func (q *Queries) Close() error {
 	if q.putSubmissionStmt != nil {
 		if cerr := q.putSubmissionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putSubmissionStmt: %w", cerr)
+		}
+	}
+	if q.putSubscriptionStmt != nil {
+		if cerr := q.putSubscriptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putSubscriptionStmt: %w", cerr)
 		}
 	}
 	if q.putUnacceptedStmt != nil {
@@ -852,6 +938,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing submissionsOfBatchStmt: %w", cerr)
 		}
 	}
+	if q.subscriptionStmt != nil {
+		if cerr := q.subscriptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subscriptionStmt: %w", cerr)
+		}
+	}
+	if q.subscriptionsStmt != nil {
+		if cerr := q.subscriptionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subscriptionsStmt: %w", cerr)
+		}
+	}
 	if q.supervisedByStmt != nil {
 		if cerr := q.supervisedByStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing supervisedByStmt: %w", cerr)
@@ -956,6 +1052,8 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 type Queries struct {
 	db                        DBTX
 	tx                        *sql.Tx
+	acknowledgeInboundStmt    *sql.Stmt
+	acknowledgementsOfStmt    *sql.Stmt
 	addApprovalStmt           *sql.Stmt
 	addAuditStmt              *sql.Stmt
 	addJudgementStmt          *sql.Stmt
@@ -975,6 +1073,7 @@ type Queries struct {
 	balanceStmt               *sql.Stmt
 	copiedStmt                *sql.Stmt
 	countAttemptStmt          *sql.Stmt
+	countHandoutsStmt         *sql.Stmt
 	crossingsStmt             *sql.Stmt
 	crossingsBetweenStmt      *sql.Stmt
 	deliveryStateStmt         *sql.Stmt
@@ -984,12 +1083,16 @@ type Queries struct {
 	earlyOfStmt               *sql.Stmt
 	forgetCrossingStmt        *sql.Stmt
 	forgetUnacceptedStmt      *sql.Stmt
+	handoutsByIDStmt          *sql.Stmt
+	handoutsUnderStmt         *sql.Stmt
+	handoutsUntilStmt         *sql.Stmt
 	hastenStmt                *sql.Stmt
 	heldStmt                  *sql.Stmt
 	heldPastStmt              *sql.Stmt
 	inboundStmt               *sql.Stmt
 	inboundByDocumentStmt     *sql.Stmt
 	inboundsByIDStmt          *sql.Stmt
+	inboxAcceptedStmt         *sql.Stmt
 	inboxBeforeStmt           *sql.Stmt
 	inboxInStateStmt          *sql.Stmt
 	inboxOfKindStmt           *sql.Stmt
@@ -1014,6 +1117,7 @@ type Queries struct {
 	openDifferencesStmt       *sql.Stmt
 	ownerStmt                 *sql.Stmt
 	parkedMessagesStmt        *sql.Stmt
+	passSubscriptionStmt      *sql.Stmt
 	putAnnouncedStmt          *sql.Stmt
 	putArrivalStmt            *sql.Stmt
 	putBalanceStmt            *sql.Stmt
@@ -1022,6 +1126,7 @@ type Queries struct {
 	putDeliveryStmt           *sql.Stmt
 	putDifferenceStmt         *sql.Stmt
 	putEarlyStmt              *sql.Stmt
+	putHandoutStmt            *sql.Stmt
 	putInboundStmt            *sql.Stmt
 	putJudgingStmt            *sql.Stmt
 	putMessageStmt            *sql.Stmt
@@ -1031,6 +1136,7 @@ type Queries struct {
 	putReceiptStmt            *sql.Stmt
 	putRegisteredStmt         *sql.Stmt
 	putSubmissionStmt         *sql.Stmt
+	putSubscriptionStmt       *sql.Stmt
 	putUnacceptedStmt         *sql.Stmt
 	receiptsStmt              *sql.Stmt
 	receivedFromStmt          *sql.Stmt
@@ -1054,6 +1160,8 @@ type Queries struct {
 	submissionsBeforeStmt     *sql.Stmt
 	submissionsInStateStmt    *sql.Stmt
 	submissionsOfBatchStmt    *sql.Stmt
+	subscriptionStmt          *sql.Stmt
+	subscriptionsStmt         *sql.Stmt
 	supervisedByStmt          *sql.Stmt
 	supervisedOfStmt          *sql.Stmt
 	touchSubmissionsStmt      *sql.Stmt
@@ -1073,6 +1181,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
 		db:                        tx,
 		tx:                        tx,
+		acknowledgeInboundStmt:    q.acknowledgeInboundStmt,
+		acknowledgementsOfStmt:    q.acknowledgementsOfStmt,
 		addApprovalStmt:           q.addApprovalStmt,
 		addAuditStmt:              q.addAuditStmt,
 		addJudgementStmt:          q.addJudgementStmt,
@@ -1092,6 +1202,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		balanceStmt:               q.balanceStmt,
 		copiedStmt:                q.copiedStmt,
 		countAttemptStmt:          q.countAttemptStmt,
+		countHandoutsStmt:         q.countHandoutsStmt,
 		crossingsStmt:             q.crossingsStmt,
 		crossingsBetweenStmt:      q.crossingsBetweenStmt,
 		deliveryStateStmt:         q.deliveryStateStmt,
@@ -1101,12 +1212,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		earlyOfStmt:               q.earlyOfStmt,
 		forgetCrossingStmt:        q.forgetCrossingStmt,
 		forgetUnacceptedStmt:      q.forgetUnacceptedStmt,
+		handoutsByIDStmt:          q.handoutsByIDStmt,
+		handoutsUnderStmt:         q.handoutsUnderStmt,
+		handoutsUntilStmt:         q.handoutsUntilStmt,
 		hastenStmt:                q.hastenStmt,
 		heldStmt:                  q.heldStmt,
 		heldPastStmt:              q.heldPastStmt,
 		inboundStmt:               q.inboundStmt,
 		inboundByDocumentStmt:     q.inboundByDocumentStmt,
 		inboundsByIDStmt:          q.inboundsByIDStmt,
+		inboxAcceptedStmt:         q.inboxAcceptedStmt,
 		inboxBeforeStmt:           q.inboxBeforeStmt,
 		inboxInStateStmt:          q.inboxInStateStmt,
 		inboxOfKindStmt:           q.inboxOfKindStmt,
@@ -1131,6 +1246,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		openDifferencesStmt:       q.openDifferencesStmt,
 		ownerStmt:                 q.ownerStmt,
 		parkedMessagesStmt:        q.parkedMessagesStmt,
+		passSubscriptionStmt:      q.passSubscriptionStmt,
 		putAnnouncedStmt:          q.putAnnouncedStmt,
 		putArrivalStmt:            q.putArrivalStmt,
 		putBalanceStmt:            q.putBalanceStmt,
@@ -1139,6 +1255,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putDeliveryStmt:           q.putDeliveryStmt,
 		putDifferenceStmt:         q.putDifferenceStmt,
 		putEarlyStmt:              q.putEarlyStmt,
+		putHandoutStmt:            q.putHandoutStmt,
 		putInboundStmt:            q.putInboundStmt,
 		putJudgingStmt:            q.putJudgingStmt,
 		putMessageStmt:            q.putMessageStmt,
@@ -1148,6 +1265,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putReceiptStmt:            q.putReceiptStmt,
 		putRegisteredStmt:         q.putRegisteredStmt,
 		putSubmissionStmt:         q.putSubmissionStmt,
+		putSubscriptionStmt:       q.putSubscriptionStmt,
 		putUnacceptedStmt:         q.putUnacceptedStmt,
 		receiptsStmt:              q.receiptsStmt,
 		receivedFromStmt:          q.receivedFromStmt,
@@ -1171,6 +1289,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		submissionsBeforeStmt:     q.submissionsBeforeStmt,
 		submissionsInStateStmt:    q.submissionsInStateStmt,
 		submissionsOfBatchStmt:    q.submissionsOfBatchStmt,
+		subscriptionStmt:          q.subscriptionStmt,
+		subscriptionsStmt:         q.subscriptionsStmt,
 		supervisedByStmt:          q.supervisedByStmt,
 		supervisedOfStmt:          q.supervisedOfStmt,
 		touchSubmissionsStmt:      q.touchSubmissionsStmt,

@@ -137,6 +137,22 @@ type Early struct {
 	Again  string
 }
 
+type Handout struct {
+	Owner          string
+	Subscription   string
+	IDKey          string
+	Sender         string
+	ID             string
+	AcceptedNo     int64
+	Lease          string
+	Holder         string
+	Until          string
+	Times          int64
+	Acknowledged   string
+	AcknowledgedBy string
+	CommitNo       int64
+}
+
 type Inbox struct {
 	Sender          string
 	IDKey           string
@@ -163,6 +179,8 @@ type Inbox struct {
 	Batch           string
 	CommitNo        int64
 	Replaces        string
+	AcceptedNo      int64
+	Offices         string
 }
 
 type Judgement struct {
@@ -332,6 +350,20 @@ type Submission struct {
 	Canonical  []byte
 	CommitNo   int64
 	Version    int64
+}
+
+type Subscription struct {
+	Owner     string
+	Name      string
+	Filter    string
+	Created   string
+	CreatedBy string
+	Position  int64
+	Fetched   string
+	FetchedBy string
+	Ended     string
+	EndedBy   string
+	CommitNo  int64
 }
 
 type Supervised struct {

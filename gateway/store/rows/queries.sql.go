@@ -9,6 +9,79 @@ import (
 	"context"
 )
 
+const acknowledgeInbound = `-- name: AcknowledgeInbound :execrows
+UPDATE inbox SET acknowledged_by = $1, acknowledged_at = $2, commit_no = $3 WHERE sender = $4 AND id_key = $5 AND length(acknowledged_by) = 0
+`
+
+type AcknowledgeInboundParams struct {
+	AcknowledgedBy string
+	AcknowledgedAt string
+	CommitNo       int64
+	Sender         string
+	IDKey          string
+}
+
+// The first counts.
+func (q *Queries) AcknowledgeInbound(ctx context.Context, arg AcknowledgeInboundParams) (int64, error) {
+	result, err := q.exec(ctx, q.acknowledgeInboundStmt, acknowledgeInbound,
+		arg.AcknowledgedBy,
+		arg.AcknowledgedAt,
+		arg.CommitNo,
+		arg.Sender,
+		arg.IDKey,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const acknowledgementsOf = `-- name: AcknowledgementsOf :many
+SELECT subscription, acknowledged, acknowledged_by FROM handout WHERE id_key = $1 AND sender = $2 AND owner = $3 AND acknowledged <> ''
+ORDER BY subscription LIMIT $4
+`
+
+type AcknowledgementsOfParams struct {
+	IDKey  string
+	Sender string
+	Owner  string
+	Limit  int32
+}
+
+type AcknowledgementsOfRow struct {
+	Subscription   string
+	Acknowledged   string
+	AcknowledgedBy string
+}
+
+func (q *Queries) AcknowledgementsOf(ctx context.Context, arg AcknowledgementsOfParams) ([]AcknowledgementsOfRow, error) {
+	rows, err := q.query(ctx, q.acknowledgementsOfStmt, acknowledgementsOf,
+		arg.IDKey,
+		arg.Sender,
+		arg.Owner,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AcknowledgementsOfRow
+	for rows.Next() {
+		var i AcknowledgementsOfRow
+		if err := rows.Scan(&i.Subscription, &i.Acknowledged, &i.AcknowledgedBy); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const addApproval = `-- name: AddApproval :exec
 INSERT INTO approval (office, id_key, digest, approved, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
@@ -612,6 +685,23 @@ func (q *Queries) CountAttempt(ctx context.Context, arg CountAttemptParams) (int
 	return result.RowsAffected()
 }
 
+const countHandouts = `-- name: CountHandouts :one
+SELECT count(*) AS open FROM handout WHERE owner = $1 AND subscription = $2 AND acknowledged = ''
+`
+
+type CountHandoutsParams struct {
+	Owner        string
+	Subscription string
+}
+
+// As many as one subscription may have open at most.
+func (q *Queries) CountHandouts(ctx context.Context, arg CountHandoutsParams) (int64, error) {
+	row := q.queryRow(ctx, q.countHandoutsStmt, countHandouts, arg.Owner, arg.Subscription)
+	var open int64
+	err := row.Scan(&open)
+	return open, err
+}
+
 const crossings = `-- name: Crossings :many
 SELECT exit_office, entry_office, basis, inspected, COUNT(*) AS n FROM crossing WHERE month = $1
 GROUP BY exit_office, entry_office, basis, inspected ORDER BY exit_office, entry_office, basis, inspected LIMIT $2
@@ -869,6 +959,163 @@ func (q *Queries) ForgetUnaccepted(ctx context.Context, movementKey string) erro
 	return err
 }
 
+const handoutsByID = `-- name: HandoutsByID :many
+SELECT owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no FROM handout WHERE owner = $1 AND subscription = $2 AND id_key = $3 ORDER BY sender
+`
+
+type HandoutsByIDParams struct {
+	Owner        string
+	Subscription string
+	IDKey        string
+}
+
+// One of each sender that has used the id.
+func (q *Queries) HandoutsByID(ctx context.Context, arg HandoutsByIDParams) ([]Handout, error) {
+	rows, err := q.query(ctx, q.handoutsByIDStmt, handoutsByID, arg.Owner, arg.Subscription, arg.IDKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Handout
+	for rows.Next() {
+		var i Handout
+		if err := rows.Scan(
+			&i.Owner,
+			&i.Subscription,
+			&i.IDKey,
+			&i.Sender,
+			&i.ID,
+			&i.AcceptedNo,
+			&i.Lease,
+			&i.Holder,
+			&i.Until,
+			&i.Times,
+			&i.Acknowledged,
+			&i.AcknowledgedBy,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const handoutsUnder = `-- name: HandoutsUnder :many
+SELECT owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no FROM handout WHERE owner = $1 AND subscription = $2 AND acknowledged = '' AND lease = $3 AND lease <> ''
+ORDER BY id_key, sender LIMIT $4
+`
+
+type HandoutsUnderParams struct {
+	Owner        string
+	Subscription string
+	Lease        string
+	Limit        int32
+}
+
+func (q *Queries) HandoutsUnder(ctx context.Context, arg HandoutsUnderParams) ([]Handout, error) {
+	rows, err := q.query(ctx, q.handoutsUnderStmt, handoutsUnder,
+		arg.Owner,
+		arg.Subscription,
+		arg.Lease,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Handout
+	for rows.Next() {
+		var i Handout
+		if err := rows.Scan(
+			&i.Owner,
+			&i.Subscription,
+			&i.IDKey,
+			&i.Sender,
+			&i.ID,
+			&i.AcceptedNo,
+			&i.Lease,
+			&i.Holder,
+			&i.Until,
+			&i.Times,
+			&i.Acknowledged,
+			&i.AcknowledgedBy,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const handoutsUntil = `-- name: HandoutsUntil :many
+SELECT owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no FROM handout WHERE owner = $1 AND subscription = $2 AND acknowledged = '' AND until <= $3
+ORDER BY until, accepted_no, id_key, sender LIMIT $4
+`
+
+type HandoutsUntilParams struct {
+	Owner        string
+	Subscription string
+	Until        string
+	Limit        int32
+}
+
+// Those that are not acknowledged and whose lease is over, of which the last argument is as many as are wanted.
+func (q *Queries) HandoutsUntil(ctx context.Context, arg HandoutsUntilParams) ([]Handout, error) {
+	rows, err := q.query(ctx, q.handoutsUntilStmt, handoutsUntil,
+		arg.Owner,
+		arg.Subscription,
+		arg.Until,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Handout
+	for rows.Next() {
+		var i Handout
+		if err := rows.Scan(
+			&i.Owner,
+			&i.Subscription,
+			&i.IDKey,
+			&i.Sender,
+			&i.ID,
+			&i.AcceptedNo,
+			&i.Lease,
+			&i.Holder,
+			&i.Until,
+			&i.Times,
+			&i.Acknowledged,
+			&i.AcknowledgedBy,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const hasten = `-- name: Hasten :exec
 UPDATE judging SET next_try = $1, commit_no = $2
 WHERE door = $3 AND party = $4 AND id_key = $5 AND NOT judged AND NOT parked AND next_try > $1
@@ -1027,7 +1274,7 @@ func (q *Queries) HeldPast(ctx context.Context, arg HeldPastParams) ([]HeldPastR
 }
 
 const inbound = `-- name: Inbound :one
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.id_key = $2
@@ -1075,6 +1322,8 @@ func (q *Queries) Inbound(ctx context.Context, arg InboundParams) (InboundRow, e
 		&i.Inbox.Batch,
 		&i.Inbox.CommitNo,
 		&i.Inbox.Replaces,
+		&i.Inbox.AcceptedNo,
+		&i.Inbox.Offices,
 		&i.Faults,
 		&i.Unread,
 		&i.Receipt,
@@ -1084,7 +1333,7 @@ func (q *Queries) Inbound(ctx context.Context, arg InboundParams) (InboundRow, e
 }
 
 const inboundByDocument = `-- name: InboundByDocument :one
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state = 'accepted'
@@ -1134,6 +1383,8 @@ func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentPa
 		&i.Inbox.Batch,
 		&i.Inbox.CommitNo,
 		&i.Inbox.Replaces,
+		&i.Inbox.AcceptedNo,
+		&i.Inbox.Offices,
 		&i.Faults,
 		&i.Unread,
 		&i.Receipt,
@@ -1143,7 +1394,7 @@ func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentPa
 }
 
 const inboundsByID = `-- name: InboundsByID :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.id_key = $1 ORDER BY i.sender
@@ -1192,6 +1443,8 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
 			&i.Inbox.Replaces,
+			&i.Inbox.AcceptedNo,
+			&i.Inbox.Offices,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -1210,8 +1463,83 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 	return items, nil
 }
 
+const inboxAccepted = `-- name: InboxAccepted :many
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
+LEFT JOIN content AS r ON r.digest = i.receipt
+WHERE i.accepted_no > 0 AND i.accepted_no >= $1 AND i.accepted_no <= $2
+ORDER BY i.accepted_no, i.sender, i.id_key LIMIT $3
+`
+
+type InboxAcceptedParams struct {
+	Least int64
+	Upto  int64
+	Most  int32
+}
+
+type InboxAcceptedRow struct {
+	Inbox   Inbox
+	Faults  []byte
+	Unread  []byte
+	Receipt []byte
+}
+
+func (q *Queries) InboxAccepted(ctx context.Context, arg InboxAcceptedParams) ([]InboxAcceptedRow, error) {
+	rows, err := q.query(ctx, q.inboxAcceptedStmt, inboxAccepted, arg.Least, arg.Upto, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []InboxAcceptedRow
+	for rows.Next() {
+		var i InboxAcceptedRow
+		if err := rows.Scan(
+			&i.Inbox.Sender,
+			&i.Inbox.IDKey,
+			&i.Inbox.ID,
+			&i.Inbox.Kind,
+			&i.Inbox.DocumentID,
+			&i.Inbox.DocumentKey,
+			&i.Inbox.State,
+			&i.Inbox.Received,
+			&i.Inbox.ExpectedArrival,
+			&i.Inbox.LateBy,
+			&i.Inbox.PayloadDigest,
+			&i.Inbox.Canonical,
+			&i.Inbox.CanonicalDigest,
+			&i.Inbox.Mapping,
+			&i.Inbox.Faults,
+			&i.Inbox.Unread,
+			&i.Inbox.Answers,
+			&i.Inbox.Receipt,
+			&i.Inbox.AcknowledgedBy,
+			&i.Inbox.AcknowledgedAt,
+			&i.Inbox.MovementID,
+			&i.Inbox.Conversation,
+			&i.Inbox.Batch,
+			&i.Inbox.CommitNo,
+			&i.Inbox.Replaces,
+			&i.Inbox.AcceptedNo,
+			&i.Inbox.Offices,
+			&i.Faults,
+			&i.Unread,
+			&i.Receipt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const inboxBefore = `-- name: InboxBefore :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.commit_no >= $1 AND i.commit_no <= $2
@@ -1266,6 +1594,8 @@ func (q *Queries) InboxBefore(ctx context.Context, arg InboxBeforeParams) ([]Inb
 			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
 			&i.Inbox.Replaces,
+			&i.Inbox.AcceptedNo,
+			&i.Inbox.Offices,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -1284,7 +1614,7 @@ func (q *Queries) InboxBefore(ctx context.Context, arg InboxBeforeParams) ([]Inb
 }
 
 const inboxInState = `-- name: InboxInState :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.commit_no >= $2 AND i.commit_no <= $3
@@ -1345,6 +1675,8 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
 			&i.Inbox.Replaces,
+			&i.Inbox.AcceptedNo,
+			&i.Inbox.Offices,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -1363,7 +1695,7 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 }
 
 const inboxOfKind = `-- name: InboxOfKind :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.kind = $2 AND i.commit_no >= $3 AND i.commit_no <= $4
@@ -1426,6 +1758,8 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
 			&i.Inbox.Replaces,
+			&i.Inbox.AcceptedNo,
+			&i.Inbox.Offices,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -1444,7 +1778,7 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 }
 
 const inboxWaiting = `-- name: InboxWaiting :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.acknowledged_by = '' AND i.commit_no >= $2 AND i.commit_no <= $3
@@ -1508,6 +1842,8 @@ func (q *Queries) InboxWaiting(ctx context.Context, arg InboxWaitingParams) ([]I
 			&i.Inbox.Batch,
 			&i.Inbox.CommitNo,
 			&i.Inbox.Replaces,
+			&i.Inbox.AcceptedNo,
+			&i.Inbox.Offices,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2519,6 +2855,28 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 	return items, nil
 }
 
+const passSubscription = `-- name: PassSubscription :exec
+UPDATE subscription SET position = $1 WHERE owner = $2 AND name = $3 AND position = $4 AND ended = ''
+`
+
+type PassSubscriptionParams struct {
+	Next     int64
+	Owner    string
+	Name     string
+	Position int64
+}
+
+// Only from where it was seen.
+func (q *Queries) PassSubscription(ctx context.Context, arg PassSubscriptionParams) error {
+	_, err := q.exec(ctx, q.passSubscriptionStmt, passSubscription,
+		arg.Next,
+		arg.Owner,
+		arg.Name,
+		arg.Position,
+	)
+	return err
+}
+
 const putAnnounced = `-- name: PutAnnounced :exec
 INSERT INTO announced (route, subject, message_id) VALUES ($1, $2, $3)
 ON CONFLICT (route, subject) DO UPDATE SET message_id = excluded.message_id
@@ -2783,18 +3141,61 @@ func (q *Queries) PutEarly(ctx context.Context, arg PutEarlyParams) error {
 	return err
 }
 
+const putHandout = `-- name: PutHandout :exec
+INSERT INTO handout (owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (owner, subscription, id_key, sender) DO UPDATE SET lease = excluded.lease, holder = excluded.holder, until = excluded.until,
+    times = excluded.times, acknowledged = excluded.acknowledged, acknowledged_by = excluded.acknowledged_by, commit_no = excluded.commit_no
+`
+
+type PutHandoutParams struct {
+	Owner          string
+	Subscription   string
+	IDKey          string
+	Sender         string
+	ID             string
+	AcceptedNo     int64
+	Lease          string
+	Holder         string
+	Until          string
+	Times          int64
+	Acknowledged   string
+	AcknowledgedBy string
+	CommitNo       int64
+}
+
+func (q *Queries) PutHandout(ctx context.Context, arg PutHandoutParams) error {
+	_, err := q.exec(ctx, q.putHandoutStmt, putHandout,
+		arg.Owner,
+		arg.Subscription,
+		arg.IDKey,
+		arg.Sender,
+		arg.ID,
+		arg.AcceptedNo,
+		arg.Lease,
+		arg.Holder,
+		arg.Until,
+		arg.Times,
+		arg.Acknowledged,
+		arg.AcknowledgedBy,
+		arg.CommitNo,
+	)
+	return err
+}
+
 const putInbound = `-- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
-    conversation, batch, replaces, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+    conversation, batch, replaces, offices, accepted_no, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
 ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
     document_key = excluded.document_key, state = excluded.state, received = excluded.received,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
     acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
-    conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, commit_no = excluded.commit_no
+    conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, offices = excluded.offices,
+    accepted_no = CASE WHEN inbox.accepted_no > 0 THEN inbox.accepted_no ELSE excluded.accepted_no END, commit_no = excluded.commit_no
 `
 
 type PutInboundParams struct {
@@ -2822,6 +3223,8 @@ type PutInboundParams struct {
 	Conversation    string
 	Batch           string
 	Replaces        string
+	Offices         string
+	AcceptedNo      int64
 	CommitNo        int64
 }
 
@@ -2851,6 +3254,8 @@ func (q *Queries) PutInbound(ctx context.Context, arg PutInboundParams) error {
 		arg.Conversation,
 		arg.Batch,
 		arg.Replaces,
+		arg.Offices,
+		arg.AcceptedNo,
 		arg.CommitNo,
 	)
 	return err
@@ -3165,6 +3570,44 @@ func (q *Queries) PutSubmission(ctx context.Context, arg PutSubmissionParams) er
 		arg.Version,
 		arg.Faults,
 		arg.Canonical,
+		arg.CommitNo,
+	)
+	return err
+}
+
+const putSubscription = `-- name: PutSubscription :exec
+INSERT INTO subscription (owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (owner, name) DO UPDATE SET position = excluded.position, fetched = excluded.fetched, fetched_by = excluded.fetched_by,
+    ended = excluded.ended, ended_by = excluded.ended_by, commit_no = excluded.commit_no
+`
+
+type PutSubscriptionParams struct {
+	Owner     string
+	Name      string
+	Filter    string
+	Created   string
+	CreatedBy string
+	Position  int64
+	Fetched   string
+	FetchedBy string
+	Ended     string
+	EndedBy   string
+	CommitNo  int64
+}
+
+func (q *Queries) PutSubscription(ctx context.Context, arg PutSubscriptionParams) error {
+	_, err := q.exec(ctx, q.putSubscriptionStmt, putSubscription,
+		arg.Owner,
+		arg.Name,
+		arg.Filter,
+		arg.Created,
+		arg.CreatedBy,
+		arg.Position,
+		arg.Fetched,
+		arg.FetchedBy,
+		arg.Ended,
+		arg.EndedBy,
 		arg.CommitNo,
 	)
 	return err
@@ -4051,6 +4494,78 @@ func (q *Queries) SubmissionsOfBatch(ctx context.Context, arg SubmissionsOfBatch
 			&i.Submission.CommitNo,
 			&i.Submission.Version,
 			&i.Faults,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const subscription = `-- name: Subscription :one
+SELECT owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no FROM subscription WHERE owner = $1 AND name = $2
+`
+
+type SubscriptionParams struct {
+	Owner string
+	Name  string
+}
+
+func (q *Queries) Subscription(ctx context.Context, arg SubscriptionParams) (Subscription, error) {
+	row := q.queryRow(ctx, q.subscriptionStmt, subscription, arg.Owner, arg.Name)
+	var i Subscription
+	err := row.Scan(
+		&i.Owner,
+		&i.Name,
+		&i.Filter,
+		&i.Created,
+		&i.CreatedBy,
+		&i.Position,
+		&i.Fetched,
+		&i.FetchedBy,
+		&i.Ended,
+		&i.EndedBy,
+		&i.CommitNo,
+	)
+	return i, err
+}
+
+const subscriptions = `-- name: Subscriptions :many
+SELECT owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no FROM subscription WHERE owner = $1 AND ended = '' ORDER BY name LIMIT $2
+`
+
+type SubscriptionsParams struct {
+	Owner string
+	Limit int32
+}
+
+func (q *Queries) Subscriptions(ctx context.Context, arg SubscriptionsParams) ([]Subscription, error) {
+	rows, err := q.query(ctx, q.subscriptionsStmt, subscriptions, arg.Owner, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Subscription
+	for rows.Next() {
+		var i Subscription
+		if err := rows.Scan(
+			&i.Owner,
+			&i.Name,
+			&i.Filter,
+			&i.Created,
+			&i.CreatedBy,
+			&i.Position,
+			&i.Fetched,
+			&i.FetchedBy,
+			&i.Ended,
+			&i.EndedBy,
+			&i.CommitNo,
 		); err != nil {
 			return nil, err
 		}

@@ -64,6 +64,8 @@ const (
 	Right_READ_OVERRIDES Right = 20
 	// Count what has crossed between two offices.
 	Right_READ_COVERAGE Right = 21
+	// Fetch by a subscription what came for one's administration, and acknowledge it.
+	Right_FETCH Right = 22
 )
 
 // Enum value maps for Right.
@@ -86,6 +88,7 @@ var (
 		14: "TAKE_SENT",
 		20: "READ_OVERRIDES",
 		21: "READ_COVERAGE",
+		22: "FETCH",
 	}
 	Right_value = map[string]int32{
 		"RIGHT_UNSPECIFIED": 0,
@@ -105,6 +108,7 @@ var (
 		"TAKE_SENT":         14,
 		"READ_OVERRIDES":    20,
 		"READ_COVERAGE":     21,
+		"FETCH":             22,
 	}
 )
 
@@ -4488,10 +4492,15 @@ type InboxMessage struct {
 	// Ids of documents that this one answers, and the message they travelled in.
 	Answers []string `protobuf:"bytes,19,rep,name=answers,proto3" json:"answers,omitempty"`
 	// The message whose place it takes, and, of Get alone, what is different.
-	Replaces      string    `protobuf:"bytes,20,opt,name=replaces,proto3" json:"replaces,omitempty"`
-	Changes       []*Change `protobuf:"bytes,21,rep,name=changes,proto3" json:"changes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Replaces string    `protobuf:"bytes,20,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	Changes  []*Change `protobuf:"bytes,21,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Who has taken it over first, by the identity in the certificate, and when.
+	AcknowledgedBy string                 `protobuf:"bytes,70,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
+	AcknowledgedAt *timestamppb.Timestamp `protobuf:"bytes,71,opt,name=acknowledged_at,json=acknowledgedAt,proto3" json:"acknowledged_at,omitempty"`
+	// Of Get alone: by which subscriptions it was taken over; at most 100.
+	Acknowledgements []*Acknowledgement `protobuf:"bytes,72,rep,name=acknowledgements,proto3" json:"acknowledgements,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *InboxMessage) Reset() {
@@ -4671,6 +4680,1109 @@ func (x *InboxMessage) GetChanges() []*Change {
 	return nil
 }
 
+func (x *InboxMessage) GetAcknowledgedBy() string {
+	if x != nil {
+		return x.AcknowledgedBy
+	}
+	return ""
+}
+
+func (x *InboxMessage) GetAcknowledgedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AcknowledgedAt
+	}
+	return nil
+}
+
+func (x *InboxMessage) GetAcknowledgements() []*Acknowledgement {
+	if x != nil {
+		return x.Acknowledgements
+	}
+	return nil
+}
+
+// Acknowledgement says by which subscription a message was taken over, when and by whom.
+type Acknowledgement struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Subscription string                 `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	At           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// By the identity in the certificate.
+	Caller        string `protobuf:"bytes,3,opt,name=caller,proto3" json:"caller,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Acknowledgement) Reset() {
+	*x = Acknowledgement{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Acknowledgement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Acknowledgement) ProtoMessage() {}
+
+func (x *Acknowledgement) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Acknowledgement.ProtoReflect.Descriptor instead.
+func (*Acknowledgement) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *Acknowledgement) GetSubscription() string {
+	if x != nil {
+		return x.Subscription
+	}
+	return ""
+}
+
+func (x *Acknowledgement) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Acknowledgement) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+type CreateSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Small letters, digits and hyphens, a letter first; at most 40.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The filter; empty ones do not filter. Each is judged by what was so when a message was accepted.
+	// Administrations that have sent it, offices of one's own that it concerns, kinds of document: any
+	// of these, at most 20 of each.
+	Senders []string `protobuf:"bytes,2,rep,name=senders,proto3" json:"senders,omitempty"`
+	Offices []string `protobuf:"bytes,3,rep,name=offices,proto3" json:"offices,omitempty"`
+	Kinds   []string `protobuf:"bytes,4,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// When it was received: not before the one, and before the other.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateSubscriptionRequest) Reset() {
+	*x = CreateSubscriptionRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateSubscriptionRequest) ProtoMessage() {}
+
+func (x *CreateSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*CreateSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *CreateSubscriptionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateSubscriptionRequest) GetSenders() []string {
+	if x != nil {
+		return x.Senders
+	}
+	return nil
+}
+
+func (x *CreateSubscriptionRequest) GetOffices() []string {
+	if x != nil {
+		return x.Offices
+	}
+	return nil
+}
+
+func (x *CreateSubscriptionRequest) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *CreateSubscriptionRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *CreateSubscriptionRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+type GetSubscriptionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSubscriptionRequest) Reset() {
+	*x = GetSubscriptionRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSubscriptionRequest) ProtoMessage() {}
+
+func (x *GetSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*GetSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *GetSubscriptionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type ListSubscriptionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSubscriptionsRequest) Reset() {
+	*x = ListSubscriptionsRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSubscriptionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSubscriptionsRequest) ProtoMessage() {}
+
+func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSubscriptionsRequest.ProtoReflect.Descriptor instead.
+func (*ListSubscriptionsRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
+}
+
+type ListSubscriptionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscriptions []*Subscription        `protobuf:"bytes,1,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSubscriptionsResponse) Reset() {
+	*x = ListSubscriptionsResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSubscriptionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSubscriptionsResponse) ProtoMessage() {}
+
+func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSubscriptionsResponse.ProtoReflect.Descriptor instead.
+func (*ListSubscriptionsResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *ListSubscriptionsResponse) GetSubscriptions() []*Subscription {
+	if x != nil {
+		return x.Subscriptions
+	}
+	return nil
+}
+
+type EndSubscriptionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndSubscriptionRequest) Reset() {
+	*x = EndSubscriptionRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndSubscriptionRequest) ProtoMessage() {}
+
+func (x *EndSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*EndSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *EndSubscriptionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// Subscription is what systems of an administration fetch by.
+type Subscription struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The administration whose systems fetch by it.
+	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// The filter, as in CreateSubscriptionRequest.
+	Senders   []string               `protobuf:"bytes,3,rep,name=senders,proto3" json:"senders,omitempty"`
+	Offices   []string               `protobuf:"bytes,4,rep,name=offices,proto3" json:"offices,omitempty"`
+	Kinds     []string               `protobuf:"bytes,5,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	Since     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
+	Until     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=until,proto3" json:"until,omitempty"`
+	Created   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created,proto3" json:"created,omitempty"`
+	CreatedBy string                 `protobuf:"bytes,9,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	// The cursor: what was accepted up to this commit has been handed out, or does not fit.
+	Position int64 `protobuf:"varint,10,opt,name=position,proto3" json:"position,omitempty"`
+	// When something was handed out last, and to whom.
+	Fetched   *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=fetched,proto3" json:"fetched,omitempty"`
+	FetchedBy string                 `protobuf:"bytes,12,opt,name=fetched_by,json=fetchedBy,proto3" json:"fetched_by,omitempty"`
+	// How many messages are handed out and not acknowledged.
+	Open int32 `protobuf:"varint,13,opt,name=open,proto3" json:"open,omitempty"`
+	// Once it has ended.
+	Ended   *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=ended,proto3" json:"ended,omitempty"`
+	EndedBy string                 `protobuf:"bytes,15,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`
+	// Of Get alone: what is handed out and not acknowledged, what has waited longest first.
+	Handouts      []*Handout `protobuf:"bytes,16,rep,name=handouts,proto3" json:"handouts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Subscription) Reset() {
+	*x = Subscription{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Subscription) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Subscription) ProtoMessage() {}
+
+func (x *Subscription) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
+func (*Subscription) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *Subscription) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Subscription) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *Subscription) GetSenders() []string {
+	if x != nil {
+		return x.Senders
+	}
+	return nil
+}
+
+func (x *Subscription) GetOffices() []string {
+	if x != nil {
+		return x.Offices
+	}
+	return nil
+}
+
+func (x *Subscription) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *Subscription) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Subscription) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Subscription) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *Subscription) GetCreatedBy() string {
+	if x != nil {
+		return x.CreatedBy
+	}
+	return ""
+}
+
+func (x *Subscription) GetPosition() int64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Subscription) GetFetched() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Fetched
+	}
+	return nil
+}
+
+func (x *Subscription) GetFetchedBy() string {
+	if x != nil {
+		return x.FetchedBy
+	}
+	return ""
+}
+
+func (x *Subscription) GetOpen() int32 {
+	if x != nil {
+		return x.Open
+	}
+	return 0
+}
+
+func (x *Subscription) GetEnded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *Subscription) GetEndedBy() string {
+	if x != nil {
+		return x.EndedBy
+	}
+	return ""
+}
+
+func (x *Subscription) GetHandouts() []*Handout {
+	if x != nil {
+		return x.Handouts
+	}
+	return nil
+}
+
+// Handout is a message that was handed out.
+type Handout struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Sender    string                 `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
+	// Who has it, by the identity in the certificate, and until when; who had it, once that is over or it
+	// was given back.
+	Holder string                 `protobuf:"bytes,3,opt,name=holder,proto3" json:"holder,omitempty"`
+	Until  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	// How often it was handed out.
+	Times         int32 `protobuf:"varint,5,opt,name=times,proto3" json:"times,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Handout) Reset() {
+	*x = Handout{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Handout) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Handout) ProtoMessage() {}
+
+func (x *Handout) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Handout.ProtoReflect.Descriptor instead.
+func (*Handout) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *Handout) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *Handout) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *Handout) GetHolder() string {
+	if x != nil {
+		return x.Holder
+	}
+	return ""
+}
+
+func (x *Handout) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Handout) GetTimes() int32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+type FetchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How many messages, at most 100; 0 means 20.
+	Most int32 `protobuf:"varint,2,opt,name=most,proto3" json:"most,omitempty"`
+	// How long the lease lasts, from 5 to 3,600; 0 means 60.
+	LeaseSeconds  int32 `protobuf:"varint,3,opt,name=lease_seconds,json=leaseSeconds,proto3" json:"lease_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchRequest) Reset() {
+	*x = FetchRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchRequest) ProtoMessage() {}
+
+func (x *FetchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
+func (*FetchRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *FetchRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FetchRequest) GetMost() int32 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
+func (x *FetchRequest) GetLeaseSeconds() int32 {
+	if x != nil {
+		return x.LeaseSeconds
+	}
+	return 0
+}
+
+type FetchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names the lease; empty where nothing was handed out.
+	Lease    string                 `protobuf:"bytes,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	Until    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	Messages []*FetchedMessage      `protobuf:"bytes,3,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Ask again at once: there may be more. Else there is nothing more now.
+	More          bool `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchResponse) Reset() {
+	*x = FetchResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchResponse) ProtoMessage() {}
+
+func (x *FetchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchResponse.ProtoReflect.Descriptor instead.
+func (*FetchResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *FetchResponse) GetLease() string {
+	if x != nil {
+		return x.Lease
+	}
+	return ""
+}
+
+func (x *FetchResponse) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *FetchResponse) GetMessages() []*FetchedMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *FetchResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// FetchedMessage is a message that is handed out.
+type FetchedMessage struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Message *InboxMessage          `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	// How often it was handed out, this time included: more than once if a lease was over or given back.
+	// It grows each time, so that a system can tell its own latest work from what another has begun.
+	Times         int32 `protobuf:"varint,2,opt,name=times,proto3" json:"times,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchedMessage) Reset() {
+	*x = FetchedMessage{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchedMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchedMessage) ProtoMessage() {}
+
+func (x *FetchedMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchedMessage.ProtoReflect.Descriptor instead.
+func (*FetchedMessage) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *FetchedMessage) GetMessage() *InboxMessage {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *FetchedMessage) GetTimes() int32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+type AcknowledgeFetchedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Lease string                 `protobuf:"bytes,2,opt,name=lease,proto3" json:"lease,omitempty"`
+	// At most 100.
+	MessageIds []string `protobuf:"bytes,3,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
+	// Who sent them; needed only where two administrations have used the same id.
+	Sender        string `protobuf:"bytes,4,opt,name=sender,proto3" json:"sender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgeFetchedRequest) Reset() {
+	*x = AcknowledgeFetchedRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgeFetchedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgeFetchedRequest) ProtoMessage() {}
+
+func (x *AcknowledgeFetchedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgeFetchedRequest.ProtoReflect.Descriptor instead.
+func (*AcknowledgeFetchedRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *AcknowledgeFetchedRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AcknowledgeFetchedRequest) GetLease() string {
+	if x != nil {
+		return x.Lease
+	}
+	return ""
+}
+
+func (x *AcknowledgeFetchedRequest) GetMessageIds() []string {
+	if x != nil {
+		return x.MessageIds
+	}
+	return nil
+}
+
+func (x *AcknowledgeFetchedRequest) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+type AcknowledgeFetchedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Messages      []*FetchedMessage      `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgeFetchedResponse) Reset() {
+	*x = AcknowledgeFetchedResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgeFetchedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgeFetchedResponse) ProtoMessage() {}
+
+func (x *AcknowledgeFetchedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgeFetchedResponse.ProtoReflect.Descriptor instead.
+func (*AcknowledgeFetchedResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *AcknowledgeFetchedResponse) GetMessages() []*FetchedMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+type RenewLeaseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Lease string                 `protobuf:"bytes,2,opt,name=lease,proto3" json:"lease,omitempty"`
+	// As in FetchRequest, from now on.
+	LeaseSeconds  int32 `protobuf:"varint,3,opt,name=lease_seconds,json=leaseSeconds,proto3" json:"lease_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewLeaseRequest) Reset() {
+	*x = RenewLeaseRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewLeaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewLeaseRequest) ProtoMessage() {}
+
+func (x *RenewLeaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewLeaseRequest.ProtoReflect.Descriptor instead.
+func (*RenewLeaseRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *RenewLeaseRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RenewLeaseRequest) GetLease() string {
+	if x != nil {
+		return x.Lease
+	}
+	return ""
+}
+
+func (x *RenewLeaseRequest) GetLeaseSeconds() int32 {
+	if x != nil {
+		return x.LeaseSeconds
+	}
+	return 0
+}
+
+type RenewLeaseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Until *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=until,proto3" json:"until,omitempty"`
+	// What is the caller's still. What else the lease was of is acknowledged, or another's.
+	MessageIds    []string `protobuf:"bytes,2,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewLeaseResponse) Reset() {
+	*x = RenewLeaseResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewLeaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewLeaseResponse) ProtoMessage() {}
+
+func (x *RenewLeaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewLeaseResponse.ProtoReflect.Descriptor instead.
+func (*RenewLeaseResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *RenewLeaseResponse) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *RenewLeaseResponse) GetMessageIds() []string {
+	if x != nil {
+		return x.MessageIds
+	}
+	return nil
+}
+
+type ReleaseLeaseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Lease         string                 `protobuf:"bytes,2,opt,name=lease,proto3" json:"lease,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseLeaseRequest) Reset() {
+	*x = ReleaseLeaseRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseLeaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseLeaseRequest) ProtoMessage() {}
+
+func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseLeaseRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseLeaseRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *ReleaseLeaseRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ReleaseLeaseRequest) GetLease() string {
+	if x != nil {
+		return x.Lease
+	}
+	return ""
+}
+
+type ReleaseLeaseResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MessageIds    []string               `protobuf:"bytes,1,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseLeaseResponse) Reset() {
+	*x = ReleaseLeaseResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseLeaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseLeaseResponse) ProtoMessage() {}
+
+func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseLeaseResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseLeaseResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *ReleaseLeaseResponse) GetMessageIds() []string {
+	if x != nil {
+		return x.MessageIds
+	}
+	return nil
+}
+
 type DeliverRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The header's exact bytes, and the signature over them.
@@ -4683,7 +5795,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4695,7 +5807,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4708,7 +5820,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -4741,7 +5853,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4753,7 +5865,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4766,7 +5878,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -4786,7 +5898,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4798,7 +5910,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4811,7 +5923,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -4831,7 +5943,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4843,7 +5955,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4856,7 +5968,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -4874,7 +5986,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4886,7 +5998,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4899,7 +6011,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
 }
 
 type ListBalancesResponse struct {
@@ -4911,7 +6023,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4923,7 +6035,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4936,7 +6048,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -4956,7 +6068,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4968,7 +6080,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4981,7 +6093,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -5015,7 +6127,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5027,7 +6139,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5040,7 +6152,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Balance) GetPartner() string {
@@ -5117,7 +6229,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5129,7 +6241,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5142,7 +6254,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -5176,7 +6288,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5188,7 +6300,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5201,7 +6313,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -5243,7 +6355,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5255,7 +6367,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5268,7 +6380,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -5360,7 +6472,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5372,7 +6484,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5385,7 +6497,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -5419,7 +6531,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5431,7 +6543,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5444,7 +6556,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -5470,7 +6582,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5482,7 +6594,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5495,7 +6607,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -5527,8 +6639,9 @@ type ListMovementsRequest struct {
 	// At most 500; 0 means 50.
 	PageSize  int32  `protobuf:"varint,10,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	PageToken string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only what is expected on this day, YYYY-MM-DD, in the local time of the office, or of the
-	// caller's first where none is named.
+	// Only what is expected on this day, YYYY-MM-DD, in the local time of the office whose list it is: of each
+	// of the caller's by its own. Of an administration's system that names no office: of the office at
+	// which it is to arrive, or else that it leaves.
 	ExpectedOn    string `protobuf:"bytes,60,opt,name=expected_on,json=expectedOn,proto3" json:"expected_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5536,7 +6649,7 @@ type ListMovementsRequest struct {
 
 func (x *ListMovementsRequest) Reset() {
 	*x = ListMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5548,7 +6661,7 @@ func (x *ListMovementsRequest) String() string {
 func (*ListMovementsRequest) ProtoMessage() {}
 
 func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5561,7 +6674,7 @@ func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsRequest.ProtoReflect.Descriptor instead.
 func (*ListMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ListMovementsRequest) GetWorklist() Worklist {
@@ -5658,7 +6771,7 @@ type ListMovementsResponse struct {
 
 func (x *ListMovementsResponse) Reset() {
 	*x = ListMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5670,7 +6783,7 @@ func (x *ListMovementsResponse) String() string {
 func (*ListMovementsResponse) ProtoMessage() {}
 
 func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5683,7 +6796,7 @@ func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsResponse.ProtoReflect.Descriptor instead.
 func (*ListMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *ListMovementsResponse) GetMovements() []*Movement {
@@ -5709,7 +6822,7 @@ type TimelineRequest struct {
 
 func (x *TimelineRequest) Reset() {
 	*x = TimelineRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5721,7 +6834,7 @@ func (x *TimelineRequest) String() string {
 func (*TimelineRequest) ProtoMessage() {}
 
 func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5734,7 +6847,7 @@ func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineRequest.ProtoReflect.Descriptor instead.
 func (*TimelineRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *TimelineRequest) GetMovementId() string {
@@ -5757,7 +6870,7 @@ type TimelineResponse struct {
 
 func (x *TimelineResponse) Reset() {
 	*x = TimelineResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5769,7 +6882,7 @@ func (x *TimelineResponse) String() string {
 func (*TimelineResponse) ProtoMessage() {}
 
 func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5782,7 +6895,7 @@ func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineResponse.ProtoReflect.Descriptor instead.
 func (*TimelineResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *TimelineResponse) GetMovementId() string {
@@ -5831,7 +6944,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5843,7 +6956,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5856,7 +6969,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Step) GetAt() *timestamppb.Timestamp {
@@ -5924,7 +7037,7 @@ type AnnouncedRequest struct {
 
 func (x *AnnouncedRequest) Reset() {
 	*x = AnnouncedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5936,7 +7049,7 @@ func (x *AnnouncedRequest) String() string {
 func (*AnnouncedRequest) ProtoMessage() {}
 
 func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5949,7 +7062,7 @@ func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedRequest.ProtoReflect.Descriptor instead.
 func (*AnnouncedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *AnnouncedRequest) GetMovementId() string {
@@ -5971,7 +7084,7 @@ type AnnouncedResponse struct {
 
 func (x *AnnouncedResponse) Reset() {
 	*x = AnnouncedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5983,7 +7096,7 @@ func (x *AnnouncedResponse) String() string {
 func (*AnnouncedResponse) ProtoMessage() {}
 
 func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5996,7 +7109,7 @@ func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedResponse.ProtoReflect.Descriptor instead.
 func (*AnnouncedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *AnnouncedResponse) GetMovementId() string {
@@ -6037,7 +7150,7 @@ type AnnouncedDocument struct {
 
 func (x *AnnouncedDocument) Reset() {
 	*x = AnnouncedDocument{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6049,7 +7162,7 @@ func (x *AnnouncedDocument) String() string {
 func (*AnnouncedDocument) ProtoMessage() {}
 
 func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6062,7 +7175,7 @@ func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedDocument.ProtoReflect.Descriptor instead.
 func (*AnnouncedDocument) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *AnnouncedDocument) GetMessageId() string {
@@ -6123,7 +7236,7 @@ type AnnouncedValue struct {
 
 func (x *AnnouncedValue) Reset() {
 	*x = AnnouncedValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6135,7 +7248,7 @@ func (x *AnnouncedValue) String() string {
 func (*AnnouncedValue) ProtoMessage() {}
 
 func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6148,7 +7261,7 @@ func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedValue.ProtoReflect.Descriptor instead.
 func (*AnnouncedValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *AnnouncedValue) GetPath() string {
@@ -6205,7 +7318,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6217,7 +7330,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6230,7 +7343,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -6276,7 +7389,7 @@ type RecordDepartureRequest struct {
 
 func (x *RecordDepartureRequest) Reset() {
 	*x = RecordDepartureRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6288,7 +7401,7 @@ func (x *RecordDepartureRequest) String() string {
 func (*RecordDepartureRequest) ProtoMessage() {}
 
 func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6301,7 +7414,7 @@ func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
 func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *RecordDepartureRequest) GetRecordId() string {
@@ -6376,7 +7489,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6388,7 +7501,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6401,7 +7514,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -6590,7 +7703,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6602,7 +7715,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6615,7 +7728,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -6677,7 +7790,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6689,7 +7802,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6702,7 +7815,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -6752,7 +7865,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6764,7 +7877,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6777,7 +7890,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -6814,7 +7927,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6826,7 +7939,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6839,7 +7952,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -6880,7 +7993,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6892,7 +8005,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6905,7 +8018,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -6956,7 +8069,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6968,7 +8081,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6981,7 +8094,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *Opening) GetOffice() string {
@@ -7023,7 +8136,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7035,7 +8148,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7048,7 +8161,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *Identifier) GetKind() string {
@@ -7095,7 +8208,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7107,7 +8220,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7120,7 +8233,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -7218,7 +8331,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7230,7 +8343,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7243,7 +8356,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -7284,7 +8397,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7296,7 +8409,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7309,7 +8422,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -7399,7 +8512,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7411,7 +8524,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7424,7 +8537,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -7446,7 +8559,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7458,7 +8571,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7471,7 +8584,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -7503,7 +8616,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7515,7 +8628,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7528,7 +8641,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -7543,7 +8656,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7555,7 +8668,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7568,7 +8681,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -7593,7 +8706,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7605,7 +8718,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7618,7 +8731,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
 }
 
 type ListPartnersResponse struct {
@@ -7632,7 +8745,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7644,7 +8757,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7657,7 +8770,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -7695,7 +8808,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7707,7 +8820,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7720,7 +8833,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -7794,7 +8907,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7806,7 +8919,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7819,7 +8932,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *Validity) GetKind() string {
@@ -7858,7 +8971,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7870,7 +8983,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7883,7 +8996,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
 }
 
 type ListQueuesResponse struct {
@@ -7895,7 +9008,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7907,7 +9020,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7920,7 +9033,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -7947,7 +9060,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7959,7 +9072,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7972,7 +9085,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *Queue) GetPartner() string {
@@ -8027,7 +9140,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8039,7 +9152,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8052,7 +9165,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -8081,7 +9194,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8093,7 +9206,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8106,7 +9219,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -8165,7 +9278,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8177,7 +9290,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8190,7 +9303,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -8260,7 +9373,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8272,7 +9385,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8285,7 +9398,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -8342,7 +9455,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8354,7 +9467,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8367,7 +9480,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -8396,7 +9509,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8408,7 +9521,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8421,7 +9534,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -8452,7 +9565,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8464,7 +9577,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8477,7 +9590,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -8512,7 +9625,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8524,7 +9637,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8537,7 +9650,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -8570,7 +9683,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8582,7 +9695,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8595,7 +9708,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -8640,7 +9753,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8652,7 +9765,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8665,7 +9778,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -8724,7 +9837,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8736,7 +9849,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8749,7 +9862,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -8815,7 +9928,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8827,7 +9940,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8840,7 +9953,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -8877,7 +9990,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8889,7 +10002,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8902,7 +10015,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -8948,7 +10061,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8960,7 +10073,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8973,7 +10086,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -9440,7 +10553,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eDecodeResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x120\n" +
 	"\barrivals\x18\x02 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\x126\n" +
-	"\boutgoing\x18\x03 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\xd3\x05\n" +
+	"\boutgoing\x18\x03 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\x8b\a\n" +
 	"\fInboxMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -9467,7 +10580,89 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\acontent\x18\x12 \x01(\fR\acontent\x12\x18\n" +
 	"\aanswers\x18\x13 \x03(\tR\aanswers\x12\x1a\n" +
 	"\breplaces\x18\x14 \x01(\tR\breplaces\x12-\n" +
-	"\achanges\x18\x15 \x03(\v2\x13.exchange.v1.ChangeR\achanges\"`\n" +
+	"\achanges\x18\x15 \x03(\v2\x13.exchange.v1.ChangeR\achanges\x12'\n" +
+	"\x0facknowledged_by\x18F \x01(\tR\x0eacknowledgedBy\x12C\n" +
+	"\x0facknowledged_at\x18G \x01(\v2\x1a.google.protobuf.TimestampR\x0eacknowledgedAt\x12H\n" +
+	"\x10acknowledgements\x18H \x03(\v2\x1c.exchange.v1.AcknowledgementR\x10acknowledgements\"y\n" +
+	"\x0fAcknowledgement\x12\"\n" +
+	"\fsubscription\x18\x01 \x01(\tR\fsubscription\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06caller\x18\x03 \x01(\tR\x06caller\"\xdd\x01\n" +
+	"\x19CreateSubscriptionRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\asenders\x18\x02 \x03(\tR\asenders\x12\x18\n" +
+	"\aoffices\x18\x03 \x03(\tR\aoffices\x12\x14\n" +
+	"\x05kinds\x18\x04 \x03(\tR\x05kinds\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\",\n" +
+	"\x16GetSubscriptionRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x1a\n" +
+	"\x18ListSubscriptionsRequest\"\\\n" +
+	"\x19ListSubscriptionsResponse\x12?\n" +
+	"\rsubscriptions\x18\x01 \x03(\v2\x19.exchange.v1.SubscriptionR\rsubscriptions\",\n" +
+	"\x16EndSubscriptionRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\xbf\x04\n" +
+	"\fSubscription\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x18\n" +
+	"\asenders\x18\x03 \x03(\tR\asenders\x12\x18\n" +
+	"\aoffices\x18\x04 \x03(\tR\aoffices\x12\x14\n" +
+	"\x05kinds\x18\x05 \x03(\tR\x05kinds\x120\n" +
+	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x124\n" +
+	"\acreated\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x1d\n" +
+	"\n" +
+	"created_by\x18\t \x01(\tR\tcreatedBy\x12\x1a\n" +
+	"\bposition\x18\n" +
+	" \x01(\x03R\bposition\x124\n" +
+	"\afetched\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\afetched\x12\x1d\n" +
+	"\n" +
+	"fetched_by\x18\f \x01(\tR\tfetchedBy\x12\x12\n" +
+	"\x04open\x18\r \x01(\x05R\x04open\x120\n" +
+	"\x05ended\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x05ended\x12\x19\n" +
+	"\bended_by\x18\x0f \x01(\tR\aendedBy\x120\n" +
+	"\bhandouts\x18\x10 \x03(\v2\x14.exchange.v1.HandoutR\bhandouts\"\xa0\x01\n" +
+	"\aHandout\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\x12\x16\n" +
+	"\x06holder\x18\x03 \x01(\tR\x06holder\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x14\n" +
+	"\x05times\x18\x05 \x01(\x05R\x05times\"[\n" +
+	"\fFetchRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04most\x18\x02 \x01(\x05R\x04most\x12#\n" +
+	"\rlease_seconds\x18\x03 \x01(\x05R\fleaseSeconds\"\xa4\x01\n" +
+	"\rFetchResponse\x12\x14\n" +
+	"\x05lease\x18\x01 \x01(\tR\x05lease\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x127\n" +
+	"\bmessages\x18\x03 \x03(\v2\x1b.exchange.v1.FetchedMessageR\bmessages\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\"[\n" +
+	"\x0eFetchedMessage\x123\n" +
+	"\amessage\x18\x01 \x01(\v2\x19.exchange.v1.InboxMessageR\amessage\x12\x14\n" +
+	"\x05times\x18\x02 \x01(\x05R\x05times\"~\n" +
+	"\x19AcknowledgeFetchedRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05lease\x18\x02 \x01(\tR\x05lease\x12\x1f\n" +
+	"\vmessage_ids\x18\x03 \x03(\tR\n" +
+	"messageIds\x12\x16\n" +
+	"\x06sender\x18\x04 \x01(\tR\x06sender\"U\n" +
+	"\x1aAcknowledgeFetchedResponse\x127\n" +
+	"\bmessages\x18\x01 \x03(\v2\x1b.exchange.v1.FetchedMessageR\bmessages\"b\n" +
+	"\x11RenewLeaseRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05lease\x18\x02 \x01(\tR\x05lease\x12#\n" +
+	"\rlease_seconds\x18\x03 \x01(\x05R\fleaseSeconds\"g\n" +
+	"\x12RenewLeaseResponse\x120\n" +
+	"\x05until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1f\n" +
+	"\vmessage_ids\x18\x02 \x03(\tR\n" +
+	"messageIds\"?\n" +
+	"\x13ReleaseLeaseRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05lease\x18\x02 \x01(\tR\x05lease\"7\n" +
+	"\x14ReleaseLeaseResponse\x12\x1f\n" +
+	"\vmessage_ids\x18\x01 \x03(\tR\n" +
+	"messageIds\"`\n" +
 	"\x0eDeliverRequest\x12\x16\n" +
 	"\x06header\x18\x01 \x01(\fR\x06header\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x18\n" +
@@ -9826,7 +11021,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"recognised\x18\t \x01(\x03R\n" +
 	"recognised\x12'\n" +
 	"\x0finspected_again\x18\n" +
-	" \x01(\x03R\x0einspectedAgain*\xb2\x02\n" +
+	" \x01(\x03R\x0einspectedAgain*\xbd\x02\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -9848,7 +11043,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"READ_AUDIT\x10\r\x12\r\n" +
 	"\tTAKE_SENT\x10\x0e\x12\x12\n" +
 	"\x0eREAD_OVERRIDES\x10\x14\x12\x11\n" +
-	"\rREAD_COVERAGE\x10\x15*\x9d\x01\n" +
+	"\rREAD_COVERAGE\x10\x15\x12\t\n" +
+	"\x05FETCH\x10\x16*\x9d\x01\n" +
 	"\vMappingKind\x12\x1c\n" +
 	"\x18MAPPING_KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05TABLE\x10\x01\x12\v\n" +
@@ -9910,7 +11106,16 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x19.exchange.v1.InboxMessage\"\x1b\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/inbox:watch0\x01\x12|\n" +
 	"\vAcknowledge\x12\x1f.exchange.v1.AcknowledgeRequest\x1a\x19.exchange.v1.InboxMessage\"1\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/inbox/{message_id}:acknowledge\x12g\n" +
 	"\x06Parked\x12\x1e.exchange.v1.ListParkedRequest\x1a\x1f.exchange.v1.ListParkedResponse\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/inbox:parked\x12b\n" +
-	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2\xf7\x01\n" +
+	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2\xda\a\n" +
+	"\x13SubscriptionService\x12m\n" +
+	"\x06Create\x12&.exchange.v1.CreateSubscriptionRequest\x1a\x19.exchange.v1.Subscription\" \xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/subscriptions\x12k\n" +
+	"\x03Get\x12#.exchange.v1.GetSubscriptionRequest\x1a\x19.exchange.v1.Subscription\"$\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/subscriptions/{name}\x12t\n" +
+	"\x04List\x12%.exchange.v1.ListSubscriptionsRequest\x1a&.exchange.v1.ListSubscriptionsResponse\"\x1d\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/subscriptions\x12r\n" +
+	"\x03End\x12#.exchange.v1.EndSubscriptionRequest\x1a\x19.exchange.v1.Subscription\"+\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/subscriptions/{name}:end\x12m\n" +
+	"\x05Fetch\x12\x19.exchange.v1.FetchRequest\x1a\x1a.exchange.v1.FetchResponse\"-\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/subscriptions/{name}:fetch\x12\x93\x01\n" +
+	"\vAcknowledge\x12&.exchange.v1.AcknowledgeFetchedRequest\x1a'.exchange.v1.AcknowledgeFetchedResponse\"3\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02):\x01*\"$/v1/subscriptions/{name}:acknowledge\x12w\n" +
+	"\x05Renew\x12\x1e.exchange.v1.RenewLeaseRequest\x1a\x1f.exchange.v1.RenewLeaseResponse\"-\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/subscriptions/{name}:renew\x12\x7f\n" +
+	"\aRelease\x12 .exchange.v1.ReleaseLeaseRequest\x1a!.exchange.v1.ReleaseLeaseResponse\"/\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02%:\x01*\" /v1/subscriptions/{name}:release2\xf7\x01\n" +
 	"\x0eMessageService\x12e\n" +
 	"\x04List\x12 .exchange.v1.ListMessagesRequest\x1a!.exchange.v1.ListMessagesResponse\"\x18\xf0\xbb\x18\f\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/messages\x12~\n" +
 	"\aExplain\x12\".exchange.v1.ExplainMessageRequest\x1a\x1c.exchange.v1.ExplainResponse\"1\xf0\xbb\x18\f\x82\xd3\xe4\x93\x02'\x12%/v1/messages/{message_id}/explanation2\xd3\x01\n" +
@@ -9961,7 +11166,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 115)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 132)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(MappingKind)(0),                   // 1: exchange.v1.MappingKind
@@ -10018,302 +11223,353 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*DecodeRequest)(nil),              // 52: exchange.v1.DecodeRequest
 	(*DecodeResponse)(nil),             // 53: exchange.v1.DecodeResponse
 	(*InboxMessage)(nil),               // 54: exchange.v1.InboxMessage
-	(*DeliverRequest)(nil),             // 55: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 56: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 57: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 58: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 59: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 60: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 61: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 62: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 63: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 64: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 65: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 66: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 67: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 68: exchange.v1.GetMovementRequest
-	(*ListMovementsRequest)(nil),       // 69: exchange.v1.ListMovementsRequest
-	(*ListMovementsResponse)(nil),      // 70: exchange.v1.ListMovementsResponse
-	(*TimelineRequest)(nil),            // 71: exchange.v1.TimelineRequest
-	(*TimelineResponse)(nil),           // 72: exchange.v1.TimelineResponse
-	(*Step)(nil),                       // 73: exchange.v1.Step
-	(*AnnouncedRequest)(nil),           // 74: exchange.v1.AnnouncedRequest
-	(*AnnouncedResponse)(nil),          // 75: exchange.v1.AnnouncedResponse
-	(*AnnouncedDocument)(nil),          // 76: exchange.v1.AnnouncedDocument
-	(*AnnouncedValue)(nil),             // 77: exchange.v1.AnnouncedValue
-	(*RecordArrivalRequest)(nil),       // 78: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 79: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 80: exchange.v1.Movement
-	(*Telling)(nil),                    // 81: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 82: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 83: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 84: exchange.v1.Figures
-	(*Amendment)(nil),                  // 85: exchange.v1.Amendment
-	(*Opening)(nil),                    // 86: exchange.v1.Opening
-	(*Identifier)(nil),                 // 87: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 88: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 89: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 90: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 91: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 92: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 93: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 94: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 95: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 96: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 97: exchange.v1.Partner
-	(*Validity)(nil),                   // 98: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 99: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 100: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 101: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 102: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 103: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 104: exchange.v1.Loss
-	(*LostValue)(nil),                  // 105: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 106: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 107: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 108: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 109: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 110: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 111: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 112: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 113: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 114: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 115: exchange.v1.Coverage
-	nil,                                // 116: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 117: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 118: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 119: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 120: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 121: google.protobuf.MethodOptions
+	(*Acknowledgement)(nil),            // 55: exchange.v1.Acknowledgement
+	(*CreateSubscriptionRequest)(nil),  // 56: exchange.v1.CreateSubscriptionRequest
+	(*GetSubscriptionRequest)(nil),     // 57: exchange.v1.GetSubscriptionRequest
+	(*ListSubscriptionsRequest)(nil),   // 58: exchange.v1.ListSubscriptionsRequest
+	(*ListSubscriptionsResponse)(nil),  // 59: exchange.v1.ListSubscriptionsResponse
+	(*EndSubscriptionRequest)(nil),     // 60: exchange.v1.EndSubscriptionRequest
+	(*Subscription)(nil),               // 61: exchange.v1.Subscription
+	(*Handout)(nil),                    // 62: exchange.v1.Handout
+	(*FetchRequest)(nil),               // 63: exchange.v1.FetchRequest
+	(*FetchResponse)(nil),              // 64: exchange.v1.FetchResponse
+	(*FetchedMessage)(nil),             // 65: exchange.v1.FetchedMessage
+	(*AcknowledgeFetchedRequest)(nil),  // 66: exchange.v1.AcknowledgeFetchedRequest
+	(*AcknowledgeFetchedResponse)(nil), // 67: exchange.v1.AcknowledgeFetchedResponse
+	(*RenewLeaseRequest)(nil),          // 68: exchange.v1.RenewLeaseRequest
+	(*RenewLeaseResponse)(nil),         // 69: exchange.v1.RenewLeaseResponse
+	(*ReleaseLeaseRequest)(nil),        // 70: exchange.v1.ReleaseLeaseRequest
+	(*ReleaseLeaseResponse)(nil),       // 71: exchange.v1.ReleaseLeaseResponse
+	(*DeliverRequest)(nil),             // 72: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 73: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 74: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 75: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 76: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 77: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 78: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 79: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 80: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 81: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 82: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 83: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 84: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 85: exchange.v1.GetMovementRequest
+	(*ListMovementsRequest)(nil),       // 86: exchange.v1.ListMovementsRequest
+	(*ListMovementsResponse)(nil),      // 87: exchange.v1.ListMovementsResponse
+	(*TimelineRequest)(nil),            // 88: exchange.v1.TimelineRequest
+	(*TimelineResponse)(nil),           // 89: exchange.v1.TimelineResponse
+	(*Step)(nil),                       // 90: exchange.v1.Step
+	(*AnnouncedRequest)(nil),           // 91: exchange.v1.AnnouncedRequest
+	(*AnnouncedResponse)(nil),          // 92: exchange.v1.AnnouncedResponse
+	(*AnnouncedDocument)(nil),          // 93: exchange.v1.AnnouncedDocument
+	(*AnnouncedValue)(nil),             // 94: exchange.v1.AnnouncedValue
+	(*RecordArrivalRequest)(nil),       // 95: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 96: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 97: exchange.v1.Movement
+	(*Telling)(nil),                    // 98: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 99: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 100: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 101: exchange.v1.Figures
+	(*Amendment)(nil),                  // 102: exchange.v1.Amendment
+	(*Opening)(nil),                    // 103: exchange.v1.Opening
+	(*Identifier)(nil),                 // 104: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 105: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 106: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 107: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 108: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 109: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 110: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 111: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 112: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 113: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 114: exchange.v1.Partner
+	(*Validity)(nil),                   // 115: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 116: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 117: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 118: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 119: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 120: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 121: exchange.v1.Loss
+	(*LostValue)(nil),                  // 122: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 123: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 124: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 125: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 126: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 127: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 128: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 129: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 130: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 131: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 132: exchange.v1.Coverage
+	nil,                                // 133: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 134: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 135: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 136: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 137: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 138: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	120, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	120, // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	137, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	137, // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	44,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	104, // 3: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	120, // 4: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	121, // 3: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	137, // 4: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	35,  // 5: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	35,  // 6: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	34,  // 7: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	20,  // 8: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	116, // 9: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	117, // 10: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	120, // 11: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	133, // 9: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	134, // 10: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	137, // 11: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
 	23,  // 12: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	120, // 13: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	137, // 13: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
 	43,  // 14: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
 	26,  // 15: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	120, // 16: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	137, // 16: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	1,   // 17: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
 	30,  // 18: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	1,   // 19: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	120, // 20: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	120, // 21: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	137, // 20: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	137, // 21: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
 	33,  // 22: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	120, // 23: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	120, // 24: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	120, // 25: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	137, // 23: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	137, // 24: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	137, // 25: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	39,  // 26: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	44,  // 27: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	39,  // 28: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	41,  // 29: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	38,  // 30: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
 	37,  // 31: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	104, // 32: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	121, // 32: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
 	36,  // 33: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
-	120, // 34: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	120, // 35: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	120, // 36: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	137, // 34: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	137, // 35: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	137, // 36: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	44,  // 37: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	120, // 38: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	120, // 39: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	120, // 40: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	137, // 38: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	137, // 39: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	137, // 40: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	43,  // 41: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	41,  // 42: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
 	40,  // 43: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	82,  // 44: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	120, // 45: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	99,  // 44: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	137, // 45: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
 	42,  // 46: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
 	44,  // 47: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	118, // 48: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	135, // 48: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	54,  // 49: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	2,   // 50: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	54,  // 51: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	51,  // 52: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
 	39,  // 53: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	120, // 54: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	120, // 55: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	137, // 54: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	137, // 55: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
 	54,  // 56: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
 	51,  // 57: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
 	39,  // 58: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	120, // 59: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	120, // 60: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	137, // 59: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	137, // 60: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	44,  // 61: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	40,  // 62: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	43,  // 63: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	43,  // 64: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	43,  // 65: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	62,  // 66: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	120, // 67: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	120, // 68: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	44,  // 69: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	120, // 70: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	120, // 71: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	65,  // 72: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	120, // 73: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	44,  // 74: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	80,  // 75: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	3,   // 76: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	120, // 77: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	120, // 78: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	80,  // 79: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	73,  // 80: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	120, // 81: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	44,  // 82: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	76,  // 83: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	77,  // 84: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	120, // 85: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	120, // 86: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	87,  // 87: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	88,  // 88: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	90,  // 89: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	86,  // 90: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	85,  // 91: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	120, // 92: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	120, // 93: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	44,  // 94: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	83,  // 95: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	3,   // 96: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	120, // 97: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	81,  // 98: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	120, // 99: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	120, // 100: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	90,  // 101: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	84,  // 102: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	84,  // 103: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	120, // 104: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	40,  // 105: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	120, // 106: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	120, // 107: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	90,  // 108: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	90,  // 109: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	90,  // 110: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	89,  // 111: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	120, // 112: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	120, // 113: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	97,  // 114: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	98,  // 115: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	120, // 116: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	98,  // 117: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	120, // 118: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	101, // 119: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	120, // 120: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	44,  // 121: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	4,   // 122: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	105, // 123: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	119, // 124: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	108, // 125: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	120, // 126: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	120, // 127: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	120, // 128: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	112, // 129: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	120, // 130: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	115, // 131: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	121, // 132: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 133: exchange.v1.right:type_name -> exchange.v1.Right
-	5,   // 134: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	7,   // 135: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	9,   // 136: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	10,  // 137: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	6,   // 138: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	12,  // 139: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	13,  // 140: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	15,  // 141: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	17,  // 142: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	21,  // 143: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	11,  // 144: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	45,  // 145: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	47,  // 146: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	18,  // 147: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	15,  // 148: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	48,  // 149: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	49,  // 150: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	52,  // 151: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	24,  // 152: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	18,  // 153: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	27,  // 154: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	29,  // 155: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	31,  // 156: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	55,  // 157: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	57,  // 158: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	91,  // 159: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	93,  // 160: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	95,  // 161: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	99,  // 162: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	102, // 163: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	59,  // 164: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	61,  // 165: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	63,  // 166: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	66,  // 167: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	69,  // 168: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	68,  // 169: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	71,  // 170: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	74,  // 171: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	78,  // 172: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	79,  // 173: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	106, // 174: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	109, // 175: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	110, // 176: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	113, // 177: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	35,  // 178: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	8,   // 179: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	35,  // 180: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	35,  // 181: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	35,  // 182: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	35,  // 183: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	14,  // 184: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	16,  // 185: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	19,  // 186: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	22,  // 187: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	35,  // 188: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	46,  // 189: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	54,  // 190: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	19,  // 191: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	54,  // 192: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	54,  // 193: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	50,  // 194: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	53,  // 195: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	25,  // 196: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	19,  // 197: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	28,  // 198: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	30,  // 199: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	32,  // 200: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	56,  // 201: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	58,  // 202: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	92,  // 203: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	94,  // 204: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	96,  // 205: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	100, // 206: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	103, // 207: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	60,  // 208: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	62,  // 209: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	64,  // 210: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	67,  // 211: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	70,  // 212: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	80,  // 213: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	72,  // 214: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	75,  // 215: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	80,  // 216: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	80,  // 217: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	107, // 218: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	80,  // 219: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	111, // 220: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	114, // 221: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	178, // [178:222] is the sub-list for method output_type
-	134, // [134:178] is the sub-list for method input_type
-	133, // [133:134] is the sub-list for extension type_name
-	132, // [132:133] is the sub-list for extension extendee
-	0,   // [0:132] is the sub-list for field type_name
+	137, // 63: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	55,  // 64: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
+	137, // 65: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	137, // 66: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	137, // 67: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	61,  // 68: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
+	137, // 69: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	137, // 70: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	137, // 71: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	137, // 72: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	137, // 73: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	62,  // 74: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
+	137, // 75: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	137, // 76: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	65,  // 77: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
+	54,  // 78: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
+	65,  // 79: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
+	137, // 80: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	43,  // 81: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	43,  // 82: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	43,  // 83: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	79,  // 84: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	137, // 85: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	137, // 86: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	44,  // 87: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	137, // 88: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	137, // 89: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	82,  // 90: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	137, // 91: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	44,  // 92: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	97,  // 93: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	3,   // 94: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	137, // 95: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	137, // 96: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	97,  // 97: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	90,  // 98: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	137, // 99: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	44,  // 100: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	93,  // 101: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	94,  // 102: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	137, // 103: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	137, // 104: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	104, // 105: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	105, // 106: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	107, // 107: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	103, // 108: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	102, // 109: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	137, // 110: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	137, // 111: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	44,  // 112: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	100, // 113: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	3,   // 114: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	137, // 115: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	98,  // 116: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	137, // 117: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	137, // 118: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	107, // 119: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	101, // 120: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	101, // 121: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	137, // 122: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	40,  // 123: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	137, // 124: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	137, // 125: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	107, // 126: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	107, // 127: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	107, // 128: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	106, // 129: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	137, // 130: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	137, // 131: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	114, // 132: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	115, // 133: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	137, // 134: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	115, // 135: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	137, // 136: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	118, // 137: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	137, // 138: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	44,  // 139: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	4,   // 140: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	122, // 141: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	136, // 142: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	125, // 143: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	137, // 144: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	137, // 145: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	137, // 146: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	129, // 147: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	137, // 148: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	132, // 149: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	138, // 150: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 151: exchange.v1.right:type_name -> exchange.v1.Right
+	5,   // 152: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	7,   // 153: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	9,   // 154: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	10,  // 155: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	6,   // 156: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	12,  // 157: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	13,  // 158: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	15,  // 159: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	17,  // 160: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	21,  // 161: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	11,  // 162: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	45,  // 163: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	47,  // 164: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	18,  // 165: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	15,  // 166: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	48,  // 167: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	49,  // 168: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	52,  // 169: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	56,  // 170: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	57,  // 171: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	58,  // 172: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	60,  // 173: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	63,  // 174: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	66,  // 175: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	68,  // 176: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	70,  // 177: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	24,  // 178: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	18,  // 179: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	27,  // 180: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	29,  // 181: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	31,  // 182: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	72,  // 183: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	74,  // 184: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	108, // 185: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	110, // 186: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	112, // 187: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	116, // 188: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	119, // 189: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	76,  // 190: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	78,  // 191: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	80,  // 192: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	83,  // 193: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	86,  // 194: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	85,  // 195: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	88,  // 196: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	91,  // 197: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	95,  // 198: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	96,  // 199: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	123, // 200: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	126, // 201: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	127, // 202: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	130, // 203: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	35,  // 204: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	8,   // 205: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	35,  // 206: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	35,  // 207: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	35,  // 208: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	35,  // 209: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	14,  // 210: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	16,  // 211: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	19,  // 212: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	22,  // 213: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	35,  // 214: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	46,  // 215: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	54,  // 216: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	19,  // 217: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	54,  // 218: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	54,  // 219: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	50,  // 220: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	53,  // 221: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	61,  // 222: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	61,  // 223: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	59,  // 224: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	61,  // 225: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	64,  // 226: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	67,  // 227: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	69,  // 228: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	71,  // 229: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	25,  // 230: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	19,  // 231: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	28,  // 232: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	30,  // 233: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	32,  // 234: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	73,  // 235: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	75,  // 236: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	109, // 237: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	111, // 238: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	113, // 239: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	117, // 240: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	120, // 241: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	77,  // 242: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	79,  // 243: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	81,  // 244: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	84,  // 245: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	87,  // 246: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	97,  // 247: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	89,  // 248: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	92,  // 249: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	97,  // 250: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	97,  // 251: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	124, // 252: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	97,  // 253: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	128, // 254: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	131, // 255: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	204, // [204:256] is the sub-list for method output_type
+	152, // [152:204] is the sub-list for method input_type
+	151, // [151:152] is the sub-list for extension type_name
+	150, // [150:151] is the sub-list for extension extendee
+	0,   // [0:150] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -10327,9 +11583,9 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   115,
+			NumMessages:   132,
 			NumExtensions: 1,
-			NumServices:   10,
+			NumServices:   11,
 		},
 		GoTypes:           file_exchange_v1_exchange_proto_goTypes,
 		DependencyIndexes: file_exchange_v1_exchange_proto_depIdxs,

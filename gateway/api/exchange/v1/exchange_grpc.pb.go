@@ -906,6 +906,418 @@ var InboxService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
+	SubscriptionService_Create_FullMethodName      = "/exchange.v1.SubscriptionService/Create"
+	SubscriptionService_Get_FullMethodName         = "/exchange.v1.SubscriptionService/Get"
+	SubscriptionService_List_FullMethodName        = "/exchange.v1.SubscriptionService/List"
+	SubscriptionService_End_FullMethodName         = "/exchange.v1.SubscriptionService/End"
+	SubscriptionService_Fetch_FullMethodName       = "/exchange.v1.SubscriptionService/Fetch"
+	SubscriptionService_Acknowledge_FullMethodName = "/exchange.v1.SubscriptionService/Acknowledge"
+	SubscriptionService_Renew_FullMethodName       = "/exchange.v1.SubscriptionService/Renew"
+	SubscriptionService_Release_FullMethodName     = "/exchange.v1.SubscriptionService/Release"
+)
+
+// SubscriptionServiceClient is the client API for SubscriptionService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// SubscriptionService hands what partners sent to systems of an administration, several of which may fetch
+// at the same time. A subscription is a name with a filter, which never changes, and one cursor over
+// the commits that accepted messages: systems that name the same share it, so that each message is one
+// system's; subscriptions of other names know nothing of each other. What is handed out is under a
+// lease: until that is over nobody else gets it, after that whoever fetches next. A system that has
+// dealt with a message acknowledges it under its lease; it is never handed out again. A lease that was
+// lost to another acknowledges nothing; one that is over and that nobody has taken still does. After a
+// restore what was acknowledged since the backup is handed out again, under the same ids.
+type SubscriptionServiceClient interface {
+	// Create begins a subscription. The same name with the same filter is the same subscription, with
+	// another filter it is refused, and so is the name of one that has ended.
+	Create(ctx context.Context, in *CreateSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error)
+	// Get shows a subscription with what is handed out and not acknowledged: to whom and until when.
+	Get(ctx context.Context, in *GetSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error)
+	// List shows the subscriptions that have not ended, of which there are 32 at most.
+	List(ctx context.Context, in *ListSubscriptionsRequest, opts ...grpc.CallOption) (*ListSubscriptionsResponse, error)
+	// End ends a subscription for good. What is not acknowledged stays in the inbox.
+	End(ctx context.Context, in *EndSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error)
+	// Fetch hands out messages under a new lease: first those whose lease is over or was given back,
+	// then what has come since, in the order in which it was accepted. Their documents are taken by
+	// InboxService.Get.
+	Fetch(ctx context.Context, in *FetchRequest, opts ...grpc.CallOption) (*FetchResponse, error)
+	// Acknowledge notes that the caller has dealt with messages of its lease, some of them or all. All
+	// that are named are acknowledged or, with a fault for each that cannot be, none. The same again is
+	// answered alike.
+	Acknowledge(ctx context.Context, in *AcknowledgeFetchedRequest, opts ...grpc.CallOption) (*AcknowledgeFetchedResponse, error)
+	// Renew lengthens a lease from now on, for what of it is the caller's still.
+	Renew(ctx context.Context, in *RenewLeaseRequest, opts ...grpc.CallOption) (*RenewLeaseResponse, error)
+	// Release gives back what is not acknowledged of a lease: whoever fetches next gets it at once.
+	Release(ctx context.Context, in *ReleaseLeaseRequest, opts ...grpc.CallOption) (*ReleaseLeaseResponse, error)
+}
+
+type subscriptionServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewSubscriptionServiceClient(cc grpc.ClientConnInterface) SubscriptionServiceClient {
+	return &subscriptionServiceClient{cc}
+}
+
+func (c *subscriptionServiceClient) Create(ctx context.Context, in *CreateSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Subscription)
+	err := c.cc.Invoke(ctx, SubscriptionService_Create_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *subscriptionServiceClient) Get(ctx context.Context, in *GetSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Subscription)
+	err := c.cc.Invoke(ctx, SubscriptionService_Get_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *subscriptionServiceClient) List(ctx context.Context, in *ListSubscriptionsRequest, opts ...grpc.CallOption) (*ListSubscriptionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSubscriptionsResponse)
+	err := c.cc.Invoke(ctx, SubscriptionService_List_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *subscriptionServiceClient) End(ctx context.Context, in *EndSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Subscription)
+	err := c.cc.Invoke(ctx, SubscriptionService_End_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *subscriptionServiceClient) Fetch(ctx context.Context, in *FetchRequest, opts ...grpc.CallOption) (*FetchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FetchResponse)
+	err := c.cc.Invoke(ctx, SubscriptionService_Fetch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *subscriptionServiceClient) Acknowledge(ctx context.Context, in *AcknowledgeFetchedRequest, opts ...grpc.CallOption) (*AcknowledgeFetchedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AcknowledgeFetchedResponse)
+	err := c.cc.Invoke(ctx, SubscriptionService_Acknowledge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *subscriptionServiceClient) Renew(ctx context.Context, in *RenewLeaseRequest, opts ...grpc.CallOption) (*RenewLeaseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RenewLeaseResponse)
+	err := c.cc.Invoke(ctx, SubscriptionService_Renew_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *subscriptionServiceClient) Release(ctx context.Context, in *ReleaseLeaseRequest, opts ...grpc.CallOption) (*ReleaseLeaseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReleaseLeaseResponse)
+	err := c.cc.Invoke(ctx, SubscriptionService_Release_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// SubscriptionServiceServer is the server API for SubscriptionService service.
+// All implementations must embed UnimplementedSubscriptionServiceServer
+// for forward compatibility.
+//
+// SubscriptionService hands what partners sent to systems of an administration, several of which may fetch
+// at the same time. A subscription is a name with a filter, which never changes, and one cursor over
+// the commits that accepted messages: systems that name the same share it, so that each message is one
+// system's; subscriptions of other names know nothing of each other. What is handed out is under a
+// lease: until that is over nobody else gets it, after that whoever fetches next. A system that has
+// dealt with a message acknowledges it under its lease; it is never handed out again. A lease that was
+// lost to another acknowledges nothing; one that is over and that nobody has taken still does. After a
+// restore what was acknowledged since the backup is handed out again, under the same ids.
+type SubscriptionServiceServer interface {
+	// Create begins a subscription. The same name with the same filter is the same subscription, with
+	// another filter it is refused, and so is the name of one that has ended.
+	Create(context.Context, *CreateSubscriptionRequest) (*Subscription, error)
+	// Get shows a subscription with what is handed out and not acknowledged: to whom and until when.
+	Get(context.Context, *GetSubscriptionRequest) (*Subscription, error)
+	// List shows the subscriptions that have not ended, of which there are 32 at most.
+	List(context.Context, *ListSubscriptionsRequest) (*ListSubscriptionsResponse, error)
+	// End ends a subscription for good. What is not acknowledged stays in the inbox.
+	End(context.Context, *EndSubscriptionRequest) (*Subscription, error)
+	// Fetch hands out messages under a new lease: first those whose lease is over or was given back,
+	// then what has come since, in the order in which it was accepted. Their documents are taken by
+	// InboxService.Get.
+	Fetch(context.Context, *FetchRequest) (*FetchResponse, error)
+	// Acknowledge notes that the caller has dealt with messages of its lease, some of them or all. All
+	// that are named are acknowledged or, with a fault for each that cannot be, none. The same again is
+	// answered alike.
+	Acknowledge(context.Context, *AcknowledgeFetchedRequest) (*AcknowledgeFetchedResponse, error)
+	// Renew lengthens a lease from now on, for what of it is the caller's still.
+	Renew(context.Context, *RenewLeaseRequest) (*RenewLeaseResponse, error)
+	// Release gives back what is not acknowledged of a lease: whoever fetches next gets it at once.
+	Release(context.Context, *ReleaseLeaseRequest) (*ReleaseLeaseResponse, error)
+	mustEmbedUnimplementedSubscriptionServiceServer()
+}
+
+// UnimplementedSubscriptionServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedSubscriptionServiceServer struct{}
+
+func (UnimplementedSubscriptionServiceServer) Create(context.Context, *CreateSubscriptionRequest) (*Subscription, error) {
+	return nil, status.Error(codes.Unimplemented, "method Create not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) Get(context.Context, *GetSubscriptionRequest) (*Subscription, error) {
+	return nil, status.Error(codes.Unimplemented, "method Get not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) List(context.Context, *ListSubscriptionsRequest) (*ListSubscriptionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) End(context.Context, *EndSubscriptionRequest) (*Subscription, error) {
+	return nil, status.Error(codes.Unimplemented, "method End not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) Fetch(context.Context, *FetchRequest) (*FetchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Fetch not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) Acknowledge(context.Context, *AcknowledgeFetchedRequest) (*AcknowledgeFetchedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Acknowledge not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) Renew(context.Context, *RenewLeaseRequest) (*RenewLeaseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Renew not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) Release(context.Context, *ReleaseLeaseRequest) (*ReleaseLeaseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Release not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) mustEmbedUnimplementedSubscriptionServiceServer() {}
+func (UnimplementedSubscriptionServiceServer) testEmbeddedByValue()                             {}
+
+// UnsafeSubscriptionServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to SubscriptionServiceServer will
+// result in compilation errors.
+type UnsafeSubscriptionServiceServer interface {
+	mustEmbedUnimplementedSubscriptionServiceServer()
+}
+
+func RegisterSubscriptionServiceServer(s grpc.ServiceRegistrar, srv SubscriptionServiceServer) {
+	// If the following call panics, it indicates UnimplementedSubscriptionServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&SubscriptionService_ServiceDesc, srv)
+}
+
+func _SubscriptionService_Create_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubscriptionServiceServer).Create(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubscriptionService_Create_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubscriptionServiceServer).Create(ctx, req.(*CreateSubscriptionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SubscriptionService_Get_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubscriptionServiceServer).Get(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubscriptionService_Get_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubscriptionServiceServer).Get(ctx, req.(*GetSubscriptionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SubscriptionService_List_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSubscriptionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubscriptionServiceServer).List(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubscriptionService_List_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubscriptionServiceServer).List(ctx, req.(*ListSubscriptionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SubscriptionService_End_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EndSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubscriptionServiceServer).End(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubscriptionService_End_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubscriptionServiceServer).End(ctx, req.(*EndSubscriptionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SubscriptionService_Fetch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FetchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubscriptionServiceServer).Fetch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubscriptionService_Fetch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubscriptionServiceServer).Fetch(ctx, req.(*FetchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SubscriptionService_Acknowledge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcknowledgeFetchedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubscriptionServiceServer).Acknowledge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubscriptionService_Acknowledge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubscriptionServiceServer).Acknowledge(ctx, req.(*AcknowledgeFetchedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SubscriptionService_Renew_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenewLeaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubscriptionServiceServer).Renew(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubscriptionService_Renew_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubscriptionServiceServer).Renew(ctx, req.(*RenewLeaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SubscriptionService_Release_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReleaseLeaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubscriptionServiceServer).Release(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubscriptionService_Release_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubscriptionServiceServer).Release(ctx, req.(*ReleaseLeaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// SubscriptionService_ServiceDesc is the grpc.ServiceDesc for SubscriptionService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var SubscriptionService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "exchange.v1.SubscriptionService",
+	HandlerType: (*SubscriptionServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Create",
+			Handler:    _SubscriptionService_Create_Handler,
+		},
+		{
+			MethodName: "Get",
+			Handler:    _SubscriptionService_Get_Handler,
+		},
+		{
+			MethodName: "List",
+			Handler:    _SubscriptionService_List_Handler,
+		},
+		{
+			MethodName: "End",
+			Handler:    _SubscriptionService_End_Handler,
+		},
+		{
+			MethodName: "Fetch",
+			Handler:    _SubscriptionService_Fetch_Handler,
+		},
+		{
+			MethodName: "Acknowledge",
+			Handler:    _SubscriptionService_Acknowledge_Handler,
+		},
+		{
+			MethodName: "Renew",
+			Handler:    _SubscriptionService_Renew_Handler,
+		},
+		{
+			MethodName: "Release",
+			Handler:    _SubscriptionService_Release_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "exchange/v1/exchange.proto",
+}
+
+const (
 	MessageService_List_FullMethodName    = "/exchange.v1.MessageService/List"
 	MessageService_Explain_FullMethodName = "/exchange.v1.MessageService/Explain"
 )
