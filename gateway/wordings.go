@@ -66,6 +66,7 @@ const (
 	WordLossNotReported             Wording = "loss_not_reported"
 	WordLossOutvoted                Wording = "loss_outvoted"
 	WordLossWithheld                Wording = "loss_withheld"
+	WordLossReplacedByRuling        Wording = "loss_replaced_by_ruling"
 	WordLossReplacedByRoute         Wording = "loss_replaced_by_route"
 	WordLossNoField                 Wording = "loss_no_field"
 	WordLossNotNamed                Wording = "loss_not_named"

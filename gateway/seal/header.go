@@ -85,6 +85,10 @@ func (h Header) flaw() gateway.Phrase {
 	return gateway.Phrase{}
 }
 
+// Repeated are the fields of a released document, by path, that its header repeats: they travel
+// whether or not the partner's form has a place for them.
+var Repeated = []string{"batch", "expectedArrival"}
+
 // ParseHeader reads a header strictly: any byte that its one canonical form does
 // not have is refused. It says nothing about who wrote it.
 func ParseHeader(raw []byte) (Header, error) {
