@@ -50,6 +50,9 @@ func (c *compiler) one(node string, f *table.Row, p place) *row {
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
+	if f.OnOverflow == "truncate" {
+		r.info.Cut = f.Max
+	}
 	if p.parent != c.made.top {
 		r.info.Inside = p.parent.info.ID
 	}

@@ -165,6 +165,37 @@ const (
 	Heading  = "heading"
 )
 
+// Releases reports whether all that stands at a schema path of its kind of document is released.
+func (rt *Route) Releases(path string) bool { return rt.allowed.covers(path) }
+
+// Replaces reports what the route puts in the place of whatever stands at a schema path, and the row that
+// says so.
+func (rt *Route) Replaces(path string) (value, row string, ok bool) {
+	for _, s := range rt.Supplies {
+		if to := plain(s.To); s.Override {
+			for field, given := range s.Fields {
+				if plain(to+"."+field) == path {
+					return given, s.ID, true
+				}
+			}
+			if s.Value != "" && to == path || len(s.Fields) > 0 && strings.HasPrefix(path, to+".") {
+				return s.Value, s.ID, true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// Headed reports in which language the text of the heading may be sent in the place of those that stand in
+// a list of texts.
+func (rt *Route) Headed(list string) (lang string, ok bool) {
+	i := slices.IndexFunc(rt.texts, func(t texter) bool { return t.policy == Heading && t.field == list })
+	if i < 0 {
+		return "", false
+	}
+	return rt.texts[i].lang, true
+}
+
 // Serves reports whether the route serves an own office.
 func (rt *Route) Serves(office string) bool {
 	return slices.ContainsFunc(rt.Offices, func(o Office) bool { return rt.is(o, office) })
