@@ -90,6 +90,40 @@ func TestWhatDoesNotTravelIsSaid(t *testing.T) {
 	}
 }
 
+// TestARouteTellsBeforehandWhatItsDocumentsLose holds the two accounts of a route to each other: what a
+// sample is told, the route tells of any document, for the same reason or in some case.
+func TestARouteTellsBeforehandWhatItsDocumentsLose(t *testing.T) {
+	c := loadChain(t).Chain
+	samples, err := os.ReadDir("../../mappings/samples")
+	if err != nil || len(samples) == 0 {
+		t.Fatal(samples, err)
+	}
+	told := 0
+	for _, dir := range samples {
+		rt, ok := c.Routes.Route(dir.Name())
+		if !ok {
+			t.Fatal(dir.Name())
+		}
+		beforehand := c.RouteLosses(rt)
+		losses, _ := lossesOf(t, c, rt.Name, nil)
+		for _, l := range losses.Of {
+			if l.Reason == flow.NotRead || l.Reason == flow.OwnEnvelope || strings.HasSuffix(l.Path, ".language") {
+				continue
+			}
+			told++
+			if !slices.ContainsFunc(beforehand, func(b flow.RouteLoss) bool {
+				all, whole := strings.CutSuffix(b.Path, ".*")
+				return (b.Reason == l.Reason || b.If != "") && (b.Path == l.Path || whole && strings.HasPrefix(l.Path, all+"."))
+			}) {
+				t.Errorf("%s: %s is lost (%s), and the route does not tell it", rt.Name, l.Path, l.Reason)
+			}
+		}
+	}
+	if told < 100 {
+		t.Errorf("only %d losses are compared", told)
+	}
+}
+
 // TestEveryReasonHasItsText holds the reasons to their names and texts in every language.
 func TestEveryReasonHasItsText(t *testing.T) {
 	seen := make(map[string]bool)

@@ -262,8 +262,14 @@ func (l *routeLosing) fate(part recipe.Part, path string) (loss RouteLoss, lost 
 			f, is = RouteLoss{Reason: Outvoted, If: "another part says it otherwise", By: l.recipe + " " + t.Row}, true
 		}
 		for _, k := range l.takings {
-			if k.Keeps && plain(k.To) == to && !is {
-				f, is = RouteLoss{Reason: NotReported, If: "no part names it", By: l.recipe + " " + k.Row}, true
+			switch by := l.recipe + " " + k.Row; {
+			case plain(k.To) != to || is && f.If == "":
+			case k.Keeps && !is:
+				f, is = RouteLoss{Reason: NotReported, If: "no part names it", By: by}, true
+			case k.Fixed != "":
+				if f, is = (RouteLoss{Reason: NotTaken, Instead: k.Fixed, By: by}), true; k.When != "" {
+					f.If = k.When
+				}
 			}
 		}
 		better(f, is)
@@ -344,10 +350,15 @@ func (l *routeLosing) onForm(path string) (RouteLoss, bool) {
 		slices.Sort(values)
 		return RouteLoss{Reason: NoField, If: "it is none of " + strings.Join(values, ", "), By: l.table.ID()}, true
 	}
+	var lists []string
 	for list, named := range l.carries.names {
 		if path == named.list+"."+named.key {
-			return RouteLoss{Reason: NotNamed, If: "no " + list + " names it", By: l.table.ID()}, true
+			lists = append(lists, list)
 		}
+	}
+	if len(lists) > 0 {
+		slices.Sort(lists)
+		return RouteLoss{Reason: NotNamed, If: "no " + strings.Join(lists, " or ") + " names it", By: l.table.ID()}, true
 	}
 	return RouteLoss{Reason: NoField, By: l.table.ID()}, true
 }

@@ -74,7 +74,8 @@ type Taking struct {
 	Row, Part, From, To string
 	Rank                int    // among the sources of its row, the first 0: what it says there counts if those before say nothing
 	When                string // what is asked first; empty: nothing
-	Keeps               bool   // of a list of texts: only those that a part names, From and Part are empty
+	Keeps               bool   // of a list of texts: only those that a part names; From and Part are empty
+	Fixed               string // what stands at To, whatever stood there; From and Part are empty
 }
 
 // Takings are those of all rows, in their order.
@@ -90,6 +91,8 @@ func (j *Join) Takings() (all []Taking) {
 			switch {
 			case r.in != nil:
 				all = append(all, Taking{Row: r.id, To: strings.TrimPrefix(r.holder.String()+"."+at, "."), When: asked, Keeps: true})
+			case r.fixed != "":
+				all = append(all, Taking{Row: r.id, To: at, When: asked, Fixed: r.fixed})
 			case r.each != nil:
 				list := Taking{Part: r.each.part, From: r.each.path.String()}
 				if each != nil && r.each.part == elementPart {
