@@ -427,6 +427,7 @@ type Translation struct {
 	whole  *customsv1.Document
 	said   map[saying]bool // what was said of messages of a whole
 	doubts []doubt         // texts that are to be ruled on
+	sets   []*Translation  // of the sets of parts that were joined, whichever of their messages are its outputs
 }
 
 // Output is the document of one message.
@@ -551,6 +552,9 @@ func (d *draft) apart() []*customsv1.Document {
 // repeat is said once.
 func together(p Plan, drafts []*draft) *Translation {
 	all := *drafts[0].t
+	for _, d := range drafts {
+		all.sets = append(all.sets, d.t)
+	}
 	all.unreported(drafts)
 	if len(drafts) == 1 {
 		return &all

@@ -125,7 +125,7 @@ func (t *Translation) Losses() Losses {
 				outputs = append(outputs, o)
 			}
 		}
-		d.lose(parts, outputs)
+		d.lose(parts, outputs, t.sets)
 	}
 	for _, p := range t.parts {
 		add(p)
@@ -147,7 +147,7 @@ func (t *Translation) Losses() Losses {
 
 // lose follows the values of one whole into its messages, and what the parts say into the whole. Each
 // message is gone through once, and so is the whole, however many messages it became.
-func (t *Translation) lose(parts map[string]*losing, outputs []*Output) {
+func (t *Translation) lose(parts map[string]*losing, outputs []*Output, sets []*Translation) {
 	said := make(map[string]string)
 	document.Walk(t.whole, func(path string, _ document.Field, _ document.Marks, text string) { said[path] = text })
 	best, kept := make(map[string]fate, len(said)), released{withheld: make(map[string]bool), supplied: make(map[string]bool)}
@@ -189,9 +189,13 @@ func (t *Translation) lose(parts map[string]*losing, outputs []*Output) {
 	if t.joined == nil {
 		return
 	}
-	for _, s := range t.joined.Left {
+	for _, s := range t.joined.Left { // what another vehicle's report has goes with that
 		if l := parts[s.Part]; l != nil {
-			l.note(s.Path, fate{reason: NotReported})
+			f := fate{reason: NotReported}
+			if slices.ContainsFunc(sets, func(o *Translation) bool { return o.joined != nil && !slices.Contains(o.joined.Left, s) }) {
+				f.reason = travels
+			}
+			l.note(s.Path, f)
 		}
 	}
 	passed := make(map[*losing]map[string]fate) // what other sources have said, or said otherwise
@@ -300,7 +304,9 @@ func newForm(o *Output, kept *released) *form {
 		if named, ok := f.carries.names[plain(v.Path)]; ok {
 			f.named[named.list+" "+leaf(o.document, v.Path)] = true
 		}
-		f.listed[v.Path] = f.listed[v.Path] || v.Listed
+		if v.Listed {
+			f.listed[v.Path] = true
+		}
 		for at := parentPath(v.Path); at != "" && !f.within[at]; at = parentPath(at) {
 			f.within[at] = true
 		}
@@ -557,27 +563,34 @@ func (g *losses) of(t *Translation, l *losing) {
 		spot mapping.Spot
 		text string
 	}
-	spots, constant, kept := make(map[string]mapping.Spot), make(map[string]bool), make(map[said]bool)
-	l.trace.Values(func(v mapping.Value) {
-		if v.Const {
-			constant[v.Path] = true
-		} else if _, ok := spots[v.Path]; !ok {
-			spots[v.Path] = v.Spot
+	read, kept := make(map[*Reading]map[string]mapping.Spot), make(map[said]bool)
+	spot := func(path string) (part Part, at string, spot mapping.Spot) {
+		part, at = l.Part, path
+		if l.origin != nil {
+			part, at = l.origin(path)
 		}
-	})
+		spots, ok := read[part.Reading]
+		if !ok {
+			spots = spotsOf(part.Reading)
+			read[part.Reading] = spots
+		}
+		return part, at, spots[at]
+	}
 	document.Walk(l.Document, func(path string, _ document.Field, _ document.Marks, text string) {
-		if spot, ok := spots[path]; ok && l.fates[path].reason == travels {
-			kept[said{spot, text}] = true
+		if l.fates[path].reason == travels {
+			if _, _, spot := spot(path); spot != (mapping.Spot{}) {
+				kept[said{spot, text}] = true
+			}
 		}
 	})
 	document.Walk(l.Document, func(path string, field document.Field, marks document.Marks, text string) {
-		f, spot := l.fates[path], spots[path]
-		if f.reason == 0 || f.reason == travels || f.silent || constant[path] || l.Table != nil && spot == (mapping.Spot{}) || kept[said{spot, text}] {
+		f := l.fates[path]
+		if f.reason == 0 || f.reason == travels || f.silent {
 			return
 		}
-		part, at := l.Part, path
-		if l.origin != nil {
-			part, at = l.origin(path)
+		part, at, spot := spot(path)
+		if part.Table != nil && spot == (mapping.Spot{}) || kept[said{spot, text}] {
+			return
 		}
 		told := plain(path)
 		if f.reason == OwnEnvelope {
@@ -594,6 +607,21 @@ func (g *losses) of(t *Translation, l *losing) {
 			}
 		})
 	})
+}
+
+// spotsOf are where a document says its values; those that it has by a constant of its table stand
+// nowhere.
+func spotsOf(r *Reading) map[string]mapping.Spot {
+	spots := make(map[string]mapping.Spot)
+	r.trace.Values(func(v mapping.Value) {
+		if _, ok := spots[v.Path]; v.Const || !ok {
+			if v.Const {
+				v.Spot = mapping.Spot{}
+			}
+			spots[v.Path] = v.Spot
+		}
+	})
+	return spots
 }
 
 // all are the groups, those of one reason together, in the order of the steps.
