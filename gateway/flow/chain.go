@@ -329,12 +329,13 @@ type Addressing struct {
 	Office string
 	To     []gateway.Administration // empty: the routes decide
 	At     time.Time
+	Duty   string // of what is sent; empty: it is information between administrations
 }
 
 // Plan finds the one route that takes a document. None or several is a fault that
 // lists them.
 func (c *Chain) Plan(r *Reading, a Addressing) (Plan, gateway.Faults) {
-	q := release.Query{From: a.Own, Office: a.Office, Kind: r.Kind, To: a.To, At: a.At}
+	q := release.Query{From: a.Own, Office: a.Office, Kind: r.Kind, To: a.To, At: a.At, Type: a.Duty}
 	if r.Table != nil {
 		q.Table = r.Table.ID()
 	}

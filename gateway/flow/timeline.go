@@ -70,6 +70,7 @@ var awaitedIn = map[reconcile.State]gateway.Wording{
 	reconcile.StateWithdrawalAsked:     gateway.WordStepWaitsWithdrawal,
 	reconcile.StatePartlyArrived:       gateway.WordStepWaitsRest,
 	reconcile.StateArrivedUnannounced:  gateway.WordStepWaitsInquiry,
+	reconcile.StateFiled:               gateway.WordStepWaitsAnnouncement,
 }
 
 // verdicts are what a partner has signed of a message.
@@ -103,6 +104,11 @@ func (g *Gateway) Timeline(ctx context.Context, m Movement, own func(office stri
 	}
 	for _, r := range m.Departures {
 		if err := t.recorded(ctx, r, store.DoorGate, Told{gateway.Say(gateway.WordStepLeft)}); err != nil {
+			return nil, 0, err
+		}
+	}
+	for _, r := range m.Filings {
+		if err := t.filed(ctx, m, r); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -304,6 +310,38 @@ func (t *timeline) received(ctx context.Context, r reconcile.Record) error {
 	if in.AcknowledgedBy != "" {
 		t.add(Step{At: in.AcknowledgedAt, Actor: in.AcknowledgedBy, Text: Told{gateway.Say(gateway.WordStepTaken)}, Subject: string(in.ID)}, "")
 	}
+	return nil
+}
+
+// filed tells of what a carrier has filed, and how that compares now.
+func (t *timeline) filed(ctx context.Context, m Movement, r reconcile.Record) error {
+	word := gateway.WordStepFiled
+	switch {
+	case r.Withdraws:
+		word = gateway.WordStepFilingTakenBack
+	case len(r.Replaces) > 0:
+		word = gateway.WordStepFilingChanged
+	}
+	step := Step{At: r.Received, Actor: string(r.Sender), Text: Told{gateway.Say(word)}, Subject: string(r.Message)}
+	if c, ok := m.Filing(r); ok {
+		step.Text = append(step.Text, gateway.Say(results[c.Result]))
+		for _, d := range c.Discrepancies {
+			step.Faults = append(step.Faults, d.Fault())
+		}
+	}
+	office, id, here := FiledBy(r)
+	if !here {
+		t.add(step, "")
+		return nil
+	}
+	a, err := t.read.Arrival(ctx, store.DoorSubmit, office, id)
+	if store.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if step.Actor, step.Subject = string(t.g.Own)+" "+office, ""; err == nil && t.own(office) {
+		step.Actor, step.Subject = a.Caller, id
+	}
+	t.add(step, office)
 	return nil
 }
 

@@ -21,8 +21,7 @@ type Route struct {
 	From gateway.Administration `yaml:"from"`
 	To   gateway.Administration `yaml:"to"`
 	Kind string                 `yaml:"kind"`
-	// Type is c2c (information between administrations, which discharges nobody's
-	// duty to file) or filing (for a named carrier).
+	// Type is Information or Filing.
 	Type    string   `yaml:"type"`
 	Basis   Basis    `yaml:"basis"`
 	Purpose string   `yaml:"purpose"`
@@ -93,6 +92,12 @@ func (s *Size) UnmarshalYAML(decode func(any) error) error {
 	*s = Size(n << 20)
 	return nil
 }
+
+// The types of a route. Documents of the one never take the other.
+const (
+	Information = "c2c"    // between administrations: it discharges nobody's duty to file
+	Filing      = "filing" // for a carrier, who is named in it; to one's own administration it stays there
+)
 
 // The moments at which a document leaves.
 const (

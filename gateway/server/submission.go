@@ -87,6 +87,7 @@ func submitted(r interface {
 	GetExpectedArrival() *timestamppb.Timestamp
 	GetAmends() string
 	GetReason() string
+	GetDuty() exchangev1.Duty
 }) flow.Submission {
 	s := flow.Submission{ID: gateway.SubmissionID(r.GetSubmissionId()), MediaType: r.GetMediaType(), Content: r.GetContent()}
 	if s.MediaType == "" {
@@ -95,6 +96,13 @@ func submitted(r interface {
 	s.Asks.Amends, s.Asks.Reason = r.GetAmends(), r.GetReason()
 	if at := r.GetExpectedArrival(); at != nil {
 		s.Asks.Expected = at.AsTime().UTC()
+	}
+	switch d := r.GetDuty(); d {
+	case exchangev1.Duty_DUTY_UNSPECIFIED:
+	case exchangev1.Duty_FILING:
+		s.Asks.Duty = flow.DutyFiling
+	default:
+		s.Asks.Duty = d.String() // which is none
 	}
 	for _, a := range r.GetTo() {
 		s.To = append(s.To, gateway.Administration(a))
@@ -175,6 +183,9 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 		shown.Judgements = append(shown.Judgements, &exchangev1.Judgement{
 			Number: int32(j.Number), At: stamp(j.At), State: string(j.State), Digest: j.Digest.String(), Faults: presentFaults(j.Faults, language(ctx)),
 		})
+	}
+	if shown.Filings, err = s.filings(ctx, sub); err != nil {
+		return nil, s.refusal(ctx, err)
 	}
 	if r.Losses {
 		losses, err := s.flow.Losses(ctx, callerOf(ctx).flow(), sub)
