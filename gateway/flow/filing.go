@@ -122,6 +122,12 @@ func (g *Gateway) filedBefore(ctx context.Context, r *Reading, a store.Arrival) 
 	return nil, &f, nil
 }
 
+// Files reports whether the documents of a route are carriers' filings.
+func (g *Gateway) Files(route string) bool {
+	rt, ok := g.Chain.Routes.Route(route)
+	return ok && dutyOf(rt) == DutyFiling
+}
+
 // isFiling reports whether a submission is a filing that stays here.
 func (g *Gateway) isFiling(s store.Submission) bool {
 	rt, ok := g.Chain.Routes.Route(s.Route)

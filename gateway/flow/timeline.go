@@ -70,7 +70,6 @@ var awaitedIn = map[reconcile.State]gateway.Wording{
 	reconcile.StateWithdrawalAsked:     gateway.WordStepWaitsWithdrawal,
 	reconcile.StatePartlyArrived:       gateway.WordStepWaitsRest,
 	reconcile.StateArrivedUnannounced:  gateway.WordStepWaitsInquiry,
-	reconcile.StateFiled:               gateway.WordStepWaitsAnnouncement,
 }
 
 // verdicts are what a partner has signed of a message.

@@ -11,7 +11,8 @@ import (
 // State is where a movement stands, as its records tell.
 type State string
 
-// The states of a movement. It ends as arrived, taken back, or not accepted; in all others
+// The states of a movement. It ends as arrived, taken back, or not accepted; as
+// filed it waits for nothing, for nobody owes a notice of what a carrier has filed. In all others
 // something is waited for.
 const (
 	StateAnnounced           State = "announced"            // and expected

@@ -35,6 +35,9 @@ func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*
 		return nil, s.refusal(ctx, err)
 	}
 	shown.Losses, shown.LossesLeftOut = presentLosses(ctx, losses)
+	if err := s.showFiling(ctx, sub, shown); err != nil {
+		return nil, s.refusal(ctx, err)
+	}
 	if sub.State == gateway.Faulty {
 		// Not OK: only what will reach the partner is answered with OK. The record of it
 		// goes along.
@@ -184,7 +187,7 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 			Number: int32(j.Number), At: stamp(j.At), State: string(j.State), Digest: j.Digest.String(), Faults: presentFaults(j.Faults, language(ctx)),
 		})
 	}
-	if shown.Filings, err = s.filings(ctx, sub); err != nil {
+	if err := s.showFiling(ctx, sub, shown); err != nil {
 		return nil, s.refusal(ctx, err)
 	}
 	if r.Losses {
@@ -218,6 +221,15 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 		})
 	}
 	return shown, nil
+}
+
+// showFiling shows of a filing that it is one, and how it compares.
+func (s submissions) showFiling(ctx context.Context, sub store.Submission, shown *exchangev1.Submission) (err error) {
+	if s.flow.Files(sub.Route) {
+		shown.Duty = exchangev1.Duty_FILING
+	}
+	shown.Filings, err = s.filings(ctx, sub)
+	return err
 }
 
 // MaxJudgements is how many judgements of a submission are shown, the last ones.

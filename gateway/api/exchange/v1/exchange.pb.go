@@ -2801,9 +2801,9 @@ type Submission struct {
 	LossesLeftOut int32   `protobuf:"varint,61,opt,name=losses_left_out,json=lossesLeftOut,proto3" json:"losses_left_out,omitempty"`
 	// Of Get alone: what was ruled on texts of it in which a price was found.
 	Rulings []*Ruling `protobuf:"bytes,40,rep,name=rulings,proto3" json:"rulings,omitempty"`
-	// What it discharges.
+	// Of Submit and Get: what it discharges.
 	Duty Duty `protobuf:"varint,62,opt,name=duty,proto3,enum=exchange.v1.Duty" json:"duty,omitempty"`
-	// Of Get alone, of a filing that stays with its administration: how it compares, in each movement
+	// Of Submit and Get, of a filing that stays with its administration: how it compares, in each movement
 	// that it tells of.
 	Filings       []*Filing `protobuf:"bytes,63,rep,name=filings,proto3" json:"filings,omitempty"`
 	unknownFields protoimpl.UnknownFields
