@@ -607,7 +607,7 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
 	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
-	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted",
+	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled",
 	"agrees": "word.agrees", "differs": "word.differs", "nothing to compare": "word.nothingToCompare",
 	"batch": "place.batch", "vehicle": "place.vehicle", "load-unit": "place.loadUnit", "seal": "place.seal",
 	"waybill": "place.waybill", "carnet": "place.tir",
@@ -784,7 +784,7 @@ func (p *page) movement(m *exchangev1.Movement) {
 func (p *page) filing(f *exchangev1.Filing) {
 	fmt.Fprintln(p.w)
 	p.field("filing", cmp.Or(f.SubmissionId, f.DocumentId), p.word(f.Kind), cmp.Or(f.Office, f.Sender), p.time(f.Received))
-	p.field("state", p.word(f.Standing))
+	p.field("state", p.state(f.Standing))
 	c := f.Comparison
 	if c == nil {
 		return
