@@ -31,7 +31,7 @@ func (g *Gateway) judgeFiling(ctx context.Context, j *judgement, reading *Readin
 		f.Location, f.Place = reading.locate(f.Path), document.PlaceOf(doc, f.Path)
 		s.Faults = append(s.Faults, f)
 	}
-	if reading.Kind != kindCancellation && !hasAny(doc, "carrier") {
+	if reading.Kind != kindCancellation && !hasAny(doc, "carrier") && !(leaf(doc, "declarantIsCarrier") == "true" && hasAny(doc, "declarant")) {
 		f := fault(gateway.FilingCarrier, "", "carrier")
 		f.Path = "carrier"
 		refuse(f)
