@@ -42,6 +42,16 @@ func TestWhatAShiftReads(t *testing.T) {
 	submissions[0].Message = submissions[0].Messages[0]
 	told := &exchangev1.Movement{MovementId: "mv-1", State: "arrived", Told: []*exchangev1.Telling{{Administration: "CN", Office: "10719110", At: at, SubmissionId: "s-1"}}, Comparisons: []*exchangev1.Comparison{
 		{ArrivalId: "a-1", At: at, Arrived: at, Office: "RU 10719110", ToldBy: "RU", Result: "agrees", Agreed: 4},
+	}, Filings: []*exchangev1.Filing{
+		{SubmissionId: "F-2", Office: "10719110", Kind: "PreArrivalNotice", Received: at, Standing: "stands", Comparison: &exchangev1.FilingComparison{
+			Result: "differs", Agreed: 1, Notices: []string{"m-1"}, NotCompared: []*exchangev1.NotCompared{{Subject: "total packages", Reason: "announced, not filed"}},
+			Discrepancies: []*exchangev1.Discrepancy{{
+				Code: "FIL_GROSS_MASS", Severity: "warning", Message: "18000 -> 18250.5", Subject: "waybill CNRU26030001", Path: "consignments[0].totals", ExpectedIn: "m-1",
+				FoundIn: "submit/10719110/F-2", FoundPath: "consignments[0].totals", Expected: "18250.5", Found: "18000",
+			}},
+		}},
+		{Sender: "CN", DocumentId: "F-1", Kind: "TransitDeclaration", Received: at, Standing: "changed"},
+		{Office: "10719120", Kind: "PreArrivalNotice", Received: at, Standing: "taken back"},
 	}}
 	var out bytes.Buffer
 	for _, lang := range gateway.Languages {

@@ -216,6 +216,9 @@ func (p *page) submission(s *exchangev1.Submission) {
 	}
 	p.faults(s.Faults)
 	p.losses(s.Losses, s.LossesLeftOut)
+	for _, f := range s.Filings {
+		p.filing(f)
+	}
 	if len(s.Judgements) > 1 {
 		p.heading("%s", p.text("judgements"))
 		for _, j := range s.Judgements {
@@ -607,7 +610,7 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
 	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
-	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted",
+	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled",
 	"agrees": "word.agrees", "differs": "word.differs", "nothing to compare": "word.nothingToCompare",
 	"batch": "place.batch", "vehicle": "place.vehicle", "load-unit": "place.loadUnit", "seal": "place.seal",
 	"waybill": "place.waybill", "carnet": "place.tir",
@@ -775,6 +778,29 @@ func (p *page) movement(m *exchangev1.Movement) {
 	for _, c := range m.Comparisons {
 		p.comparison(c)
 	}
+	for _, f := range m.Filings {
+		p.filing(f)
+	}
+}
+
+// filing is what a carrier has filed, and how it compares.
+func (p *page) filing(f *exchangev1.Filing) {
+	fmt.Fprintln(p.w)
+	p.field("filing", cmp.Or(f.SubmissionId, f.DocumentId), p.word(f.Kind), cmp.Or(f.Office, f.Sender), p.time(f.Received))
+	p.field("state", p.state(f.Standing))
+	c := f.Comparison
+	if c == nil {
+		return
+	}
+	p.field("notices", c.Notices...)
+	p.field("result", p.word(c.Result))
+	p.field("agreed", strconv.Itoa(int(c.Agreed)))
+	for _, n := range c.NotCompared {
+		p.field("notCompared", n.Subject+": "+n.Reason)
+	}
+	for _, d := range c.Discrepancies {
+		p.discrepancy(d)
+	}
 }
 
 // figures shows how a quantity of a waybill stands, if anybody states it.
@@ -806,7 +832,12 @@ func (p *page) comparison(c *exchangev1.Comparison) {
 func (p *page) discrepancy(d *exchangev1.Discrepancy) {
 	p.heading("%s %s: %s", p.severity(d.Severity), d.Code, d.Message)
 	p.inner("subject", d.Subject)
-	p.inner("place", d.Path)
+	if d.ExpectedIn+d.FoundPath == "" {
+		p.inner("place", d.Path)
+	} else {
+		p.inner("noticePlace", d.ExpectedIn, d.Path)
+		p.inner("filingPlace", d.FoundIn, d.FoundPath)
+	}
 	p.inner("expected", d.Expected, p.word(d.ExpectedMethod))
 	p.inner("found", d.Found, p.word(d.FoundMethod))
 	p.inner("tolerance", d.Tolerance)

@@ -27,13 +27,14 @@ func submit(fs *flag.FlagSet) action {
 	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
 	eta := fs.String("eta", "", etaHelp)
 	reason := fs.String("reason", "", reasonHelp)
+	filing := fs.Bool("filing", false, filingHelp)
 	one := func(ctx context.Context, s *session, file string, expected *timestamppb.Timestamp) error {
 		content, err := s.read(file)
 		if err != nil {
 			return err
 		}
 		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{
-			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected, Reason: *reason,
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected, Reason: *reason, Duty: duty(*filing),
 		})
 		return s.submission(sub, err)
 	}
@@ -108,6 +109,7 @@ func check(fs *flag.FlagSet) action {
 	to := fs.String("to", "", "`ADMINISTRATIONS` to send to, such as RU,KZ; without it the routes decide")
 	eta := fs.String("eta", "", etaHelp)
 	reason := fs.String("reason", "", reasonHelp)
+	filing := fs.Bool("filing", false, filingHelp)
 	return func(ctx context.Context, s *session, operands []string) error {
 		content, err := s.read(operands[0])
 		if err != nil {
@@ -118,7 +120,7 @@ func check(fs *flag.FlagSet) action {
 			return err
 		}
 		r, err := s.submissions.Check(ctx, &exchangev1.CheckRequest{
-			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected, Reason: *reason,
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, To: split(*to), ExpectedArrival: expected, Reason: *reason, Duty: duty(*filing),
 		})
 		if err != nil {
 			return err
@@ -134,6 +136,15 @@ func check(fs *flag.FlagSet) action {
 }
 
 const reasonHelp = "`CODE` of the list change-reason, such as 004: why it changes or takes back; it travels where the partner's form has a place for it"
+
+const filingHelp = "it is a carrier's own filing, who is named in it: it announces nothing, and is compared with the notice of the same crossing"
+
+func duty(filing bool) exchangev1.Duty {
+	if filing {
+		return exchangev1.Duty_FILING
+	}
+	return exchangev1.Duty_DUTY_UNSPECIFIED
+}
 
 const etaHelp = "`WHEN` it is expected to arrive, an instant such as 2026-03-02T14:00:00+08:00, where the document does not say it"
 
@@ -216,13 +227,14 @@ func rule(fs *flag.FlagSet) action {
 func amend(fs *flag.FlagSet) action {
 	reason := fs.String("reason", "", reasonHelp)
 	id := fs.String("id", "", "submission `ID` of the new version; without it the document's own")
+	filing := fs.Bool("filing", false, filingHelp)
 	return func(ctx context.Context, s *session, operands []string) error {
 		content, err := s.read(operands[1])
 		if err != nil {
 			return err
 		}
 		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{
-			SubmissionId: *id, MediaType: mediaType(content), Content: content, Amends: operands[0], Reason: *reason,
+			SubmissionId: *id, MediaType: mediaType(content), Content: content, Amends: operands[0], Reason: *reason, Duty: duty(*filing),
 		})
 		return s.submission(sub, err)
 	}
@@ -242,6 +254,7 @@ func choose(fs *flag.FlagSet) action {
 func cancel(fs *flag.FlagSet) action {
 	reason := fs.String("reason", "", reasonHelp)
 	id := fs.String("id", "", "`ID` of the cancellation; without it cancel-ID")
+	filing := fs.Bool("filing", false, filingHelp)
 	return func(ctx context.Context, s *session, operands []string) error {
 		own := cmp.Or(*id, "cancel-"+operands[0])
 		var doc struct {
@@ -262,7 +275,7 @@ func cancel(fs *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{SubmissionId: own, MediaType: mediaType(content), Content: content})
+		sub, err := s.submissions.Submit(ctx, &exchangev1.SubmitRequest{SubmissionId: own, MediaType: mediaType(content), Content: content, Duty: duty(*filing)})
 		return s.submission(sub, err)
 	}
 }

@@ -29,10 +29,10 @@ var tools = []tool{
 	{"lint", "[ID...]", "every mistake of the data, and what the loader lets through", lines, lintData, verboseFlag, ""},
 	{"test", "[TABLE... | [-table TABLE] FILE.json|DIR...]", "hold tables to the examples inside them (all tables, or those named), or to files: NAME.json, NAME.xml and, where something is lost, NAME.back.json", lines, testTables, tableFlag, ""},
 	{"coverage", "[-all] TABLE", "what of the schema no row fills, and which canonical fields no row carries", reports, coverTable, allFlag, ""},
-	{"loss", "-table TABLE [-all] FILE | -route ROUTE FILE...", "what becomes of every value of a document there and back; of canonical JSON with a split as TABLE, in which parts it stands; with a route, what of its documents does not travel, and why", reports, loseDocument, func(b *bench, flags *flag.FlagSet) {
+	{"loss", "-table TABLE [-all] FILE | -route ROUTE [FILE...]", "what becomes of every value of a document there and back; of canonical JSON with a split as TABLE, in which parts it stands; with a route, what of its documents does not travel, and why: of FILE, or else of any that it takes, or in which case", reports, loseDocument, func(b *bench, flags *flag.FlagSet) {
 		tableFlag(b, flags)
 		allFlag(b, flags)
-		flags.StringVar(&b.route, "route", "", "route: FILE are the national documents that make its message")
+		flags.StringVar(&b.route, "route", "", "route: FILE are the national documents that make its message; without any, what is so of all")
 	}, ""},
 	{"diff", "[-data-a DIR] [-data-b DIR] A B [FILE...]", "rows of two tables, profiles, joins or splits added, removed and changed; with documents, what changes of the output of two tables", reports, diffTables, diffFlags, ""},
 	{"explain", "[-route ROUTE | -mapping TABLE] FILE... XPATH", "where a value came from", reports, explainPlace, explainFlags, `XPATH is a path of names, from the root (/Manifest/Head/ID) or from anywhere (//ID), each with a

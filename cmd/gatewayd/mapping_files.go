@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -20,11 +21,13 @@ import (
 )
 
 func loseDocument(b *bench, args []string) error {
-	if b.route != "" && b.table == "" && len(args) > 0 {
+	switch {
+	case b.route != "" && b.table == "" && len(args) > 0:
 		return b.loseOnRoute(args)
-	}
-	if len(args) != 1 || b.table == "" {
-		return errors.New("give -table TABLE and one FILE")
+	case b.route != "" && b.table == "":
+		return b.loseOnAnyOf()
+	case len(args) != 1 || b.table == "":
+		return errors.New("give -route ROUTE, or -table TABLE and one FILE")
 	}
 	if err := b.load(); err != nil {
 		return err
@@ -100,6 +103,44 @@ func (b *bench) loseOnRoute(names []string) error {
 	}
 	out.Sections = []analysis.Section{s}
 	return b.print(out, reports)
+}
+
+// loseOnAnyOf says what of documents of a route does not travel, whatever they say, or in which case.
+func (b *bench) loseOnAnyOf() error {
+	if err := b.load(); err != nil {
+		return err
+	}
+	rt, ok := b.chain.Routes.Route(b.route)
+	if !ok {
+		return none("route", b.route, routeNames(b.chain))
+	}
+	type loss struct {
+		Reason string `json:"reason"`
+		Text   string `json:"text"`
+		flow.RouteLoss
+	}
+	losses := []loss{}
+	out := analysis.Report{Title: "loss on " + rt.Name, Facts: []analysis.Key{
+		{Name: "from", Value: cmp.Or(strings.Join(rt.Sources, ", "), "canonical JSON")}, {Name: "recipe", Value: cmp.Or(rt.Recipe, "none")}, {Name: "table", Value: rt.Table},
+		{Name: "also", Value: "what no row of the senders' forms reads: see coverage"},
+	}}
+	for _, l := range b.chain.RouteLosses(rt) {
+		text := l.Reason.Text().In("en")
+		losses = append(losses, loss{l.Reason.String(), text, l})
+		if n := len(out.Sections); n == 0 || out.Sections[n-1].Heading != text {
+			out.Sections = append(out.Sections, analysis.Section{Heading: text, Columns: []string{"document", "field", "read from", "if", "instead", "by"}})
+		}
+		from := ""
+		if len(l.Elements) > 0 {
+			from = l.Elements[0]
+		}
+		if n := len(l.Elements); n > 1 {
+			from += " and " + strconv.Itoa(n-1) + " more"
+		}
+		s := &out.Sections[len(out.Sections)-1]
+		s.Rows = append(s.Rows, []string{cmp.Or(l.Part, l.Kind), l.Path, from, l.If, l.Instead, l.By})
+	}
+	return b.print(out, losses)
 }
 
 // deal says what a split does to a document, which is canonical: a split has no form.

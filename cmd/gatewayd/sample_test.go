@@ -24,6 +24,9 @@ func TestEveryRouteHasASample(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, route := range c.Routes.All() {
+		if route.From == route.To { // what is filed stays, and makes no message
+			continue
+		}
 		dir := path.Join(samplesDir, route.Name)
 		files, err := fs.ReadDir(mappings.FS, dir)
 		if slices.Contains(refers, route.Kind) {

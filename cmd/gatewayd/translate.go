@@ -191,6 +191,13 @@ func (j job) id(contents [][]byte) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, digest[:]).String()
 }
 
+// onRoute is what is told beside the message of a route, as JSON.
+type onRoute struct {
+	Faults        []gateway.Report     `json:"faults"`
+	Losses        []gateway.LossReport `json:"losses"` // what of the documents does not travel
+	LossesLeftOut int                  `json:"lossesLeftOut,omitempty"`
+}
+
 // write writes the output and its trace. Warnings go beside the output, where it does
 // not mix with them.
 func (j job) write(std stdio, content []byte, trace any, warnings gateway.Faults, losses flow.Losses) error {
@@ -207,10 +214,13 @@ func (j job) write(std stdio, content []byte, trace any, warnings gateway.Faults
 		}
 	}
 	if j.told.form == "json" {
-		if len(warnings) > 0 {
+		switch {
+		case len(warnings)+len(losses.Of) == 0:
+			return nil
+		case j.route == "":
 			return j.told.print(std.err, warnings)
 		}
-		return nil
+		return writeJSON(std.err, onRoute{warnings.Report(j.told.lang), losses.Report(j.told.lang, ""), losses.LeftOut})
 	}
 	if len(warnings) > 0 {
 		if err := j.told.print(std.err, warnings); err != nil {

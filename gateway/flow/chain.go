@@ -330,12 +330,13 @@ type Addressing struct {
 	Office string
 	To     []gateway.Administration // empty: the routes decide
 	At     time.Time
+	Duty   string // of what is sent; empty: it is information between administrations
 }
 
 // Plan finds the one route that takes a document. None or several is a fault that
 // lists them.
 func (c *Chain) Plan(r *Reading, a Addressing) (Plan, gateway.Faults) {
-	q := release.Query{From: a.Own, Office: a.Office, Kind: r.Kind, To: a.To, At: a.At}
+	q := release.Query{From: a.Own, Office: a.Office, Kind: r.Kind, To: a.To, At: a.At, Type: a.Duty}
 	if r.Table != nil {
 		q.Table = r.Table.ID()
 	}
@@ -428,6 +429,7 @@ type Translation struct {
 	whole  *customsv1.Document
 	said   map[saying]bool // what was said of messages of a whole
 	doubts []doubt         // texts that are to be ruled on
+	sets   []*Translation  // of the sets of parts that were joined, whichever of their messages are its outputs
 }
 
 // Output is the document of one message.
@@ -552,6 +554,9 @@ func (d *draft) apart() []*customsv1.Document {
 // repeat is said once.
 func together(p Plan, drafts []*draft) *Translation {
 	all := *drafts[0].t
+	for _, d := range drafts {
+		all.sets = append(all.sets, d.t)
+	}
 	all.unreported(drafts)
 	if len(drafts) == 1 {
 		return &all

@@ -40,6 +40,7 @@ type judgement struct {
 	plan       Plan
 	doubts     []doubt // texts that are to be ruled on
 	rulings    int     // that it was judged by
+	filed      *filed  // a filing that stays here
 }
 
 // judge decides from what is committed now; record checks that it still holds. What is refused for nothing
@@ -68,7 +69,8 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 		s.Mapping = reading.Table.ID()
 	}
 	scope := g.scope("")
-	scope.Done = slices.Contains(revisable, reading.Kind)
+	filing := a.Asks.Duty == DutyFiling
+	scope.Done = slices.Contains(revisable, reading.Kind) || filing
 	passed, faults, err := g.Chain.Validate(ctx, reading, scope)
 	if err != nil {
 		return nil, err
@@ -96,6 +98,10 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 		}
 	}
 	s.Faults = append(s.Faults, foreign...)
+	if reading.Kind == kindCancellation && filing {
+		_, err := g.judgeFiling(ctx, j, reading, a, Plan{})
+		return j, err
+	}
 	if reading.Kind == kindCancellation {
 		if s.Faults.Refuse() || passed.IsZero() {
 			return j, nil
@@ -104,10 +110,15 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 		return j, g.judgeCancellation(ctx, j, reading, a, rulings)
 	}
 	s.Faults = append(append(s.Faults, onlyRecorded(reading, a)...), g.unfit(reading, a)...)
-	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now()})
+	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now(), Duty: a.Asks.Duty})
 	s.Faults = append(s.Faults, faults...)
 	if plan.Route != nil && len(a.Content) > capOf(plan.Route) {
 		s.Faults = append(s.Faults, tooLarge(len(a.Content), capOf(plan.Route)))
+	}
+	if filing && plan.Route != nil {
+		if done, err := g.judgeFiling(ctx, j, reading, a, plan); done || err != nil {
+			return j, err
+		}
 	}
 	if plan.Join != nil && plan.Key == "" {
 		s.Faults = append(s.Faults, fault(gateway.JoinKeyMissing, plan.Part, plan.Join.ID()))
@@ -143,7 +154,12 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 
 // unfit refuses what a sender says beside a document that cannot be said of it.
 func (g *Gateway) unfit(r *Reading, a store.Arrival) (faults gateway.Faults) {
-	if a.Asks.Amends != "" && !slices.Contains(revisable, r.Kind) {
+	if d := a.Asks.Duty; d != "" && d != DutyFiling {
+		f := fault(gateway.ListUnknown, d, "duty")
+		f.Path = "duty"
+		faults = append(faults, f)
+	}
+	if a.Asks.Amends != "" && !slices.Contains(revisable, r.Kind) && a.Asks.Duty != DutyFiling {
 		f := fault(gateway.AmendUnknown, a.Asks.Amends, "")
 		f.Path = "amends"
 		faults = append(faults, f)
@@ -196,7 +212,7 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 	}
 	s.Faults = append(s.Faults, g.assumed(t.Outputs[0].document, rt, t.Outputs[0].stated(), left)...)
 	header := seal.Header{
-		Kind: rt.Kind, Sender: g.Own, Recipient: rt.To, Conversation: cmp.Or(conversation, string(whole)), RelatesTo: relatesTo, Created: g.Now(),
+		Kind: rt.Kind, Duty: dutyOf(rt), Sender: g.Own, Recipient: rt.To, Conversation: cmp.Or(conversation, string(whole)), RelatesTo: relatesTo, Created: g.Now(),
 	}
 	for i, o := range t.Outputs {
 		if err := ctx.Err(); err != nil {
@@ -233,6 +249,14 @@ func (g *Gateway) messageID(to gateway.Administration, j *judgement, i int) gate
 	}
 	slices.Sort(sources)
 	return gateway.MessageID(gateway.DerivedID(append([]string{"message", string(g.Own), string(to), strconv.Itoa(i)}, sources...)...))
+}
+
+// dutyOf is what the documents of a route discharge; empty for information between administrations.
+func dutyOf(rt *release.Route) string {
+	if rt.Type == release.Filing {
+		return DutyFiling
+	}
+	return ""
 }
 
 // toldBefore are the faults that held parts were told of when they came, as places in other

@@ -118,6 +118,8 @@ var nowhere = map[place]string{
 	{reconcile.StateDepartedUnannounced, entrySide}: "a departure is told to nobody",
 	{reconcile.StatePartlyArrived, exitSide}:        "an arrival is told to nobody",
 	{reconcile.StateArrivedUnannounced, exitSide}:   "an arrival is told to nobody",
+	{reconcile.StateFiled, exitSide}:                "a filing stays with its administration",
+	{reconcile.StateFiled, entrySide}:               "nobody owes a notice of what a carrier has filed",
 }
 
 // final are the states of a movement that nothing is waited for in.

@@ -497,7 +497,7 @@ func (g *Gateway) translateSteps(ctx context.Context, plan Plan, of open, messag
 			for _, o := range t.Outputs {
 				made[gateway.FoldID(o.document.GetEnvelope().GetDocumentId())] = o
 			}
-			all.parts, all.whole = t.parts, t.whole
+			all.parts, all.whole, all.sets = t.parts, t.whole, append(all.sets, t.sets...)
 		}
 		if o := made[document]; o != nil {
 			all.Outputs = append(all.Outputs, o)

@@ -215,7 +215,7 @@ func (g *Gateway) Fetch(ctx context.Context, c Caller, name string, most int, le
 	}
 	lease, unfit := leaseOf(lease)
 	if most < 1 || most > MaxFetched {
-		unfit = append(unfit, beyond("most", strconv.Itoa(most), fmt.Sprintf("1-%d", MaxFetched)))
+		unfit = append(unfit, outOfRange("most", strconv.Itoa(most), fmt.Sprintf("1-%d", MaxFetched)))
 	}
 	if len(unfit) > 0 {
 		return Fetched{}, unfit
@@ -368,12 +368,12 @@ func leaseOf(lease time.Duration) (time.Duration, gateway.Faults) {
 	case lease == 0:
 		return DefaultLease, nil
 	case lease < MinLease || lease > MaxLease:
-		return 0, gateway.Faults{beyond("leaseSeconds", strconv.Itoa(int(lease/time.Second)), fmt.Sprintf("%d-%d", MinLease/time.Second, MaxLease/time.Second))}
+		return 0, gateway.Faults{outOfRange("leaseSeconds", strconv.Itoa(int(lease/time.Second)), fmt.Sprintf("%d-%d", MinLease/time.Second, MaxLease/time.Second))}
 	}
 	return lease, nil
 }
 
-func beyond(path, value, expected string) gateway.Fault {
+func outOfRange(path, value, expected string) gateway.Fault {
 	f := fault(gateway.FetchUnfit, value, expected)
 	f.Path = path
 	return f
@@ -384,7 +384,7 @@ func beyond(path, value, expected string) gateway.Fault {
 // nobody has fetched the message since: what is done is done. The same again changes nothing.
 func (g *Gateway) AcknowledgeFetched(ctx context.Context, c Caller, name, lease string, sender gateway.Administration, ids []gateway.MessageID) ([]HandedOut, error) {
 	if len(ids) < 1 || len(ids) > MaxFetched {
-		return nil, gateway.Faults{beyond("messageIds", strconv.Itoa(len(ids)), fmt.Sprintf("1-%d", MaxFetched))}
+		return nil, gateway.Faults{outOfRange("messageIds", strconv.Itoa(len(ids)), fmt.Sprintf("1-%d", MaxFetched))}
 	}
 	var out []HandedOut
 	var told []event.Event

@@ -341,7 +341,7 @@ func TestASearchElsewhereAsksTheSameWhateverIsThere(t *testing.T) {
 		}
 	}
 	same("what is announced elsewhere", asked("E12345", 1))
-	if _, err := w.ru.RecordArrival(t.Context(), russianPost, "A1", report("A1", "10719110", looks["tractor"][0]), ""); err != nil {
+	if _, err := w.ru.RecordArrival(t.Context(), russianPost, flow.Record{ID: "A1", Content: report("A1", "10719110", looks["tractor"][0])}); err != nil {
 		t.Fatal(err)
 	}
 	same("what has arrived", asked("E12345", 0))

@@ -15,6 +15,8 @@ import (
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/mapping/trace"
+	"customs.example/gateway/release"
+	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
 
@@ -31,6 +33,7 @@ const (
 	NotReported              // goods are said to be in it, and no vehicle that was reported has it
 	Outvoted                 // another document of the message has precedence
 	Withheld                 // the route does not release it
+	ReplacedByRuling         // a supervisor has put another text in its place
 	ReplacedByRoute          // the route puts another value in its place
 	NoField                  // the partner's form has no field for it
 	NotNamed                 // the form tells it with what names it, and nothing of the goods does
@@ -117,13 +120,13 @@ func (t *Translation) Losses() Losses {
 		for _, p := range d.parts {
 			parts[p.Name] = add(p)
 		}
-		var outputs []*form
+		var outputs []*Output
 		for _, o := range t.Outputs {
 			if o.of == d {
-				outputs = append(outputs, newForm(o))
+				outputs = append(outputs, o)
 			}
 		}
-		d.lose(parts, outputs)
+		d.lose(parts, outputs, t.sets)
 	}
 	for _, p := range t.parts {
 		add(p)
@@ -131,7 +134,7 @@ func (t *Translation) Losses() Losses {
 	g := losses{index: make(map[lossKey]int)}
 	for _, l := range all {
 		for _, u := range l.Unread {
-			path := positions.ReplaceAllString(u.Expr, "")
+			path := plain(u.Expr)
 			g.add(lossKey{NotRead, l.Submission, path}, func() LostPlace {
 				return LostPlace{Location: u, Place: gateway.Place{Steps: []gateway.PlaceStep{{Key: ownName(u.Expr)}}}, Guarded: true}
 			})
@@ -143,8 +146,19 @@ func (t *Translation) Losses() Losses {
 	return g.all()
 }
 
-// lose follows the values of one whole into its messages, and what the parts say into the whole.
-func (t *Translation) lose(parts map[string]*losing, outputs []*form) {
+// lose follows the values of one whole into its messages, and what the parts say into the whole. Each
+// message is gone through once, and so is the whole, however many messages it became.
+func (t *Translation) lose(parts map[string]*losing, outputs []*Output, sets []*Translation) {
+	said := make(map[string]string)
+	document.Walk(t.whole, func(path string, _ document.Field, _ document.Marks, text string) { said[path] = text })
+	best, kept := make(map[string]fate, len(said)), released{withheld: make(map[string]bool), supplied: make(map[string]bool)}
+	for _, o := range outputs {
+		newForm(o, &kept).each(said, func(whole string, f fate) {
+			if f.reason > best[whole].reason {
+				best[whole] = f
+			}
+		})
+	}
 	carried := func(path string) (*losing, string) {
 		if t.joined == nil {
 			return parts[t.parts[0].Name], path
@@ -155,28 +169,34 @@ func (t *Translation) lose(parts map[string]*losing, outputs []*form) {
 		}
 		return parts[link.Part], link.PartPath
 	}
-	document.Walk(t.whole, func(path string, _ document.Field, _ document.Marks, text string) {
+	for path := range said {
 		l, at := carried(path)
 		if l == nil {
-			return
+			continue
 		}
-		best := fate{}
-		for _, o := range outputs {
-			if f := o.fate(path, text); f.reason > best.reason {
-				best = f
-			}
+		f, in := best[path]
+		switch {
+		case in:
+		case kept.withholds(path):
+			f.reason = Withheld
+		case kept.supplies(path):
+			f.reason = ReplacedByRoute
 		}
-		if strings.HasPrefix(at, "envelope.") && best.reason != travels {
-			best = fate{reason: OwnEnvelope}
+		if strings.HasPrefix(at, envelope) && f.reason != travels {
+			f = fate{reason: OwnEnvelope}
 		}
-		l.note(at, best)
-	})
+		l.note(at, f)
+	}
 	if t.joined == nil {
 		return
 	}
-	for _, s := range t.joined.Left {
+	for _, s := range t.joined.Left { // what another vehicle's report has goes with that
 		if l := parts[s.Part]; l != nil {
-			l.note(s.Path, fate{reason: NotReported})
+			f := fate{reason: NotReported}
+			if slices.ContainsFunc(sets, func(o *Translation) bool { return o.joined != nil && !slices.Contains(o.joined.Left, s) }) {
+				f.reason = travels
+			}
+			l.note(s.Path, f)
 		}
 	}
 	passed := make(map[*losing]map[string]fate) // what other sources have said, or said otherwise
@@ -204,7 +224,7 @@ func (t *Translation) lose(parts map[string]*losing, outputs []*form) {
 					return
 				}
 			}
-			if strings.HasPrefix(path, "envelope.") {
+			if strings.HasPrefix(path, envelope) {
 				l.note(path, fate{reason: OwnEnvelope})
 			} else {
 				l.note(path, fate{reason: NotTaken})
@@ -213,43 +233,67 @@ func (t *Translation) lose(parts map[string]*losing, outputs []*form) {
 	}
 }
 
+// envelope begins the paths of what belongs to an exchange, and not to its goods.
+const envelope = "envelope."
+
+// released is what the route has done to a whole, in all messages together.
+type released struct {
+	withheld map[string]bool // schema paths that it does not release
+	supplied map[string]bool // values of the whole that it has supplied, and the messages that they stand in
+}
+
+// withholds reports whether the route does not release what stands at a place of the whole.
+func (r *released) withholds(path string) bool {
+	for at := plain(path); at != ""; at = parentPath(at) {
+		if r.withheld[at] {
+			return true
+		}
+	}
+	return false
+}
+
+// supplies reports whether the route has supplied what stands at a place of the whole, or around it.
+func (r *released) supplies(path string) bool {
+	for at := path; at != ""; at = parentPath(at) {
+		if r.supplied[at] {
+			return true
+		}
+	}
+	return false
+}
+
 // form is one message as the partner's form has it.
 type form struct {
 	*Output
-	has      map[string]string // what was released, by its path in the whole
-	at       map[string]string // its path in the message, where that is another
-	written  map[string]string // texts, by path in the message
-	listed   map[string]bool
-	within   map[string]bool // something below is written
-	withheld map[string]bool // schema paths that the route does not release
-	unasked  map[string]bool // what conditions kept from being written
-	supplied map[string]bool // messages of the whole in which the route has supplied something
-	headed   map[string]bool // lists of texts of the whole that the text of a heading stands in
-	named    map[string]bool // what lists of names name: the list's name and the name
-	carries  *carriage
+	kept    *released
+	ruled   map[string]bool   // places of the whole in which a ruling has put another text
+	written map[string]string // texts, by path in the message
+	listed  map[string]bool
+	within  map[string]bool // something below is written
+	unasked map[string]bool // what conditions kept from being written
+	headed  map[string]bool // lists of texts of the whole that the text of a heading stands in
+	named   map[string]bool // what lists of names name: the list's name and the name
+	carries *carriage
 }
 
-func newForm(o *Output) *form {
+// newForm adds to kept what the route has done to the message.
+func newForm(o *Output, kept *released) *form {
 	f := &form{
-		Output: o, has: make(map[string]string), at: make(map[string]string), written: make(map[string]string), listed: make(map[string]bool),
-		within: make(map[string]bool), withheld: make(map[string]bool), unasked: make(map[string]bool), supplied: make(map[string]bool),
-		headed: make(map[string]bool), named: make(map[string]bool),
+		Output: o, kept: kept, ruled: make(map[string]bool), written: make(map[string]string), listed: make(map[string]bool),
+		within: make(map[string]bool), unasked: make(map[string]bool), headed: make(map[string]bool), named: make(map[string]bool),
 		carries: carriageOf(o.table),
 	}
-	if o.document != nil {
-		document.Walk(o.document, func(path string, _ document.Field, _ document.Marks, text string) {
-			whole := o.whole(o.Released.SentPath(path))
-			if f.has[whole] = text; whole != path {
-				f.at[whole] = path
-			}
-		})
-	}
 	for _, path := range o.Released.Withheld() {
-		f.withheld[path] = true
+		kept.withheld[path] = true
 	}
 	for _, s := range o.Released.Supplied() {
-		at := parentPath(o.whole(s.Path))
-		if f.supplied[at] = true; strings.HasPrefix(s.Row, "HS ") {
+		whole := o.whole(s.Path)
+		if s.Row == release.ByApprover {
+			f.ruled[whole] = true
+			continue
+		}
+		at := parentPath(whole)
+		if kept.supplied[whole], kept.supplied[at] = true, true; strings.HasPrefix(s.Row, "HS ") {
 			f.headed[parentPath(at)] = true
 		}
 	}
@@ -258,10 +302,12 @@ func newForm(o *Output) *form {
 			return
 		}
 		f.written[v.Path] += v.Text
-		if list, ok := f.carries.names[positions.ReplaceAllString(v.Path, "")]; ok {
-			f.named[list+" "+leaf(o.document, v.Path)] = true
+		if named, ok := f.carries.names[plain(v.Path)]; ok {
+			f.named[named.list+" "+leaf(o.document, v.Path)] = true
 		}
-		f.listed[v.Path] = f.listed[v.Path] || v.Listed
+		if v.Listed {
+			f.listed[v.Path] = true
+		}
 		for at := parentPath(v.Path); at != "" && !f.within[at]; at = parentPath(at) {
 			f.within[at] = true
 		}
@@ -272,44 +318,34 @@ func newForm(o *Output) *form {
 	return f
 }
 
-// fate is what becomes of a value of the whole in the message; none where another message has it.
-func (f *form) fate(path, text string) fate {
-	sent, ok := f.has[path]
-	switch {
-	case ok && sent == text:
-		return f.fateOf(cmp.Or(f.at[path], path), text)
-	case ok:
-		return fate{reason: travels, instead: sent}.orReplaced(f.overridden(path))
+// each calls note for every value of the whole that the message has, be it another in its place. Said
+// is what the whole says.
+func (f *form) each(said map[string]string, note func(whole string, f fate)) {
+	if f.document == nil {
+		return
 	}
-	schema := positions.ReplaceAllString(path, "")
-	for at := schema; at != ""; at = parentPath(at) {
-		if f.withheld[at] {
-			return fate{reason: Withheld}
+	document.Walk(f.document, func(path string, _ document.Field, _ document.Marks, sent string) {
+		whole := f.whole(f.Released.SentPath(path))
+		text, ok := said[whole]
+		if !ok {
+			return
 		}
-	}
-	return fate{}.orReplaced(f.overridden(path))
-}
-
-func (f fate) orReplaced(replaced bool) fate {
-	if replaced {
-		f.reason = ReplacedByRoute
-	}
-	return f
-}
-
-// overridden reports whether the route has supplied what stands at a place, or around it.
-func (f *form) overridden(path string) bool {
-	for at := parentPath(path); at != ""; at = parentPath(at) {
-		if f.supplied[at] {
-			return true
+		of := f.fateOf(path, sent)
+		if sent != text && of.reason == travels {
+			switch of.instead = sent; {
+			case f.ruled[whole]:
+				of.reason = ReplacedByRuling
+			case f.kept.supplies(whole):
+				of.reason = ReplacedByRoute
+			}
 		}
-	}
-	return false
+		note(whole, of)
+	})
 }
 
 // fateOf is what becomes of a value of the message in the partner's form.
 func (f *form) fateOf(path, text string) fate {
-	schema := positions.ReplaceAllString(path, "")
+	schema := plain(path)
 	if said, ok := f.written[path]; ok {
 		if f.carries.prose[schema] && !f.listed[path] && len(said) < len(text) && strings.HasPrefix(text, said) {
 			return fate{reason: Cut, instead: said}
@@ -318,17 +354,18 @@ func (f *form) fateOf(path, text string) fate {
 	}
 	parent := parentPath(path)
 	switch {
-	case path == "batch": // it stands in the header that is signed
+	case slices.Contains(seal.Repeated, schema): // it stands in the header that is signed
 		return fate{reason: travels}
-	case f.together(path), f.carries.implied[schema] && f.within[parent]:
+	case f.together(path), f.carries.implied[schema+"="+text] && (parent == "" || f.within[parent]):
 		return fate{reason: travels}
 	case f.carries.spoken[parentPath(schema)]:
 		return f.spoken(path)
 	}
 	for at := path; at != ""; at = parentPath(at) {
 		if list, ok := f.carries.listed(at); ok {
-			key := path == at+"."+nameField
-			switch named := f.named[list+" "+leaf(f.document, at+"."+nameField)]; {
+			name := at + "." + list.key
+			key := path == name
+			switch named := f.named[list.list+" "+leaf(f.document, name)]; {
 			case !named:
 				return fate{reason: NotNamed, silent: !key}
 			case key:
@@ -360,7 +397,7 @@ func (f *form) spoken(path string) fate {
 func (f *form) together(path string) bool {
 	for i := range path {
 		if path[i] == '[' {
-			if _, ok := f.written[path[:i]+positions.ReplaceAllString(path[i:], "")]; ok {
+			if _, ok := f.written[path[:i]+plain(path[i:])]; ok {
 				return true
 			}
 		}
@@ -368,17 +405,36 @@ func (f *form) together(path string) bool {
 	return false
 }
 
-var selectors = regexp.MustCompile(`\[[^\]]*\]`)
+// plain is a path without what stands in brackets: positions and selectors.
+func plain(path string) string {
+	if strings.IndexByte(path, '[') < 0 {
+		return path
+	}
+	b := make([]byte, 0, len(path))
+	inside := false
+	for i := range len(path) {
+		switch c := path[i]; {
+		case c == '[':
+			inside = true
+		case c == ']':
+			inside = false
+		case !inside:
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
 
-// nameField is what names an element of a list that other lists name.
-const nameField = "id"
+// naming is what a list of texts names, as the dictionary says: a list, and the field that names its
+// elements.
+type naming struct{ list, key string }
 
 // carriage is what rows of a table say of the canonical document, by schema path.
 type carriage struct {
 	prose   map[string]bool   // texts that no code list translates
-	implied map[string]bool   // said by where in the form something stands, or by a constant of it
+	implied map[string]bool   // path=value: said by where in the form something stands, or by a constant of it
 	spoken  map[string]bool   // lists of texts of which one is chosen by language
-	names   map[string]string // lists of names, by what they name: a list of the same name at the top
+	names   map[string]naming // lists of names that the form has
 }
 
 // carriages are those of tables, which do not change.
@@ -388,7 +444,7 @@ func carriageOf(t *mapping.Table) *carriage {
 	if known, ok := carriages.Load(t); ok {
 		return known.(*carriage)
 	}
-	c := &carriage{make(map[string]bool), make(map[string]bool), make(map[string]bool), make(map[string]string)}
+	c := &carriage{make(map[string]bool), make(map[string]bool), make(map[string]bool), make(map[string]naming)}
 	if t != nil {
 		c.read(t)
 	}
@@ -397,26 +453,25 @@ func carriageOf(t *mapping.Table) *carriage {
 }
 
 func (c *carriage) read(t *mapping.Table) {
-	entries := document.Dictionary(t.Kind())
-	top, texts := make(map[string]bool), make(map[string]bool)
-	for _, e := range entries {
-		if e.Field.Repeated {
-			top[e.Path] = e.Field.Type == document.Message && !strings.Contains(e.Path, ".")
-			texts[e.Path] = e.Field.Type == document.String
+	names := make(map[string]naming)
+	for _, e := range document.Dictionary(t.Kind()) {
+		if of := e.Field.Rule.GetNames(); of != "" {
+			cut := strings.LastIndexByte(of, '.')
+			names[e.Path] = naming{of[:max(cut, 0)], of[cut+1:]}
 		}
 	}
+	context := make(map[string]string) // of the rows inside a group, by its id
 	for _, row := range t.Rows() {
 		if row.Direction == "decode" {
 			continue
 		}
 		for _, path := range []string{row.From, row.Set, row.With, row.Each} {
 			c.selectors(path)
-			list := selectors.ReplaceAllString(path, "")
-			if last := list[strings.LastIndexByte(list, '.')+1:]; texts[list] && top[last] {
-				c.names[list] = last
+			if of, ok := names[plain(path)]; ok {
+				c.names[plain(path)] = of
 			}
 		}
-		from := selectors.ReplaceAllString(row.From, "")
+		from := plain(row.From)
 		if len(row.Language) > 0 {
 			c.spoken[from] = true
 			from += ".value"
@@ -425,38 +480,46 @@ func (c *carriage) read(t *mapping.Table) {
 			c.prose[from] = true
 		}
 		if row.Set != "" {
-			c.implied[selectors.ReplaceAllString(row.Set, "")] = true
+			c.implies(row.Set, row.Const)
 		}
-		if row.Const == "" || row.When == "" {
+		context[row.ID] = cmp.Or(row.Each, row.With, context[row.Inside])
+		if row.Const == "" {
 			continue
 		}
-		for _, e := range entries { // a constant that is chosen by a value says it
-			if e.Field.Type != document.Message && strings.Contains(row.When, e.Path) {
-				c.implied[e.Path] = true
-			}
+		for _, chosen := range equality.FindAllStringSubmatch(row.When, -1) { // a constant that is chosen by a value says it
+			c.implies(strings.TrimPrefix(context[row.Inside]+"."+chosen[1], "."), chosen[2])
 		}
 	}
 }
 
+// equality is what a condition asks of a value: that it is this one.
+var equality = regexp.MustCompile(`([A-Za-z][A-Za-z0-9.]*) *== *'([^']*)'`)
+
+func (c *carriage) implies(path, value string) { c.implied[plain(path)+"="+value] = true }
+
 // listed is the list whose element stands at a path, if other lists of the form name its elements.
-func (c *carriage) listed(at string) (list string, ok bool) {
+func (c *carriage) listed(at string) (naming, bool) {
 	if !strings.HasSuffix(at, "]") {
-		return "", false
+		return naming{}, false
 	}
-	list = at[:strings.LastIndexByte(at, '[')]
+	list := at[:strings.LastIndexByte(at, '[')]
 	for _, named := range c.names {
-		if named == list {
-			return list, true
+		if named.list == list {
+			return named, true
 		}
 	}
-	return "", false
+	return naming{}, false
 }
 
 // selectors notes what a path chooses elements by: [scheme=INN] tells the scheme.
 func (c *carriage) selectors(path string) {
-	for _, at := range selectors.FindAllStringIndex(path, -1) {
-		if field, _, ok := strings.Cut(path[at[0]+1:at[1]-1], "="); ok {
-			c.implied[selectors.ReplaceAllString(path[:at[0]], "")+"."+field] = true
+	for i := range len(path) {
+		if path[i] != '[' {
+			continue
+		}
+		inside, _, _ := strings.Cut(path[i+1:], "]")
+		if field, value, ok := strings.Cut(inside, "="); ok {
+			c.implies(path[:i]+"."+field, value)
 		}
 	}
 }
@@ -501,29 +564,36 @@ func (g *losses) of(t *Translation, l *losing) {
 		spot trace.Spot
 		text string
 	}
-	spots, constant, kept := make(map[string]trace.Spot), make(map[string]bool), make(map[said]bool)
-	l.trace.Values(func(v trace.Value) {
-		if v.Const {
-			constant[v.Path] = true
-		} else if _, ok := spots[v.Path]; !ok {
-			spots[v.Path] = v.Spot
-		}
-	})
-	document.Walk(l.Document, func(path string, _ document.Field, _ document.Marks, text string) {
-		if spot, ok := spots[path]; ok && l.fates[path].reason == travels {
-			kept[said{spot, text}] = true
-		}
-	})
-	document.Walk(l.Document, func(path string, field document.Field, marks document.Marks, text string) {
-		f, spot := l.fates[path], spots[path]
-		if f.reason == 0 || f.reason == travels || f.silent || constant[path] || l.Table != nil && spot == (trace.Spot{}) || kept[said{spot, text}] {
-			return
-		}
-		part, at := l.Part, path
+	read, kept := make(map[*Reading]map[string]trace.Spot), make(map[said]bool)
+	spot := func(path string) (part Part, at string, spot trace.Spot) {
+		part, at = l.Part, path
 		if l.origin != nil {
 			part, at = l.origin(path)
 		}
-		told := positions.ReplaceAllString(path, "")
+		spots, ok := read[part.Reading]
+		if !ok {
+			spots = spotsOf(part.Reading)
+			read[part.Reading] = spots
+		}
+		return part, at, spots[at]
+	}
+	document.Walk(l.Document, func(path string, _ document.Field, _ document.Marks, text string) {
+		if l.fates[path].reason == travels {
+			if _, _, spot := spot(path); spot != (trace.Spot{}) {
+				kept[said{spot, text}] = true
+			}
+		}
+	})
+	document.Walk(l.Document, func(path string, field document.Field, marks document.Marks, text string) {
+		f := l.fates[path]
+		if f.reason == 0 || f.reason == travels || f.silent {
+			return
+		}
+		part, at, spot := spot(path)
+		if part.Table != nil && spot == (trace.Spot{}) || kept[said{spot, text}] {
+			return
+		}
+		told := plain(path)
 		if f.reason == OwnEnvelope {
 			told = "envelope" // all of it is one
 		}
@@ -540,6 +610,21 @@ func (g *losses) of(t *Translation, l *losing) {
 	})
 }
 
+// spotsOf are where a document says its values; those that it has by a constant of its table stand
+// nowhere.
+func spotsOf(r *Reading) map[string]trace.Spot {
+	spots := make(map[string]trace.Spot)
+	r.trace.Values(func(v trace.Value) {
+		if _, ok := spots[v.Path]; v.Const || !ok {
+			if v.Const {
+				v.Spot = trace.Spot{}
+			}
+			spots[v.Path] = v.Spot
+		}
+	})
+	return spots
+}
+
 // all are the groups, those of one reason together, in the order of the steps.
 func (g *losses) all() Losses {
 	slices.SortStableFunc(g.groups, func(a, b Loss) int { return cmp.Compare(rank(a.Reason), rank(b.Reason)) })
@@ -550,13 +635,19 @@ func (g *losses) all() Losses {
 // rank is the order in which reasons are told: what concerns goods and vehicles first, the envelope and
 // what nothing reads last.
 func rank(r Reason) int {
-	return map[Reason]int{NotRead: 100, OwnEnvelope: 99}[r] + int(r)
+	switch r {
+	case OwnEnvelope:
+		return int(travels)
+	case NotRead:
+		return int(travels) + 1
+	}
+	return int(r)
 }
 
 // wordings are the reasons in words.
 var wordings = map[Reason]gateway.Wording{
 	NotRead: gateway.WordLossNotRead, OwnEnvelope: gateway.WordLossOwnEnvelope, NotTaken: gateway.WordLossNotTaken, NotReported: gateway.WordLossNotReported,
-	Outvoted: gateway.WordLossOutvoted, Withheld: gateway.WordLossWithheld, ReplacedByRoute: gateway.WordLossReplacedByRoute, NoField: gateway.WordLossNoField,
+	Outvoted: gateway.WordLossOutvoted, Withheld: gateway.WordLossWithheld, ReplacedByRuling: gateway.WordLossReplacedByRuling, ReplacedByRoute: gateway.WordLossReplacedByRoute, NoField: gateway.WordLossNoField,
 	NotNamed: gateway.WordLossNotNamed, NotInThisCase: gateway.WordLossNotInThisCase, OtherLanguage: gateway.WordLossOtherLanguage,
 	ReplacedByHeading: gateway.WordLossReplacedByHeading, Cut: gateway.WordLossCut,
 }

@@ -1,7 +1,9 @@
 package flow_test
 
 import (
+	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +15,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/store"
 )
 
 // lossesOf translates a sample of a route, with what is said otherwise of each of its files.
@@ -90,6 +93,40 @@ func TestWhatDoesNotTravelIsSaid(t *testing.T) {
 	}
 }
 
+// TestARouteTellsBeforehandWhatItsDocumentsLose holds the two accounts of a route to each other: what a
+// sample is told, the route tells of any document, for the same reason or in some case.
+func TestARouteTellsBeforehandWhatItsDocumentsLose(t *testing.T) {
+	c := loadChain(t).Chain
+	samples, err := os.ReadDir("../../mappings/samples")
+	if err != nil || len(samples) == 0 {
+		t.Fatal(samples, err)
+	}
+	told := 0
+	for _, dir := range samples {
+		rt, ok := c.Routes.Route(dir.Name())
+		if !ok {
+			t.Fatal(dir.Name())
+		}
+		beforehand := c.RouteLosses(rt)
+		losses, _ := lossesOf(t, c, rt.Name, nil)
+		for _, l := range losses.Of {
+			if l.Reason == flow.NotRead || l.Reason == flow.OwnEnvelope || strings.HasSuffix(l.Path, ".language") {
+				continue
+			}
+			told++
+			if !slices.ContainsFunc(beforehand, func(b flow.RouteLoss) bool {
+				all, whole := strings.CutSuffix(b.Path, ".*")
+				return (b.Reason == l.Reason || b.If != "") && (b.Path == l.Path || whole && strings.HasPrefix(l.Path, all+"."))
+			}) {
+				t.Errorf("%s: %s is lost (%s), and the route does not tell it", rt.Name, l.Path, l.Reason)
+			}
+		}
+	}
+	if told < 100 {
+		t.Errorf("only %d losses are compared", told)
+	}
+}
+
 // TestEveryReasonHasItsText holds the reasons to their names and texts in every language.
 func TestEveryReasonHasItsText(t *testing.T) {
 	seen := make(map[string]bool)
@@ -125,30 +162,171 @@ func TestLossesMaskWhatIsGuarded(t *testing.T) {
 	}
 }
 
-// BenchmarkLosses is what telling costs beside a translation.
+// lostAs are the losses for a reason, each as document, path and how many.
+func lostAs(l flow.Losses, reason flow.Reason) (all []string) {
+	for _, of := range l.Of {
+		if of.Reason == reason {
+			all = append(all, fmt.Sprintf("%s %s %d", of.Submission, of.Path, of.Count))
+		}
+	}
+	return all
+}
+
+// TestWhatAConvoyLoses: what one vehicle's notice leaves out and another's carries is not lost, a container
+// that no report has is, and each report is told what of it does not travel.
+func TestWhatAConvoyLoses(t *testing.T) {
+	for _, b := range borders {
+		t.Run(string(b.to), func(t *testing.T) {
+			w := newPair(t, b.to)
+			x := convoyOf(w, 1, "ABCU1234560", "CSQU3054383", "MSKU0000006")
+			w.hand(b, "M1", x.manifest(w, b))
+			want := map[string]string{"V1": "M1 consignments.loadUnits 2", "V2": "M1 consignments.loadUnits 1"} // not yet, and for good
+			told := make(map[string]flow.Losses)
+			for i, id := range []string{"V1", "V2"} {
+				s, losses, err := w.cn.SubmitAndTell(t.Context(), b.exit, flow.Submission{ID: gateway.SubmissionID(id), MediaType: flow.XML, Content: x.report(w, b, i+1, time.Duration(i)*time.Hour)})
+				if err != nil || s.State != gateway.Joined {
+					t.Fatal(s.State, err)
+				}
+				again, err := w.cn.Losses(t.Context(), b.exit, s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				told[id] = again
+				for when, l := range map[string]flow.Losses{"at once": losses, "later": again} {
+					if got := lostAs(l, flow.NotReported); !slices.Equal(got, []string{want[id]}) {
+						t.Errorf("%s, %s: not reported is %v", id, when, got)
+					}
+				}
+				if !slices.Contains(lostAs(told[id], flow.NoField), id+" loadUnits.sizeType 1") {
+					t.Errorf("of %s nothing is told: %v", id, lostAs(losses, flow.NoField))
+				}
+			}
+		})
+	}
+}
+
+// TestWhatAnAmendmentLoses: of a change what does not travel is told of the document that changes, at once
+// and later, both ways.
+func TestWhatAnAmendmentLoses(t *testing.T) {
+	told := func(t *testing.T, g *flow.Gateway, by flow.Caller, change flow.Submission, path, value string) {
+		t.Helper()
+		s, losses, err := g.SubmitAndTell(t.Context(), by, change)
+		if err != nil || s.MessageID == "" || s.State == gateway.Held {
+			t.Fatalf("it is %s, %v: %v", s.State, err, s.Faults.Report("en"))
+		}
+		again, err := g.Losses(t.Context(), by, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, l := range map[string]flow.Losses{"at once": losses, "later": again} {
+			i := slices.IndexFunc(l.Of, func(of flow.Loss) bool { return of.Path == path })
+			if i < 0 || l.Of[i].Submission != string(change.ID) || l.Of[i].Places[0].Value != value {
+				t.Errorf("%s of %s is told %+v", name, path, l.Of)
+			}
+		}
+	}
+	t.Run("from China", func(t *testing.T) {
+		b := borders[1]
+		w := newPair(t, b.to)
+		x := batched{w, b, tripOf(1, w)}
+		w.hand(b, "M1", x.manifest("9", 1, map[int]string{1: "420"}))
+		w.hand(b, "V1", x.p.document(w, b, "mt4402.xml"))
+		w.send(b)
+		remark := bytes.Replace(x.manifest("9", 2, map[int]string{1: "421"}), []byte("出口"), []byte("第二版"), 1)
+		told(t, w.cn, b.exit, flow.Submission{ID: "M2", MediaType: flow.XML, Content: remark, Asks: store.Asks{Amends: "M1"}}, "remarks.value", "第二版")
+	})
+	t.Run("to China", func(t *testing.T) {
+		w := newWorld(t)
+		w.submitBack(flow.Submission{ID: "R1", Content: manifestOf(t, "R1", "ORIGINAL", []string{"12", "12"}, nil)}, gateway.Sent)
+		if err := w.ru.DeliverDue(t.Context(), "CN"); err != nil {
+			t.Fatal(err)
+		}
+		content := manifestOf(t, "R2", "REPLACE", []string{"13", "12"}, nil)
+		told(t, w.ru, russianPost, flow.Submission{ID: "R2", MediaType: flow.JSON, Content: content, Asks: store.Asks{Amends: "R1", Reason: "001"}}, "direction", "EXPORT")
+	})
+}
+
+// TestSeveralReasonsForOneField: a field is told once for each reason, with as many values as it has there.
+func TestSeveralReasonsForOneField(t *testing.T) {
+	c := loadChain(t).Chain
+	code := strings.NewReplacer("0707000000", "070700", "鲜黄瓜", "Gurken")
+	l, _ := lossesOf(t, c, "cn-ru-pre-arrival-notice", map[string]*strings.Replacer{"mt2401.xml": code})
+	if got := lostAs(l, flow.Cut); !slices.Equal(got, []string{"mt2401.xml consignments.items.classifications.code 1"}) {
+		t.Errorf("cut is %v", got)
+	}
+	// In China's own direction the heading's text stands for the partner's words, and what has no heading is another language's.
+	l, _ = lossesOf(t, c, "ru-cn-manifest", nil)
+	if got := lostAs(l, flow.ReplacedByHeading); len(got) == 0 {
+		t.Errorf("the other way nothing is told of headings: %+v", l.Of)
+	}
+}
+
+// TestWhatIsTooMuchIsCounted: of a large document a field is told once, with its first places and how many
+// there are.
+func TestWhatIsTooMuchIsCounted(t *testing.T) {
+	c := loadChain(t).Chain
+	large := largeTrip(t, 100_000, 1)
+	rt, _ := c.Routes.Route("cn-ru-pre-arrival-notice")
+	tr, faults, err := c.Rehearse(t.Context(), rt, large, "0b7c1a52-9f0e-4a55-8f0a-000000000001", time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC))
+	if err != nil || tr == nil {
+		t.Fatal(err, faults)
+	}
+	many := 0
+	for _, of := range tr.Losses().Of {
+		if len(of.Places) > 3 {
+			t.Errorf("%d places of %s", len(of.Places), of.Path)
+		}
+		many = max(many, of.Count)
+	}
+	if many < 100 {
+		t.Errorf("the most of one field is %d", many)
+	}
+}
+
+// largeTrip is a manifest of so many bytes, and so many vehicles' reports.
+func largeTrip(t testing.TB, bytes, reports int) []flow.File {
+	t.Helper()
+	raw, err := os.ReadFile("../../testdata/cases/mt4402.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []flow.File{{Name: "mt2401.xml", Content: manifest(t, bytes)}}
+	for i := range reports {
+		report := strings.NewReplacer("101500456", fmt.Sprintf("101500%03d", i), "蒙E12345", fmt.Sprintf("蒙E1%04d", i), "蒙E6789挂", fmt.Sprintf("蒙E%04d挂", i)).Replace(string(raw))
+		files = append(files, flow.File{Name: fmt.Sprintf("mt4402-%d.xml", i), Content: []byte(report)})
+	}
+	return files
+}
+
+// BenchmarkLosses is what telling costs beside a translation: of a small document, of one of 1 MB, and of
+// a convoy, each vehicle of which makes a message of its own with all the goods.
 func BenchmarkLosses(b *testing.B) {
 	c := loadChain(b).Chain
 	rt, _ := c.Routes.Route("cn-ru-pre-arrival-notice")
-	var files []flow.File
-	for _, name := range []string{"mt2401.xml", "mt4402.xml"} {
-		raw, err := os.ReadFile(filepath.Join("../../mappings/samples/cn-ru-pre-arrival-notice", name))
-		if err != nil {
-			b.Fatal(err)
+	for _, size := range []struct {
+		name           string
+		bytes, reports int
+	}{{"2kB", 2_000, 1}, {"100kB", 100_000, 1}, {"1MB", 1_000_000, 1}, {"100kB-8-vehicles", 100_000, 8}} {
+		files := largeTrip(b, size.bytes, size.reports)
+		translate := func() *flow.Translation {
+			t, faults, err := c.Rehearse(b.Context(), rt, files, "0b7c1a52-9f0e-4a55-8f0a-000000000001", time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC))
+			if err != nil || t == nil {
+				b.Fatal(err, faults)
+			}
+			return t
 		}
-		files = append(files, flow.File{Name: name, Content: raw})
+		b.Run(size.name+"/translate", func(b *testing.B) {
+			for b.Loop() {
+				translate()
+			}
+		})
+		b.Run(size.name+"/losses", func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer() // what is looked up of a translation is made once
+				t := translate()
+				b.StartTimer()
+				t.Losses()
+			}
+		})
 	}
-	t, _, err := c.Rehearse(b.Context(), rt, files, "0b7c1a52-9f0e-4a55-8f0a-000000000001", time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Run("translate", func(b *testing.B) {
-		for b.Loop() {
-			_, _, _ = c.Rehearse(b.Context(), rt, files, "0b7c1a52-9f0e-4a55-8f0a-000000000001", time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC))
-		}
-	})
-	b.Run("losses", func(b *testing.B) {
-		for b.Loop() {
-			t.Losses()
-		}
-	})
 }

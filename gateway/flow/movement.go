@@ -136,10 +136,7 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	if !slices.Contains(telling, document.Kind(doc)) {
 		return "", false, nil
 	}
-	at := from.Received
-	if !from.Expected.IsZero() {
-		at = from.Expected
-	}
+	at := at(from)
 	if seen, ok := meant(doc, doc.GetArrivalReport().GetAt().GetValue()); ok {
 		at = seen
 	}
@@ -148,7 +145,7 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 		return "", false, err
 	}
 	candidates = slices.DeleteFunc(g.joinable(candidates, doc, by, from.Conversation), func(m Movement) bool {
-		return len(m.Announced)+len(m.Departures)+len(m.Arrivals) >= MaxTold && !m.Has(from.Message, from.Sender)
+		return len(m.Announced)+len(m.Departures)+len(m.Arrivals)+len(m.Filings) >= MaxTold && !m.Has(from.Message, from.Sender)
 	})
 	known := make([]reconcile.Movement, len(candidates))
 	for i, c := range candidates {
@@ -163,7 +160,7 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	case match.Outcome == reconcile.OneMatch:
 		m = candidates[slices.IndexFunc(candidates, func(c Movement) bool { return c.ID == match.Movement() })]
 	default:
-		if match.Outcome == reconcile.NoMatch && !reconcile.Opens(doc) && from.Batch == "" {
+		if match.Outcome == reconcile.NoMatch && !reconcile.Opens(doc) && from.Batch == "" && !from.Filing {
 			return "", false, nil
 		}
 		m.ID = gateway.MovementID(g.NewID())
@@ -180,6 +177,14 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 		return "", false, err
 	}
 	return m.ID, opened, g.keep(tx, m)
+}
+
+// at is when a document speaks of its crossing, as far as its origin tells.
+func at(from reconcile.Origin) time.Time {
+	if !from.Expected.IsZero() {
+		return from.Expected
+	}
+	return from.Received
 }
 
 // movementReader is what is committed, or seen inside a unit of work.

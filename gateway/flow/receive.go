@@ -434,7 +434,7 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, a store.Arrival, in *s
 	}
 	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
 		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, WholeGoods: h.WholeGoods,
-		Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
+		Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival, Filing: h.Duty == DutyFiling,
 	}, teller{})
 	in.MovementID = movement
 	return err

@@ -187,7 +187,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		}
 		from := reconcile.Origin{
 			Message: m.ID, Office: gateway.Office{Administration: g.Own, Code: s.Office}, Conversation: m.Conversation, WholeGoods: g.wholeGoods(j.notices[i], m.Split),
-			Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival,
+			Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival, Filing: g.Files(m.Route),
 		}
 		if of, ok := j.revises.replaces(m.ID); ok {
 			from.Asks = gateway.WithdrawalAsked // it counts once the partner has taken it
@@ -197,6 +197,11 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			continue
 		}
 		if _, _, err := g.follow(ctx, tx, j.notices[i], from, teller{office: s.Office}); err != nil {
+			return false, err
+		}
+	}
+	if j.filed != nil {
+		if err := g.recordFiling(ctx, tx, j); err != nil {
 			return false, err
 		}
 	}

@@ -142,6 +142,14 @@ func TestAPriceInATextWaitsForARuling(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
+					losses, err := w.cn.Losses(t.Context(), b.exit, w.state(b, id))
+					if err != nil {
+						t.Fatal(err)
+					}
+					told := slices.IndexFunc(losses.Of, func(of flow.Loss) bool { return of.Reason == flow.ReplacedByRuling })
+					if (told >= 0) != (verdict == flow.Replace && !l.formless) || told >= 0 && (losses.Of[told].Places[0].Instead != l.with || losses.Of[told].Places[0].Value != l.text || losses.Of[told].Count != 1) {
+						t.Errorf("of the ruling is told %+v", losses.Of)
+					}
 					by := 0
 					for _, o := range e.Origins {
 						if o.Provenance == flow.FromApprover {

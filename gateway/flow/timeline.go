@@ -106,6 +106,11 @@ func (g *Gateway) Timeline(ctx context.Context, m Movement, own func(office stri
 			return nil, 0, err
 		}
 	}
+	for _, r := range m.Filings {
+		if err := t.filed(ctx, m, r); err != nil {
+			return nil, 0, err
+		}
+	}
 	if err := t.arrivals(ctx, m); err != nil {
 		return nil, 0, err
 	}
@@ -312,6 +317,38 @@ func (t *timeline) received(ctx context.Context, r reconcile.Record) error {
 	if in.AcknowledgedBy != "" && !slices.ContainsFunc(taken, first) {
 		t.add(Step{At: in.AcknowledgedAt, Actor: in.AcknowledgedBy, Text: Told{gateway.Say(gateway.WordStepTaken)}, Subject: string(in.ID)}, "")
 	}
+	return nil
+}
+
+// filed tells of what a carrier has filed, and how that compares now.
+func (t *timeline) filed(ctx context.Context, m Movement, r reconcile.Record) error {
+	word := gateway.WordStepFiled
+	switch {
+	case r.Withdraws:
+		word = gateway.WordStepFilingTakenBack
+	case len(r.Replaces) > 0:
+		word = gateway.WordStepFilingChanged
+	}
+	step := Step{At: r.Received, Actor: string(r.Sender), Text: Told{gateway.Say(word)}, Subject: string(r.Message)}
+	if c, ok := m.Filing(r); ok {
+		step.Text = append(step.Text, gateway.Say(results[c.Result]))
+		for _, d := range c.Discrepancies {
+			step.Faults = append(step.Faults, d.Fault())
+		}
+	}
+	office, id, here := FiledBy(r)
+	if !here {
+		t.add(step, "")
+		return nil
+	}
+	a, err := t.read.Arrival(ctx, store.DoorSubmit, office, id)
+	if store.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if step.Actor, step.Subject = string(t.g.Own)+" "+office, ""; err == nil && t.own(office) {
+		step.Actor, step.Subject = a.Caller, id
+	}
+	t.add(step, office)
 	return nil
 }
 

@@ -51,6 +51,7 @@ type Discrepancy struct {
 	Tolerance      gateway.Phrase   `json:"tolerance,omitzero"`
 	Difference     gateway.Phrase   `json:"difference,omitzero"` // the subtraction written out, or what explains it
 	Place                           // of what was announced, or of what was found if nothing was
+	FoundPlace     Place            `json:"foundPlace,omitzero"` // of what a filing says
 }
 
 // Fault returns the discrepancy as the catalogue words it.
@@ -80,7 +81,7 @@ func Compare(announced, arrival *customsv1.Document, tol Tolerances, at time.Tim
 }
 
 // compared returns m with its comparisons made anew from its records.
-func (m Movement) compared(tol Tolerances) Movement { return m.comparedFrom(0, tol) }
+func (m Movement) compared(tol Tolerances) Movement { return m.filed(tol).comparedFrom(0, tol) }
 
 // comparedFrom returns m with its comparisons made anew, but for the first ones. Of what is still to
 // come only the last one tells: it is what the others said, but for what has come since.

@@ -30,6 +30,8 @@ type Facts struct {
 	Vehicles     []VehicleFact `json:"vehicles,omitempty"`
 	Units        []UnitFact    `json:"units,omitempty"`
 	Waybills     []WaybillFact `json:"waybills,omitempty"`
+	Codes        []CodeFact    `json:"codes,omitempty"`
+	ManyCodes    bool          `json:"manyCodes,omitempty"` // it has more than are compared
 }
 
 // Place is where a fact stands: a message and an instance path in its document.
@@ -198,9 +200,10 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 	}); ok {
 		consignments = b.GetConsignments()
 	}
-	goods := make([]WaybillFact, len(consignments))
+	goods, codes := make([]WaybillFact, len(consignments)), make(map[CodeFact]bool)
 	for i, c := range consignments {
 		goods[i] = waybill(c, message, fmt.Sprintf("consignments[%d]", i))
+		f.codes(c, codes, at, i)
 		f.destination(c.GetTransit(), at("consignments[%d].transit.destination.code", i))
 		for j, id := range c.GetLoadUnits() {
 			f.Units = append(f.Units, UnitFact{ID: id, Place: at("consignments[%d].loadUnits[%d]", i, j)})

@@ -84,10 +84,10 @@ func Match(d *customsv1.Document, from Origin, at time.Time, candidates []Moveme
 	clash := false
 	for _, m := range candidates {
 		c, other := m.candidate(own, at, window)
-		if slices.ContainsFunc(m.records(), r.sameMessage) {
+		if slices.ContainsFunc(m.all(), r.sameMessage) {
 			return Result{OneMatch, []Candidate{c}} // judged again
 		}
-		if slices.ContainsFunc(m.records(), func(o Record) bool { return o.replacedBy(r) }) {
+		if slices.ContainsFunc(m.all(), func(o Record) bool { return o.replacedBy(r) }) {
 			c.Strength = ByDocument
 		}
 		switch {
@@ -158,7 +158,7 @@ func (m Movement) otherTrip(r Record, otherBatch bool, w Window) bool {
 	var known []string
 	shares, same := false, false // a waybill, or all of its goods
 	waybills := keys(r.Facts.Waybills)
-	for _, o := range m.records() {
+	for _, o := range m.all() {
 		if a, b := o.Facts.Entry.Administration, r.Facts.Entry.Administration; a != "" && b != "" && a != b {
 			return true
 		}
@@ -269,7 +269,7 @@ func (m Movement) candidate(own []Identifier, at time.Time, window Window) (c Ca
 // the window before them is; and whether it is within the window around it.
 func (m Movement) far(at time.Time, w Window) (far time.Duration, near bool) {
 	far = 1<<63 - 1
-	for _, r := range m.records() {
+	for _, r := range m.all() {
 		by := at.Sub(r.due())
 		near = near || by >= -w.Before && by <= w.After
 		if by < 0 && w.Before > 0 {

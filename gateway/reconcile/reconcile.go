@@ -40,6 +40,10 @@ type Movement struct {
 	Departures  []Record             `json:"departures,omitempty"`
 	Arrivals    []Record             `json:"arrivals,omitempty"`
 	Inspections []Record             `json:"inspections,omitempty"`
+	// Filings are what carriers themselves have filed of the same crossing. They announce nothing, and
+	// count nowhere but in Filed, which has one entry for each that stands.
+	Filings []Record           `json:"filings,omitempty"`
+	Filed   []FilingComparison `json:"filed,omitempty"`
 	// Comparisons has one entry for each arrival that counts, in order of arrival.
 	// It follows from the records alone, whatever the order in which they came.
 	Comparisons []Comparison `json:"comparisons,omitempty"`
@@ -97,6 +101,8 @@ type Origin struct {
 	Departed bool
 	// Told says of an arrival that a partner has seen it and tells of it: its comparison counts.
 	Told bool
+	// Filing says that a carrier has filed it: it announces nothing.
+	Filing bool
 }
 
 // Attach returns m with d in it and its comparisons made anew. A message that is
@@ -104,10 +110,13 @@ type Origin struct {
 // place; the other stays on the record.
 func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Movement, error) {
 	r := record(d, from)
-	if slices.ContainsFunc(m.records(), r.sameMessage) {
+	if slices.ContainsFunc(m.all(), r.sameMessage) {
 		return m, nil
 	}
 	switch {
+	case from.Filing && (slices.Contains(announcing, r.Kind) || r.Kind == "Cancellation"):
+		m.Filings = insert(m.Filings, r)
+		return m.filed(tol), nil
 	case from.Departed && r.Kind == "VehicleReport":
 		if slices.ContainsFunc(m.Departures, func(o Record) bool { return o.At.Equal(r.At) && o.sharesVehicle(r) }) {
 			return m, nil // it is told twice
@@ -178,7 +187,7 @@ func Merge(into, from Movement, tol Tolerances) Movement {
 	}
 	of := func(r Record) key { return key{r.Sender, gateway.FoldID(string(r.Message))} }
 	known := make(map[key]bool)
-	for _, r := range into.records() {
+	for _, r := range into.all() {
 		known[of(r)] = true
 	}
 	more := from.lists()
@@ -197,7 +206,7 @@ func Merge(into, from Movement, tol Tolerances) Movement {
 // Every message must be m's, and each of the two movements must keep one.
 func Split(m Movement, id gateway.MovementID, messages []gateway.MessageID, tol Tolerances) (rest, part Movement, err error) {
 	for _, name := range messages {
-		if !slices.ContainsFunc(m.records(), func(r Record) bool { return gateway.SameID(r.Message, name) }) {
+		if !slices.ContainsFunc(m.all(), func(r Record) bool { return gateway.SameID(r.Message, name) }) {
 			return m, Movement{}, fmt.Errorf("split movement %s: message %s is not in it", m.ID, name)
 		}
 	}
@@ -215,7 +224,7 @@ func Split(m Movement, id gateway.MovementID, messages []gateway.MessageID, tol 
 			}
 		}
 	}
-	if len(rest.records()) == 0 || len(part.records()) == 0 {
+	if len(rest.all()) == 0 || len(part.all()) == 0 {
 		return m, Movement{}, fmt.Errorf("split movement %s: one side would be empty", m.ID)
 	}
 	return rest.compared(tol), part.compared(tol), nil
@@ -224,7 +233,7 @@ func Split(m Movement, id gateway.MovementID, messages []gateway.MessageID, tol 
 // Span returns the first and the last time that m speaks of: when it was expected, or else
 // told of.
 func (m Movement) Span() (first, last time.Time) {
-	for i, r := range m.records() {
+	for i, r := range m.all() {
 		t := r.due()
 		if i == 0 || t.Before(first) {
 			first = t
@@ -239,7 +248,7 @@ func (m Movement) Span() (first, last time.Time) {
 // Identifiers returns everything that m can be found by.
 func (m Movement) Identifiers() []Identifier {
 	var ids identifiers
-	for _, r := range m.records() {
+	for _, r := range m.all() {
 		ids.add(r.Facts)
 	}
 	return ids.list
@@ -253,17 +262,22 @@ func (m Movement) In(conversation string) bool {
 
 // Has reports whether m has a message, by its sender's id.
 func (m Movement) Has(id gateway.MessageID, sender gateway.Administration) bool {
-	return slices.ContainsFunc(m.records(), func(r Record) bool { return r.sameMessage(Record{Message: id, Sender: sender}) })
+	return slices.ContainsFunc(m.all(), func(r Record) bool { return r.sameMessage(Record{Message: id, Sender: sender}) })
 }
 
 func (m *Movement) lists() []*[]Record {
-	return []*[]Record{&m.Announced, &m.Departures, &m.Arrivals, &m.Inspections}
+	return []*[]Record{&m.Announced, &m.Departures, &m.Arrivals, &m.Inspections, &m.Filings}
 }
 
-// Route returns every office that has to do with m, each part in it once.
+// Route returns every office that has to do with m, each part in it once. A filing brings nobody on the
+// route of what is announced.
 func (m Movement) Route() (offices []RouteOffice) {
 	seen := make(map[RouteOffice]bool)
-	for _, r := range m.records() {
+	records := m.records()
+	if len(records) == 0 {
+		records = m.Filings
+	}
+	for _, r := range records {
 		for _, o := range r.Facts.Route {
 			if !seen[o] {
 				seen[o] = true
@@ -274,9 +288,13 @@ func (m Movement) Route() (offices []RouteOffice) {
 	return offices
 }
 
+// records are those of what was announced and seen.
 func (m Movement) records() []Record {
 	return slices.Concat(m.Announced, m.Departures, m.Arrivals, m.Inspections)
 }
+
+// all are those and the filings.
+func (m Movement) all() []Record { return append(m.records(), m.Filings...) }
 
 // Changes is how many changes a sender has made to what is announced, whatever became of them.
 func (m Movement) Changes(sender gateway.Administration) (n int) {

@@ -11,7 +11,8 @@ import (
 // State is where a movement stands, as its records tell.
 type State string
 
-// The states of a movement. It ends as arrived, taken back, or not accepted; in all others
+// The states of a movement. It ends as arrived, taken back, or not accepted; as
+// filed it waits for nothing, for nobody owes a notice of what a carrier has filed. In all others
 // something is waited for.
 const (
 	StateAnnounced           State = "announced"            // and expected
@@ -23,6 +24,7 @@ const (
 	StateArrived             State = "arrived"              // all of it
 	StatePartlyArrived       State = "partly arrived"       // and more is to come
 	StateArrivedUnannounced  State = "arrived unannounced"  // nothing that counts told of it
+	StateFiled               State = "filed"                // by a carrier, and no administration has announced it
 )
 
 // State is where the movement stands.
@@ -30,6 +32,10 @@ func (m Movement) State() State {
 	withdrawal := m.Withdrawal()
 	stands, come := len(m.Counting()) > 0, m.HasArrived()
 	switch {
+	case len(m.records()) == 0 && len(m.CountingFilings()) > 0:
+		return StateFiled
+	case len(m.records()) == 0 && len(m.Filings) > 0:
+		return StateTakenBack
 	case come && !stands:
 		return StateArrivedUnannounced
 	case come && !m.Complete():
@@ -69,6 +75,8 @@ func (m Movement) Since() time.Time {
 		return last(m.counting(m.Arrivals), Record.when)
 	case StateDepartedUnannounced:
 		return last(m.Departures, Record.when)
+	case StateFiled:
+		return last(m.CountingFilings(), Record.due)
 	}
 	return last(m.counting(m.Announced), Record.due)
 }

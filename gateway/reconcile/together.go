@@ -45,6 +45,10 @@ func combine(rs []Record) combined {
 		goods := goodsOnce(g)
 		for _, f := range goods {
 			all.Waybills = append(all.Waybills, f.Waybills...)
+			all.Codes, w.ManyCodes = append(all.Codes, f.Codes...), w.ManyCodes || f.ManyCodes
+		}
+		if w.Codes == nil {
+			w.Codes = all.Codes
 		}
 		sum := func(to *Quantity, of func(Facts) Quantity) {
 			if to.Value == "" {

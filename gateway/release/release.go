@@ -5,6 +5,7 @@
 package release
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -130,13 +131,14 @@ type Query struct {
 	To     []gateway.Administration // empty: any
 	Table  string                   // id of the national table; empty: canonical JSON
 	At     time.Time
+	Type   string // empty: Information
 }
 
 // Find returns the routes that a document may take, in order of name: as a whole,
 // or as a part of what the route's recipe joins.
 func (rs *Routes) Find(q Query) []*Route {
 	return slices.DeleteFunc(rs.Serving(q.From, q.Office, q.At), func(rt *Route) bool {
-		return len(q.To) > 0 && !slices.Contains(q.To, rt.To) || !rt.takes(q.Kind, q.Table)
+		return rt.Type != cmp.Or(q.Type, Information) || len(q.To) > 0 && !slices.Contains(q.To, rt.To) || !rt.takes(q.Kind, q.Table)
 	})
 }
 

@@ -21,8 +21,7 @@ type Route struct {
 	From gateway.Administration `yaml:"from"`
 	To   gateway.Administration `yaml:"to"`
 	Kind string                 `yaml:"kind"`
-	// Type is c2c (information between administrations, which discharges nobody's
-	// duty to file) or filing (for a named carrier).
+	// Type is Information or Filing.
 	Type    string   `yaml:"type"`
 	Basis   Basis    `yaml:"basis"`
 	Purpose string   `yaml:"purpose"`
@@ -94,6 +93,12 @@ func (s *Size) UnmarshalYAML(decode func(any) error) error {
 	return nil
 }
 
+// The types of a route. Documents of the one never take the other.
+const (
+	Information = "c2c"    // between administrations: it discharges nobody's duty to file
+	Filing      = "filing" // for a carrier, who is named in it; to one's own administration it stays there
+)
+
 // The moments at which a document leaves.
 const (
 	OnComplete = "on-complete"
@@ -164,6 +169,37 @@ const (
 	Supplied = "supplied"
 	Heading  = "heading"
 )
+
+// Releases reports whether all that stands at a schema path of its kind of document is released.
+func (rt *Route) Releases(path string) bool { return rt.allowed.covers(path) }
+
+// Replaces reports what the route puts in the place of whatever stands at a schema path, and the row that
+// says so.
+func (rt *Route) Replaces(path string) (value, row string, ok bool) {
+	for _, s := range rt.Supplies {
+		if to := plain(s.To); s.Override {
+			for field, given := range s.Fields {
+				if plain(to+"."+field) == path {
+					return given, s.ID, true
+				}
+			}
+			if s.Value != "" && to == path || len(s.Fields) > 0 && strings.HasPrefix(path, to+".") {
+				return s.Value, s.ID, true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// Headed reports in which language the text of the heading may be sent in the place of those that stand in
+// a list of texts.
+func (rt *Route) Headed(list string) (lang string, ok bool) {
+	i := slices.IndexFunc(rt.texts, func(t texter) bool { return t.policy == Heading && t.field == list })
+	if i < 0 {
+		return "", false
+	}
+	return rt.texts[i].lang, true
+}
 
 // Serves reports whether the route serves an own office.
 func (rt *Route) Serves(office string) bool {

@@ -22,6 +22,7 @@ type Header struct {
 	Conversation    string                 `json:"conversation"`
 	Created         time.Time              `json:"created"`
 	DocumentID      string                 `json:"documentId"`
+	Duty            string                 `json:"duty,omitempty"` // that the document discharges: filing; empty of information between administrations
 	ExpectedArrival *time.Time             `json:"expectedArrival,omitempty"`
 	KeyID           string                 `json:"keyId"`
 	Kind            string                 `json:"kind"`
@@ -37,6 +38,9 @@ type Header struct {
 	// messages do; else it tells a share of them, to which those of others add up.
 	WholeGoods bool `json:"wholeGoods,omitempty"`
 }
+
+// Filing is the duty of a document that a carrier files itself.
+const Filing = "filing"
 
 // Ahead is how long after an instant the header says that it was created.
 func (h Header) Ahead(at time.Time) time.Duration { return max(h.Created.Sub(at), 0) }
@@ -64,7 +68,10 @@ func (h Header) flaw() gateway.Phrase {
 			return gateway.Say(gateway.WordFieldMissing, f.name)
 		}
 	}
-	for _, s := range []string{string(h.MessageID), h.Kind, h.Batch, h.Conversation, h.DocumentID, h.KeyID, string(h.RelatesTo), string(h.Sender), string(h.Recipient)} {
+	if h.Duty != "" && h.Duty != Filing {
+		return gateway.Say(gateway.WordOneOf, Filing)
+	}
+	for _, s := range []string{string(h.MessageID), h.Kind, h.Duty, h.Batch, h.Conversation, h.DocumentID, h.KeyID, string(h.RelatesTo), string(h.Sender), string(h.Recipient)} {
 		if !utf8.ValidString(s) {
 			return gateway.Say(gateway.WordTextsUTF8)
 		}
@@ -84,6 +91,10 @@ func (h Header) flaw() gateway.Phrase {
 	}
 	return gateway.Phrase{}
 }
+
+// Repeated are the fields of a released document, by path, that its header repeats: they travel
+// whether or not the partner's form has a place for them.
+var Repeated = []string{"batch", "expectedArrival"}
 
 // ParseHeader reads a header strictly: any byte that its one canonical form does
 // not have is refused. It says nothing about who wrote it.

@@ -289,6 +289,7 @@ func (s movements) answer(ctx context.Context, m flow.Movement, err error) (*exc
 // only the caller's are named.
 func (s movements) present(ctx context.Context, m flow.Movement) (*exchangev1.Movement, error) {
 	out := presentMovement(m, language(ctx))
+	out.Filings = s.presentFilings(ctx, m)
 	out.Due, out.Remarks = stamp(s.flow.Due(m)), presentFaults(s.flow.Remarks(m), language(ctx))
 	list, err := s.flow.Worklist(ctx, m)
 	if err != nil {
@@ -365,6 +366,9 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 			out.EntryOffices = append(out.EntryOffices, o.Code)
 		}
 	}
+	for _, r := range m.Filings {
+		out.Batch = cmp.Or(out.Batch, r.Facts.Batch)
+	}
 	for _, id := range m.Identifiers() {
 		out.Identifiers = append(out.Identifiers, &exchangev1.Identifier{Kind: id.Kind, Value: id.Value})
 	}
@@ -384,6 +388,59 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 		out.Comparisons = append(out.Comparisons, shown)
 	}
 	return out
+}
+
+// presentFilings shows what carriers have filed of a movement. Of what another office has taken only that it
+// has is shown.
+func (s *Server) presentFilings(ctx context.Context, m flow.Movement) (out []*exchangev1.Filing) {
+	for _, r := range m.Filings {
+		out = append(out, s.presentFiling(ctx, m, r))
+	}
+	return out
+}
+
+func (s *Server) presentFiling(ctx context.Context, m flow.Movement, r reconcile.Record) *exchangev1.Filing {
+	f := &exchangev1.Filing{MovementId: string(m.ID), Kind: r.Kind, Received: stamp(r.Received), Standing: m.FilingStanding(r)}
+	if office, id, ok := flow.FiledBy(r); ok {
+		c := callerOf(ctx)
+		if f.Office = office; c.Role == System {
+			f.SubmissionId, f.DocumentId = id, r.DocumentID
+		} else if _, own := c.officeAs(s.flow.Own, gateway.Office{Administration: s.flow.Own, Code: office}); own {
+			f.SubmissionId, f.DocumentId = id, r.DocumentID
+		}
+	} else {
+		f.Sender, f.DocumentId = string(r.Sender), r.DocumentID
+	}
+	if c, ok := m.Filing(r); ok {
+		f.Comparison = &exchangev1.FilingComparison{Result: c.Result, Agreed: int32(c.Agreed), Discrepancies: presentDiscrepancies(c.Discrepancies, language(ctx)), At: stamp(c.At)}
+		for _, d := range f.Comparison.Discrepancies {
+			if f.SubmissionId == "" && f.Sender == "" {
+				d.FoundIn = "" // another office's
+			}
+		}
+		for _, n := range c.NotCompared {
+			f.Comparison.NotCompared = append(f.Comparison.NotCompared, &exchangev1.NotCompared{Subject: n.Subject.In(language(ctx)), Reason: n.Reason.In(language(ctx))})
+		}
+		for _, id := range c.Notices {
+			f.Comparison.Notices = append(f.Comparison.Notices, string(id))
+		}
+	}
+	return f
+}
+
+// filings are how a filing that stays here compares; none of what is no filing.
+func (s *Server) filings(ctx context.Context, sub store.Submission) ([]*exchangev1.Filing, error) {
+	m, err := s.flow.FilingMovement(ctx, s.flow.Store.Read(), sub)
+	if m == nil || err != nil {
+		return nil, err
+	}
+	var out []*exchangev1.Filing
+	for _, r := range m.Filings {
+		if office, id, ok := flow.FiledBy(r); ok && office == sub.Office && gateway.SameID(id, sub.ID) {
+			out = append(out, s.presentFiling(ctx, *m, r))
+		}
+	}
+	return out, nil
 }
 
 func presentFigures(f reconcile.Figures) *exchangev1.Figures {
@@ -409,6 +466,9 @@ func presentDiscrepancies(ds []reconcile.Discrepancy, lang string) (out []*excha
 			ExpectedMethod: d.ExpectedMethod, FoundMethod: d.FoundMethod, Tolerance: d.Tolerance.In(lang), Difference: d.Difference.In(lang),
 			Severity: string(d.Severity), Message: f.Message,
 		})
+		if shown := out[len(out)-1]; d.FoundPlace != (reconcile.Place{}) {
+			shown.ExpectedIn, shown.FoundIn, shown.FoundPath = string(d.Message), string(d.FoundPlace.Message), d.FoundPlace.Path
+		}
 	}
 	return out
 }

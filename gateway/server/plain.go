@@ -67,8 +67,20 @@ func (p posted) eta() (*timestamppb.Timestamp, error) {
 	return timestamppb.New(at), nil
 }
 
+// duties are what a document may discharge, as the parameter names it.
+var duties = map[string]exchangev1.Duty{"": exchangev1.Duty_DUTY_UNSPECIFIED, "filing": exchangev1.Duty_FILING}
+
+// duty is what the document discharges.
+func (p posted) duty() (exchangev1.Duty, error) {
+	d, ok := duties[p.query.Get("duty")]
+	if !ok {
+		return d, status.Errorf(codes.InvalidArgument, "duty: want filing, or none")
+	}
+	return d, nil
+}
+
 // ofSubmission are the parameters of what is submitted, or checked as if it were.
-var ofSubmission = []string{"to", "amends", "reason", "eta"}
+var ofSubmission = []string{"to", "amends", "reason", "eta", "duty"}
 
 var postings = map[string]posting{
 	"/v1/submissions": {ofSubmission, func(ctx context.Context, conn *grpc.ClientConn, p posted) (proto.Message, string, error) {
@@ -76,9 +88,13 @@ var postings = map[string]posting{
 		if err != nil {
 			return nil, "", err
 		}
+		duty, err := p.duty()
+		if err != nil {
+			return nil, "", err
+		}
 		made, err := exchangev1.NewSubmissionServiceClient(conn).Submit(ctx, &exchangev1.SubmitRequest{
 			SubmissionId: p.id, MediaType: p.mediaType, Content: p.content, To: p.to(),
-			Amends: p.query.Get("amends"), Reason: p.query.Get("reason"), ExpectedArrival: eta,
+			Amends: p.query.Get("amends"), Reason: p.query.Get("reason"), ExpectedArrival: eta, Duty: duty,
 		})
 		return made, "/v1/submissions/" + url.PathEscape(made.GetSubmissionId()), err
 	}},
@@ -87,9 +103,13 @@ var postings = map[string]posting{
 		if err != nil {
 			return nil, "", err
 		}
+		duty, err := p.duty()
+		if err != nil {
+			return nil, "", err
+		}
 		answer, err := exchangev1.NewSubmissionServiceClient(conn).Check(ctx, &exchangev1.CheckRequest{
 			SubmissionId: p.id, MediaType: p.mediaType, Content: p.content, To: p.to(),
-			Amends: p.query.Get("amends"), Reason: p.query.Get("reason"), ExpectedArrival: eta,
+			Amends: p.query.Get("amends"), Reason: p.query.Get("reason"), ExpectedArrival: eta, Duty: duty,
 		})
 		return answer, "", err
 	}},

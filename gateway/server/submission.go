@@ -35,6 +35,9 @@ func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*
 		return nil, s.refusal(ctx, err)
 	}
 	shown.Losses, shown.LossesLeftOut = presentLosses(ctx, losses)
+	if err := s.showFiling(ctx, sub, shown); err != nil {
+		return nil, s.refusal(ctx, err)
+	}
 	if sub.State == gateway.Faulty {
 		// Not OK: only what will reach the partner is answered with OK. The record of it
 		// goes along.
@@ -87,6 +90,7 @@ func submitted(r interface {
 	GetExpectedArrival() *timestamppb.Timestamp
 	GetAmends() string
 	GetReason() string
+	GetDuty() exchangev1.Duty
 }) flow.Submission {
 	s := flow.Submission{ID: gateway.SubmissionID(r.GetSubmissionId()), MediaType: r.GetMediaType(), Content: r.GetContent()}
 	if s.MediaType == "" {
@@ -95,6 +99,13 @@ func submitted(r interface {
 	s.Asks.Amends, s.Asks.Reason = r.GetAmends(), r.GetReason()
 	if at := r.GetExpectedArrival(); at != nil {
 		s.Asks.Expected = at.AsTime().UTC()
+	}
+	switch d := r.GetDuty(); d {
+	case exchangev1.Duty_DUTY_UNSPECIFIED:
+	case exchangev1.Duty_FILING:
+		s.Asks.Duty = flow.DutyFiling
+	default:
+		s.Asks.Duty = d.String() // which is none
 	}
 	for _, a := range r.GetTo() {
 		s.To = append(s.To, gateway.Administration(a))
@@ -176,6 +187,9 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 			Number: int32(j.Number), At: stamp(j.At), State: string(j.State), Digest: j.Digest.String(), Faults: presentFaults(j.Faults, language(ctx)),
 		})
 	}
+	if err := s.showFiling(ctx, sub, shown); err != nil {
+		return nil, s.refusal(ctx, err)
+	}
 	if r.Losses {
 		losses, err := s.flow.Losses(ctx, callerOf(ctx).flow(), sub)
 		var again gateway.Faults
@@ -207,6 +221,15 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 		})
 	}
 	return shown, nil
+}
+
+// showFiling shows of a filing that it is one, and how it compares.
+func (s submissions) showFiling(ctx context.Context, sub store.Submission, shown *exchangev1.Submission) (err error) {
+	if s.flow.Files(sub.Route) {
+		shown.Duty = exchangev1.Duty_FILING
+	}
+	shown.Filings, err = s.filings(ctx, sub)
+	return err
 }
 
 // MaxJudgements is how many judgements of a submission are shown, the last ones.

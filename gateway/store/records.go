@@ -58,17 +58,18 @@ type Asks struct {
 	All      bool     `json:"all,omitempty"`      // all are meant
 	// Expected is when it is expected to arrive, where the document does not say it.
 	Expected time.Time `json:"expected,omitzero"`
+	Duty     string    `json:"duty,omitempty"` // what it discharges; empty: nobody's, it is information
 }
 
 // IsZero reports whether nothing is said.
 func (a Asks) IsZero() bool {
-	return a.Amends == "" && a.Reason == "" && len(a.Vehicles) == 0 && !a.All && a.Expected.IsZero()
+	return a.Amends == "" && a.Reason == "" && len(a.Vehicles) == 0 && !a.All && a.Expected.IsZero() && a.Duty == ""
 }
 
 // Same reports whether both say the same when a document is submitted: the vehicles are said
 // later.
 func (a Asks) Same(b Asks) bool {
-	return a.Amends == b.Amends && a.Reason == b.Reason && a.Expected.Equal(b.Expected)
+	return a.Amends == b.Amends && a.Reason == b.Reason && a.Expected.Equal(b.Expected) && a.Duty == b.Duty
 }
 
 // ArrivalKey names an arrival.

@@ -52,6 +52,9 @@ func (c *compiler) one(node string, f *table.Row, p place) *Row {
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
+	if f.OnOverflow == "truncate" {
+		r.Info.Cut = f.Max
+	}
 	if p.parent != c.made.Top {
 		r.Info.Inside = p.parent.Info.ID
 	}

@@ -68,6 +68,57 @@ type Contest struct {
 // Source is what one source says; Value is "" for whole messages and lists.
 type Source struct{ Part, Path, Value string }
 
+// Taking is what a row of a join takes: all that stands at From in a part goes to To. Paths are those of
+// schemas, with the selectors that the join has.
+type Taking struct {
+	Row, Part, From, To string
+	Rank                int    // among the sources of its row, the first 0: what it says there counts if those before say nothing
+	When                string // what is asked first; empty: nothing
+	Keeps               bool   // of a list of texts: only those that a part names; From and Part are empty
+	Fixed               string // what stands at To, whatever stood there; From and Part are empty
+}
+
+// Takings are those of all rows, in their order.
+func (j *Join) Takings() (all []Taking) {
+	var of func(rows []*joinRow, to string, each *Taking, when string)
+	of = func(rows []*joinRow, to string, each *Taking, when string) {
+		for _, r := range rows {
+			asked := when
+			for _, c := range r.when {
+				asked = strings.TrimPrefix(asked+" and "+c.part+": "+c.holds.String(), " and ")
+			}
+			at := strings.TrimPrefix(to+"."+r.to.String(), ".")
+			switch {
+			case r.in != nil:
+				all = append(all, Taking{Row: r.id, To: strings.TrimPrefix(r.holder.String()+"."+at, "."), When: asked, Keeps: true})
+			case r.fixed != "":
+				all = append(all, Taking{Row: r.id, To: at, When: asked, Fixed: r.fixed})
+			case r.each != nil:
+				list := Taking{Part: r.each.part, From: r.each.path.String()}
+				if each != nil && r.each.part == elementPart {
+					list = Taking{Part: each.Part, From: each.From + "." + list.From}
+				}
+				of(r.rows, at, &list, asked)
+			}
+			for i, s := range r.sources {
+				t := Taking{Row: r.id, Part: s.part, To: at, When: asked}
+				if !r.merge {
+					t.Rank = i
+				}
+				if s.path != nil {
+					t.From = s.path.String()
+				}
+				if each != nil && s.part == elementPart {
+					t.Part, t.From = each.Part, each.From+"."+t.From
+				}
+				all = append(all, t)
+			}
+		}
+	}
+	of(j.rows, "", nil, "")
+	return all
+}
+
 type joinRow struct {
 	id         string
 	to         *document.Path

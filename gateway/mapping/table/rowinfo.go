@@ -34,6 +34,7 @@ type RowInfo struct {
 	Prose     bool   // a text that people write
 	Preserves bool   // its line breaks and blanks are kept
 	Direction string // encode, decode, or "" for both
+	Cut       int    // characters of a text that are written of a longer one; 0: it is refused
 	Lossy     string // what does not come back
 	Note      string
 	Source    string

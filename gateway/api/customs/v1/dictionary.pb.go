@@ -46,7 +46,10 @@ type Rule struct {
 	// A price or what reveals one. Inherited by subfields.
 	Price bool `protobuf:"varint,9,opt,name=price,proto3" json:"price,omitempty"`
 	// A repeated Text: at most one value for each language.
-	Languages     bool `protobuf:"varint,10,opt,name=languages,proto3" json:"languages,omitempty"`
+	Languages bool `protobuf:"varint,10,opt,name=languages,proto3" json:"languages,omitempty"`
+	// Of a list of texts, each of which is the name of something else in the document: the path of
+	// what names that, from the kind's fields.
+	Names         string `protobuf:"bytes,11,opt,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -149,6 +152,13 @@ func (x *Rule) GetLanguages() bool {
 		return x.Languages
 	}
 	return false
+}
+
+func (x *Rule) GetNames() string {
+	if x != nil {
+		return x.Names
+	}
+	return ""
 }
 
 // Thing says how people call and tell apart what a message describes, for the place of a
@@ -261,7 +271,7 @@ var File_customs_v1_dictionary_proto protoreflect.FileDescriptor
 const file_customs_v1_dictionary_proto_rawDesc = "" +
 	"\n" +
 	"\x1bcustoms/v1/dictionary.proto\x12\n" +
-	"customs.v1\x1a google/protobuf/descriptor.proto\"\xfc\x01\n" +
+	"customs.v1\x1a google/protobuf/descriptor.proto\"\x92\x02\n" +
 	"\x04Rule\x12\x16\n" +
 	"\x06length\x18\x01 \x01(\rR\x06length\x12\x16\n" +
 	"\x06digits\x18\x02 \x01(\rR\x06digits\x12\x1a\n" +
@@ -273,7 +283,8 @@ const file_customs_v1_dictionary_proto_rawDesc = "" +
 	"\bpersonal\x18\b \x01(\bR\bpersonal\x12\x14\n" +
 	"\x05price\x18\t \x01(\bR\x05price\x12\x1c\n" +
 	"\tlanguages\x18\n" +
-	" \x01(\bR\tlanguages\"W\n" +
+	" \x01(\bR\tlanguages\x12\x14\n" +
+	"\x05names\x18\v \x01(\tR\x05names\"W\n" +
 	"\x05Thing\x12\x12\n" +
 	"\x04word\x18\x01 \x01(\tR\x04word\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +

@@ -6354,7 +6354,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\bnet_mass\x18\b \x01(\v2\x12.customs.v1.WeightR\anetMassB\b\n" +
 	"\x06_itemsB\v\n" +
 	"\t_packagesB\b\n" +
-	"\x06_pages\"\xa1\x0f\n" +
+	"\x06_pages\"\xaf\x0f\n" +
 	"\vConsignment\x126\n" +
 	"\bsequence\x18\x01 \x01(\rB\x15\xa2\xbb\x18\x11:\x0fSequenceNumericH\x00R\bsequence\x88\x01\x01\x12m\n" +
 	"\x12transport_document\x18\x02 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x1f\xa2\xbb\x18\x1b2\x19TransportContractDocumentR\x11transportDocument\x12\x18\n" +
@@ -6371,9 +6371,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x05buyer\x18\v \x01(\v2\x11.customs.v1.PartyB\r\xa2\xbb\x18\t2\x05Buyer@\x01R\x05buyer\x12E\n" +
 	"\aloading\x18\f \x01(\v2\x14.customs.v1.LocationB\x15\xa2\xbb\x18\x112\x0fLoadingLocationR\aloading\x12K\n" +
 	"\tunloading\x18\r \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x126\n" +
-	"\vdestination\x18\x0e \x01(\v2\x14.customs.v1.LocationR\vdestination\x12<\n" +
+	"\vdestination\x18\x0e \x01(\v2\x14.customs.v1.LocationR\vdestination\x12J\n" +
 	"\n" +
-	"load_units\x18\x0f \x03(\tB\x1d\xa2\xbb\x18\x19\b\x11 \x8fN2\x12TransportEquipmentR\tloadUnits\x12E\n" +
+	"load_units\x18\x0f \x03(\tB+\xa2\xbb\x18'\b\x11 \x8fN2\x12TransportEquipmentZ\floadUnits.idR\tloadUnits\x12E\n" +
 	"\x05items\x18\x10 \x03(\v2\x15.customs.v1.GoodsItemB\x18\xa2\xbb\x18\x14 \x80}2\x0fConsignmentItemR\x05items\x12?\n" +
 	"\tprocedure\x18\x11 \x01(\tB!\xa2\xbb\x18\x1d\b\a*\fcn-procedure:\vCurrentCodeR\tprocedure\x125\n" +
 	"\x12contract_condition\x18\x12 \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\x11contractCondition\x12=\n" +
@@ -6400,7 +6400,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x02at\x18\x05 \x01(\v2\x13.customs.v1.InstantR\x02at\x12$\n" +
 	"\x04date\x18\x06 \x01(\v2\x10.customs.v1.DateR\x04date\x12<\n" +
 	"\aaddress\x18\a \x01(\v2\x13.customs.v1.AddressB\r\xa2\xbb\x18\t2\aAddressR\aaddress\x12 \n" +
-	"\astation\x18\b \x01(\tB\x06\xa2\xbb\x18\x02\b\x06R\astation\"\xcd\a\n" +
+	"\astation\x18\b \x01(\tB\x06\xa2\xbb\x18\x02\b\x06R\astation\"\xdb\a\n" +
 	"\tGoodsItem\x126\n" +
 	"\bsequence\x18\x01 \x01(\rB\x15\xa2\xbb\x18\x11:\x0fSequenceNumericH\x00R\bsequence\x88\x01\x01\x12I\n" +
 	"\vdescription\x18\x02 \x03(\v2\x10.customs.v1.TextB\x15\xa2\xbb\x18\x11 \b:\vDescriptionP\x01R\vdescription\x12:\n" +
@@ -6417,9 +6417,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x05value\x18\t \x01(\v2\x11.customs.v1.MoneyB\x06\xa2\xbb\x18\x02H\x01R\x05value\x126\n" +
 	"\x0eorigin_country\x18\n" +
 	" \x01(\tB\x0f\xa2\xbb\x18\v\b\x02*\acountryR\roriginCountry\x12\x18\n" +
-	"\x03ucr\x18\v \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x03ucr\x12(\n" +
+	"\x03ucr\x18\v \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x03ucr\x126\n" +
 	"\n" +
-	"load_units\x18\f \x03(\tB\t\xa2\xbb\x18\x05\b\x11 \xe7\aR\tloadUnits\x12W\n" +
+	"load_units\x18\f \x03(\tB\x17\xa2\xbb\x18\x13\b\x11 \xe7\aZ\floadUnits.idR\tloadUnits\x12W\n" +
 	"\tdocuments\x18\r \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12U\n" +
 	"\tpreceding\x18\x0e \x03(\v2\x1d.customs.v1.DocumentReferenceB\x18\xa2\xbb\x18\x14 c2\x10PreviousDocumentR\tpreceding\x12@\n" +
 	"\tdangerous\x18\x0f \x03(\v2\x1a.customs.v1.DangerousGoodsB\x06\xa2\xbb\x18\x02 \tR\tdangerous:\x14\xaa\xbb\x18\x10\n" +

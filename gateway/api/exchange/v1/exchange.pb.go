@@ -139,6 +139,56 @@ func (Right) EnumDescriptor() ([]byte, []int) {
 	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{0}
 }
 
+// Duty is what a document discharges. Neither discharges the other's: a carrier's filing announces
+// nothing, and what an administration tells another closes no carrier's filing.
+type Duty int32
+
+const (
+	// Nobody's: it is information between administrations.
+	Duty_DUTY_UNSPECIFIED Duty = 0
+	// It is the carrier's own filing, who is named in it.
+	Duty_FILING Duty = 1
+)
+
+// Enum value maps for Duty.
+var (
+	Duty_name = map[int32]string{
+		0: "DUTY_UNSPECIFIED",
+		1: "FILING",
+	}
+	Duty_value = map[string]int32{
+		"DUTY_UNSPECIFIED": 0,
+		"FILING":           1,
+	}
+)
+
+func (x Duty) Enum() *Duty {
+	p := new(Duty)
+	*p = x
+	return p
+}
+
+func (x Duty) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Duty) Descriptor() protoreflect.EnumDescriptor {
+	return file_exchange_v1_exchange_proto_enumTypes[1].Descriptor()
+}
+
+func (Duty) Type() protoreflect.EnumType {
+	return &file_exchange_v1_exchange_proto_enumTypes[1]
+}
+
+func (x Duty) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Duty.Descriptor instead.
+func (Duty) EnumDescriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{1}
+}
+
 type MappingKind int32
 
 const (
@@ -193,11 +243,11 @@ func (x MappingKind) String() string {
 }
 
 func (MappingKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_exchange_v1_exchange_proto_enumTypes[1].Descriptor()
+	return file_exchange_v1_exchange_proto_enumTypes[2].Descriptor()
 }
 
 func (MappingKind) Type() protoreflect.EnumType {
-	return &file_exchange_v1_exchange_proto_enumTypes[1]
+	return &file_exchange_v1_exchange_proto_enumTypes[2]
 }
 
 func (x MappingKind) Number() protoreflect.EnumNumber {
@@ -206,7 +256,7 @@ func (x MappingKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MappingKind.Descriptor instead.
 func (MappingKind) EnumDescriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{1}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{2}
 }
 
 type Form int32
@@ -246,11 +296,11 @@ func (x Form) String() string {
 }
 
 func (Form) Descriptor() protoreflect.EnumDescriptor {
-	return file_exchange_v1_exchange_proto_enumTypes[2].Descriptor()
+	return file_exchange_v1_exchange_proto_enumTypes[3].Descriptor()
 }
 
 func (Form) Type() protoreflect.EnumType {
-	return &file_exchange_v1_exchange_proto_enumTypes[2]
+	return &file_exchange_v1_exchange_proto_enumTypes[3]
 }
 
 func (x Form) Number() protoreflect.EnumNumber {
@@ -259,7 +309,7 @@ func (x Form) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Form.Descriptor instead.
 func (Form) EnumDescriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{2}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{3}
 }
 
 // Worklist is what a shift works by: each movement is in one of them at most.
@@ -302,11 +352,11 @@ func (x Worklist) String() string {
 }
 
 func (Worklist) Descriptor() protoreflect.EnumDescriptor {
-	return file_exchange_v1_exchange_proto_enumTypes[3].Descriptor()
+	return file_exchange_v1_exchange_proto_enumTypes[4].Descriptor()
 }
 
 func (Worklist) Type() protoreflect.EnumType {
-	return &file_exchange_v1_exchange_proto_enumTypes[3]
+	return &file_exchange_v1_exchange_proto_enumTypes[4]
 }
 
 func (x Worklist) Number() protoreflect.EnumNumber {
@@ -315,7 +365,7 @@ func (x Worklist) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Worklist.Descriptor instead.
 func (Worklist) EnumDescriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{3}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{4}
 }
 
 // LossReason is why a value of a sender's document does not travel as it stands there.
@@ -349,6 +399,8 @@ const (
 	LossReason_REPLACED_BY_HEADING LossReason = 12
 	// Only its beginning travels.
 	LossReason_CUT LossReason = 13
+	// A supervisor's ruling puts another text in its place.
+	LossReason_REPLACED_BY_RULING LossReason = 14
 )
 
 // Enum value maps for LossReason.
@@ -368,6 +420,7 @@ var (
 		11: "OTHER_LANGUAGE",
 		12: "REPLACED_BY_HEADING",
 		13: "CUT",
+		14: "REPLACED_BY_RULING",
 	}
 	LossReason_value = map[string]int32{
 		"LOSS_REASON_UNSPECIFIED": 0,
@@ -384,6 +437,7 @@ var (
 		"OTHER_LANGUAGE":          11,
 		"REPLACED_BY_HEADING":     12,
 		"CUT":                     13,
+		"REPLACED_BY_RULING":      14,
 	}
 )
 
@@ -398,11 +452,11 @@ func (x LossReason) String() string {
 }
 
 func (LossReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_exchange_v1_exchange_proto_enumTypes[4].Descriptor()
+	return file_exchange_v1_exchange_proto_enumTypes[5].Descriptor()
 }
 
 func (LossReason) Type() protoreflect.EnumType {
-	return &file_exchange_v1_exchange_proto_enumTypes[4]
+	return &file_exchange_v1_exchange_proto_enumTypes[5]
 }
 
 func (x LossReason) Number() protoreflect.EnumNumber {
@@ -411,7 +465,7 @@ func (x LossReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LossReason.Descriptor instead.
 func (LossReason) EnumDescriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{4}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{5}
 }
 
 type SubmitRequest struct {
@@ -430,8 +484,10 @@ type SubmitRequest struct {
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When the goods are expected at the partner's office, where the document does not say it.
 	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What it discharges: a filing takes the routes of filings alone, all others theirs.
+	Duty          Duty `protobuf:"varint,15,opt,name=duty,proto3,enum=exchange.v1.Duty" json:"duty,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitRequest) Reset() {
@@ -513,6 +569,13 @@ func (x *SubmitRequest) GetExpectedArrival() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *SubmitRequest) GetDuty() Duty {
+	if x != nil {
+		return x.Duty
+	}
+	return Duty_DUTY_UNSPECIFIED
+}
+
 // ChooseRequest says what a deletion means that names only a batch of several vehicles.
 type ChooseRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
@@ -587,6 +650,7 @@ type CheckRequest struct {
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// As in SubmitRequest.
 	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	Duty            Duty                   `protobuf:"varint,15,opt,name=duty,proto3,enum=exchange.v1.Duty" json:"duty,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -668,6 +732,13 @@ func (x *CheckRequest) GetExpectedArrival() *timestamppb.Timestamp {
 		return x.ExpectedArrival
 	}
 	return nil
+}
+
+func (x *CheckRequest) GetDuty() Duty {
+	if x != nil {
+		return x.Duty
+	}
+	return Duty_DUTY_UNSPECIFIED
 }
 
 type CheckResponse struct {
@@ -2700,7 +2771,8 @@ type Submission struct {
 	Office       string                 `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
 	Kind         string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	// arrived, faulty, held, joined, withdrawn, expired, parked, message; done: a cancellation of
-	// what was not handed over, of which nothing is sent.
+	// what was not handed over, or a filing that stays with its administration, of which nothing is
+	// sent.
 	State       string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
 	StateReason string                 `protobuf:"bytes,5,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
 	Received    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received,proto3" json:"received,omitempty"`
@@ -2732,7 +2804,12 @@ type Submission struct {
 	Losses        []*Loss `protobuf:"bytes,60,rep,name=losses,proto3" json:"losses,omitempty"`
 	LossesLeftOut int32   `protobuf:"varint,61,opt,name=losses_left_out,json=lossesLeftOut,proto3" json:"losses_left_out,omitempty"`
 	// Of Get alone: what was ruled on texts of it in which a price was found.
-	Rulings       []*Ruling `protobuf:"bytes,40,rep,name=rulings,proto3" json:"rulings,omitempty"`
+	Rulings []*Ruling `protobuf:"bytes,40,rep,name=rulings,proto3" json:"rulings,omitempty"`
+	// Of Submit and Get: what it discharges.
+	Duty Duty `protobuf:"varint,62,opt,name=duty,proto3,enum=exchange.v1.Duty" json:"duty,omitempty"`
+	// Of Submit and Get, of a filing that stays with its administration: how it compares, in each movement
+	// that it tells of.
+	Filings       []*Filing `protobuf:"bytes,63,rep,name=filings,proto3" json:"filings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2917,6 +2994,20 @@ func (x *Submission) GetLossesLeftOut() int32 {
 func (x *Submission) GetRulings() []*Ruling {
 	if x != nil {
 		return x.Rulings
+	}
+	return nil
+}
+
+func (x *Submission) GetDuty() Duty {
+	if x != nil {
+		return x.Duty
+	}
+	return Duty_DUTY_UNSPECIFIED
+}
+
+func (x *Submission) GetFilings() []*Filing {
+	if x != nil {
+		return x.Filings
 	}
 	return nil
 }
@@ -7482,7 +7573,10 @@ type Movement struct {
 	// arrival, or when a withdrawal was asked.
 	Since *timestamppb.Timestamp `protobuf:"bytes,41,opt,name=since,proto3" json:"since,omitempty"`
 	// What was told of its arrivals to those who announced it.
-	Told          []*Telling `protobuf:"bytes,42,rep,name=told,proto3" json:"told,omitempty"`
+	Told []*Telling `protobuf:"bytes,42,rep,name=told,proto3" json:"told,omitempty"`
+	// What carriers themselves have filed of the same crossing: it announces nothing, and what is
+	// announced closes none of it.
+	Filings       []*Filing `protobuf:"bytes,45,rep,name=filings,proto3" json:"filings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7685,6 +7779,218 @@ func (x *Movement) GetTold() []*Telling {
 	return nil
 }
 
+func (x *Movement) GetFilings() []*Filing {
+	if x != nil {
+		return x.Filings
+	}
+	return nil
+}
+
+// Filing is what a carrier has filed of a crossing, and how it compares with what administrations
+// have announced of it.
+type Filing struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
+	// The office that it was handed in at, and the submission; empty where it is not the caller's.
+	Office       string `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	SubmissionId string `protobuf:"bytes,3,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// The administration that sent it, where another did.
+	Sender     string                 `protobuf:"bytes,4,opt,name=sender,proto3" json:"sender,omitempty"`
+	Kind       string                 `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
+	DocumentId string                 `protobuf:"bytes,6,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
+	Received   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=received,proto3" json:"received,omitempty"`
+	// stands, changed (another has taken its place), taken back, or not accepted.
+	Standing string `protobuf:"bytes,8,opt,name=standing,proto3" json:"standing,omitempty"`
+	// Absent of one that does not stand.
+	Comparison    *FilingComparison `protobuf:"bytes,9,opt,name=comparison,proto3" json:"comparison,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Filing) Reset() {
+	*x = Filing{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Filing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Filing) ProtoMessage() {}
+
+func (x *Filing) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Filing.ProtoReflect.Descriptor instead.
+func (*Filing) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+}
+
+func (x *Filing) GetMovementId() string {
+	if x != nil {
+		return x.MovementId
+	}
+	return ""
+}
+
+func (x *Filing) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *Filing) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *Filing) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *Filing) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Filing) GetDocumentId() string {
+	if x != nil {
+		return x.DocumentId
+	}
+	return ""
+}
+
+func (x *Filing) GetReceived() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
+func (x *Filing) GetStanding() string {
+	if x != nil {
+		return x.Standing
+	}
+	return ""
+}
+
+func (x *Filing) GetComparison() *FilingComparison {
+	if x != nil {
+		return x.Comparison
+	}
+	return nil
+}
+
+// FilingComparison is how a filing that stands differs from the notices of the same crossing that
+// count: in mass, packages and commodity codes. It decides nothing.
+type FilingComparison struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// agrees, differs or nothing to compare.
+	Result string `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// How many things were compared and found equal within tolerance.
+	Agreed int32 `protobuf:"varint,2,opt,name=agreed,proto3" json:"agreed,omitempty"`
+	// Expected is what the notice says, found what the filing does.
+	Discrepancies []*Discrepancy `protobuf:"bytes,3,rep,name=discrepancies,proto3" json:"discrepancies,omitempty"`
+	NotCompared   []*NotCompared `protobuf:"bytes,4,rep,name=not_compared,json=notCompared,proto3" json:"not_compared,omitempty"`
+	// The notices that it was compared with.
+	Notices []string `protobuf:"bytes,5,rep,name=notices,proto3" json:"notices,omitempty"`
+	// When the last of all these was received.
+	At            *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FilingComparison) Reset() {
+	*x = FilingComparison{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FilingComparison) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FilingComparison) ProtoMessage() {}
+
+func (x *FilingComparison) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FilingComparison.ProtoReflect.Descriptor instead.
+func (*FilingComparison) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+}
+
+func (x *FilingComparison) GetResult() string {
+	if x != nil {
+		return x.Result
+	}
+	return ""
+}
+
+func (x *FilingComparison) GetAgreed() int32 {
+	if x != nil {
+		return x.Agreed
+	}
+	return 0
+}
+
+func (x *FilingComparison) GetDiscrepancies() []*Discrepancy {
+	if x != nil {
+		return x.Discrepancies
+	}
+	return nil
+}
+
+func (x *FilingComparison) GetNotCompared() []*NotCompared {
+	if x != nil {
+		return x.NotCompared
+	}
+	return nil
+}
+
+func (x *FilingComparison) GetNotices() []string {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+func (x *FilingComparison) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // Telling is a report of an arrival, told to who announced what has arrived.
 type Telling struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -7703,7 +8009,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7715,7 +8021,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7728,7 +8034,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -7790,7 +8096,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7802,7 +8108,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7815,7 +8121,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -7865,7 +8171,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7877,7 +8183,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7890,7 +8196,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -7927,7 +8233,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7939,7 +8245,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7952,7 +8258,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -7993,7 +8299,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8005,7 +8311,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8018,7 +8324,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -8069,7 +8375,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8081,7 +8387,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8094,7 +8400,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *Opening) GetOffice() string {
@@ -8136,7 +8442,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8148,7 +8454,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8161,7 +8467,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *Identifier) GetKind() string {
@@ -8208,7 +8514,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8220,7 +8526,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8233,7 +8539,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -8331,7 +8637,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8343,7 +8649,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8356,7 +8662,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -8388,16 +8694,21 @@ type Discrepancy struct {
 	// What may differ, and the row that says so.
 	Tolerance string `protobuf:"bytes,8,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
 	// The subtraction, written out.
-	Difference    string `protobuf:"bytes,9,opt,name=difference,proto3" json:"difference,omitempty"`
-	Severity      string `protobuf:"bytes,10,opt,name=severity,proto3" json:"severity,omitempty"`
-	Message       string `protobuf:"bytes,11,opt,name=message,proto3" json:"message,omitempty"`
+	Difference string `protobuf:"bytes,9,opt,name=difference,proto3" json:"difference,omitempty"`
+	Severity   string `protobuf:"bytes,10,opt,name=severity,proto3" json:"severity,omitempty"`
+	Message    string `protobuf:"bytes,11,opt,name=message,proto3" json:"message,omitempty"`
+	// Of the comparison of a filing: the message of what is expected, and the place of what was
+	// found. Path is a place in the former.
+	ExpectedIn    string `protobuf:"bytes,12,opt,name=expected_in,json=expectedIn,proto3" json:"expected_in,omitempty"`
+	FoundIn       string `protobuf:"bytes,13,opt,name=found_in,json=foundIn,proto3" json:"found_in,omitempty"`
+	FoundPath     string `protobuf:"bytes,14,opt,name=found_path,json=foundPath,proto3" json:"found_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8409,7 +8720,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8422,7 +8733,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -8502,6 +8813,27 @@ func (x *Discrepancy) GetMessage() string {
 	return ""
 }
 
+func (x *Discrepancy) GetExpectedIn() string {
+	if x != nil {
+		return x.ExpectedIn
+	}
+	return ""
+}
+
+func (x *Discrepancy) GetFoundIn() string {
+	if x != nil {
+		return x.FoundIn
+	}
+	return ""
+}
+
+func (x *Discrepancy) GetFoundPath() string {
+	if x != nil {
+		return x.FoundPath
+	}
+	return ""
+}
+
 type IntroduceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Comes back as it is; at most 64 bytes.
@@ -8512,7 +8844,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8524,7 +8856,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8537,7 +8869,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -8559,7 +8891,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8571,7 +8903,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8584,7 +8916,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -8616,7 +8948,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8628,7 +8960,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8641,7 +8973,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -8656,7 +8988,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8668,7 +9000,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8681,7 +9013,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -8706,7 +9038,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8718,7 +9050,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8731,7 +9063,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
 }
 
 type ListPartnersResponse struct {
@@ -8745,7 +9077,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8757,7 +9089,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8770,7 +9102,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -8808,7 +9140,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8820,7 +9152,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8833,7 +9165,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -8907,7 +9239,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8919,7 +9251,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8932,7 +9264,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *Validity) GetKind() string {
@@ -8971,7 +9303,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8983,7 +9315,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8996,7 +9328,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
 }
 
 type ListQueuesResponse struct {
@@ -9008,7 +9340,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9020,7 +9352,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9033,7 +9365,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -9060,7 +9392,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9072,7 +9404,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9085,7 +9417,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *Queue) GetPartner() string {
@@ -9140,7 +9472,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9152,7 +9484,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9165,7 +9497,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -9194,7 +9526,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9206,7 +9538,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9219,7 +9551,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -9278,7 +9610,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9290,7 +9622,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9303,7 +9635,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -9373,7 +9705,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9385,7 +9717,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9398,7 +9730,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -9455,7 +9787,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9467,7 +9799,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9480,7 +9812,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -9509,7 +9841,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9521,7 +9853,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9534,7 +9866,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -9565,7 +9897,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9577,7 +9909,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9590,7 +9922,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -9625,7 +9957,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9637,7 +9969,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9650,7 +9982,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -9683,7 +10015,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9695,7 +10027,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9708,7 +10040,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -9753,7 +10085,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9765,7 +10097,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9778,7 +10110,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -9837,7 +10169,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9849,7 +10181,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9862,7 +10194,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -9928,7 +10260,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9940,7 +10272,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9953,7 +10285,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -9990,7 +10322,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10002,7 +10334,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10015,7 +10347,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -10061,7 +10393,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10073,7 +10405,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10086,7 +10418,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -10180,7 +10512,7 @@ var File_exchange_v1_exchange_proto protoreflect.FileDescriptor
 
 const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
-	"\x1aexchange/v1/exchange.proto\x12\vexchange.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/descriptor.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x01\n" +
+	"\x1aexchange/v1/exchange.proto\x12\vexchange.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/descriptor.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x02\n" +
 	"\rSubmitRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1d\n" +
 	"\n" +
@@ -10189,11 +10521,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x02to\x18\x04 \x03(\tR\x02to\x12\x16\n" +
 	"\x06amends\x18\x05 \x01(\tR\x06amends\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12E\n" +
-	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\"b\n" +
+	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\x12%\n" +
+	"\x04duty\x18\x0f \x01(\x0e2\x11.exchange.v1.DutyR\x04duty\"b\n" +
 	"\rChooseRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1a\n" +
 	"\bvehicles\x18\x02 \x03(\tR\bvehicles\x12\x10\n" +
-	"\x03all\x18\x03 \x01(\bR\x03all\"\xf3\x01\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\"\x9a\x02\n" +
 	"\fCheckRequest\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x01 \x01(\tR\tmediaType\x12\x18\n" +
@@ -10202,7 +10535,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\rsubmission_id\x18\x04 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06amends\x18\x05 \x01(\tR\x06amends\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12E\n" +
-	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\"\xd9\x01\n" +
+	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\x12%\n" +
+	"\x04duty\x18\x0f \x01(\x0e2\x11.exchange.v1.DutyR\x04duty\"\xd9\x01\n" +
 	"\rCheckResponse\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x1b\n" +
@@ -10383,7 +10717,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
 	"\x04part\x18\f \x01(\x05R\x04part\x12\x1d\n" +
 	"\n" +
-	"source_row\x18\r \x01(\tR\tsourceRow\"\xda\x06\n" +
+	"source_row\x18\r \x01(\tR\tsourceRow\"\xb0\a\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -10410,7 +10744,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\bapproval\x18\x1c \x01(\v2\x15.exchange.v1.ApprovalR\bapproval\x12)\n" +
 	"\x06losses\x18< \x03(\v2\x11.exchange.v1.LossR\x06losses\x12&\n" +
 	"\x0flosses_left_out\x18= \x01(\x05R\rlossesLeftOut\x12-\n" +
-	"\arulings\x18( \x03(\v2\x13.exchange.v1.RulingR\arulings\"\xb3\x01\n" +
+	"\arulings\x18( \x03(\v2\x13.exchange.v1.RulingR\arulings\x12%\n" +
+	"\x04duty\x18> \x01(\x0e2\x11.exchange.v1.DutyR\x04duty\x12-\n" +
+	"\afilings\x18? \x03(\v2\x13.exchange.v1.FilingR\afilings\"\xb3\x01\n" +
 	"\x06Ruling\x12\x18\n" +
 	"\averdict\x18\x01 \x01(\tR\averdict\x12\x1f\n" +
 	"\vtext_digest\x18\x02 \x01(\tR\n" +
@@ -10792,7 +11128,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x1d\n" +
 	"\n" +
-	"media_type\x18\x03 \x01(\tR\tmediaType\"\xc2\b\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\"\xf1\b\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -10821,7 +11157,29 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\bwaybills\x18$ \x03(\v2\x1b.exchange.v1.WaybillAccountR\bwaybills\x121\n" +
 	"\bworklist\x18( \x01(\x0e2\x15.exchange.v1.WorklistR\bworklist\x120\n" +
 	"\x05since\x18) \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12(\n" +
-	"\x04told\x18* \x03(\v2\x14.exchange.v1.TellingR\x04told\"\xd7\x01\n" +
+	"\x04told\x18* \x03(\v2\x14.exchange.v1.TellingR\x04told\x12-\n" +
+	"\afilings\x18- \x03(\v2\x13.exchange.v1.FilingR\afilings\"\xc6\x02\n" +
+	"\x06Filing\x12\x1f\n" +
+	"\vmovement_id\x18\x01 \x01(\tR\n" +
+	"movementId\x12\x16\n" +
+	"\x06office\x18\x02 \x01(\tR\x06office\x12#\n" +
+	"\rsubmission_id\x18\x03 \x01(\tR\fsubmissionId\x12\x16\n" +
+	"\x06sender\x18\x04 \x01(\tR\x06sender\x12\x12\n" +
+	"\x04kind\x18\x05 \x01(\tR\x04kind\x12\x1f\n" +
+	"\vdocument_id\x18\x06 \x01(\tR\n" +
+	"documentId\x126\n" +
+	"\breceived\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\breceived\x12\x1a\n" +
+	"\bstanding\x18\b \x01(\tR\bstanding\x12=\n" +
+	"\n" +
+	"comparison\x18\t \x01(\v2\x1d.exchange.v1.FilingComparisonR\n" +
+	"comparison\"\x85\x02\n" +
+	"\x10FilingComparison\x12\x16\n" +
+	"\x06result\x18\x01 \x01(\tR\x06result\x12\x16\n" +
+	"\x06agreed\x18\x02 \x01(\x05R\x06agreed\x12>\n" +
+	"\rdiscrepancies\x18\x03 \x03(\v2\x18.exchange.v1.DiscrepancyR\rdiscrepancies\x12;\n" +
+	"\fnot_compared\x18\x04 \x03(\v2\x18.exchange.v1.NotComparedR\vnotCompared\x12\x18\n" +
+	"\anotices\x18\x05 \x03(\tR\anotices\x12*\n" +
+	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xd7\x01\n" +
 	"\aTelling\x12&\n" +
 	"\x0eadministration\x18\x01 \x01(\tR\x0eadministration\x12\x16\n" +
 	"\x06office\x18\x02 \x01(\tR\x06office\x12\x1d\n" +
@@ -10878,7 +11236,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\aomitted\x18\f \x01(\x03R\aomitted\"?\n" +
 	"\vNotCompared\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc1\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x9c\x03\n" +
 	"\vDiscrepancy\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x12\n" +
@@ -10893,7 +11251,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"difference\x12\x1a\n" +
 	"\bseverity\x18\n" +
 	" \x01(\tR\bseverity\x12\x18\n" +
-	"\amessage\x18\v \x01(\tR\amessage\"&\n" +
+	"\amessage\x18\v \x01(\tR\amessage\x12\x1f\n" +
+	"\vexpected_in\x18\f \x01(\tR\n" +
+	"expectedIn\x12\x19\n" +
+	"\bfound_in\x18\r \x01(\tR\afoundIn\x12\x1d\n" +
+	"\n" +
+	"found_path\x18\x0e \x01(\tR\tfoundPath\"&\n" +
 	"\x10IntroduceRequest\x12\x12\n" +
 	"\x04echo\x18\x01 \x01(\fR\x04echo\"i\n" +
 	"\x11IntroduceResponse\x12\x12\n" +
@@ -11044,7 +11407,11 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\tTAKE_SENT\x10\x0e\x12\x12\n" +
 	"\x0eREAD_OVERRIDES\x10\x14\x12\x11\n" +
 	"\rREAD_COVERAGE\x10\x15\x12\t\n" +
-	"\x05FETCH\x10\x16*\x9d\x01\n" +
+	"\x05FETCH\x10\x16*(\n" +
+	"\x04Duty\x12\x14\n" +
+	"\x10DUTY_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06FILING\x10\x01*\x9d\x01\n" +
 	"\vMappingKind\x12\x1c\n" +
 	"\x18MAPPING_KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05TABLE\x10\x01\x12\v\n" +
@@ -11067,7 +11434,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x14WORKLIST_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fLEFT_UNACCEPTED\x10\x01\x12\x10\n" +
 	"\fLEFT_REFUSED\x10\x02\x12\x0f\n" +
-	"\vNOT_ARRIVED\x10\x03*\x86\x02\n" +
+	"\vNOT_ARRIVED\x10\x03*\x9e\x02\n" +
 	"\n" +
 	"LossReason\x12\x1b\n" +
 	"\x17LOSS_REASON_UNSPECIFIED\x10\x00\x12\f\n" +
@@ -11084,7 +11451,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x12\x12\n" +
 	"\x0eOTHER_LANGUAGE\x10\v\x12\x17\n" +
 	"\x13REPLACED_BY_HEADING\x10\f\x12\a\n" +
-	"\x03CUT\x10\r2\xe7\t\n" +
+	"\x03CUT\x10\r\x12\x16\n" +
+	"\x12REPLACED_BY_RULING\x10\x0e2\xe7\t\n" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
@@ -11165,411 +11533,424 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 	return file_exchange_v1_exchange_proto_rawDescData
 }
 
-var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 132)
+var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 134)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
-	(MappingKind)(0),                   // 1: exchange.v1.MappingKind
-	(Form)(0),                          // 2: exchange.v1.Form
-	(Worklist)(0),                      // 3: exchange.v1.Worklist
-	(LossReason)(0),                    // 4: exchange.v1.LossReason
-	(*SubmitRequest)(nil),              // 5: exchange.v1.SubmitRequest
-	(*ChooseRequest)(nil),              // 6: exchange.v1.ChooseRequest
-	(*CheckRequest)(nil),               // 7: exchange.v1.CheckRequest
-	(*CheckResponse)(nil),              // 8: exchange.v1.CheckResponse
-	(*WithdrawRequest)(nil),            // 9: exchange.v1.WithdrawRequest
-	(*ApproveRequest)(nil),             // 10: exchange.v1.ApproveRequest
-	(*RuleRequest)(nil),                // 11: exchange.v1.RuleRequest
-	(*GetSubmissionRequest)(nil),       // 12: exchange.v1.GetSubmissionRequest
-	(*ListSubmissionsRequest)(nil),     // 13: exchange.v1.ListSubmissionsRequest
-	(*ListSubmissionsResponse)(nil),    // 14: exchange.v1.ListSubmissionsResponse
-	(*WatchRequest)(nil),               // 15: exchange.v1.WatchRequest
-	(*SubmissionEvent)(nil),            // 16: exchange.v1.SubmissionEvent
-	(*ExplainRequest)(nil),             // 17: exchange.v1.ExplainRequest
-	(*ExplainMessageRequest)(nil),      // 18: exchange.v1.ExplainMessageRequest
-	(*ExplainResponse)(nil),            // 19: exchange.v1.ExplainResponse
-	(*UnreadPlace)(nil),                // 20: exchange.v1.UnreadPlace
-	(*SentRequest)(nil),                // 21: exchange.v1.SentRequest
-	(*SentMessage)(nil),                // 22: exchange.v1.SentMessage
-	(*VerifiedReceipt)(nil),            // 23: exchange.v1.VerifiedReceipt
-	(*ListMessagesRequest)(nil),        // 24: exchange.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),       // 25: exchange.v1.ListMessagesResponse
-	(*MessageRecord)(nil),              // 26: exchange.v1.MessageRecord
-	(*ListMappingsRequest)(nil),        // 27: exchange.v1.ListMappingsRequest
-	(*ListMappingsResponse)(nil),       // 28: exchange.v1.ListMappingsResponse
-	(*GetMappingRequest)(nil),          // 29: exchange.v1.GetMappingRequest
-	(*Mapping)(nil),                    // 30: exchange.v1.Mapping
-	(*ListAuditRequest)(nil),           // 31: exchange.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),          // 32: exchange.v1.ListAuditResponse
-	(*AuditEntry)(nil),                 // 33: exchange.v1.AuditEntry
-	(*Origin)(nil),                     // 34: exchange.v1.Origin
-	(*Submission)(nil),                 // 35: exchange.v1.Submission
-	(*Ruling)(nil),                     // 36: exchange.v1.Ruling
-	(*Approval)(nil),                   // 37: exchange.v1.Approval
-	(*Judgement)(nil),                  // 38: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 39: exchange.v1.MessageStatus
-	(*Change)(nil),                     // 40: exchange.v1.Change
-	(*BusinessAnswer)(nil),             // 41: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 42: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 43: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 44: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 45: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 46: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 47: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 48: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 49: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 50: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 51: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 52: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 53: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 54: exchange.v1.InboxMessage
-	(*Acknowledgement)(nil),            // 55: exchange.v1.Acknowledgement
-	(*CreateSubscriptionRequest)(nil),  // 56: exchange.v1.CreateSubscriptionRequest
-	(*GetSubscriptionRequest)(nil),     // 57: exchange.v1.GetSubscriptionRequest
-	(*ListSubscriptionsRequest)(nil),   // 58: exchange.v1.ListSubscriptionsRequest
-	(*ListSubscriptionsResponse)(nil),  // 59: exchange.v1.ListSubscriptionsResponse
-	(*EndSubscriptionRequest)(nil),     // 60: exchange.v1.EndSubscriptionRequest
-	(*Subscription)(nil),               // 61: exchange.v1.Subscription
-	(*Handout)(nil),                    // 62: exchange.v1.Handout
-	(*FetchRequest)(nil),               // 63: exchange.v1.FetchRequest
-	(*FetchResponse)(nil),              // 64: exchange.v1.FetchResponse
-	(*FetchedMessage)(nil),             // 65: exchange.v1.FetchedMessage
-	(*AcknowledgeFetchedRequest)(nil),  // 66: exchange.v1.AcknowledgeFetchedRequest
-	(*AcknowledgeFetchedResponse)(nil), // 67: exchange.v1.AcknowledgeFetchedResponse
-	(*RenewLeaseRequest)(nil),          // 68: exchange.v1.RenewLeaseRequest
-	(*RenewLeaseResponse)(nil),         // 69: exchange.v1.RenewLeaseResponse
-	(*ReleaseLeaseRequest)(nil),        // 70: exchange.v1.ReleaseLeaseRequest
-	(*ReleaseLeaseResponse)(nil),       // 71: exchange.v1.ReleaseLeaseResponse
-	(*DeliverRequest)(nil),             // 72: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 73: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 74: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 75: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 76: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 77: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 78: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 79: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 80: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 81: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 82: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 83: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 84: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 85: exchange.v1.GetMovementRequest
-	(*ListMovementsRequest)(nil),       // 86: exchange.v1.ListMovementsRequest
-	(*ListMovementsResponse)(nil),      // 87: exchange.v1.ListMovementsResponse
-	(*TimelineRequest)(nil),            // 88: exchange.v1.TimelineRequest
-	(*TimelineResponse)(nil),           // 89: exchange.v1.TimelineResponse
-	(*Step)(nil),                       // 90: exchange.v1.Step
-	(*AnnouncedRequest)(nil),           // 91: exchange.v1.AnnouncedRequest
-	(*AnnouncedResponse)(nil),          // 92: exchange.v1.AnnouncedResponse
-	(*AnnouncedDocument)(nil),          // 93: exchange.v1.AnnouncedDocument
-	(*AnnouncedValue)(nil),             // 94: exchange.v1.AnnouncedValue
-	(*RecordArrivalRequest)(nil),       // 95: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 96: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 97: exchange.v1.Movement
-	(*Telling)(nil),                    // 98: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 99: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 100: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 101: exchange.v1.Figures
-	(*Amendment)(nil),                  // 102: exchange.v1.Amendment
-	(*Opening)(nil),                    // 103: exchange.v1.Opening
-	(*Identifier)(nil),                 // 104: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 105: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 106: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 107: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 108: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 109: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 110: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 111: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 112: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 113: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 114: exchange.v1.Partner
-	(*Validity)(nil),                   // 115: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 116: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 117: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 118: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 119: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 120: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 121: exchange.v1.Loss
-	(*LostValue)(nil),                  // 122: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 123: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 124: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 125: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 126: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 127: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 128: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 129: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 130: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 131: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 132: exchange.v1.Coverage
-	nil,                                // 133: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 134: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 135: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 136: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 137: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 138: google.protobuf.MethodOptions
+	(Duty)(0),                          // 1: exchange.v1.Duty
+	(MappingKind)(0),                   // 2: exchange.v1.MappingKind
+	(Form)(0),                          // 3: exchange.v1.Form
+	(Worklist)(0),                      // 4: exchange.v1.Worklist
+	(LossReason)(0),                    // 5: exchange.v1.LossReason
+	(*SubmitRequest)(nil),              // 6: exchange.v1.SubmitRequest
+	(*ChooseRequest)(nil),              // 7: exchange.v1.ChooseRequest
+	(*CheckRequest)(nil),               // 8: exchange.v1.CheckRequest
+	(*CheckResponse)(nil),              // 9: exchange.v1.CheckResponse
+	(*WithdrawRequest)(nil),            // 10: exchange.v1.WithdrawRequest
+	(*ApproveRequest)(nil),             // 11: exchange.v1.ApproveRequest
+	(*RuleRequest)(nil),                // 12: exchange.v1.RuleRequest
+	(*GetSubmissionRequest)(nil),       // 13: exchange.v1.GetSubmissionRequest
+	(*ListSubmissionsRequest)(nil),     // 14: exchange.v1.ListSubmissionsRequest
+	(*ListSubmissionsResponse)(nil),    // 15: exchange.v1.ListSubmissionsResponse
+	(*WatchRequest)(nil),               // 16: exchange.v1.WatchRequest
+	(*SubmissionEvent)(nil),            // 17: exchange.v1.SubmissionEvent
+	(*ExplainRequest)(nil),             // 18: exchange.v1.ExplainRequest
+	(*ExplainMessageRequest)(nil),      // 19: exchange.v1.ExplainMessageRequest
+	(*ExplainResponse)(nil),            // 20: exchange.v1.ExplainResponse
+	(*UnreadPlace)(nil),                // 21: exchange.v1.UnreadPlace
+	(*SentRequest)(nil),                // 22: exchange.v1.SentRequest
+	(*SentMessage)(nil),                // 23: exchange.v1.SentMessage
+	(*VerifiedReceipt)(nil),            // 24: exchange.v1.VerifiedReceipt
+	(*ListMessagesRequest)(nil),        // 25: exchange.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),       // 26: exchange.v1.ListMessagesResponse
+	(*MessageRecord)(nil),              // 27: exchange.v1.MessageRecord
+	(*ListMappingsRequest)(nil),        // 28: exchange.v1.ListMappingsRequest
+	(*ListMappingsResponse)(nil),       // 29: exchange.v1.ListMappingsResponse
+	(*GetMappingRequest)(nil),          // 30: exchange.v1.GetMappingRequest
+	(*Mapping)(nil),                    // 31: exchange.v1.Mapping
+	(*ListAuditRequest)(nil),           // 32: exchange.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 33: exchange.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 34: exchange.v1.AuditEntry
+	(*Origin)(nil),                     // 35: exchange.v1.Origin
+	(*Submission)(nil),                 // 36: exchange.v1.Submission
+	(*Ruling)(nil),                     // 37: exchange.v1.Ruling
+	(*Approval)(nil),                   // 38: exchange.v1.Approval
+	(*Judgement)(nil),                  // 39: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 40: exchange.v1.MessageStatus
+	(*Change)(nil),                     // 41: exchange.v1.Change
+	(*BusinessAnswer)(nil),             // 42: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 43: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 44: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 45: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 46: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 47: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 48: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 49: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 50: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 51: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 52: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 53: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 54: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 55: exchange.v1.InboxMessage
+	(*Acknowledgement)(nil),            // 56: exchange.v1.Acknowledgement
+	(*CreateSubscriptionRequest)(nil),  // 57: exchange.v1.CreateSubscriptionRequest
+	(*GetSubscriptionRequest)(nil),     // 58: exchange.v1.GetSubscriptionRequest
+	(*ListSubscriptionsRequest)(nil),   // 59: exchange.v1.ListSubscriptionsRequest
+	(*ListSubscriptionsResponse)(nil),  // 60: exchange.v1.ListSubscriptionsResponse
+	(*EndSubscriptionRequest)(nil),     // 61: exchange.v1.EndSubscriptionRequest
+	(*Subscription)(nil),               // 62: exchange.v1.Subscription
+	(*Handout)(nil),                    // 63: exchange.v1.Handout
+	(*FetchRequest)(nil),               // 64: exchange.v1.FetchRequest
+	(*FetchResponse)(nil),              // 65: exchange.v1.FetchResponse
+	(*FetchedMessage)(nil),             // 66: exchange.v1.FetchedMessage
+	(*AcknowledgeFetchedRequest)(nil),  // 67: exchange.v1.AcknowledgeFetchedRequest
+	(*AcknowledgeFetchedResponse)(nil), // 68: exchange.v1.AcknowledgeFetchedResponse
+	(*RenewLeaseRequest)(nil),          // 69: exchange.v1.RenewLeaseRequest
+	(*RenewLeaseResponse)(nil),         // 70: exchange.v1.RenewLeaseResponse
+	(*ReleaseLeaseRequest)(nil),        // 71: exchange.v1.ReleaseLeaseRequest
+	(*ReleaseLeaseResponse)(nil),       // 72: exchange.v1.ReleaseLeaseResponse
+	(*DeliverRequest)(nil),             // 73: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 74: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 75: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 76: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 77: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 78: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 79: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 80: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 81: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 82: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 83: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 84: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 85: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 86: exchange.v1.GetMovementRequest
+	(*ListMovementsRequest)(nil),       // 87: exchange.v1.ListMovementsRequest
+	(*ListMovementsResponse)(nil),      // 88: exchange.v1.ListMovementsResponse
+	(*TimelineRequest)(nil),            // 89: exchange.v1.TimelineRequest
+	(*TimelineResponse)(nil),           // 90: exchange.v1.TimelineResponse
+	(*Step)(nil),                       // 91: exchange.v1.Step
+	(*AnnouncedRequest)(nil),           // 92: exchange.v1.AnnouncedRequest
+	(*AnnouncedResponse)(nil),          // 93: exchange.v1.AnnouncedResponse
+	(*AnnouncedDocument)(nil),          // 94: exchange.v1.AnnouncedDocument
+	(*AnnouncedValue)(nil),             // 95: exchange.v1.AnnouncedValue
+	(*RecordArrivalRequest)(nil),       // 96: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 97: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 98: exchange.v1.Movement
+	(*Filing)(nil),                     // 99: exchange.v1.Filing
+	(*FilingComparison)(nil),           // 100: exchange.v1.FilingComparison
+	(*Telling)(nil),                    // 101: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 102: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 103: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 104: exchange.v1.Figures
+	(*Amendment)(nil),                  // 105: exchange.v1.Amendment
+	(*Opening)(nil),                    // 106: exchange.v1.Opening
+	(*Identifier)(nil),                 // 107: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 108: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 109: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 110: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 111: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 112: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 113: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 114: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 115: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 116: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 117: exchange.v1.Partner
+	(*Validity)(nil),                   // 118: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 119: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 120: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 121: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 122: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 123: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 124: exchange.v1.Loss
+	(*LostValue)(nil),                  // 125: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 126: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 127: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 128: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 129: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 130: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 131: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 132: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 133: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 134: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 135: exchange.v1.Coverage
+	nil,                                // 136: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 137: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 138: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 139: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 140: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 141: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	137, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	137, // 1: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
-	44,  // 2: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	121, // 3: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	137, // 4: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	35,  // 5: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	35,  // 6: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	34,  // 7: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
-	20,  // 8: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	133, // 9: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	134, // 10: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	137, // 11: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
-	23,  // 12: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	137, // 13: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
-	43,  // 14: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
-	26,  // 15: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	137, // 16: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
-	1,   // 17: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
-	30,  // 18: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
-	1,   // 19: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	137, // 20: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	137, // 21: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
-	33,  // 22: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	137, // 23: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	137, // 24: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	137, // 25: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	39,  // 26: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	44,  // 27: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	39,  // 28: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	41,  // 29: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	38,  // 30: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	37,  // 31: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	121, // 32: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
-	36,  // 33: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
-	137, // 34: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	137, // 35: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	137, // 36: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	44,  // 37: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	137, // 38: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	137, // 39: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	137, // 40: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	43,  // 41: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	41,  // 42: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	40,  // 43: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	99,  // 44: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	137, // 45: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	42,  // 46: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	44,  // 47: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	135, // 48: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	54,  // 49: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	2,   // 50: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	54,  // 51: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	51,  // 52: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	39,  // 53: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	137, // 54: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	137, // 55: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	54,  // 56: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	51,  // 57: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	39,  // 58: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	137, // 59: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	137, // 60: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	44,  // 61: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	40,  // 62: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	137, // 63: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
-	55,  // 64: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	137, // 65: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	137, // 66: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	137, // 67: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
-	61,  // 68: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	137, // 69: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	137, // 70: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	137, // 71: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	137, // 72: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	137, // 73: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
-	62,  // 74: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	137, // 75: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	137, // 76: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
-	65,  // 77: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
-	54,  // 78: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
-	65,  // 79: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	137, // 80: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
-	43,  // 81: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	43,  // 82: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	43,  // 83: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	79,  // 84: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	137, // 85: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	137, // 86: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	44,  // 87: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	137, // 88: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	137, // 89: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	82,  // 90: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	137, // 91: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	44,  // 92: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	97,  // 93: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	3,   // 94: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	137, // 95: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	137, // 96: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	97,  // 97: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	90,  // 98: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	137, // 99: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	44,  // 100: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	93,  // 101: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	94,  // 102: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	137, // 103: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	137, // 104: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	104, // 105: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	105, // 106: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	107, // 107: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	103, // 108: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	102, // 109: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	137, // 110: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	137, // 111: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	44,  // 112: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	100, // 113: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	3,   // 114: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	137, // 115: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	98,  // 116: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	137, // 117: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	137, // 118: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	107, // 119: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	101, // 120: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	101, // 121: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	137, // 122: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	40,  // 123: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	137, // 124: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	137, // 125: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	107, // 126: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	107, // 127: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	107, // 128: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	106, // 129: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	137, // 130: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	137, // 131: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	114, // 132: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	115, // 133: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	137, // 134: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	115, // 135: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	137, // 136: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	118, // 137: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	137, // 138: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	44,  // 139: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	4,   // 140: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	122, // 141: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	136, // 142: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	125, // 143: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	137, // 144: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	137, // 145: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	137, // 146: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	129, // 147: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	137, // 148: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	132, // 149: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	138, // 150: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 151: exchange.v1.right:type_name -> exchange.v1.Right
-	5,   // 152: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	7,   // 153: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	9,   // 154: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	10,  // 155: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	6,   // 156: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	12,  // 157: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	13,  // 158: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	15,  // 159: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	17,  // 160: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	21,  // 161: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	11,  // 162: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	45,  // 163: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	47,  // 164: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	18,  // 165: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	15,  // 166: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	48,  // 167: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	49,  // 168: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	52,  // 169: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	56,  // 170: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	57,  // 171: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	58,  // 172: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	60,  // 173: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	63,  // 174: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	66,  // 175: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	68,  // 176: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	70,  // 177: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	24,  // 178: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	18,  // 179: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	27,  // 180: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	29,  // 181: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	31,  // 182: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	72,  // 183: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	74,  // 184: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	108, // 185: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	110, // 186: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	112, // 187: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	116, // 188: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	119, // 189: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	76,  // 190: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	78,  // 191: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	80,  // 192: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	83,  // 193: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	86,  // 194: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	85,  // 195: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	88,  // 196: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	91,  // 197: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	95,  // 198: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	96,  // 199: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	123, // 200: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	126, // 201: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	127, // 202: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	130, // 203: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	35,  // 204: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	8,   // 205: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	35,  // 206: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	35,  // 207: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	35,  // 208: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	35,  // 209: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	14,  // 210: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	16,  // 211: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	19,  // 212: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	22,  // 213: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	35,  // 214: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	46,  // 215: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	54,  // 216: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	19,  // 217: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	54,  // 218: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	54,  // 219: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	50,  // 220: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	53,  // 221: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	61,  // 222: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	61,  // 223: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	59,  // 224: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	61,  // 225: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	64,  // 226: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	67,  // 227: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	69,  // 228: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	71,  // 229: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	25,  // 230: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	19,  // 231: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	28,  // 232: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	30,  // 233: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	32,  // 234: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	73,  // 235: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	75,  // 236: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	109, // 237: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	111, // 238: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	113, // 239: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	117, // 240: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	120, // 241: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	77,  // 242: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	79,  // 243: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	81,  // 244: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	84,  // 245: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	87,  // 246: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	97,  // 247: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	89,  // 248: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	92,  // 249: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	97,  // 250: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	97,  // 251: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	124, // 252: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	97,  // 253: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	128, // 254: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	131, // 255: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	204, // [204:256] is the sub-list for method output_type
-	152, // [152:204] is the sub-list for method input_type
-	151, // [151:152] is the sub-list for extension type_name
-	150, // [150:151] is the sub-list for extension extendee
-	0,   // [0:150] is the sub-list for field type_name
+	140, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
+	140, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
+	45,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	124, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	140, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	36,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	36,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	35,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
+	136, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	137, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	140, // 13: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	24,  // 14: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
+	140, // 15: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	44,  // 16: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
+	27,  // 17: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
+	140, // 18: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	2,   // 19: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
+	31,  // 20: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
+	2,   // 21: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
+	140, // 22: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	140, // 23: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	34,  // 24: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
+	140, // 25: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	140, // 26: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	140, // 27: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	40,  // 28: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	45,  // 29: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	40,  // 30: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	42,  // 31: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	39,  // 32: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	38,  // 33: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	124, // 34: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	37,  // 35: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
+	1,   // 36: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
+	99,  // 37: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
+	140, // 38: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	140, // 39: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	140, // 40: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	45,  // 41: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	140, // 42: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	140, // 43: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	140, // 44: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	44,  // 45: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	42,  // 46: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	41,  // 47: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	102, // 48: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	140, // 49: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	43,  // 50: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	45,  // 51: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	138, // 52: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	55,  // 53: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	3,   // 54: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	55,  // 55: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	52,  // 56: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	40,  // 57: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	140, // 58: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	140, // 59: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	55,  // 60: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	52,  // 61: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	40,  // 62: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	140, // 63: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	140, // 64: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	45,  // 65: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	41,  // 66: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	140, // 67: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	56,  // 68: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
+	140, // 69: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	140, // 70: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	140, // 71: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	62,  // 72: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
+	140, // 73: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	140, // 74: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	140, // 75: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	140, // 76: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	140, // 77: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	63,  // 78: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
+	140, // 79: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	140, // 80: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	66,  // 81: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
+	55,  // 82: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
+	66,  // 83: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
+	140, // 84: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	44,  // 85: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	44,  // 86: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	44,  // 87: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	80,  // 88: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	140, // 89: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	140, // 90: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	45,  // 91: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	140, // 92: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	140, // 93: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	83,  // 94: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	140, // 95: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	45,  // 96: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	98,  // 97: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	4,   // 98: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	140, // 99: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	140, // 100: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	98,  // 101: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	91,  // 102: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	140, // 103: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	45,  // 104: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	94,  // 105: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	95,  // 106: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	140, // 107: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	140, // 108: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	107, // 109: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	108, // 110: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	110, // 111: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	106, // 112: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	105, // 113: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	140, // 114: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	140, // 115: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	45,  // 116: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	103, // 117: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	4,   // 118: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	140, // 119: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	101, // 120: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	99,  // 121: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	140, // 122: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	100, // 123: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	110, // 124: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	109, // 125: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	140, // 126: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	140, // 127: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	140, // 128: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	110, // 129: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	104, // 130: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	104, // 131: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	140, // 132: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	41,  // 133: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	140, // 134: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	140, // 135: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	110, // 136: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	110, // 137: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	110, // 138: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	109, // 139: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	140, // 140: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	140, // 141: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	117, // 142: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	118, // 143: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	140, // 144: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	118, // 145: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	140, // 146: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	121, // 147: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	140, // 148: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	45,  // 149: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 150: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	125, // 151: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	139, // 152: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	128, // 153: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	140, // 154: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	140, // 155: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	140, // 156: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	132, // 157: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	140, // 158: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	135, // 159: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	141, // 160: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 161: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 162: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 163: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 164: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 165: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 166: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 167: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 168: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 169: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 170: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 171: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 172: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	46,  // 173: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	48,  // 174: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 175: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 176: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	49,  // 177: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	50,  // 178: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	53,  // 179: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	57,  // 180: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	58,  // 181: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	59,  // 182: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	61,  // 183: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	64,  // 184: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	67,  // 185: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	69,  // 186: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	71,  // 187: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	25,  // 188: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 189: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	28,  // 190: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	30,  // 191: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	32,  // 192: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	73,  // 193: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	75,  // 194: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	111, // 195: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	113, // 196: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	115, // 197: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	119, // 198: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	122, // 199: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	77,  // 200: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	79,  // 201: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	81,  // 202: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	84,  // 203: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	87,  // 204: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	86,  // 205: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	89,  // 206: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	92,  // 207: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	96,  // 208: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	97,  // 209: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	126, // 210: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	129, // 211: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	130, // 212: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	133, // 213: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	36,  // 214: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 215: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	36,  // 216: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	36,  // 217: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	36,  // 218: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	36,  // 219: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 220: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 221: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 222: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 223: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	36,  // 224: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	47,  // 225: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	55,  // 226: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 227: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	55,  // 228: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	55,  // 229: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	51,  // 230: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	54,  // 231: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	62,  // 232: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	62,  // 233: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	60,  // 234: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	62,  // 235: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	65,  // 236: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	68,  // 237: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	70,  // 238: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	72,  // 239: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	26,  // 240: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 241: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	29,  // 242: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	31,  // 243: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	33,  // 244: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	74,  // 245: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	76,  // 246: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	112, // 247: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	114, // 248: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	116, // 249: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	120, // 250: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	123, // 251: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	78,  // 252: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	80,  // 253: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	82,  // 254: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	85,  // 255: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	88,  // 256: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	98,  // 257: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	90,  // 258: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	93,  // 259: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	98,  // 260: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	98,  // 261: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	127, // 262: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	98,  // 263: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	131, // 264: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	134, // 265: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	214, // [214:266] is the sub-list for method output_type
+	162, // [162:214] is the sub-list for method input_type
+	161, // [161:162] is the sub-list for extension type_name
+	160, // [160:161] is the sub-list for extension extendee
+	0,   // [0:160] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -11582,8 +11963,8 @@ func file_exchange_v1_exchange_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   132,
+			NumEnums:      6,
+			NumMessages:   134,
 			NumExtensions: 1,
 			NumServices:   11,
 		},
