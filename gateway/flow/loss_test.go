@@ -127,6 +127,105 @@ func TestARouteTellsBeforehandWhatItsDocumentsLose(t *testing.T) {
 	}
 }
 
+// lists are a crossing's documents for a list of fourteen lines, with so many lines of one waybill: the
+// manifest and the declaration tell them, and say of each what no list has a field for.
+func lists(w *world, b border, p trip, lines int) []flow.Submission {
+	const item = `{"sequence": %d, "description": [{"language": "zh", "value": "鲜番茄%d"}, {"language": "ru", "value": "Томаты %d"}], "classifications": [{"scheme": "CN", "code": "0702000000"}, {"scheme": "HS", "code": "070200"}],
+		"grossMass": {"kilograms": "10.5"}, "netMass": {"kilograms": "10"}, "packages": [{"type": "CT", "quantity": "4", "presence": "1"}], "value": {"amount": "%d", "currency": "CNY"}, "originCountry": "CN"}`
+	var items []string
+	for i := range lines {
+		items = append(items, fmt.Sprintf(item, i+1, i+1, i+1, 100+i))
+	}
+	declaration := string(p.declaration(b))
+	from, to := strings.Index(declaration, `"items": [{`)+len(`"items": [`), strings.Index(declaration, `],
+		"transportDocuments"`)
+	declaration = declaration[:from] + strings.Join(items, ",") + declaration[to:]
+	totals := strings.NewReplacer(`"items": "1"`, fmt.Sprintf(`"items": "%d"`, lines), `"packages": "420"`, fmt.Sprintf(`"packages": "%d"`, 4*lines),
+		`"grossMass": {"kilograms": "18250.5"}, "value"`, fmt.Sprintf(`"grossMass": {"kilograms": "%d.%d"}, "value"`, 105*lines/10, 105*lines%10))
+	return []flow.Submission{
+		{ID: "M1", MediaType: flow.XML, Content: p.document(w, b, "mt2401.xml")},
+		{ID: "D1", MediaType: flow.JSON, Content: []byte(totals.Replace(declaration))},
+		{ID: "V1", MediaType: flow.XML, Content: p.document(w, b, "mt4402.xml")},
+	}
+}
+
+// TestWhatASplitLoses: of a whole that its route divides, by vehicles or by lines, what does not travel is told
+// once for all its messages, of the document that says it; what one message carries is not lost.
+func TestWhatASplitLoses(t *testing.T) {
+	var out bytes.Buffer
+	print := func(title string, l flow.Losses) {
+		out.WriteString("-- " + title + " --\n")
+		if err := gateway.PrintLosses(&out, l.Report("en", ""), l.LeftOut, "en"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(w *world, b border, s store.Submission) flow.Losses {
+		l, err := w.cn.Losses(t.Context(), b.exit, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	t.Run("vehicles", func(t *testing.T) {
+		w, b := newWorld(t), borders[0]
+		if ms := w.convoy(3); len(ms) != 3 {
+			t.Fatalf("%d messages", len(ms))
+		}
+		l := told(w, b, w.state(b, "V1"))
+		print("three trucks", l)
+		for _, of := range l.Of {
+			if strings.HasPrefix(of.Path, "transport.vehicles") && strings.HasSuffix(of.Path, ".registration") {
+				t.Errorf("a plate that its own notice carries is told: %+v", of)
+			}
+		}
+	})
+	t.Run("lines", func(t *testing.T) {
+		w, b := newPair(t, "MN"), erenhot
+		p := tripOf(1, w)
+		if _, err := p.depart(w, b, "G1", w.clock.Now(), true); err != nil {
+			t.Fatal(err)
+		}
+		var last store.Submission
+		var atOnce flow.Losses
+		for _, d := range lists(w, b, p, 45) {
+			var err error
+			if last, atOnce, err = w.cn.SubmitAndTell(t.Context(), b.exit, d); err != nil || last.Faults.Refuse() {
+				t.Fatalf("%s is %s: %v, %v", d.ID, last.State, last.Faults.Report("en"), err)
+			}
+		}
+		if n := len(w.messages(last.MessageID)); n != 4 {
+			t.Fatalf("%d lists", n)
+		}
+		later := told(w, b, last)
+		if diff := cmp.Diff(atOnce.Report("en", ""), later.Report("en", "")); diff != "" {
+			t.Errorf("at once, and later:\n%s", diff)
+		}
+		print("forty-five lines", later)
+		one := newPair(t, "MN")
+		if _, err := p.depart(one, b, "G1", one.clock.Now(), true); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range lists(one, b, p, 14) {
+			var err error
+			if last, err = one.cn.Submit(t.Context(), b.exit, d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := told(one, b, last)
+		reasons := func(l flow.Losses) (all []string) {
+			for _, of := range l.Of {
+				all = append(all, fmt.Sprint(of.Reason, " ", of.Submission, " ", of.Path))
+			}
+			slices.Sort(all)
+			return all
+		}
+		if diff := cmp.Diff(reasons(l), reasons(later)); diff != "" {
+			t.Errorf("one list, and four:\n%s", diff)
+		}
+	})
+	golden(t, "testdata/losses-split.txt", out.Bytes())
+}
+
 // TestEveryReasonHasItsText holds the reasons to their names and texts in every language.
 func TestEveryReasonHasItsText(t *testing.T) {
 	seen := make(map[string]bool)
