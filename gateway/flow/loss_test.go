@@ -16,6 +16,8 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
+	"customs.example/mappings"
+	"customs.example/xsd"
 )
 
 // lossesOf translates a sample of a route, with what is said otherwise of each of its files.
@@ -127,26 +129,17 @@ func TestARouteTellsBeforehandWhatItsDocumentsLose(t *testing.T) {
 	}
 }
 
-// lists are a crossing's documents for a list of fourteen lines, with so many lines of one waybill: the
-// manifest and the declaration tell them, and say of each what no list has a field for.
-func lists(w *world, b border, p trip, lines int) []flow.Submission {
-	const item = `{"sequence": %d, "description": [{"language": "zh", "value": "鲜番茄%d"}, {"language": "ru", "value": "Томаты %d"}], "classifications": [{"scheme": "CN", "code": "0702000000"}, {"scheme": "HS", "code": "070200"}],
-		"grossMass": {"kilograms": "10.5"}, "netMass": {"kilograms": "10"}, "packages": [{"type": "CT", "quantity": "4", "presence": "1"}], "value": {"amount": "%d", "currency": "CNY"}, "originCountry": "CN"}`
+// ofLines is a manifest on the way back with so many lines of one waybill, each of so many packages.
+func ofLines(id, function string, n, packages int) []byte {
 	var items []string
-	for i := range lines {
-		items = append(items, fmt.Sprintf(item, i+1, i+1, i+1, 100+i))
+	for i := range n {
+		items = append(items, fmt.Sprintf(`{"sequence": %d, "description": [{"language": "ru", "value": "Доски сосновые %d"}, {"language": "kk", "value": "Қарағай тақтайлар"}],
+			"classifications": [{"scheme": "TNVED", "code": "4407119300"}], "grossMass": {"kilograms": "10.5", "method": "DECLARED"}, "packages": [{"type": "PK", "quantity": "%d"}]}`, i+1, i+1, packages))
 	}
-	declaration := string(p.declaration(b))
-	from, to := strings.Index(declaration, `"items": [{`)+len(`"items": [`), strings.Index(declaration, `],
-		"transportDocuments"`)
-	declaration = declaration[:from] + strings.Join(items, ",") + declaration[to:]
-	totals := strings.NewReplacer(`"items": "1"`, fmt.Sprintf(`"items": "%d"`, lines), `"packages": "420"`, fmt.Sprintf(`"packages": "%d"`, 4*lines),
-		`"grossMass": {"kilograms": "18250.5"}, "value"`, fmt.Sprintf(`"grossMass": {"kilograms": "%d.%d"}, "value"`, 105*lines/10, 105*lines%10))
-	return []flow.Submission{
-		{ID: "M1", MediaType: flow.XML, Content: p.document(w, b, "mt2401.xml")},
-		{ID: "D1", MediaType: flow.JSON, Content: []byte(totals.Replace(declaration))},
-		{ID: "V1", MediaType: flow.XML, Content: p.document(w, b, "mt4402.xml")},
-	}
+	text := string(back(id, function, fmt.Sprint(packages*n)))
+	from := strings.Index(text, `"items": [`) + len(`"items": [`)
+	to := strings.LastIndex(text, `]}]}}`)
+	return []byte(strings.ReplaceAll(text[:from]+strings.Join(items, ",")+text[to:], "1500.5", fmt.Sprintf("%d.%d", 105*n/10, 105*n%10)))
 }
 
 // TestWhatASplitLoses: of a whole that its route divides, by vehicles or by lines, what does not travel is told
@@ -179,48 +172,55 @@ func TestWhatASplitLoses(t *testing.T) {
 			}
 		}
 	})
+	divided, err := chainOf(layered(t, mappings.FS, map[string]string{
+		"routes/ru-cn-manifest.yaml": text(t, mappings.FS, "routes/ru-cn-manifest.yaml", "crossing: 40m\n", "crossing: 40m\nsplit: mn/load-checklist.v1\n"),
+	}), xsd.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Run("lines", func(t *testing.T) {
-		w, b := newPair(t, "MN"), erenhot
-		p := tripOf(1, w)
-		if _, err := p.depart(w, b, "G1", w.clock.Now(), true); err != nil {
-			t.Fatal(err)
-		}
-		var last store.Submission
-		var atOnce flow.Losses
-		for _, d := range lists(w, b, p, 45) {
-			var err error
-			if last, atOnce, err = w.cn.SubmitAndTell(t.Context(), b.exit, d); err != nil || last.Faults.Refuse() {
-				t.Fatalf("%s is %s: %v, %v", d.ID, last.State, last.Faults.Report("en"), err)
+		w := newWorld(t)
+		w.ru.Chain = divided
+		submit := func(sub flow.Submission, messages int) flow.Losses {
+			sub.MediaType = flow.JSON
+			s, atOnce, err := w.ru.SubmitAndTell(t.Context(), russianPost, sub)
+			if err != nil || s.State != gateway.Sent {
+				t.Fatalf("%s is %s: %v, %v", sub.ID, s.State, s.Faults.Report("en"), err)
 			}
-		}
-		if n := len(w.messages(last.MessageID)); n != 4 {
-			t.Fatalf("%d lists", n)
-		}
-		later := told(w, b, last)
-		if diff := cmp.Diff(atOnce.Report("en", ""), later.Report("en", "")); diff != "" {
-			t.Errorf("at once, and later:\n%s", diff)
-		}
-		print("forty-five lines", later)
-		one := newPair(t, "MN")
-		if _, err := p.depart(one, b, "G1", one.clock.Now(), true); err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range lists(one, b, p, 14) {
-			var err error
-			if last, err = one.cn.Submit(t.Context(), b.exit, d); err != nil {
+			all, err := w.ru.Store.Read().Messages(t.Context(), s.MessageID)
+			all = slices.DeleteFunc(all, func(m store.Message) bool { return m.Version != s.Version })
+			if err != nil || len(all) != messages {
+				t.Fatalf("%s: %d messages, %v", sub.ID, len(all), err)
+			}
+			later, err := w.ru.Losses(t.Context(), russianPost, s)
+			if err != nil {
 				t.Fatal(err)
 			}
-		}
-		l := told(one, b, last)
-		reasons := func(l flow.Losses) (all []string) {
-			for _, of := range l.Of {
-				all = append(all, fmt.Sprint(of.Reason, " ", of.Submission, " ", of.Path))
+			if diff := cmp.Diff(atOnce.Report("en", ""), later.Report("en", "")); diff != "" {
+				t.Errorf("%s at once, and later:\n%s", sub.ID, diff)
 			}
-			slices.Sort(all)
+			print(fmt.Sprint(sub.ID, ", ", messages, " messages"), later)
+			return later
+		}
+		of := func(l flow.Losses) (all []string) {
+			for _, of := range l.Of {
+				all = append(all, fmt.Sprint(of.Reason, " ", of.Path))
+			}
 			return all
 		}
-		if diff := cmp.Diff(reasons(l), reasons(later)); diff != "" {
-			t.Errorf("one list, and four:\n%s", diff)
+		four := submit(flow.Submission{ID: "R1", Content: ofLines("R1", "ORIGINAL", 45, 2)}, 4)
+		if err := w.ru.DeliverDue(t.Context(), "CN"); err != nil {
+			t.Fatal(err)
+		}
+		changed := submit(flow.Submission{ID: "R2", Content: ofLines("R2", "REPLACE", 45, 3), Asks: store.Asks{Amends: "R1", Reason: "001"}}, 4)
+		if diff := cmp.Diff(of(four), of(changed)); diff != "" {
+			t.Errorf("first, and changed:\n%s", diff)
+		}
+		w = newWorld(t)
+		w.ru.Chain = divided
+		one := submit(flow.Submission{ID: "R3", Content: ofLines("R3", "ORIGINAL", 14, 2)}, 1)
+		if diff := cmp.Diff(of(one), of(four)); diff != "" {
+			t.Errorf("one message, and four:\n%s", diff)
 		}
 	})
 	golden(t, "testdata/losses-split.txt", out.Bytes())
