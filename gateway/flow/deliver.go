@@ -393,7 +393,7 @@ func (g *Gateway) resend(ctx context.Context, c Caller, id gateway.MessageID) (m
 	return m, err
 }
 
-// How many warnings of one receipt a submission is told, and up to how many faults it is told any.
+// How many warnings of one receipt a submission is told, and how many faults it may have with them.
 const (
 	maxWarnings = 20
 	maxWarned   = 100
@@ -443,7 +443,9 @@ func (g *Gateway) warnSources(ctx context.Context, tx *store.Tx, m store.Message
 			if f.Location.Expr == "" {
 				return slices.Contains(codes, f.Code)
 			}
-			return known[sayingOf(f)]
+			said := known[sayingOf(f)]
+			known[sayingOf(f)] = true
+			return said
 		})
 		more = more[:max(0, min(len(more), maxWarned-len(s.Faults)))]
 		if len(more) == 0 {

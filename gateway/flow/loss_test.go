@@ -429,3 +429,36 @@ func BenchmarkLosses(b *testing.B) {
 		})
 	}
 }
+
+// TestAFieldIsLostForEachOfItsReasons: of descriptions of goods one is replaced by a ruling, and the heading's text
+// stands for another; each is told with its own value, at once and later.
+func TestAFieldIsLostForEachOfItsReasons(t *testing.T) {
+	for _, b := range borders {
+		t.Run(string(b.to), func(t *testing.T) {
+			w := newPair(t, b.to)
+			l := leaks["a description"]
+			parts := leaking(w, b, tripOf(1, w), "a description", l.text)
+			w.hand(b, "M1", parts["mt2401.xml"])
+			w.hand(b, "V1", parts["mt4402.xml"])
+			if s, err := w.rule(b, "M1", flow.Decision{Verdict: flow.Replace, Text: l.with}); err != nil || s.State != gateway.Joined {
+				t.Fatalf("ruled on, it is %s %v, %v", s.State, s.Faults.Report("en"), err)
+			}
+			losses, err := w.cn.Losses(t.Context(), b.exit, w.state(b, "V1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make(map[flow.Reason][]string)
+			for _, of := range losses.Of {
+				if of.Path == "consignments.items.description.value" {
+					for _, p := range of.Places {
+						got[of.Reason] = append(got[of.Reason], fmt.Sprint(of.Submission, " ", p.Value, " > ", p.Instead))
+					}
+				}
+			}
+			want := map[flow.Reason][]string{flow.ReplacedByRuling: {"M1 " + l.text + " > " + l.with}, flow.ReplacedByHeading: {"M1 鲜黄瓜 > "}}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
