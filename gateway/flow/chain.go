@@ -293,13 +293,18 @@ func sayingOf(f gateway.Fault) saying {
 	return saying{f.Code, f.Location.Document, f.Location.Expr, f.Value, f.Expected.String()}
 }
 
+func sayings(faults gateway.Faults) map[saying]bool {
+	said := make(map[saying]bool, len(faults))
+	for _, f := range faults {
+		said[sayingOf(f)] = true
+	}
+	return said
+}
+
 // Unsaid returns later without the warnings that earlier has too, of the very same place.
 // What a part warned of by itself is so not said again of the whole that it went into.
 func Unsaid(earlier, later gateway.Faults) gateway.Faults {
-	said := make(map[saying]bool, len(earlier))
-	for _, f := range earlier {
-		said[sayingOf(f)] = true
-	}
+	said := sayings(earlier)
 	return slices.DeleteFunc(slices.Clone(later), func(f gateway.Fault) bool { return f.Severity != gateway.Error && said[sayingOf(f)] })
 }
 
@@ -829,6 +834,18 @@ func (t *Translation) Locate(path string) gateway.Location {
 		return t.parts[0].locate("")
 	}
 	return t.in(part, partPath)
+}
+
+// named is the place in a sender's document that a canonical value came from, which is named whichever
+// is being judged; none if it came from no document.
+func (t *Translation) named(path string) gateway.Location {
+	part, partPath, ok := t.partOf(path)
+	if !ok {
+		return gateway.Location{}
+	}
+	at := part.locate(partPath)
+	at.Document = part.Submission
+	return at
 }
 
 // partOf follows a canonical path into the part it was joined from.

@@ -393,42 +393,61 @@ func (g *Gateway) resend(ctx context.Context, c Caller, id gateway.MessageID) (m
 	return m, err
 }
 
-// maxWarnings is how many warnings of one receipt a submission is told.
-const maxWarnings = 20
+// How many warnings of one receipt a submission is told, and how many faults it may have with them.
+const (
+	maxWarnings = 20
+	maxWarned   = 100
+)
 
-// unsaid are what a receipt warns of with a code of which no submission of the message was told, at
-// the places in the documents that the values came from.
+// unsaid are what a receipt warns of with a code of which no judgement of a submission of the message has
+// told, at the places in the documents that the values came from.
 func (g *Gateway) unsaid(ctx context.Context, m store.Message, made *Output, reports []gateway.Report) (gateway.Faults, error) {
 	if len(reports) == 0 {
 		return nil, nil
 	}
-	sources, err := g.Store.Read().Sources(ctx, m.Whole)
+	read := g.Store.Read()
+	sources, err := read.Sources(ctx, m.Whole)
 	if err != nil {
 		return nil, err
 	}
-	told := make(map[gateway.Code]bool)
 	for _, s := range sources {
-		for _, f := range s.Faults {
-			told[f.Code] = true
+		told := event.CodesOf(s.Faults)
+		if !slices.ContainsFunc(reports, func(r gateway.Report) bool { return slices.Contains(told, r.Code) }) {
+			continue
+		}
+		judged, err := read.Judgements(ctx, s.Office, s.ID, 1) // without what receipts have added since
+		if err != nil {
+			return nil, err
+		}
+		for _, j := range judged {
+			own := event.CodesOf(j.Faults)
+			reports = slices.DeleteFunc(slices.Clone(reports), func(r gateway.Report) bool { return slices.Contains(own, r.Code) })
 		}
 	}
-	reports = slices.DeleteFunc(slices.Clone(reports), func(r gateway.Report) bool { return told[r.Code] })
 	if reports = reports[:min(len(reports), maxWarnings)]; len(reports) == 0 {
 		return nil, nil
 	}
 	return g.relocate(ctx, m, made, reports), nil
 }
 
-// warnSources tells the submissions that a message was made from what its receipt warns of,
-// each code once.
+// warnSources tells the submissions that a message was made from what its receipt warns of, each code
+// once at a place: of several messages each may warn of its own.
 func (g *Gateway) warnSources(ctx context.Context, tx *store.Tx, m store.Message, warnings gateway.Faults) error {
 	sources, err := tx.Joined(ctx, m.Whole)
 	if err != nil {
 		return err
 	}
 	for _, s := range ofVersion(sources, m.Version) {
-		told := event.CodesOf(s.Faults)
-		more := slices.DeleteFunc(slices.Clone(warnings), func(f gateway.Fault) bool { return slices.Contains(told, f.Code) })
+		known, codes := sayings(s.Faults), event.CodesOf(s.Faults)
+		more := slices.DeleteFunc(seenFrom(s, warnings), func(f gateway.Fault) bool {
+			if f.Location.Expr == "" {
+				return slices.Contains(codes, f.Code)
+			}
+			said := known[sayingOf(f)]
+			known[sayingOf(f)] = true
+			return said
+		})
+		more = more[:max(0, min(len(more), maxWarned-len(s.Faults)))]
 		if len(more) == 0 {
 			continue
 		}
@@ -438,6 +457,18 @@ func (g *Gateway) warnSources(ctx context.Context, tx *store.Tx, m store.Message
 		}
 	}
 	return tx.Audit("gateway", "warned by its receipt", string(m.ID), m.PayloadDigest)
+}
+
+// seenFrom are faults of a message as one of its submissions is told them: a place in its own document
+// does not name it.
+func seenFrom(s store.Submission, faults gateway.Faults) gateway.Faults {
+	faults = slices.Clone(faults)
+	for i := range faults {
+		if at := &faults[i].Location; at.Document == s.ID {
+			at.Document = ""
+		}
+	}
+	return faults
 }
 
 // ofVersion are the sources that made a version of a whole.
@@ -463,11 +494,8 @@ func (g *Gateway) refuseSources(ctx context.Context, tx *store.Tx, m store.Messa
 		if !more {
 			s.Faults = nil
 		}
-		said := make(map[saying]bool, len(s.Faults)+len(refusal))
-		for _, f := range s.Faults {
-			said[sayingOf(f)] = true
-		}
-		for _, f := range refusal {
+		said := sayings(s.Faults)
+		for _, f := range seenFrom(s, refusal) {
 			if !said[sayingOf(f)] {
 				said[sayingOf(f)] = true
 				s.Faults = append(s.Faults, f)
@@ -481,8 +509,8 @@ func (g *Gateway) refuseSources(ctx context.Context, tx *store.Tx, m store.Messa
 }
 
 // relocate takes the faults that a partner found in its own XML back to the places in
-// the documents that the values came from. What the message was made in is made again if it is
-// not known still.
+// the documents that the values came from, each of which is named; what came from none has no place.
+// What the message was made in is made again if it is not known still.
 func (g *Gateway) relocate(ctx context.Context, m store.Message, made *Output, reports []gateway.Report) gateway.Faults {
 	faults := make(gateway.Faults, len(reports))
 	if made == nil {
@@ -494,8 +522,11 @@ func (g *Gateway) relocate(ctx context.Context, m store.Message, made *Output, r
 		f := r.Fault()
 		f.Remedy = theirs(r)
 		if made != nil && r.Location != "" {
-			place, path, remedy := made.sourceOf(f.Location)
-			f.Location, f.Place = place, document.PlaceOf(made.of.whole, made.whole(path))
+			_, path, remedy := made.sourceOf(f.Location)
+			if path = made.whole(path); path != "" {
+				f.Path = path
+			}
+			f.Location, f.Place = made.of.named(path), document.PlaceOf(made.of.whole, path)
 			if f.Remedy == gateway.ByOperator {
 				f.Remedy = remedy
 			}

@@ -333,6 +333,8 @@ func (f *form) each(said map[string]string, note func(whole string, f fate)) {
 		of := f.fateOf(path, sent)
 		if sent != text && of.reason == travels {
 			switch of.instead = sent; {
+			case f.made != nil && f.made(f.Released.SentPath(path)): // counted and numbered anew in each message
+				of.instead = ""
 			case f.ruled[whole]:
 				of.reason = ReplacedByRuling
 			case f.kept.supplies(whole):
@@ -598,7 +600,7 @@ func (g *losses) of(t *Translation, l *losing) {
 			told = "envelope" // all of it is one
 		}
 		g.add(lossKey{f.reason, part.Submission, told}, func() LostPlace {
-			value := gateway.Clip(text)
+			value := gateway.Clip(cmp.Or(leaf(part.Document, at), text)) // a whole of several acts may have another
 			if part.wrote != nil {
 				value = part.wrote(at, value)
 			}

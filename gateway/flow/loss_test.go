@@ -16,6 +16,8 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
+	"customs.example/mappings"
+	"customs.example/xsd"
 )
 
 // lossesOf translates a sample of a route, with what is said otherwise of each of its files.
@@ -125,6 +127,103 @@ func TestARouteTellsBeforehandWhatItsDocumentsLose(t *testing.T) {
 	if told < 100 {
 		t.Errorf("only %d losses are compared", told)
 	}
+}
+
+// ofLines is a manifest on the way back with so many lines of one waybill, each of so many packages.
+func ofLines(id, function string, n, packages int) []byte {
+	var items []string
+	for i := range n {
+		items = append(items, fmt.Sprintf(`{"sequence": %d, "description": [{"language": "ru", "value": "Доски сосновые %d"}, {"language": "kk", "value": "Қарағай тақтайлар"}],
+			"classifications": [{"scheme": "TNVED", "code": "4407119300"}], "grossMass": {"kilograms": "10.5", "method": "DECLARED"}, "packages": [{"type": "PK", "quantity": "%d"}]}`, i+1, i+1, packages))
+	}
+	text := string(back(id, function, fmt.Sprint(packages*n)))
+	from := strings.Index(text, `"items": [`) + len(`"items": [`)
+	to := strings.LastIndex(text, `]}]}}`)
+	return []byte(strings.ReplaceAll(text[:from]+strings.Join(items, ",")+text[to:], "1500.5", fmt.Sprintf("%d.%d", 105*n/10, 105*n%10)))
+}
+
+// TestWhatASplitLoses: of a whole that its route divides, by vehicles or by lines, what does not travel is told
+// once for all its messages, of the document that says it; what one message carries is not lost.
+func TestWhatASplitLoses(t *testing.T) {
+	var out bytes.Buffer
+	print := func(title string, l flow.Losses) {
+		out.WriteString("-- " + title + " --\n")
+		if err := gateway.PrintLosses(&out, l.Report("en", ""), l.LeftOut, "en"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(w *world, b border, s store.Submission) flow.Losses {
+		l, err := w.cn.Losses(t.Context(), b.exit, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	t.Run("vehicles", func(t *testing.T) {
+		w, b := newWorld(t), borders[0]
+		if ms := w.convoy(3); len(ms) != 3 {
+			t.Fatalf("%d messages", len(ms))
+		}
+		l := told(w, b, w.state(b, "V1"))
+		print("three trucks", l)
+		for _, of := range l.Of {
+			if strings.HasPrefix(of.Path, "transport.vehicles") && strings.HasSuffix(of.Path, ".registration") {
+				t.Errorf("a plate that its own notice carries is told: %+v", of)
+			}
+		}
+	})
+	divided, err := chainOf(layered(t, mappings.FS, map[string]string{
+		"routes/ru-cn-manifest.yaml": text(t, mappings.FS, "routes/ru-cn-manifest.yaml", "crossing: 40m\n", "crossing: 40m\nsplit: mn/load-checklist.v1\n"),
+	}), xsd.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("lines", func(t *testing.T) {
+		w := newWorld(t)
+		w.ru.Chain = divided
+		submit := func(sub flow.Submission, messages int) flow.Losses {
+			sub.MediaType = flow.JSON
+			s, atOnce, err := w.ru.SubmitAndTell(t.Context(), russianPost, sub)
+			if err != nil || s.State != gateway.Sent {
+				t.Fatalf("%s is %s: %v, %v", sub.ID, s.State, s.Faults.Report("en"), err)
+			}
+			all, err := w.ru.Store.Read().Messages(t.Context(), s.MessageID)
+			all = slices.DeleteFunc(all, func(m store.Message) bool { return m.Version != s.Version })
+			if err != nil || len(all) != messages {
+				t.Fatalf("%s: %d messages, %v", sub.ID, len(all), err)
+			}
+			later, err := w.ru.Losses(t.Context(), russianPost, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(atOnce.Report("en", ""), later.Report("en", "")); diff != "" {
+				t.Errorf("%s at once, and later:\n%s", sub.ID, diff)
+			}
+			print(fmt.Sprint(sub.ID, ", ", messages, " messages"), later)
+			return later
+		}
+		of := func(l flow.Losses) (all []string) {
+			for _, of := range l.Of {
+				all = append(all, fmt.Sprint(of.Reason, " ", of.Path))
+			}
+			return all
+		}
+		four := submit(flow.Submission{ID: "R1", Content: ofLines("R1", "ORIGINAL", 45, 2)}, 4)
+		if err := w.ru.DeliverDue(t.Context(), "CN"); err != nil {
+			t.Fatal(err)
+		}
+		changed := submit(flow.Submission{ID: "R2", Content: ofLines("R2", "REPLACE", 45, 3), Asks: store.Asks{Amends: "R1", Reason: "001"}}, 4)
+		if diff := cmp.Diff(of(four), of(changed)); diff != "" {
+			t.Errorf("first, and changed:\n%s", diff)
+		}
+		w = newWorld(t)
+		w.ru.Chain = divided
+		one := submit(flow.Submission{ID: "R3", Content: ofLines("R3", "ORIGINAL", 14, 2)}, 1)
+		if diff := cmp.Diff(of(one), of(four)); diff != "" {
+			t.Errorf("one message, and four:\n%s", diff)
+		}
+	})
+	golden(t, "testdata/losses-split.txt", out.Bytes())
 }
 
 // TestEveryReasonHasItsText holds the reasons to their names and texts in every language.
@@ -326,6 +425,39 @@ func BenchmarkLosses(b *testing.B) {
 				t := translate()
 				b.StartTimer()
 				t.Losses()
+			}
+		})
+	}
+}
+
+// TestAFieldIsLostForEachOfItsReasons: of descriptions of goods one is replaced by a ruling, and the heading's text
+// stands for another; each is told with its own value, at once and later.
+func TestAFieldIsLostForEachOfItsReasons(t *testing.T) {
+	for _, b := range borders {
+		t.Run(string(b.to), func(t *testing.T) {
+			w := newPair(t, b.to)
+			l := leaks["a description"]
+			parts := leaking(w, b, tripOf(1, w), "a description", l.text)
+			w.hand(b, "M1", parts["mt2401.xml"])
+			w.hand(b, "V1", parts["mt4402.xml"])
+			if s, err := w.rule(b, "M1", flow.Decision{Verdict: flow.Replace, Text: l.with}); err != nil || s.State != gateway.Joined {
+				t.Fatalf("ruled on, it is %s %v, %v", s.State, s.Faults.Report("en"), err)
+			}
+			losses, err := w.cn.Losses(t.Context(), b.exit, w.state(b, "V1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make(map[flow.Reason][]string)
+			for _, of := range losses.Of {
+				if of.Path == "consignments.items.description.value" {
+					for _, p := range of.Places {
+						got[of.Reason] = append(got[of.Reason], fmt.Sprint(of.Submission, " ", p.Value, " > ", p.Instead))
+					}
+				}
+			}
+			want := map[flow.Reason][]string{flow.ReplacedByRuling: {"M1 " + l.text + " > " + l.with}, flow.ReplacedByHeading: {"M1 鲜黄瓜 > "}}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

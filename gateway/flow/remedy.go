@@ -8,12 +8,12 @@ import (
 	"customs.example/gateway/release"
 )
 
-// mender says who can mend what is wrong with what the message of an output says at a
-// path of the whole: what the route supplied the route, what a split made the table, all
-// else the sender.
+// mender says who can mend what is wrong with what the message of an output says at a path
+// of its own: what the route supplied the route, what a split made the table, all else the
+// sender.
 func (o *Output) mender(path string) gateway.Remedy {
-	switch {
-	case slices.ContainsFunc(o.Released.Supplied(), func(s release.Supply) bool { return path != "" && o.whole(s.Path) == path }):
+	switch whole := o.whole(path); {
+	case slices.ContainsFunc(o.Released.Supplied(), func(s release.Supply) bool { return whole != "" && o.whole(s.Path) == whole }):
 		return gateway.ByRoute
 	case o.made != nil && path != "" && o.made(path):
 		return gateway.ByTable
@@ -27,7 +27,7 @@ func (o *Output) menderOf(link trace.Link, ok bool) gateway.Remedy {
 	if !ok || link.Const || link.Path == "" {
 		return gateway.ByTable
 	}
-	return o.mender(o.whole(link.Path))
+	return o.mender(link.Path)
 }
 
 // mended says of what the usual remedy leaves to the sender who it is of that made the
@@ -35,7 +35,7 @@ func (o *Output) menderOf(link trace.Link, ok bool) gateway.Remedy {
 func (o *Output) mended(faults gateway.Faults) gateway.Faults {
 	for i := range faults {
 		if f := &faults[i]; f.Mender() == gateway.BySender {
-			f.Remedy = o.mender(o.whole(f.Path))
+			f.Remedy = o.mender(f.Path)
 		}
 	}
 	return faults

@@ -332,3 +332,115 @@ func TestWhatComesAsJSONWaitsForARuling(t *testing.T) {
 		}
 	})
 }
+
+// Of a convoy every truck waits with the manifest whose text was not ruled on, those that come while it waits
+// too; one ruling lets all of them go, and a truck that comes later. None leaves before.
+func TestAConvoyWaitsForARuling(t *testing.T) {
+	for _, b := range borders {
+		t.Run(string(b.to), func(t *testing.T) {
+			w := newPair(t, b.to)
+			c := convoyOf(w, 1, "ABCU1234560", "CSQU3054383", "MSKU0000007")
+			w.hand(b, "V1", c.report(w, b, 1, 0))
+			const price = "番茄 单价USD3.20"
+			manifest := bytes.Replace(c.manifest(w, b), []byte("鲜番茄"), []byte(price), 1)
+			manifest = bytes.Replace(manifest, []byte("0702000000"), []byte("0511990000"), 1)
+			waits := func(when string, ids ...string) {
+				t.Helper()
+				for _, id := range ids {
+					if s := w.state(b, id); s.State != gateway.Held || !slices.Equal(s.WaitsFor, []string{flow.WaitsForRuling}) {
+						t.Fatalf("%s %s is %s %v: %v", when, id, s.State, s.WaitsFor, s.Faults.Report("en"))
+					}
+				}
+				if w.send(b); len(w.out.sent) > 0 {
+					t.Fatalf("%s it has left", when)
+				}
+			}
+			w.hand(b, "M1", manifest)
+			waits("with one truck", "M1", "V1")
+			w.hand(b, "V2", c.report(w, b, 2, 0))
+			waits("with two trucks", "M1", "V1", "V2")
+			if s, err := w.rule(b, "M1", flow.Decision{Verdict: flow.Replace, Text: "番茄"}); err != nil || s.State != gateway.Joined {
+				t.Fatalf("ruled on, it is %s %v, %v", s.State, s.WaitsFor, err)
+			}
+			w.judge()
+			w.hand(b, "V3", c.report(w, b, 3, time.Hour))
+			w.send(b)
+			trucks := make(map[string]int)
+			for _, m := range w.out.sent {
+				if text := string(m.Payload()); strings.Contains(text, price) || !strings.Contains(text, "番茄") {
+					t.Errorf("of the text travels %v", strings.Contains(text, price))
+				}
+				for truck := 1; truck <= 3; truck++ {
+					trucks[c.tractorOf(truck)] += bytes.Count(m.Payload(), []byte(c.tractorOf(truck)))
+				}
+			}
+			for truck, n := range trucks {
+				if n != 1 {
+					t.Errorf("%s is announced %d times", truck, n)
+				}
+			}
+			for _, id := range []string{"M1", "V1", "V2", "V3"} {
+				if s := w.state(b, id); s.State != gateway.Joined {
+					t.Errorf("%s is %s %v: %v", id, s.State, s.WaitsFor, s.Faults.Report("en"))
+				}
+			}
+		})
+	}
+}
+
+// Who asks again and again, with the same bytes or with others that hold a price too, gets nothing out: it
+// waits no longer for it, is judged no more often, and once a supervisor has refused a text it stays refused.
+func TestAskingAgainDoesNotGetAroundARuling(t *testing.T) {
+	for _, b := range borders {
+		t.Run(string(b.to), func(t *testing.T) {
+			w := newPair(t, b.to)
+			p := tripOf(1, w)
+			parts := leaking(w, b, p, "a description", "番茄 单价USD3.20")
+			w.hand(b, "M1", parts["mt2401.xml"])
+			first := w.hand(b, "V1", parts["mt4402.xml"])
+			until, before := first.Expires, rows(w)
+			judged := func() int {
+				return len(w.judgements(b.exit.Office, "M1")) + len(w.judgements(b.exit.Office, "V1"))
+			}
+			was := judged()
+			for range 20 {
+				w.clock.add(time.Minute)
+				for id, file := range map[string]string{"M1": "mt2401.xml", "V1": "mt4402.xml"} {
+					s := w.hand(b, id, parts[file])
+					if s.State != gateway.Held || !slices.Equal(s.WaitsFor, []string{flow.WaitsForRuling}) || s.Expires.After(until) {
+						t.Fatalf("asked again %s is %s %v until %v, not %v", id, s.State, s.WaitsFor, s.Expires, until)
+					}
+				}
+			}
+			if n := rows(w) - before; n != 40 || judged() != was { // that it was asked for, and nothing else
+				t.Errorf("asking 40 times has written %d rows, and %d judgements", n, judged()-was)
+			}
+			for i := range 3 { // another crossing's documents in between change nothing of it
+				w.hand(b, fmt.Sprint("N", i), tripOf(i+2, w).document(w, b, "mt4402.xml"))
+			}
+			if w.send(b); len(w.out.sent) > 0 {
+				t.Fatal("it has left")
+			}
+			if s, err := w.rule(b, "M1", flow.Decision{Verdict: flow.Refuse}); err != nil || s.State != gateway.Faulty {
+				t.Fatalf("refused, it is %s, %v", s.State, err)
+			}
+			for range 5 {
+				if s := w.hand(b, "M1", parts["mt2401.xml"]); s.State != gateway.Faulty || !slices.Contains(codesIn(s.Faults), gateway.RulingRefused) {
+					t.Fatalf("asked again it is %s: %v", s.State, s.Faults.Report("en"))
+				}
+			}
+			for i := range 5 { // each other price waits for a ruling of its own
+				s := w.hand(b, "M1", bytes.Replace(parts["mt2401.xml"], []byte("USD3.20"), []byte(fmt.Sprintf("USD4.%d0", i)), 1))
+				if s.State != gateway.Held || !slices.Contains(s.WaitsFor, flow.WaitsForRuling) {
+					t.Fatalf("another price is %s %v: %v", s.State, s.WaitsFor, s.Faults.Report("en"))
+				}
+				if _, err := w.rule(b, "M1", flow.Decision{Verdict: flow.Refuse}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if w.send(b); len(w.out.sent) > 0 {
+				t.Error("it has left")
+			}
+		})
+	}
+}
