@@ -37,7 +37,7 @@ func (g *Gateway) judgeFiling(ctx context.Context, j *judgement, reading *Readin
 		f.Path = "carrier"
 		refuse(f)
 	}
-	if plan.Route != nil && plan.Route.To != g.Own {
+	if plan.Route != nil && !plan.Route.Stays() {
 		return false, nil
 	}
 	before, unfit, err := g.filedBefore(ctx, reading, a)
@@ -137,7 +137,7 @@ func (g *Gateway) Files(route string) bool {
 // isFiling reports whether a submission is a filing that stays here.
 func (g *Gateway) isFiling(s store.Submission) bool {
 	rt, ok := g.Chain.Routes.Route(s.Route)
-	return ok && rt.Type == release.Filing && rt.To == g.Own && s.State == gateway.Done
+	return ok && rt.Stays() && rt.To == g.Own && s.State == gateway.Done
 }
 
 // filingID is the message under which a filing stands in its movement: its record.

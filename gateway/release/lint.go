@@ -66,7 +66,7 @@ func (l *linter) oneOf(key, value string, known ...string) {
 
 func (l *linter) check(rt *Route, lib *mapping.Library, texts headings) {
 	l.oneOf("type", rt.Type, Information, Filing)
-	if rt.From == rt.To && rt.Type != Filing {
+	if rt.Stays() && rt.Type != Filing {
 		l.addf("to", "from %s to itself: only what carriers file stays with its administration", rt.From)
 	}
 	l.oneOf("basis.status", rt.Basis.Status, "verified", "demonstration")

@@ -201,6 +201,9 @@ func (rt *Route) Headed(list string) (lang string, ok bool) {
 	return rt.texts[i].lang, true
 }
 
+// Stays reports whether what takes the route stays with its administration: filings, which make no message.
+func (rt *Route) Stays() bool { return rt.From == rt.To }
+
 // Serves reports whether the route serves an own office.
 func (rt *Route) Serves(office string) bool {
 	return slices.ContainsFunc(rt.Offices, func(o Office) bool { return rt.is(o, office) })
