@@ -657,7 +657,7 @@ func (p *page) differingFilings(ms []*exchangev1.Movement) {
 					codes[i] = d.Code
 				}
 				slices.Sort(codes)
-				p.heading("%s %s %s: %s: %s", m.MovementId, p.text("filing"), cmp.Or(f.SubmissionId, f.DocumentId, f.Office, f.Sender), p.word(c.Result), strings.Join(slices.Compact(codes), " "))
+				p.heading("%s %s, %s: %s: %s", p.text("filing"), cmp.Or(f.SubmissionId, f.DocumentId, f.Office, f.Sender), m.MovementId, p.word(c.Result), strings.Join(slices.Compact(codes), " "))
 			}
 		}
 	}
