@@ -33,7 +33,7 @@ func (h *house) filed(office, batch, waybill string) string {
 // A filing is seen by the office that has taken it, and in its movement by the administration's system; another
 // office on the route of the same movement sees that there is one and how it compares, and not which; other
 // offices see nothing of it, and roles that see no movements are refused, as is the partner.
-func TestWhoSeesAFiling(t *testing.T) {
+func TestParallelWhoSeesAFiling(t *testing.T) {
 	h := newHouse(t)
 	mine, foreign := h.filed("0603", "0603260301001", "CNF000001"), h.filed("9402", "9402260301001", "CNF000002")
 	shared := h.filed("0603", "0603260301003", "CNF000003")
