@@ -38,7 +38,7 @@ func movementList(fs *flag.FlagSet) action {
 	role := fs.String("role", "", "only those in which it is the `ROLE` exit, entry, destination, departure, partner or seen")
 	from := fs.String("expected-from", "", "only those expected at this `INSTANT` or later, RFC 3339")
 	until := fs.String("expected-until", "", "only those expected before this `INSTANT`")
-	differing := fs.Bool("differing", false, "only what differs from what was announced")
+	differing := fs.Bool("differing", false, "only where what has arrived, or what a carrier has filed, differs from what was announced")
 	kind := fs.String("kind", "", "only those that a document of this `KIND` tells of, such as ArrivalReport")
 	on := fs.String("expected-on", "", "only those expected on this `DAY`, in the local time of the office whose list it is")
 	text := fs.String("text", "", "only what this `TEXT` finds, as in find")

@@ -25,6 +25,10 @@ func TestWhatAShiftReads(t *testing.T) {
 			Remarks:     []*exchangev1.Fault{{Code: "OVERDUE_REPORT", Severity: "warning", Message: "Ask 10719110."}},
 		},
 		{MovementId: "mv-2", State: "partly arrived", Batch: "B-77", Since: at, Comparisons: []*exchangev1.Comparison{{Arrived: at, Result: "differs", Discrepancies: differing}}},
+		{MovementId: "mv-3", State: "announced", Since: at, Filings: []*exchangev1.Filing{
+			{SubmissionId: "F-3", Comparison: &exchangev1.FilingComparison{Result: "differs", Discrepancies: []*exchangev1.Discrepancy{{Code: "FIL_PACKAGES"}, {Code: "FIL_CODES"}, {Code: "FIL_PACKAGES"}}}},
+			{SubmissionId: "F-4", Comparison: &exchangev1.FilingComparison{Result: "agrees"}}, {Office: "10719120", Standing: "taken back"},
+		}},
 	}
 	timeline := &exchangev1.TimelineResponse{MovementId: "mv-1", LeftOut: 3, Steps: []*exchangev1.Step{
 		{At: at, Local: "2026-03-02T10:30:00+08:00", Office: "CN 0603", Actor: "customs://CN/office/0603/post/1", Text: "Manifest submitted", Subject: "M-1", Faults: []*exchangev1.Fault{{Code: "MAP_TYPE", Severity: "error", Message: "Not a number."}}},
@@ -57,7 +61,7 @@ func TestWhatAShiftReads(t *testing.T) {
 	for _, lang := range gateway.Languages {
 		fmt.Fprintf(&out, "== %s\n", lang)
 		for _, show := range []func(*page){
-			func(p *page) { p.worklist(list) }, func(p *page) { p.timeline(timeline) }, func(p *page) { p.goods(goods) },
+			func(p *page) { p.worklist(list) }, func(p *page) { p.movements(list) }, func(p *page) { p.timeline(timeline) }, func(p *page) { p.goods(goods) },
 			func(p *page) { p.submissions(submissions) }, func(p *page) { p.message(submissions[0].Messages[0]) }, func(p *page) { p.movement(told) },
 		} {
 			p := &page{w: &columns{w: &out}, zone: time.FixedZone("", 8*3600), lang: lang}

@@ -644,6 +644,23 @@ func (p *page) movements(ms []*exchangev1.Movement) {
 			p.heading("%s %s: %s", m.MovementId, d.Code, d.Message)
 		}
 	}
+	p.differingFilings(ms)
+}
+
+// differingFilings are what carriers have filed otherwise than it was announced, beneath a list.
+func (p *page) differingFilings(ms []*exchangev1.Movement) {
+	for _, m := range ms {
+		for _, f := range m.Filings {
+			if c := f.Comparison; c.GetResult() == "differs" {
+				codes := make([]string, len(c.Discrepancies))
+				for i, d := range c.Discrepancies {
+					codes[i] = d.Code
+				}
+				slices.Sort(codes)
+				p.heading("%s %s, %s: %s: %s", p.text("filing"), cmp.Or(f.SubmissionId, f.DocumentId, f.Office, f.Sender), m.MovementId, p.word(c.Result), strings.Join(slices.Compact(codes), " "))
+			}
+		}
+	}
 }
 
 // worklist is a page of what a shift works by.
@@ -675,6 +692,7 @@ func (p *page) worklist(ms []*exchangev1.Movement) {
 			p.heading("%s %s: %s", m.MovementId, f.Code, f.Message)
 		}
 	}
+	p.differingFilings(ms)
 }
 
 // timeline is every step of a movement, in UTC and in the local time of its office; at last what is

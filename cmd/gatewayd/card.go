@@ -76,7 +76,7 @@ func (s *setup) signedCard(now time.Time) ([]byte, gateway.Digest, error) {
 	return card.Sign(c, s.keys, now)
 }
 
-// formats are those of all routes from an administration, and to it.
+// formats are those of all routes from an administration to others, and from them to it.
 func formats(chain *flow.Chain, known *release.Routes, own gateway.Administration) []card.Format {
 	all := []card.Format{}
 	add := func(direction string, partner gateway.Administration, r *release.Route) {
@@ -85,6 +85,9 @@ func formats(chain *flow.Chain, known *release.Routes, own gateway.Administratio
 		}
 	}
 	for _, r := range known.All() {
+		if r.Stays() {
+			continue
+		}
 		if r.From == own {
 			add(card.Sends, r.To, r)
 		}

@@ -358,7 +358,7 @@ func (s *setup) checkRoutes(f *findings, now time.Time) {
 		switch {
 		case route.From != s.Administration:
 			f.refuse(key, gateway.ConfigRouteForeign, name, string(route.From))
-		case route.To == s.Administration: // it leads to nobody
+		case route.Stays():
 		case !slices.ContainsFunc(s.Partners, func(p PartnerConfig) bool { return slices.Contains(p.Administrations, route.To) }):
 			f.refuse(key, gateway.ConfigRoutePartner, name, string(route.To))
 		}

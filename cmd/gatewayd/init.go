@@ -202,7 +202,7 @@ func (s *newGateway) writeEnvironment(c devCaller) error {
 	return os.WriteFile(filepath.Join(s.dir, c.Name+".env"), []byte(b.String()), 0o600)
 }
 
-// firstOffice is the first office from which a route of the administration leads, or one
+// firstOffice is the first office from which a route of the administration leads to another, or one
 // that is invented, and says which of the two.
 func firstOffice(routes *release.Routes, own gateway.Administration) (code, from string) {
 	for _, r := range routes.All() {

@@ -49,7 +49,7 @@ var configKeys = []configKey{
 	{"trust[].from", "", "", "2026-01-01T00:00:00Z", "From when on it may have signed."},
 	{"trust[].until", "", "", "2027-01-01T00:00:00Z", "Until when."},
 	{"trust[].compromised", "", "never", "2026-06-01T00:00:00Z", "From when on it proves nothing; what was received before still verifies."},
-	{"routes[]", "", "none: nothing is sent", "cn-ru-pre-arrival-notice", "Routes on which this gateway sends: names under mappings/routes. Without a partner who speaks for the recipient none starts."},
+	{"routes[]", "", "none: nothing is sent", "cn-ru-pre-arrival-notice", "Routes on which this gateway sends: names under mappings/routes. Without a partner who speaks for the recipient none starts. One of filings that stay here, such as ru-filing-notice, needs none, and is active where it is named: init names none."},
 	{"callers[].uri", "", "", "customs://CN/office/0603/post/1", "The one URI of the certificate of a post, system or person."},
 	{"callers[].role", "", "", "post", "What the caller may do: " + strings.Join(callerRoles(), ", ") + "."},
 	{"callers[].offices[]", "", "", `"0603"`, "Offices of a caller that speaks for one (" + strings.Join(officeRoles(), ", ") + "); it submits for the first. Other roles have none."},

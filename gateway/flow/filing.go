@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"customs.example/gateway"
@@ -36,15 +37,15 @@ func (g *Gateway) judgeFiling(ctx context.Context, j *judgement, reading *Readin
 		f.Path = "carrier"
 		refuse(f)
 	}
-	if plan.Route != nil && plan.Route.To != g.Own {
+	if plan.Route != nil && !plan.Route.Stays() {
 		return false, nil
 	}
-	before, unknown, err := g.filedBefore(ctx, reading, a)
+	before, unfit, err := g.filedBefore(ctx, reading, a)
 	if err != nil {
 		return false, err
 	}
-	if unknown != nil {
-		refuse(*unknown)
+	if unfit != nil {
+		refuse(*unfit)
 	}
 	if s.Faults.Refuse() || reading.passed.IsZero() {
 		return true, nil
@@ -87,7 +88,7 @@ func hasAny(d *customsv1.Document, path string) bool {
 }
 
 // filedBefore is the filing of the same office that a filing changes or takes back, by the id that it
-// names; nil if it is new.
+// names; nil if it is new. A fault says that there is none, or that so much was changed that no more is.
 func (g *Gateway) filedBefore(ctx context.Context, r *Reading, a store.Arrival) (*store.Submission, *gateway.Fault, error) {
 	names, path := changed(r.Document), "envelope.references"
 	if id := leaf(r.Document, subjectID); id != "" && r.Kind == kindCancellation {
@@ -113,6 +114,11 @@ func (g *Gateway) filedBefore(ctx context.Context, r *Reading, a store.Arrival) 
 				return nil, nil, err
 			}
 			if m != nil && slices.ContainsFunc(m.CountingFilings(), func(r reconcile.Record) bool { return r.Message == filingID(s) }) {
+				if n := m.FilingChanges(); n >= MaxTold && r.Kind != kindCancellation && actOf(r.Document, a.Asks) != takesOut {
+					f := fault(gateway.AmendTooOften, strconv.Itoa(n), strconv.Itoa(MaxTold))
+					f.Path = path
+					return nil, &f, nil
+				}
 				return &s, nil, nil
 			}
 		}
@@ -131,7 +137,7 @@ func (g *Gateway) Files(route string) bool {
 // isFiling reports whether a submission is a filing that stays here.
 func (g *Gateway) isFiling(s store.Submission) bool {
 	rt, ok := g.Chain.Routes.Route(s.Route)
-	return ok && rt.Type == release.Filing && rt.To == g.Own && s.State == gateway.Done
+	return ok && rt.Stays() && rt.To == g.Own && s.State == gateway.Done
 }
 
 // filingID is the message under which a filing stands in its movement: its record.

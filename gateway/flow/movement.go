@@ -121,8 +121,17 @@ func movementOf(row store.Movement) (Movement, error) {
 }
 
 // MaxTold is how much is told of one movement: what comes after it opens another, so that who
-// tells of one batch without end makes nothing slow but that.
+// tells of one batch without end makes nothing slow but that. As much is filed of one, beside it.
 const MaxTold = 300
+
+// full reports whether a movement takes no more of what is told, or of what is filed: neither takes the
+// other's room.
+func (m Movement) full(filings bool) bool {
+	if filings {
+		return len(m.Filings) >= MaxTold
+	}
+	return len(m.Announced)+len(m.Departures)+len(m.Arrivals) >= MaxTold
+}
 
 // telling are the kinds of document that tell of a movement.
 var telling = []string{
@@ -145,7 +154,7 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 		return "", false, err
 	}
 	candidates = slices.DeleteFunc(g.joinable(candidates, doc, by, from.Conversation), func(m Movement) bool {
-		return len(m.Announced)+len(m.Departures)+len(m.Arrivals)+len(m.Filings) >= MaxTold && !m.Has(from.Message, from.Sender)
+		return m.full(from.Filing) && !m.Has(from.Message, from.Sender)
 	})
 	known := make([]reconcile.Movement, len(candidates))
 	for i, c := range candidates {

@@ -84,6 +84,16 @@ func (m Movement) CountingFilings() []Record {
 	return slices.DeleteFunc(slices.Clone(m.Filings), func(r Record) bool { return r.Withdraws || r.undecided() || v.past(r) })
 }
 
+// FilingChanges is how many filings of m have taken the place of others.
+func (m Movement) FilingChanges() (n int) {
+	for _, r := range m.Filings {
+		if r.changes() {
+			n++
+		}
+	}
+	return n
+}
+
 // FilingStanding is what became of a filing of m.
 func (m Movement) FilingStanding(r Record) string {
 	switch {
@@ -126,8 +136,9 @@ func CompareFiling(notice, filing *customsv1.Document, tol Tolerances, at time.T
 
 // filingComparer compares one filing with what notices say together.
 type filingComparer struct {
-	tol Tolerances
-	out FilingComparison
+	tol       Tolerances
+	manyCodes bool // one side has more than are compared
+	out       FilingComparison
 }
 
 func compareFiling(r Record, notices []Record, told combined, tol Tolerances) FilingComparison {
@@ -142,12 +153,14 @@ func compareFiling(r Record, notices []Record, told combined, tol Tolerances) Fi
 		return c.out
 	}
 	filed := combine([]Record{r})
+	codes := codesOf(told, filed)
+	c.manyCodes = told.ManyCodes || filed.ManyCodes
 	both, unfiled, more := pairs(told.Waybills, filed.Waybills)
 	weighed, counted := false, false
 	for _, w := range both {
 		weighed = c.quantity(thing("waybill", w[0].ID, "Totals.grossMass"), grossMass, w[0].GrossMass, w[1].GrossMass) || weighed
 		counted = c.quantity(thing("waybill", w[0].ID, "Totals.packages"), packageCount, w[0].Packages, w[1].Packages) || counted
-		c.codes(thing("waybill", w[0].ID, "Classification.code"), told, filed, w[0].key(), w[0].Place, w[1].Place)
+		c.codes(thing("waybill", w[0].ID, "Classification.code"), codes[w[0].key()], w[0].Place, w[1].Place)
 	}
 	for _, w := range more {
 		c.differ(Discrepancy{Code: gateway.FilWaybill, Subject: thing("waybill", w.ID, ""), Found: gateway.Term(w.ID), FoundPlace: w.Place})
@@ -163,7 +176,7 @@ func compareFiling(r Record, notices []Record, told combined, tol Tolerances) Fi
 			c.quantity(field("Totals.packages"), packageCount, told.Packages, filed.Packages)
 		}
 		if len(both) == 0 {
-			c.codes(field("Classification.code"), told, filed, "", Place{}, Place{})
+			c.codes(field("Classification.code"), [2][]CodeFact{told.Codes, filed.Codes}, Place{}, Place{})
 		}
 	}
 	switch {
@@ -221,16 +234,26 @@ func (c *filingComparer) quantity(subject gateway.Place, quantity string, told, 
 	return true
 }
 
+// codesOf are the codes that notices and a filing have of each waybill.
+func codesOf(told, filed combined) map[string][2][]CodeFact {
+	of := make(map[string][2][]CodeFact)
+	for side, codes := range [][]CodeFact{told.Codes, filed.Codes} {
+		for _, c := range codes {
+			both := of[c.Waybill]
+			both[side] = append(both[side], c)
+			of[c.Waybill] = both
+		}
+	}
+	return of
+}
+
 // codes compares the commodity codes of one waybill, or of all goods where none is named.
-func (c *filingComparer) codes(subject gateway.Place, told, filed combined, waybill string, toldAt, filedAt Place) {
-	if told.ManyCodes || filed.ManyCodes {
+func (c *filingComparer) codes(subject gateway.Place, of [2][]CodeFact, toldAt, filedAt Place) {
+	if c.manyCodes {
 		c.not(subject, gateway.WordTooManyToCompare)
 		return
 	}
-	of := func(all []CodeFact) []CodeFact {
-		return slices.DeleteFunc(slices.Clone(all), func(f CodeFact) bool { return waybill != "" && f.Waybill != waybill })
-	}
-	a, f := of(told.Codes), of(filed.Codes)
+	a, f := of[0], of[1]
 	if !c.both(subject, len(a) > 0, len(f) > 0) {
 		return
 	}
@@ -251,8 +274,20 @@ func (c *filingComparer) codes(subject gateway.Place, told, filed combined, wayb
 
 // without are the codes that no code of others is, or begins, or begins with.
 func without(codes, others []CodeFact) []CodeFact {
+	known, begun := make(map[string]bool, len(others)), make(map[string]bool, len(others)) // and by what they begin with
+	for _, o := range others {
+		known[o.Code] = true
+		for n := leastDigits; n <= len(o.Code); n++ {
+			begun[o.Code[:n]] = true
+		}
+	}
 	return slices.DeleteFunc(slices.Clone(codes), func(c CodeFact) bool {
-		return slices.ContainsFunc(others, func(o CodeFact) bool { return strings.HasPrefix(o.Code, c.Code) || strings.HasPrefix(c.Code, o.Code) })
+		for n := leastDigits; n < len(c.Code); n++ {
+			if known[c.Code[:n]] {
+				return true
+			}
+		}
+		return begun[c.Code]
 	})
 }
 

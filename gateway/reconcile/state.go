@@ -164,9 +164,10 @@ func (m Movement) Expected() (last time.Time) {
 	return last
 }
 
-// Differs reports whether the last comparison differs.
+// Differs reports whether the last comparison of an arrival differs, or that of a filing which stands.
 func (m Movement) Differs() bool {
-	return len(m.Comparisons) > 0 && m.Comparisons[len(m.Comparisons)-1].Result == Differs
+	return len(m.Comparisons) > 0 && m.Comparisons[len(m.Comparisons)-1].Result == Differs ||
+		slices.ContainsFunc(m.Filed, func(c FilingComparison) bool { return c.Result == Differs })
 }
 
 // Kinds are the kinds of document that tell of the movement, each once.

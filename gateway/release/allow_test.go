@@ -130,7 +130,7 @@ func TestAllowListsHoldWhatTheTablesReadButPrices(t *testing.T) {
 				t.Errorf("%s releases the price %s", rt.Name, e.Path)
 			}
 		}
-		if rt.Type == Filing && rt.From == rt.To { // it is written in no form: it keeps what is compared, and nothing of persons
+		if rt.Stays() { // it is written in no form: it keeps what is compared, and nothing of persons
 			for _, e := range document.Dictionary(rt.Kind) {
 				if e.Marks.Personal && rt.allowed.covers(e.Path) {
 					t.Errorf("%s keeps %s, which is data of a person", rt.Name, e.Path)

@@ -201,7 +201,7 @@ func (rt *Route) Headed(list string) (lang string, ok bool) {
 	return rt.texts[i].lang, true
 }
 
-// Stays reports whether what the route takes stays with its administration: it makes no message.
+// Stays reports whether what takes the route stays with its administration: filings, which make no message.
 func (rt *Route) Stays() bool { return rt.From == rt.To }
 
 // Serves reports whether the route serves an own office.

@@ -6721,7 +6721,7 @@ type ListMovementsRequest struct {
 	// When it is expected: not before the one, and before the other.
 	ExpectedFrom  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expected_from,json=expectedFrom,proto3" json:"expected_from,omitempty"`
 	ExpectedUntil *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expected_until,json=expectedUntil,proto3" json:"expected_until,omitempty"`
-	// Only what differs from what was announced.
+	// Only where what has arrived, or what a carrier has filed, differs from what was announced.
 	Differing bool `protobuf:"varint,7,opt,name=differing,proto3" json:"differing,omitempty"`
 	// A kind of document that tells of it, such as ArrivalReport.
 	Kind string `protobuf:"bytes,8,opt,name=kind,proto3" json:"kind,omitempty"`
