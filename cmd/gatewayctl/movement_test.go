@@ -57,13 +57,19 @@ func TestWhatAShiftReads(t *testing.T) {
 		{Sender: "CN", DocumentId: "F-1", Kind: "TransitDeclaration", Received: at, Standing: "changed"},
 		{Office: "10719120", Kind: "PreArrivalNotice", Received: at, Standing: "taken back"},
 	}}
+	showsPages(t, "testdata/shift.golden", []func(*page){
+		func(p *page) { p.worklist(list) }, func(p *page) { p.movements(list) }, func(p *page) { p.timeline(timeline) }, func(p *page) { p.goods(goods) },
+		func(p *page) { p.submissions(submissions) }, func(p *page) { p.message(submissions[0].Messages[0]) }, func(p *page) { p.movement(told) },
+	})
+}
+
+// showsPages compares pages, in each language, with a golden.
+func showsPages(t *testing.T, file string, shows []func(*page)) {
+	t.Helper()
 	var out bytes.Buffer
 	for _, lang := range gateway.Languages {
 		fmt.Fprintf(&out, "== %s\n", lang)
-		for _, show := range []func(*page){
-			func(p *page) { p.worklist(list) }, func(p *page) { p.movements(list) }, func(p *page) { p.timeline(timeline) }, func(p *page) { p.goods(goods) },
-			func(p *page) { p.submissions(submissions) }, func(p *page) { p.message(submissions[0].Messages[0]) }, func(p *page) { p.movement(told) },
-		} {
+		for _, show := range shows {
 			p := &page{w: &columns{w: &out}, zone: time.FixedZone("", 8*3600), lang: lang}
 			show(p)
 			if err := p.w.Flush(); err != nil {
@@ -72,7 +78,6 @@ func TestWhatAShiftReads(t *testing.T) {
 			fmt.Fprintln(&out)
 		}
 	}
-	const file = "testdata/shift.golden"
 	if *update {
 		if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
 			t.Fatal(err)

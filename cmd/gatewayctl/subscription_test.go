@@ -1,15 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
-	"os"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
 
@@ -31,36 +24,12 @@ func TestPagesOfSubscriptions(t *testing.T) {
 		Acknowledgements: []*exchangev1.Acknowledgement{{Subscription: "all", At: until, Caller: clearance}, {Subscription: "answers", At: until, Caller: risk}},
 	}
 	got := &exchangev1.FetchResponse{Lease: "L-1", Until: until, More: true, Messages: []*exchangev1.FetchedMessage{{Message: first, Times: 1}, {Message: taken, Times: 2}}}
-	var out bytes.Buffer
-	for _, lang := range gateway.Languages {
-		fmt.Fprintf(&out, "== %s\n", lang)
-		for _, show := range []func(*page){
-			func(p *page) { p.subscriptions([]*exchangev1.Subscription{narrow, fresh}) }, func(p *page) { p.subscription(narrow) }, func(p *page) { p.subscription(ended) },
-			func(p *page) { p.fetched(got) }, func(p *page) { p.fetched(&exchangev1.FetchResponse{}) }, func(p *page) { p.inboxMessage(taken) },
-			func(p *page) {
-				p.renewed("L-1", &exchangev1.RenewLeaseResponse{Until: until, MessageIds: []string{"m-1", "m-2"}})
-			},
-			func(p *page) { p.released(&exchangev1.ReleaseLeaseResponse{MessageIds: []string{"m-1", "m-2"}}) },
-		} {
-			p := &page{w: &columns{w: &out}, zone: time.FixedZone("", 8*3600), lang: lang}
-			show(p)
-			if err := p.w.Flush(); err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintln(&out)
-		}
-	}
-	const file = "testdata/subscriptions.golden"
-	if *update {
-		if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
+	showsPages(t, "testdata/subscriptions.golden", []func(*page){
+		func(p *page) { p.subscriptions([]*exchangev1.Subscription{narrow, fresh}) }, func(p *page) { p.subscription(narrow) }, func(p *page) { p.subscription(ended) },
+		func(p *page) { p.fetched(got) }, func(p *page) { p.fetched(&exchangev1.FetchResponse{}) }, func(p *page) { p.inboxMessage(taken) },
+		func(p *page) {
+			p.renewed("L-1", &exchangev1.RenewLeaseResponse{Until: until, MessageIds: []string{"m-1", "m-2"}})
+		},
+		func(p *page) { p.released(&exchangev1.ReleaseLeaseResponse{MessageIds: []string{"m-1", "m-2"}}) },
+	})
 }

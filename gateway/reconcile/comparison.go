@@ -231,28 +231,40 @@ func (c *comparer) quantity(subject gateway.Place, quantity string, announced, f
 	if !c.both(subject, announced.Value != "", found.Value != "") {
 		return
 	}
-	tolerance := c.tol.find(quantity, announced.Method, found.Method)
-	a, f := number(announced.Value), number(found.Value)
-	diff := f.Sub(a)
-	if diff.Abs().Cmp(tolerance.limit(a)) <= 0 {
+	d, sign := c.tol.difference(quantity, announced, found)
+	if sign == 0 {
 		c.out.Agreed++
 		return
 	}
-	code, unit := gateway.CmpPackages, ""
+	d.Code, d.Severity, d.Subject = gateway.CmpPackages, gateway.Error, subject
 	if quantity == grossMass {
-		code, unit = gateway.CmpGrossMass, " kg"
+		d.Code = gateway.CmpGrossMass
 	}
-	d := Discrepancy{
-		Code: code, Severity: gateway.Error, Subject: subject, Place: announced.Place,
-		Expected: gateway.Term(announced.Value), ExpectedMethod: announced.Method,
-		Found: gateway.Term(found.Value), FoundMethod: found.Method,
-		Tolerance: tolerance.text, Difference: gateway.Term(subtraction(f, a, diff, unit)),
-	}
-	if diff.Sign() < 0 {
+	if sign < 0 {
 		c.absent(d)
 		return
 	}
 	c.differ(d)
+}
+
+// difference is how far what is found of a quantity is from what is expected, without code and
+// subject, and its sign: 0 if that is tolerated.
+func (t Tolerances) difference(quantity string, expected, found Quantity) (d Discrepancy, sign int) {
+	tolerance := t.find(quantity, expected.Method, found.Method)
+	e, f := number(expected.Value), number(found.Value)
+	diff := f.Sub(e)
+	if diff.Abs().Cmp(tolerance.limit(e)) <= 0 {
+		return Discrepancy{}, 0
+	}
+	unit := " kg"
+	if quantity == packageCount {
+		unit = ""
+	}
+	return Discrepancy{
+		Place: expected.Place, Expected: gateway.Term(expected.Value), ExpectedMethod: expected.Method,
+		Found: gateway.Term(found.Value), FoundMethod: found.Method,
+		Tolerance: tolerance.text, Difference: gateway.Term(subtraction(f, e, diff, unit)),
+	}, diff.Sign()
 }
 
 // subtraction writes a difference out: "18633.76 - 18250.5 = 383.26 kg (2.10 %)". The

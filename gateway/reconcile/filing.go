@@ -216,21 +216,16 @@ func (c *filingComparer) quantity(subject gateway.Place, quantity string, told, 
 	if !c.both(subject, told.Value != "", filed.Value != "") {
 		return false
 	}
-	tolerance := c.tol.find(quantity, told.Method, filed.Method)
-	a, f := number(told.Value), number(filed.Value)
-	diff := f.Sub(a)
-	if diff.Abs().Cmp(tolerance.limit(a)) <= 0 {
+	d, sign := c.tol.difference(quantity, told, filed)
+	if sign == 0 {
 		c.out.Agreed++
 		return true
 	}
-	code, unit := gateway.FilPackages, ""
+	d.Code, d.Subject, d.FoundPlace = gateway.FilPackages, subject, filed.Place
 	if quantity == grossMass {
-		code, unit = gateway.FilGrossMass, " kg"
+		d.Code = gateway.FilGrossMass
 	}
-	c.differ(Discrepancy{
-		Code: code, Subject: subject, Place: told.Place, FoundPlace: filed.Place, Expected: gateway.Term(told.Value), ExpectedMethod: told.Method,
-		Found: gateway.Term(filed.Value), FoundMethod: filed.Method, Tolerance: tolerance.text, Difference: gateway.Term(subtraction(f, a, diff, unit)),
-	})
+	c.differ(d)
 	return true
 }
 

@@ -68,7 +68,7 @@ func (c *comparer) seals() {
 			changes.extra = append(changes.extra, s)
 		}
 	}
-	c.sealChanges(changes)
+	c.changedSeals(changes)
 }
 
 // sealChanges are the seals that are not where they were announced, and those that nobody
@@ -83,8 +83,8 @@ type missingSeal struct {
 	state string // of what was found of it; empty: nothing
 }
 
-// sealChanges judges them by load unit: one seal in the place of another is one difference.
-func (c *comparer) sealChanges(all sealChanges) {
+// changedSeals judges them by load unit: one seal in the place of another is one difference.
+func (c *comparer) changedSeals(all sealChanges) {
 	unexplained := make(map[string][]missingSeal) // by load unit
 	lost := make(map[string]bool)                 // load units of which a seal is gone, with an act or without
 	for _, s := range all.missing {

@@ -297,15 +297,11 @@ func (c *comparer) tare() {
 	if len(of) == 0 {
 		return
 	}
-	tolerance := c.tol.find(tareMass, "", "")
-	diff := number(weighed.Value).Sub(sum)
-	if diff.Cmp(tolerance.limit(sum)) <= 0 {
+	d, sign := c.tol.difference(tareMass, Quantity{Value: sum.String(), Place: a.VehicleMass.Place}, weighed)
+	if sign <= 0 { // lighter is no load
 		c.out.Agreed++
 		return
 	}
-	c.differ(Discrepancy{
-		Code: gateway.CmpTare, Severity: gateway.Error, Subject: field("Vehicle.tare"), Place: a.VehicleMass.Place,
-		Expected: gateway.Term(sum.String()), Found: gateway.Term(weighed.Value), FoundMethod: weighed.Method,
-		Tolerance: tolerance.text, Difference: gateway.Term(subtraction(number(weighed.Value), sum, diff, " kg")),
-	})
+	d.Code, d.Severity, d.Subject = gateway.CmpTare, gateway.Error, field("Vehicle.tare")
+	c.differ(d)
 }
