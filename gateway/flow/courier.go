@@ -184,12 +184,12 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 
 // reserve takes a place for each of some messages that are not on disk yet, if all of them
 // may travel as soon as they are: nothing that waits is passed, nor what is to be compared with
-// the partner first. Then each MUST be sent or given up.
+// the partner first, and none has a place already, which is that of another judgement of the same. Then each MUST be sent or given up.
 func (c *courier) reserve(messages []store.Message) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running == nil || c.running.Err() != nil || !c.g.balancers[c.to].opened.Load() || c.crowded || c.outage > 0 || c.rest.After(c.g.Now()) ||
-		slices.ContainsFunc(messages, func(m store.Message) bool { return m.Chain != m.ID }) {
+		slices.ContainsFunc(messages, func(m store.Message) bool { return m.Chain != m.ID || c.underway[m.ID] }) {
 		return false
 	}
 	if len(c.underway)+len(messages) > Parallel {
