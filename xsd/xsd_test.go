@@ -54,6 +54,7 @@ var documents = []struct{ file, root string }{
 	{"xx/permit-answer.v1.xsd", "PermitAnswer"},
 	{"xx/permit-query.v1.xsd", "PermitQuery"},
 	{"xx/train-list.v1.xsd", "TrainList"},
+	{"xx/transit-event.v1.xsd", "TransitEvent"},
 }
 
 func files(t *testing.T) map[string][]byte {

@@ -611,9 +611,12 @@ var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
 	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
 	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled",
+	"transit declared": "word.transitDeclared", "transit refused": "word.transitRefused", "transit allowed": "word.transitAllowed",
+	"transit started": "word.transitStarted", "transit arrived": "word.transitArrived", "transit partly terminated": "word.transitPartlyTerminated",
+	"transit terminated": "word.transitTerminated", "transit discharged": "word.transitDischarged", "transit cancelled": "word.transitCancelled",
 	"agrees": "word.agrees", "differs": "word.differs", "nothing to compare": "word.nothingToCompare",
 	"batch": "place.batch", "vehicle": "place.vehicle", "load-unit": "place.loadUnit", "seal": "place.seal",
-	"waybill": "place.waybill", "carnet": "place.tir",
+	"waybill": "place.waybill", "carnet": "place.tir", "transit": "place.transit",
 	"DECLARED": "word.declared", "WEIGHBRIDGE": "word.weighbridge", "AXLE_SUM": "word.axleSum", "TALLY": "word.tally",
 }
 
@@ -796,8 +799,43 @@ func (p *page) movement(m *exchangev1.Movement) {
 	for _, c := range m.Comparisons {
 		p.comparison(c)
 	}
+	for _, t := range m.Transits {
+		p.transit(t)
+	}
 	for _, f := range m.Filings {
 		p.filing(f)
+	}
+}
+
+// transit is one transit, or one operation of a TIR carnet, and how it stands.
+func (p *page) transit(t *exchangev1.MovementTransit) {
+	fmt.Fprintln(p.w)
+	late := ""
+	if t.Overdue {
+		late = p.text("overdue")
+	}
+	p.field("transit", t.Number, t.Carnet, t.Territory)
+	p.field("state", p.word(t.State))
+	p.field("timeLimit", t.TimeLimit, late)
+	p.field("endsAt", t.Destinations...)
+	if t.Packages+t.Terminated != "" {
+		p.field("transitPackages", orNone(t.Terminated)+" / "+orNone(t.Packages))
+	}
+	for _, e := range t.Terminations {
+		at, part, reserved := p.time(e.At), "", ""
+		if at == "" {
+			at = e.Day
+		}
+		if e.Partial {
+			part = p.text("partOfIt")
+		}
+		if e.WithReservation {
+			reserved = p.text("withReservation")
+		}
+		p.field("terminatedAt", e.Office, at, p.called("ending", e.Ending), e.Packages, part, reserved, e.MessageId)
+	}
+	for _, d := range t.Discrepancies {
+		p.discrepancy(d)
 	}
 }
 

@@ -25,8 +25,14 @@ func corridors(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	routes := map[string][]string{}
 	offices := map[string][]string{}
+	partners := map[string][]string{}
 	for _, rt := range shipped(ts).All() {
 		own := string(rt.From)
+		for _, ends := range [][2]string{{own, string(rt.To)}, {string(rt.To), own}} {
+			if ends[0] != ends[1] && !slices.Contains(partners[ends[0]], ends[1]) {
+				partners[ends[0]] = append(partners[ends[0]], ends[1])
+			}
+		}
 		routes[own] = append(routes[own], rt.Name)
 		for _, o := range rt.Offices {
 			if !slices.Contains(offices[own], o.Code) {
@@ -60,11 +66,8 @@ func corridors(ts *testscript.TestScript, neg bool, args []string) {
 		address[own] = ts.Getenv(own + "_GRPC")
 	}
 	for own, codes := range offices {
-		partners := []string{"CN"}
-		if own == "CN" {
-			partners = []string{"KZ", "MN", "RU"}
-		}
-		c := storyConfig{strings.ToLower(own) + "-all.yaml", own, []string{address[own], ts.Getenv(own + "_REST")}, codes, partners, routes[own]}
+		slices.Sort(partners[own])
+		c := storyConfig{strings.ToLower(own) + "-all.yaml", own, []string{address[own], ts.Getenv(own + "_REST")}, codes, partners[own], routes[own]}
 		ts.Check(c.write(ts.MkAbs("."), address))
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // refers are the kinds of document that answer another, take it back, or tell what became of it, so
 // that none of them stands for itself.
-var refers = []string{"Answer", "ArrivalReport", "Cancellation", "InspectionResult"}
+var refers = []string{"Answer", "ArrivalReport", "Cancellation", "InspectionResult", "TransitEvent"}
 
 // TestEveryRouteHasASample translates the samples of every route, and finds no fault that
 // refuses one.

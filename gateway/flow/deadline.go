@@ -88,7 +88,37 @@ func (g *Gateway) Remarks(m Movement) (out gateway.Faults) {
 			out = append(out, f)
 		}
 	}
+	for _, t := range m.Transits() {
+		if g.TransitOverdue(t) {
+			f := fault(gateway.OverdueTransit, t.Limit, strings.Join(officeNames(t.Destinations), ", "))
+			f.Severity = gateway.Warning
+			out = append(out, f)
+		}
+	}
 	return out
+}
+
+// TransitOverdue reports whether the last day on which a transit was to end is over at the office where it was
+// to end, or in UTC where that office's time is not known, and nothing tells that it has ended.
+func (g *Gateway) TransitOverdue(t reconcile.Transit) bool {
+	if t.Limit == "" || t.State.Ended() {
+		return false
+	}
+	zone := time.UTC
+	if len(t.Destinations) > 0 {
+		o := t.Destinations[0]
+		if of, ok := g.Chain.Tables.Lists().Zone(gateway.Administration(o.Administration), o.Code); ok {
+			zone = of
+		}
+	}
+	return g.Now().In(zone).Format(time.DateOnly) > t.Limit
+}
+
+func officeNames(offices []reconcile.OfficeFact) (all []string) {
+	for _, o := range offices[:min(len(offices), maxNamed)] {
+		all = append(all, o.Name())
+	}
+	return all
 }
 
 // entryOffices names the offices of entry of a movement, or where its documents name none those on

@@ -130,12 +130,12 @@ func (m Movement) full(filings bool) bool {
 	if filings {
 		return len(m.Filings) >= MaxTold
 	}
-	return len(m.Announced)+len(m.Departures)+len(m.Arrivals) >= MaxTold
+	return len(m.Announced)+len(m.Departures)+len(m.Arrivals)+len(m.Inspections)+len(m.TransitEvents) >= MaxTold
 }
 
 // telling are the kinds of document that tell of a movement.
 var telling = []string{
-	"PreArrivalNotice", "TransitDeclaration", "Manifest", "VehicleReport", "ArrivalReport", "InspectionResult", "Cancellation",
+	"PreArrivalNotice", "TransitDeclaration", "Manifest", "VehicleReport", "ArrivalReport", "InspectionResult", "TransitEvent", "Cancellation",
 }
 
 // follow attaches a document to the movement it belongs to, or opens one. A document

@@ -290,7 +290,7 @@ func (g *Gateway) takeAmendment(ctx context.Context, tx *store.Tx, h seal.Header
 	doc = changing(doc, of.DocumentID)
 	from := reconcile.Origin{
 		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, WholeGoods: h.WholeGoods,
-		Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival,
+		Batch: in.Batch, Entry: g.entryOf(h), Received: in.Received, Expected: in.ExpectedArrival,
 	}
 	if m.Movement, err = reconcile.Attach(m.Movement, doc, from, g.Tolerances); err != nil {
 		return err

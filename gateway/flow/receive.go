@@ -434,10 +434,18 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, a store.Arrival, in *s
 	}
 	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
 		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, WholeGoods: h.WholeGoods,
-		Batch: in.Batch, Received: in.Received, Expected: in.ExpectedArrival, Filing: h.Duty == DutyFiling,
+		Batch: in.Batch, Entry: g.entryOf(h), Received: in.Received, Expected: in.ExpectedArrival, Filing: h.Duty == DutyFiling,
 	}, teller{})
 	in.MovementID = movement
 	return err
+}
+
+// entryOf is the office of ours that a message's header says its goods enter at.
+func (g *Gateway) entryOf(h seal.Header) gateway.Office {
+	if h.EntryOffice == "" {
+		return gateway.Office{}
+	}
+	return gateway.Office{Administration: g.Own, Code: h.EntryOffice}
 }
 
 func (g *Gateway) attachAnswer(ctx context.Context, tx *store.Tx, in *store.Inbound, answer *customsv1.Answer) error {

@@ -111,6 +111,9 @@ func (g *Gateway) Timeline(ctx context.Context, m Movement, own func(office stri
 			return nil, 0, err
 		}
 	}
+	for _, r := range m.TransitEvents {
+		t.transit(r)
+	}
 	if err := t.arrivals(ctx, m); err != nil {
 		return nil, 0, err
 	}
@@ -350,6 +353,36 @@ func (t *timeline) filed(ctx context.Context, m Movement, r reconcile.Record) er
 	}
 	t.add(step, office)
 	return nil
+}
+
+// transitStates are the words for what became of a transit.
+var transitStates = map[reconcile.TransitState]gateway.Wording{
+	reconcile.TransitDeclared: "word.transitDeclared", reconcile.TransitRefused: "word.transitRefused", reconcile.TransitAllowed: "word.transitAllowed",
+	reconcile.TransitStarted: "word.transitStarted", reconcile.TransitArrived: "word.transitArrived",
+	reconcile.TransitPartlyTerminated: "word.transitPartlyTerminated", reconcile.TransitTerminated: "word.transitTerminated",
+	reconcile.TransitDischarged: "word.transitDischarged", reconcile.TransitCancelled: "word.transitCancelled",
+}
+
+// transit tells what an office told of a transit: at its office, when it happened or else was told.
+func (t *timeline) transit(r reconcile.Record) {
+	said := Told{gateway.Term(r.Transit.Event)}
+	if state, ok := r.Transit.State(); ok {
+		said = Told{gateway.Say(transitStates[state])}
+	}
+	for _, of := range []string{r.Facts.TransitNumber, r.Facts.Carnet, r.Transit.Territory} {
+		if of != "" {
+			said = append(said, gateway.Term(of))
+		}
+	}
+	step := Step{At: r.At, Actor: string(r.Sender), Text: said, Subject: string(r.Message), Office: r.Facts.Office.Name()}
+	if step.At.IsZero() {
+		step.At = r.Received
+	}
+	if r.Sender == "" {
+		step.Actor = string(t.g.Own)
+	}
+	step.zone, _ = t.g.Chain.Tables.Lists().Zone(gateway.Administration(r.Facts.Office.Administration), r.Facts.Office.Code)
+	t.steps = append(t.steps, step)
 }
 
 // recorded tells of what a post has recorded.

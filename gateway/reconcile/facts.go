@@ -16,22 +16,24 @@ import (
 // Facts is what one document, or several together, say of a movement. A list that is
 // given is taken as complete; a list that is absent says nothing.
 type Facts struct {
-	Batch        string        `json:"batch,omitempty"`
-	Carnet       string        `json:"carnet,omitempty"`
-	Entry        OfficeFact    `json:"entry,omitzero"`         // where it is to enter
-	Destinations []OfficeFact  `json:"destinations,omitempty"` // where its transits are to end, each office once
-	Office       OfficeFact    `json:"office,omitzero"`        // where it was seen
-	Route        []RouteOffice `json:"route,omitempty"`        // every office that has to do with it, each part in it once
-	Empty        bool          `json:"empty,omitempty"`        // said to carry no goods
-	Partial      bool          `json:"partial,omitempty"`
-	GrossMass    Quantity      `json:"grossMass,omitzero"`   // of the goods
-	VehicleMass  Quantity      `json:"vehicleMass,omitzero"` // of the vehicle with its load
-	Packages     Quantity      `json:"packages,omitzero"`
-	Vehicles     []VehicleFact `json:"vehicles,omitempty"`
-	Units        []UnitFact    `json:"units,omitempty"`
-	Waybills     []WaybillFact `json:"waybills,omitempty"`
-	Codes        []CodeFact    `json:"codes,omitempty"`
-	ManyCodes    bool          `json:"manyCodes,omitempty"` // it has more than are compared
+	Batch  string `json:"batch,omitempty"`
+	Carnet string `json:"carnet,omitempty"`
+	// TransitNumber is the number under which a transit is registered, as people write it.
+	TransitNumber string        `json:"transitNumber,omitempty"`
+	Entry         OfficeFact    `json:"entry,omitzero"`         // where it is to enter
+	Destinations  []OfficeFact  `json:"destinations,omitempty"` // where its transits are to end, each office once
+	Office        OfficeFact    `json:"office,omitzero"`        // where it was seen
+	Route         []RouteOffice `json:"route,omitempty"`        // every office that has to do with it, each part in it once
+	Empty         bool          `json:"empty,omitempty"`        // said to carry no goods
+	Partial       bool          `json:"partial,omitempty"`
+	GrossMass     Quantity      `json:"grossMass,omitzero"`   // of the goods
+	VehicleMass   Quantity      `json:"vehicleMass,omitzero"` // of the vehicle with its load
+	Packages      Quantity      `json:"packages,omitzero"`
+	Vehicles      []VehicleFact `json:"vehicles,omitempty"`
+	Units         []UnitFact    `json:"units,omitempty"`
+	Waybills      []WaybillFact `json:"waybills,omitempty"`
+	Codes         []CodeFact    `json:"codes,omitempty"`
+	ManyCodes     bool          `json:"manyCodes,omitempty"` // it has more than are compared
 }
 
 // Place is where a fact stands: a message and an instance path in its document.
@@ -80,6 +82,7 @@ const (
 	SeenOffice        = "seen"
 	DestinationOffice = "destination"
 	DepartureOffice   = "departure"
+	TransitOffice     = "transit"
 	PartnerOffice     = "partner"
 )
 
@@ -166,6 +169,14 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 	}
 	if b, ok := body.(interface{ GetTir() *customsv1.Tir }); ok {
 		f.Carnet = b.GetTir().GetCarnet()
+	}
+	if b, ok := body.(interface {
+		GetTransit() *customsv1.RegistrationNumber
+	}); ok {
+		f.TransitNumber = registrationNumber(b.GetTransit())
+	}
+	if b, ok := body.(*customsv1.TransitDeclaration); ok {
+		f.TransitNumber = registrationNumber(b.GetRegistration())
 	}
 	if b, ok := body.(interface{ GetTransport() *customsv1.Transport }); ok {
 		t := b.GetTransport()
@@ -286,6 +297,14 @@ func route(body any) (offices []RouteOffice) {
 	}
 	if b, ok := body.(interface{ GetDepartureOffice() *customsv1.Office }); ok {
 		add(DepartureOffice, b.GetDepartureOffice())
+	}
+	if b, ok := body.(interface{ GetTransitOffices() []*customsv1.Office }); ok {
+		for _, o := range b.GetTransitOffices() {
+			add(TransitOffice, o)
+		}
+	}
+	if b, ok := body.(interface{ GetDestination() *customsv1.Office }); ok {
+		add(DestinationOffice, b.GetDestination())
 	}
 	return offices
 }

@@ -13,10 +13,12 @@ const (
 	Seal     = "seal"
 	Waybill  = "waybill"
 	Carnet   = "carnet"
+	// TransitNumber is the number under which a transit declaration is registered.
+	TransitNumber = "transit"
 )
 
 // Kinds lists the kinds of identifier.
-var Kinds = []string{Batch, Vehicle, LoadUnit, Seal, Waybill, Carnet}
+var Kinds = []string{Batch, Vehicle, LoadUnit, Seal, Waybill, Carnet, TransitNumber}
 
 // lookAlikes are the twelve Cyrillic letters that Russian plates use because Latin
 // has the same shapes (GOST R 50577). Only shapes are folded, never sounds: the
@@ -126,4 +128,5 @@ func (ids *identifiers) add(f Facts) {
 		ids.one(Waybill, w.ID)
 	}
 	ids.one(Carnet, f.Carnet)
+	ids.one(TransitNumber, f.TransitNumber)
 }

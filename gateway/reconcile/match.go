@@ -25,8 +25,8 @@ const closest = time.Hour
 type Strength int
 
 // The strengths. A batch number names one crossing; a transport document opens a
-// movement, but a consignment may cross in parts; a plate, load unit, seal or carnet
-// comes again, and counts only inside the time window; one that is written in full on
+// movement, but a consignment may cross in parts, and so may a transit, be it by number or
+// carnet; a plate, load unit or seal comes again, and counts only inside the time window; one that is written in full on
 // one side only counts least. A document that changes or takes back another belongs to it
 // whatever it says.
 const (
@@ -251,7 +251,7 @@ func (m Movement) candidate(own []Identifier, at time.Time, window Window) (c Ca
 		switch id.Kind {
 		case Batch:
 			strength = ByBatch
-		case Waybill:
+		case Waybill, Carnet, TransitNumber:
 			strength = ByWaybill
 		case plateKey, plateCoreKey:
 			strength = ByPartOfPlate
@@ -281,11 +281,11 @@ func (m Movement) far(at time.Time, w Window) (far time.Duration, near bool) {
 }
 
 // Opens reports whether d may open a movement when nothing matches: it names a batch
-// or a transport document, or it is an arrival that nobody announced.
+// or a transport document, declares a transit or names the one it tells of, or is an arrival that nobody announced.
 func Opens(d *customsv1.Document) bool {
-	if d.GetArrivalReport() != nil {
+	if d.GetArrivalReport() != nil || d.GetTransitDeclaration() != nil {
 		return true
 	}
 	f := read(d, "")
-	return f.Batch != "" || len(f.Waybills) > 0
+	return f.Batch != "" || len(f.Waybills) > 0 || d.GetTransitEvent() != nil && f.Carnet+f.TransitNumber != ""
 }

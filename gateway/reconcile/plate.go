@@ -299,8 +299,10 @@ func SoughtBy(d *customsv1.Document, from Origin) []Identifier {
 }
 
 // Lasting reports whether a kind of identifier speaks of one crossing whenever it is seen: a
-// plate, load unit, seal or carnet comes again.
-func Lasting(kind string) bool { return kind == Batch || kind == Waybill }
+// plate, load unit or seal comes again. A TIR carnet is valid for one journey (TIR Convention, article 17).
+func Lasting(kind string) bool {
+	return slices.Contains([]string{Batch, Waybill, Carnet, TransitNumber}, kind)
+}
 
 // Sought returns the keys of everything that a text, as somebody reads it off, may name.
 func Sought(text string) []Identifier {

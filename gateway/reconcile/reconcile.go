@@ -40,6 +40,8 @@ type Movement struct {
 	Departures  []Record             `json:"departures,omitempty"`
 	Arrivals    []Record             `json:"arrivals,omitempty"`
 	Inspections []Record             `json:"inspections,omitempty"`
+	// TransitEvents are what offices told of the transits that it is part of; see [Movement.Transits].
+	TransitEvents []Record `json:"transitEvents,omitempty"`
 	// Filings are what carriers themselves have filed of the same crossing. They announce nothing, and
 	// count nowhere but in Filed, which has one entry for each that stands.
 	Filings []Record           `json:"filings,omitempty"`
@@ -74,8 +76,10 @@ type Record struct {
 	// Accepted: it is ours, and the partner has accepted it.
 	Accepted bool `json:"accepted,omitempty"`
 	// Told is how an arrival compares as the partner found that has seen it, and told of it.
-	Told  *Comparison `json:"told,omitempty"`
-	Facts Facts       `json:"facts"`
+	Told *Comparison `json:"told,omitempty"`
+	// Transit is what it says of a transit, of a document that is about one.
+	Transit *TransitFact `json:"transit,omitempty"`
+	Facts   Facts        `json:"facts"`
 }
 
 // Origin says how a document came.
@@ -91,8 +95,10 @@ type Origin struct {
 	Conversation string
 	// WholeGoods says that it tells all the goods of each of its waybills, and not a share.
 	WholeGoods bool
-	// Batch is the batch number from the message header, for a document that names none.
+	// Batch is the batch number from the message header, for a document that names none, and Entry
+	// the office of entry.
 	Batch    string
+	Entry    gateway.Office
 	Received time.Time
 	Expected time.Time // expected arrival from the message header; zero: the document's own
 	// Asks says of a withdrawal that its receiver decides on it: [gateway.WithdrawalAsked].
@@ -132,6 +138,9 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 		return m.withArrival(r, tol), nil
 	case r.Kind == "InspectionResult":
 		m.Inspections = insert(m.Inspections, r)
+	case r.Kind == "TransitEvent":
+		m.TransitEvents = insert(m.TransitEvents, r)
+		return m, nil // what is compared of it follows from the records
 	default:
 		return m, fmt.Errorf("attach message %s: a document of kind %q tells nothing of a movement", r.Message, r.Kind)
 	}
@@ -266,7 +275,7 @@ func (m Movement) Has(id gateway.MessageID, sender gateway.Administration) bool 
 }
 
 func (m *Movement) lists() []*[]Record {
-	return []*[]Record{&m.Announced, &m.Departures, &m.Arrivals, &m.Inspections, &m.Filings}
+	return []*[]Record{&m.Announced, &m.Departures, &m.Arrivals, &m.Inspections, &m.TransitEvents, &m.Filings}
 }
 
 // Route returns every office that has to do with m, each part in it once. A filing brings nobody on the
@@ -290,7 +299,7 @@ func (m Movement) Route() (offices []RouteOffice) {
 
 // records are those of what was announced and seen.
 func (m Movement) records() []Record {
-	return slices.Concat(m.Announced, m.Departures, m.Arrivals, m.Inspections)
+	return slices.Concat(m.Announced, m.Departures, m.Arrivals, m.Inspections, m.TransitEvents)
 }
 
 // all are those and the filings.
@@ -405,9 +414,14 @@ func record(d *customsv1.Document, from Origin) Record {
 		Message: from.Message, Sender: from.Sender, Kind: document.Kind(d), DocumentID: e.GetDocumentId(),
 		Issued: instant(e.GetIssued()), Received: from.Received.UTC(), Expected: from.Expected.UTC(),
 		Conversation: from.Conversation, WholeGoods: from.WholeGoods, Asks: from.Asks, Facts: read(d, from.Message),
+		Transit: transitOf(d, from.Message),
 	}
 	if r.Facts.Batch == "" {
 		r.Facts.Batch = from.Batch
+	}
+	if r.Facts.Entry.Code == "" && from.Entry.Code != "" {
+		r.Facts.Entry = OfficeFact{Administration: string(from.Entry.Administration), Code: from.Entry.Code}
+		r.Facts.Route = append(r.Facts.Route, RouteOffice{EntryOffice, r.Facts.Entry.Administration, r.Facts.Entry.Code})
 	}
 	if slices.Contains(announcing, r.Kind) {
 		r.Facts.declared()
@@ -420,8 +434,8 @@ func record(d *customsv1.Document, from Origin) Record {
 	if own := from.Office; own.Code != "" && !slices.ContainsFunc(r.Facts.Route, func(o RouteOffice) bool { return own.Same(o.Office()) }) {
 		r.Facts.Route = append(r.Facts.Route, RouteOffice{ExitOffice, string(own.Administration), own.Code})
 	}
-	if seen := &r.Facts.Office; r.Kind == "ArrivalReport" && seen.Code != "" && seen.Administration == "" {
-		seen.Administration = string(from.Sender)
+	if seen := &r.Facts.Office; (r.Kind == "ArrivalReport" || r.Kind == "TransitEvent") && seen.Code != "" && seen.Administration == "" {
+		seen.Administration = cmp.Or(string(from.Sender), string(from.Office.Administration))
 	}
 	for _, ref := range e.GetReferences() {
 		if ref.GetKind() == customsv1.ReferenceKind_CHANGED {

@@ -12,8 +12,8 @@ import (
 type State string
 
 // The states of a movement. It ends as arrived, taken back, or not accepted; as
-// filed it waits for nothing, for nobody owes a notice of what a carrier has filed. In all others
-// something is waited for.
+// filed it waits for nothing, for nobody owes a notice of what a carrier has filed, and so as transit:
+// each transit has its own time. In all others something is waited for.
 const (
 	StateAnnounced           State = "announced"            // and expected
 	StateDeparted            State = "departed"             // announced, and left the office of exit
@@ -25,6 +25,7 @@ const (
 	StatePartlyArrived       State = "partly arrived"       // and more is to come
 	StateArrivedUnannounced  State = "arrived unannounced"  // nothing that counts told of it
 	StateFiled               State = "filed"                // by a carrier, and no administration has announced it
+	StateTransit             State = "transit"              // offices told of its transit, and nothing else is known
 )
 
 // State is where the movement stands.
@@ -36,6 +37,8 @@ func (m Movement) State() State {
 		return StateFiled
 	case len(m.records()) == 0 && len(m.Filings) > 0:
 		return StateTakenBack
+	case len(m.Announced)+len(m.Departures)+len(m.Arrivals) == 0 && len(m.TransitEvents) > 0:
+		return StateTransit
 	case come && !stands:
 		return StateArrivedUnannounced
 	case come && !m.Complete():
@@ -77,6 +80,8 @@ func (m Movement) Since() time.Time {
 		return last(m.Departures, Record.when)
 	case StateFiled:
 		return last(m.CountingFilings(), Record.due)
+	case StateTransit:
+		return last(m.TransitEvents, Record.when)
 	}
 	return last(m.counting(m.Announced), Record.due)
 }
@@ -164,10 +169,12 @@ func (m Movement) Expected() (last time.Time) {
 	return last
 }
 
-// Differs reports whether the last comparison of an arrival differs, or that of a filing which stands.
+// Differs reports whether the last comparison of an arrival differs, that of a filing which stands, or what
+// became of a transit.
 func (m Movement) Differs() bool {
 	return len(m.Comparisons) > 0 && m.Comparisons[len(m.Comparisons)-1].Result == Differs ||
-		slices.ContainsFunc(m.Filed, func(c FilingComparison) bool { return c.Result == Differs })
+		slices.ContainsFunc(m.Filed, func(c FilingComparison) bool { return c.Result == Differs }) ||
+		slices.ContainsFunc(m.Transits(), func(t Transit) bool { return len(t.Discrepancies) > 0 })
 }
 
 // Kinds are the kinds of document that tell of the movement, each once.

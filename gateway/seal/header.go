@@ -22,7 +22,8 @@ type Header struct {
 	Conversation    string                 `json:"conversation"`
 	Created         time.Time              `json:"created"`
 	DocumentID      string                 `json:"documentId"`
-	Duty            string                 `json:"duty,omitempty"` // that the document discharges: filing; empty of information between administrations
+	Duty            string                 `json:"duty,omitempty"`        // that the document discharges: filing; empty of information between administrations
+	EntryOffice     string                 `json:"entryOffice,omitempty"` // the recipient's, where the goods enter, whether or not its form has a place for it
 	ExpectedArrival *time.Time             `json:"expectedArrival,omitempty"`
 	KeyID           string                 `json:"keyId"`
 	Kind            string                 `json:"kind"`
@@ -71,7 +72,7 @@ func (h Header) flaw() gateway.Phrase {
 	if h.Duty != "" && h.Duty != Filing {
 		return gateway.Say(gateway.WordOneOf, Filing)
 	}
-	for _, s := range []string{string(h.MessageID), h.Kind, h.Duty, h.Batch, h.Conversation, h.DocumentID, h.KeyID, string(h.RelatesTo), string(h.Sender), string(h.Recipient)} {
+	for _, s := range []string{string(h.MessageID), h.Kind, h.Duty, h.Batch, h.EntryOffice, h.Conversation, h.DocumentID, h.KeyID, string(h.RelatesTo), string(h.Sender), string(h.Recipient)} {
 		if !utf8.ValidString(s) {
 			return gateway.Say(gateway.WordTextsUTF8)
 		}
@@ -94,7 +95,7 @@ func (h Header) flaw() gateway.Phrase {
 
 // Repeated are the fields of a released document, by path, that its header repeats: they travel
 // whether or not the partner's form has a place for them.
-var Repeated = []string{"batch", "expectedArrival"}
+var Repeated = []string{"batch", "entryOffice.administration", "entryOffice.code", "expectedArrival"}
 
 // ParseHeader reads a header strictly: any byte that its one canonical form does
 // not have is refused. It says nothing about who wrote it.

@@ -18,7 +18,7 @@ import (
 func TestHeadersAreCanonical(t *testing.T) {
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	h := Header{
-		MessageID: "m", Kind: "Manifest", Sender: "CN", Recipient: "RU", KeyID: "k", Created: at, ExpectedArrival: &at, Batch: "<&>", Duty: Filing, WholeGoods: true, Conversation: "c",
+		MessageID: "m", Kind: "Manifest", Sender: "CN", Recipient: "RU", KeyID: "k", Created: at, ExpectedArrival: &at, Batch: "<&>", Duty: Filing, EntryOffice: "39899001", WholeGoods: true, Conversation: "c",
 		DocumentID: "d", LateBy: 1, Part: 1, Parts: 2, RelatesTo: "r", Payload: gateway.DigestOf(nil),
 	}
 	for i := range reflect.TypeFor[Header]().NumField() {

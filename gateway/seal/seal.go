@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/release"
@@ -53,9 +54,13 @@ func (k *Keyring) Seal(h Header, r release.Released, e mapping.Encoded, c schema
 	if !want.IsZero() {
 		return Sealed{}, refuse(gateway.SealProof, "", want)
 	}
-	h.Batch = ""
-	if b, ok := document.Body(r.View()).Interface().(interface{ GetBatch() string }); ok {
+	h.Batch, h.EntryOffice = "", ""
+	body := document.Body(r.View()).Interface()
+	if b, ok := body.(interface{ GetBatch() string }); ok {
 		h.Batch = b.GetBatch()
+	}
+	if b, ok := body.(interface{ GetEntryOffice() *customsv1.Office }); ok && b.GetEntryOffice().GetAdministration() == string(h.Recipient) {
+		h.EntryOffice = b.GetEntryOffice().GetCode()
 	}
 	payload := e.Bytes()
 	h, raw, signature, err := k.sign(h, payload)

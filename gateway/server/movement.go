@@ -290,6 +290,7 @@ func (s movements) answer(ctx context.Context, m flow.Movement, err error) (*exc
 func (s movements) present(ctx context.Context, m flow.Movement) (*exchangev1.Movement, error) {
 	out := presentMovement(m, language(ctx))
 	out.Filings = s.presentFilings(ctx, m)
+	out.Transits = s.presentTransits(ctx, m)
 	out.Due, out.Remarks = stamp(s.flow.Due(m)), presentFaults(s.flow.Remarks(m), language(ctx))
 	list, err := s.flow.Worklist(ctx, m)
 	if err != nil {
@@ -386,6 +387,27 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 			shown.ToldBy = string(r.Sender)
 		}
 		out.Comparisons = append(out.Comparisons, shown)
+	}
+	return out
+}
+
+// presentTransits shows how the transits of a movement stand.
+func (s *Server) presentTransits(ctx context.Context, m flow.Movement) (out []*exchangev1.MovementTransit) {
+	for _, t := range m.Transits() {
+		shown := &exchangev1.MovementTransit{
+			Number: t.Number, Carnet: t.Carnet, Territory: t.Territory, State: string(t.State), TimeLimit: t.Limit, Overdue: s.flow.TransitOverdue(t),
+			Packages: t.Packages.Value, Terminated: t.Terminated.Value, Discrepancies: presentDiscrepancies(t.Discrepancies, language(ctx)),
+		}
+		for _, o := range t.Destinations {
+			shown.Destinations = append(shown.Destinations, o.Name())
+		}
+		for _, e := range t.Terminations {
+			shown.Terminations = append(shown.Terminations, &exchangev1.TransitTermination{
+				MessageId: string(e.Message), Office: e.Office.Name(), At: stamp(e.At), Day: e.Day, Ending: e.Ending,
+				Partial: e.Partial, WithReservation: e.Reserved, Packages: e.Packages.Value,
+			})
+		}
+		out = append(out, shown)
 	}
 	return out
 }

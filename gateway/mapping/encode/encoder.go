@@ -104,7 +104,11 @@ func (e *encoder) withhold(when, of *program.Row, at *trace.Context) {
 func (e *encoder) holds(r *program.Row, this document.Node, at, standing *trace.Context) bool {
 	is, err := e.root.satisfies(r, this, standing.Message, at.Text)
 	if err != nil {
-		e.fault(&gateway.Fault{Code: gateway.MapWhen, Severity: gateway.Error, Value: r.Info.ID, Expected: gateway.Term(e.table)}, r, at, -1)
+		of := r
+		if at.Via == r { // the row's own context, from which its path does not start
+			of = new(program.Row)
+		}
+		e.fault(&gateway.Fault{Code: gateway.MapWhen, Severity: gateway.Error, Value: r.Info.ID, Expected: gateway.Term(e.table)}, of, at, -1)
 	}
 	return is
 }

@@ -5345,9 +5345,20 @@ type TransitEvent struct {
 	Reservations []string   `protobuf:"bytes,12,rep,name=reservations,proto3" json:"reservations,omitempty"`
 	Guarantee    *Guarantee `protobuf:"bytes,13,opt,name=guarantee,proto3" json:"guarantee,omitempty"`
 	// Who decided.
-	Officer       *Person    `protobuf:"bytes,14,opt,name=officer,proto3" json:"officer,omitempty"`
-	Carrier       *Party     `protobuf:"bytes,15,opt,name=carrier,proto3" json:"carrier,omitempty"`
-	Transport     *Transport `protobuf:"bytes,16,opt,name=transport,proto3" json:"transport,omitempty"`
+	Officer   *Person    `protobuf:"bytes,14,opt,name=officer,proto3" json:"officer,omitempty"`
+	Carrier   *Party     `protobuf:"bytes,15,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	Transport *Transport `protobuf:"bytes,16,opt,name=transport,proto3" json:"transport,omitempty"`
+	// The customs territory of the TIR operation: every territory starts, terminates and discharges its own.
+	Territory string `protobuf:"bytes,17,opt,name=territory,proto3" json:"territory,omitempty"`
+	// What an operation was terminated for, list transit-ending: departure from the territory, or unloading.
+	Ending string `protobuf:"bytes,18,opt,name=ending,proto3" json:"ending,omitempty"`
+	// Only the packages of totals were terminated here; the rest goes on under the same transit.
+	Partial *bool `protobuf:"varint,19,opt,name=partial,proto3,oneof" json:"partial,omitempty"`
+	// What the event is about: the packages that it started with, or that were terminated.
+	Totals *Totals `protobuf:"bytes,20,opt,name=totals,proto3" json:"totals,omitempty"`
+	// The certificate of termination, or another paper that proves the event.
+	Certificate   *DocumentReference `protobuf:"bytes,21,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	LoadUnits     []*LoadUnit        `protobuf:"bytes,22,rep,name=load_units,json=loadUnits,proto3" json:"load_units,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5490,6 +5501,48 @@ func (x *TransitEvent) GetCarrier() *Party {
 func (x *TransitEvent) GetTransport() *Transport {
 	if x != nil {
 		return x.Transport
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetTerritory() string {
+	if x != nil {
+		return x.Territory
+	}
+	return ""
+}
+
+func (x *TransitEvent) GetEnding() string {
+	if x != nil {
+		return x.Ending
+	}
+	return ""
+}
+
+func (x *TransitEvent) GetPartial() bool {
+	if x != nil && x.Partial != nil {
+		return *x.Partial
+	}
+	return false
+}
+
+func (x *TransitEvent) GetTotals() *Totals {
+	if x != nil {
+		return x.Totals
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetCertificate() *DocumentReference {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *TransitEvent) GetLoadUnits() []*LoadUnit {
+	if x != nil {
+		return x.LoadUnits
 	}
 	return nil
 }
@@ -6648,7 +6701,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\aremarks\x18\x06 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12P\n" +
 	"\n" +
 	"load_units\x18\a \x03(\v2\x14.customs.v1.LoadUnitB\x1b\xa2\xbb\x18\x17 \x8fN2\x12TransportEquipmentR\tloadUnits\x12W\n" +
-	"\tdocuments\x18\b \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\"\xa4\x06\n" +
+	"\tdocuments\x18\b \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\"\x91\t\n" +
 	"\fTransitEvent\x128\n" +
 	"\atransit\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\atransit\x12)\n" +
 	"\x04kind\x18\x02 \x01(\tB\x15\xa2\xbb\x18\x11\b\x1e*\rtransit-eventR\x04kind\x12*\n" +
@@ -6667,7 +6720,16 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tguarantee\x18\r \x01(\v2\x15.customs.v1.GuaranteeB\x19\xa2\xbb\x18\x152\x13ObligationGuaranteeR\tguarantee\x124\n" +
 	"\aofficer\x18\x0e \x01(\v2\x12.customs.v1.PersonB\x06\xa2\xbb\x18\x02@\x01R\aofficer\x12<\n" +
 	"\acarrier\x18\x0f \x01(\v2\x11.customs.v1.PartyB\x0f\xa2\xbb\x18\v2\aCarrier@\x01R\acarrier\x123\n" +
-	"\ttransport\x18\x10 \x01(\v2\x15.customs.v1.TransportR\ttransport\"\xf2\x03\n" +
+	"\ttransport\x18\x10 \x01(\v2\x15.customs.v1.TransportR\ttransport\x127\n" +
+	"\tterritory\x18\x11 \x01(\tB\x19\xa2\xbb\x18\x15\b\x05*\x11customs-territoryR\tterritory\x12.\n" +
+	"\x06ending\x18\x12 \x01(\tB\x16\xa2\xbb\x18\x12\b\v*\x0etransit-endingR\x06ending\x12\x1d\n" +
+	"\apartial\x18\x13 \x01(\bH\x00R\apartial\x88\x01\x01\x12*\n" +
+	"\x06totals\x18\x14 \x01(\v2\x12.customs.v1.TotalsR\x06totals\x12Y\n" +
+	"\vcertificate\x18\x15 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x18\xa2\xbb\x18\x142\x12AdditionalDocumentR\vcertificate\x12P\n" +
+	"\n" +
+	"load_units\x18\x16 \x03(\v2\x14.customs.v1.LoadUnitB\x1b\xa2\xbb\x18\x17 \x8fN2\x12TransportEquipmentR\tloadUnitsB\n" +
+	"\n" +
+	"\b_partial\"\xf2\x03\n" +
 	"\x06Answer\x12:\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.customs.v1.AnswerResultB\x06\xa2\xbb\x18\x02 dR\aresults\x12#\n" +
 	"\tsystem_id\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\bsystemId\x12B\n" +
@@ -7107,36 +7169,39 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	28,  // 206: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
 	23,  // 207: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
 	29,  // 208: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
-	60,  // 209: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
-	47,  // 210: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
-	22,  // 211: customs.v1.Answer.office:type_name -> customs.v1.Office
-	16,  // 212: customs.v1.Answer.registered:type_name -> customs.v1.Instant
-	45,  // 213: customs.v1.Answer.tir:type_name -> customs.v1.Tir
-	13,  // 214: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
-	45,  // 215: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
-	18,  // 216: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
-	47,  // 217: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
-	23,  // 218: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
-	23,  // 219: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
-	36,  // 220: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
-	39,  // 221: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
-	22,  // 222: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
-	43,  // 223: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
-	22,  // 224: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
-	23,  // 225: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
-	40,  // 226: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
-	18,  // 227: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
-	60,  // 228: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
-	47,  // 229: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
-	22,  // 230: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
-	16,  // 231: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
-	43,  // 232: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
-	18,  // 233: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
-	234, // [234:234] is the sub-list for method output_type
-	234, // [234:234] is the sub-list for method input_type
-	234, // [234:234] is the sub-list for extension type_name
-	234, // [234:234] is the sub-list for extension extendee
-	0,   // [0:234] is the sub-list for field type_name
+	36,  // 209: customs.v1.TransitEvent.totals:type_name -> customs.v1.Totals
+	43,  // 210: customs.v1.TransitEvent.certificate:type_name -> customs.v1.DocumentReference
+	32,  // 211: customs.v1.TransitEvent.load_units:type_name -> customs.v1.LoadUnit
+	60,  // 212: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
+	47,  // 213: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
+	22,  // 214: customs.v1.Answer.office:type_name -> customs.v1.Office
+	16,  // 215: customs.v1.Answer.registered:type_name -> customs.v1.Instant
+	45,  // 216: customs.v1.Answer.tir:type_name -> customs.v1.Tir
+	13,  // 217: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
+	45,  // 218: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
+	18,  // 219: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
+	47,  // 220: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
+	23,  // 221: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
+	23,  // 222: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
+	36,  // 223: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
+	39,  // 224: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
+	22,  // 225: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
+	43,  // 226: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
+	22,  // 227: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
+	23,  // 228: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
+	40,  // 229: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
+	18,  // 230: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
+	60,  // 231: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
+	47,  // 232: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
+	22,  // 233: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
+	16,  // 234: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
+	43,  // 235: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
+	18,  // 236: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
+	237, // [237:237] is the sub-list for method output_type
+	237, // [237:237] is the sub-list for method input_type
+	237, // [237:237] is the sub-list for extension type_name
+	237, // [237:237] is the sub-list for extension extendee
+	0,   // [0:237] is the sub-list for field type_name
 }
 
 func init() { file_customs_v1_document_proto_init() }
@@ -7173,6 +7238,7 @@ func file_customs_v1_document_proto_init() {
 	file_customs_v1_document_proto_msgTypes[38].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[42].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[43].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[47].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[48].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[50].OneofWrappers = []any{}
 	type x struct{}
