@@ -166,6 +166,8 @@ const (
 	CallerUnknown         Code = "CALLER_UNKNOWN"
 	RightMissing          Code = "RIGHT_MISSING"
 	ArrivalUnknown        Code = "ARRIVAL_UNKNOWN"
+	InspectionUnknown     Code = "INSPECTION_UNKNOWN"
+	InspectionAmbiguous   Code = "INSPECTION_AMBIGUOUS"
 	ArrivalByRecord       Code = "ARRIVAL_BY_RECORD"
 	ArrivalLeaving        Code = "ARRIVAL_LEAVING"
 	NotHeld               Code = "NOT_HELD"

@@ -610,7 +610,7 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
 	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
-	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled",
+	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled", "controlled": "word.stateControlled", "subject": "word.subject",
 	"agrees": "word.agrees", "differs": "word.differs", "nothing to compare": "word.nothingToCompare",
 	"batch": "place.batch", "vehicle": "place.vehicle", "load-unit": "place.loadUnit", "seal": "place.seal",
 	"waybill": "place.waybill", "carnet": "place.tir",
@@ -796,9 +796,27 @@ func (p *page) movement(m *exchangev1.Movement) {
 	for _, c := range m.Comparisons {
 		p.comparison(c)
 	}
+	for _, c := range m.Controls {
+		p.control(c)
+	}
 	for _, f := range m.Filings {
 		p.filing(f)
 	}
+}
+
+// control is how a control ended, and whether it is recognised.
+func (p *page) control(c *exchangev1.Control) {
+	fmt.Fprintln(p.w)
+	p.field("control", p.called("control", c.Kind), p.called("outcome", c.Outcome), p.time(c.At), c.Office)
+	p.field("state", p.state(c.Standing))
+	p.field("subject", c.Subject)
+	p.field("toldBy", c.Sender)
+	if c.Sender == "" {
+		p.field("toldTo", c.ToldTo)
+	}
+	p.field("message", c.MessageId)
+	p.field("recognition", c.Recognition.GetText())
+	p.inner("row", c.Recognition.GetRow())
 }
 
 // filing is what a carrier has filed, and how it compares.

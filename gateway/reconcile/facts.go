@@ -18,6 +18,7 @@ import (
 type Facts struct {
 	Batch        string        `json:"batch,omitempty"`
 	Carnet       string        `json:"carnet,omitempty"`
+	Subject      string        `json:"subject,omitempty"`      // what was controlled, whatever kind of name that is
 	Entry        OfficeFact    `json:"entry,omitzero"`         // where it is to enter
 	Destinations []OfficeFact  `json:"destinations,omitempty"` // where its transits are to end, each office once
 	Office       OfficeFact    `json:"office,omitzero"`        // where it was seen
@@ -160,6 +161,7 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 		f.Office = office(b.GetOffice(), at("office.code"))
 	}
 	f.Route = route(body)
+	f.Subject = d.GetInspectionResult().GetSubject().GetId()
 	if b, ok := body.(interface{ GetTransit() *customsv1.Transit }); ok {
 		f.destination(b.GetTransit(), at("transit.destination.code"))
 		f.Carnet = b.GetTransit().GetTir().GetCarnet()

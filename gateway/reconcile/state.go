@@ -12,7 +12,7 @@ import (
 type State string
 
 // The states of a movement. It ends as arrived, taken back, or not accepted; as
-// filed it waits for nothing, for nobody owes a notice of what a carrier has filed. In all others
+// filed or controlled it waits for nothing, for nobody owes a notice of that. In all others
 // something is waited for.
 const (
 	StateAnnounced           State = "announced"            // and expected
@@ -25,6 +25,7 @@ const (
 	StatePartlyArrived       State = "partly arrived"       // and more is to come
 	StateArrivedUnannounced  State = "arrived unannounced"  // nothing that counts told of it
 	StateFiled               State = "filed"                // by a carrier, and no administration has announced it
+	StateControlled          State = "controlled"           // and nothing else is known of it
 )
 
 // State is where the movement stands.
@@ -32,9 +33,11 @@ func (m Movement) State() State {
 	withdrawal := m.Withdrawal()
 	stands, come := len(m.Counting()) > 0, m.HasArrived()
 	switch {
-	case len(m.records()) == 0 && len(m.CountingFilings()) > 0:
+	case m.untold() && len(m.CountingFilings()) > 0:
 		return StateFiled
-	case len(m.records()) == 0 && len(m.Filings) > 0:
+	case m.untold() && len(m.Controls()) > 0:
+		return StateControlled
+	case m.untold() && len(m.Filings)+len(m.Inspections) > 0:
 		return StateTakenBack
 	case come && !stands:
 		return StateArrivedUnannounced
@@ -77,6 +80,8 @@ func (m Movement) Since() time.Time {
 		return last(m.Departures, Record.when)
 	case StateFiled:
 		return last(m.CountingFilings(), Record.due)
+	case StateControlled:
+		return last(m.Controls(), Record.when)
 	}
 	return last(m.counting(m.Announced), Record.due)
 }

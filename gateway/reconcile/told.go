@@ -219,9 +219,6 @@ func worded(f *customsv1.Finding) gateway.Phrase {
 // CountingArrivals are the arrivals that count, in the order of m's comparisons.
 func (m Movement) CountingArrivals() []Record { return m.counting(m.Arrivals) }
 
-// Inspected are the outcomes of controls that count.
-func (m Movement) Inspected() []Record { return m.counting(m.Inspections) }
-
 // NewestArrival is the arrival that counts of the versions of one, by its message; false if none
 // counts any more.
 func (m Movement) NewestArrival(id gateway.MessageID, sender gateway.Administration) (gateway.MessageID, bool) {

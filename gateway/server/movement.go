@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
@@ -290,6 +291,7 @@ func (s movements) answer(ctx context.Context, m flow.Movement, err error) (*exc
 func (s movements) present(ctx context.Context, m flow.Movement) (*exchangev1.Movement, error) {
 	out := presentMovement(m, language(ctx))
 	out.Filings = s.presentFilings(ctx, m)
+	out.Controls = s.presentControls(m, language(ctx))
 	out.Due, out.Remarks = stamp(s.flow.Due(m)), presentFaults(s.flow.Remarks(m), language(ctx))
 	list, err := s.flow.Worklist(ctx, m)
 	if err != nil {
@@ -441,6 +443,26 @@ func (s *Server) filings(ctx context.Context, sub store.Submission) ([]*exchange
 		}
 	}
 	return out, nil
+}
+
+// presentControls shows the controls of a movement, each with what the agreements say of it.
+func (s *Server) presentControls(m flow.Movement, lang string) (out []*exchangev1.Control) {
+	for _, c := range s.flow.Controls(m) {
+		v := c.Verdict
+		shown := &exchangev1.Control{
+			MessageId: string(c.Message), Sender: string(c.Sender), ToldTo: string(c.To), DocumentId: c.DocumentID, Subject: c.Facts.Subject,
+			Kind: c.Record.Control, Outcome: c.Outcome, Office: strings.TrimSpace(string(c.Office.Administration) + " " + c.Office.Code), Standing: c.Standing,
+			Recognition: &exchangev1.Recognition{Recognised: v.Recognised, Agreement: v.Agreement, Row: v.Row, Status: v.Status, Text: c.Text.In(lang)},
+		}
+		if !c.At.IsZero() {
+			shown.At = stamp(c.At)
+		}
+		if v.Recognised && !v.Until.IsZero() {
+			shown.Recognition.Until = v.Until.Format(time.DateOnly)
+		}
+		out = append(out, shown)
+	}
+	return out
 }
 
 func presentFigures(f reconcile.Figures) *exchangev1.Figures {

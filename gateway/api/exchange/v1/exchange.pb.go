@@ -202,21 +202,23 @@ const (
 	MappingKind_ROUTE                    MappingKind = 7
 	MappingKind_TOLERANCES               MappingKind = 8
 	MappingKind_CONTAINERS               MappingKind = 9
+	MappingKind_RECOGNITION              MappingKind = 10
 )
 
 // Enum value maps for MappingKind.
 var (
 	MappingKind_name = map[int32]string{
-		0: "MAPPING_KIND_UNSPECIFIED",
-		1: "TABLE",
-		2: "PROFILE",
-		3: "JOIN",
-		4: "SPLIT",
-		5: "CODE_LIST",
-		6: "RULES",
-		7: "ROUTE",
-		8: "TOLERANCES",
-		9: "CONTAINERS",
+		0:  "MAPPING_KIND_UNSPECIFIED",
+		1:  "TABLE",
+		2:  "PROFILE",
+		3:  "JOIN",
+		4:  "SPLIT",
+		5:  "CODE_LIST",
+		6:  "RULES",
+		7:  "ROUTE",
+		8:  "TOLERANCES",
+		9:  "CONTAINERS",
+		10: "RECOGNITION",
 	}
 	MappingKind_value = map[string]int32{
 		"MAPPING_KIND_UNSPECIFIED": 0,
@@ -229,6 +231,7 @@ var (
 		"ROUTE":                    7,
 		"TOLERANCES":               8,
 		"CONTAINERS":               9,
+		"RECOGNITION":              10,
 	}
 )
 
@@ -7534,7 +7537,7 @@ type Movement struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
 	// announced, departed, departed unannounced, withdrawal asked, taken back, not accepted, arrived,
-	// partly arrived, arrived unannounced.
+	// partly arrived, arrived unannounced, filed, controlled (and nothing else is known of it).
 	State           string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	Batch           string                 `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
 	ExitOffices     []string               `protobuf:"bytes,4,rep,name=exit_offices,json=exitOffices,proto3" json:"exit_offices,omitempty"`
@@ -7576,7 +7579,9 @@ type Movement struct {
 	Told []*Telling `protobuf:"bytes,42,rep,name=told,proto3" json:"told,omitempty"`
 	// What carriers themselves have filed of the same crossing: it announces nothing, and what is
 	// announced closes none of it.
-	Filings       []*Filing `protobuf:"bytes,45,rep,name=filings,proto3" json:"filings,omitempty"`
+	Filings []*Filing `protobuf:"bytes,45,rep,name=filings,proto3" json:"filings,omitempty"`
+	// How the controls of it ended, in the order in which they were made.
+	Controls      []*Control `protobuf:"bytes,46,rep,name=controls,proto3" json:"controls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7786,6 +7791,234 @@ func (x *Movement) GetFilings() []*Filing {
 	return nil
 }
 
+func (x *Movement) GetControls() []*Control {
+	if x != nil {
+		return x.Controls
+	}
+	return nil
+}
+
+// Control is how one control of a crossing ended, and whether there is an agreement by which the
+// administration that is told of it recognises it. The gateway shows that; it decides nothing.
+type Control struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// The administration that told of it; empty where this one did.
+	Sender string `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
+	// Which it was told to.
+	ToldTo     string `protobuf:"bytes,3,opt,name=told_to,json=toldTo,proto3" json:"told_to,omitempty"`
+	DocumentId string `protobuf:"bytes,4,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
+	// What it names as controlled.
+	Subject string `protobuf:"bytes,5,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Codes of the lists control-kind and control-outcome.
+	Kind    string                 `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
+	Outcome string                 `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	At      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=at,proto3" json:"at,omitempty"`
+	// The administration and its office where it was made.
+	Office string `protobuf:"bytes,9,opt,name=office,proto3" json:"office,omitempty"`
+	// stands, changed (another has taken its place) or taken back.
+	Standing      string       `protobuf:"bytes,10,opt,name=standing,proto3" json:"standing,omitempty"`
+	Recognition   *Recognition `protobuf:"bytes,11,opt,name=recognition,proto3" json:"recognition,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Control) Reset() {
+	*x = Control{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Control) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Control) ProtoMessage() {}
+
+func (x *Control) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Control.ProtoReflect.Descriptor instead.
+func (*Control) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+}
+
+func (x *Control) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *Control) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *Control) GetToldTo() string {
+	if x != nil {
+		return x.ToldTo
+	}
+	return ""
+}
+
+func (x *Control) GetDocumentId() string {
+	if x != nil {
+		return x.DocumentId
+	}
+	return ""
+}
+
+func (x *Control) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Control) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Control) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *Control) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Control) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *Control) GetStanding() string {
+	if x != nil {
+		return x.Standing
+	}
+	return ""
+}
+
+func (x *Control) GetRecognition() *Recognition {
+	if x != nil {
+		return x.Recognition
+	}
+	return nil
+}
+
+// Recognition is what the agreements that are loaded say of a control on its day.
+type Recognition struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Recognised bool                   `protobuf:"varint,1,opt,name=recognised,proto3" json:"recognised,omitempty"`
+	// The agreement, the row of data that says so, and its status; of one that is not recognised the
+	// row that comes nearest, if any does.
+	Agreement string `protobuf:"bytes,2,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Row       string `protobuf:"bytes,3,opt,name=row,proto3" json:"row,omitempty"`
+	Status    string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	// The last day on which it is recognised, YYYY-MM-DD; empty: none is known.
+	Until string `protobuf:"bytes,5,opt,name=until,proto3" json:"until,omitempty"`
+	// The whole as a sentence in the caller's language: by which agreement, or why not.
+	Text          string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recognition) Reset() {
+	*x = Recognition{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recognition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recognition) ProtoMessage() {}
+
+func (x *Recognition) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recognition.ProtoReflect.Descriptor instead.
+func (*Recognition) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+}
+
+func (x *Recognition) GetRecognised() bool {
+	if x != nil {
+		return x.Recognised
+	}
+	return false
+}
+
+func (x *Recognition) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *Recognition) GetRow() string {
+	if x != nil {
+		return x.Row
+	}
+	return ""
+}
+
+func (x *Recognition) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Recognition) GetUntil() string {
+	if x != nil {
+		return x.Until
+	}
+	return ""
+}
+
+func (x *Recognition) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // Filing is what a carrier has filed of a crossing, and how it compares with what administrations
 // have announced of it.
 type Filing struct {
@@ -7809,7 +8042,7 @@ type Filing struct {
 
 func (x *Filing) Reset() {
 	*x = Filing{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7821,7 +8054,7 @@ func (x *Filing) String() string {
 func (*Filing) ProtoMessage() {}
 
 func (x *Filing) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7834,7 +8067,7 @@ func (x *Filing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filing.ProtoReflect.Descriptor instead.
 func (*Filing) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *Filing) GetMovementId() string {
@@ -7921,7 +8154,7 @@ type FilingComparison struct {
 
 func (x *FilingComparison) Reset() {
 	*x = FilingComparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7933,7 +8166,7 @@ func (x *FilingComparison) String() string {
 func (*FilingComparison) ProtoMessage() {}
 
 func (x *FilingComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7946,7 +8179,7 @@ func (x *FilingComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilingComparison.ProtoReflect.Descriptor instead.
 func (*FilingComparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *FilingComparison) GetResult() string {
@@ -8009,7 +8242,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8021,7 +8254,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8034,7 +8267,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -8096,7 +8329,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8108,7 +8341,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8121,7 +8354,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -8171,7 +8404,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8183,7 +8416,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8196,7 +8429,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -8233,7 +8466,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8245,7 +8478,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8258,7 +8491,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -8299,7 +8532,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8311,7 +8544,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8324,7 +8557,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -8375,7 +8608,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8387,7 +8620,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8400,7 +8633,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *Opening) GetOffice() string {
@@ -8442,7 +8675,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8454,7 +8687,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8467,7 +8700,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *Identifier) GetKind() string {
@@ -8514,7 +8747,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8526,7 +8759,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8539,7 +8772,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -8637,7 +8870,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8649,7 +8882,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8662,7 +8895,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -8708,7 +8941,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8720,7 +8953,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8733,7 +8966,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -8844,7 +9077,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8856,7 +9089,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8869,7 +9102,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -8891,7 +9124,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8903,7 +9136,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8916,7 +9149,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -8948,7 +9181,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8960,7 +9193,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8973,7 +9206,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -8988,7 +9221,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9000,7 +9233,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9013,7 +9246,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -9038,7 +9271,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9050,7 +9283,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9063,7 +9296,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
 }
 
 type ListPartnersResponse struct {
@@ -9077,7 +9310,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9089,7 +9322,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9102,7 +9335,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -9140,7 +9373,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9152,7 +9385,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9165,7 +9398,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -9239,7 +9472,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9251,7 +9484,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9264,7 +9497,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *Validity) GetKind() string {
@@ -9303,7 +9536,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9315,7 +9548,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9328,7 +9561,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
 }
 
 type ListQueuesResponse struct {
@@ -9340,7 +9573,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9352,7 +9585,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9365,7 +9598,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -9392,7 +9625,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9404,7 +9637,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9417,7 +9650,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *Queue) GetPartner() string {
@@ -9472,7 +9705,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9484,7 +9717,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9497,7 +9730,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -9526,7 +9759,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9538,7 +9771,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9551,7 +9784,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -9610,7 +9843,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9622,7 +9855,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9635,7 +9868,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -9705,7 +9938,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9717,7 +9950,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9730,7 +9963,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -9787,7 +10020,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9799,7 +10032,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9812,7 +10045,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -9841,7 +10074,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9853,7 +10086,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9866,7 +10099,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -9897,7 +10130,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9909,7 +10142,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9922,7 +10155,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -9957,7 +10190,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9969,7 +10202,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9982,7 +10215,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -10015,7 +10248,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10027,7 +10260,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10040,7 +10273,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -10085,7 +10318,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10097,7 +10330,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10110,7 +10343,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -10169,7 +10402,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10181,7 +10414,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10194,7 +10427,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -10260,7 +10493,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10272,7 +10505,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10285,7 +10518,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -10322,7 +10555,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10334,7 +10567,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10347,7 +10580,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -10393,7 +10626,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10405,7 +10638,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10418,7 +10651,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -11128,7 +11361,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x1d\n" +
 	"\n" +
-	"media_type\x18\x03 \x01(\tR\tmediaType\"\xf1\b\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\"\xa3\t\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -11158,7 +11391,32 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\bworklist\x18( \x01(\x0e2\x15.exchange.v1.WorklistR\bworklist\x120\n" +
 	"\x05since\x18) \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12(\n" +
 	"\x04told\x18* \x03(\v2\x14.exchange.v1.TellingR\x04told\x12-\n" +
-	"\afilings\x18- \x03(\v2\x13.exchange.v1.FilingR\afilings\"\xc6\x02\n" +
+	"\afilings\x18- \x03(\v2\x13.exchange.v1.FilingR\afilings\x120\n" +
+	"\bcontrols\x18. \x03(\v2\x14.exchange.v1.ControlR\bcontrols\"\xde\x02\n" +
+	"\aControl\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\x12\x17\n" +
+	"\atold_to\x18\x03 \x01(\tR\x06toldTo\x12\x1f\n" +
+	"\vdocument_id\x18\x04 \x01(\tR\n" +
+	"documentId\x12\x18\n" +
+	"\asubject\x18\x05 \x01(\tR\asubject\x12\x12\n" +
+	"\x04kind\x18\x06 \x01(\tR\x04kind\x12\x18\n" +
+	"\aoutcome\x18\a \x01(\tR\aoutcome\x12*\n" +
+	"\x02at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06office\x18\t \x01(\tR\x06office\x12\x1a\n" +
+	"\bstanding\x18\n" +
+	" \x01(\tR\bstanding\x12:\n" +
+	"\vrecognition\x18\v \x01(\v2\x18.exchange.v1.RecognitionR\vrecognition\"\x9f\x01\n" +
+	"\vRecognition\x12\x1e\n" +
+	"\n" +
+	"recognised\x18\x01 \x01(\bR\n" +
+	"recognised\x12\x1c\n" +
+	"\tagreement\x18\x02 \x01(\tR\tagreement\x12\x10\n" +
+	"\x03row\x18\x03 \x01(\tR\x03row\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x12\x14\n" +
+	"\x05until\x18\x05 \x01(\tR\x05until\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\"\xc6\x02\n" +
 	"\x06Filing\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x16\n" +
@@ -11411,7 +11669,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04Duty\x12\x14\n" +
 	"\x10DUTY_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
-	"\x06FILING\x10\x01*\x9d\x01\n" +
+	"\x06FILING\x10\x01*\xae\x01\n" +
 	"\vMappingKind\x12\x1c\n" +
 	"\x18MAPPING_KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05TABLE\x10\x01\x12\v\n" +
@@ -11424,7 +11682,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"TOLERANCES\x10\b\x12\x0e\n" +
 	"\n" +
-	"CONTAINERS\x10\t*N\n" +
+	"CONTAINERS\x10\t\x12\x0f\n" +
+	"\vRECOGNITION\x10\n" +
+	"*N\n" +
 	"\x04Form\x12\x14\n" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCANONICAL\x10\x01\x12\x0f\n" +
@@ -11534,7 +11794,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 134)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 136)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Duty)(0),                          // 1: exchange.v1.Duty
@@ -11635,322 +11895,327 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*RecordArrivalRequest)(nil),       // 96: exchange.v1.RecordArrivalRequest
 	(*RecordDepartureRequest)(nil),     // 97: exchange.v1.RecordDepartureRequest
 	(*Movement)(nil),                   // 98: exchange.v1.Movement
-	(*Filing)(nil),                     // 99: exchange.v1.Filing
-	(*FilingComparison)(nil),           // 100: exchange.v1.FilingComparison
-	(*Telling)(nil),                    // 101: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 102: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 103: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 104: exchange.v1.Figures
-	(*Amendment)(nil),                  // 105: exchange.v1.Amendment
-	(*Opening)(nil),                    // 106: exchange.v1.Opening
-	(*Identifier)(nil),                 // 107: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 108: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 109: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 110: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 111: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 112: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 113: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 114: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 115: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 116: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 117: exchange.v1.Partner
-	(*Validity)(nil),                   // 118: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 119: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 120: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 121: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 122: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 123: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 124: exchange.v1.Loss
-	(*LostValue)(nil),                  // 125: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 126: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 127: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 128: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 129: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 130: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 131: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 132: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 133: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 134: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 135: exchange.v1.Coverage
-	nil,                                // 136: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 137: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 138: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 139: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 140: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 141: google.protobuf.MethodOptions
+	(*Control)(nil),                    // 99: exchange.v1.Control
+	(*Recognition)(nil),                // 100: exchange.v1.Recognition
+	(*Filing)(nil),                     // 101: exchange.v1.Filing
+	(*FilingComparison)(nil),           // 102: exchange.v1.FilingComparison
+	(*Telling)(nil),                    // 103: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 104: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 105: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 106: exchange.v1.Figures
+	(*Amendment)(nil),                  // 107: exchange.v1.Amendment
+	(*Opening)(nil),                    // 108: exchange.v1.Opening
+	(*Identifier)(nil),                 // 109: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 110: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 111: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 112: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 113: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 114: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 115: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 116: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 117: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 118: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 119: exchange.v1.Partner
+	(*Validity)(nil),                   // 120: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 121: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 122: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 123: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 124: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 125: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 126: exchange.v1.Loss
+	(*LostValue)(nil),                  // 127: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 128: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 129: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 130: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 131: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 132: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 133: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 134: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 135: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 136: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 137: exchange.v1.Coverage
+	nil,                                // 138: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 139: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 140: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 141: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 142: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 143: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	140, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	142, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
-	140, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	142, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
 	45,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	124, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	140, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	126, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	142, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	36,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	36,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	35,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	136, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	137, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	140, // 13: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	138, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	139, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	142, // 13: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
 	24,  // 14: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	140, // 15: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	142, // 15: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
 	44,  // 16: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
 	27,  // 17: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	140, // 18: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	142, // 18: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	2,   // 19: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
 	31,  // 20: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	2,   // 21: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	140, // 22: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	140, // 23: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	142, // 22: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	142, // 23: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
 	34,  // 24: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	140, // 25: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	140, // 26: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	140, // 27: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	142, // 25: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	142, // 26: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	142, // 27: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	40,  // 28: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	45,  // 29: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	40,  // 30: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	42,  // 31: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	39,  // 32: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
 	38,  // 33: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	124, // 34: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	126, // 34: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
 	37,  // 35: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
 	1,   // 36: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
-	99,  // 37: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
-	140, // 38: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	140, // 39: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	140, // 40: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	101, // 37: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
+	142, // 38: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	142, // 39: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	142, // 40: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	45,  // 41: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	140, // 42: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	140, // 43: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	140, // 44: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	142, // 42: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	142, // 43: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	142, // 44: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	44,  // 45: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	42,  // 46: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
 	41,  // 47: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	102, // 48: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	140, // 49: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	104, // 48: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	142, // 49: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
 	43,  // 50: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
 	45,  // 51: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	138, // 52: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	140, // 52: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	55,  // 53: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	3,   // 54: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	55,  // 55: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	52,  // 56: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
 	40,  // 57: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	140, // 58: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	140, // 59: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	142, // 58: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	142, // 59: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
 	55,  // 60: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
 	52,  // 61: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
 	40,  // 62: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	140, // 63: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	140, // 64: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	142, // 63: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	142, // 64: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	45,  // 65: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	41,  // 66: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	140, // 67: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	142, // 67: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
 	56,  // 68: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	140, // 69: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	140, // 70: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	140, // 71: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	142, // 69: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	142, // 70: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	142, // 71: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
 	62,  // 72: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	140, // 73: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	140, // 74: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	140, // 75: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	140, // 76: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	140, // 77: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	142, // 73: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	142, // 74: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	142, // 75: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	142, // 76: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	142, // 77: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
 	63,  // 78: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	140, // 79: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	140, // 80: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	142, // 79: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	142, // 80: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
 	66,  // 81: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
 	55,  // 82: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
 	66,  // 83: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	140, // 84: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	142, // 84: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
 	44,  // 85: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
 	44,  // 86: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
 	44,  // 87: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
 	80,  // 88: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	140, // 89: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	140, // 90: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	142, // 89: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	142, // 90: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
 	45,  // 91: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	140, // 92: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	140, // 93: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	142, // 92: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	142, // 93: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
 	83,  // 94: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	140, // 95: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	142, // 95: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
 	45,  // 96: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
 	98,  // 97: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
 	4,   // 98: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	140, // 99: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	140, // 100: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	142, // 99: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	142, // 100: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
 	98,  // 101: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
 	91,  // 102: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	140, // 103: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	142, // 103: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
 	45,  // 104: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
 	94,  // 105: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
 	95,  // 106: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	140, // 107: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	140, // 108: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	107, // 109: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	108, // 110: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	110, // 111: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	106, // 112: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	105, // 113: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	140, // 114: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	140, // 115: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	142, // 107: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	142, // 108: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	109, // 109: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	110, // 110: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	112, // 111: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	108, // 112: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	107, // 113: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	142, // 114: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	142, // 115: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
 	45,  // 116: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	103, // 117: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	105, // 117: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
 	4,   // 118: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	140, // 119: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	101, // 120: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	99,  // 121: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
-	140, // 122: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	100, // 123: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	110, // 124: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	109, // 125: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	140, // 126: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	140, // 127: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	140, // 128: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	110, // 129: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	104, // 130: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	104, // 131: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	140, // 132: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	41,  // 133: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	140, // 134: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	140, // 135: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	110, // 136: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	110, // 137: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	110, // 138: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	109, // 139: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	140, // 140: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	140, // 141: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	117, // 142: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	118, // 143: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	140, // 144: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	118, // 145: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	140, // 146: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	121, // 147: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	140, // 148: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	45,  // 149: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 150: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	125, // 151: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	139, // 152: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	128, // 153: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	140, // 154: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	140, // 155: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	140, // 156: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	132, // 157: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	140, // 158: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	135, // 159: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	141, // 160: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 161: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 162: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 163: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 164: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 165: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 166: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 167: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 168: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 169: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 170: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 171: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 172: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	46,  // 173: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	48,  // 174: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 175: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 176: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	49,  // 177: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	50,  // 178: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	53,  // 179: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	57,  // 180: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	58,  // 181: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	59,  // 182: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	61,  // 183: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	64,  // 184: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	67,  // 185: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	69,  // 186: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	71,  // 187: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	25,  // 188: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 189: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	28,  // 190: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	30,  // 191: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	32,  // 192: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	73,  // 193: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	75,  // 194: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	111, // 195: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	113, // 196: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	115, // 197: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	119, // 198: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	122, // 199: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	77,  // 200: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	79,  // 201: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	81,  // 202: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	84,  // 203: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	87,  // 204: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	86,  // 205: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	89,  // 206: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	92,  // 207: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	96,  // 208: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	97,  // 209: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	126, // 210: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	129, // 211: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	130, // 212: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	133, // 213: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	36,  // 214: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 215: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	36,  // 216: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	36,  // 217: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	36,  // 218: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	36,  // 219: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 220: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 221: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 222: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 223: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	36,  // 224: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	47,  // 225: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	55,  // 226: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 227: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	55,  // 228: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	55,  // 229: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	51,  // 230: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	54,  // 231: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	62,  // 232: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	62,  // 233: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	60,  // 234: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	62,  // 235: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	65,  // 236: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	68,  // 237: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	70,  // 238: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	72,  // 239: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	26,  // 240: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 241: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	29,  // 242: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	31,  // 243: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	33,  // 244: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	74,  // 245: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	76,  // 246: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	112, // 247: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	114, // 248: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	116, // 249: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	120, // 250: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	123, // 251: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	78,  // 252: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	80,  // 253: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	82,  // 254: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	85,  // 255: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	88,  // 256: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	98,  // 257: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	90,  // 258: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	93,  // 259: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	98,  // 260: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	98,  // 261: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	127, // 262: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	98,  // 263: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	131, // 264: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	134, // 265: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	214, // [214:266] is the sub-list for method output_type
-	162, // [162:214] is the sub-list for method input_type
-	161, // [161:162] is the sub-list for extension type_name
-	160, // [160:161] is the sub-list for extension extendee
-	0,   // [0:160] is the sub-list for field type_name
+	142, // 119: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	103, // 120: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	101, // 121: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	99,  // 122: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
+	142, // 123: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	100, // 124: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
+	142, // 125: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	102, // 126: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	112, // 127: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	111, // 128: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	142, // 129: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	142, // 130: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	142, // 131: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	112, // 132: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	106, // 133: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	106, // 134: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	142, // 135: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	41,  // 136: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	142, // 137: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	142, // 138: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	112, // 139: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	112, // 140: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	112, // 141: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	111, // 142: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	142, // 143: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	142, // 144: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	119, // 145: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	120, // 146: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	142, // 147: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	120, // 148: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	142, // 149: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	123, // 150: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	142, // 151: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	45,  // 152: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 153: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	127, // 154: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	141, // 155: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	130, // 156: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	142, // 157: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	142, // 158: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	142, // 159: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	134, // 160: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	142, // 161: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	137, // 162: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	143, // 163: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 164: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 165: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 166: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 167: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 168: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 169: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 170: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 171: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 172: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 173: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 174: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 175: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	46,  // 176: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	48,  // 177: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 178: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 179: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	49,  // 180: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	50,  // 181: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	53,  // 182: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	57,  // 183: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	58,  // 184: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	59,  // 185: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	61,  // 186: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	64,  // 187: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	67,  // 188: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	69,  // 189: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	71,  // 190: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	25,  // 191: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 192: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	28,  // 193: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	30,  // 194: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	32,  // 195: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	73,  // 196: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	75,  // 197: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	113, // 198: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	115, // 199: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	117, // 200: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	121, // 201: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	124, // 202: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	77,  // 203: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	79,  // 204: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	81,  // 205: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	84,  // 206: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	87,  // 207: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	86,  // 208: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	89,  // 209: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	92,  // 210: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	96,  // 211: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	97,  // 212: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	128, // 213: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	131, // 214: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	132, // 215: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	135, // 216: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	36,  // 217: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 218: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	36,  // 219: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	36,  // 220: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	36,  // 221: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	36,  // 222: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 223: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 224: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 225: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 226: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	36,  // 227: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	47,  // 228: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	55,  // 229: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 230: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	55,  // 231: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	55,  // 232: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	51,  // 233: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	54,  // 234: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	62,  // 235: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	62,  // 236: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	60,  // 237: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	62,  // 238: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	65,  // 239: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	68,  // 240: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	70,  // 241: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	72,  // 242: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	26,  // 243: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 244: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	29,  // 245: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	31,  // 246: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	33,  // 247: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	74,  // 248: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	76,  // 249: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	114, // 250: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	116, // 251: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	118, // 252: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	122, // 253: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	125, // 254: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	78,  // 255: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	80,  // 256: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	82,  // 257: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	85,  // 258: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	88,  // 259: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	98,  // 260: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	90,  // 261: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	93,  // 262: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	98,  // 263: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	98,  // 264: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	129, // 265: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	98,  // 266: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	133, // 267: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	136, // 268: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	217, // [217:269] is the sub-list for method output_type
+	165, // [165:217] is the sub-list for method input_type
+	164, // [164:165] is the sub-list for extension type_name
+	163, // [163:164] is the sub-list for extension extendee
+	0,   // [0:163] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -11964,7 +12229,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   134,
+			NumMessages:   136,
 			NumExtensions: 1,
 			NumServices:   11,
 		},
