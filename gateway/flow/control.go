@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -108,9 +109,9 @@ type Control struct {
 
 // How a control stands.
 const (
-	ControlStands   = "stands"
-	ControlChanged  = "changed" // another has taken its place
-	ControlWithdraw = "taken back"
+	ControlStands    = "stands"
+	ControlChanged   = "changed" // another has taken its place
+	ControlWithdrawn = "taken back"
 )
 
 // Controls are all that was told of controls of a movement, in the order in which they were made. The
@@ -137,7 +138,7 @@ func (g *Gateway) Controls(m Movement) []Control {
 		}
 		switch {
 		case gone[string(r.Sender)+" "+gateway.FoldID(r.DocumentID)]:
-			c.Standing = ControlWithdraw
+			c.Standing = ControlWithdrawn
 		case !standing[r.Message]:
 			c.Standing = ControlChanged
 		}
@@ -156,6 +157,7 @@ func (g *Gateway) Controls(m Movement) []Control {
 		c.Text = verdictText(of, c.Verdict)
 		out = append(out, c)
 	}
+	slices.SortStableFunc(out, func(a, b Control) int { return cmp.Or(a.At.Compare(b.At), a.Received.Compare(b.Received)) })
 	return out
 }
 
