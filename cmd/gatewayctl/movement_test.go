@@ -62,7 +62,10 @@ func TestWhatAShiftReads(t *testing.T) {
 			MessageId: "c-1", Sender: "RU", ToldTo: "CN", DocumentId: "C-1", Subject: "ABCU1234560", Kind: "XRAY", Outcome: "CONFORM", At: at, Office: "RU 10719110", Standing: "stands",
 			Recognition: &exchangev1.Recognition{Recognised: true, Agreement: "An agreement", Row: "recognition/cn-ru.v1:RC020", Status: "demonstration", Until: "2027-12-31", Text: "recognised"},
 		},
-		{MessageId: "c-2", ToldTo: "RU", Subject: "D-1", Kind: "WEIGHING", Outcome: "MINOR", Office: "CN 0603", Standing: "changed", Recognition: &exchangev1.Recognition{Text: "not recognised"}},
+		{MessageId: "c-2", ToldTo: "RU", Subject: "D-1", Kind: "WEIGHING", Outcome: "MINOR", Office: "CN 0603", Standing: "changed", Recognition: &exchangev1.Recognition{Text: "not recognised"}, Attachments: []*exchangev1.NamedAttachment{
+			{Name: "scan.jpg", Kind: "SCAN", MediaType: "image/jpeg", Size: 1048576, Sha256: "00aa"}, {Name: "v.png", Kind: "VEHICLE"}, {Name: "s.png", Kind: "SEAL"},
+			{Name: "g.png", Kind: "GOODS"}, {Name: "a.pdf", Kind: "ACT"}, {Name: "w.pdf", Kind: "WEIGHING"}, {Name: "o.pdf", Kind: "OTHER"},
+		}},
 		{MessageId: "c-3", Sender: "RU", Kind: "OTHER", Outcome: "OTHER", Standing: "taken back"},
 	}
 	for _, kind := range []string{"DOCUMENT", "SEAL", "PARTIAL", "FULL", "RADIATION"} {

@@ -817,6 +817,9 @@ func (p *page) control(c *exchangev1.Control) {
 	p.field("message", c.MessageId)
 	p.field("recognition", c.Recognition.GetText())
 	p.inner("row", c.Recognition.GetRow())
+	for _, a := range c.Attachments {
+		p.field("attachment", a.Name, p.called("attachment", a.Kind), a.MediaType, strconv.FormatUint(a.Size, 10), a.Sha256)
+	}
 }
 
 // filing is what a carrier has filed, and how it compares.

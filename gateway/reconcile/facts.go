@@ -33,6 +33,16 @@ type Facts struct {
 	Waybills     []WaybillFact `json:"waybills,omitempty"`
 	Codes        []CodeFact    `json:"codes,omitempty"`
 	ManyCodes    bool          `json:"manyCodes,omitempty"` // it has more than are compared
+	Attachments  []Attachment  `json:"attachments,omitempty"`
+}
+
+// Attachment is an image or a scan that a document names.
+type Attachment struct {
+	Name      string `json:"name"`
+	Kind      string `json:"kind"`
+	MediaType string `json:"mediaType"`
+	Size      uint64 `json:"size"` // in bytes
+	SHA256    string `json:"sha256"`
 }
 
 // Place is where a fact stands: a message and an instance path in its document.
@@ -233,6 +243,13 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 			if !tallied[Fold(Waybill, id)] {
 				f.Waybills = append(f.Waybills, WaybillFact{ID: id, Place: at("transportDocuments[%d]", i)})
 			}
+		}
+	}
+	if b, ok := body.(interface {
+		GetAttachments() []*customsv1.Attachment
+	}); ok {
+		for _, a := range b.GetAttachments() {
+			f.Attachments = append(f.Attachments, Attachment{a.GetName(), a.GetKind(), a.GetMediaType(), a.GetSize(), a.GetSha256()})
 		}
 	}
 	f.Vehicles = joinVehicles(f.Vehicles)

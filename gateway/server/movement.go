@@ -454,6 +454,9 @@ func (s *Server) presentControls(m flow.Movement, lang string) (out []*exchangev
 			Kind: c.Record.Control, Outcome: c.Outcome, Office: strings.TrimSpace(string(c.Office.Administration) + " " + c.Office.Code), Standing: c.Standing,
 			Recognition: &exchangev1.Recognition{Recognised: v.Recognised, Agreement: v.Agreement, Row: v.Row, Status: v.Status, Text: c.Text.In(lang)},
 		}
+		for _, a := range c.Facts.Attachments {
+			shown.Attachments = append(shown.Attachments, &exchangev1.NamedAttachment{Name: a.Name, Kind: a.Kind, MediaType: a.MediaType, Size: a.Size, Sha256: a.SHA256})
+		}
 		if !c.At.IsZero() {
 			shown.At = stamp(c.At)
 		}

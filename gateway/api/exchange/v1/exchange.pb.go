@@ -7817,8 +7817,10 @@ type Control struct {
 	// The administration and its office where it was made.
 	Office string `protobuf:"bytes,9,opt,name=office,proto3" json:"office,omitempty"`
 	// stands, changed (another has taken its place) or taken back.
-	Standing      string       `protobuf:"bytes,10,opt,name=standing,proto3" json:"standing,omitempty"`
-	Recognition   *Recognition `protobuf:"bytes,11,opt,name=recognition,proto3" json:"recognition,omitempty"`
+	Standing    string       `protobuf:"bytes,10,opt,name=standing,proto3" json:"standing,omitempty"`
+	Recognition *Recognition `protobuf:"bytes,11,opt,name=recognition,proto3" json:"recognition,omitempty"`
+	// The images and scans that it names.
+	Attachments   []*NamedAttachment `protobuf:"bytes,12,rep,name=attachments,proto3" json:"attachments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7930,6 +7932,94 @@ func (x *Control) GetRecognition() *Recognition {
 	return nil
 }
 
+func (x *Control) GetAttachments() []*NamedAttachment {
+	if x != nil {
+		return x.Attachments
+	}
+	return nil
+}
+
+// NamedAttachment is what a document says of an image or a scan that goes with it. It says nothing of
+// where its bytes are.
+type NamedAttachment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Codes of the lists attachment-kind and media-type.
+	Kind      string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	MediaType string `protobuf:"bytes,3,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	// In bytes.
+	Size uint64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	// Of its bytes, as 64 hexadecimal digits in lower case.
+	Sha256        string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NamedAttachment) Reset() {
+	*x = NamedAttachment{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NamedAttachment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NamedAttachment) ProtoMessage() {}
+
+func (x *NamedAttachment) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NamedAttachment.ProtoReflect.Descriptor instead.
+func (*NamedAttachment) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+}
+
+func (x *NamedAttachment) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NamedAttachment) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *NamedAttachment) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *NamedAttachment) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *NamedAttachment) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 // Recognition is what the agreements that are loaded say of a control on its day.
 type Recognition struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -7949,7 +8039,7 @@ type Recognition struct {
 
 func (x *Recognition) Reset() {
 	*x = Recognition{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7961,7 +8051,7 @@ func (x *Recognition) String() string {
 func (*Recognition) ProtoMessage() {}
 
 func (x *Recognition) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7974,7 +8064,7 @@ func (x *Recognition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recognition.ProtoReflect.Descriptor instead.
 func (*Recognition) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *Recognition) GetRecognised() bool {
@@ -8042,7 +8132,7 @@ type Filing struct {
 
 func (x *Filing) Reset() {
 	*x = Filing{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8054,7 +8144,7 @@ func (x *Filing) String() string {
 func (*Filing) ProtoMessage() {}
 
 func (x *Filing) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8067,7 +8157,7 @@ func (x *Filing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filing.ProtoReflect.Descriptor instead.
 func (*Filing) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *Filing) GetMovementId() string {
@@ -8154,7 +8244,7 @@ type FilingComparison struct {
 
 func (x *FilingComparison) Reset() {
 	*x = FilingComparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8166,7 +8256,7 @@ func (x *FilingComparison) String() string {
 func (*FilingComparison) ProtoMessage() {}
 
 func (x *FilingComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8179,7 +8269,7 @@ func (x *FilingComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilingComparison.ProtoReflect.Descriptor instead.
 func (*FilingComparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *FilingComparison) GetResult() string {
@@ -8242,7 +8332,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8254,7 +8344,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8267,7 +8357,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -8329,7 +8419,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8341,7 +8431,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8354,7 +8444,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -8404,7 +8494,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8416,7 +8506,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8429,7 +8519,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -8466,7 +8556,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8478,7 +8568,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8491,7 +8581,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -8532,7 +8622,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8544,7 +8634,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8557,7 +8647,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -8608,7 +8698,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8620,7 +8710,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8633,7 +8723,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *Opening) GetOffice() string {
@@ -8675,7 +8765,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8687,7 +8777,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8700,7 +8790,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *Identifier) GetKind() string {
@@ -8747,7 +8837,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8759,7 +8849,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8772,7 +8862,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -8870,7 +8960,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8882,7 +8972,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8895,7 +8985,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -8941,7 +9031,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8953,7 +9043,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8966,7 +9056,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -9077,7 +9167,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9089,7 +9179,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9102,7 +9192,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -9124,7 +9214,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9136,7 +9226,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9149,7 +9239,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -9181,7 +9271,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9193,7 +9283,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9206,7 +9296,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -9221,7 +9311,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9233,7 +9323,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9246,7 +9336,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -9271,7 +9361,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9283,7 +9373,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9296,7 +9386,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
 }
 
 type ListPartnersResponse struct {
@@ -9310,7 +9400,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9322,7 +9412,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9335,7 +9425,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -9373,7 +9463,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9385,7 +9475,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9398,7 +9488,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -9472,7 +9562,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9484,7 +9574,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9497,7 +9587,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *Validity) GetKind() string {
@@ -9536,7 +9626,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9548,7 +9638,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9561,7 +9651,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
 }
 
 type ListQueuesResponse struct {
@@ -9573,7 +9663,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9585,7 +9675,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9598,7 +9688,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -9625,7 +9715,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9637,7 +9727,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9650,7 +9740,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *Queue) GetPartner() string {
@@ -9705,7 +9795,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9717,7 +9807,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9730,7 +9820,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -9759,7 +9849,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9771,7 +9861,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9784,7 +9874,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -9843,7 +9933,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9855,7 +9945,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9868,7 +9958,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -9938,7 +10028,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9950,7 +10040,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9963,7 +10053,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -10020,7 +10110,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10032,7 +10122,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10045,7 +10135,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -10074,7 +10164,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10086,7 +10176,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10099,7 +10189,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -10130,7 +10220,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10142,7 +10232,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10155,7 +10245,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -10190,7 +10280,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10202,7 +10292,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10215,7 +10305,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -10248,7 +10338,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10260,7 +10350,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10273,7 +10363,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -10318,7 +10408,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10330,7 +10420,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10343,7 +10433,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -10402,7 +10492,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10414,7 +10504,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10427,7 +10517,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -10493,7 +10583,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10505,7 +10595,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10518,7 +10608,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -10555,7 +10645,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10567,7 +10657,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10580,7 +10670,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -10626,7 +10716,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10638,7 +10728,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10651,7 +10741,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -11392,7 +11482,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05since\x18) \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12(\n" +
 	"\x04told\x18* \x03(\v2\x14.exchange.v1.TellingR\x04told\x12-\n" +
 	"\afilings\x18- \x03(\v2\x13.exchange.v1.FilingR\afilings\x120\n" +
-	"\bcontrols\x18. \x03(\v2\x14.exchange.v1.ControlR\bcontrols\"\xde\x02\n" +
+	"\bcontrols\x18. \x03(\v2\x14.exchange.v1.ControlR\bcontrols\"\x9e\x03\n" +
 	"\aControl\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
@@ -11407,7 +11497,15 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06office\x18\t \x01(\tR\x06office\x12\x1a\n" +
 	"\bstanding\x18\n" +
 	" \x01(\tR\bstanding\x12:\n" +
-	"\vrecognition\x18\v \x01(\v2\x18.exchange.v1.RecognitionR\vrecognition\"\x9f\x01\n" +
+	"\vrecognition\x18\v \x01(\v2\x18.exchange.v1.RecognitionR\vrecognition\x12>\n" +
+	"\vattachments\x18\f \x03(\v2\x1c.exchange.v1.NamedAttachmentR\vattachments\"\x84\x01\n" +
+	"\x0fNamedAttachment\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x04R\x04size\x12\x16\n" +
+	"\x06sha256\x18\x05 \x01(\tR\x06sha256\"\x9f\x01\n" +
 	"\vRecognition\x12\x1e\n" +
 	"\n" +
 	"recognised\x18\x01 \x01(\bR\n" +
@@ -11794,7 +11892,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 136)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 137)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Duty)(0),                          // 1: exchange.v1.Duty
@@ -11896,326 +11994,328 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*RecordDepartureRequest)(nil),     // 97: exchange.v1.RecordDepartureRequest
 	(*Movement)(nil),                   // 98: exchange.v1.Movement
 	(*Control)(nil),                    // 99: exchange.v1.Control
-	(*Recognition)(nil),                // 100: exchange.v1.Recognition
-	(*Filing)(nil),                     // 101: exchange.v1.Filing
-	(*FilingComparison)(nil),           // 102: exchange.v1.FilingComparison
-	(*Telling)(nil),                    // 103: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 104: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 105: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 106: exchange.v1.Figures
-	(*Amendment)(nil),                  // 107: exchange.v1.Amendment
-	(*Opening)(nil),                    // 108: exchange.v1.Opening
-	(*Identifier)(nil),                 // 109: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 110: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 111: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 112: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 113: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 114: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 115: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 116: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 117: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 118: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 119: exchange.v1.Partner
-	(*Validity)(nil),                   // 120: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 121: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 122: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 123: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 124: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 125: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 126: exchange.v1.Loss
-	(*LostValue)(nil),                  // 127: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 128: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 129: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 130: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 131: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 132: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 133: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 134: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 135: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 136: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 137: exchange.v1.Coverage
-	nil,                                // 138: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 139: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 140: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 141: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 142: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 143: google.protobuf.MethodOptions
+	(*NamedAttachment)(nil),            // 100: exchange.v1.NamedAttachment
+	(*Recognition)(nil),                // 101: exchange.v1.Recognition
+	(*Filing)(nil),                     // 102: exchange.v1.Filing
+	(*FilingComparison)(nil),           // 103: exchange.v1.FilingComparison
+	(*Telling)(nil),                    // 104: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 105: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 106: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 107: exchange.v1.Figures
+	(*Amendment)(nil),                  // 108: exchange.v1.Amendment
+	(*Opening)(nil),                    // 109: exchange.v1.Opening
+	(*Identifier)(nil),                 // 110: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 111: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 112: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 113: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 114: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 115: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 116: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 117: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 118: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 119: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 120: exchange.v1.Partner
+	(*Validity)(nil),                   // 121: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 122: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 123: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 124: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 125: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 126: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 127: exchange.v1.Loss
+	(*LostValue)(nil),                  // 128: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 129: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 130: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 131: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 132: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 133: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 134: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 135: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 136: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 137: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 138: exchange.v1.Coverage
+	nil,                                // 139: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 140: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 141: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 142: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 143: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 144: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	142, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	143, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
-	142, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	143, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
 	45,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	126, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	142, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	127, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	143, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	36,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	36,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	35,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	138, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	139, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	142, // 13: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	139, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	140, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	143, // 13: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
 	24,  // 14: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	142, // 15: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	143, // 15: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
 	44,  // 16: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
 	27,  // 17: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	142, // 18: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	143, // 18: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	2,   // 19: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
 	31,  // 20: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	2,   // 21: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	142, // 22: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	142, // 23: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	143, // 22: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	143, // 23: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
 	34,  // 24: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	142, // 25: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	142, // 26: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	142, // 27: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	143, // 25: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	143, // 26: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	143, // 27: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	40,  // 28: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	45,  // 29: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	40,  // 30: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	42,  // 31: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	39,  // 32: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
 	38,  // 33: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	126, // 34: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	127, // 34: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
 	37,  // 35: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
 	1,   // 36: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
-	101, // 37: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
-	142, // 38: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	142, // 39: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	142, // 40: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	102, // 37: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
+	143, // 38: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	143, // 39: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	143, // 40: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	45,  // 41: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	142, // 42: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	142, // 43: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	142, // 44: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	143, // 42: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	143, // 43: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	143, // 44: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	44,  // 45: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	42,  // 46: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
 	41,  // 47: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	104, // 48: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	142, // 49: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	105, // 48: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	143, // 49: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
 	43,  // 50: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
 	45,  // 51: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	140, // 52: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	141, // 52: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	55,  // 53: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	3,   // 54: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	55,  // 55: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	52,  // 56: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
 	40,  // 57: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	142, // 58: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	142, // 59: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	143, // 58: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	143, // 59: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
 	55,  // 60: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
 	52,  // 61: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
 	40,  // 62: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	142, // 63: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	142, // 64: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	143, // 63: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	143, // 64: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	45,  // 65: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	41,  // 66: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	142, // 67: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	143, // 67: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
 	56,  // 68: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	142, // 69: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	142, // 70: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	142, // 71: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	143, // 69: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	143, // 70: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	143, // 71: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
 	62,  // 72: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	142, // 73: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	142, // 74: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	142, // 75: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	142, // 76: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	142, // 77: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	143, // 73: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	143, // 74: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	143, // 75: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	143, // 76: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	143, // 77: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
 	63,  // 78: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	142, // 79: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	142, // 80: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	143, // 79: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	143, // 80: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
 	66,  // 81: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
 	55,  // 82: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
 	66,  // 83: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	142, // 84: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	143, // 84: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
 	44,  // 85: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
 	44,  // 86: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
 	44,  // 87: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
 	80,  // 88: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	142, // 89: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	142, // 90: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	143, // 89: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	143, // 90: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
 	45,  // 91: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	142, // 92: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	142, // 93: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	143, // 92: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	143, // 93: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
 	83,  // 94: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	142, // 95: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	143, // 95: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
 	45,  // 96: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
 	98,  // 97: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
 	4,   // 98: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	142, // 99: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	142, // 100: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	143, // 99: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	143, // 100: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
 	98,  // 101: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
 	91,  // 102: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	142, // 103: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	143, // 103: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
 	45,  // 104: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
 	94,  // 105: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
 	95,  // 106: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	142, // 107: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	142, // 108: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	109, // 109: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	110, // 110: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	112, // 111: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	108, // 112: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	107, // 113: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	142, // 114: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	142, // 115: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	143, // 107: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	143, // 108: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	110, // 109: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	111, // 110: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	113, // 111: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	109, // 112: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	108, // 113: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	143, // 114: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	143, // 115: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
 	45,  // 116: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	105, // 117: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	106, // 117: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
 	4,   // 118: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	142, // 119: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	103, // 120: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	101, // 121: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	143, // 119: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	104, // 120: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	102, // 121: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
 	99,  // 122: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
-	142, // 123: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
-	100, // 124: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
-	142, // 125: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	102, // 126: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	112, // 127: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	111, // 128: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	142, // 129: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	142, // 130: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	142, // 131: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	112, // 132: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	106, // 133: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	106, // 134: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	142, // 135: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	41,  // 136: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	142, // 137: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	142, // 138: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	112, // 139: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	112, // 140: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	112, // 141: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	111, // 142: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	142, // 143: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	142, // 144: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	119, // 145: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	120, // 146: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	142, // 147: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	120, // 148: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	142, // 149: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	123, // 150: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	142, // 151: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	45,  // 152: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 153: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	127, // 154: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	141, // 155: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	130, // 156: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	142, // 157: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	142, // 158: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	142, // 159: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	134, // 160: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	142, // 161: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	137, // 162: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	143, // 163: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 164: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 165: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 166: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 167: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 168: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 169: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 170: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 171: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 172: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 173: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 174: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 175: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	46,  // 176: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	48,  // 177: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 178: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 179: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	49,  // 180: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	50,  // 181: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	53,  // 182: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	57,  // 183: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	58,  // 184: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	59,  // 185: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	61,  // 186: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	64,  // 187: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	67,  // 188: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	69,  // 189: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	71,  // 190: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	25,  // 191: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 192: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	28,  // 193: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	30,  // 194: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	32,  // 195: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	73,  // 196: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	75,  // 197: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	113, // 198: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	115, // 199: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	117, // 200: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	121, // 201: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	124, // 202: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	77,  // 203: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	79,  // 204: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	81,  // 205: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	84,  // 206: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	87,  // 207: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	86,  // 208: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	89,  // 209: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	92,  // 210: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	96,  // 211: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	97,  // 212: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	128, // 213: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	131, // 214: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	132, // 215: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	135, // 216: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	36,  // 217: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 218: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	36,  // 219: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	36,  // 220: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	36,  // 221: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	36,  // 222: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 223: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 224: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 225: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 226: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	36,  // 227: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	47,  // 228: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	55,  // 229: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 230: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	55,  // 231: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	55,  // 232: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	51,  // 233: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	54,  // 234: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	62,  // 235: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	62,  // 236: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	60,  // 237: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	62,  // 238: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	65,  // 239: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	68,  // 240: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	70,  // 241: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	72,  // 242: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	26,  // 243: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 244: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	29,  // 245: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	31,  // 246: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	33,  // 247: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	74,  // 248: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	76,  // 249: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	114, // 250: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	116, // 251: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	118, // 252: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	122, // 253: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	125, // 254: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	78,  // 255: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	80,  // 256: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	82,  // 257: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	85,  // 258: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	88,  // 259: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	98,  // 260: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	90,  // 261: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	93,  // 262: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	98,  // 263: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	98,  // 264: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	129, // 265: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	98,  // 266: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	133, // 267: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	136, // 268: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	217, // [217:269] is the sub-list for method output_type
-	165, // [165:217] is the sub-list for method input_type
-	164, // [164:165] is the sub-list for extension type_name
-	163, // [163:164] is the sub-list for extension extendee
-	0,   // [0:163] is the sub-list for field type_name
+	143, // 123: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	101, // 124: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
+	100, // 125: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
+	143, // 126: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	103, // 127: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	113, // 128: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	112, // 129: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	143, // 130: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	143, // 131: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	143, // 132: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	113, // 133: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	107, // 134: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	107, // 135: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	143, // 136: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	41,  // 137: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	143, // 138: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	143, // 139: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	113, // 140: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	113, // 141: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	113, // 142: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	112, // 143: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	143, // 144: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	143, // 145: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	120, // 146: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	121, // 147: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	143, // 148: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	121, // 149: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	143, // 150: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	124, // 151: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	143, // 152: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	45,  // 153: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 154: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	128, // 155: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	142, // 156: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	131, // 157: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	143, // 158: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	143, // 159: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	143, // 160: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	135, // 161: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	143, // 162: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	138, // 163: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	144, // 164: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 165: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 166: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 167: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 168: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 169: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 170: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 171: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 172: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 173: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 174: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 175: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 176: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	46,  // 177: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	48,  // 178: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 179: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 180: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	49,  // 181: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	50,  // 182: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	53,  // 183: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	57,  // 184: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	58,  // 185: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	59,  // 186: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	61,  // 187: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	64,  // 188: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	67,  // 189: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	69,  // 190: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	71,  // 191: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	25,  // 192: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 193: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	28,  // 194: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	30,  // 195: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	32,  // 196: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	73,  // 197: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	75,  // 198: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	114, // 199: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	116, // 200: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	118, // 201: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	122, // 202: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	125, // 203: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	77,  // 204: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	79,  // 205: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	81,  // 206: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	84,  // 207: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	87,  // 208: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	86,  // 209: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	89,  // 210: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	92,  // 211: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	96,  // 212: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	97,  // 213: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	129, // 214: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	132, // 215: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	133, // 216: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	136, // 217: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	36,  // 218: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 219: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	36,  // 220: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	36,  // 221: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	36,  // 222: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	36,  // 223: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 224: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 225: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 226: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 227: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	36,  // 228: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	47,  // 229: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	55,  // 230: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 231: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	55,  // 232: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	55,  // 233: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	51,  // 234: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	54,  // 235: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	62,  // 236: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	62,  // 237: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	60,  // 238: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	62,  // 239: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	65,  // 240: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	68,  // 241: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	70,  // 242: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	72,  // 243: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	26,  // 244: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 245: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	29,  // 246: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	31,  // 247: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	33,  // 248: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	74,  // 249: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	76,  // 250: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	115, // 251: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	117, // 252: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	119, // 253: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	123, // 254: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	126, // 255: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	78,  // 256: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	80,  // 257: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	82,  // 258: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	85,  // 259: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	88,  // 260: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	98,  // 261: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	90,  // 262: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	93,  // 263: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	98,  // 264: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	98,  // 265: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	130, // 266: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	98,  // 267: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	134, // 268: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	137, // 269: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	218, // [218:270] is the sub-list for method output_type
+	166, // [166:218] is the sub-list for method input_type
+	165, // [165:166] is the sub-list for extension type_name
+	164, // [164:165] is the sub-list for extension extendee
+	0,   // [0:164] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -12229,7 +12329,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   136,
+			NumMessages:   137,
 			NumExtensions: 1,
 			NumServices:   11,
 		},
