@@ -35,6 +35,7 @@ var order = []string{
 	"gateway/document/documenttest",
 	"gateway/mtls",
 	"gateway/codelist",
+	"gateway/recognition",
 	"gateway/xmltree",
 	"gateway/expr",
 	"gateway/validate",

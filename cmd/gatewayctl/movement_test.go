@@ -57,7 +57,24 @@ func TestWhatAShiftReads(t *testing.T) {
 		{Sender: "CN", DocumentId: "F-1", Kind: "TransitDeclaration", Received: at, Standing: "changed"},
 		{Office: "10719120", Kind: "PreArrivalNotice", Received: at, Standing: "taken back"},
 	}}
+	told.Controls = []*exchangev1.Control{
+		{
+			MessageId: "c-1", Sender: "RU", ToldTo: "CN", DocumentId: "C-1", Subject: "ABCU1234560", Kind: "XRAY", Outcome: "CONFORM", At: at, Office: "RU 10719110", Standing: "stands",
+			Recognition: &exchangev1.Recognition{Recognised: true, Agreement: "An agreement", Row: "recognition/cn-ru.v1:RC020", Status: "demonstration", Until: "2027-12-31", Text: "recognised"},
+		},
+		{MessageId: "c-2", ToldTo: "RU", Subject: "D-1", Kind: "WEIGHING", Outcome: "MINOR", Office: "CN 0603", Standing: "changed", Recognition: &exchangev1.Recognition{Text: "not recognised"}, Attachments: []*exchangev1.NamedAttachment{
+			{Name: "scan.jpg", Kind: "SCAN", MediaType: "image/jpeg", Size: 1048576, Sha256: "00aa"}, {Name: "v.png", Kind: "VEHICLE"}, {Name: "s.png", Kind: "SEAL"},
+			{Name: "g.png", Kind: "GOODS"}, {Name: "a.pdf", Kind: "ACT"}, {Name: "w.pdf", Kind: "WEIGHING"}, {Name: "o.pdf", Kind: "OTHER"},
+		}},
+		{MessageId: "c-3", Sender: "RU", Kind: "OTHER", Outcome: "OTHER", Standing: "taken back"},
+	}
+	for _, kind := range []string{"DOCUMENT", "SEAL", "PARTIAL", "FULL", "RADIATION"} {
+		told.Controls = append(told.Controls, &exchangev1.Control{MessageId: "c-" + kind, Kind: kind, Outcome: map[string]string{"DOCUMENT": "DISCREPANCY", "SEAL": "DETAINED"}[kind], Standing: "stands"})
+	}
+	told.Controls[len(told.Controls)-1].Outcome = "REFUSED"
+	found := &exchangev1.Movement{MovementId: "mv-4", State: "controlled", Identifiers: []*exchangev1.Identifier{{Kind: "subject", Value: "ABCU1234560"}}}
 	showsPages(t, "testdata/shift.golden", []func(*page){
+		func(p *page) { p.movement(found) },
 		func(p *page) { p.worklist(list) }, func(p *page) { p.movements(list) }, func(p *page) { p.timeline(timeline) }, func(p *page) { p.goods(goods) },
 		func(p *page) { p.submissions(submissions) }, func(p *page) { p.message(submissions[0].Messages[0]) }, func(p *page) { p.movement(told) },
 	})

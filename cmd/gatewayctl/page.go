@@ -611,6 +611,7 @@ var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
 	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
 	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled",
+	"controlled": "word.stateControlled", "subject": "word.subject",
 	"transit declared": "word.transitDeclared", "transit refused": "word.transitRefused", "transit allowed": "word.transitAllowed",
 	"transit started": "word.transitStarted", "transit arrived": "word.transitArrived", "transit partly terminated": "word.transitPartlyTerminated",
 	"transit terminated": "word.transitTerminated", "transit discharged": "word.transitDischarged", "transit cancelled": "word.transitCancelled",
@@ -802,8 +803,29 @@ func (p *page) movement(m *exchangev1.Movement) {
 	for _, t := range m.Transits {
 		p.transit(t)
 	}
+	for _, c := range m.Controls {
+		p.control(c)
+	}
 	for _, f := range m.Filings {
 		p.filing(f)
+	}
+}
+
+// control is how a control ended, and whether it is recognised.
+func (p *page) control(c *exchangev1.Control) {
+	fmt.Fprintln(p.w)
+	p.field("control", p.called("control", c.Kind), p.called("outcome", c.Outcome), p.time(c.At), c.Office)
+	p.field("state", p.state(c.Standing))
+	p.field("subject", c.Subject)
+	p.field("toldBy", c.Sender)
+	if c.Sender == "" {
+		p.field("toldTo", c.ToldTo)
+	}
+	p.field("message", c.MessageId)
+	p.field("recognition", c.Recognition.GetText())
+	p.inner("row", c.Recognition.GetRow())
+	for _, a := range c.Attachments {
+		p.field("attachment", a.Name, p.called("attachment", a.Kind), a.MediaType, strconv.FormatUint(a.Size, 10), a.Sha256)
 	}
 }
 

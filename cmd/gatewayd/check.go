@@ -18,6 +18,7 @@ import (
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/peer"
+	"customs.example/gateway/recognition"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/release"
 	"customs.example/gateway/server"
@@ -324,6 +325,9 @@ func (s *setup) loadData(f *findings, load func(dir string) (*flow.Chain, error)
 	if err == nil {
 		own := *chain
 		s.chain, s.known = &own, own.Routes
+		if s.agreements, err = recognition.Load(tables, own.Tables.Lists()); err != nil {
+			err = fmt.Errorf("recognition: %w", err)
+		}
 	}
 	return errors.Join(err, tolerancesErr)
 }

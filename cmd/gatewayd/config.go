@@ -16,6 +16,7 @@ import (
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
+	"customs.example/gateway/recognition"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/release"
 	"customs.example/gateway/seal"
@@ -122,6 +123,7 @@ type setup struct {
 	known       *release.Routes // all, those that are not active too
 	loaded      *analysis.Inventory
 	tolerances  reconcile.Tolerances
+	agreements  recognition.Agreements
 	limits      budget.Limits
 
 	administrators map[string][]byte   // their public keys by name

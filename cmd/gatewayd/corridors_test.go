@@ -125,10 +125,13 @@ func crosses(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("gatewayctl", "submit", "answer.json"))
 	ts.Check(ts.Exec("gatewayctl", "submit", "inspection.json"))
 	until(ts, false, []string{"message state +accepted", "gatewayctl", "status", "CONTROL-" + batch})
+	control := []string{`"controls":\[\{"messageId":"[^"]+".*"subject":"` + regexp.QuoteMeta(document) + `","kind":"XRAY"`, "gatewayctl", "find", "-o", "json", batch}
+	until(ts, false, control)
 
 	as(ts, false, []string{from, exit})
 	until(ts, false, []string{`arrived 2026-03-01T`, "gatewayctl", "status", submission})
 	until(ts, false, []string{"ACCEPTED", "gatewayctl", "status", submission})
+	until(ts, false, control)
 }
 
 // entryOffice is the office of entry that a route names.
@@ -153,3 +156,14 @@ const (
 	inspectionReport = `{"envelope": {"documentId": "CONTROL-BATCH", "issued": "2026-03-01T12:07:00Z", "function": "ORIGINAL"},
  "inspectionResult": {"subject": {"id": "DOCUMENT"}, "office": {"administration": "OWN", "code": "OFFICE"}, "at": "2026-03-01T12:07:00Z", "control": "XRAY", "outcome": "CONFORM"}}`
 )
+
+// controlled writes the outcome of a control, ID.json: controlled ID ADMINISTRATION OFFICE SUBJECT KIND.
+func controlled(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 5 {
+		ts.Fatalf("usage: controlled ID ADMINISTRATION OFFICE SUBJECT KIND")
+	}
+	text := fmt.Sprintf(`{"envelope": {"documentId": %q, "issued": "2026-03-01T02:07:00Z", "function": "ORIGINAL"},
+ "inspectionResult": {"subject": {"id": %q}, "office": {"administration": %q, "code": %q}, "at": "2026-03-01T02:07:00Z", "control": %q, "outcome": "CONFORM"}}`,
+		args[0], args[3], args[1], args[2], args[4])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".json"), []byte(text), 0o600))
+}

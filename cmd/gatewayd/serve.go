@@ -107,7 +107,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	defer closeLinks()
 	collectEarly(s.limits)
 	g = flow.New(flow.Options{
-		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances,
+		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances, Agreements: s.agreements,
 		Links: carrying(links), Caps: s.caps(), Budget: room, Disk: diskOf(s.trustBase()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})

@@ -78,8 +78,9 @@ func TestStories(t *testing.T) {
 			"until": until,
 			"edit":  edit,
 
-			"corridors": corridors,
-			"crosses":   crosses,
+			"corridors":  corridors,
+			"crosses":    crosses,
+			"controlled": controlled,
 
 			"postgres": postgres,
 			"cable":    cableTo,

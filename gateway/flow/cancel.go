@@ -388,6 +388,9 @@ func (g *Gateway) attachTo(ctx context.Context, tx *store.Tx, of store.Message, 
 	if m.Movement, err = reconcile.Attach(m.Movement, doc, from, g.Tolerances); err != nil {
 		return err
 	}
+	if err := g.takeControls(ctx, tx, m, doc, from, teller{}, timeOf(doc, from)); err != nil {
+		return err
+	}
 	return g.keep(tx, *m)
 }
 
@@ -399,7 +402,7 @@ func (g *Gateway) movementOfMessage(ctx context.Context, read movementReader, of
 	if !of.ExpectedArrival.IsZero() {
 		at = of.ExpectedArrival
 	}
-	candidates, err := g.candidates(ctx, read, told, reconcile.Origin{Message: of.ID, Batch: leaf(told, "batch")}, at)
+	candidates, err := g.candidates(ctx, read, told, reconcile.Origin{Message: of.ID, Batch: leaf(told, "batch")}, at, Window)
 	if err != nil {
 		return nil, err
 	}

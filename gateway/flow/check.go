@@ -52,8 +52,8 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	if err != nil {
 		return CheckResult{}, err
 	}
-	for _, refuse := range []func(context.Context, reader, *judgement) error{g.announcedBefore, g.calledBefore} {
-		if err := refuse(ctx, g.Store.Read(), j); err != nil {
+	for _, look := range []func(context.Context, reader, *judgement) error{g.announcedBefore, g.calledBefore, g.controlOf} {
+		if err := look(ctx, g.Store.Read(), j); err != nil {
 			return CheckResult{}, err
 		}
 	}

@@ -72,7 +72,7 @@ func (g *Gateway) crossing(m Movement) store.Crossing {
 		}
 	}
 	var before, again bool
-	for _, r := range m.Inspected() {
+	for _, r := range m.Controls() {
 		by := officeIn(r.Facts.Office.Administration, r.Facts.Office.Code, r.Sender)
 		before = before || by.Administration != entry.Administration
 		again = again || by.Administration == entry.Administration

@@ -120,6 +120,8 @@ var nowhere = map[place]string{
 	{reconcile.StateArrivedUnannounced, exitSide}:   "an arrival is told to nobody",
 	{reconcile.StateFiled, exitSide}:                "a filing stays with its administration",
 	{reconcile.StateFiled, entrySide}:               "nobody owes a notice of what a carrier has filed",
+	{reconcile.StateControlled, exitSide}:           "nobody owes a notice of what was controlled",
+	{reconcile.StateControlled, entrySide}:          "nobody owes a notice of what was controlled",
 }
 
 // final are the states of a movement that nothing is waited for in.

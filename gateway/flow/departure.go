@@ -62,11 +62,11 @@ func (g *Gateway) judgeDeparture(ctx context.Context, a store.Arrival) (Movement
 func (g *Gateway) depart(ctx context.Context, tx *store.Tx, doc *customsv1.Document, from reconcile.Origin, by teller) (id gateway.MovementID, opened bool, faults gateway.Faults, err error) {
 	from.Departed = true
 	at, _ := meant(doc, doc.GetVehicleReport().GetAt().GetValue())
-	candidates, err := g.candidates(ctx, tx, doc, from, at)
+	candidates, err := g.candidates(ctx, tx, doc, from, at, Window)
 	if err != nil {
 		return "", false, nil, err
 	}
-	candidates = slices.DeleteFunc(candidates, func(m Movement) bool { return !g.onRoute(m, by.office) })
+	candidates = slices.DeleteFunc(candidates, func(m Movement) bool { return !g.onRoute(m, by.office) || m.OnlyControlled() })
 	find := func() reconcile.Result {
 		known := make([]reconcile.Movement, len(candidates))
 		for i, c := range candidates {
@@ -107,6 +107,9 @@ func (g *Gateway) depart(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 		}
 	}
 	if m.Movement, err = reconcile.Attach(m.Movement, doc, from, g.Tolerances); err != nil {
+		return "", false, nil, err
+	}
+	if err := g.takeControls(ctx, tx, &m, doc, from, by, at); err != nil {
 		return "", false, nil, err
 	}
 	if err := g.keep(tx, m); err != nil {
@@ -154,11 +157,11 @@ func (g *Gateway) gateOut(ctx context.Context, read movementReader, doc *customs
 	if !from.Expected.IsZero() {
 		at = from.Expected
 	}
-	candidates, err := g.candidates(ctx, read, doc, from, at)
+	candidates, err := g.candidates(ctx, read, doc, from, at, Window)
 	if err != nil {
 		return time.Time{}, err
 	}
-	candidates = g.joinable(candidates, doc, teller{office: office}, "")
+	candidates = g.joinable(candidates, doc, teller{office: office}, reconcile.Origin{})
 	known := make([]reconcile.Movement, len(candidates))
 	for i, c := range candidates {
 		known[i] = c.Movement

@@ -29,3 +29,6 @@ func (g *Gateway) DeliverTo(ctx context.Context, to gateway.Administration, m se
 func (g *Gateway) HasLeft(ctx context.Context, read messageReader, messages []store.Message) (bool, error) {
 	return g.hasLeft(ctx, read, messages)
 }
+
+// VerdictText is verdictText, for tests.
+var VerdictText = verdictText

@@ -152,7 +152,7 @@ func (g *Gateway) FilingMovement(ctx context.Context, read movementReader, s sto
 		return nil, nil
 	}
 	from := g.filingOrigin(s, doc)
-	candidates, err := g.candidates(ctx, read, doc, from, at(from))
+	candidates, err := g.candidates(ctx, read, doc, from, at(from), Window)
 	if err != nil {
 		return nil, err
 	}

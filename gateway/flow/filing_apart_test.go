@@ -271,7 +271,7 @@ func (w *world) filled(g *flow.Gateway, m flow.Movement, of func(*flow.Movement)
 		w.t.Fatal(err)
 	}
 	var ids []store.Identifier
-	for _, id := range reconcile.Indexed(m.Identifiers()) {
+	for _, id := range m.Indexed() {
 		ids = append(ids, store.Identifier{Kind: id.Kind, Folded: id.Folded})
 	}
 	first, until := m.Span()

@@ -14,6 +14,7 @@ import (
 	"customs.example/gateway/budget"
 	"customs.example/gateway/event"
 	"customs.example/gateway/peer"
+	"customs.example/gateway/recognition"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
@@ -29,7 +30,7 @@ type Link interface {
 	Balance(ctx context.Context, query seal.Signed) (peer.Receipt, error)
 }
 
-// Options make a Gateway. All are required but Links, Caps, Budget, Disk and Log.
+// Options make a Gateway. All are required but Agreements, Links, Caps, Budget, Disk and Log.
 type Options struct {
 	Own        gateway.Administration
 	Chain      *Chain
@@ -37,6 +38,7 @@ type Options struct {
 	Keys       *seal.Keyring
 	Trust      *seal.Trust
 	Tolerances reconcile.Tolerances
+	Agreements recognition.Agreements           // by which controls are recognised
 	Links      map[gateway.Administration]Link  // who is asked to deliver for whom
 	Caps       map[gateway.Administration]int   // whose messages may have more bytes than others
 	Budget     *budget.Process                  // what may be used at once; by default its Default

@@ -151,7 +151,7 @@ func (t *Translation) Losses() Losses {
 func (t *Translation) lose(parts map[string]*losing, outputs []*Output, sets []*Translation) {
 	said := make(map[string]string)
 	document.Walk(t.whole, func(path string, _ document.Field, _ document.Marks, text string) { said[path] = text })
-	best, kept := make(map[string]fate, len(said)), released{withheld: make(map[string]bool), supplied: make(map[string]bool)}
+	best, kept := make(map[string]fate, len(said)), released{withheld: make(map[string]bool), denied: make(map[string]bool), supplied: make(map[string]bool)}
 	for _, o := range outputs {
 		newForm(o, &kept).each(said, func(whole string, f fate) {
 			if f.reason > best[whole].reason {
@@ -239,13 +239,14 @@ const envelope = "envelope."
 // released is what the route has done to a whole, in all messages together.
 type released struct {
 	withheld map[string]bool // schema paths that it does not release
+	denied   map[string]bool // attachments of the whole, of kinds that it does not release
 	supplied map[string]bool // values of the whole that it has supplied, and the messages that they stand in
 }
 
 // withholds reports whether the route does not release what stands at a place of the whole.
 func (r *released) withholds(path string) bool {
-	for at := plain(path); at != ""; at = parentPath(at) {
-		if r.withheld[at] {
+	for at := path; at != ""; at = parentPath(at) {
+		if r.withheld[plain(at)] || r.denied[at] {
 			return true
 		}
 	}
@@ -285,6 +286,9 @@ func newForm(o *Output, kept *released) *form {
 	}
 	for _, path := range o.Released.Withheld() {
 		kept.withheld[path] = true
+	}
+	for _, path := range o.Released.Denied() {
+		kept.denied[o.whole(path)] = true
 	}
 	for _, s := range o.Released.Supplied() {
 		whole := o.whole(s.Path)

@@ -28,6 +28,10 @@ const (
 	MaxReason = 500
 )
 
+// ControlWindow is the window of controls: goods are controlled at the office of departure, or on the
+// way, days before they arrive.
+var ControlWindow = reconcile.Window{Before: 72 * time.Hour, After: 36 * time.Hour, Apart: 6 * time.Hour}
+
 // MaxCandidates bounds the movements that one document is matched with.
 const MaxCandidates = 100
 
@@ -39,7 +43,10 @@ type Movement struct {
 	Openings      []Opening            `json:"openings,omitempty"`
 	Overdue       []Overdue            `json:"overdue,omitempty"`
 	Told          []Telling            `json:"told,omitempty"` // of its arrivals, to those who announced it
-	Commit        gateway.Commit       `json:"-"`
+	// Into is the movement that this one went into: all that was known of it were controls of what
+	// that announces.
+	Into   gateway.MovementID `json:"into,omitempty"`
+	Commit gateway.Commit     `json:"-"`
 }
 
 // Opening is a post's record of an arrival that need not be on the movement's route, or its opening of
@@ -66,19 +73,25 @@ func (g *Gateway) onRoute(m Movement, office string) bool {
 // joinable leaves of the candidates those that a document may join: whoever is on the route of
 // one sees all of it, so nobody gets on it by telling of a vehicle. To its teller the others
 // are as if they were not there.
-func (g *Gateway) joinable(candidates []Movement, doc *customsv1.Document, by teller, conversation string) []Movement {
+func (g *Gateway) joinable(candidates []Movement, doc *customsv1.Document, by teller, from reconcile.Origin) []Movement {
 	named := reconcile.RouteOf(doc)
 	if by.office != "" {
 		named = append(named, reconcile.RouteOffice{Administration: string(g.Own), Code: by.office})
 	}
 	out := slices.DeleteFunc(candidates, func(m Movement) bool {
 		switch {
-		case m.In(conversation):
+		case m.In(from.Conversation):
+			return false
+		case (doc.GetInspectionResult() != nil || doc.GetTransitEvent() != nil) && from.Sender != "" && from.Sender != g.Own:
+			return !m.Concerns(from.Sender)
+		case doc.GetTransitEvent() != nil && by.office != "":
+			return !m.Concerns(g.Own) // be it on its way or not: it brings its office no sight of it
+		case m.ControlledBy(from.Sender):
 			return false
 		case doc.GetArrivalReport() != nil && by.office != "":
 			return by.reason == "" && !g.onRoute(m, by.office)
 		case len(m.Announced) == 0 && len(m.Openings) == 0:
-			// Seen before anything was announced: what is announced now must name one of the posts.
+			// Seen or controlled before anything was announced: what is announced now must name one of the posts.
 			return !slices.ContainsFunc(m.Route(), func(seen reconcile.RouteOffice) bool {
 				return slices.ContainsFunc(named, func(o reconcile.RouteOffice) bool { return seen.Office().Same(o.Office()) })
 			})
@@ -145,22 +158,10 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	if !slices.Contains(telling, document.Kind(doc)) {
 		return "", false, nil
 	}
-	at := at(from)
-	if seen, ok := meant(doc, doc.GetArrivalReport().GetAt().GetValue()); ok {
-		at = seen
-	}
-	candidates, err := g.candidates(ctx, tx, doc, from, at)
+	candidates, match, at, err := g.matched(ctx, tx, doc, from, by)
 	if err != nil {
 		return "", false, err
 	}
-	candidates = slices.DeleteFunc(g.joinable(candidates, doc, by, from.Conversation), func(m Movement) bool {
-		return m.full(from.Filing) && !m.Has(from.Message, from.Sender)
-	})
-	known := make([]reconcile.Movement, len(candidates))
-	for i, c := range candidates {
-		known[i] = c.Movement
-	}
-	match := reconcile.Match(doc, from, at, known, Window)
 	together := slices.IndexFunc(candidates, func(c Movement) bool { return c.In(from.Conversation) })
 	var m Movement
 	switch {
@@ -185,7 +186,45 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, doc *customsv1.Docum
 	if err != nil {
 		return "", false, err
 	}
+	if err := g.takeControls(ctx, tx, &m, doc, from, by, at); err != nil {
+		return "", false, err
+	}
 	return m.ID, opened, g.keep(tx, m)
+}
+
+// matched are the movements that a document may join, how it matches them, and the time of which it
+// speaks. Where only controls are known, nothing joins them but another control: they join what is
+// told of their subject, see [Gateway.takeControls].
+func (g *Gateway) matched(ctx context.Context, read movementReader, doc *customsv1.Document, from reconcile.Origin, by teller) (candidates []Movement, match reconcile.Result, at time.Time, err error) {
+	control, window := doc.GetInspectionResult() != nil, Window
+	if control {
+		window = ControlWindow
+	}
+	at = timeOf(doc, from)
+	if candidates, err = g.candidates(ctx, read, doc, from, at, window); err != nil {
+		return nil, match, at, err
+	}
+	candidates = slices.DeleteFunc(g.joinable(candidates, doc, by, from), func(m Movement) bool {
+		return m.full(from.Filing) && !m.Has(from.Message, from.Sender) || !control && m.OnlyControlled()
+	})
+	known := make([]reconcile.Movement, len(candidates))
+	for i, c := range candidates {
+		known[i] = c.Movement
+	}
+	return candidates, reconcile.Match(doc, from, at, known, window), at, nil
+}
+
+// timeOf is when a document speaks of its crossing: as its arrival or its control says, where that
+// is meant, or as its origin tells.
+func timeOf(doc *customsv1.Document, from reconcile.Origin) time.Time {
+	said := doc.GetArrivalReport().GetAt()
+	if c := doc.GetInspectionResult(); c != nil {
+		said = c.GetAt()
+	}
+	if seen, ok := meant(doc, said.GetValue()); ok {
+		return seen
+	}
+	return at(from)
 }
 
 // at is when a document speaks of its crossing, as far as its origin tells.
@@ -203,16 +242,22 @@ type movementReader interface {
 
 // candidates are the movements that share an identifier with a document: a batch or waybill,
 // or something that comes again, inside the time window.
-func (g *Gateway) candidates(ctx context.Context, read movementReader, doc *customsv1.Document, from reconcile.Origin, at time.Time) ([]Movement, error) {
+func (g *Gateway) candidates(ctx context.Context, read movementReader, doc *customsv1.Document, from reconcile.Origin, at time.Time, window reconcile.Window) ([]Movement, error) {
+	return g.movementsNear(ctx, read, reconcile.SoughtBy(doc, from), at, window)
+}
+
+// movementsNear are the movements kept under one of some keys: under one that comes again, of which
+// a window speaks for a time.
+func (g *Gateway) movementsNear(ctx context.Context, read movementReader, sought []reconcile.Identifier, at time.Time, window reconcile.Window) ([]Movement, error) {
 	var again, lasting []reconcile.Identifier
-	for _, id := range reconcile.SoughtBy(doc, from) {
+	for _, id := range sought {
 		if reconcile.Lasting(id.Kind) {
 			lasting = append(lasting, id)
 		} else {
 			again = append(again, id)
 		}
 	}
-	rows, err := read.MovementsNear(ctx, index(again), at.Add(-Window.After), at.Add(Window.Before), index(lasting), MaxCandidates)
+	rows, err := read.MovementsNear(ctx, index(again), at.Add(-window.After), at.Add(window.Before), index(lasting), MaxCandidates)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +285,7 @@ func (g *Gateway) keep(tx *store.Tx, m Movement) error {
 		return fmt.Errorf("movement %s: %w", m.ID, err)
 	}
 	first, last := m.Span()
-	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), First: first, Last: last, Due: g.look(m, tx.Now()), Body: body}, index(reconcile.Indexed(m.Identifiers()))); err != nil {
+	if err := tx.PutMovement(store.Movement{ID: m.ID, Opened: tx.Now(), First: first, Last: last, Due: g.look(m, tx.Now()), Body: body}, index(m.Indexed())); err != nil {
 		return err
 	}
 	return tx.Audit("gateway", "movement changed", string(m.ID), gateway.DigestOf(body))
@@ -291,9 +336,18 @@ type movementStore interface {
 }
 
 // movementIn is a movement as it is committed, or seen inside a unit of work.
+//
+// One that went into another is that one.
 func movementIn(ctx context.Context, read movementStore, id gateway.MovementID) (Movement, error) {
 	row, err := read.Movement(ctx, id)
 	if err != nil {
+		return Movement{}, err
+	}
+	m, err := movementOf(row)
+	if err != nil || m.Into == "" {
+		return m, err
+	}
+	if row, err = read.Movement(ctx, m.Into); err != nil {
 		return Movement{}, err
 	}
 	return movementOf(row)

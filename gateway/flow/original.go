@@ -254,7 +254,7 @@ func (g *Gateway) announcedOf(ctx context.Context, in *store.Inbound, doc *custo
 	if !in.ExpectedArrival.IsZero() {
 		at = in.ExpectedArrival
 	}
-	candidates, err := g.candidates(ctx, g.Store.Read(), doc, reconcile.Origin{Message: in.ID, Sender: in.Sender, Batch: in.Batch}, at)
+	candidates, err := g.candidates(ctx, g.Store.Read(), doc, reconcile.Origin{Message: in.ID, Sender: in.Sender, Batch: in.Batch}, at, Window)
 	if err != nil {
 		return store.Inbound{}, err
 	}
@@ -296,6 +296,9 @@ func (g *Gateway) takeAmendment(ctx context.Context, tx *store.Tx, h seal.Header
 		return err
 	}
 	in.MovementID = m.ID
+	if err := g.takeControls(ctx, tx, &m, doc, from, teller{}, timeOf(doc, from)); err != nil {
+		return err
+	}
 	return g.keep(tx, m)
 }
 

@@ -366,6 +366,17 @@ func (g *Gateway) open(ctx context.Context, a store.Arrival, opened seal.Opened,
 		}
 		in.Replaces = of.ID
 	}
+	if in.Kind == kindInspection {
+		from := reconcile.Origin{Message: in.ID, Sender: in.Sender, Received: in.Received, To: g.Own}
+		told, err := g.subjectUnknown(ctx, g.Store.Read(), doc, from, teller{})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range told {
+			f.Location, f.Place = reading.locate(f.Path), document.PlaceOf(doc, f.Path)
+			in.Faults = append(in.Faults, f)
+		}
+	}
 	in.Canonical, in.CanonicalDigest = document.Marshal(doc), passed.Digest()
 	in.DocumentID, in.Answers = doc.GetEnvelope().GetDocumentId(), answered(doc)
 	again, err := g.documentAgain(ctx, g.Store.Read(), in)
@@ -434,7 +445,7 @@ func (g *Gateway) take(ctx context.Context, tx *store.Tx, a store.Arrival, in *s
 	}
 	movement, _, err := g.follow(ctx, tx, doc, reconcile.Origin{
 		Message: in.ID, Sender: in.Sender, Conversation: in.Conversation, WholeGoods: h.WholeGoods,
-		Batch: in.Batch, Entry: g.entryOf(h), Received: in.Received, Expected: in.ExpectedArrival, Filing: h.Duty == DutyFiling,
+		Batch: in.Batch, Entry: g.entryOf(h), Received: in.Received, Expected: in.ExpectedArrival, Filing: h.Duty == DutyFiling, To: g.Own,
 	}, teller{})
 	in.MovementID = movement
 	return err

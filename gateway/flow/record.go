@@ -15,6 +15,7 @@ import (
 // reader is what Submit and Check both ask of the store: one inside its unit of work, the
 // other of what is committed.
 type reader interface {
+	movementReader
 	Submission(ctx context.Context, office, id string) (store.Submission, error)
 	Announced(ctx context.Context, route, subject string) (gateway.MessageID, error)
 	Messages(ctx context.Context, whole gateway.MessageID) ([]store.Message, error)
@@ -95,6 +96,9 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		return false, err
 	}
 	if err := g.calledBefore(ctx, tx, j); err != nil {
+		return false, err
+	}
+	if err := g.controlOf(ctx, tx, j); err != nil {
 		return false, err
 	}
 	if j.revises != nil {
@@ -187,7 +191,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		}
 		from := reconcile.Origin{
 			Message: m.ID, Office: gateway.Office{Administration: g.Own, Code: s.Office}, Conversation: m.Conversation, WholeGoods: g.wholeGoods(j.notices[i], m.Split),
-			Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival, Filing: g.Files(m.Route),
+			Batch: leaf(j.notices[i], "batch"), Received: tx.Now(), Expected: m.ExpectedArrival, Filing: g.Files(m.Route), To: m.Recipient,
 		}
 		if of, ok := j.revises.replaces(m.ID); ok {
 			from.Asks = gateway.WithdrawalAsked // it counts once the partner has taken it

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -115,6 +116,9 @@ func (g *Gateway) Timeline(ctx context.Context, m Movement, own func(office stri
 		t.transit(r)
 	}
 	if err := t.arrivals(ctx, m); err != nil {
+		return nil, 0, err
+	}
+	if err := t.controls(ctx, m); err != nil {
 		return nil, 0, err
 	}
 	for _, o := range m.Openings {
@@ -309,6 +313,11 @@ func (t *timeline) received(ctx context.Context, r reconcile.Record) error {
 		word = gateway.WordStepChangedBy
 	}
 	t.add(Step{At: in.Received, Actor: string(in.Sender), Text: Told{gateway.Say(word, string(in.Sender))}, Subject: string(in.ID)}, "")
+	return t.taken(ctx, in)
+}
+
+// taken tells who took over a partner's message.
+func (t *timeline) taken(ctx context.Context, in store.Inbound) error {
 	taken, err := t.g.Acknowledgements(ctx, in)
 	if err != nil {
 		return err
@@ -445,6 +454,58 @@ func (t *timeline) arrivals(ctx context.Context, m Movement) error {
 		t.steps[len(t.steps)-1].Faults = faults
 	}
 	return nil
+}
+
+// controls tells of the controls, whether each is recognised, and what became of telling it.
+func (t *timeline) controls(ctx context.Context, m Movement) error {
+	for _, c := range t.g.Controls(m) {
+		said := Told{gateway.Say(gateway.WordStepControlled, c.Control, c.Outcome), c.Text}
+		if err := t.control(ctx, c.Record, c.Office, said); err != nil {
+			return err
+		}
+	}
+	for _, r := range m.Inspections {
+		if r.Withdraws {
+			of := officeIn(r.Facts.Office.Administration, r.Facts.Office.Code, r.Sender)
+			if err := t.control(ctx, r, of, Told{gateway.Say(gateway.WordStepControlBack, strings.Join(r.Replaces, ", "))}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *timeline) control(ctx context.Context, r reconcile.Record, office gateway.Office, said Told) error {
+	step := Step{At: r.At, Actor: cmp.Or(string(r.Sender), string(t.g.Own)+" "+office.Code), Text: said, Subject: string(r.Message)}
+	if step.At.IsZero() {
+		step.At = r.Received
+	}
+	if office.Code != "" {
+		step.Office = string(office.Administration) + " " + office.Code
+		step.zone, _ = t.g.Chain.Tables.Lists().Zone(office.Administration, office.Code)
+	}
+	t.steps = append(t.steps, step)
+	if r.Sender != "" {
+		in, err := t.read.Inbound(ctx, r.Sender, r.Message)
+		if err != nil {
+			return store.IgnoreNotFound(err)
+		}
+		return t.taken(ctx, in)
+	}
+	message, err := t.read.Message(ctx, r.Message)
+	if err != nil {
+		return store.IgnoreNotFound(err)
+	}
+	sources, err := t.read.Sources(ctx, message.Whole)
+	if err != nil {
+		return err
+	}
+	for _, s := range sources {
+		if err := t.submitted(ctx, s); err != nil {
+			return err
+		}
+	}
+	return t.delivered(ctx, message, office.Code)
 }
 
 // told tells that an administration was told of an arrival, and what it has signed of that.

@@ -18,7 +18,7 @@ import (
 )
 
 // notTables are the folders of the data that hold something else.
-var notTables = []string{"codelists", "routes", "rules", "tolerances"}
+var notTables = []string{"codelists", "routes", "rules", "tolerances", "recognition"}
 
 // loader is what the tables of one library are compiled with.
 type loader struct {

@@ -103,7 +103,7 @@ func (r Record) changes() bool { return !r.Withdraws && len(r.Replaces) > 0 }
 // Newest is the message that counts of the versions of an announcement, by one of them; false if
 // none counts any more.
 func (m Movement) Newest(id gateway.MessageID, sender gateway.Administration) (gateway.MessageID, bool) {
-	return m.newest(m.Announced, id, sender)
+	return m.newest(slices.Concat(m.Announced, m.Inspections), id, sender)
 }
 
 func (m Movement) newest(rs []Record, id gateway.MessageID, sender gateway.Administration) (gateway.MessageID, bool) {

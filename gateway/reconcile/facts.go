@@ -20,6 +20,7 @@ type Facts struct {
 	Carnet string `json:"carnet,omitempty"`
 	// TransitNumber is the number under which a transit is registered, as people write it.
 	TransitNumber string        `json:"transitNumber,omitempty"`
+	Subject       string        `json:"subject,omitempty"`      // what was controlled, whatever kind of name that is
 	Entry         OfficeFact    `json:"entry,omitzero"`         // where it is to enter
 	Destinations  []OfficeFact  `json:"destinations,omitempty"` // where its transits are to end, each office once
 	Office        OfficeFact    `json:"office,omitzero"`        // where it was seen
@@ -34,6 +35,16 @@ type Facts struct {
 	Waybills      []WaybillFact `json:"waybills,omitempty"`
 	Codes         []CodeFact    `json:"codes,omitempty"`
 	ManyCodes     bool          `json:"manyCodes,omitempty"` // it has more than are compared
+	Attachments   []Attachment  `json:"attachments,omitempty"`
+}
+
+// Attachment is an image or a scan that a document names.
+type Attachment struct {
+	Name      string `json:"name"`
+	Kind      string `json:"kind"`
+	MediaType string `json:"mediaType"`
+	Size      uint64 `json:"size"` // in bytes
+	SHA256    string `json:"sha256"`
 }
 
 // Place is where a fact stands: a message and an instance path in its document.
@@ -163,6 +174,7 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 		f.Office = office(b.GetOffice(), at("office.code"))
 	}
 	f.Route = route(body)
+	f.Subject = d.GetInspectionResult().GetSubject().GetId()
 	if b, ok := body.(interface{ GetTransit() *customsv1.Transit }); ok {
 		f.destination(b.GetTransit(), at("transit.destination.code"))
 		f.Carnet = b.GetTransit().GetTir().GetCarnet()
@@ -242,6 +254,13 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 			if !tallied[Fold(Waybill, id)] {
 				f.Waybills = append(f.Waybills, WaybillFact{ID: id, Place: at("transportDocuments[%d]", i)})
 			}
+		}
+	}
+	if b, ok := body.(interface {
+		GetAttachments() []*customsv1.Attachment
+	}); ok {
+		for _, a := range b.GetAttachments() {
+			f.Attachments = append(f.Attachments, Attachment{a.GetName(), a.GetKind(), a.GetMediaType(), a.GetSize(), a.GetSha256()})
 		}
 	}
 	f.Vehicles = joinVehicles(f.Vehicles)

@@ -78,7 +78,11 @@ func (r Result) Movement() gateway.MovementID {
 // that it is nearest to in time. What remains equal is ambiguous, and so is a plate seen under
 // another batch number.
 func Match(d *customsv1.Document, from Origin, at time.Time, candidates []Movement, window Window) Result {
-	own, r := SoughtBy(d, from), record(d, from)
+	return match(SoughtBy(d, from), d, from, at, candidates, window)
+}
+
+func match(own []Identifier, d *customsv1.Document, from Origin, at time.Time, candidates []Movement, window Window) Result {
+	r := record(d, from)
 	var best []Candidate
 	var all []Movement // of best
 	clash := false
@@ -101,7 +105,7 @@ func Match(d *customsv1.Document, from Origin, at time.Time, candidates []Moveme
 			best, all, clash = nil, nil, false
 		}
 		best, all = append(best, c), append(all, m)
-		clash = clash || other && c.Strength <= ByPlate
+		clash = clash || other && c.Strength <= ByPlate && r.Kind != controlKind // whose subject may be of any kind
 	}
 	if len(best) > 1 {
 		best = nearest(r, best, all)
@@ -236,9 +240,11 @@ func (m Movement) candidate(own []Identifier, at time.Time, window Window) (c Ca
 	type key struct{ kind, folded string }
 	known := make(map[key]bool)
 	batches := false
-	for _, id := range Keys(m.Identifiers()) {
+	for _, id := range m.keys() {
 		known[key{id.Kind, id.Folded}] = true
-		batches = batches || id.Kind == Batch
+	}
+	for _, r := range m.all() {
+		batches = batches || r.Facts.Batch != ""
 	}
 	far, near := m.far(at, window)
 	c.Movement, c.far = m.ID, far
@@ -251,6 +257,8 @@ func (m Movement) candidate(own []Identifier, at time.Time, window Window) (c Ca
 		switch id.Kind {
 		case Batch:
 			strength = ByBatch
+		case documentID:
+			strength = ByDocument
 		case Waybill, Carnet, TransitNumber:
 			strength = ByWaybill
 		case plateKey, plateCoreKey:
@@ -281,9 +289,10 @@ func (m Movement) far(at time.Time, w Window) (far time.Duration, near bool) {
 }
 
 // Opens reports whether d may open a movement when nothing matches: it names a batch
-// or a transport document, declares a transit or names the one it tells of, or is an arrival that nobody announced.
+// or a transport document, declares a transit or names the one it tells of, or is an arrival or a control of what
+// nobody announced.
 func Opens(d *customsv1.Document) bool {
-	if d.GetArrivalReport() != nil || d.GetTransitDeclaration() != nil {
+	if d.GetArrivalReport() != nil || d.GetInspectionResult() != nil || d.GetTransitDeclaration() != nil {
 		return true
 	}
 	f := read(d, "")

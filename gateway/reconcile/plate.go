@@ -172,17 +172,22 @@ const (
 // PartOfPlate is how many characters of a plate find it at least.
 const PartOfPlate = 4
 
-// Indexed returns identifiers with the weaker keys that what they name is kept under, and of plates
-// with all parts that find them.
-func Indexed(ids []Identifier) []Identifier {
-	out := Keys(ids)
-	for _, id := range ids {
+// Indexed returns everything that m is kept under: what it can be found by, with the weaker keys of
+// that, and of plates all parts that find them.
+func (m Movement) Indexed() []Identifier {
+	out := m.keys()
+	for _, id := range m.Identifiers() {
 		if id.Kind != Vehicle {
 			continue
 		}
 		core := []rune(plateOf(id.Value).core)
 		for i := 0; i+PartOfPlate <= len(core); i++ {
 			out = append(out, Identifier{platePartKey, id.Value, string(core[i : i+PartOfPlate])})
+		}
+	}
+	if m.OnlyControlled() {
+		for _, id := range m.keys() {
+			out = append(out, Identifier{controlledKey + id.Kind, id.Value, id.Folded})
 		}
 	}
 	return out
@@ -232,7 +237,7 @@ func (m Movement) Meets(text string) bool {
 		sought[Identifier{Kind: id.Kind, Folded: id.Folded}] = id.Kind != platePartKey
 	}
 	ids := m.Identifiers()
-	return slices.ContainsFunc(Keys(ids), func(k Identifier) bool { return sought[Identifier{Kind: k.Kind, Folded: k.Folded}] }) || len(m.partly(ids, text)) > 0
+	return slices.ContainsFunc(m.keys(), func(k Identifier) bool { return sought[Identifier{Kind: k.Kind, Folded: k.Folded}] }) || len(m.partly(ids, text)) > 0
 }
 
 // partly are the plates of a movement that a text is a part of.
@@ -295,13 +300,15 @@ func SoughtBy(d *customsv1.Document, from Origin) []Identifier {
 	var ids identifiers
 	ids.one(Batch, from.Batch)
 	ids.add(read(d, ""))
+	ids.subject(d)
+	ids.answered(d)
 	return sought(ids.list)
 }
 
 // Lasting reports whether a kind of identifier speaks of one crossing whenever it is seen: a
 // plate, load unit or seal comes again. A TIR carnet is valid for one journey (TIR Convention, article 17).
 func Lasting(kind string) bool {
-	return slices.Contains([]string{Batch, Waybill, Carnet, TransitNumber}, kind)
+	return slices.Contains([]string{Batch, Waybill, Carnet, TransitNumber, documentID}, strings.TrimPrefix(kind, controlledKey))
 }
 
 // Sought returns the keys of everything that a text, as somebody reads it off, may name.

@@ -75,6 +75,11 @@ type Record struct {
 	Leaves time.Time `json:"leaves,omitzero"`
 	// Accepted: it is ours, and the partner has accepted it.
 	Accepted bool `json:"accepted,omitempty"`
+	// Control and Outcome say of a control what kind it was and how it ended, by their code lists;
+	// To is the administration that it is told to.
+	Control string                 `json:"control,omitempty"`
+	Outcome string                 `json:"outcome,omitempty"`
+	To      gateway.Administration `json:"to,omitempty"`
 	// Told is how an arrival compares as the partner found that has seen it, and told of it.
 	Told *Comparison `json:"told,omitempty"`
 	// Transit is what it says of a transit, of a document that is about one.
@@ -109,6 +114,8 @@ type Origin struct {
 	Told bool
 	// Filing says that a carrier has filed it: it announces nothing.
 	Filing bool
+	// To is the administration that a control is told to.
+	To gateway.Administration
 }
 
 // Attach returns m with d in it and its comparisons made anew. A message that is
@@ -136,9 +143,12 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 		}
 		m.Arrivals = insert(m.Arrivals, r)
 		return m.withArrival(r, tol), nil
-	case r.Kind == "InspectionResult":
+	case r.Kind == controlKind:
 		m.Inspections = insert(m.Inspections, r)
 	case r.Kind == "TransitEvent":
+		if !m.transitOnly() && !slices.ContainsFunc(m.Route(), func(o RouteOffice) bool { return r.Facts.Office.office().Same(o.Office()) }) {
+			r.Facts.Route = nil // who ends a transit elsewhere is heard, and sees no more of it than before
+		}
 		m.TransitEvents = insert(m.TransitEvents, r)
 		return m, nil // what is compared of it follows from the records
 	default:
@@ -259,6 +269,9 @@ func (m Movement) Identifiers() []Identifier {
 	var ids identifiers
 	for _, r := range m.all() {
 		ids.add(r.Facts)
+		if m.OnlyControlled() {
+			ids.one(Subject, r.Facts.Subject)
+		}
 	}
 	return ids.list
 }
@@ -444,6 +457,9 @@ func record(d *customsv1.Document, from Origin) Record {
 	}
 	if c := d.GetCancellation(); c != nil {
 		r.Replaces = append(r.Replaces, c.GetSubject().GetId())
+	}
+	if c := d.GetInspectionResult(); c != nil {
+		r.controlled(c, from)
 	}
 	if from.Told {
 		r.Told = comparisonOf(d.GetArrivalReport().GetComparison())

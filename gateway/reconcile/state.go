@@ -12,8 +12,8 @@ import (
 type State string
 
 // The states of a movement. It ends as arrived, taken back, or not accepted; as
-// filed it waits for nothing, for nobody owes a notice of what a carrier has filed, and so as transit:
-// each transit has its own time. In all others something is waited for.
+// filed or controlled it waits for nothing, for nobody owes a notice of that, and so as transit: each transit has
+// its own time. In all others something is waited for.
 const (
 	StateAnnounced           State = "announced"            // and expected
 	StateDeparted            State = "departed"             // announced, and left the office of exit
@@ -26,6 +26,7 @@ const (
 	StateArrivedUnannounced  State = "arrived unannounced"  // nothing that counts told of it
 	StateFiled               State = "filed"                // by a carrier, and no administration has announced it
 	StateTransit             State = "transit"              // offices told of its transit, and nothing else is known
+	StateControlled          State = "controlled"           // and nothing else is known of it
 )
 
 // State is where the movement stands.
@@ -33,11 +34,13 @@ func (m Movement) State() State {
 	withdrawal := m.Withdrawal()
 	stands, come := len(m.Counting()) > 0, m.HasArrived()
 	switch {
-	case len(m.records()) == 0 && len(m.CountingFilings()) > 0:
+	case m.untold() && len(m.CountingFilings()) > 0:
 		return StateFiled
-	case len(m.records()) == 0 && len(m.Filings) > 0:
+	case m.untold() && len(m.Controls()) > 0:
+		return StateControlled
+	case m.untold() && len(m.Filings)+len(m.Inspections) > 0:
 		return StateTakenBack
-	case len(m.Announced)+len(m.Departures)+len(m.Arrivals) == 0 && len(m.TransitEvents) > 0:
+	case len(m.TransitEvents) > 0 && len(m.Announced)+len(m.Departures)+len(m.Arrivals) == 0:
 		return StateTransit
 	case come && !stands:
 		return StateArrivedUnannounced
@@ -82,6 +85,8 @@ func (m Movement) Since() time.Time {
 		return last(m.CountingFilings(), Record.due)
 	case StateTransit:
 		return last(m.TransitEvents, Record.when)
+	case StateControlled:
+		return last(m.Controls(), Record.when)
 	}
 	return last(m.counting(m.Announced), Record.due)
 }

@@ -32,6 +32,9 @@ func (r Record) Report(c Comparison) *customsv1.Document {
 	for _, u := range f.Units {
 		a.LoadUnits = append(a.LoadUnits, loadUnit(u))
 	}
+	for _, at := range f.Attachments {
+		a.Attachments = append(a.Attachments, &customsv1.Attachment{Name: at.Name, Kind: at.Kind, MediaType: at.MediaType, Size: &at.Size, Sha256: at.SHA256})
+	}
 	for _, w := range f.Waybills {
 		if t := totals(w.GrossMass, w.Packages); t != nil {
 			a.Consignments = append(a.Consignments, &customsv1.Consignment{TransportDocument: &customsv1.DocumentReference{Id: w.ID}, Totals: t})
@@ -218,9 +221,6 @@ func worded(f *customsv1.Finding) gateway.Phrase {
 
 // CountingArrivals are the arrivals that count, in the order of m's comparisons.
 func (m Movement) CountingArrivals() []Record { return m.counting(m.Arrivals) }
-
-// Inspected are the outcomes of controls that count.
-func (m Movement) Inspected() []Record { return m.counting(m.Inspections) }
 
 // NewestArrival is the arrival that counts of the versions of one, by its message; false if none
 // counts any more.

@@ -110,7 +110,7 @@ func TestAnArrivalSaidTwiceOrByMistake(t *testing.T) {
 func TestAPartOfAPlateFindsIt(t *testing.T) {
 	m := attach(t, Movement{ID: "m"}, tolerances(t), message{"m1", notice(t, `"transport":{"vehicles":[{"registration":"蒙E12345"},{"registration":"А123ВС75"},{"registration":"УБ 1234Б"}]},"loadUnits":[{"id":"京A6789挂","kind":"TRAILER_BODY"}]`)})
 	indexed := make(map[Identifier]bool)
-	for _, id := range Indexed(m.Identifiers()) {
+	for _, id := range m.Indexed() {
 		indexed[Identifier{Kind: id.Kind, Folded: id.Folded}] = true
 	}
 	for text, want := range map[string]bool{

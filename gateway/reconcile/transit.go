@@ -62,6 +62,21 @@ func registrationNumber(r *customsv1.RegistrationNumber) string {
 	return r.GetOffice() + "/" + day.Format("020106") + "/" + r.GetNumber()
 }
 
+// transitOnly reports whether nothing is known of m but what offices told of a transit.
+func (m Movement) transitOnly() bool { return len(m.records()) == len(m.TransitEvents) }
+
+// answered adds the declarations that an event answers.
+func (ids *identifiers) answered(d *customsv1.Document) {
+	if d.GetTransitEvent() == nil {
+		return
+	}
+	for _, ref := range d.GetEnvelope().GetReferences() {
+		if ref.GetKind() == customsv1.ReferenceKind_ANSWERED {
+			ids.one(documentID, ref.GetId())
+		}
+	}
+}
+
 // TransitState is where a transit stands, or the operation of a TIR carnet in one customs territory.
 type TransitState string
 
@@ -264,8 +279,13 @@ func (t *Transit) tell(r Record) {
 	}
 }
 
-// event carries a transit on. Events come in the order of their times; one that is told of a transit that
-// has come further changes no state.
+// transitOrder is how far a transit has come. What is told of one that has come further changes nothing: a
+// decision may be told late, and without its time.
+var transitOrder = []TransitState{
+	TransitDeclared, TransitAllowed, TransitStarted, TransitArrived, TransitPartlyTerminated, TransitTerminated, TransitRefused, TransitCancelled, TransitDischarged,
+}
+
+// event carries a transit on.
 func (t *Transit) event(r Record) {
 	t.tell(r)
 	e := r.Transit
@@ -273,11 +293,7 @@ func (t *Transit) event(r Record) {
 		t.Destinations = []OfficeFact{e.Destination}
 	}
 	state, changes := e.State()
-	switch {
-	case !changes || t.State == TransitDischarged || t.State == TransitCancelled:
-	case t.State == TransitTerminated && state != TransitDischarged && state != TransitCancelled:
-	case t.State == TransitPartlyTerminated && (state == TransitStarted || state == TransitAllowed || state == TransitArrived): // at the next office
-	default:
+	if changes && slices.Index(transitOrder, state) > slices.Index(transitOrder, t.State) {
 		t.State = state
 	}
 	switch e.Event {

@@ -165,13 +165,28 @@ var withheldOnPurpose = map[string][]string{
 		"envelope.recipient", "envelope.sender", "relatedArrival", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
 		"transferNumber",
 	},
-	"xx/arrival.v1": {"envelope.recipient", "envelope.sender"}, // the gateway makes the report: no system of the office's
+	"xx/arrival.v1": { // the gateway makes the report: no system of the office's
+		"attachments.kind", "attachments.mediaType", "attachments.name", "attachments.sha256", "attachments.size",
+		"envelope.recipient", "envelope.sender",
+	},
 	"xx/cancellation.v1": { // no carnet: the answers bring none
 		"envelope.recipient", "envelope.references.date", "envelope.references.id", "envelope.references.kind", "envelope.sender",
 		"remarks.language", "remarks.value", "tir.carnet", "tir.holder", "tir.page", "tir.volets", "tirGreenPage",
 	},
-	"xx/inspection-result.v1":     {"envelope.recipient", "envelope.sender", "remarks.language", "remarks.value"},
-	"xx/train-list.v1":            {"envelope.recipient", "envelope.sender"},
+	"xx/inspection-result.v1": {
+		"attachments.kind", "attachments.mediaType", "attachments.name", "attachments.sha256", "attachments.size",
+		"envelope.recipient", "envelope.sender", "remarks.language", "remarks.value",
+	},
+	"xx/train-list.v1":    {"envelope.recipient", "envelope.sender"},
+	"xx/transit-event.v1": {"envelope.recipient", "envelope.sender", "remarks.language", "remarks.value"},
+	"eaeu/transit-declaration.v1+kz": { // no persons
+		"signatory.givenName", "signatory.middleName", "signatory.surname", "transport.crew.givenName",
+		"transport.crew.middleName", "transport.crew.name", "transport.crew.role", "transport.crew.surname",
+	},
+	"ru/esadout-transit.v1": {
+		"signatory.givenName", "signatory.middleName", "signatory.surname", "transport.crew.givenName",
+		"transport.crew.middleName", "transport.crew.role", "transport.crew.surname",
+	},
 	"eaeu/rail-preliminary.v1+kz": {"consignments.transit.guarantees.reference"},
 	"ru/rw-preliminary.v1": {
 		"consignments.transit.guarantees.reference", "transport.crew.givenName", "transport.crew.middleName", "transport.crew.name",

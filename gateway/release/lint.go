@@ -88,6 +88,7 @@ func (l *linter) check(rt *Route, lib *mapping.Library, texts headings) {
 	}
 	l.tables(rt, lib)
 	l.allow(rt)
+	l.attachments(rt, lib.Lists())
 	for i, row := range rt.Supplies {
 		l.supply(rt, fmt.Sprintf("supplies[%d]", i), row)
 	}

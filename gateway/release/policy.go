@@ -21,6 +21,7 @@ type Released struct {
 	recipient gateway.Administration
 	supplied  []Supply
 	withheld  []string
+	denied    []string
 	moved     map[string][]int // see sweep
 }
 
@@ -57,6 +58,10 @@ func (r Released) Supplied() []Supply { return slices.Clone(r.supplied) }
 // alphabetical order.
 func (r Released) Withheld() []string { return slices.Clone(r.withheld) }
 
+// Denied are the places of attachments, in the document as it was, of kinds that the route does not
+// release.
+func (r Released) Denied() []string { return slices.Clone(r.denied) }
+
 // SentPath is the place, in the document as it was sent, of what the released document has at a place:
 // elements that releasing has emptied are in its lists no more.
 func (r Released) SentPath(path string) string { return sentPath(path, r.moved) }
@@ -85,6 +90,8 @@ func (rt *Route) Release(p validate.Passed, rulings ...Ruling) (Released, gatewa
 	if rt.noPrices {
 		r.supplied, faults = rt.prices.rule(d, rulings)
 	}
+	denied, refused := rt.Attachments.release(d)
+	r.denied, faults = denied, append(faults, refused...)
 	for _, s := range rt.supplies {
 		r.supplied = append(r.supplied, s.write(d)...)
 	}

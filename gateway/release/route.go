@@ -62,6 +62,8 @@ type Route struct {
 	// the base, without the ones that Withhold names, and the route's own.
 	Allow    []string `yaml:"allow"`
 	Withhold []string `yaml:"withhold"`
+	// Attachments says which images and scans a document may name; nil: none.
+	Attachments *Attachments `yaml:"attachments"`
 
 	crossings []Crossing
 	allowed   *branch

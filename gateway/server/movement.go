@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
@@ -291,6 +292,7 @@ func (s movements) present(ctx context.Context, m flow.Movement) (*exchangev1.Mo
 	out := presentMovement(m, language(ctx))
 	out.Filings = s.presentFilings(ctx, m)
 	out.Transits = s.presentTransits(ctx, m)
+	out.Controls = s.presentControls(m, language(ctx))
 	out.Due, out.Remarks = stamp(s.flow.Due(m)), presentFaults(s.flow.Remarks(m), language(ctx))
 	list, err := s.flow.Worklist(ctx, m)
 	if err != nil {
@@ -463,6 +465,29 @@ func (s *Server) filings(ctx context.Context, sub store.Submission) ([]*exchange
 		}
 	}
 	return out, nil
+}
+
+// presentControls shows the controls of a movement, each with what the agreements say of it.
+func (s *Server) presentControls(m flow.Movement, lang string) (out []*exchangev1.Control) {
+	for _, c := range s.flow.Controls(m) {
+		v := c.Verdict
+		shown := &exchangev1.Control{
+			MessageId: string(c.Message), Sender: string(c.Sender), ToldTo: string(c.To), DocumentId: c.DocumentID, Subject: c.Facts.Subject,
+			Kind: c.Record.Control, Outcome: c.Outcome, Office: strings.TrimSpace(string(c.Office.Administration) + " " + c.Office.Code), Standing: c.Standing,
+			Recognition: &exchangev1.Recognition{Recognised: v.Recognised, Agreement: v.Agreement, Row: v.Row, Status: v.Status, Text: c.Text.In(lang)},
+		}
+		for _, a := range c.Facts.Attachments {
+			shown.Attachments = append(shown.Attachments, &exchangev1.NamedAttachment{Name: a.Name, Kind: a.Kind, MediaType: a.MediaType, Size: a.Size, Sha256: a.SHA256})
+		}
+		if !c.At.IsZero() {
+			shown.At = stamp(c.At)
+		}
+		if v.Recognised && !v.Until.IsZero() {
+			shown.Recognition.Until = v.Until.Format(time.DateOnly)
+		}
+		out = append(out, shown)
+	}
+	return out
 }
 
 func presentFigures(f reconcile.Figures) *exchangev1.Figures {

@@ -420,6 +420,12 @@ SELECT message_key FROM unaccepted WHERE movement_key = $1 ORDER BY message_key 
 -- name: ForgetUnaccepted :exec
 DELETE FROM unaccepted WHERE movement_key = $1;
 
+-- name: ForgetIdentifiers :exec
+DELETE FROM movement_identifier WHERE id_key = $1;
+
+-- name: ForgetListed :exec
+DELETE FROM movement_office WHERE id_key = $1;
+
 -- name: SetWorklist :exec
 UPDATE movement_office SET worklist = sqlc.arg(now), since = sqlc.arg(since) WHERE id_key = sqlc.arg(id_key);
 

@@ -490,6 +490,12 @@ func (t *Tx) PutListed(id gateway.MovementID, all []Listed, unaccepted []gateway
 	return nil
 }
 
+// Unlist has nothing find or list a movement any more: it went into another. Its row stays.
+func (t *Tx) Unlist(id gateway.MovementID) error {
+	key := gateway.FoldID(string(id))
+	return put("movement that is gone", errors.Join(t.q.ForgetIdentifiers(within, key), t.q.ForgetListed(within, key), t.q.ForgetUnaccepted(within, key)))
+}
+
 // Accepted notes that a partner has accepted a message. It returns the movement that has left and of
 // which nothing is unaccepted any more by that; empty if there is none.
 func (t *Tx) Accepted(id gateway.MessageID) (gateway.MovementID, error) {

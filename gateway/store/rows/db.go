@@ -114,6 +114,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.forgetCrossingStmt, err = db.PrepareContext(ctx, forgetCrossing); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetCrossing: %w", err)
 	}
+	if q.forgetIdentifiersStmt, err = db.PrepareContext(ctx, forgetIdentifiers); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetIdentifiers: %w", err)
+	}
+	if q.forgetListedStmt, err = db.PrepareContext(ctx, forgetListed); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetListed: %w", err)
+	}
 	if q.forgetUnacceptedStmt, err = db.PrepareContext(ctx, forgetUnaccepted); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetUnaccepted: %w", err)
 	}
@@ -546,6 +552,16 @@ func (q *Queries) Close() error {
 	if q.forgetCrossingStmt != nil {
 		if cerr := q.forgetCrossingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetCrossingStmt: %w", cerr)
+		}
+	}
+	if q.forgetIdentifiersStmt != nil {
+		if cerr := q.forgetIdentifiersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetIdentifiersStmt: %w", cerr)
+		}
+	}
+	if q.forgetListedStmt != nil {
+		if cerr := q.forgetListedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetListedStmt: %w", cerr)
 		}
 	}
 	if q.forgetUnacceptedStmt != nil {
@@ -1082,6 +1098,8 @@ type Queries struct {
 	earlyNoMoreStmt           *sql.Stmt
 	earlyOfStmt               *sql.Stmt
 	forgetCrossingStmt        *sql.Stmt
+	forgetIdentifiersStmt     *sql.Stmt
+	forgetListedStmt          *sql.Stmt
 	forgetUnacceptedStmt      *sql.Stmt
 	handoutsByIDStmt          *sql.Stmt
 	handoutsUnderStmt         *sql.Stmt
@@ -1211,6 +1229,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		earlyNoMoreStmt:           q.earlyNoMoreStmt,
 		earlyOfStmt:               q.earlyOfStmt,
 		forgetCrossingStmt:        q.forgetCrossingStmt,
+		forgetIdentifiersStmt:     q.forgetIdentifiersStmt,
+		forgetListedStmt:          q.forgetListedStmt,
 		forgetUnacceptedStmt:      q.forgetUnacceptedStmt,
 		handoutsByIDStmt:          q.handoutsByIDStmt,
 		handoutsUnderStmt:         q.handoutsUnderStmt,

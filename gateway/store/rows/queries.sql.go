@@ -950,6 +950,24 @@ func (q *Queries) ForgetCrossing(ctx context.Context, idKey string) error {
 	return err
 }
 
+const forgetIdentifiers = `-- name: ForgetIdentifiers :exec
+DELETE FROM movement_identifier WHERE id_key = $1
+`
+
+func (q *Queries) ForgetIdentifiers(ctx context.Context, idKey string) error {
+	_, err := q.exec(ctx, q.forgetIdentifiersStmt, forgetIdentifiers, idKey)
+	return err
+}
+
+const forgetListed = `-- name: ForgetListed :exec
+DELETE FROM movement_office WHERE id_key = $1
+`
+
+func (q *Queries) ForgetListed(ctx context.Context, idKey string) error {
+	_, err := q.exec(ctx, q.forgetListedStmt, forgetListed, idKey)
+	return err
+}
+
 const forgetUnaccepted = `-- name: ForgetUnaccepted :exec
 DELETE FROM unaccepted WHERE movement_key = $1
 `

@@ -2683,6 +2683,87 @@ func (x *Seal) GetEvents() []*SealEvent {
 	return nil
 }
 
+// Attachment is an image or a scan that goes with a document. Only what it is stands in the document,
+// its bytes do not.
+type Attachment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its file name, without folders.
+	Name      string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Kind      string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	MediaType string `protobuf:"bytes,3,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	// In bytes.
+	Size *uint64 `protobuf:"varint,4,opt,name=size,proto3,oneof" json:"size,omitempty"`
+	// Of its bytes, as 64 hexadecimal digits in lower case.
+	Sha256        string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attachment) Reset() {
+	*x = Attachment{}
+	mi := &file_customs_v1_document_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attachment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attachment) ProtoMessage() {}
+
+func (x *Attachment) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_document_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
+func (*Attachment) Descriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Attachment) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Attachment) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Attachment) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *Attachment) GetSize() uint64 {
+	if x != nil && x.Size != nil {
+		return *x.Size
+	}
+	return 0
+}
+
+func (x *Attachment) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 type SealEvent struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Kind   SealEventKind          `protobuf:"varint,1,opt,name=kind,proto3,enum=customs.v1.SealEventKind" json:"kind,omitempty"`
@@ -2696,7 +2777,7 @@ type SealEvent struct {
 
 func (x *SealEvent) Reset() {
 	*x = SealEvent{}
-	mi := &file_customs_v1_document_proto_msgTypes[24]
+	mi := &file_customs_v1_document_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2708,7 +2789,7 @@ func (x *SealEvent) String() string {
 func (*SealEvent) ProtoMessage() {}
 
 func (x *SealEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[24]
+	mi := &file_customs_v1_document_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2721,7 +2802,7 @@ func (x *SealEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SealEvent.ProtoReflect.Descriptor instead.
 func (*SealEvent) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{24}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SealEvent) GetKind() SealEventKind {
@@ -2770,7 +2851,7 @@ type Totals struct {
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_customs_v1_document_proto_msgTypes[25]
+	mi := &file_customs_v1_document_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +2863,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[25]
+	mi := &file_customs_v1_document_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +2876,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{25}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Totals) GetItems() uint64 {
@@ -2901,7 +2982,7 @@ type Consignment struct {
 
 func (x *Consignment) Reset() {
 	*x = Consignment{}
-	mi := &file_customs_v1_document_proto_msgTypes[26]
+	mi := &file_customs_v1_document_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2913,7 +2994,7 @@ func (x *Consignment) String() string {
 func (*Consignment) ProtoMessage() {}
 
 func (x *Consignment) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[26]
+	mi := &file_customs_v1_document_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2926,7 +3007,7 @@ func (x *Consignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Consignment.ProtoReflect.Descriptor instead.
 func (*Consignment) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{26}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Consignment) GetSequence() uint32 {
@@ -3149,7 +3230,7 @@ type Location struct {
 
 func (x *Location) Reset() {
 	*x = Location{}
-	mi := &file_customs_v1_document_proto_msgTypes[27]
+	mi := &file_customs_v1_document_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3161,7 +3242,7 @@ func (x *Location) String() string {
 func (*Location) ProtoMessage() {}
 
 func (x *Location) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[27]
+	mi := &file_customs_v1_document_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3174,7 +3255,7 @@ func (x *Location) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Location.ProtoReflect.Descriptor instead.
 func (*Location) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{27}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Location) GetId() string {
@@ -3258,7 +3339,7 @@ type GoodsItem struct {
 
 func (x *GoodsItem) Reset() {
 	*x = GoodsItem{}
-	mi := &file_customs_v1_document_proto_msgTypes[28]
+	mi := &file_customs_v1_document_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3270,7 +3351,7 @@ func (x *GoodsItem) String() string {
 func (*GoodsItem) ProtoMessage() {}
 
 func (x *GoodsItem) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[28]
+	mi := &file_customs_v1_document_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3283,7 +3364,7 @@ func (x *GoodsItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoodsItem.ProtoReflect.Descriptor instead.
 func (*GoodsItem) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{28}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GoodsItem) GetSequence() uint32 {
@@ -3402,7 +3483,7 @@ type Classification struct {
 
 func (x *Classification) Reset() {
 	*x = Classification{}
-	mi := &file_customs_v1_document_proto_msgTypes[29]
+	mi := &file_customs_v1_document_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3414,7 +3495,7 @@ func (x *Classification) String() string {
 func (*Classification) ProtoMessage() {}
 
 func (x *Classification) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[29]
+	mi := &file_customs_v1_document_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3427,7 +3508,7 @@ func (x *Classification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Classification.ProtoReflect.Descriptor instead.
 func (*Classification) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{29}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Classification) GetScheme() string {
@@ -3455,7 +3536,7 @@ type DangerousGoods struct {
 
 func (x *DangerousGoods) Reset() {
 	*x = DangerousGoods{}
-	mi := &file_customs_v1_document_proto_msgTypes[30]
+	mi := &file_customs_v1_document_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3467,7 +3548,7 @@ func (x *DangerousGoods) String() string {
 func (*DangerousGoods) ProtoMessage() {}
 
 func (x *DangerousGoods) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[30]
+	mi := &file_customs_v1_document_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3480,7 +3561,7 @@ func (x *DangerousGoods) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DangerousGoods.ProtoReflect.Descriptor instead.
 func (*DangerousGoods) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{30}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DangerousGoods) GetUnNumber() string {
@@ -3520,7 +3601,7 @@ type Packaging struct {
 
 func (x *Packaging) Reset() {
 	*x = Packaging{}
-	mi := &file_customs_v1_document_proto_msgTypes[31]
+	mi := &file_customs_v1_document_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3532,7 +3613,7 @@ func (x *Packaging) String() string {
 func (*Packaging) ProtoMessage() {}
 
 func (x *Packaging) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[31]
+	mi := &file_customs_v1_document_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3545,7 +3626,7 @@ func (x *Packaging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Packaging.ProtoReflect.Descriptor instead.
 func (*Packaging) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{31}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Packaging) GetType() string {
@@ -3603,7 +3684,7 @@ type DocumentReference struct {
 
 func (x *DocumentReference) Reset() {
 	*x = DocumentReference{}
-	mi := &file_customs_v1_document_proto_msgTypes[32]
+	mi := &file_customs_v1_document_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3615,7 +3696,7 @@ func (x *DocumentReference) String() string {
 func (*DocumentReference) ProtoMessage() {}
 
 func (x *DocumentReference) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[32]
+	mi := &file_customs_v1_document_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3628,7 +3709,7 @@ func (x *DocumentReference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentReference.ProtoReflect.Descriptor instead.
 func (*DocumentReference) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{32}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DocumentReference) GetKind() string {
@@ -3712,7 +3793,7 @@ type Guarantee struct {
 
 func (x *Guarantee) Reset() {
 	*x = Guarantee{}
-	mi := &file_customs_v1_document_proto_msgTypes[33]
+	mi := &file_customs_v1_document_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3724,7 +3805,7 @@ func (x *Guarantee) String() string {
 func (*Guarantee) ProtoMessage() {}
 
 func (x *Guarantee) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[33]
+	mi := &file_customs_v1_document_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3737,7 +3818,7 @@ func (x *Guarantee) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guarantee.ProtoReflect.Descriptor instead.
 func (*Guarantee) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{33}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Guarantee) GetKind() string {
@@ -3802,7 +3883,7 @@ type Tir struct {
 
 func (x *Tir) Reset() {
 	*x = Tir{}
-	mi := &file_customs_v1_document_proto_msgTypes[34]
+	mi := &file_customs_v1_document_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3814,7 +3895,7 @@ func (x *Tir) String() string {
 func (*Tir) ProtoMessage() {}
 
 func (x *Tir) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[34]
+	mi := &file_customs_v1_document_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3827,7 +3908,7 @@ func (x *Tir) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tir.ProtoReflect.Descriptor instead.
 func (*Tir) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{34}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Tir) GetCarnet() string {
@@ -3879,7 +3960,7 @@ type Transit struct {
 
 func (x *Transit) Reset() {
 	*x = Transit{}
-	mi := &file_customs_v1_document_proto_msgTypes[35]
+	mi := &file_customs_v1_document_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3891,7 +3972,7 @@ func (x *Transit) String() string {
 func (*Transit) ProtoMessage() {}
 
 func (x *Transit) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[35]
+	mi := &file_customs_v1_document_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3904,7 +3985,7 @@ func (x *Transit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transit.ProtoReflect.Descriptor instead.
 func (*Transit) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{35}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Transit) GetKind() string {
@@ -3984,7 +4065,7 @@ type RegistrationNumber struct {
 
 func (x *RegistrationNumber) Reset() {
 	*x = RegistrationNumber{}
-	mi := &file_customs_v1_document_proto_msgTypes[36]
+	mi := &file_customs_v1_document_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3996,7 +4077,7 @@ func (x *RegistrationNumber) String() string {
 func (*RegistrationNumber) ProtoMessage() {}
 
 func (x *RegistrationNumber) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[36]
+	mi := &file_customs_v1_document_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4009,7 +4090,7 @@ func (x *RegistrationNumber) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistrationNumber.ProtoReflect.Descriptor instead.
 func (*RegistrationNumber) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{36}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RegistrationNumber) GetCountry() string {
@@ -4052,7 +4133,7 @@ type ControlledItem struct {
 
 func (x *ControlledItem) Reset() {
 	*x = ControlledItem{}
-	mi := &file_customs_v1_document_proto_msgTypes[37]
+	mi := &file_customs_v1_document_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4064,7 +4145,7 @@ func (x *ControlledItem) String() string {
 func (*ControlledItem) ProtoMessage() {}
 
 func (x *ControlledItem) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[37]
+	mi := &file_customs_v1_document_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4077,7 +4158,7 @@ func (x *ControlledItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ControlledItem.ProtoReflect.Descriptor instead.
 func (*ControlledItem) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{37}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ControlledItem) GetKind() string {
@@ -4142,7 +4223,7 @@ type PreArrivalNotice struct {
 
 func (x *PreArrivalNotice) Reset() {
 	*x = PreArrivalNotice{}
-	mi := &file_customs_v1_document_proto_msgTypes[38]
+	mi := &file_customs_v1_document_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4154,7 +4235,7 @@ func (x *PreArrivalNotice) String() string {
 func (*PreArrivalNotice) ProtoMessage() {}
 
 func (x *PreArrivalNotice) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[38]
+	mi := &file_customs_v1_document_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4167,7 +4248,7 @@ func (x *PreArrivalNotice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreArrivalNotice.ProtoReflect.Descriptor instead.
 func (*PreArrivalNotice) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{38}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PreArrivalNotice) GetBatch() string {
@@ -4371,7 +4452,7 @@ type TransitDeclaration struct {
 
 func (x *TransitDeclaration) Reset() {
 	*x = TransitDeclaration{}
-	mi := &file_customs_v1_document_proto_msgTypes[39]
+	mi := &file_customs_v1_document_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4383,7 +4464,7 @@ func (x *TransitDeclaration) String() string {
 func (*TransitDeclaration) ProtoMessage() {}
 
 func (x *TransitDeclaration) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[39]
+	mi := &file_customs_v1_document_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4396,7 +4477,7 @@ func (x *TransitDeclaration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitDeclaration.ProtoReflect.Descriptor instead.
 func (*TransitDeclaration) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{39}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *TransitDeclaration) GetRegistration() *RegistrationNumber {
@@ -4530,7 +4611,7 @@ type Manifest struct {
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_customs_v1_document_proto_msgTypes[40]
+	mi := &file_customs_v1_document_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4542,7 +4623,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[40]
+	mi := &file_customs_v1_document_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4555,7 +4636,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{40}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Manifest) GetBatch() string {
@@ -4685,7 +4766,7 @@ type VehicleReport struct {
 
 func (x *VehicleReport) Reset() {
 	*x = VehicleReport{}
-	mi := &file_customs_v1_document_proto_msgTypes[41]
+	mi := &file_customs_v1_document_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4697,7 +4778,7 @@ func (x *VehicleReport) String() string {
 func (*VehicleReport) ProtoMessage() {}
 
 func (x *VehicleReport) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[41]
+	mi := &file_customs_v1_document_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4710,7 +4791,7 @@ func (x *VehicleReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VehicleReport.ProtoReflect.Descriptor instead.
 func (*VehicleReport) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{41}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *VehicleReport) GetBatch() string {
@@ -4824,14 +4905,15 @@ type ArrivalReport struct {
 	Kind           ArrivalReportKind `protobuf:"varint,16,opt,name=kind,proto3,enum=customs.v1.ArrivalReportKind" json:"kind,omitempty"`
 	// How what had arrived by then compares with what was announced; in a report that is told to
 	// those who announced it.
-	Comparison    *Comparison `protobuf:"bytes,17,opt,name=comparison,proto3" json:"comparison,omitempty"`
+	Comparison    *Comparison   `protobuf:"bytes,17,opt,name=comparison,proto3" json:"comparison,omitempty"`
+	Attachments   []*Attachment `protobuf:"bytes,18,rep,name=attachments,proto3" json:"attachments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ArrivalReport) Reset() {
 	*x = ArrivalReport{}
-	mi := &file_customs_v1_document_proto_msgTypes[42]
+	mi := &file_customs_v1_document_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4843,7 +4925,7 @@ func (x *ArrivalReport) String() string {
 func (*ArrivalReport) ProtoMessage() {}
 
 func (x *ArrivalReport) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[42]
+	mi := &file_customs_v1_document_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4856,7 +4938,7 @@ func (x *ArrivalReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArrivalReport.ProtoReflect.Descriptor instead.
 func (*ArrivalReport) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{42}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ArrivalReport) GetBatch() string {
@@ -4978,6 +5060,13 @@ func (x *ArrivalReport) GetComparison() *Comparison {
 	return nil
 }
 
+func (x *ArrivalReport) GetAttachments() []*Attachment {
+	if x != nil {
+		return x.Attachments
+	}
+	return nil
+}
+
 // Comparison is how what has arrived compares with what was announced, as the side that has
 // seen it finds. It is no verdict on any document.
 type Comparison struct {
@@ -4994,7 +5083,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_customs_v1_document_proto_msgTypes[43]
+	mi := &file_customs_v1_document_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5006,7 +5095,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[43]
+	mi := &file_customs_v1_document_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5019,7 +5108,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{43}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Comparison) GetResult() ComparisonResult {
@@ -5072,7 +5161,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_customs_v1_document_proto_msgTypes[44]
+	mi := &file_customs_v1_document_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5084,7 +5173,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[44]
+	mi := &file_customs_v1_document_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5097,7 +5186,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{44}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Difference) GetCode() string {
@@ -5176,7 +5265,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_customs_v1_document_proto_msgTypes[45]
+	mi := &file_customs_v1_document_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5188,7 +5277,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[45]
+	mi := &file_customs_v1_document_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5201,7 +5290,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{45}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Finding) GetWording() string {
@@ -5236,13 +5325,14 @@ type InspectionResult struct {
 	Remarks       []*Text                `protobuf:"bytes,6,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	LoadUnits     []*LoadUnit            `protobuf:"bytes,7,rep,name=load_units,json=loadUnits,proto3" json:"load_units,omitempty"`
 	Documents     []*DocumentReference   `protobuf:"bytes,8,rep,name=documents,proto3" json:"documents,omitempty"`
+	Attachments   []*Attachment          `protobuf:"bytes,9,rep,name=attachments,proto3" json:"attachments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InspectionResult) Reset() {
 	*x = InspectionResult{}
-	mi := &file_customs_v1_document_proto_msgTypes[46]
+	mi := &file_customs_v1_document_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5254,7 +5344,7 @@ func (x *InspectionResult) String() string {
 func (*InspectionResult) ProtoMessage() {}
 
 func (x *InspectionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[46]
+	mi := &file_customs_v1_document_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5267,7 +5357,7 @@ func (x *InspectionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectionResult.ProtoReflect.Descriptor instead.
 func (*InspectionResult) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{46}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *InspectionResult) GetSubject() *Reference {
@@ -5326,6 +5416,13 @@ func (x *InspectionResult) GetDocuments() []*DocumentReference {
 	return nil
 }
 
+func (x *InspectionResult) GetAttachments() []*Attachment {
+	if x != nil {
+		return x.Attachments
+	}
+	return nil
+}
+
 // TransitEvent is one step of a transit: a decision, a start, an arrival, an end.
 type TransitEvent struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -5365,7 +5462,7 @@ type TransitEvent struct {
 
 func (x *TransitEvent) Reset() {
 	*x = TransitEvent{}
-	mi := &file_customs_v1_document_proto_msgTypes[47]
+	mi := &file_customs_v1_document_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5377,7 +5474,7 @@ func (x *TransitEvent) String() string {
 func (*TransitEvent) ProtoMessage() {}
 
 func (x *TransitEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[47]
+	mi := &file_customs_v1_document_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5390,7 +5487,7 @@ func (x *TransitEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitEvent.ProtoReflect.Descriptor instead.
 func (*TransitEvent) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{47}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *TransitEvent) GetTransit() *RegistrationNumber {
@@ -5568,7 +5665,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_customs_v1_document_proto_msgTypes[48]
+	mi := &file_customs_v1_document_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5580,7 +5677,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[48]
+	mi := &file_customs_v1_document_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5593,7 +5690,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{48}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Answer) GetResults() []*AnswerResult {
@@ -5678,7 +5775,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_customs_v1_document_proto_msgTypes[49]
+	mi := &file_customs_v1_document_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5690,7 +5787,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[49]
+	mi := &file_customs_v1_document_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5703,7 +5800,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{49}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -5749,7 +5846,7 @@ type Cancellation struct {
 
 func (x *Cancellation) Reset() {
 	*x = Cancellation{}
-	mi := &file_customs_v1_document_proto_msgTypes[50]
+	mi := &file_customs_v1_document_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5761,7 +5858,7 @@ func (x *Cancellation) String() string {
 func (*Cancellation) ProtoMessage() {}
 
 func (x *Cancellation) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[50]
+	mi := &file_customs_v1_document_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5774,7 +5871,7 @@ func (x *Cancellation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancellation.ProtoReflect.Descriptor instead.
 func (*Cancellation) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{50}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Cancellation) GetSubject() *Reference {
@@ -5841,7 +5938,7 @@ type GoodsDeclarationExtract struct {
 
 func (x *GoodsDeclarationExtract) Reset() {
 	*x = GoodsDeclarationExtract{}
-	mi := &file_customs_v1_document_proto_msgTypes[51]
+	mi := &file_customs_v1_document_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5853,7 +5950,7 @@ func (x *GoodsDeclarationExtract) String() string {
 func (*GoodsDeclarationExtract) ProtoMessage() {}
 
 func (x *GoodsDeclarationExtract) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[51]
+	mi := &file_customs_v1_document_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5866,7 +5963,7 @@ func (x *GoodsDeclarationExtract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoodsDeclarationExtract.ProtoReflect.Descriptor instead.
 func (*GoodsDeclarationExtract) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{51}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GoodsDeclarationExtract) GetDeclaration() *RegistrationNumber {
@@ -5957,7 +6054,7 @@ type StatusQuery struct {
 
 func (x *StatusQuery) Reset() {
 	*x = StatusQuery{}
-	mi := &file_customs_v1_document_proto_msgTypes[52]
+	mi := &file_customs_v1_document_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5969,7 +6066,7 @@ func (x *StatusQuery) String() string {
 func (*StatusQuery) ProtoMessage() {}
 
 func (x *StatusQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[52]
+	mi := &file_customs_v1_document_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5982,7 +6079,7 @@ func (x *StatusQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusQuery.ProtoReflect.Descriptor instead.
 func (*StatusQuery) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{52}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *StatusQuery) GetSystemIds() []string {
@@ -6007,7 +6104,7 @@ type PermitQuery struct {
 
 func (x *PermitQuery) Reset() {
 	*x = PermitQuery{}
-	mi := &file_customs_v1_document_proto_msgTypes[53]
+	mi := &file_customs_v1_document_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6019,7 +6116,7 @@ func (x *PermitQuery) String() string {
 func (*PermitQuery) ProtoMessage() {}
 
 func (x *PermitQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[53]
+	mi := &file_customs_v1_document_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6032,7 +6129,7 @@ func (x *PermitQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitQuery.ProtoReflect.Descriptor instead.
 func (*PermitQuery) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{53}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *PermitQuery) GetPermits() []*DocumentReference {
@@ -6094,7 +6191,7 @@ type PermitAnswer struct {
 
 func (x *PermitAnswer) Reset() {
 	*x = PermitAnswer{}
-	mi := &file_customs_v1_document_proto_msgTypes[54]
+	mi := &file_customs_v1_document_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6106,7 +6203,7 @@ func (x *PermitAnswer) String() string {
 func (*PermitAnswer) ProtoMessage() {}
 
 func (x *PermitAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[54]
+	mi := &file_customs_v1_document_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6119,7 +6216,7 @@ func (x *PermitAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitAnswer.ProtoReflect.Descriptor instead.
 func (*PermitAnswer) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{54}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *PermitAnswer) GetResults() []*AnswerResult {
@@ -6388,7 +6485,19 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x04kind\x18\x03 \x01(\tB\x11\xa2\xbb\x18\r\b\x02*\tseal-kindR\x04kind\x125\n" +
 	"\x06events\x18\x04 \x03(\v2\x15.customs.v1.SealEventB\x06\xa2\xbb\x18\x02 2R\x06events:\x0e\xaa\xbb\x18\n" +
 	"\n" +
-	"\x04seal\x12\x02id\"\xb2\x01\n" +
+	"\x04seal\x12\x02id\"\xe2\x01\n" +
+	"\n" +
+	"Attachment\x12\x1a\n" +
+	"\x04name\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\bxR\x04name\x12+\n" +
+	"\x04kind\x18\x02 \x01(\tB\x17\xa2\xbb\x18\x13\b\x14*\x0fattachment-kindR\x04kind\x121\n" +
+	"\n" +
+	"media_type\x18\x03 \x01(\tB\x12\xa2\xbb\x18\x0e\bF*\n" +
+	"media-typeR\tmediaType\x12\x17\n" +
+	"\x04size\x18\x04 \x01(\x04H\x00R\x04size\x88\x01\x01\x12\x1e\n" +
+	"\x06sha256\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\b@R\x06sha256:\x16\xaa\xbb\x18\x12\n" +
+	"\n" +
+	"attachment\x12\x04nameB\a\n" +
+	"\x05_size\"\xb2\x01\n" +
 	"\tSealEvent\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.customs.v1.SealEventKindR\x04kind\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12#\n" +
@@ -6638,7 +6747,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tunloading\x18\n" +
 	" \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x12#\n" +
 	"\x02at\x18\v \x01(\v2\x13.customs.v1.InstantR\x02at\x124\n" +
-	"\aremarks\x18\f \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xec\a\n" +
+	"\aremarks\x18\f \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xba\b\n" +
 	"\rArrivalReport\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12#\n" +
@@ -6660,7 +6769,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x04kind\x18\x10 \x01(\x0e2\x1d.customs.v1.ArrivalReportKindR\x04kind\x126\n" +
 	"\n" +
 	"comparison\x18\x11 \x01(\v2\x16.customs.v1.ComparisonR\n" +
-	"comparisonB\n" +
+	"comparison\x12L\n" +
+	"\vattachments\x18\x12 \x03(\v2\x16.customs.v1.AttachmentB\x12\xa2\xbb\x18\x0e \x142\n" +
+	"BinaryFileR\vattachmentsB\n" +
 	"\n" +
 	"\b_partial\"\xd7\x01\n" +
 	"\n" +
@@ -6691,7 +6802,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\awording\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b(R\awording\x12!\n" +
 	"\x06values\x18\x02 \x03(\tB\t\xa2\xbb\x18\x05\b\x80\x02 \n" +
 	"R\x06values\x120\n" +
-	"\x06method\x18\x03 \x01(\x0e2\x18.customs.v1.WeightMethodR\x06method\"\xd8\x03\n" +
+	"\x06method\x18\x03 \x01(\x0e2\x18.customs.v1.WeightMethodR\x06method\"\xa6\x04\n" +
 	"\x10InspectionResult\x12/\n" +
 	"\asubject\x18\x01 \x01(\v2\x15.customs.v1.ReferenceR\asubject\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12#\n" +
@@ -6701,7 +6812,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\aremarks\x18\x06 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12P\n" +
 	"\n" +
 	"load_units\x18\a \x03(\v2\x14.customs.v1.LoadUnitB\x1b\xa2\xbb\x18\x17 \x8fN2\x12TransportEquipmentR\tloadUnits\x12W\n" +
-	"\tdocuments\x18\b \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\"\x91\t\n" +
+	"\tdocuments\x18\b \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12L\n" +
+	"\vattachments\x18\t \x03(\v2\x16.customs.v1.AttachmentB\x12\xa2\xbb\x18\x0e \x142\n" +
+	"BinaryFileR\vattachments\"\x91\t\n" +
 	"\fTransitEvent\x128\n" +
 	"\atransit\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\atransit\x12)\n" +
 	"\x04kind\x18\x02 \x01(\tB\x15\xa2\xbb\x18\x11\b\x1e*\rtransit-eventR\x04kind\x12*\n" +
@@ -6890,7 +7003,7 @@ func file_customs_v1_document_proto_rawDescGZIP() []byte {
 }
 
 var file_customs_v1_document_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_customs_v1_document_proto_goTypes = []any{
 	(FunctionCode)(0),               // 0: customs.v1.FunctionCode
 	(ReferenceKind)(0),              // 1: customs.v1.ReferenceKind
@@ -6927,53 +7040,54 @@ var file_customs_v1_document_proto_goTypes = []any{
 	(*LoadUnit)(nil),                // 32: customs.v1.LoadUnit
 	(*Assignment)(nil),              // 33: customs.v1.Assignment
 	(*Seal)(nil),                    // 34: customs.v1.Seal
-	(*SealEvent)(nil),               // 35: customs.v1.SealEvent
-	(*Totals)(nil),                  // 36: customs.v1.Totals
-	(*Consignment)(nil),             // 37: customs.v1.Consignment
-	(*Location)(nil),                // 38: customs.v1.Location
-	(*GoodsItem)(nil),               // 39: customs.v1.GoodsItem
-	(*Classification)(nil),          // 40: customs.v1.Classification
-	(*DangerousGoods)(nil),          // 41: customs.v1.DangerousGoods
-	(*Packaging)(nil),               // 42: customs.v1.Packaging
-	(*DocumentReference)(nil),       // 43: customs.v1.DocumentReference
-	(*Guarantee)(nil),               // 44: customs.v1.Guarantee
-	(*Tir)(nil),                     // 45: customs.v1.Tir
-	(*Transit)(nil),                 // 46: customs.v1.Transit
-	(*RegistrationNumber)(nil),      // 47: customs.v1.RegistrationNumber
-	(*ControlledItem)(nil),          // 48: customs.v1.ControlledItem
-	(*PreArrivalNotice)(nil),        // 49: customs.v1.PreArrivalNotice
-	(*TransitDeclaration)(nil),      // 50: customs.v1.TransitDeclaration
-	(*Manifest)(nil),                // 51: customs.v1.Manifest
-	(*VehicleReport)(nil),           // 52: customs.v1.VehicleReport
-	(*ArrivalReport)(nil),           // 53: customs.v1.ArrivalReport
-	(*Comparison)(nil),              // 54: customs.v1.Comparison
-	(*Difference)(nil),              // 55: customs.v1.Difference
-	(*Finding)(nil),                 // 56: customs.v1.Finding
-	(*InspectionResult)(nil),        // 57: customs.v1.InspectionResult
-	(*TransitEvent)(nil),            // 58: customs.v1.TransitEvent
-	(*Answer)(nil),                  // 59: customs.v1.Answer
-	(*AnswerResult)(nil),            // 60: customs.v1.AnswerResult
-	(*Cancellation)(nil),            // 61: customs.v1.Cancellation
-	(*GoodsDeclarationExtract)(nil), // 62: customs.v1.GoodsDeclarationExtract
-	(*StatusQuery)(nil),             // 63: customs.v1.StatusQuery
-	(*PermitQuery)(nil),             // 64: customs.v1.PermitQuery
-	(*PermitAnswer)(nil),            // 65: customs.v1.PermitAnswer
+	(*Attachment)(nil),              // 35: customs.v1.Attachment
+	(*SealEvent)(nil),               // 36: customs.v1.SealEvent
+	(*Totals)(nil),                  // 37: customs.v1.Totals
+	(*Consignment)(nil),             // 38: customs.v1.Consignment
+	(*Location)(nil),                // 39: customs.v1.Location
+	(*GoodsItem)(nil),               // 40: customs.v1.GoodsItem
+	(*Classification)(nil),          // 41: customs.v1.Classification
+	(*DangerousGoods)(nil),          // 42: customs.v1.DangerousGoods
+	(*Packaging)(nil),               // 43: customs.v1.Packaging
+	(*DocumentReference)(nil),       // 44: customs.v1.DocumentReference
+	(*Guarantee)(nil),               // 45: customs.v1.Guarantee
+	(*Tir)(nil),                     // 46: customs.v1.Tir
+	(*Transit)(nil),                 // 47: customs.v1.Transit
+	(*RegistrationNumber)(nil),      // 48: customs.v1.RegistrationNumber
+	(*ControlledItem)(nil),          // 49: customs.v1.ControlledItem
+	(*PreArrivalNotice)(nil),        // 50: customs.v1.PreArrivalNotice
+	(*TransitDeclaration)(nil),      // 51: customs.v1.TransitDeclaration
+	(*Manifest)(nil),                // 52: customs.v1.Manifest
+	(*VehicleReport)(nil),           // 53: customs.v1.VehicleReport
+	(*ArrivalReport)(nil),           // 54: customs.v1.ArrivalReport
+	(*Comparison)(nil),              // 55: customs.v1.Comparison
+	(*Difference)(nil),              // 56: customs.v1.Difference
+	(*Finding)(nil),                 // 57: customs.v1.Finding
+	(*InspectionResult)(nil),        // 58: customs.v1.InspectionResult
+	(*TransitEvent)(nil),            // 59: customs.v1.TransitEvent
+	(*Answer)(nil),                  // 60: customs.v1.Answer
+	(*AnswerResult)(nil),            // 61: customs.v1.AnswerResult
+	(*Cancellation)(nil),            // 62: customs.v1.Cancellation
+	(*GoodsDeclarationExtract)(nil), // 63: customs.v1.GoodsDeclarationExtract
+	(*StatusQuery)(nil),             // 64: customs.v1.StatusQuery
+	(*PermitQuery)(nil),             // 65: customs.v1.PermitQuery
+	(*PermitAnswer)(nil),            // 66: customs.v1.PermitAnswer
 }
 var file_customs_v1_document_proto_depIdxs = []int32{
 	12,  // 0: customs.v1.Document.envelope:type_name -> customs.v1.Envelope
-	49,  // 1: customs.v1.Document.pre_arrival_notice:type_name -> customs.v1.PreArrivalNotice
-	50,  // 2: customs.v1.Document.transit_declaration:type_name -> customs.v1.TransitDeclaration
-	51,  // 3: customs.v1.Document.manifest:type_name -> customs.v1.Manifest
-	52,  // 4: customs.v1.Document.vehicle_report:type_name -> customs.v1.VehicleReport
-	53,  // 5: customs.v1.Document.arrival_report:type_name -> customs.v1.ArrivalReport
-	57,  // 6: customs.v1.Document.inspection_result:type_name -> customs.v1.InspectionResult
-	58,  // 7: customs.v1.Document.transit_event:type_name -> customs.v1.TransitEvent
-	59,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
-	61,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
-	62,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
-	63,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
-	64,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
-	65,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
+	50,  // 1: customs.v1.Document.pre_arrival_notice:type_name -> customs.v1.PreArrivalNotice
+	51,  // 2: customs.v1.Document.transit_declaration:type_name -> customs.v1.TransitDeclaration
+	52,  // 3: customs.v1.Document.manifest:type_name -> customs.v1.Manifest
+	53,  // 4: customs.v1.Document.vehicle_report:type_name -> customs.v1.VehicleReport
+	54,  // 5: customs.v1.Document.arrival_report:type_name -> customs.v1.ArrivalReport
+	58,  // 6: customs.v1.Document.inspection_result:type_name -> customs.v1.InspectionResult
+	59,  // 7: customs.v1.Document.transit_event:type_name -> customs.v1.TransitEvent
+	60,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
+	62,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
+	63,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
+	64,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
+	65,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
+	66,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
 	16,  // 14: customs.v1.Envelope.issued:type_name -> customs.v1.Instant
 	0,   // 15: customs.v1.Envelope.function:type_name -> customs.v1.FunctionCode
 	13,  // 16: customs.v1.Envelope.references:type_name -> customs.v1.Reference
@@ -6998,7 +7112,7 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	28,  // 35: customs.v1.Transport.crew:type_name -> customs.v1.Person
 	20,  // 36: customs.v1.Transport.gross_mass:type_name -> customs.v1.Weight
 	31,  // 37: customs.v1.Transport.itinerary:type_name -> customs.v1.ItineraryPoint
-	43,  // 38: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
+	44,  // 38: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
 	3,   // 39: customs.v1.Vehicle.role:type_name -> customs.v1.VehicleRole
 	20,  // 40: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
 	23,  // 41: customs.v1.Vehicle.owner:type_name -> customs.v1.Party
@@ -7013,7 +7127,7 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	16,  // 50: customs.v1.Assignment.since:type_name -> customs.v1.Instant
 	22,  // 51: customs.v1.Assignment.office:type_name -> customs.v1.Office
 	18,  // 52: customs.v1.Assignment.reason:type_name -> customs.v1.Text
-	35,  // 53: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
+	36,  // 53: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
 	5,   // 54: customs.v1.SealEvent.kind:type_name -> customs.v1.SealEventKind
 	22,  // 55: customs.v1.SealEvent.office:type_name -> customs.v1.Office
 	16,  // 56: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
@@ -7021,23 +7135,23 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	19,  // 58: customs.v1.Totals.value:type_name -> customs.v1.Money
 	21,  // 59: customs.v1.Totals.volume:type_name -> customs.v1.Measure
 	20,  // 60: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
-	43,  // 61: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
-	36,  // 62: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
+	44,  // 61: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
+	37,  // 62: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
 	23,  // 63: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
 	23,  // 64: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
 	23,  // 65: customs.v1.Consignment.notify:type_name -> customs.v1.Party
 	23,  // 66: customs.v1.Consignment.seller:type_name -> customs.v1.Party
 	23,  // 67: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
-	38,  // 68: customs.v1.Consignment.loading:type_name -> customs.v1.Location
-	38,  // 69: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
-	38,  // 70: customs.v1.Consignment.destination:type_name -> customs.v1.Location
-	39,  // 71: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
+	39,  // 68: customs.v1.Consignment.loading:type_name -> customs.v1.Location
+	39,  // 69: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
+	39,  // 70: customs.v1.Consignment.destination:type_name -> customs.v1.Location
+	40,  // 71: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
 	23,  // 72: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
 	23,  // 73: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
 	27,  // 74: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
 	22,  // 75: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
-	43,  // 76: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
-	46,  // 77: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
+	44,  // 76: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
+	47,  // 77: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
 	34,  // 78: customs.v1.Consignment.seals:type_name -> customs.v1.Seal
 	18,  // 79: customs.v1.Location.name:type_name -> customs.v1.Text
 	22,  // 80: customs.v1.Location.office:type_name -> customs.v1.Office
@@ -7046,15 +7160,15 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	25,  // 83: customs.v1.Location.address:type_name -> customs.v1.Address
 	18,  // 84: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
 	18,  // 85: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
-	40,  // 86: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
+	41,  // 86: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
 	20,  // 87: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
 	20,  // 88: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
 	21,  // 89: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
-	42,  // 90: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
+	43,  // 90: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
 	19,  // 91: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
-	43,  // 92: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
-	43,  // 93: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
-	41,  // 94: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
+	44,  // 92: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
+	44,  // 93: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
+	42,  // 94: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
 	17,  // 95: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
 	18,  // 96: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
 	22,  // 97: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
@@ -7064,10 +7178,10 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	23,  // 101: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
 	17,  // 102: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
 	22,  // 103: customs.v1.Transit.destination:type_name -> customs.v1.Office
-	45,  // 104: customs.v1.Transit.tir:type_name -> customs.v1.Tir
-	44,  // 105: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
+	46,  // 104: customs.v1.Transit.tir:type_name -> customs.v1.Tir
+	45,  // 105: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
 	17,  // 106: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
-	38,  // 107: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
+	39,  // 107: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
 	30,  // 108: customs.v1.Transit.vehicles:type_name -> customs.v1.Vehicle
 	17,  // 109: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
 	18,  // 110: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
@@ -7079,19 +7193,19 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	23,  // 116: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
 	29,  // 117: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
 	32,  // 118: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
-	46,  // 119: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
-	36,  // 120: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
-	37,  // 121: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
-	48,  // 122: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
+	47,  // 119: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
+	37,  // 120: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
+	38,  // 121: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
+	49,  // 122: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
 	16,  // 123: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
 	16,  // 124: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
-	47,  // 125: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
-	47,  // 126: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
+	48,  // 125: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
+	48,  // 126: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
 	18,  // 127: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
-	38,  // 128: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
-	38,  // 129: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
-	47,  // 130: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
-	46,  // 131: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
+	39,  // 128: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
+	39,  // 129: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
+	48,  // 130: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
+	47,  // 131: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
 	22,  // 132: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
 	22,  // 133: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
 	22,  // 134: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
@@ -7099,8 +7213,8 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	23,  // 136: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
 	29,  // 137: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
 	32,  // 138: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
-	36,  // 139: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
-	37,  // 140: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
+	37,  // 139: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
+	38,  // 140: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
 	28,  // 141: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
 	17,  // 142: customs.v1.TransitDeclaration.signed:type_name -> customs.v1.Date
 	16,  // 143: customs.v1.TransitDeclaration.expected_arrival:type_name -> customs.v1.Instant
@@ -7112,10 +7226,10 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	23,  // 149: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
 	29,  // 150: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
 	32,  // 151: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
-	36,  // 152: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
-	37,  // 153: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
-	38,  // 154: customs.v1.Manifest.loading:type_name -> customs.v1.Location
-	38,  // 155: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
+	37,  // 152: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
+	38,  // 153: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
+	39,  // 154: customs.v1.Manifest.loading:type_name -> customs.v1.Location
+	39,  // 155: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
 	18,  // 156: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
 	16,  // 157: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
 	7,   // 158: customs.v1.VehicleReport.kind:type_name -> customs.v1.VehicleReportKind
@@ -7124,84 +7238,86 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	23,  // 161: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
 	29,  // 162: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
 	32,  // 163: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
-	38,  // 164: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
-	38,  // 165: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
+	39,  // 164: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
+	39,  // 165: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
 	16,  // 166: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
 	18,  // 167: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
 	22,  // 168: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
 	16,  // 169: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
 	29,  // 170: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
 	32,  // 171: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
-	36,  // 172: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
+	37,  // 172: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
 	18,  // 173: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
-	37,  // 174: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
-	38,  // 175: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
-	38,  // 176: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
+	38,  // 174: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
+	39,  // 175: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
+	39,  // 176: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
 	16,  // 177: customs.v1.ArrivalReport.started:type_name -> customs.v1.Instant
 	23,  // 178: customs.v1.ArrivalReport.submitter:type_name -> customs.v1.Party
 	23,  // 179: customs.v1.ArrivalReport.representative:type_name -> customs.v1.Party
 	10,  // 180: customs.v1.ArrivalReport.kind:type_name -> customs.v1.ArrivalReportKind
-	54,  // 181: customs.v1.ArrivalReport.comparison:type_name -> customs.v1.Comparison
-	8,   // 182: customs.v1.Comparison.result:type_name -> customs.v1.ComparisonResult
-	55,  // 183: customs.v1.Comparison.differences:type_name -> customs.v1.Difference
-	9,   // 184: customs.v1.Difference.severity:type_name -> customs.v1.DifferenceSeverity
-	56,  // 185: customs.v1.Difference.expected:type_name -> customs.v1.Finding
-	56,  // 186: customs.v1.Difference.found:type_name -> customs.v1.Finding
-	56,  // 187: customs.v1.Difference.tolerance:type_name -> customs.v1.Finding
-	56,  // 188: customs.v1.Difference.difference:type_name -> customs.v1.Finding
-	2,   // 189: customs.v1.Finding.method:type_name -> customs.v1.WeightMethod
-	13,  // 190: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
-	22,  // 191: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
-	16,  // 192: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
-	18,  // 193: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
-	32,  // 194: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
-	43,  // 195: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
-	47,  // 196: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
-	22,  // 197: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
-	16,  // 198: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
-	17,  // 199: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
-	45,  // 200: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
-	18,  // 201: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
-	22,  // 202: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
-	17,  // 203: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
-	17,  // 204: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
-	44,  // 205: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
-	28,  // 206: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
-	23,  // 207: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
-	29,  // 208: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
-	36,  // 209: customs.v1.TransitEvent.totals:type_name -> customs.v1.Totals
-	43,  // 210: customs.v1.TransitEvent.certificate:type_name -> customs.v1.DocumentReference
-	32,  // 211: customs.v1.TransitEvent.load_units:type_name -> customs.v1.LoadUnit
-	60,  // 212: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
-	47,  // 213: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
-	22,  // 214: customs.v1.Answer.office:type_name -> customs.v1.Office
-	16,  // 215: customs.v1.Answer.registered:type_name -> customs.v1.Instant
-	45,  // 216: customs.v1.Answer.tir:type_name -> customs.v1.Tir
-	13,  // 217: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
-	45,  // 218: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
-	18,  // 219: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
-	47,  // 220: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
-	23,  // 221: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
-	23,  // 222: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
-	36,  // 223: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
-	39,  // 224: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
-	22,  // 225: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
-	43,  // 226: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
-	22,  // 227: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
-	23,  // 228: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
-	40,  // 229: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
-	18,  // 230: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
-	60,  // 231: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
-	47,  // 232: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
-	22,  // 233: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
-	16,  // 234: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
-	43,  // 235: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
-	18,  // 236: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
-	237, // [237:237] is the sub-list for method output_type
-	237, // [237:237] is the sub-list for method input_type
-	237, // [237:237] is the sub-list for extension type_name
-	237, // [237:237] is the sub-list for extension extendee
-	0,   // [0:237] is the sub-list for field type_name
+	55,  // 181: customs.v1.ArrivalReport.comparison:type_name -> customs.v1.Comparison
+	35,  // 182: customs.v1.ArrivalReport.attachments:type_name -> customs.v1.Attachment
+	8,   // 183: customs.v1.Comparison.result:type_name -> customs.v1.ComparisonResult
+	56,  // 184: customs.v1.Comparison.differences:type_name -> customs.v1.Difference
+	9,   // 185: customs.v1.Difference.severity:type_name -> customs.v1.DifferenceSeverity
+	57,  // 186: customs.v1.Difference.expected:type_name -> customs.v1.Finding
+	57,  // 187: customs.v1.Difference.found:type_name -> customs.v1.Finding
+	57,  // 188: customs.v1.Difference.tolerance:type_name -> customs.v1.Finding
+	57,  // 189: customs.v1.Difference.difference:type_name -> customs.v1.Finding
+	2,   // 190: customs.v1.Finding.method:type_name -> customs.v1.WeightMethod
+	13,  // 191: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
+	22,  // 192: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
+	16,  // 193: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
+	18,  // 194: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
+	32,  // 195: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
+	44,  // 196: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
+	35,  // 197: customs.v1.InspectionResult.attachments:type_name -> customs.v1.Attachment
+	48,  // 198: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
+	22,  // 199: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
+	16,  // 200: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
+	17,  // 201: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
+	46,  // 202: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
+	18,  // 203: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
+	22,  // 204: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
+	17,  // 205: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
+	17,  // 206: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
+	45,  // 207: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
+	28,  // 208: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
+	23,  // 209: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
+	29,  // 210: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
+	37,  // 211: customs.v1.TransitEvent.totals:type_name -> customs.v1.Totals
+	44,  // 212: customs.v1.TransitEvent.certificate:type_name -> customs.v1.DocumentReference
+	32,  // 213: customs.v1.TransitEvent.load_units:type_name -> customs.v1.LoadUnit
+	61,  // 214: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
+	48,  // 215: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
+	22,  // 216: customs.v1.Answer.office:type_name -> customs.v1.Office
+	16,  // 217: customs.v1.Answer.registered:type_name -> customs.v1.Instant
+	46,  // 218: customs.v1.Answer.tir:type_name -> customs.v1.Tir
+	13,  // 219: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
+	46,  // 220: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
+	18,  // 221: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
+	48,  // 222: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
+	23,  // 223: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
+	23,  // 224: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
+	37,  // 225: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
+	40,  // 226: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
+	22,  // 227: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
+	44,  // 228: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
+	22,  // 229: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
+	23,  // 230: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
+	41,  // 231: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
+	18,  // 232: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
+	61,  // 233: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
+	48,  // 234: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
+	22,  // 235: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
+	16,  // 236: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
+	44,  // 237: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
+	18,  // 238: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
+	239, // [239:239] is the sub-list for method output_type
+	239, // [239:239] is the sub-list for method input_type
+	239, // [239:239] is the sub-list for extension type_name
+	239, // [239:239] is the sub-list for extension extendee
+	0,   // [0:239] is the sub-list for field type_name
 }
 
 func init() { file_customs_v1_document_proto_init() }
@@ -7228,26 +7344,27 @@ func file_customs_v1_document_proto_init() {
 	file_customs_v1_document_proto_msgTypes[18].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[19].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[20].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[25].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[24].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[26].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[28].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[31].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[27].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[29].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[32].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[34].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[37].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[33].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[35].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[38].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[42].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[39].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[43].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[47].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[44].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[48].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[50].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[49].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[51].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_customs_v1_document_proto_rawDesc), len(file_customs_v1_document_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   55,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -202,21 +202,23 @@ const (
 	MappingKind_ROUTE                    MappingKind = 7
 	MappingKind_TOLERANCES               MappingKind = 8
 	MappingKind_CONTAINERS               MappingKind = 9
+	MappingKind_RECOGNITION              MappingKind = 10
 )
 
 // Enum value maps for MappingKind.
 var (
 	MappingKind_name = map[int32]string{
-		0: "MAPPING_KIND_UNSPECIFIED",
-		1: "TABLE",
-		2: "PROFILE",
-		3: "JOIN",
-		4: "SPLIT",
-		5: "CODE_LIST",
-		6: "RULES",
-		7: "ROUTE",
-		8: "TOLERANCES",
-		9: "CONTAINERS",
+		0:  "MAPPING_KIND_UNSPECIFIED",
+		1:  "TABLE",
+		2:  "PROFILE",
+		3:  "JOIN",
+		4:  "SPLIT",
+		5:  "CODE_LIST",
+		6:  "RULES",
+		7:  "ROUTE",
+		8:  "TOLERANCES",
+		9:  "CONTAINERS",
+		10: "RECOGNITION",
 	}
 	MappingKind_value = map[string]int32{
 		"MAPPING_KIND_UNSPECIFIED": 0,
@@ -229,6 +231,7 @@ var (
 		"ROUTE":                    7,
 		"TOLERANCES":               8,
 		"CONTAINERS":               9,
+		"RECOGNITION":              10,
 	}
 )
 
@@ -7534,7 +7537,7 @@ type Movement struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
 	// announced, departed, departed unannounced, withdrawal asked, taken back, not accepted, arrived,
-	// partly arrived, arrived unannounced, filed, transit.
+	// partly arrived, arrived unannounced, filed, controlled or transit (and nothing else is known of it).
 	State           string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	Batch           string                 `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
 	ExitOffices     []string               `protobuf:"bytes,4,rep,name=exit_offices,json=exitOffices,proto3" json:"exit_offices,omitempty"`
@@ -7577,6 +7580,8 @@ type Movement struct {
 	// What carriers themselves have filed of the same crossing: it announces nothing, and what is
 	// announced closes none of it.
 	Filings []*Filing `protobuf:"bytes,45,rep,name=filings,proto3" json:"filings,omitempty"`
+	// How the controls of it ended, in the order in which they were made.
+	Controls []*Control `protobuf:"bytes,46,rep,name=controls,proto3" json:"controls,omitempty"`
 	// The transits that it is part of, and how each stands.
 	Transits      []*MovementTransit `protobuf:"bytes,50,rep,name=transits,proto3" json:"transits,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -7788,11 +7793,329 @@ func (x *Movement) GetFilings() []*Filing {
 	return nil
 }
 
+func (x *Movement) GetControls() []*Control {
+	if x != nil {
+		return x.Controls
+	}
+	return nil
+}
+
 func (x *Movement) GetTransits() []*MovementTransit {
 	if x != nil {
 		return x.Transits
 	}
 	return nil
+}
+
+// Control is how one control of a crossing ended, and whether there is an agreement by which the
+// administration that is told of it recognises it. The gateway shows that; it decides nothing.
+type Control struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// The administration that told of it; empty where this one did.
+	Sender string `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
+	// Which it was told to.
+	ToldTo     string `protobuf:"bytes,3,opt,name=told_to,json=toldTo,proto3" json:"told_to,omitempty"`
+	DocumentId string `protobuf:"bytes,4,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
+	// What it names as controlled.
+	Subject string `protobuf:"bytes,5,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Codes of the lists control-kind and control-outcome.
+	Kind    string                 `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
+	Outcome string                 `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	At      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=at,proto3" json:"at,omitempty"`
+	// The administration and its office where it was made.
+	Office string `protobuf:"bytes,9,opt,name=office,proto3" json:"office,omitempty"`
+	// stands, changed (another has taken its place) or taken back.
+	Standing    string       `protobuf:"bytes,10,opt,name=standing,proto3" json:"standing,omitempty"`
+	Recognition *Recognition `protobuf:"bytes,11,opt,name=recognition,proto3" json:"recognition,omitempty"`
+	// The images and scans that it names.
+	Attachments   []*NamedAttachment `protobuf:"bytes,12,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Control) Reset() {
+	*x = Control{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Control) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Control) ProtoMessage() {}
+
+func (x *Control) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Control.ProtoReflect.Descriptor instead.
+func (*Control) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+}
+
+func (x *Control) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *Control) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *Control) GetToldTo() string {
+	if x != nil {
+		return x.ToldTo
+	}
+	return ""
+}
+
+func (x *Control) GetDocumentId() string {
+	if x != nil {
+		return x.DocumentId
+	}
+	return ""
+}
+
+func (x *Control) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Control) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Control) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *Control) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Control) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *Control) GetStanding() string {
+	if x != nil {
+		return x.Standing
+	}
+	return ""
+}
+
+func (x *Control) GetRecognition() *Recognition {
+	if x != nil {
+		return x.Recognition
+	}
+	return nil
+}
+
+func (x *Control) GetAttachments() []*NamedAttachment {
+	if x != nil {
+		return x.Attachments
+	}
+	return nil
+}
+
+// NamedAttachment is what a document says of an image or a scan that goes with it. It says nothing of
+// where its bytes are.
+type NamedAttachment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Codes of the lists attachment-kind and media-type.
+	Kind      string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	MediaType string `protobuf:"bytes,3,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	// In bytes.
+	Size uint64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	// Of its bytes, as 64 hexadecimal digits in lower case.
+	Sha256        string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NamedAttachment) Reset() {
+	*x = NamedAttachment{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NamedAttachment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NamedAttachment) ProtoMessage() {}
+
+func (x *NamedAttachment) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NamedAttachment.ProtoReflect.Descriptor instead.
+func (*NamedAttachment) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+}
+
+func (x *NamedAttachment) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NamedAttachment) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *NamedAttachment) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *NamedAttachment) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *NamedAttachment) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+// Recognition is what the agreements that are loaded say of a control on its day.
+type Recognition struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Recognised bool                   `protobuf:"varint,1,opt,name=recognised,proto3" json:"recognised,omitempty"`
+	// The agreement, the row of data that says so, and its status; of one that is not recognised the
+	// row that comes nearest, if any does.
+	Agreement string `protobuf:"bytes,2,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Row       string `protobuf:"bytes,3,opt,name=row,proto3" json:"row,omitempty"`
+	Status    string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	// The last day on which it is recognised, YYYY-MM-DD; empty: none is known.
+	Until string `protobuf:"bytes,5,opt,name=until,proto3" json:"until,omitempty"`
+	// The whole as a sentence in the caller's language: by which agreement, or why not.
+	Text          string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recognition) Reset() {
+	*x = Recognition{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recognition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recognition) ProtoMessage() {}
+
+func (x *Recognition) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recognition.ProtoReflect.Descriptor instead.
+func (*Recognition) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+}
+
+func (x *Recognition) GetRecognised() bool {
+	if x != nil {
+		return x.Recognised
+	}
+	return false
+}
+
+func (x *Recognition) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *Recognition) GetRow() string {
+	if x != nil {
+		return x.Row
+	}
+	return ""
+}
+
+func (x *Recognition) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Recognition) GetUntil() string {
+	if x != nil {
+		return x.Until
+	}
+	return ""
+}
+
+func (x *Recognition) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
 }
 
 // MovementTransit is one transit: one declaration, or one operation of a TIR carnet, which is that of one
@@ -7823,7 +8146,7 @@ type MovementTransit struct {
 
 func (x *MovementTransit) Reset() {
 	*x = MovementTransit{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7835,7 +8158,7 @@ func (x *MovementTransit) String() string {
 func (*MovementTransit) ProtoMessage() {}
 
 func (x *MovementTransit) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7848,7 +8171,7 @@ func (x *MovementTransit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MovementTransit.ProtoReflect.Descriptor instead.
 func (*MovementTransit) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *MovementTransit) GetNumber() string {
@@ -7947,7 +8270,7 @@ type TransitTermination struct {
 
 func (x *TransitTermination) Reset() {
 	*x = TransitTermination{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7959,7 +8282,7 @@ func (x *TransitTermination) String() string {
 func (*TransitTermination) ProtoMessage() {}
 
 func (x *TransitTermination) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7972,7 +8295,7 @@ func (x *TransitTermination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitTermination.ProtoReflect.Descriptor instead.
 func (*TransitTermination) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *TransitTermination) GetMessageId() string {
@@ -8054,7 +8377,7 @@ type Filing struct {
 
 func (x *Filing) Reset() {
 	*x = Filing{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8066,7 +8389,7 @@ func (x *Filing) String() string {
 func (*Filing) ProtoMessage() {}
 
 func (x *Filing) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8079,7 +8402,7 @@ func (x *Filing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filing.ProtoReflect.Descriptor instead.
 func (*Filing) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *Filing) GetMovementId() string {
@@ -8166,7 +8489,7 @@ type FilingComparison struct {
 
 func (x *FilingComparison) Reset() {
 	*x = FilingComparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8178,7 +8501,7 @@ func (x *FilingComparison) String() string {
 func (*FilingComparison) ProtoMessage() {}
 
 func (x *FilingComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8191,7 +8514,7 @@ func (x *FilingComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilingComparison.ProtoReflect.Descriptor instead.
 func (*FilingComparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *FilingComparison) GetResult() string {
@@ -8254,7 +8577,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8266,7 +8589,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8279,7 +8602,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -8341,7 +8664,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8353,7 +8676,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8366,7 +8689,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -8416,7 +8739,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8428,7 +8751,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8441,7 +8764,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -8478,7 +8801,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8490,7 +8813,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8503,7 +8826,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -8544,7 +8867,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8556,7 +8879,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8569,7 +8892,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -8620,7 +8943,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8632,7 +8955,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8645,7 +8968,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *Opening) GetOffice() string {
@@ -8687,7 +9010,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8699,7 +9022,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8712,7 +9035,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *Identifier) GetKind() string {
@@ -8759,7 +9082,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8771,7 +9094,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8784,7 +9107,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -8882,7 +9205,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8894,7 +9217,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8907,7 +9230,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -8953,7 +9276,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8965,7 +9288,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8978,7 +9301,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -9089,7 +9412,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9101,7 +9424,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9114,7 +9437,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -9136,7 +9459,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9148,7 +9471,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9161,7 +9484,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -9193,7 +9516,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9205,7 +9528,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9218,7 +9541,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -9233,7 +9556,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9245,7 +9568,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9258,7 +9581,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -9283,7 +9606,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9295,7 +9618,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9308,7 +9631,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
 }
 
 type ListPartnersResponse struct {
@@ -9322,7 +9645,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9334,7 +9657,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9347,7 +9670,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -9385,7 +9708,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9397,7 +9720,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9410,7 +9733,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -9484,7 +9807,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9496,7 +9819,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9509,7 +9832,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *Validity) GetKind() string {
@@ -9548,7 +9871,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9560,7 +9883,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9573,7 +9896,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
 }
 
 type ListQueuesResponse struct {
@@ -9585,7 +9908,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9597,7 +9920,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9610,7 +9933,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -9637,7 +9960,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9649,7 +9972,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9662,7 +9985,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *Queue) GetPartner() string {
@@ -9717,7 +10040,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9729,7 +10052,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9742,7 +10065,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -9771,7 +10094,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9783,7 +10106,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9796,7 +10119,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -9855,7 +10178,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9867,7 +10190,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9880,7 +10203,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -9950,7 +10273,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9962,7 +10285,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9975,7 +10298,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -10032,7 +10355,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10044,7 +10367,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10057,7 +10380,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -10086,7 +10409,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10098,7 +10421,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10111,7 +10434,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -10142,7 +10465,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10154,7 +10477,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10167,7 +10490,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -10202,7 +10525,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10214,7 +10537,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10227,7 +10550,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -10260,7 +10583,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10272,7 +10595,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10285,7 +10608,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -10330,7 +10653,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10342,7 +10665,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10355,7 +10678,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -10414,7 +10737,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10426,7 +10749,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10439,7 +10762,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -10505,7 +10828,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10517,7 +10840,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10530,7 +10853,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -10567,7 +10890,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10579,7 +10902,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10592,7 +10915,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -10638,7 +10961,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10650,7 +10973,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10663,7 +10986,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -11373,7 +11696,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x1d\n" +
 	"\n" +
-	"media_type\x18\x03 \x01(\tR\tmediaType\"\xab\t\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\"\xdd\t\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -11403,8 +11726,41 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\bworklist\x18( \x01(\x0e2\x15.exchange.v1.WorklistR\bworklist\x120\n" +
 	"\x05since\x18) \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12(\n" +
 	"\x04told\x18* \x03(\v2\x14.exchange.v1.TellingR\x04told\x12-\n" +
-	"\afilings\x18- \x03(\v2\x13.exchange.v1.FilingR\afilings\x128\n" +
-	"\btransits\x182 \x03(\v2\x1c.exchange.v1.MovementTransitR\btransits\"\x93\x03\n" +
+	"\afilings\x18- \x03(\v2\x13.exchange.v1.FilingR\afilings\x120\n" +
+	"\bcontrols\x18. \x03(\v2\x14.exchange.v1.ControlR\bcontrols\x128\n" +
+	"\btransits\x182 \x03(\v2\x1c.exchange.v1.MovementTransitR\btransits\"\x9e\x03\n" +
+	"\aControl\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\x12\x17\n" +
+	"\atold_to\x18\x03 \x01(\tR\x06toldTo\x12\x1f\n" +
+	"\vdocument_id\x18\x04 \x01(\tR\n" +
+	"documentId\x12\x18\n" +
+	"\asubject\x18\x05 \x01(\tR\asubject\x12\x12\n" +
+	"\x04kind\x18\x06 \x01(\tR\x04kind\x12\x18\n" +
+	"\aoutcome\x18\a \x01(\tR\aoutcome\x12*\n" +
+	"\x02at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06office\x18\t \x01(\tR\x06office\x12\x1a\n" +
+	"\bstanding\x18\n" +
+	" \x01(\tR\bstanding\x12:\n" +
+	"\vrecognition\x18\v \x01(\v2\x18.exchange.v1.RecognitionR\vrecognition\x12>\n" +
+	"\vattachments\x18\f \x03(\v2\x1c.exchange.v1.NamedAttachmentR\vattachments\"\x84\x01\n" +
+	"\x0fNamedAttachment\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x04R\x04size\x12\x16\n" +
+	"\x06sha256\x18\x05 \x01(\tR\x06sha256\"\x9f\x01\n" +
+	"\vRecognition\x12\x1e\n" +
+	"\n" +
+	"recognised\x18\x01 \x01(\bR\n" +
+	"recognised\x12\x1c\n" +
+	"\tagreement\x18\x02 \x01(\tR\tagreement\x12\x10\n" +
+	"\x03row\x18\x03 \x01(\tR\x03row\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x12\x14\n" +
+	"\x05until\x18\x05 \x01(\tR\x05until\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\"\x93\x03\n" +
 	"\x0fMovementTransit\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\tR\x06number\x12\x16\n" +
 	"\x06carnet\x18\x02 \x01(\tR\x06carnet\x12\x1c\n" +
@@ -11683,7 +12039,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04Duty\x12\x14\n" +
 	"\x10DUTY_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
-	"\x06FILING\x10\x01*\x9d\x01\n" +
+	"\x06FILING\x10\x01*\xae\x01\n" +
 	"\vMappingKind\x12\x1c\n" +
 	"\x18MAPPING_KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05TABLE\x10\x01\x12\v\n" +
@@ -11696,7 +12052,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"TOLERANCES\x10\b\x12\x0e\n" +
 	"\n" +
-	"CONTAINERS\x10\t*N\n" +
+	"CONTAINERS\x10\t\x12\x0f\n" +
+	"\vRECOGNITION\x10\n" +
+	"*N\n" +
 	"\x04Form\x12\x14\n" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCANONICAL\x10\x01\x12\x0f\n" +
@@ -11806,7 +12164,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 136)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 139)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Duty)(0),                          // 1: exchange.v1.Duty
@@ -11907,328 +12265,335 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*RecordArrivalRequest)(nil),       // 96: exchange.v1.RecordArrivalRequest
 	(*RecordDepartureRequest)(nil),     // 97: exchange.v1.RecordDepartureRequest
 	(*Movement)(nil),                   // 98: exchange.v1.Movement
-	(*MovementTransit)(nil),            // 99: exchange.v1.MovementTransit
-	(*TransitTermination)(nil),         // 100: exchange.v1.TransitTermination
-	(*Filing)(nil),                     // 101: exchange.v1.Filing
-	(*FilingComparison)(nil),           // 102: exchange.v1.FilingComparison
-	(*Telling)(nil),                    // 103: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 104: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 105: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 106: exchange.v1.Figures
-	(*Amendment)(nil),                  // 107: exchange.v1.Amendment
-	(*Opening)(nil),                    // 108: exchange.v1.Opening
-	(*Identifier)(nil),                 // 109: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 110: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 111: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 112: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 113: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 114: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 115: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 116: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 117: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 118: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 119: exchange.v1.Partner
-	(*Validity)(nil),                   // 120: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 121: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 122: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 123: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 124: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 125: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 126: exchange.v1.Loss
-	(*LostValue)(nil),                  // 127: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 128: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 129: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 130: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 131: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 132: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 133: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 134: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 135: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 136: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 137: exchange.v1.Coverage
-	nil,                                // 138: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 139: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 140: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 141: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 142: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 143: google.protobuf.MethodOptions
+	(*Control)(nil),                    // 99: exchange.v1.Control
+	(*NamedAttachment)(nil),            // 100: exchange.v1.NamedAttachment
+	(*Recognition)(nil),                // 101: exchange.v1.Recognition
+	(*MovementTransit)(nil),            // 102: exchange.v1.MovementTransit
+	(*TransitTermination)(nil),         // 103: exchange.v1.TransitTermination
+	(*Filing)(nil),                     // 104: exchange.v1.Filing
+	(*FilingComparison)(nil),           // 105: exchange.v1.FilingComparison
+	(*Telling)(nil),                    // 106: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 107: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 108: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 109: exchange.v1.Figures
+	(*Amendment)(nil),                  // 110: exchange.v1.Amendment
+	(*Opening)(nil),                    // 111: exchange.v1.Opening
+	(*Identifier)(nil),                 // 112: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 113: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 114: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 115: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 116: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 117: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 118: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 119: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 120: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 121: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 122: exchange.v1.Partner
+	(*Validity)(nil),                   // 123: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 124: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 125: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 126: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 127: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 128: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 129: exchange.v1.Loss
+	(*LostValue)(nil),                  // 130: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 131: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 132: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 133: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 134: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 135: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 136: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 137: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 138: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 139: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 140: exchange.v1.Coverage
+	nil,                                // 141: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 142: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 143: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 144: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 145: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 146: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	142, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	145, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
-	142, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	145, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
 	45,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	126, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	142, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	129, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	145, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	36,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	36,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	35,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	138, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	139, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	142, // 13: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	141, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	142, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	145, // 13: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
 	24,  // 14: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	142, // 15: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	145, // 15: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
 	44,  // 16: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
 	27,  // 17: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	142, // 18: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	145, // 18: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	2,   // 19: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
 	31,  // 20: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	2,   // 21: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	142, // 22: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	142, // 23: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	145, // 22: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	145, // 23: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
 	34,  // 24: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	142, // 25: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	142, // 26: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	142, // 27: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	145, // 25: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	145, // 26: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	145, // 27: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	40,  // 28: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	45,  // 29: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	40,  // 30: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	42,  // 31: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	39,  // 32: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
 	38,  // 33: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	126, // 34: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	129, // 34: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
 	37,  // 35: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
 	1,   // 36: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
-	101, // 37: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
-	142, // 38: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	142, // 39: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	142, // 40: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	104, // 37: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
+	145, // 38: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	145, // 39: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	145, // 40: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	45,  // 41: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	142, // 42: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	142, // 43: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	142, // 44: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	145, // 42: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	145, // 43: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	145, // 44: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	44,  // 45: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	42,  // 46: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
 	41,  // 47: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	104, // 48: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	142, // 49: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	107, // 48: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	145, // 49: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
 	43,  // 50: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
 	45,  // 51: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	140, // 52: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	143, // 52: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	55,  // 53: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	3,   // 54: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	55,  // 55: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	52,  // 56: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
 	40,  // 57: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	142, // 58: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	142, // 59: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	145, // 58: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	145, // 59: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
 	55,  // 60: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
 	52,  // 61: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
 	40,  // 62: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	142, // 63: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	142, // 64: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	145, // 63: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	145, // 64: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	45,  // 65: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	41,  // 66: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	142, // 67: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	145, // 67: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
 	56,  // 68: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	142, // 69: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	142, // 70: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	142, // 71: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	145, // 69: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	145, // 70: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	145, // 71: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
 	62,  // 72: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	142, // 73: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	142, // 74: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	142, // 75: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	142, // 76: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	142, // 77: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	145, // 73: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	145, // 74: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	145, // 75: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	145, // 76: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	145, // 77: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
 	63,  // 78: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	142, // 79: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	142, // 80: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	145, // 79: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	145, // 80: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
 	66,  // 81: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
 	55,  // 82: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
 	66,  // 83: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	142, // 84: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	145, // 84: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
 	44,  // 85: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
 	44,  // 86: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
 	44,  // 87: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
 	80,  // 88: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	142, // 89: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	142, // 90: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	145, // 89: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	145, // 90: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
 	45,  // 91: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	142, // 92: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	142, // 93: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	145, // 92: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	145, // 93: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
 	83,  // 94: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	142, // 95: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	145, // 95: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
 	45,  // 96: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
 	98,  // 97: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
 	4,   // 98: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	142, // 99: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	142, // 100: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	145, // 99: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	145, // 100: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
 	98,  // 101: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
 	91,  // 102: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	142, // 103: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	145, // 103: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
 	45,  // 104: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
 	94,  // 105: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
 	95,  // 106: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	142, // 107: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	142, // 108: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	109, // 109: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	110, // 110: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	112, // 111: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	108, // 112: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	107, // 113: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	142, // 114: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	142, // 115: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	145, // 107: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	145, // 108: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	112, // 109: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	113, // 110: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	115, // 111: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	111, // 112: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	110, // 113: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	145, // 114: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	145, // 115: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
 	45,  // 116: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	105, // 117: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	108, // 117: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
 	4,   // 118: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	142, // 119: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	103, // 120: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	101, // 121: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
-	99,  // 122: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
-	100, // 123: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
-	112, // 124: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
-	142, // 125: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
-	142, // 126: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	102, // 127: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	112, // 128: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	111, // 129: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	142, // 130: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	142, // 131: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	142, // 132: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	112, // 133: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	106, // 134: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	106, // 135: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	142, // 136: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	41,  // 137: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	142, // 138: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	142, // 139: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	112, // 140: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	112, // 141: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	112, // 142: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	111, // 143: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	142, // 144: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	142, // 145: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	119, // 146: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	120, // 147: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	142, // 148: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	120, // 149: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	142, // 150: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	123, // 151: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	142, // 152: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	45,  // 153: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 154: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	127, // 155: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	141, // 156: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	130, // 157: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	142, // 158: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	142, // 159: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	142, // 160: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	134, // 161: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	142, // 162: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	137, // 163: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	143, // 164: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 165: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 166: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 167: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 168: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 169: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 170: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 171: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 172: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 173: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 174: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 175: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 176: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	46,  // 177: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	48,  // 178: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 179: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 180: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	49,  // 181: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	50,  // 182: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	53,  // 183: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	57,  // 184: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	58,  // 185: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	59,  // 186: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	61,  // 187: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	64,  // 188: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	67,  // 189: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	69,  // 190: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	71,  // 191: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	25,  // 192: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 193: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	28,  // 194: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	30,  // 195: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	32,  // 196: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	73,  // 197: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	75,  // 198: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	113, // 199: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	115, // 200: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	117, // 201: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	121, // 202: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	124, // 203: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	77,  // 204: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	79,  // 205: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	81,  // 206: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	84,  // 207: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	87,  // 208: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	86,  // 209: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	89,  // 210: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	92,  // 211: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	96,  // 212: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	97,  // 213: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	128, // 214: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	131, // 215: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	132, // 216: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	135, // 217: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	36,  // 218: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 219: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	36,  // 220: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	36,  // 221: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	36,  // 222: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	36,  // 223: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 224: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 225: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 226: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 227: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	36,  // 228: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	47,  // 229: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	55,  // 230: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 231: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	55,  // 232: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	55,  // 233: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	51,  // 234: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	54,  // 235: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	62,  // 236: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	62,  // 237: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	60,  // 238: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	62,  // 239: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	65,  // 240: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	68,  // 241: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	70,  // 242: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	72,  // 243: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	26,  // 244: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 245: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	29,  // 246: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	31,  // 247: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	33,  // 248: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	74,  // 249: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	76,  // 250: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	114, // 251: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	116, // 252: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	118, // 253: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	122, // 254: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	125, // 255: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	78,  // 256: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	80,  // 257: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	82,  // 258: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	85,  // 259: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	88,  // 260: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	98,  // 261: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	90,  // 262: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	93,  // 263: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	98,  // 264: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	98,  // 265: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	129, // 266: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	98,  // 267: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	133, // 268: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	136, // 269: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	218, // [218:270] is the sub-list for method output_type
-	166, // [166:218] is the sub-list for method input_type
-	165, // [165:166] is the sub-list for extension type_name
-	164, // [164:165] is the sub-list for extension extendee
-	0,   // [0:164] is the sub-list for field type_name
+	145, // 119: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	106, // 120: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	104, // 121: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	99,  // 122: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
+	102, // 123: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
+	145, // 124: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	101, // 125: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
+	100, // 126: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
+	103, // 127: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
+	115, // 128: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
+	145, // 129: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
+	145, // 130: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	105, // 131: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	115, // 132: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	114, // 133: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	145, // 134: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	145, // 135: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	145, // 136: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	115, // 137: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	109, // 138: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	109, // 139: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	145, // 140: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	41,  // 141: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	145, // 142: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	145, // 143: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	115, // 144: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	115, // 145: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	115, // 146: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	114, // 147: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	145, // 148: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	145, // 149: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	122, // 150: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	123, // 151: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	145, // 152: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	123, // 153: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	145, // 154: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	126, // 155: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	145, // 156: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	45,  // 157: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 158: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	130, // 159: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	144, // 160: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	133, // 161: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	145, // 162: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	145, // 163: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	145, // 164: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	137, // 165: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	145, // 166: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	140, // 167: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	146, // 168: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 169: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 170: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 171: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 172: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 173: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 174: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 175: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 176: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 177: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 178: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 179: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 180: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	46,  // 181: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	48,  // 182: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 183: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 184: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	49,  // 185: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	50,  // 186: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	53,  // 187: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	57,  // 188: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	58,  // 189: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	59,  // 190: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	61,  // 191: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	64,  // 192: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	67,  // 193: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	69,  // 194: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	71,  // 195: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	25,  // 196: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 197: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	28,  // 198: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	30,  // 199: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	32,  // 200: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	73,  // 201: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	75,  // 202: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	116, // 203: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	118, // 204: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	120, // 205: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	124, // 206: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	127, // 207: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	77,  // 208: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	79,  // 209: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	81,  // 210: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	84,  // 211: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	87,  // 212: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	86,  // 213: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	89,  // 214: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	92,  // 215: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	96,  // 216: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	97,  // 217: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	131, // 218: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	134, // 219: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	135, // 220: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	138, // 221: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	36,  // 222: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 223: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	36,  // 224: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	36,  // 225: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	36,  // 226: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	36,  // 227: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 228: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 229: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 230: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 231: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	36,  // 232: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	47,  // 233: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	55,  // 234: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 235: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	55,  // 236: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	55,  // 237: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	51,  // 238: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	54,  // 239: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	62,  // 240: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	62,  // 241: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	60,  // 242: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	62,  // 243: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	65,  // 244: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	68,  // 245: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	70,  // 246: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	72,  // 247: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	26,  // 248: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 249: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	29,  // 250: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	31,  // 251: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	33,  // 252: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	74,  // 253: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	76,  // 254: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	117, // 255: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	119, // 256: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	121, // 257: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	125, // 258: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	128, // 259: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	78,  // 260: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	80,  // 261: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	82,  // 262: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	85,  // 263: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	88,  // 264: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	98,  // 265: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	90,  // 266: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	93,  // 267: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	98,  // 268: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	98,  // 269: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	132, // 270: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	98,  // 271: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	136, // 272: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	139, // 273: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	222, // [222:274] is the sub-list for method output_type
+	170, // [170:222] is the sub-list for method input_type
+	169, // [169:170] is the sub-list for extension type_name
+	168, // [168:169] is the sub-list for extension extendee
+	0,   // [0:168] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -12242,7 +12607,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   136,
+			NumMessages:   139,
 			NumExtensions: 1,
 			NumServices:   11,
 		},
