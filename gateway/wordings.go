@@ -110,6 +110,7 @@ const (
 	WordNotStatedAtArrival          Wording = "not_stated_at_arrival"
 	WordNotAnnounced                Wording = "not_announced"
 	WordNotFiled                    Wording = "not_filed"
+	WordReloaded                    Wording = "reloaded"
 	WordFiledNotAnnounced           Wording = "filed_not_announced"
 	WordTooManyToCompare            Wording = "too_many_to_compare"
 	WordNoOtherCode                 Wording = "no_other_code"

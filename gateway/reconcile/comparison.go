@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,7 +129,7 @@ func compare(announced []Record, expected combined, arrivals, inspections []Reco
 		out:  Comparison{ArrivalID: last.Message, Result: NothingToCompare},
 		acts: make(map[string]act), carriers: make(map[string]bool), acted: make(map[string]bool),
 	}
-	c.come = keys(c.found.Units)
+	c.come, c.reloaded = keys(c.found.Units), reloaded(announced, last, tol)
 	for _, rs := range [][]Record{announced, inspections, arrivals} {
 		for _, r := range rs {
 			if r.Received.After(c.out.At) {
@@ -159,9 +160,28 @@ func compare(announced []Record, expected combined, arrivals, inspections []Reco
 	return c.result()
 }
 
+// reloaded reports whether what goes by rail is reloaded on its way from where it was announced to where it
+// arrived.
+func reloaded(announced []Record, arrival Record, tol Tolerances) bool {
+	to := cmp.Or(arrival.Facts.Office.Administration, string(arrival.Sender))
+	for _, r := range announced {
+		from := string(r.Sender)
+		for _, o := range r.Facts.Route {
+			if o.Role == ExitOffice || o.Role == DepartureOffice {
+				from = cmp.Or(o.Administration, from)
+			}
+		}
+		if tol.reloads(from, to) {
+			return true
+		}
+	}
+	return false
+}
+
 type comparer struct {
 	announced, found combined
 	partial          bool
+	reloaded         bool // between railways of two gauges
 	tol              Tolerances
 	acts             map[string]act  // seal -> the act that records its change
 	come             map[string]bool // load units that have arrived

@@ -47,7 +47,9 @@ func (m Movement) OnlyControlled() bool {
 }
 
 // untold reports whether no administration has told of m but of controls.
-func (m Movement) untold() bool { return len(m.Announced)+len(m.Departures)+len(m.Arrivals)+len(m.TransitEvents) == 0 }
+func (m Movement) untold() bool {
+	return len(m.Announced)+len(m.Departures)+len(m.Arrivals)+len(m.TransitEvents) == 0
+}
 
 // ControlledBy reports whether all of m are controls that one partner has told of.
 func (m Movement) ControlledBy(partner gateway.Administration) bool {

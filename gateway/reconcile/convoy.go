@@ -136,19 +136,54 @@ func (m Movement) Accounts() []Account {
 // expectsMore reports whether several vehicles were announced of which one has not come, or
 // of whose packages some have not.
 func expectsMore(announced, arrivals []Record) bool {
+	if len(arrivals) == 0 {
+		return false
+	}
+	if train(announced) {
+		return wagonsExpected(combine(announced), combine(arrivals))
+	}
 	convoy, come := combinations(announced), seenIn(arrivals)
-	if len(convoy) < 2 || len(arrivals) == 0 {
+	if len(convoy) < 2 {
 		return false
 	}
 	if slices.ContainsFunc(convoy, func(c combination) bool { return !come.any(c) }) {
 		return true
 	}
-	fewer := func(a, f Quantity) bool {
-		return a.Value != "" && f.Value != "" && number(f.Value).Cmp(number(a.Value)) < 0
-	}
 	a, f := combine(announced), combine(arrivals)
 	both, _, _ := pairs(a.Waybills, f.Waybills)
 	return fewer(a.Packages, f.Packages) || slices.ContainsFunc(both, func(p [2]WaybillFact) bool { return fewer(p[0].Packages, p[1].Packages) })
+}
+
+func fewer(a, f Quantity) bool {
+	return a.Value != "" && f.Value != "" && number(f.Value).Cmp(number(a.Value)) < 0
+}
+
+func (v VehicleFact) wagon() bool { return v.Role == customsv1.VehicleRole_WAGON.String() }
+
+func wagons(vs []VehicleFact) (n int) {
+	for _, v := range vs {
+		if v.wagon() {
+			n++
+		}
+	}
+	return n
+}
+
+// train reports whether a train was announced: several wagons.
+func train(announced []Record) bool { return wagons(combine(announced).Vehicles) > 1 }
+
+// wagonsExpected reports whether wagons of a train are still to come: some are held back, or wait to be
+// reloaded. What tells it is the goods, where both sides tell them, and else the number of wagons, for
+// behind a break of gauge they are others.
+func wagonsExpected(a, f combined) bool {
+	both, missing, _ := pairs(a.Waybills, f.Waybills)
+	switch {
+	case len(a.Waybills) > 0 && len(f.Waybills) > 0:
+		return len(missing) > 0 || fewer(a.Packages, f.Packages) || slices.ContainsFunc(both, func(p [2]WaybillFact) bool { return fewer(p[0].Packages, p[1].Packages) })
+	case a.Packages.Value != "" && f.Packages.Value != "":
+		return fewer(a.Packages, f.Packages)
+	}
+	return wagons(f.Vehicles) > 0 && wagons(f.Vehicles) < wagons(a.Vehicles)
 }
 
 // Complete reports whether something of m has arrived and nothing announced is still to come.
@@ -156,7 +191,7 @@ func (m Movement) Complete() bool {
 	return len(m.Comparisons) > 0 && len(m.Comparisons[len(m.Comparisons)-1].Outstanding) == 0
 }
 
-// Deadline is until when m waits for the rest of a convoy; zero if it waits for none.
+// Deadline is until when m waits for the rest of a convoy or a train; zero if it waits for none.
 func (m Movement) Deadline(tol Tolerances) time.Time {
 	announced := m.counting(m.Announced)
 	if !expectsMore(announced, m.counting(m.Arrivals)) {
@@ -169,6 +204,9 @@ func (m Movement) Deadline(tol Tolerances) time.Time {
 				last = t
 			}
 		}
+	}
+	if train(announced) {
+		return last.Add(tol.trainOpen)
 	}
 	return last.Add(tol.convoyOpen)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 )
 
@@ -82,6 +83,9 @@ func (c *comparer) vehicles() {
 	missing, extra = c.partOfPlate(missing, extra)
 	announcedUnits, foundUnits := keys(c.announced.Units), keys(c.found.Units) // a trailer may stand in either list
 	extra = slices.DeleteFunc(extra, func(v VehicleFact) bool { return announcedUnits[v.key()] })
+	if c.reloaded {
+		missing, extra = c.otherWagons(missing, extra)
+	}
 	for _, v := range missing {
 		other := -1
 		if !c.partial && oneOfRole(missing, v.Role) && oneOfRole(extra, v.Role) {
@@ -108,6 +112,24 @@ func (c *comparer) vehicles() {
 		}
 		c.differ(d)
 	}
+}
+
+// otherWagons takes out of what is missing and what came instead the wagons that were reloaded: where the gauge
+// breaks, others come than were announced, and which of them hold whose goods only who reloads can say. Wagons
+// that came as announced stand on the rails that they came on.
+func (c *comparer) otherWagons(missing, extra []VehicleFact) (_, _ []VehicleFact) {
+	if wagons(extra) == 0 {
+		return missing, extra
+	}
+	for _, v := range extra {
+		if v.wagon() {
+			c.differ(Discrepancy{Code: gateway.CmpVehicleChanged, Severity: gateway.Info, Subject: subjectOf(v), Found: gateway.Term(v.Registration), Place: v.Place})
+		}
+	}
+	if wagons(missing) > 0 {
+		c.notCompared(thing("wagon", "", ""), gateway.WordReloaded)
+	}
+	return slices.DeleteFunc(missing, VehicleFact.wagon), slices.DeleteFunc(extra, VehicleFact.wagon)
 }
 
 // sameVehicle records that two vehicles are one, and what was folded to say so.
@@ -223,6 +245,9 @@ func (c *comparer) units() {
 		c.unit(p[0], p[1])
 	}
 	announcedVehicles, foundVehicles := keys(c.announced.Vehicles), keys(c.found.Vehicles)
+	if c.reloaded && slices.ContainsFunc(extra, UnitFact.onWagon) { // as its wagon
+		missing, extra = slices.DeleteFunc(missing, UnitFact.onWagon), slices.DeleteFunc(extra, UnitFact.onWagon)
+	}
 	for _, u := range missing {
 		if foundVehicles[u.key()] {
 			c.out.Agreed++
@@ -236,6 +261,9 @@ func (c *comparer) units() {
 		}
 	}
 }
+
+// onWagon reports whether a unit is what one wagon holds, and has its number.
+func (u UnitFact) onWagon() bool { return u.Kind == customsv1.LoadUnitKind_WAGON_BODY.String() }
 
 func (c *comparer) unit(a, f UnitFact) {
 	same := true

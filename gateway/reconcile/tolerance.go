@@ -19,7 +19,14 @@ const (
 	tareMass      = "tare"
 	timeOfArrival = "arrival-time"
 	convoyTimes   = "convoy"
+	trainTimes    = "train"
 )
+
+// reloads reports whether what goes by rail from one administration to the other is reloaded at the border: their
+// gauges differ.
+func (t Tolerances) reloads(from, to string) bool {
+	return t.gauges[from] != 0 && t.gauges[to] != 0 && t.gauges[from] != t.gauges[to]
+}
 
 // Tolerances say how far what is found may be from what was announced. The zero
 // Tolerances tolerate nothing, and any time of arrival.
@@ -29,8 +36,10 @@ type Tolerances struct {
 	timeSource   string        // empty: no time of arrival is early or late
 	untold       time.Duration // how long after its expected arrival the side of exit waits to be told of it
 	convoyApart  time.Duration
-	convoyOpen   time.Duration // how long after it was expected a convoy waits for the rest of it
-	convoySource string        // empty: no vehicle of a convoy is behind the others
+	convoyOpen   time.Duration  // how long after it was expected a convoy waits for the rest of it
+	trainOpen    time.Duration  // and a train
+	gauges       map[string]int // of the railways of administrations, mm
+	convoySource string         // empty: no vehicle of a convoy is behind the others
 }
 
 // pair is a quantity and two methods in alphabetical order; "" is any method.
@@ -77,6 +86,7 @@ type toleranceFile struct {
 	Untold     string         `yaml:"untold"`
 	Apart      string         `yaml:"apart"`
 	Open       string         `yaml:"open"`
+	Gauges     map[string]int `yaml:"gauges"`
 	Rows       []toleranceRow `yaml:"rows"`
 }
 
@@ -92,7 +102,7 @@ type toleranceRow struct {
 }
 
 // LoadTolerances reads tolerances/*.yaml of fsys. Gross mass, packages, tare, time of
-// arrival and convoys MUST each stand in exactly one file, the first three with a row for any two
+// arrival, convoys and trains MUST each stand in exactly one file, the first three with a row for any two
 // methods. The error names every mistake with its file and line.
 func LoadTolerances(fsys fs.FS) (Tolerances, error) {
 	names, err := fs.Glob(fsys, "tolerances/*.yaml")
@@ -113,7 +123,7 @@ func LoadTolerances(fsys fs.FS) (Tolerances, error) {
 		}
 		l.file(name, lines, f)
 	}
-	for _, quantity := range []string{grossMass, packageCount, tareMass, timeOfArrival, convoyTimes} {
+	for _, quantity := range []string{grossMass, packageCount, tareMass, timeOfArrival, convoyTimes, trainTimes} {
 		if l.files[quantity] == "" && l.errs == nil {
 			l.errs = append(l.errs, fmt.Errorf("tolerances/: no file of %s", quantity))
 		}
@@ -149,7 +159,7 @@ func (l *toleranceLoader) file(name string, lines document.Lines, f toleranceFil
 		l.out.early, early = time.ParseDuration(f.Early)
 		l.out.late, late = time.ParseDuration(f.Late)
 		l.out.untold, untold = time.ParseDuration(f.Untold)
-		if early != nil || late != nil || untold != nil || l.out.early < 0 || l.out.late < 0 || l.out.untold <= 0 || f.Apart+f.Open != "" || f.Rows != nil {
+		if early != nil || late != nil || untold != nil || l.out.early < 0 || l.out.late < 0 || l.out.untold <= 0 || f.Apart+f.Open != "" || f.Gauges != nil || f.Rows != nil {
 			fail("$", "%s has early, late and untold, each a duration such as 4h, and nothing else", timeOfArrival)
 		}
 		l.out.timeSource = id
@@ -158,18 +168,31 @@ func (l *toleranceLoader) file(name string, lines document.Lines, f toleranceFil
 		var apart, open error
 		l.out.convoyApart, apart = time.ParseDuration(f.Apart)
 		l.out.convoyOpen, open = time.ParseDuration(f.Open)
-		if apart != nil || open != nil || l.out.convoyApart < 0 || l.out.convoyOpen < 0 || f.Early+f.Late+f.Untold != "" || f.Rows != nil {
+		if apart != nil || open != nil || l.out.convoyApart < 0 || l.out.convoyOpen < 0 || f.Early+f.Late+f.Untold != "" || f.Gauges != nil || f.Rows != nil {
 			fail("$", "%s has apart and open, each a duration such as 4h, and nothing else", convoyTimes)
 		}
 		l.out.convoySource = id
 		return
+	case trainTimes:
+		var err error
+		l.out.trainOpen, err = time.ParseDuration(f.Open)
+		if err != nil || l.out.trainOpen < 0 || len(f.Gauges) == 0 || f.Early+f.Late+f.Untold+f.Apart != "" || f.Rows != nil {
+			fail("$", "%s has open, a duration such as 240h, and gauges, and nothing else", trainTimes)
+		}
+		for of, mm := range f.Gauges {
+			if mm < 600 || mm > 1700 {
+				fail("$.gauges", "the gauge of %s is %d, expected millimetres", of, mm)
+			}
+		}
+		l.out.gauges = f.Gauges
+		return
 	case grossMass, packageCount, tareMass:
 	default:
-		fail("$.tolerances", "unknown quantity %q: want %s, %s, %s, %s or %s", f.Tolerances, grossMass, packageCount, tareMass, timeOfArrival, convoyTimes)
+		fail("$.tolerances", "unknown quantity %q: want %s, %s, %s, %s, %s or %s", f.Tolerances, grossMass, packageCount, tareMass, timeOfArrival, convoyTimes, trainTimes)
 		return
 	}
-	if f.Early+f.Late+f.Untold+f.Apart+f.Open != "" {
-		fail("$", "early, late and untold belong to %s, apart and open to %s", timeOfArrival, convoyTimes)
+	if f.Early+f.Late+f.Untold+f.Apart+f.Open != "" || f.Gauges != nil {
+		fail("$", "early, late and untold belong to %s, apart and open to %s, open and gauges to %s", timeOfArrival, convoyTimes, trainTimes)
 	}
 	ids := make(map[string]bool)
 	for i, r := range f.Rows {

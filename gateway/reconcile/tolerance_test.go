@@ -24,6 +24,10 @@ func TestLoadTolerancesNamesEveryMistake(t *testing.T) {
 		{"times among masses", head + last + "late: 1h\n", "early, late and untold belong to arrival-time"},
 		{"a convoy's times among masses", head + last + "apart: 1h\n", "apart and open to convoy"},
 		{"a convoy that waits for less than nothing", "tolerances: convoy\n" + others + "apart: 1h\nopen: -1h\n", "convoy has apart and open"},
+		{"gauges among masses", head + last + "gauges: {CN: 1435}\n", "open and gauges to train"},
+		{"gauges among a convoy's times", "tolerances: convoy\n" + others + "apart: 1h\nopen: 1h\ngauges: {CN: 1435}\n", "convoy has apart and open"},
+		{"a train without gauges", "tolerances: train\n" + others + "open: 1h\n", "train has open, a duration such as 240h, and gauges"},
+		{"a train on no rails", "tolerances: train\n" + others + "open: 1h\ngauges: {CN: 14}\n", "gross-mass.yaml:6: the gauge of CN is 14, expected millimetres"},
 		{"a convoy's times among arrival's", "tolerances: arrival-time\n" + others + "early: 1h\nlate: 1h\nopen: 1h\n", "arrival-time has early, late and untold"},
 	}
 	for _, tt := range tests {
@@ -40,6 +44,7 @@ func TestLoadTolerancesNamesEveryMistake(t *testing.T) {
 		"tolerances/tare.yaml":         {Data: []byte("tolerances: tare\n" + others + "rows:\n" + last)},
 		"tolerances/arrival-time.yaml": {Data: []byte("tolerances: arrival-time\n" + others + "early: 1h\nlate: 2h\nuntold: 3h\n")},
 		"tolerances/convoy.yaml":       {Data: []byte("tolerances: convoy\n" + others + "apart: 1h\nopen: 2h\n")},
+		"tolerances/train.yaml":        {Data: []byte("tolerances: train\n" + others + "open: 2h\ngauges: {CN: 1435, KZ: 1520}\n")},
 	}
 	if _, err := LoadTolerances(whole); err != nil {
 		t.Errorf("a right set is refused: %v", err)
