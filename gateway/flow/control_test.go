@@ -178,4 +178,8 @@ func TestControlsWithoutEndFillNoMovement(t *testing.T) {
 	if m, err = w.cn.Movement(t.Context(), m.ID); err != nil || len(m.Inspections) > flow.MaxTold || len(m.Inspections) < flow.MaxTold-2 {
 		t.Errorf("it has taken %d, %v", len(m.Inspections), err)
 	}
+	left, err := p.depart(w, b, "LEFT", w.clock.Now(), true)
+	if err != nil || left.ID != m.ID || len(left.Departures) != 1 {
+		t.Errorf("they take the room of what else is told: %s has %d departures, %v", left.ID, len(left.Departures), err)
+	}
 }

@@ -132,16 +132,20 @@ func movementOf(row store.Movement) (Movement, error) {
 }
 
 // MaxTold is how much is told of one movement: what comes after it opens another, so that who
-// tells of one batch without end makes nothing slow but that. As much is filed of one, beside it.
+// tells of one batch without end makes nothing slow but that. As much is filed of one, and as many
+// controls are told of, beside it.
 const MaxTold = 300
 
-// full reports whether a movement takes no more of what is told, or of what is filed: neither takes the
-// other's room.
-func (m Movement) full(filings bool) bool {
-	if filings {
+// full reports whether a movement takes no more of what is told, of what is filed, or of controls: none of
+// them takes another's room.
+func (m Movement) full(filing, control bool) bool {
+	switch {
+	case filing:
 		return len(m.Filings) >= MaxTold
+	case control:
+		return len(m.Inspections) >= MaxTold
 	}
-	return len(m.Announced)+len(m.Departures)+len(m.Arrivals)+len(m.Inspections) >= MaxTold
+	return len(m.Announced)+len(m.Departures)+len(m.Arrivals) >= MaxTold
 }
 
 // telling are the kinds of document that tell of a movement.
@@ -203,7 +207,7 @@ func (g *Gateway) matched(ctx context.Context, read movementReader, doc *customs
 		return nil, match, at, err
 	}
 	candidates = slices.DeleteFunc(g.joinable(candidates, doc, by, from), func(m Movement) bool {
-		return m.full(from.Filing) && !m.Has(from.Message, from.Sender) || !control && m.OnlyControlled()
+		return m.full(from.Filing, control) && !m.Has(from.Message, from.Sender) || !control && m.OnlyControlled()
 	})
 	known := make([]reconcile.Movement, len(candidates))
 	for i, c := range candidates {
