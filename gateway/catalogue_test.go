@@ -111,7 +111,7 @@ func has(text string, script *unicode.RangeTable) bool {
 }
 
 // families are the forms of keys.
-var families = regexp.MustCompile(`^(fault\.[A-Z0-9_]+|phrase\.[a-z0-9_]+|remedy\.[a-z]+|place\.[A-Za-z]+|word\.[A-Za-z]+|severity\.[a-z]+|label\.[A-Z][A-Za-z]*\.[a-z][A-Za-z]*|rule\.[A-Z]{2,4}-[0-9]{4}(\.expected)?)$`)
+var families = regexp.MustCompile(`^(fault\.[A-Z0-9_]+|phrase\.[a-z0-9_]+|remedy\.[a-z]+|place\.[A-Za-z]+|word\.[A-Za-z]+|severity\.[a-z]+|label\.[A-Z][A-Za-z]*\.[a-z][A-Za-z0-9]*|rule\.[A-Z]{2,4}-[0-9]{4}(\.expected)?)$`)
 
 func TestEveryTextStandsInFiveLanguages(t *testing.T) {
 	for _, lang := range Languages {

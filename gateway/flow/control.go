@@ -45,7 +45,10 @@ func (g *Gateway) subjectUnknown(ctx context.Context, read movementReader, doc *
 // controlOf tells the sender of a control that its subject is not known yet.
 func (g *Gateway) controlOf(ctx context.Context, read reader, j *judgement) error {
 	s := &j.submission
-	if s.Kind != kindInspection || len(j.messages) == 0 {
+	said := func(f gateway.Fault) bool {
+		return f.Code == gateway.InspectionUnknown || f.Code == gateway.InspectionAmbiguous
+	}
+	if s.Kind != kindInspection || len(j.messages) == 0 || slices.ContainsFunc(s.Faults, said) {
 		return nil
 	}
 	from := reconcile.Origin{Message: j.messages[0].ID, Office: gateway.Office{Administration: g.Own, Code: s.Office}, Received: g.Now()}
@@ -117,14 +120,20 @@ const (
 // Controls are all that was told of controls of a movement, in the order in which they were made. The
 // day of a control decides whether it is recognised, and not the day on which somebody asks.
 func (g *Gateway) Controls(m Movement) []Control {
-	standing := make(map[gateway.MessageID]bool)
-	for _, r := range m.Movement.Controls() {
-		standing[r.Message] = true
+	type key struct {
+		sender gateway.Administration
+		id     string
 	}
-	gone := make(map[string]bool) // documents that were taken back
+	of := func(r reconcile.Record, id string) key { return key{r.Sender, gateway.FoldID(id)} }
+	standing, gone := make(map[key]bool), make(map[key]bool) // by message; by document, those that were taken back
+	for _, r := range m.Movement.Controls() {
+		standing[of(r, string(r.Message))] = true
+	}
 	for _, r := range m.Inspections {
-		for _, id := range r.Replaces {
-			gone[string(r.Sender)+" "+gateway.FoldID(id)] = gone[string(r.Sender)+" "+gateway.FoldID(id)] || r.Withdraws
+		if r.Withdraws {
+			for _, id := range r.Replaces {
+				gone[of(r, id)] = true
+			}
 		}
 	}
 	var out []Control
@@ -137,24 +146,24 @@ func (g *Gateway) Controls(m Movement) []Control {
 			c.Office.Administration = g.Own
 		}
 		switch {
-		case gone[string(r.Sender)+" "+gateway.FoldID(r.DocumentID)]:
+		case gone[of(r, r.DocumentID)]:
 			c.Standing = ControlWithdrawn
-		case !standing[r.Message]:
+		case !standing[of(r, string(r.Message))]:
 			c.Standing = ControlChanged
 		}
-		of := recognition.Control{Office: c.Office, In: r.To, Kind: r.Control}
+		judged := recognition.Control{Office: c.Office, In: r.To, Kind: r.Control}
 		if zone, ok := g.Chain.Tables.Lists().Zone(c.Office.Administration, c.Office.Code); ok && !r.At.IsZero() {
-			of.Day = r.At.In(zone)
+			judged.Day = r.At.In(zone)
 		} else if !r.At.IsZero() {
-			of.Day = r.At
+			judged.Day = r.At
 		}
 		for _, o := range m.Route() {
 			if o.Administration == string(r.To) && o.Code != "" {
-				of.At = append(of.At, o.Office())
+				judged.At = append(judged.At, o.Office())
 			}
 		}
-		c.Verdict = g.Agreements.Of(of)
-		c.Text = verdictText(of, c.Verdict)
+		c.Verdict = g.Agreements.Of(judged)
+		c.Text = verdictText(judged, c.Verdict)
 		out = append(out, c)
 	}
 	slices.SortStableFunc(out, func(a, b Control) int { return cmp.Or(a.At.Compare(b.At), a.Received.Compare(b.Received)) })

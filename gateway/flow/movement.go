@@ -134,16 +134,22 @@ func movementOf(row store.Movement) (Movement, error) {
 }
 
 // MaxTold is how much is told of one movement: what comes after it opens another, so that who
-// tells of one batch without end makes nothing slow but that. As much is filed of one, beside it.
+// tells of one batch without end makes nothing slow but that. As much is filed of one, and as many
+// controls and events of its transit are told of, beside it.
 const MaxTold = 300
 
-// full reports whether a movement takes no more of what is told, or of what is filed: neither takes the
-// other's room.
-func (m Movement) full(filings bool) bool {
-	if filings {
+// full reports whether a movement takes no more of what a document tells: what is filed, controls, what
+// offices tell of a transit, and all else have room each, and none takes another's.
+func (m Movement) full(doc *customsv1.Document, filing bool) bool {
+	switch {
+	case filing:
 		return len(m.Filings) >= MaxTold
+	case doc.GetInspectionResult() != nil:
+		return len(m.Inspections) >= MaxTold
+	case doc.GetTransitEvent() != nil:
+		return len(m.TransitEvents) >= MaxTold
 	}
-	return len(m.Announced)+len(m.Departures)+len(m.Arrivals)+len(m.Inspections)+len(m.TransitEvents) >= MaxTold
+	return len(m.Announced)+len(m.Departures)+len(m.Arrivals) >= MaxTold
 }
 
 // telling are the kinds of document that tell of a movement.
@@ -205,7 +211,7 @@ func (g *Gateway) matched(ctx context.Context, read movementReader, doc *customs
 		return nil, match, at, err
 	}
 	candidates = slices.DeleteFunc(g.joinable(candidates, doc, by, from), func(m Movement) bool {
-		return m.full(from.Filing) && !m.Has(from.Message, from.Sender) || !control && m.OnlyControlled()
+		return m.full(doc, from.Filing) && !m.Has(from.Message, from.Sender) || !control && m.OnlyControlled()
 	})
 	known := make([]reconcile.Movement, len(candidates))
 	for i, c := range candidates {

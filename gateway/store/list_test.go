@@ -1,9 +1,11 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"customs.example/gateway"
 )
@@ -94,4 +96,53 @@ func testTheLastAcceptance(t *testing.T, open opener) {
 			t.Errorf("%s: %+v", office, l)
 		}
 	}
+}
+
+// What went into another movement is found and listed no more; its row stays, and leads to the other.
+func TestWhatWentIntoAnotherIsFoundNoMore(t *testing.T) { onEach(t, testUnlisted) }
+
+func testUnlisted(t *testing.T, open opener) {
+	s := open(t)
+	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	ids := []Identifier{{Kind: "load-unit", Folded: "ABCU1234560"}, {Kind: "controlled load-unit", Folded: "ABCU1234560"}}
+	do := func(fn func(tx *Tx) error) {
+		t.Helper()
+		if _, err := s.Do(t.Context(), func(tx *Tx) error {
+			return errors.Join(fn(tx), tx.Audit("test", "movement changed", "m", gateway.Digest{}))
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []gateway.MovementID{"Alone", "Other"} {
+		do(func(tx *Tx) error {
+			return errors.Join(tx.PutMovement(Movement{ID: id, Opened: tx.Now(), First: at, Last: at, Body: []byte("{}")}, ids),
+				tx.PutListed(id, []Listed{{Office: Everybody, State: "controlled"}}, []gateway.MessageID{"m-" + gateway.MessageID(id)}))
+		})
+	}
+	do(func(tx *Tx) error {
+		return errors.Join(tx.PutMovement(Movement{ID: "Alone", Opened: tx.Now(), First: at, Last: at, Body: []byte(`{"into":"Other"}`)}, nil), tx.Unlist("Alone"))
+	})
+	read := s.Read()
+	near, err := read.MovementsNear(t.Context(), ids, at.Add(-time.Hour), at.Add(time.Hour), nil, 10)
+	if err != nil || len(near) != 1 || near[0].ID != "Other" {
+		t.Errorf("found near: %v, %v", near, err)
+	}
+	by, err := read.MovementsBy(t.Context(), ids[:1], 0, 10)
+	if err != nil || len(by) != 1 || by[0].ID != "Other" {
+		t.Errorf("found by what it was of: %v, %v", by, err)
+	}
+	if found, _ := listPage(t, s, ListFilter{Office: Everybody, Limit: 10}, ListCursor{}); len(found) != 1 || !strings.EqualFold(string(found[0].Movement), "Other") {
+		t.Errorf("listed: %v", found)
+	}
+	m, err := read.Movement(t.Context(), "Alone")
+	if err != nil || string(m.Body) != `{"into":"Other"}` {
+		t.Errorf("its row is %s, %v", m.Body, err)
+	}
+	do(func(tx *Tx) error {
+		of, err := tx.Accepted("m-Alone")
+		if of != "" {
+			t.Errorf("%s waits for what is gone", of)
+		}
+		return err
+	})
 }
