@@ -52,12 +52,13 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	if err != nil {
 		return CheckResult{}, err
 	}
-	for _, refuse := range []func(context.Context, reader, *judgement) error{g.announcedBefore, g.calledBefore} {
-		if err := refuse(ctx, g.Store.Read(), j); err != nil {
-			return CheckResult{}, err
-		}
+	if err := g.refuseKnown(ctx, g.Store.Read(), j); err != nil {
+		return CheckResult{}, err
 	}
 	out := checked(&j.submission)
+	if o := j.second; o != nil {
+		out.Faults = merge(out.Faults, o.submission.Faults)
+	}
 	if j.translated != nil && !out.Faults.Refuse() {
 		out.Losses = j.translated.Losses()
 	}

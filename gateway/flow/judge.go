@@ -223,7 +223,7 @@ func putUnjudged(tx *store.Tx, a store.Arrival) error {
 	}
 	s := store.Submission{
 		Office: a.Party, ID: a.ID, State: gateway.Arrived, Received: a.Received, Digest: a.Digest, WaitsFor: []string{},
-		Reason: "it could not be judged and is tried again", Faults: gateway.Faults{fault(gateway.JudgementPending, a.ID, "")},
+		SecondOf: a.SecondOf, Reason: "it could not be judged and is tried again", Faults: gateway.Faults{fault(gateway.JudgementPending, a.ID, "")},
 	}
 	if a.Parked {
 		s.State, s.Reason, s.Faults = gateway.SetAside, "it could not be judged", gateway.Faults{fault(gateway.JudgementParked, a.ID, "")}

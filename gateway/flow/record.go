@@ -82,7 +82,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		}
 	}
 	if s.State != gateway.Faulty && s.JoinKey != "" && j.cancels == nil && j.revises == nil {
-		held, err := tx.Held(ctx, s.Route, s.JoinKey)
+		held, err := j.plan.held(ctx, tx)
 		if err != nil {
 			return false, err
 		}
@@ -127,7 +127,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return false, err
 		}
 		for _, h := range j.held { // they wait with it
-			h.WaitsFor, h.Expires = s.WaitsFor, s.Expires
+			h.Route, h.WaitsFor, h.Expires = s.Route, s.WaitsFor, s.Expires
 			if err := tx.PutSubmission(h); err != nil {
 				return false, err
 			}
@@ -135,7 +135,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	}
 	if waitsForRuling(*s) && j.plan.Join != nil && !slices.ContainsFunc(s.WaitsFor, func(w string) bool { return w != WaitsForRuling }) && s.JoinKey != "" {
 		for _, h := range j.held { // they have all that they waited for, but this
-			h.WaitsFor, h.Expires = s.WaitsFor, s.Expires
+			h.Route, h.WaitsFor, h.Expires = s.Route, s.WaitsFor, s.Expires
 			if err := tx.PutSubmission(h); err != nil {
 				return false, err
 			}
@@ -143,14 +143,14 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	}
 	if len(j.messages) > 0 {
 		for _, h := range j.held {
-			h.State, h.MessageID, h.Version, h.WaitsFor = gateway.Joined, s.MessageID, s.Version, []string{}
+			h.State, h.Route, h.MessageID, h.Version, h.WaitsFor = gateway.Joined, s.Route, s.MessageID, s.Version, []string{}
 			if err := tx.PutSubmission(h); err != nil {
 				return false, err
 			}
 		}
 	}
 	for _, h := range j.dropped {
-		h.State, h.Reason, h.WaitsFor = gateway.Withdrawn, "taken back by "+s.ID, []string{}
+		h.State, h.Reason, h.WaitsFor = gateway.Withdrawn, "taken back by "+s.Called(), []string{}
 		if err := tx.PutSubmission(h); err != nil {
 			return false, err
 		}
@@ -311,7 +311,7 @@ func (g *Gateway) announcedAs(subject, office string, m store.Message, sources [
 	if m.State.Final() {
 		word = gateway.WordAnnouncedStands
 	}
-	return wanting(gateway.AlreadyAnnounced, subject, word, sources[i].ID, string(m.Whole))
+	return wanting(gateway.AlreadyAnnounced, subject, word, sources[i].Called(), string(m.Whole))
 }
 
 // crossings are what the document of a message announces.

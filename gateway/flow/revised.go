@@ -63,7 +63,7 @@ func (g *Gateway) recordRevision(ctx context.Context, tx *store.Tx, a store.Arri
 		if !s.State.CanBecome(gateway.Withdrawn) {
 			continue
 		}
-		s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, "taken back by "+j.submission.ID, []string{}
+		s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, "taken back by "+j.submission.Called(), []string{}
 		full, err := tx.Submission(ctx, s.Office, s.ID)
 		if err != nil {
 			return false, err

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -142,13 +143,31 @@ func (g *Gateway) judgeRead(ctx context.Context, a store.Arrival, read *Reading)
 
 // recordAndSend writes a judgement, and has its messages delivered.
 func (g *Gateway) recordAndSend(ctx context.Context, a store.Arrival, j *judgement) (again bool, err error) {
-	defer g.reserve(j)()
+	both := []*judgement{j}
+	if o := j.second; o != nil {
+		both = append(both, o.judgement)
+	}
+	for _, j := range both {
+		defer g.reserve(j)()
+	}
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
-		again, err = g.record(ctx, tx, a, j)
+		again, err = g.recordBoth(ctx, tx, a, j)
 		return err
 	})
-	if j.recorded = j.recorded && err == nil; j.recorded {
-		g.tellJudgement(a, j)
+	if errors.Is(err, errAgain) {
+		again, err = true, nil
+		for _, j := range both {
+			j.recorded = false
+		}
+	}
+	for i, j := range both {
+		if j.recorded = j.recorded && err == nil; j.recorded {
+			of := a
+			if i > 0 {
+				of.ID = j.submission.ID
+			}
+			g.tellJudgement(of, j)
+		}
 	}
 	return again, err
 }
@@ -218,22 +237,28 @@ func (g *Gateway) tellJudgement(a store.Arrival, j *judgement) {
 func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionID, reason string) (store.Submission, error) {
 	var refused gateway.Faults
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		s, err := tx.Submission(ctx, c.Office, string(id))
+		both, err := addressees(ctx, tx, c.Office, string(id))
 		if err != nil {
 			return err
 		}
-		if !s.State.CanBecome(gateway.Withdrawn) {
-			refused = gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
+		held := slices.DeleteFunc(slices.Clone(both), func(s store.Submission) bool { return s.State != gateway.Held })
+		if len(held) == 0 {
+			refused = gateway.Faults{fault(gateway.NotHeld, string(id), string(both[0].State))}
 			return refused
 		}
-		s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, reason, []string{}
-		if err := tx.PutSubmission(s); err != nil {
-			return err
+		for _, s := range held {
+			s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, reason, []string{}
+			if err := tx.PutSubmission(s); err != nil {
+				return err
+			}
+			if err := g.actEnded(ctx, tx, s.MessageID, s); err != nil {
+				return err
+			}
+			if err := tx.Audit(c.URI, "submission withdrawn", c.Office+" "+s.ID, s.Digest); err != nil {
+				return err
+			}
 		}
-		if err := g.actEnded(ctx, tx, s.MessageID, s); err != nil {
-			return err
-		}
-		return tx.Audit(c.URI, "submission withdrawn", c.Office+" "+s.ID, s.Digest)
+		return nil
 	})
 	if err != nil {
 		return store.Submission{}, err
@@ -247,11 +272,11 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID, vehicles []string, all bool) (store.Submission, error) {
 	var refused gateway.Faults
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		s, err := tx.Submission(ctx, c.Office, string(id))
+		s, waits, err := waitingOf(ctx, tx, c.Office, string(id), WaitsForVehicles)
 		if err != nil {
 			return err
 		}
-		if s.State != gateway.Held || !slices.Contains(s.WaitsFor, WaitsForVehicles) {
+		if len(waits) == 0 {
 			refused = gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
 			return refused
 		}
