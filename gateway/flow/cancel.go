@@ -68,6 +68,11 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 		return j.refuseCancellation(reading, fault(gateway.CancelUnknown, id, ""))
 	}
 	j.cancels = &cancelling{named: named}
+	if of, ok := g.Chain.Routes.Route(named.Route); ok { // by which it would go, if it has to
+		if rt := g.cancellationRoute(s.Office, of.To); rt != nil {
+			s.Route = rt.Name
+		}
+	}
 	switch {
 	case named.Kind == kindCancellation:
 		return j.nothingToCancel(reading, gateway.WordIsCancellation)

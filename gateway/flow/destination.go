@@ -103,7 +103,7 @@ type beside struct {
 // beside finds where what a document goes with stands, in the routes that may take it: what it names,
 // else the parts of its message that wait, else what was announced of them.
 func (g *Gateway) beside(ctx context.Context, plans []Plan, r *Reading, a store.Arrival) (beside, error) {
-	if len(plans) < 2 {
+	if len(plans) == 0 || len(plans) == 1 && len(plans[0].Route.Destinations) == 0 {
 		return beside{}, nil
 	}
 	read := g.Store.Read()
@@ -197,6 +197,8 @@ func (c *Chain) choose(r *Reading, plans []Plan, with beside, a Addressing) (Pla
 	switch {
 	case len(found) == 0 && len(plans) > 0 && len(stated) > 0 && (some || len(general) == 0):
 		return Plan{}, at(gateway.RouteDestinations, named(plans))
+	case len(found) == 0 && len(general) == 0 && len(plans) == 1 && len(a.To) > 0:
+		found = plans // its sender says whom it is for
 	case len(found) == 0:
 		found = general
 	}

@@ -103,6 +103,15 @@ func (g *Gateway) judgeWaiting(ctx context.Context, office, id string, waits []s
 	return read.Submission(ctx, office, id)
 }
 
+// Addressee is the administration that a submission's route leads to; empty: it has none.
+func (g *Gateway) Addressee(s store.Submission) gateway.Administration {
+	rt, ok := g.Chain.Routes.Route(s.Route)
+	if !ok || rt.Stays() {
+		return ""
+	}
+	return rt.To
+}
+
 // Second is what a submission is to its second addressee; nil: it has none.
 func (g *Gateway) Second(ctx context.Context, s store.Submission) (*store.Submission, error) {
 	both, err := addressees(ctx, g.Store.Read(), s.Office, s.ID)
