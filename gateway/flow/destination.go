@@ -11,6 +11,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/release"
 	"customs.example/gateway/store"
 )
 
@@ -76,6 +77,19 @@ func (c *Chain) destinations(d *customsv1.Document, at time.Time) (all []destina
 	place(d.GetManifest().GetUnloading(), "unloading")
 	place(d.GetVehicleReport().GetUnloading(), "unloading")
 	return all
+}
+
+// LeadThere reports whether documents say where their goods go, and a route is for all of that.
+func (c *Chain) LeadThere(rt *release.Route, readings []*Reading, at time.Time) bool {
+	said := false
+	for _, r := range readings {
+		for _, d := range c.destinations(r.Document, at) {
+			if said = true; !rt.LeadsTo(d.administration, d.office) {
+				return false
+			}
+		}
+	}
+	return said
 }
 
 // planFor finds the one route that takes a document: for its second addressee, the one that the route of

@@ -212,7 +212,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 
 // of says whose arrival an event is about.
 func of(a store.Arrival, e event.Event) event.Event {
-	e.Door, e.Party, e.ID = a.Door, a.Party, a.ID
+	e.Door, e.Party, e.ID = a.Door, a.Party, a.Called()
 	return e
 }
 

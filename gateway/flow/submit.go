@@ -160,13 +160,9 @@ func (g *Gateway) recordAndSend(ctx context.Context, a store.Arrival, j *judgeme
 			j.recorded = false
 		}
 	}
-	for i, j := range both {
+	for _, j := range both {
 		if j.recorded = j.recorded && err == nil; j.recorded {
-			of := a
-			if i > 0 {
-				of.ID = j.submission.ID
-			}
-			g.tellJudgement(of, j)
+			g.tellJudgement(a, j)
 		}
 	}
 	return again, err
@@ -222,7 +218,7 @@ func (g *Gateway) tellJudgement(a store.Arrival, j *judgement) {
 		Name: event.SubmissionJudged, Route: s.Route, State: string(s.State), Whole: s.MessageID, Codes: event.CodesOf(s.Faults), Took: g.Now().Sub(a.Received),
 	}))
 	if j.cancels != nil && s.State == gateway.Done {
-		g.Log.Tell(event.Event{Name: event.SubmissionWithdrawn, Door: a.Door, Party: a.Party, ID: j.cancels.named.ID, Caller: a.Caller})
+		g.Log.Tell(event.Event{Name: event.SubmissionWithdrawn, Door: a.Door, Party: a.Party, ID: j.cancels.named.Called(), Caller: a.Caller})
 	}
 	for _, m := range j.messages {
 		said := event.Event{Name: event.MessageQueued, Message: m.ID, Route: m.Route, Kind: m.Kind, Partner: m.Recipient, State: string(gateway.Queued)}
@@ -254,7 +250,7 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 			if err := g.actEnded(ctx, tx, s.MessageID, s); err != nil {
 				return err
 			}
-			if err := tx.Audit(c.URI, "submission withdrawn", c.Office+" "+s.ID, s.Digest); err != nil {
+			if err := tx.Audit(c.URI, "submission withdrawn", c.Office+" "+s.Called(), s.Digest); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -235,8 +236,8 @@ func (s submissions) showFiling(ctx context.Context, sub store.Submission, shown
 	return err
 }
 
-// secondLosses shows what of a submission does not travel to its second addressee; of what cannot be made
-// again nothing is told.
+// secondLosses shows what of a submission does not travel to its second addressee, but for what does not
+// to the first either; of what cannot be made again nothing is told.
 func (s submissions) secondLosses(ctx context.Context, sub store.Submission, shown *exchangev1.Submission) error {
 	second, err := s.flow.Second(ctx, sub)
 	if second == nil || shown.Second == nil || second.State == gateway.Faulty || err != nil {
@@ -247,6 +248,9 @@ func (s submissions) secondLosses(ctx context.Context, sub store.Submission, sho
 		return nil
 	}
 	shown.Second.Losses, shown.Second.LossesLeftOut = presentLosses(ctx, losses)
+	shown.Second.Losses = slices.DeleteFunc(shown.Second.Losses, func(l *exchangev1.Loss) bool {
+		return slices.ContainsFunc(shown.Losses, func(o *exchangev1.Loss) bool { return proto.Equal(l, o) })
+	})
 	return err
 }
 

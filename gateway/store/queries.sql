@@ -201,8 +201,9 @@ SELECT sqlc.embed(s), f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = sqlc.arg(office) AND s.second_key = '' AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
     AND (CAST(sqlc.arg(message_state) AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE (m.whole_key = s.message_id OR m.whole_key = (SELECT t.message_id FROM submission AS t WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> ''))
-            AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
     AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR s.kind = CAST(sqlc.arg(kind) AS TEXT)) AND s.received >= sqlc.arg(since)
 ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 
@@ -211,8 +212,9 @@ SELECT sqlc.embed(s), f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = sqlc.arg(office) AND s.second_key = '' AND s.state = sqlc.arg(state) AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
     AND (CAST(sqlc.arg(message_state) AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE (m.whole_key = s.message_id OR m.whole_key = (SELECT t.message_id FROM submission AS t WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> ''))
-            AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
     AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR s.kind = CAST(sqlc.arg(kind) AS TEXT)) AND s.received >= sqlc.arg(since)
 ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 
@@ -223,8 +225,9 @@ WHERE s.office = sqlc.arg(office) AND s.second_key = '' AND s.batch_key = sqlc.a
     AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
     AND (CAST(sqlc.arg(state) AS TEXT) = '' OR s.state = CAST(sqlc.arg(state) AS TEXT))
     AND (CAST(sqlc.arg(message_state) AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE (m.whole_key = s.message_id OR m.whole_key = (SELECT t.message_id FROM submission AS t WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> ''))
-            AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
     AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR s.kind = CAST(sqlc.arg(kind) AS TEXT)) AND s.received >= sqlc.arg(since)
 ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 

@@ -4286,8 +4286,9 @@ SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.second_key = '' AND s.commit_no >= $2 AND s.commit_no <= $3
     AND (CAST($4 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE (m.whole_key = s.message_id OR m.whole_key = (SELECT t.message_id FROM submission AS t WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> ''))
-            AND d.state = CAST($4 AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST($4 AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST($4 AS TEXT)))
     AND (CAST($5 AS TEXT) = '' OR s.kind = CAST($5 AS TEXT)) AND s.received >= $6
 ORDER BY s.commit_no DESC, s.id LIMIT $7
 `
@@ -4369,8 +4370,9 @@ SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.second_key = '' AND s.state = $2 AND s.commit_no >= $3 AND s.commit_no <= $4
     AND (CAST($5 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE (m.whole_key = s.message_id OR m.whole_key = (SELECT t.message_id FROM submission AS t WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> ''))
-            AND d.state = CAST($5 AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST($5 AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST($5 AS TEXT)))
     AND (CAST($6 AS TEXT) = '' OR s.kind = CAST($6 AS TEXT)) AND s.received >= $7
 ORDER BY s.commit_no DESC, s.id LIMIT $8
 `
@@ -4456,8 +4458,9 @@ WHERE s.office = $1 AND s.second_key = '' AND s.batch_key = $2 AND s.batch_key <
     AND s.commit_no >= $3 AND s.commit_no <= $4
     AND (CAST($5 AS TEXT) = '' OR s.state = CAST($5 AS TEXT))
     AND (CAST($6 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE (m.whole_key = s.message_id OR m.whole_key = (SELECT t.message_id FROM submission AS t WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> ''))
-            AND d.state = CAST($6 AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST($6 AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST($6 AS TEXT)))
     AND (CAST($7 AS TEXT) = '' OR s.kind = CAST($7 AS TEXT)) AND s.received >= $8
 ORDER BY s.commit_no DESC, s.id LIMIT $9
 `
