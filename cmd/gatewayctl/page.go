@@ -218,6 +218,8 @@ func (p *page) submissionTo(s *exchangev1.Submission) {
 		p.whole(s)
 	} else if s.Message != nil {
 		p.message(s.Message)
+	} else if s.Second != nil {
+		p.field("to", s.To)
 	}
 	if s.Commit > 0 {
 		p.field("commit", strconv.FormatInt(s.Commit, 10))
@@ -356,17 +358,21 @@ func (p *page) submissions(subs []*exchangev1.Submission) {
 	}
 }
 
+// addressee is to whom a message goes; of what has two addressees, also before there is one.
+func addressee(s *exchangev1.Submission, second bool) string {
+	if s.GetMessage() == nil && (second || s.GetSecond() != nil) {
+		return s.GetTo()
+	}
+	return s.GetMessage().GetRecipient()
+}
+
 // listed prints how a submission stands with one addressee, behind what it is.
 func (p *page) listed(s *exchangev1.Submission, is ...string) {
 	waits := strings.Join(p.waits(s.WaitsFor), ", ")
 	if waits == "" {
 		waits = p.why(s.Message.GetWaiting())
 	}
-	to := s.Message.GetRecipient()
-	if to == "" && (s.Second != nil || is[0] == "") {
-		to = s.To
-	}
-	p.line(append(is, p.state(s.State), to, p.messageState(s.Message), p.answers(s), p.arrivals(s), waits)...)
+	p.line(append(is, p.state(s.State), addressee(s, is[0] == ""), p.messageState(s.Message), p.answers(s), p.arrivals(s), waits)...)
 }
 
 // arrivals is what the partner has told of the arrival of what each message announces: when it was, and
@@ -435,18 +441,18 @@ func (p *page) answers(s *exchangev1.Submission) string {
 }
 
 func (p *page) event(e *exchangev1.SubmissionEvent) {
-	p.changed(e.Commit, e.Submission, e.Submission.GetSubmissionId())
+	p.changed(e.Commit, e.Submission, false)
 	if o := e.Submission.GetSecond(); o != nil {
-		p.changed(e.Commit, o, e.Submission.GetSubmissionId())
+		p.changed(e.Commit, o, true)
 	}
 }
 
 // changed prints how a submission stands with one addressee since a commit.
-func (p *page) changed(commit int64, s *exchangev1.Submission, id string) {
+func (p *page) changed(commit int64, s *exchangev1.Submission, second bool) {
 	p.labelled("", strconv.FormatInt(commit, 10), []string{
-		id, s.GetKind(), p.state(s.GetState()), p.why(s.GetStateReason()),
+		s.GetSubmissionId(), s.GetKind(), p.state(s.GetState()), p.why(s.GetStateReason()),
 		p.filled("waitsForWhat", strings.Join(p.waits(s.GetWaitsFor()), " "+p.text("and")+" ")),
-		p.filled("toWhom", s.GetMessage().GetRecipient()), p.state(s.GetMessage().GetState()), p.why(s.GetMessage().GetStateReason()),
+		p.filled("toWhom", addressee(s, second)), p.state(s.GetMessage().GetState()), p.why(s.GetMessage().GetStateReason()),
 	})
 	for _, f := range s.GetFaults() {
 		p.line("", p.severity(f.Severity)+" "+f.Code+": "+f.Message)

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -307,24 +308,35 @@ func TestANoticeHasOneAddressee(t *testing.T) {
 // Goods of several destinations, and a part that contradicts the other, are refused where they say it.
 func TestDestinationsThatDoNotGoTogether(t *testing.T) {
 	original := customsv1.FunctionCode_ORIGINAL
+	var out bytes.Buffer
+	tell := func(what string, code gateway.Code, faults gateway.Faults) {
+		if i := slices.IndexFunc(faults, func(f gateway.Fault) bool { return f.Code == code }); i >= 0 {
+			inFiveLanguages(&out, what, faults[i])
+		}
+	}
 	o := newOnward(t)
 	p := tripOf(1, o.world)
 	s := o.submits("M", o.manifest(p, original, bound("RU"), bound("KZ")), store.Asks{})
+	tell("two destinations", gateway.RouteDestinations, s.Faults)
 	f := s.Faults[slices.IndexFunc(s.Faults, func(f gateway.Fault) bool { return f.Severity == gateway.Error })]
 	if s.State != gateway.Faulty || f.Code != gateway.RouteDestinations || f.Location.Expr != "/manifest/consignments/1/destinationCountry" || !strings.Contains(f.Expected.String(), "cn-kz-transit-notice") {
 		t.Errorf("two destinations: %s %+v", s.State, f)
 	}
-	for name, tt := range map[string]struct{ first, second []byte }{
-		"the manifest, before": {o.manifest(p, original, bound("KZ")), o.report(p, "RUOVB")},
-		"the report, before":   {o.report(p, "RUOVB"), o.manifest(p, original, bound("KZ"))},
-		"another country":      {o.manifest(p, original, bound("RU")), o.report(p, "UZTAS")},
+	for _, tt := range []struct {
+		name          string
+		first, second []byte
+	}{
+		{"the manifest, before", o.manifest(p, original, bound("KZ")), o.report(p, "RUOVB")},
+		{"the report, before", o.report(p, "RUOVB"), o.manifest(p, original, bound("KZ"))},
+		{"another country", o.manifest(p, original, bound("RU")), o.report(p, "UZTAS")},
 	} {
 		o := newOnward(t)
 		o.submits("1", tt.first, store.Asks{})
 		s := o.submits("2", tt.second, store.Asks{})
 		if s.State != gateway.Faulty || !slices.Contains(codesIn(s.Faults), gateway.RouteDestination) {
-			t.Errorf("%s: %s %v", name, s.State, s.Faults.Report("en"))
+			t.Errorf("%s: %s %v", tt.name, s.State, s.Faults.Report("en"))
 		}
+		tell(tt.name, gateway.RouteDestination, s.Faults)
 	}
 	// What was announced to both does not become another's by a change.
 	o.announce(p)
@@ -332,6 +344,8 @@ func TestDestinationsThatDoNotGoTogether(t *testing.T) {
 	if s.State != gateway.Faulty || !slices.Contains(codesIn(s.Faults), gateway.RouteDestination) {
 		t.Errorf("a change of the destination: %s %v", s.State, s.Faults.Report("en"))
 	}
+	tell("a change of the destination", gateway.RouteDestination, s.Faults)
+	golden(t, "testdata/destinations.txt", out.Bytes())
 	o.stand("V", "KZ joined accepted, RU joined accepted")
 }
 
@@ -378,6 +392,15 @@ func TestAChangeGoesToBothAddressees(t *testing.T) {
 				}
 				if m := o.sentTo("M2", to); m.Replaces == "" || m.Version != 2 {
 					t.Errorf("to %s it is version %d in the place of %q", to, m.Version, m.Replaces)
+				}
+			}
+			for _, to := range []gateway.Administration{"KZ", "RU"} {
+				if to == tt.refuses {
+					continue
+				}
+				m, receipts, err := o.cn.SentMessage(t.Context(), "9402", "M2", o.sentTo("M2", to).ID)
+				if err != nil || m.Recipient != to || len(receipts) == 0 {
+					t.Errorf("what was sent to %s: %v, to %s with %d receipts", to, err, m.Recipient, len(receipts))
 				}
 			}
 			if again := o.submits("M3", o.changed(p, 501), store.Asks{Amends: "M2"}); again.State == gateway.Faulty {
@@ -531,5 +554,43 @@ func TestBothSidesTellOfTheirArrival(t *testing.T) {
 	}
 	if m := found(o.world, o.cn, p.waybills()[0]); len(m.Arrivals) != 2 {
 		t.Errorf("China's movement has %d arrivals", len(m.Arrivals))
+	}
+}
+
+// A change that waits for the number of one addressee goes to the other at once.
+func TestAChangeWaitsForTheNumberOfOneAddressee(t *testing.T) {
+	o := newOnward(t)
+	p := tripOf(1, o.world)
+	p.departs = o.clock.Now().Add(72 * time.Hour) // nothing is late yet
+	o.announce(p)
+	o.submits("M2", o.changed(p, 500), store.Asks{Amends: "M"})
+	o.exchange()
+	o.stand("M2", "KZ joined accepted, RU held for number")
+	o.answersAs(o.ru, toRussia, "R1", o.sentTo("V", "RU").DocumentID, registered)
+	o.exchange()
+	o.stand("M2", "KZ joined accepted, RU joined accepted")
+	if m := o.sentTo("M2", "RU"); m.Version != 2 || !strings.Contains(string(m.Payload), "RefRegNumber") {
+		t.Errorf("to Russia it is version %d:\n%s", m.Version, m.Payload)
+	}
+}
+
+// An explanation of a submission that became a message with its second addressee alone is of that one.
+func TestWhatIsOneAddresseesIsExplained(t *testing.T) {
+	o := newOnward(t)
+	p := tripOf(1, o.world)
+	o.announce(p)
+	o.answersAs(o.kz, toKazakhstan, "K1", o.sentTo("V", "KZ").DocumentID, refusedAnswer)
+	o.answersAs(o.ru, toRussia, "R1", o.sentTo("V", "RU").DocumentID, registered)
+	o.submits("M2", o.changed(p, 500), store.Asks{Amends: "M"})
+	o.exchange()
+	o.stand("M2", "KZ done, RU joined accepted")
+	e, err := o.cn.Explain(t.Context(), khorgos, "M2")
+	if err != nil || e.Message != o.sentTo("M2", "RU").ID {
+		t.Errorf("it is explained as %s, %v", e.Message, err)
+	}
+	for _, origin := range e.Origins {
+		if id := origin.SourceSubmission; id != "" && id != "M" && id != "V" && id != "M2" {
+			t.Errorf("%s comes from %q, which nobody has submitted", origin.Target, id)
+		}
 	}
 }
