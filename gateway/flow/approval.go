@@ -175,10 +175,8 @@ func (g *Gateway) Approve(ctx context.Context, c Caller, office string, id gatew
 		if err := tx.PutApproval(store.Approval{Office: office, ID: s.ID, Digest: of, Approved: approved, Caller: c.URI, Reason: reason, At: tx.Now()}); err != nil {
 			return err
 		}
-		for _, s := range waits {
-			if err := judgeAnew(ctx, tx, s, said); err != nil {
-				return err
-			}
+		if err := judgeAnew(ctx, tx, waits[0], said); err != nil { // the second with it
+			return err
 		}
 		return tx.Audit(c.URI, said, office+" "+s.ID, s.Digest)
 	})

@@ -34,22 +34,26 @@ func (d destination) String() string {
 // sender writes behind that: RUOVB, CNSZG230303/2303.
 var unlocode = regexp.MustCompile(`^([A-Z]{2})[A-Z2-9]{3}([^A-Za-z]|$)`)
 
-// destinations are where a document says that its goods go, each once: of each waybill its place, country
-// or else place of unloading; where no waybill says any, of all that the document tells of. None is said
-// by a document that names none. What it says is read at the places of the canonical document alone.
+// destinations are where a document says that its goods go, each once: of each waybill the office where its
+// transit ends, its place, country or else place of unloading; where no waybill says any, of all that the
+// document tells of. This is the one place that knows where in the canonical document they stand.
 func (c *Chain) destinations(d *customsv1.Document, at time.Time) (all []destination) {
+	known := make(map[string]bool)
 	add := func(found destination) bool {
 		if found.administration == "" {
 			return false
 		}
-		if !slices.ContainsFunc(all, func(o destination) bool { return o.String() == found.String() }) {
-			all = append(all, found)
+		if key := found.String(); !known[key] {
+			known[key], all = true, append(all, found)
 		}
 		return true
 	}
+	office := func(o *customsv1.Office, path string) bool {
+		return add(destination{gateway.Administration(o.GetAdministration()), o.GetCode(), path})
+	}
 	place := func(l *customsv1.Location, path string) bool {
-		if o := l.GetOffice(); o.GetAdministration() != "" {
-			return add(destination{gateway.Administration(o.Administration), o.Code, path + ".office"})
+		if office(l.GetOffice(), path+".office") {
+			return true
 		}
 		if l.GetCountry() != "" {
 			return add(destination{administration: gateway.Administration(l.Country), path: path + ".country"})
@@ -61,7 +65,7 @@ func (c *Chain) destinations(d *customsv1.Document, at time.Time) (all []destina
 	}
 	for i, cons := range consignmentsOf(d) {
 		path := fmt.Sprintf("%s[%d].", waybillList, i)
-		if place(cons.Destination, path+"destination") {
+		if office(cons.GetTransit().GetDestination(), path+"transit.destination") || place(cons.Destination, path+"destination") {
 			continue
 		}
 		if !add(destination{administration: gateway.Administration(cons.DestinationCountry), path: path + "destinationCountry"}) {
@@ -71,9 +75,7 @@ func (c *Chain) destinations(d *customsv1.Document, at time.Time) (all []destina
 	if len(all) > 0 {
 		return all
 	}
-	if o := d.GetPreArrivalNotice().GetTransit().GetDestination(); o.GetAdministration() != "" {
-		add(destination{gateway.Administration(o.Administration), o.Code, "transit.destination"})
-	}
+	office(d.GetPreArrivalNotice().GetTransit().GetDestination(), "transit.destination")
 	place(d.GetManifest().GetUnloading(), "unloading")
 	place(d.GetVehicleReport().GetUnloading(), "unloading")
 	return all
@@ -124,7 +126,8 @@ func (g *Gateway) beside(ctx context.Context, plans []Plan, r *Reading, a store.
 	in := func(route string) bool {
 		return slices.ContainsFunc(plans, func(p Plan) bool { return p.Route.Name == route })
 	}
-	if slices.Contains(revisable, r.Kind) {
+	acts := slices.Contains(revisable, r.Kind) && actOf(r.Document, a.Asks) != adds
+	if acts {
 		for _, id := range (&step{Part: Part{Reading: r}, asks: a.Asks}).names() {
 			named, err := read.Submission(ctx, a.Party, id)
 			if store.IgnoreNotFound(err) != nil {
@@ -135,7 +138,7 @@ func (g *Gateway) beside(ctx context.Context, plans []Plan, r *Reading, a store.
 			}
 		}
 	}
-	announced := ""
+	announced, last := "", ""
 	for _, p := range plans {
 		if p.Key == "" {
 			continue
@@ -157,10 +160,13 @@ func (g *Gateway) beside(ctx context.Context, plans []Plan, r *Reading, a store.
 			if err != nil {
 				return beside{}, err
 			}
-			if o.announces {
+			if last = p.Route.Name; o.announces {
 				announced = p.Route.Name
 			}
 		}
+	}
+	if announced == "" && acts { // the first addressee may have refused what the second has
+		announced = last
 	}
 	return beside{announced, announced != ""}, nil
 }
@@ -216,13 +222,11 @@ func (c *Chain) choose(r *Reading, plans []Plan, with beside, a Addressing) (Pla
 	case len(found) == 0:
 		found = general
 	}
-	switch {
-	case len(plans) == 0:
+	switch len(found) {
+	case 1:
+	case 0:
 		return Plan{}, gateway.Faults{fault(gateway.RouteNone, r.Kind, c.routesFor(a))}
-	case len(found) != 1:
-		if len(found) == 0 {
-			found = plans
-		}
+	default:
 		return Plan{}, gateway.Faults{fault(gateway.RouteSeveral, r.Kind, named(found))}
 	}
 	p := found[0]

@@ -266,12 +266,10 @@ func (g *Gateway) Rule(ctx context.Context, c Caller, office string, id gateway.
 				return err
 			}
 		}
-		for _, s := range waits {
-			if err := judgeAnew(ctx, tx, s, "its texts were ruled on"); err != nil {
-				return err
-			}
+		if err := judgeAnew(ctx, tx, waits[0], "its texts were ruled on"); err != nil { // the second with it
+			return err
 		}
-		for _, h := range j.heldBoth() { // they wait with it, or for it
+		for _, h := range j.heldWith(waits[0]) { // they wait with it, or for it
 			if waitsForRuling(h) {
 				if err := judgeAnew(ctx, tx, h, "what it waits with was ruled on"); err != nil {
 					return err

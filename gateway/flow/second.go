@@ -136,7 +136,7 @@ func (g *Gateway) secondRoute(rt *release.Route) *release.Route {
 // planSecond is the plan of a document for its second addressee: by the route that its first one's names.
 func (g *Gateway) planSecond(ctx context.Context, r *Reading, a store.Arrival, first *judgement) (Plan, gateway.Faults, error) {
 	var rt *release.Route
-	if first != nil {
+	if first != nil && first.plan.Route != nil {
 		rt = first.plan.Route
 	} else {
 		s, err := g.Store.Read().Submission(ctx, a.Party, a.SecondOf)
@@ -185,12 +185,8 @@ func (g *Gateway) judgeSecond(ctx context.Context, a store.Arrival, j *judgement
 	if a.SecondOf != "" || j.filed != nil {
 		return nil
 	}
-	to, err := g.hasSecond(ctx, a, j)
-	if err != nil || to == "" {
-		return err
-	}
 	o := &second{arrival: a}
-	o.arrival.ID, o.arrival.SecondOf, o.arrival.Recipients = secondID(a.Party, a.ID), a.ID, []string{string(to)}
+	o.arrival.ID, o.arrival.SecondOf = secondID(a.Party, a.ID), a.ID
 	before, err := g.Store.Read().Submission(ctx, a.Party, o.arrival.ID)
 	if store.IgnoreNotFound(err) != nil {
 		return err
@@ -198,6 +194,13 @@ func (g *Gateway) judgeSecond(ctx context.Context, a store.Arrival, j *judgement
 	if o.known = err == nil; o.known && ended(before.State) {
 		return nil // it goes on by itself
 	}
+	to := g.Addressee(before) // it waits
+	if before.State != gateway.Held {
+		if to, err = g.hasSecond(ctx, a, j); err != nil || to == "" {
+			return err
+		}
+	}
+	o.arrival.Recipients = []string{string(to)}
 	moreRoom(ctx, len(a.Content))
 	if o.judgement, err = g.judgeFor(ctx, o.arrival, nil, j); err != nil {
 		return err
@@ -313,12 +316,12 @@ func (j *judgement) waitWith(o *judgement, what string) {
 	j.submission.State, j.submission.WaitsFor, j.submission.Expires = gateway.Held, []string{what}, o.submission.Expires
 }
 
-// heldBoth are the parts that a judgement is joined with, for both addressees.
-func (j *judgement) heldBoth() []store.Submission {
-	if j.second == nil {
-		return j.held
+// heldWith are the parts that a submission is joined with, for its addressee.
+func (j *judgement) heldWith(s store.Submission) []store.Submission {
+	if s.SecondOf != "" && j.second != nil {
+		return j.second.held
 	}
-	return slices.Concat(j.held, j.second.held)
+	return j.held
 }
 
 // doubtsBoth are the texts that are to be ruled on, for both addressees.

@@ -182,7 +182,7 @@ func (o *onward) answersAs(g *flow.Gateway, b border, id, document, what string)
 	}
 }
 
-// sentTo is the last message that a submission became for an addressee.
+// sentTo is the message that a submission became for an addressee.
 func (o *onward) sentTo(id string, to gateway.Administration) store.Message {
 	o.t.Helper()
 	s := o.state(toRussia, id)
@@ -197,7 +197,8 @@ func (o *onward) sentTo(id string, to gateway.Administration) store.Message {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return o.message(ms[len(ms)-1].ID)
+	i := slices.IndexFunc(ms, func(m store.Message) bool { return m.Version == s.Version })
+	return o.message(ms[i].ID)
 }
 
 // announce submits a trip that goes on to Russia, and delivers what it became.
@@ -226,6 +227,12 @@ func TestANoticeHasTwoAddressees(t *testing.T) {
 		},
 		"the manifest says its office, behind": func(o *onward, p trip) ([]byte, []byte, string) {
 			return o.report(p, ""), o.manifest(p, original, boundFor("RU", "10799010")), "KZ held for manifest"
+		},
+		"the manifest says where the transit ends": func(o *onward, p trip) ([]byte, []byte, string) {
+			ends := func(c *customsv1.Consignment) {
+				c.Transit = &customsv1.Transit{Destination: &customsv1.Office{Administration: "RU", Code: "10799011"}}
+			}
+			return o.report(p, ""), o.manifest(p, original, ends), "KZ held for manifest"
 		},
 		"the manifest says where it unloads": func(o *onward, p trip) ([]byte, []byte, string) {
 			return o.manifest(p, original, unloading("RUEKA")), o.report(p, "RUEKA"), "KZ held for vehicle, RU held for vehicle"
@@ -592,5 +599,40 @@ func TestWhatIsOneAddresseesIsExplained(t *testing.T) {
 		if id := origin.SourceSubmission; id != "" && id != "M" && id != "V" && id != "M2" {
 			t.Errorf("%s comes from %q, which nobody has submitted", origin.Target, id)
 		}
+	}
+}
+
+// Which vehicles a deletion means is said once for both addressees, also where one has nothing of them.
+func TestVehiclesAreChosenOnceForBothAddressees(t *testing.T) {
+	for refuses, tt := range map[gateway.Administration][2]string{
+		"":   {"KZ held for vehicles, RU held for vehicles", "KZ joined accepted, RU joined accepted"},
+		"KZ": {"KZ done, RU held for vehicles", "KZ done, RU joined accepted"},
+	} {
+		held, want := tt[0], tt[1]
+		t.Run("refused by "+string(refuses), func(t *testing.T) {
+			o := newOnward(t)
+			p := tripOf(1, o.world)
+			o.announce(p)
+			other := trip{1, "新F00001", "新F0002挂", p.departs.Add(time.Minute)}
+			o.submits("V2", []byte(strings.Replace(string(o.report(other, "RUOVB")), "101500001", "101600001", 1)), store.Asks{})
+			o.exchange()
+			o.stand("V2", "KZ joined accepted, RU joined accepted")
+			for _, id := range []string{"V", "V2"} {
+				says := registered
+				if refuses == "KZ" {
+					says = refusedAnswer
+				}
+				o.answersAs(o.kz, toKazakhstan, "K"+id, o.sentTo(id, "KZ").DocumentID, says)
+				o.answersAs(o.ru, toRussia, "R"+id, o.sentTo(id, "RU").DocumentID, registered)
+			}
+			o.submits("D", []byte(fmt.Sprintf(`{"envelope": {"documentId": "D", "issued": %q, "function": "DELETION"}, "vehicleReport": {"batch": %q,
+				"office": {"administration": "CN", "code": "9402"}}}`, o.clock.Now().Format(time.RFC3339), p.batch(toRussia))), store.Asks{})
+			o.stand("D", held)
+			if _, err := o.cn.Choose(t.Context(), khorgos, "D", []string{other.tractor}, false); err != nil {
+				t.Fatal(err)
+			}
+			o.exchange()
+			o.stand("D", want)
+		})
 	}
 }

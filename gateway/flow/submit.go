@@ -266,41 +266,44 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 // Choose says what a deletion means that is held because it names only a batch of several
 // vehicles: these, or all. It is judged by that.
 func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID, vehicles []string, all bool) (store.Submission, error) {
-	var refused gateway.Faults
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		s, waits, err := waitingOf(ctx, tx, c.Office, string(id), WaitsForVehicles)
-		if err != nil {
+	var waits []store.Submission
+	size := 0
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		var s store.Submission
+		if s, waits, err = waitingOf(ctx, tx, c.Office, string(id), WaitsForVehicles); err != nil {
 			return err
 		}
 		if len(waits) == 0 {
-			refused = gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
-			return refused
+			return gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
 		}
-		a, err := tx.Arrival(ctx, store.DoorSubmit, c.Office, s.ID)
-		if err != nil {
-			return err
+		ids := []string{s.ID}
+		if waits[0].ID != s.ID { // it is done with the first addressee
+			ids = append(ids, waits[0].ID)
 		}
-		a.Asks.Vehicles, a.Asks.All = vehicles, all
-		chosen := a
-		chosen.Caller = c.URI // who chose has a part in it, and may not approve it
-		a = anew(a, chosen)
-		a.Claim = tx.Claim(a.Claim)
-		if err := tx.PutArrival(a); err != nil {
-			return err
+		for _, id := range ids {
+			a, err := tx.Arrival(ctx, store.DoorSubmit, c.Office, id)
+			if err != nil {
+				return err
+			}
+			a.Asks.Vehicles, a.Asks.All = vehicles, all
+			a.Caller, size = c.URI, len(a.Content) // who chose has a part in it, and may not approve it
+			if id == waits[0].ID {
+				a = anew(a, a)
+			}
+			a.Claim = tx.Claim(a.Claim)
+			if err := tx.PutArrival(a); err != nil {
+				return err
+			}
 		}
-		return tx.Audit(c.URI, "vehicles chosen", subject(a), a.Digest)
+		return tx.Audit(c.URI, "vehicles chosen", store.DoorSubmit+" "+c.Office+" "+s.ID, s.Digest)
 	})
 	if err != nil {
 		return store.Submission{}, err
 	}
-	a, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, c.Office, string(id))
-	if err != nil {
-		return store.Submission{}, err
-	}
-	room, err := g.room(ctx, c.URI, len(a.Content))
+	room, err := g.room(ctx, c.URI, size)
 	if err != nil {
 		return store.Submission{}, err
 	}
 	defer room.Release()
-	return judged(within(ctx, room), g, a, g.judgeSubmission)
+	return g.judgeWaiting(within(ctx, room), c.Office, string(id), waits)
 }
