@@ -181,6 +181,18 @@ func (p *page) waits(all []string) []string {
 }
 
 func (p *page) submission(s *exchangev1.Submission) {
+	p.submissionTo(s)
+	if o := s.Second; o != nil { // as far as it differs
+		p.heading("%s: %s", p.text("second"), o.To)
+		p.submissionTo(&exchangev1.Submission{
+			State: o.State, StateReason: o.StateReason, WaitsFor: o.WaitsFor, Expires: o.Expires, Message: o.Message, Messages: o.Messages,
+			Answer: o.Answer, Answered: o.Answered, Faults: o.Faults, Losses: o.Losses, LossesLeftOut: o.LossesLeftOut,
+		})
+	}
+}
+
+// submissionTo prints what a submission is to one addressee.
+func (p *page) submissionTo(s *exchangev1.Submission) {
 	p.field("submission", s.SubmissionId)
 	p.field("office", s.Office)
 	p.field("kind", s.Kind)
@@ -206,8 +218,12 @@ func (p *page) submission(s *exchangev1.Submission) {
 		p.whole(s)
 	} else if s.Message != nil {
 		p.message(s.Message)
+	} else if s.Second != nil {
+		p.field("to", s.To)
 	}
-	p.field("commit", strconv.FormatInt(s.Commit, 10))
+	if s.Commit > 0 {
+		p.field("commit", strconv.FormatInt(s.Commit, 10))
+	}
 	if several {
 		for i, m := range s.Messages {
 			p.heading("%s", p.say("messageOf", strconv.Itoa(i+1), strconv.Itoa(len(s.Messages))))
@@ -335,13 +351,28 @@ func orNone(value string) string {
 func (p *page) submissions(subs []*exchangev1.Submission) {
 	p.columns("changedAt", "received", "submission", "kind", "batch", "state", "to", "message", "answer", "arrival", "waitsFor")
 	for _, s := range subs {
-		waits := strings.Join(p.waits(s.WaitsFor), ", ")
-		if waits == "" {
-			waits = p.why(s.Message.GetWaiting())
+		p.listed(s, strconv.FormatInt(s.Commit, 10), p.time(s.Received), s.SubmissionId, s.Kind, s.Batch)
+		if s.Second != nil { // on a line of its own, beneath
+			p.listed(s.Second, "", "", "", "", "")
 		}
-		p.line(strconv.FormatInt(s.Commit, 10), p.time(s.Received), s.SubmissionId, s.Kind, s.Batch, p.state(s.State),
-			s.Message.GetRecipient(), p.messageState(s.Message), p.answers(s), p.arrivals(s), waits)
 	}
+}
+
+// addressee is to whom a message goes; of what has two addressees, also before there is one.
+func addressee(s *exchangev1.Submission, second bool) string {
+	if s.GetMessage() == nil && (second || s.GetSecond() != nil) {
+		return s.GetTo()
+	}
+	return s.GetMessage().GetRecipient()
+}
+
+// listed prints how a submission stands with one addressee, behind what it is.
+func (p *page) listed(s *exchangev1.Submission, is ...string) {
+	waits := strings.Join(p.waits(s.WaitsFor), ", ")
+	if waits == "" {
+		waits = p.why(s.Message.GetWaiting())
+	}
+	p.line(append(is, p.state(s.State), addressee(s, is[0] == ""), p.messageState(s.Message), p.answers(s), p.arrivals(s), waits)...)
 }
 
 // arrivals is what the partner has told of the arrival of what each message announces: when it was, and
@@ -410,11 +441,18 @@ func (p *page) answers(s *exchangev1.Submission) string {
 }
 
 func (p *page) event(e *exchangev1.SubmissionEvent) {
-	s := e.Submission
-	p.labelled("", strconv.FormatInt(e.Commit, 10), []string{
+	p.changed(e.Commit, e.Submission, false)
+	if o := e.Submission.GetSecond(); o != nil {
+		p.changed(e.Commit, o, true)
+	}
+}
+
+// changed prints how a submission stands with one addressee since a commit.
+func (p *page) changed(commit int64, s *exchangev1.Submission, second bool) {
+	p.labelled("", strconv.FormatInt(commit, 10), []string{
 		s.GetSubmissionId(), s.GetKind(), p.state(s.GetState()), p.why(s.GetStateReason()),
 		p.filled("waitsForWhat", strings.Join(p.waits(s.GetWaitsFor()), " "+p.text("and")+" ")),
-		p.filled("toWhom", s.GetMessage().GetRecipient()), p.state(s.GetMessage().GetState()), p.why(s.GetMessage().GetStateReason()),
+		p.filled("toWhom", addressee(s, second)), p.state(s.GetMessage().GetState()), p.why(s.GetMessage().GetStateReason()),
 	})
 	for _, f := range s.GetFaults() {
 		p.line("", p.severity(f.Severity)+" "+f.Code+": "+f.Message)

@@ -366,6 +366,9 @@ func (s *setup) checkRoutes(f *findings, now time.Time) {
 		case !slices.ContainsFunc(s.Partners, func(p PartnerConfig) bool { return slices.Contains(p.Administrations, route.To) }):
 			f.refuse(key, gateway.ConfigRoutePartner, name, string(route.To))
 		}
+		if route.Also != "" && !slices.Contains(s.Routes, route.Also) {
+			f.refuse(key, gateway.ConfigRouteSecond, name, route.Also)
+		}
 		if !route.Valid.Contains(now) {
 			f.add(key, gateway.Fault{Code: gateway.ConfigRoutePeriod, Severity: gateway.Warning, Value: name, Expected: days(route.Valid)})
 		}

@@ -261,6 +261,7 @@ var badConfigurations = []struct {
 	{"an unknown route", edited("cn-ru-pre-arrival-notice", "cn-ru-notice"), []gateway.Code{gateway.ConfigRouteUnknown}},
 	{"a route twice", edited("[cn-ru-pre-arrival-notice]", "[cn-ru-pre-arrival-notice, cn-ru-pre-arrival-notice]"), []gateway.Code{gateway.ConfigTwice}},
 	{"another's route", edited("[cn-ru-pre-arrival-notice]", "[cn-ru-pre-arrival-notice, ru-cn-answer]"), []gateway.Code{gateway.ConfigRouteForeign}},
+	{"a route without that of its second addressee", edited("[cn-ru-pre-arrival-notice]", "[cn-ru-pre-arrival-notice, cn-kz-transit-notice]"), []gateway.Code{gateway.ConfigRoutePartner, gateway.ConfigRouteSecond}},
 	{"no route", edited("[cn-ru-pre-arrival-notice]", "[]"), []gateway.Code{gateway.ConfigNoRoute}},
 	{"two partners for one administration", func(s *site) {
 		s.edit("administrators:", fmt.Sprintf(`  - {uri: "customs://RU/gateway/2", address: "127.0.0.1:18643", administrations: [RU], roots: ru/ca.pem, crls: ru/crl.pem, pins: [%s]}

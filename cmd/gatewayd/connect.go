@@ -170,10 +170,15 @@ func (m *meeting) add(list string, items []string) (err error) {
 }
 
 // begun are the routes that begin with a partner: those that lead to it from an office of a
-// caller's, and are not there yet.
+// caller's, and are not there yet. One with two addressees begins with the later known of them.
 func begun(c Config, partner gateway.Administration, chain *flow.Chain) (routes []string) {
+	known := func(a gateway.Administration) bool {
+		return a == partner || slices.ContainsFunc(c.Partners, func(p PartnerConfig) bool { return slices.Contains(p.Administrations, a) })
+	}
 	for _, r := range chain.Routes.All() {
-		if r.From == c.Administration && r.To == partner && !slices.Contains(c.Routes, r.Name) && c.serves(r) {
+		to := chain.Routes.Addressees(r)
+		if r.From == c.Administration && slices.Contains(to, partner) && !slices.ContainsFunc(to, func(a gateway.Administration) bool { return !known(a) }) &&
+			!slices.Contains(c.Routes, r.Name) && c.serves(r) {
 			routes = append(routes, r.Name)
 		}
 	}

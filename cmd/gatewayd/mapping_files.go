@@ -384,7 +384,7 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) (e flow
 	var fits []string
 	var plan flow.Plan
 	var parts []flow.Part
-	serving := false // of those that fit, those of the office that the documents name count alone
+	best := 0 // of those that fit, those of the office and the destination that the documents name count alone
 	for _, rt := range b.chain.Routes.All() {
 		if b.route != "" && rt.Name != b.route || rt.Stays() {
 			continue
@@ -393,10 +393,20 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) (e flow
 		if !ok {
 			continue
 		}
-		switch serves := serves(rt, readings); {
-		case serves && !serving:
-			serving, fits = true, []string{rt.Name}
-		case serves == serving:
+		if len(rt.Destinations) > 0 && b.route == "" && !b.chain.LeadThere(rt, readings, time.Now()) {
+			continue
+		}
+		near := 0
+		if serves(rt, readings) {
+			near = 1
+			if len(rt.Destinations) > 0 {
+				near = 2
+			}
+		}
+		switch {
+		case near > best:
+			best, fits = near, []string{rt.Name}
+		case near == best:
 			fits = append(fits, rt.Name)
 		default:
 			continue

@@ -72,9 +72,9 @@ func (g *Gateway) mayAct(ctx context.Context, j *judgement, a store.Arrival, rea
 		s.State, s.WaitsFor, s.Expires = gateway.Held, []string{WaitsForApproval}, g.Now().Add(ApprovalTime)
 		return false, nil
 	case assentRefused:
-		f = fault(gateway.ApprovalRefused, s.ID, "")
+		f = fault(gateway.ApprovalRefused, s.Called(), "")
 	case assentReasonless:
-		f = fault(gateway.ApprovalReason, s.ID, "")
+		f = fault(gateway.ApprovalReason, s.Called(), "")
 		f.Path = path
 	}
 	if f.Path != "" {
@@ -102,7 +102,7 @@ func (g *Gateway) assentTo(ctx context.Context, read approvals, s store.Submissi
 	if a.reason == "" {
 		return assentReasonless, nil
 	}
-	decided, err := read.Approval(ctx, s.Office, s.ID, a.of)
+	decided, err := read.Approval(ctx, s.Office, s.Called(), a.of)
 	switch {
 	case store.IgnoreNotFound(err) != nil:
 		return 0, err
@@ -138,12 +138,13 @@ func (g *Gateway) Approve(ctx context.Context, c Caller, office string, id gatew
 		return store.Submission{}, g.refuse(ctx, c, nil, unfit...)
 	}
 	var known store.Arrival
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		s, err := tx.Submission(ctx, office, string(id))
-		if err != nil {
+	var waits []store.Submission
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		var s store.Submission
+		if s, waits, err = waitingOf(ctx, tx, office, string(id), WaitsForApproval); err != nil {
 			return err
 		}
-		if s.State != gateway.Held || !slices.Contains(s.WaitsFor, WaitsForApproval) {
+		if len(waits) == 0 {
 			return gateway.Faults{fault(gateway.ApprovalNotAwaited, s.ID, string(s.State))}
 		}
 		a, err := tx.Arrival(ctx, store.DoorSubmit, office, s.ID)
@@ -166,7 +167,7 @@ func (g *Gateway) Approve(ctx context.Context, c Caller, office string, id gatew
 		if a.Caller == c.URI || slices.ContainsFunc(before, func(j store.Judgement) bool { return j.Caller == c.URI }) {
 			return gateway.Faults{fault(gateway.ApprovalOwn, s.ID, "")}
 		}
-		known = anew(a, a)
+		known = a
 		said := "submission approved"
 		if !approved {
 			said = "approval refused"
@@ -174,7 +175,7 @@ func (g *Gateway) Approve(ctx context.Context, c Caller, office string, id gatew
 		if err := tx.PutApproval(store.Approval{Office: office, ID: s.ID, Digest: of, Approved: approved, Caller: c.URI, Reason: reason, At: tx.Now()}); err != nil {
 			return err
 		}
-		if err := tx.PutJudging(known); err != nil {
+		if err := judgeAnew(ctx, tx, waits[0], said); err != nil { // the second with it
 			return err
 		}
 		return tx.Audit(c.URI, said, office+" "+s.ID, s.Digest)
@@ -192,13 +193,7 @@ func (g *Gateway) Approve(ctx context.Context, c Caller, office string, id gatew
 		return store.Submission{}, err
 	}
 	defer room.Release()
-	if known, err = g.awaited(ctx, known); err != nil {
-		return store.Submission{}, err
-	}
-	if known.Judged {
-		return g.Store.Read().Submission(ctx, office, known.ID)
-	}
-	return judged(within(ctx, room), g, known, g.judgeSubmission)
+	return g.judgeWaiting(within(ctx, room), office, known.ID, waits)
 }
 
 // MaxSubmitters is how many judgements of a submission are looked through for who asked for

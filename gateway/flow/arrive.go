@@ -127,7 +127,7 @@ func AuditSubjects(about string, parties []string) []string {
 	return all
 }
 
-func subject(a store.Arrival) string { return a.Door + " " + a.Party + " " + a.ID }
+func subject(a store.Arrival) string { return a.Door + " " + a.Party + " " + a.Called() }
 
 // wasRefused reports whether an arrival was a submission that came to nothing.
 func wasRefused(ctx context.Context, read reader, a store.Arrival) (bool, error) {

@@ -60,7 +60,7 @@ func handedOver(m store.Message) bool { return m.State != gateway.Queued || m.At
 func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *Reading, a store.Arrival, rulings []release.Ruling) error {
 	s, read := &j.submission, g.Store.Read()
 	id := leaf(reading.Document, subjectID)
-	named, err := read.Submission(ctx, s.Office, id)
+	named, err := read.Submission(ctx, s.Office, namedTo(a, id))
 	if store.IgnoreNotFound(err) != nil {
 		return err
 	}
@@ -68,6 +68,11 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 		return j.refuseCancellation(reading, fault(gateway.CancelUnknown, id, ""))
 	}
 	j.cancels = &cancelling{named: named}
+	if of, ok := g.Chain.Routes.Route(named.Route); ok { // by which it would go, if it has to
+		if rt := g.cancellationRoute(s.Office, of.To); rt != nil {
+			s.Route = rt.Name
+		}
+	}
 	switch {
 	case named.Kind == kindCancellation:
 		return j.nothingToCancel(reading, gateway.WordIsCancellation)
@@ -158,7 +163,7 @@ func (g *Gateway) askBack(ctx context.Context, j *judgement, reading *Reading, a
 	whole := g.messageID(to, j, 0)
 	for i, m := range ask {
 		id := g.messageID(to, j, i)
-		source := Part{Submission: a.ID, Reading: reading, Rulings: rulings}
+		source := Part{Submission: a.Called(), Reading: reading, Rulings: rulings}
 		t, err := g.takeBack(ctx, rt, source, j.cancels.of[i], id, document.FormatInstant(a.Received))
 		if err != nil {
 			return err
@@ -334,11 +339,11 @@ func (g *Gateway) recordCancellation(ctx context.Context, tx *store.Tx, a store.
 			if !s.State.CanBecome(gateway.Withdrawn) {
 				continue
 			}
-			s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, "taken back by "+j.submission.ID, []string{}
+			s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, "taken back by "+j.submission.Called(), []string{}
 			if err := tx.PutSubmission(s); err != nil {
 				return false, err
 			}
-			if err := tx.Audit(a.Caller, "submission withdrawn", s.Office+" "+s.ID, s.Digest); err != nil {
+			if err := tx.Audit(a.Caller, "submission withdrawn", s.Office+" "+s.Called(), s.Digest); err != nil {
 				return false, err
 			}
 		}

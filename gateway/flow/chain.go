@@ -327,6 +327,9 @@ type Plan struct {
 	Mark func(parts []*customsv1.Document)
 	// Rulings are what was ruled on texts of the parts.
 	Rulings []release.Ruling
+
+	kin    []string // routes in which parts of the same message may wait, its own among them
+	second bool     // the route leads to the second addressee
 }
 
 // Addressing is who sends, from which office, to whom, and when.
@@ -338,27 +341,18 @@ type Addressing struct {
 	Duty   string // of what is sent; empty: it is information between administrations
 }
 
-// Plan finds the one route that takes a document. None or several is a fault that
-// lists them.
-func (c *Chain) Plan(r *Reading, a Addressing) (Plan, gateway.Faults) {
+// Plans are the routes that may take a document, whatever its destination, in order of name.
+func (c *Chain) Plans(r *Reading, a Addressing) (plans []Plan) {
 	q := release.Query{From: a.Own, Office: a.Office, Kind: r.Kind, To: a.To, At: a.At, Type: a.Duty}
 	if r.Table != nil {
 		q.Table = r.Table.ID()
 	}
-	var plans []Plan
-	var names []string
 	for _, rt := range c.Routes.Find(q) {
 		if p, ok := c.PlanFor(rt, r); ok {
-			plans, names = append(plans, p), append(names, rt.Name)
+			plans = append(plans, p)
 		}
 	}
-	switch len(plans) {
-	case 1:
-		return plans[0], nil
-	case 0:
-		return Plan{}, gateway.Faults{fault(gateway.RouteNone, r.Kind, c.routesFor(a))}
-	}
-	return Plan{}, gateway.Faults{fault(gateway.RouteSeveral, r.Kind, strings.Join(names, ", "))}
+	return plans
 }
 
 // PlanFor says which part of a route's message a document is, if it is one.

@@ -52,12 +52,15 @@ func (g *Gateway) Check(ctx context.Context, c Caller, s Submission) (CheckResul
 	if err != nil {
 		return CheckResult{}, err
 	}
-	for _, look := range []func(context.Context, reader, *judgement) error{g.announcedBefore, g.calledBefore, g.controlOf} {
+	for _, look := range []func(context.Context, reader, *judgement) error{g.refuseKnown, g.controlOf} {
 		if err := look(ctx, g.Store.Read(), j); err != nil {
 			return CheckResult{}, err
 		}
 	}
 	out := checked(&j.submission)
+	if o := j.second; o != nil {
+		out.Faults = merge(out.Faults, o.submission.Faults)
+	}
 	if j.translated != nil && !out.Faults.Refuse() {
 		out.Losses = j.translated.Losses()
 	}

@@ -38,22 +38,36 @@ type judgement struct {
 	dropped    []store.Submission     // held parts that it takes out
 	behind     gateway.MessageID      // the chain of what is being taken back and is announced anew
 	plan       Plan
-	doubts     []doubt // texts that are to be ruled on
-	rulings    int     // that it was judged by
-	filed      *filed  // a filing that stays here
+	doubts     []doubt            // texts that are to be ruled on
+	rulings    int                // that it was judged by
+	filed      *filed             // a filing that stays here
+	target     *open              // the whole that it acts on, or adds to; nil: it is new
+	acts       bool               // it changes or takes back what was announced
+	second     *second            // what it comes to for its second addressee; nil: it has none
+	missing    []store.Submission // of what is to the second addressee: held parts that are to have one too
 }
 
 // judge decides from what is committed now; record checks that it still holds. What is refused for nothing
 // but texts that are to be ruled on waits for that.
 func (g *Gateway) judge(ctx context.Context, a store.Arrival, reading *Reading) (*judgement, error) {
-	j, err := g.decide(ctx, a, reading)
+	j, err := g.judgeFor(ctx, a, reading, nil)
+	if err != nil {
+		return nil, err
+	}
+	return j, g.judgeSecond(ctx, a, j)
+}
+
+// judgeFor judges for one addressee: for the second beside the judgement for the first, or, where that
+// has been made before, alone.
+func (g *Gateway) judgeFor(ctx context.Context, a store.Arrival, reading *Reading, first *judgement) (*judgement, error) {
+	j, err := g.decide(ctx, a, reading, first)
 	if err == nil && j.submission.State == gateway.Faulty && len(j.doubts) > 0 && doubtful(j.submission.Faults) {
 		g.awaitRuling(j)
 	}
 	return j, err
 }
 
-func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading) (*judgement, error) {
+func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading, first *judgement) (*judgement, error) {
 	if reading == nil {
 		var err error
 		if reading, err = g.Chain.Read(ctx, a.Content, a.MediaType, g.Own, g.Now(), g.Chain.agreed(g.Own, a.Party, g.Now())...); err != nil {
@@ -62,7 +76,7 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 	}
 	j := &judgement{submission: store.Submission{
 		Office: a.Party, ID: a.ID, Kind: reading.Kind, State: gateway.Faulty,
-		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{},
+		Received: a.Received, Digest: a.Digest, Faults: gateway.Faults{}, WaitsFor: []string{}, SecondOf: a.SecondOf,
 	}}
 	s := &j.submission
 	if reading.Table != nil {
@@ -85,7 +99,7 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 		return nil, err
 	}
 	if j.rulings = len(rulings); refused {
-		s.Faults = append(s.Faults, fault(gateway.RulingRefused, s.ID, ""))
+		s.Faults = append(s.Faults, fault(gateway.RulingRefused, s.Called(), ""))
 	}
 	foreign := g.notOwnOffice(reading, a.Party)
 	if len(foreign) > 0 {
@@ -103,6 +117,7 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 		return j, err
 	}
 	if reading.Kind == kindCancellation {
+		j.acts = true
 		if s.Faults.Refuse() || passed.IsZero() {
 			return j, nil
 		}
@@ -110,7 +125,10 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 		return j, g.judgeCancellation(ctx, j, reading, a, rulings)
 	}
 	s.Faults = append(append(s.Faults, onlyRecorded(reading, a)...), g.unfit(reading, a)...)
-	plan, faults := g.Chain.Plan(reading, Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now(), Duty: a.Asks.Duty})
+	plan, faults, err := g.planFor(ctx, reading, a, first)
+	if err != nil {
+		return nil, err
+	}
 	s.Faults = append(s.Faults, faults...)
 	if plan.Route != nil && len(a.Content) > capOf(plan.Route) {
 		s.Faults = append(s.Faults, tooLarge(len(a.Content), capOf(plan.Route)))
@@ -129,13 +147,18 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 	s.Canonical = document.Marshal(reading.Document)
 	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
 
-	cur := step{Part: Part{Name: plan.Part, Submission: a.ID, Reading: reading, Expected: a.Asks.Expected, Rulings: rulings}, does: adds, asks: a.Asks}
+	cur := step{Part: Part{Name: plan.Part, Submission: a.Called(), Reading: reading, Expected: a.Asks.Expected, Rulings: rulings}, does: adds, asks: a.Asks}
 	if slices.Contains(revisable, reading.Kind) {
 		cur.does = actOf(reading.Document, a.Asks)
 	}
-	held, err := g.heldSteps(ctx, j, plan)
+	j.acts = cur.does != adds
+	held, err := g.heldSteps(ctx, j, plan, first)
 	if err != nil {
 		return nil, err
+	}
+	if f, other := g.Chain.otherDestination(reading, plan, j.held, held, g.Now()); other {
+		s.Faults = append(s.Faults, f)
+		return j, nil
 	}
 	plan.Rulings = rulingsOf(append(slices.Clone(held), cur))
 	j.plan, j.rulings = plan, len(plan.Rulings)
@@ -146,7 +169,7 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 		return j, g.compose(ctx, j, plan, []Part{cur.Part})
 	}
 	if i := slices.IndexFunc(j.held, func(h store.Submission) bool { return h.Part == plan.Part }); i >= 0 && !plan.several() {
-		s.Faults = append(s.Faults, fault(gateway.PartAgain, plan.Part, j.held[i].ID))
+		s.Faults = append(s.Faults, fault(gateway.PartAgain, plan.Part, j.held[i].Called()))
 		return j, nil
 	}
 	return j, g.reviseHeld(ctx, j, plan, append(held, cur))
@@ -264,7 +287,7 @@ func dutyOf(rt *release.Route) string {
 func toldBefore(held []store.Submission) (faults gateway.Faults) {
 	for _, h := range held {
 		for _, f := range h.Faults {
-			f.Location.Document = h.ID
+			f.Location.Document = h.Called()
 			faults = append(faults, f)
 		}
 	}
@@ -329,7 +352,7 @@ func (g *Gateway) conversation(ctx context.Context, with gateway.Administration,
 
 // part reads a submission again, by the table that it was first read by.
 func (g *Gateway) part(ctx context.Context, s store.Submission, a store.Arrival) (p Part, err error) {
-	p = Part{Name: s.Part, Submission: s.ID, Expected: a.Asks.Expected}
+	p = Part{Name: s.Part, Submission: s.Called(), Expected: a.Asks.Expected}
 	if p.Rulings, _, err = g.rulings(ctx, g.Store.Read(), a); err != nil {
 		return p, err
 	}
@@ -445,8 +468,11 @@ func leaf(d *customsv1.Document, path string) string {
 	return text
 }
 
+// sameParts reports whether the same submissions are in both, whichever changed last.
 func sameParts(a, b []store.Submission) bool {
-	return slices.EqualFunc(a, b, func(x, y store.Submission) bool { return x.Office == y.Office && x.ID == y.ID })
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(x store.Submission) bool {
+		return !slices.ContainsFunc(b, func(y store.Submission) bool { return x.Office == y.Office && x.ID == y.ID })
+	})
 }
 
 func texts(as []gateway.Administration) []string {

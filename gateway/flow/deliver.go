@@ -464,7 +464,7 @@ func (g *Gateway) warnSources(ctx context.Context, tx *store.Tx, m store.Message
 func seenFrom(s store.Submission, faults gateway.Faults) gateway.Faults {
 	faults = slices.Clone(faults)
 	for i := range faults {
-		if at := &faults[i].Location; at.Document == s.ID {
+		if at := &faults[i].Location; at.Document == s.Called() {
 			at.Document = ""
 		}
 	}

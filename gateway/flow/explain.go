@@ -3,6 +3,7 @@ package flow
 import (
 	"cmp"
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -235,6 +236,9 @@ func (g *Gateway) Explain(ctx context.Context, c Caller, id gateway.SubmissionID
 		return Explanation{}, err
 	}
 	messages, err := g.became(ctx, s)
+	if second, other := g.Second(ctx, s); err != nil && second != nil && other == nil { // with it alone it became one
+		messages, err = g.became(ctx, *second)
+	}
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -277,13 +281,23 @@ func (g *Gateway) explain(ctx context.Context, c Caller, messages []store.Messag
 // SentMessage is a message that a submission became, with its document, and the receipts that are kept of
 // it; which of several, has to be said.
 func (g *Gateway) SentMessage(ctx context.Context, office string, id gateway.SubmissionID, message gateway.MessageID) (store.Message, []store.Receipt, error) {
-	s, err := g.Store.Read().Submission(ctx, office, string(id))
+	both, err := addressees(ctx, g.Store.Read(), office, string(id))
 	if err != nil {
 		return store.Message{}, nil, err
 	}
-	messages, err := g.became(ctx, s)
-	if err != nil {
-		return store.Message{}, nil, err
+	var messages []store.Message
+	var none error
+	for _, s := range both {
+		became, err := g.became(ctx, s)
+		if errors.As(err, new(gateway.Faults)) {
+			none = cmp.Or(none, err)
+		} else if err != nil {
+			return store.Message{}, nil, err
+		}
+		messages = append(messages, became...)
+	}
+	if len(messages) == 0 {
+		return store.Message{}, nil, none
 	}
 	ids := make([]string, len(messages))
 	for i, m := range messages {

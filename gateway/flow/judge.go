@@ -212,7 +212,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 
 // of says whose arrival an event is about.
 func of(a store.Arrival, e event.Event) event.Event {
-	e.Door, e.Party, e.ID = a.Door, a.Party, a.ID
+	e.Door, e.Party, e.ID = a.Door, a.Party, a.Called()
 	return e
 }
 
@@ -223,7 +223,7 @@ func putUnjudged(tx *store.Tx, a store.Arrival) error {
 	}
 	s := store.Submission{
 		Office: a.Party, ID: a.ID, State: gateway.Arrived, Received: a.Received, Digest: a.Digest, WaitsFor: []string{},
-		Reason: "it could not be judged and is tried again", Faults: gateway.Faults{fault(gateway.JudgementPending, a.ID, "")},
+		SecondOf: a.SecondOf, Reason: "it could not be judged and is tried again", Faults: gateway.Faults{fault(gateway.JudgementPending, a.ID, "")},
 	}
 	if a.Parked {
 		s.State, s.Reason, s.Faults = gateway.SetAside, "it could not be judged", gateway.Faults{fault(gateway.JudgementParked, a.ID, "")}

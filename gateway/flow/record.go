@@ -39,14 +39,14 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	}
 	s := &j.submission
 	if arrival.Judged { // a second caller with the same bytes was faster
-		return false, tx.Audit(a.Caller, "judged already", s.ID, a.Digest)
+		return false, tx.Audit(a.Caller, "judged already", s.Called(), a.Digest)
 	}
 	before, err := tx.Submission(ctx, s.Office, s.ID)
 	if store.IgnoreNotFound(err) != nil {
 		return false, err
 	}
 	if err == nil && ended(before.State) { // while it waited
-		return false, errors.Join(settle(tx, arrival, a.Claim), tx.Audit("gateway", "not judged anew: "+string(before.State), s.ID, a.Digest))
+		return false, errors.Join(settle(tx, arrival, a.Claim), tx.Audit("gateway", "not judged anew: "+string(before.State), s.Called(), a.Digest))
 	}
 	if j.act != nil {
 		now, err := g.assentTo(ctx, tx, *s, *j.act)
@@ -54,7 +54,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return false, err
 		}
 		if now != j.act.assent {
-			return true, tx.Audit("gateway", "judged again: it has left, or was decided on", s.ID, a.Digest)
+			return true, tx.Audit("gateway", "judged again: it has left, or was decided on", s.Called(), a.Digest)
 		}
 	}
 	if waitsForRuling(*s) {
@@ -63,7 +63,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return false, err
 		}
 		if !alike {
-			return true, tx.Audit("gateway", "judged again: its texts were ruled on", s.ID, a.Digest)
+			return true, tx.Audit("gateway", "judged again: its texts were ruled on", s.Called(), a.Digest)
 		}
 	}
 	if len(j.awaits) > 0 {
@@ -72,24 +72,24 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return false, err
 		}
 		if !left.IsZero() {
-			return true, tx.Audit("gateway", "judged again: it has left", s.ID, a.Digest)
+			return true, tx.Audit("gateway", "judged again: it has left", s.Called(), a.Digest)
 		}
 	}
 	if j.cancels != nil {
 		if again, err := g.recordCancellation(ctx, tx, a, j); err != nil {
 			return false, err
 		} else if again {
-			return true, tx.Audit("gateway", "judged again: what it takes back has changed", s.ID, a.Digest)
+			return true, tx.Audit("gateway", "judged again: what it takes back has changed", s.Called(), a.Digest)
 		}
 	}
 	if s.State != gateway.Faulty && s.JoinKey != "" && j.cancels == nil && j.revises == nil {
-		held, err := tx.Held(ctx, s.Route, s.JoinKey)
+		held, err := j.plan.held(ctx, tx)
 		if err != nil {
 			return false, err
 		}
 		held = slices.DeleteFunc(held, func(h store.Submission) bool { return h.Office == s.Office && gateway.SameID(h.ID, s.ID) }) // it waits itself
 		if !sameParts(held, j.held) {
-			return true, tx.Audit("gateway", "judged again: other parts came", s.ID, a.Digest)
+			return true, tx.Audit("gateway", "judged again: other parts came", s.Called(), a.Digest)
 		}
 	}
 	if err := g.announcedBefore(ctx, tx, j); err != nil {
@@ -105,7 +105,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		if again, err := g.recordRevision(ctx, tx, a, j); err != nil {
 			return false, err
 		} else if again {
-			return true, tx.Audit("gateway", "judged again: what it acts on has changed", s.ID, a.Digest)
+			return true, tx.Audit("gateway", "judged again: what it acts on has changed", s.Called(), a.Digest)
 		}
 	}
 	if len(j.messages) > 0 {
@@ -131,7 +131,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return false, err
 		}
 		for _, h := range j.held { // they wait with it
-			h.WaitsFor, h.Expires = s.WaitsFor, s.Expires
+			h.Route, h.WaitsFor, h.Expires = s.Route, s.WaitsFor, s.Expires
 			if err := tx.PutSubmission(h); err != nil {
 				return false, err
 			}
@@ -139,7 +139,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	}
 	if waitsForRuling(*s) && j.plan.Join != nil && !slices.ContainsFunc(s.WaitsFor, func(w string) bool { return w != WaitsForRuling }) && s.JoinKey != "" {
 		for _, h := range j.held { // they have all that they waited for, but this
-			h.WaitsFor, h.Expires = s.WaitsFor, s.Expires
+			h.Route, h.WaitsFor, h.Expires = s.Route, s.WaitsFor, s.Expires
 			if err := tx.PutSubmission(h); err != nil {
 				return false, err
 			}
@@ -147,18 +147,18 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	}
 	if len(j.messages) > 0 {
 		for _, h := range j.held {
-			h.State, h.MessageID, h.Version, h.WaitsFor = gateway.Joined, s.MessageID, s.Version, []string{}
+			h.State, h.Route, h.MessageID, h.Version, h.WaitsFor = gateway.Joined, s.Route, s.MessageID, s.Version, []string{}
 			if err := tx.PutSubmission(h); err != nil {
 				return false, err
 			}
 		}
 	}
 	for _, h := range j.dropped {
-		h.State, h.Reason, h.WaitsFor = gateway.Withdrawn, "taken back by "+s.ID, []string{}
+		h.State, h.Reason, h.WaitsFor = gateway.Withdrawn, "taken back by "+s.Called(), []string{}
 		if err := tx.PutSubmission(h); err != nil {
 			return false, err
 		}
-		if err := tx.Audit(a.Caller, "submission withdrawn", h.Office+" "+h.ID, h.Digest); err != nil {
+		if err := tx.Audit(a.Caller, "submission withdrawn", h.Office+" "+h.Called(), h.Digest); err != nil {
 			return false, err
 		}
 	}
@@ -215,7 +215,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		}
 	}
 	j.recorded = true
-	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.ID, a.Digest)
+	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.Called(), a.Digest)
 }
 
 // ended reports whether a submission has come to what it comes to: it is not judged any more.
@@ -315,7 +315,7 @@ func (g *Gateway) announcedAs(subject, office string, m store.Message, sources [
 	if m.State.Final() {
 		word = gateway.WordAnnouncedStands
 	}
-	return wanting(gateway.AlreadyAnnounced, subject, word, sources[i].ID, string(m.Whole))
+	return wanting(gateway.AlreadyAnnounced, subject, word, sources[i].Called(), string(m.Whole))
 }
 
 // crossings are what the document of a message announces.

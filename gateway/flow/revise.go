@@ -21,6 +21,7 @@ func (g *Gateway) revise(ctx context.Context, j *judgement, plan Plan, held []st
 	if err != nil {
 		return true, err
 	}
+	j.target = o
 	switch {
 	case cur.does == adds && (o == nil || !o.announces && len(o.taken(anyVersion, g.Now())) == 0):
 		return false, nil
@@ -56,16 +57,19 @@ func (p Plan) several() bool {
 }
 
 // heldSteps are the acts that wait for the other parts of a plan's message, in their order.
-func (g *Gateway) heldSteps(ctx context.Context, j *judgement, plan Plan) (steps []step, err error) {
+func (g *Gateway) heldSteps(ctx context.Context, j *judgement, plan Plan, first *judgement) (steps []step, err error) {
 	if plan.Join == nil {
 		return nil, nil
 	}
-	held, err := g.Store.Read().Held(ctx, plan.Route.Name, plan.Key)
+	held, err := plan.held(ctx, g.Store.Read())
 	if err != nil {
 		return nil, err
 	}
+	if j.missing, err = g.withoutSecond(ctx, plan, first); err != nil {
+		return nil, err
+	}
 	j.held = nil
-	for _, h := range held {
+	for _, h := range append(held, j.missing...) {
 		if h.Office == j.submission.Office && h.ID == j.submission.ID {
 			continue
 		}
@@ -80,7 +84,7 @@ func (g *Gateway) heldSteps(ctx context.Context, j *judgement, plan Plan) (steps
 
 // stepOf reads a submission again, as what it does.
 func (g *Gateway) stepOf(ctx context.Context, s store.Submission) (step, error) {
-	a, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
+	a, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, s.Office, s.Called())
 	if err != nil {
 		return step{}, err
 	}
@@ -132,7 +136,7 @@ func (g *Gateway) reviseHeld(ctx context.Context, j *judgement, plan Plan, steps
 		s.State, s.WaitsFor, s.Expires = gateway.Held, missing, g.Now().Add(plan.Route.Hold)
 		return g.doubtEarly(ctx, j, plan, now.parts)
 	}
-	plan.Judged = s.ID
+	plan.Judged = s.Called()
 	return g.compose(ctx, j, plan, now.parts)
 }
 

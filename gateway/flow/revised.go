@@ -63,7 +63,7 @@ func (g *Gateway) recordRevision(ctx context.Context, tx *store.Tx, a store.Arri
 		if !s.State.CanBecome(gateway.Withdrawn) {
 			continue
 		}
-		s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, "taken back by "+j.submission.ID, []string{}
+		s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, "taken back by "+j.submission.Called(), []string{}
 		full, err := tx.Submission(ctx, s.Office, s.ID)
 		if err != nil {
 			return false, err
@@ -72,7 +72,7 @@ func (g *Gateway) recordRevision(ctx context.Context, tx *store.Tx, a store.Arri
 		if err := tx.PutSubmission(s); err != nil {
 			return false, err
 		}
-		if err := tx.Audit(a.Caller, "submission withdrawn", s.Office+" "+s.ID, s.Digest); err != nil {
+		if err := tx.Audit(a.Caller, "submission withdrawn", s.Office+" "+s.Called(), s.Digest); err != nil {
 			return false, err
 		}
 	}

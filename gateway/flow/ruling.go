@@ -56,7 +56,7 @@ func (g *Gateway) rulings(ctx context.Context, read ruled, a store.Arrival) (all
 	if err != nil {
 		return nil, false, err
 	}
-	known, err := read.Rulings(ctx, a.Party, a.ID, of)
+	known, err := read.Rulings(ctx, a.Party, a.Called(), of)
 	for _, r := range known {
 		if r.Verdict == Refuse {
 			refused = true
@@ -107,7 +107,7 @@ func (g *Gateway) doubtEarly(ctx context.Context, j *judgement, plan Plan, parts
 	if !plan.Route.WithholdsPrices() || len(parts) == 0 {
 		return nil
 	}
-	plan.Judged = j.submission.ID
+	plan.Judged = j.submission.Called()
 	found, err := g.Chain.doubts(ctx, plan, parts, g.messageID(plan.Route.To, j, 0))
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func (g *Gateway) judgedAlike(ctx context.Context, tx *store.Tx, a store.Arrival
 		return false, err
 	}
 	for _, h := range j.held {
-		of, err := tx.Arrival(ctx, store.DoorSubmit, h.Office, h.ID)
+		of, err := tx.Arrival(ctx, store.DoorSubmit, h.Office, h.Called())
 		if err != nil {
 			return false, err
 		}
@@ -205,11 +205,11 @@ func (g *Gateway) Rule(ctx context.Context, c Caller, office string, id gateway.
 		return store.Submission{}, g.refuse(ctx, c, nil, unfit...)
 	}
 	read := g.Store.Read()
-	before, err := read.Submission(ctx, office, string(id))
+	before, waits, err := waitingOf(ctx, read, office, string(id), WaitsForRuling)
 	if err != nil {
 		return store.Submission{}, err
 	}
-	if !waitsForRuling(before) {
+	if len(waits) == 0 {
 		return store.Submission{}, gateway.Faults{fault(gateway.RulingNotAwaited, before.ID, string(before.State))}
 	}
 	a, err := read.Arrival(ctx, store.DoorSubmit, office, before.ID)
@@ -235,11 +235,11 @@ func (g *Gateway) Rule(ctx context.Context, c Caller, office string, id gateway.
 		return store.Submission{}, err
 	}
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
-		s, err := tx.Submission(ctx, office, before.ID)
+		s, waits, err := waitingOf(ctx, tx, office, before.ID, WaitsForRuling)
 		if err != nil {
 			return err
 		}
-		if !waitsForRuling(s) {
+		if len(waits) == 0 {
 			return gateway.Faults{fault(gateway.RulingNotAwaited, s.ID, string(s.State))}
 		}
 		for _, of := range append([]store.Submission{s}, j.held...) {
@@ -266,10 +266,10 @@ func (g *Gateway) Rule(ctx context.Context, c Caller, office string, id gateway.
 				return err
 			}
 		}
-		if err := judgeAnew(ctx, tx, s, "its texts were ruled on"); err != nil {
+		if err := judgeAnew(ctx, tx, waits[0], "its texts were ruled on"); err != nil { // the second with it
 			return err
 		}
-		for _, h := range j.held { // they wait with it, or for it
+		for _, h := range j.heldWith(waits[0]) { // they wait with it, or for it
 			if waitsForRuling(h) {
 				if err := judgeAnew(ctx, tx, h, "what it waits with was ruled on"); err != nil {
 					return err
@@ -282,16 +282,7 @@ func (g *Gateway) Rule(ctx context.Context, c Caller, office string, id gateway.
 		return store.Submission{}, err
 	}
 	g.Log.Tell(event.Event{Name: event.SubmissionRuled, Door: store.DoorSubmit, Party: office, ID: before.ID, Caller: c.URI, State: d.Verdict, Count: len(texts)})
-	if a, err = read.Arrival(ctx, store.DoorSubmit, office, before.ID); err != nil {
-		return store.Submission{}, err
-	}
-	if a, err = g.awaited(ctx, a); err != nil {
-		return store.Submission{}, err
-	}
-	if a.Judged {
-		return read.Submission(ctx, office, before.ID)
-	}
-	return judged(ctx, g, a, g.judgeSubmission)
+	return g.judgeWaiting(ctx, office, before.ID, waits)
 }
 
 func waitsForRuling(s store.Submission) bool {
@@ -300,11 +291,11 @@ func waitsForRuling(s store.Submission) bool {
 
 // submittedBy reports whether an identity has submitted a submission, or had it judged.
 func submittedBy(ctx context.Context, tx *store.Tx, s store.Submission, uri string) (bool, error) {
-	a, err := tx.Arrival(ctx, store.DoorSubmit, s.Office, s.ID)
+	a, err := tx.Arrival(ctx, store.DoorSubmit, s.Office, s.Called())
 	if err != nil {
 		return false, err
 	}
-	before, err := tx.Judgements(ctx, s.Office, s.ID, MaxSubmitters)
+	before, err := tx.Judgements(ctx, s.Office, s.Called(), MaxSubmitters)
 	return a.Caller == uri || slices.ContainsFunc(before, func(j store.Judgement) bool { return j.Caller == uri }), err
 }
 
@@ -312,7 +303,8 @@ func submittedBy(ctx context.Context, tx *store.Tx, s store.Submission, uri stri
 func (j *judgement) decidedOn(d Decision) (texts []gateway.Digest, err error) {
 	var at []doubt
 	var places []string
-	for _, o := range j.doubts {
+	doubts := j.doubtsBoth()
+	for _, o := range doubts {
 		if place := o.fault.Location.Expr; d.Place == "" || d.Place == place || d.Place == o.fault.Path {
 			at = append(at, o)
 		}
@@ -326,7 +318,7 @@ func (j *judgement) decidedOn(d Decision) (texts []gateway.Digest, err error) {
 	slices.Sort(places)
 	places = slices.Compact(places)
 	switch {
-	case len(j.doubts) == 0:
+	case len(doubts) == 0:
 		return nil, gateway.Faults{fault(gateway.RulingNotAwaited, j.submission.ID, string(j.submission.State))}
 	case len(texts) == 0, d.Verdict == Replace && len(texts) > 1:
 		f := fault(gateway.RulingPlace, d.Place, strings.Join(places[:min(len(places), maxNamed)], ", "))
@@ -337,7 +329,7 @@ func (j *judgement) decidedOn(d Decision) (texts []gateway.Digest, err error) {
 		return texts, nil
 	}
 	for _, o := range at {
-		if o.field == nil || !j.plan.Route.Replaceable(o.field, d.Text) {
+		if o.field == nil || !j.replaceable(o.field, d.Text) {
 			f := wanting(gateway.RulingText, d.Text, gateway.WordTextWithoutPrice)
 			f.Path = "text"
 			return nil, gateway.Faults{f}

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -142,13 +143,27 @@ func (g *Gateway) judgeRead(ctx context.Context, a store.Arrival, read *Reading)
 
 // recordAndSend writes a judgement, and has its messages delivered.
 func (g *Gateway) recordAndSend(ctx context.Context, a store.Arrival, j *judgement) (again bool, err error) {
-	defer g.reserve(j)()
+	both := []*judgement{j}
+	if o := j.second; o != nil {
+		both = append(both, o.judgement)
+	}
+	for _, j := range both {
+		defer g.reserve(j)()
+	}
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
-		again, err = g.record(ctx, tx, a, j)
+		again, err = g.recordBoth(ctx, tx, a, j)
 		return err
 	})
-	if j.recorded = j.recorded && err == nil; j.recorded {
-		g.tellJudgement(a, j)
+	if errors.Is(err, errAgain) {
+		again, err = true, nil
+		for _, j := range both {
+			j.recorded = false
+		}
+	}
+	for _, j := range both {
+		if j.recorded = j.recorded && err == nil; j.recorded {
+			g.tellJudgement(a, j)
+		}
 	}
 	return again, err
 }
@@ -203,7 +218,7 @@ func (g *Gateway) tellJudgement(a store.Arrival, j *judgement) {
 		Name: event.SubmissionJudged, Route: s.Route, State: string(s.State), Whole: s.MessageID, Codes: event.CodesOf(s.Faults), Took: g.Now().Sub(a.Received),
 	}))
 	if j.cancels != nil && s.State == gateway.Done {
-		g.Log.Tell(event.Event{Name: event.SubmissionWithdrawn, Door: a.Door, Party: a.Party, ID: j.cancels.named.ID, Caller: a.Caller})
+		g.Log.Tell(event.Event{Name: event.SubmissionWithdrawn, Door: a.Door, Party: a.Party, ID: j.cancels.named.Called(), Caller: a.Caller})
 	}
 	for _, m := range j.messages {
 		said := event.Event{Name: event.MessageQueued, Message: m.ID, Route: m.Route, Kind: m.Kind, Partner: m.Recipient, State: string(gateway.Queued)}
@@ -218,22 +233,28 @@ func (g *Gateway) tellJudgement(a store.Arrival, j *judgement) {
 func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionID, reason string) (store.Submission, error) {
 	var refused gateway.Faults
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		s, err := tx.Submission(ctx, c.Office, string(id))
+		both, err := addressees(ctx, tx, c.Office, string(id))
 		if err != nil {
 			return err
 		}
-		if !s.State.CanBecome(gateway.Withdrawn) {
-			refused = gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
+		held := slices.DeleteFunc(slices.Clone(both), func(s store.Submission) bool { return s.State != gateway.Held })
+		if len(held) == 0 {
+			refused = gateway.Faults{fault(gateway.NotHeld, string(id), string(both[0].State))}
 			return refused
 		}
-		s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, reason, []string{}
-		if err := tx.PutSubmission(s); err != nil {
-			return err
+		for _, s := range held {
+			s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, reason, []string{}
+			if err := tx.PutSubmission(s); err != nil {
+				return err
+			}
+			if err := g.actEnded(ctx, tx, s.MessageID, s); err != nil {
+				return err
+			}
+			if err := tx.Audit(c.URI, "submission withdrawn", c.Office+" "+s.Called(), s.Digest); err != nil {
+				return err
+			}
 		}
-		if err := g.actEnded(ctx, tx, s.MessageID, s); err != nil {
-			return err
-		}
-		return tx.Audit(c.URI, "submission withdrawn", c.Office+" "+s.ID, s.Digest)
+		return nil
 	})
 	if err != nil {
 		return store.Submission{}, err
@@ -245,41 +266,44 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 // Choose says what a deletion means that is held because it names only a batch of several
 // vehicles: these, or all. It is judged by that.
 func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID, vehicles []string, all bool) (store.Submission, error) {
-	var refused gateway.Faults
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		s, err := tx.Submission(ctx, c.Office, string(id))
-		if err != nil {
+	var waits []store.Submission
+	size := 0
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		var s store.Submission
+		if s, waits, err = waitingOf(ctx, tx, c.Office, string(id), WaitsForVehicles); err != nil {
 			return err
 		}
-		if s.State != gateway.Held || !slices.Contains(s.WaitsFor, WaitsForVehicles) {
-			refused = gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
-			return refused
+		if len(waits) == 0 {
+			return gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
 		}
-		a, err := tx.Arrival(ctx, store.DoorSubmit, c.Office, s.ID)
-		if err != nil {
-			return err
+		ids := []string{s.ID}
+		if waits[0].ID != s.ID { // it is done with the first addressee
+			ids = append(ids, waits[0].ID)
 		}
-		a.Asks.Vehicles, a.Asks.All = vehicles, all
-		chosen := a
-		chosen.Caller = c.URI // who chose has a part in it, and may not approve it
-		a = anew(a, chosen)
-		a.Claim = tx.Claim(a.Claim)
-		if err := tx.PutArrival(a); err != nil {
-			return err
+		for _, id := range ids {
+			a, err := tx.Arrival(ctx, store.DoorSubmit, c.Office, id)
+			if err != nil {
+				return err
+			}
+			a.Asks.Vehicles, a.Asks.All = vehicles, all
+			a.Caller, size = c.URI, len(a.Content) // who chose has a part in it, and may not approve it
+			if id == waits[0].ID {
+				a = anew(a, a)
+			}
+			a.Claim = tx.Claim(a.Claim)
+			if err := tx.PutArrival(a); err != nil {
+				return err
+			}
 		}
-		return tx.Audit(c.URI, "vehicles chosen", subject(a), a.Digest)
+		return tx.Audit(c.URI, "vehicles chosen", store.DoorSubmit+" "+c.Office+" "+s.ID, s.Digest)
 	})
 	if err != nil {
 		return store.Submission{}, err
 	}
-	a, err := g.Store.Read().Arrival(ctx, store.DoorSubmit, c.Office, string(id))
-	if err != nil {
-		return store.Submission{}, err
-	}
-	room, err := g.room(ctx, c.URI, len(a.Content))
+	room, err := g.room(ctx, c.URI, size)
 	if err != nil {
 		return store.Submission{}, err
 	}
 	defer room.Release()
-	return judged(within(ctx, room), g, a, g.judgeSubmission)
+	return g.judgeWaiting(within(ctx, room), c.Office, string(id), waits)
 }

@@ -252,6 +252,13 @@ func stateWord(code string) gateway.Wording {
 
 // submitted tells of a submission, how it was judged, and what it waits for.
 func (t *timeline) submitted(ctx context.Context, s store.Submission) error {
+	if s.SecondOf != "" { // it was submitted once
+		first, err := t.read.Submission(ctx, s.Office, s.SecondOf)
+		if err != nil {
+			return store.IgnoreNotFound(err)
+		}
+		s = first
+	}
 	if key := s.Office + " " + gateway.FoldID(s.ID); t.seen[key] {
 		return nil
 	} else {

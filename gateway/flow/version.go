@@ -115,7 +115,7 @@ func (v *versioned) compose(ctx context.Context, taken []store.Submission) error
 		}
 		plan := v.plan
 		plan.Rulings = v.rulings
-		plan.Judged, plan.Mark = v.j.submission.ID, func(parts []*customsv1.Document) { v.mark(c, parts) }
+		plan.Judged, plan.Mark = v.j.submission.Called(), func(parts []*customsv1.Document) { v.mark(c, parts) }
 		t, err := v.g.Chain.Translate(ctx, plan, parts, composedAs(v.base(), c.without), v.g.scope(plan.Route.To))
 		if err != nil {
 			return err
@@ -276,7 +276,7 @@ func (v *versioned) pair(c *composition, parts []*customsv1.Document) []*lineage
 // refusedAnew reports whether a new document announces again what the partner refused, and the act
 // is not the report of it.
 func (v *versioned) refusedAnew(o *Output) bool {
-	reported := slices.ContainsFunc(o.of.parts, func(p Part) bool { return p.Submission == v.j.submission.ID })
+	reported := slices.ContainsFunc(o.of.parts, func(p Part) bool { return p.Submission == v.j.submission.Called() })
 	if reported && (v.plan.Join == nil || v.plan.several()) {
 		return false
 	}

@@ -316,7 +316,7 @@ func (g *Gateway) wholeOf(ctx context.Context, read wholeReader, plan Plan, s *s
 		if id == "" {
 			continue
 		}
-		named, err := read.Submission(ctx, office, id)
+		named, err := read.Submission(ctx, office, plan.named(office, id))
 		if store.IgnoreNotFound(err) != nil {
 			return nil, err
 		}

@@ -35,7 +35,7 @@ func load(name string, all layers, lib *mapping.Library, texts headings, prices 
 	if rt.Recipe != "" && rt.Hold <= 0 {
 		l.addf("recipe", "hold is missing: parts may not wait for ever")
 	}
-	rt.prices = prices
+	rt.prices, rt.page = prices, p
 	l.check(rt, lib, texts)
 	return rt, errors.Join(l.mistakes...)
 }

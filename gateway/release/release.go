@@ -61,6 +61,11 @@ func Load(fsys fs.FS, lib *mapping.Library) (*Routes, error) {
 		rt.crossings = slices.DeleteFunc(slices.Clone(crossings), func(c Crossing) bool { return c.From != rt.From || c.To != rt.To })
 		rs.routes = append(rs.routes, rt)
 	}
+	if len(mistakes) == 0 {
+		for _, mistake := range rs.together() {
+			mistakes.add(mistake)
+		}
+	}
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
 	}
@@ -94,6 +99,23 @@ func (rs *Routes) Route(name string) (*Route, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Addressees are the administrations that have to be reached for what takes a route: its own, that of its
+// second addressee, and that of the first where the route is for the second.
+func (rs *Routes) Addressees(rt *Route) (all []gateway.Administration) {
+	all = append(all, rt.To)
+	for _, o := range rs.routes {
+		if o.Name == rt.Also || o.Also == rt.Name {
+			all = append(all, o.To)
+		}
+	}
+	return all
+}
+
+// second reports whether others name a route as that of their second addressee.
+func (rs *Routes) second(rt *Route) bool {
+	return slices.ContainsFunc(rs.routes, func(o *Route) bool { return o.Also == rt.Name })
 }
 
 // Only returns the named routes: those that are in force. A name without a route is
@@ -135,10 +157,15 @@ type Query struct {
 }
 
 // Find returns the routes that a document may take, in order of name: as a whole,
-// or as a part of what the route's recipe joins.
+// or as a part of what the route's recipe joins. That of a second addressee it takes by itself only
+// where its sender names this addressee, and not the first.
 func (rs *Routes) Find(q Query) []*Route {
-	return slices.DeleteFunc(rs.Serving(q.From, q.Office, q.At), func(rt *Route) bool {
+	found := slices.DeleteFunc(rs.Serving(q.From, q.Office, q.At), func(rt *Route) bool {
 		return rt.Type != cmp.Or(q.Type, Information) || len(q.To) > 0 && !slices.Contains(q.To, rt.To) || !rt.takes(q.Kind, q.Table)
+	})
+	with := slices.Clone(found)
+	return slices.DeleteFunc(found, func(rt *Route) bool {
+		return rs.second(rt) && (len(q.To) == 0 || slices.ContainsFunc(with, func(o *Route) bool { return o.Also == rt.Name }))
 	})
 }
 

@@ -27,6 +27,11 @@ type Route struct {
 	Purpose string   `yaml:"purpose"`
 	Offices []Office `yaml:"offices"`
 	Valid   Period   `yaml:"valid"`
+	// Destinations are those of the documents that take the route rather than one that names none:
+	// an administration (RU) or an office of one (RU/10799010). Empty: any.
+	Destinations []string `yaml:"destinations"`
+	// Also is the route to the second addressee of what takes this one; empty: there is none.
+	Also string `yaml:"also"`
 	// Table is the id of the outbound table.
 	Table string `yaml:"table"`
 	// Recipe is the id of the join that makes the document from parts; empty if the
@@ -65,6 +70,7 @@ type Route struct {
 	// Attachments says which images and scans a document may name; nil: none.
 	Attachments *Attachments `yaml:"attachments"`
 
+	page      *page // that it was read from
 	crossings []Crossing
 	allowed   *branch
 	supplies  []supplier
@@ -205,6 +211,15 @@ func (rt *Route) Headed(list string) (lang string, ok bool) {
 
 // Stays reports whether what takes the route stays with its administration: filings, which make no message.
 func (rt *Route) Stays() bool { return rt.From == rt.To }
+
+// LeadsTo reports whether the route is for documents of a destination: an administration and, where it
+// is stated, an office's code.
+func (rt *Route) LeadsTo(destination gateway.Administration, office string) bool {
+	return slices.ContainsFunc(rt.Destinations, func(named string) bool {
+		administration, code, one := strings.Cut(named, "/")
+		return gateway.Administration(administration) == destination && (!one || code == office)
+	})
+}
 
 // Serves reports whether the route serves an own office.
 func (rt *Route) Serves(office string) bool {

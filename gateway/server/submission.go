@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -35,7 +36,7 @@ func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*
 		return nil, s.refusal(ctx, err)
 	}
 	shown.Losses, shown.LossesLeftOut = presentLosses(ctx, losses)
-	if err := s.showFiling(ctx, sub, shown); err != nil {
+	if err := errors.Join(s.showFiling(ctx, sub, shown), s.secondLosses(ctx, sub, shown)); err != nil {
 		return nil, s.refusal(ctx, err)
 	}
 	if sub.State == gateway.Faulty {
@@ -175,7 +176,7 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	for _, m := range shown.Messages {
+	for _, m := range slices.Concat(shown.Messages, shown.GetSecond().GetMessages()) {
 		changes, err := s.flow.Changes(ctx, store.Message{ID: gateway.MessageID(m.MessageId), Replaces: gateway.MessageID(m.Replaces)})
 		if err != nil {
 			return nil, s.refusal(ctx, err)
@@ -203,6 +204,9 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 			return nil, s.refusal(ctx, err)
 		}
 		shown.Losses, shown.LossesLeftOut = presentLosses(ctx, losses)
+		if err := s.secondLosses(ctx, sub, shown); err != nil {
+			return nil, s.refusal(ctx, err)
+		}
 	}
 	approval, err := s.flow.Approval(ctx, sub)
 	if err != nil {
@@ -229,6 +233,24 @@ func (s submissions) showFiling(ctx context.Context, sub store.Submission, shown
 		shown.Duty = exchangev1.Duty_FILING
 	}
 	shown.Filings, err = s.filings(ctx, sub)
+	return err
+}
+
+// secondLosses shows what of a submission does not travel to its second addressee, but for what does not
+// to the first either; of what cannot be made again nothing is told.
+func (s submissions) secondLosses(ctx context.Context, sub store.Submission, shown *exchangev1.Submission) error {
+	second, err := s.flow.Second(ctx, sub)
+	if second == nil || shown.Second == nil || second.State == gateway.Faulty || err != nil {
+		return err
+	}
+	losses, err := s.flow.Losses(ctx, callerOf(ctx).flow(), *second)
+	if errors.As(err, new(gateway.Faults)) {
+		return nil
+	}
+	shown.Second.Losses, shown.Second.LossesLeftOut = presentLosses(ctx, losses)
+	shown.Second.Losses = slices.DeleteFunc(shown.Second.Losses, func(l *exchangev1.Loss) bool {
+		return slices.ContainsFunc(shown.Losses, func(o *exchangev1.Loss) bool { return proto.Equal(l, o) })
+	})
 	return err
 }
 
@@ -289,6 +311,7 @@ type whole struct {
 	answered []gateway.MessageID
 	// Of its messages and those of other versions: which takes the place of each.
 	replacedBy map[gateway.MessageID]gateway.MessageID
+	second     *whole // what it is to its second addressee; nil: it has none
 }
 
 // changed reads the submissions of offices that changed after a commit.
@@ -306,8 +329,22 @@ func (s *Server) changed(ctx context.Context, offices []string, after gateway.Co
 	return out, nil
 }
 
-// whole reads what a submission became.
+// whole reads what a submission became, with each of its addressees.
 func (s *Server) whole(ctx context.Context, sub store.Submission) (w whole, err error) {
+	if w, err = s.wholeOfOne(ctx, sub); err != nil {
+		return w, err
+	}
+	second, err := s.flow.Second(ctx, sub)
+	if second == nil || err != nil {
+		return w, err
+	}
+	o, err := s.wholeOfOne(ctx, *second)
+	o.Faults = flow.Unsaid(sub.Faults, o.Faults)
+	w.second = &o
+	return w, err
+}
+
+func (s *Server) wholeOfOne(ctx context.Context, sub store.Submission) (w whole, err error) {
 	w.Submission = sub
 	if sub.MessageID == "" {
 		return w, nil
@@ -358,9 +395,12 @@ func (s *Server) present(ctx context.Context, sub store.Submission) (*exchangev1
 // show says it in the caller's language.
 func (s *Server) show(ctx context.Context, w whole) *exchangev1.Submission {
 	out := &exchangev1.Submission{
-		SubmissionId: w.ID, Office: w.Office, Kind: w.Kind, State: string(w.State), StateReason: gateway.Retold(w.Reason, language(ctx)),
+		SubmissionId: w.Called(), To: string(s.flow.Addressee(w.Submission)), Office: w.Office, Kind: w.Kind, State: string(w.State), StateReason: gateway.Retold(w.Reason, language(ctx)),
 		Received: stamp(w.Received), Digest: w.Digest.String(), Batch: w.Batch, WaitsFor: w.WaitsFor,
 		JoinKey: w.JoinKey, Expires: stamp(w.Expires), Faults: presentFaults(w.Faults, language(ctx)), Commit: int64(w.Commit),
+	}
+	if w.second != nil {
+		out.Second = s.show(ctx, *w.second)
 	}
 	if len(w.messages) == 0 {
 		return out
@@ -435,7 +475,7 @@ func presentMessage(m store.Message, parts []store.Submission, lang string) *exc
 		}
 	}
 	for _, p := range parts {
-		out.Parts = append(out.Parts, p.ID)
+		out.Parts = append(out.Parts, p.Called())
 	}
 	return out
 }

@@ -97,7 +97,7 @@ func toArrival(a rows.Arrival, j rows.Judging, content []byte) (Arrival, error) 
 	var r reading
 	out := Arrival{
 		Door: a.Door, Party: a.Party, ID: a.ID, Caller: a.Caller, MediaType: a.MediaType, Header: a.Header, Signature: a.Signature,
-		Content: content, Digest: r.digest(a.Digest), Received: r.time(a.Received), Receipt: r.statement(a.Receipt), Reason: a.Reason,
+		Content: content, Digest: r.digest(a.Digest), Received: r.time(a.Received), Receipt: r.statement(a.Receipt), Reason: a.Reason, SecondOf: a.SecondOf,
 		Attempts: int(j.Attempts), Judged: j.Judged, Tries: int(j.Tries), NextTry: r.time(j.NextTry), Trouble: j.Trouble,
 		Parked: j.Parked, Claim: Claim{j.Owner, j.Token}, Commit: gateway.Commit(j.CommitNo),
 	}
@@ -120,7 +120,7 @@ func toSubmission(s rows.Submission, faults, canonical []byte) (Submission, erro
 	out := Submission{
 		Office: s.Office, ID: s.ID, Kind: s.Kind, State: gateway.SubmissionState(s.State), Reason: s.Reason, Received: r.time(s.Received),
 		Digest: r.digest(s.Digest), Batch: s.Batch, DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part,
-		JoinKey: s.JoinKey, Expires: r.time(s.Expires), MessageID: gateway.MessageID(s.MessageID), Version: int(s.Version), Canonical: canonical,
+		JoinKey: s.JoinKey, Expires: r.time(s.Expires), MessageID: gateway.MessageID(s.MessageID), Version: int(s.Version), Canonical: canonical, SecondOf: s.SecondOf,
 		Commit: gateway.Commit(s.CommitNo),
 	}
 	r.json([]byte(s.WaitsFor), &out.WaitsFor)

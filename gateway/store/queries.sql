@@ -32,12 +32,13 @@ SELECT * FROM restoration WHERE number = (SELECT max(r.number) FROM restoration 
 INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING;
 
 -- name: PutArrival :exec
-INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks,
+    second_of)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
     digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason,
-    asks = excluded.asks;
+    asks = excluded.asks, second_of = excluded.second_of;
 
 -- name: PutJudging :exec
 INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no)
@@ -80,13 +81,14 @@ ORDER BY j.commit_no;
 
 -- name: PutSubmission :exec
 INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
-    join_key, waits_for, expires, message_id, version, faults, canonical, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+    join_key, waits_for, expires, message_id, version, faults, canonical, second_of, second_key, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, state = excluded.state, reason = excluded.reason,
     received = excluded.received, digest = excluded.digest, batch = excluded.batch, batch_key = excluded.batch_key,
     document_id = excluded.document_id, mapping = excluded.mapping, route = excluded.route, part = excluded.part,
     join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id, version = excluded.version,
-    faults = excluded.faults, canonical = excluded.canonical, commit_no = excluded.commit_no;
+    faults = excluded.faults, canonical = excluded.canonical, second_of = excluded.second_of, second_key = excluded.second_key,
+    commit_no = excluded.commit_no;
 
 -- name: AddJudgement :exec
 INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no)
@@ -145,6 +147,14 @@ WHERE door = sqlc.arg(door) AND party = sqlc.arg(party) AND id_key = sqlc.arg(id
 -- name: TouchSubmissions :exec
 UPDATE submission SET commit_no = $1 WHERE message_id = $2 AND message_id <> '' AND commit_no <> $1;
 
+-- name: TouchFirst :exec
+UPDATE submission SET commit_no = $1 WHERE office = $2 AND id_key = $3 AND commit_no <> $1;
+
+-- name: TouchFirstOf :exec
+-- Those beside which the sources of a whole stand.
+UPDATE submission SET commit_no = sqlc.arg(commit_no) WHERE commit_no <> sqlc.arg(commit_no) AND (office, id_key) IN
+    (SELECT s.office, s.second_key FROM submission AS s WHERE s.message_id = sqlc.arg(message_id) AND s.message_id <> '' AND s.second_key <> '');
+
 -- name: Submission :one
 SELECT sqlc.embed(s), f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
@@ -183,35 +193,41 @@ GROUP BY s.message_id ORDER BY latest DESC LIMIT $3;
 -- name: SubmissionsAfter :many
 SELECT sqlc.embed(s), f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
-WHERE s.office = sqlc.arg(office) AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
+WHERE s.office = sqlc.arg(office) AND s.second_key = '' AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
 ORDER BY s.commit_no, s.id LIMIT sqlc.arg(most);
 
 -- name: SubmissionsBefore :many
 SELECT sqlc.embed(s), f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
-WHERE s.office = sqlc.arg(office) AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
+WHERE s.office = sqlc.arg(office) AND s.second_key = '' AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
     AND (CAST(sqlc.arg(message_state) AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
     AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR s.kind = CAST(sqlc.arg(kind) AS TEXT)) AND s.received >= sqlc.arg(since)
 ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 
 -- name: SubmissionsInState :many
 SELECT sqlc.embed(s), f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
-WHERE s.office = sqlc.arg(office) AND s.state = sqlc.arg(state) AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
+WHERE s.office = sqlc.arg(office) AND s.second_key = '' AND s.state = sqlc.arg(state) AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
     AND (CAST(sqlc.arg(message_state) AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
     AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR s.kind = CAST(sqlc.arg(kind) AS TEXT)) AND s.received >= sqlc.arg(since)
 ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 
 -- name: SubmissionsOfBatch :many
 SELECT sqlc.embed(s), f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
-WHERE s.office = sqlc.arg(office) AND s.batch_key = sqlc.arg(batch_key) AND s.batch_key <> ''
+WHERE s.office = sqlc.arg(office) AND s.second_key = '' AND s.batch_key = sqlc.arg(batch_key) AND s.batch_key <> ''
     AND s.commit_no >= sqlc.arg(least) AND s.commit_no <= sqlc.arg(upto)
     AND (CAST(sqlc.arg(state) AS TEXT) = '' OR s.state = CAST(sqlc.arg(state) AS TEXT))
     AND (CAST(sqlc.arg(message_state) AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST(sqlc.arg(message_state) AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST(sqlc.arg(message_state) AS TEXT)))
     AND (CAST(sqlc.arg(kind) AS TEXT) = '' OR s.kind = CAST(sqlc.arg(kind) AS TEXT)) AND s.received >= sqlc.arg(since)
 ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 

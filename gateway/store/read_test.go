@@ -205,6 +205,49 @@ func testSubmissionFilters(t *testing.T, open opener) {
 	}
 }
 
+// What a submission is to its second addressee is not listed by itself: the submission changes with it, and
+// is found by the state of the message there.
+func TestASubmissionChangesWithItsSecondAddressee(t *testing.T) {
+	onEach(t, testASubmissionChangesWithItsSecondAddressee)
+}
+
+func testASubmissionChangesWithItsSecondAddressee(t *testing.T, open opener) {
+	s, ctx, offices := open(t), t.Context(), []string{"9402"}
+	do(t, s, func(tx *Tx) error {
+		first := Submission{Office: "9402", ID: "AA000000-0000-4000-8000-00000000000A", State: gateway.Sent, MessageID: "m", Received: now}
+		second := Submission{Office: "9402", ID: "second", SecondOf: first.ID, State: gateway.Sent, MessageID: "n", Received: now}
+		arrived := Arrival{Door: DoorSubmit, Party: "9402", ID: "second", SecondOf: first.ID, Received: now}
+		return errors.Join(tx.PutMessage(Message{ID: "m", State: gateway.Accepted}), tx.PutMessage(Message{ID: "n", State: gateway.Queued}),
+			tx.PutSubmission(first), tx.PutSubmission(second), tx.PutArrival(arrived))
+	})
+	other := do(t, s, func(tx *Tx) error {
+		return tx.PutSubmission(Submission{Office: "9402", ID: "other", State: gateway.Held, Received: now})
+	})
+	first := "AA000000-0000-4000-8000-00000000000A"
+	want(t, "listed", []string{"other", first}, submissionIDs(must(s.Read().Submissions(ctx, SubmissionFilter{Offices: offices, Limit: 10}))(t)))
+	for _, change := range []func(tx *Tx) error{
+		func(tx *Tx) error { return tx.PutMessage(Message{ID: "n", State: gateway.Dead}) },
+		func(tx *Tx) error {
+			s, err := tx.Submission(ctx, "9402", "second")
+			s.Reason = "another"
+			return errors.Join(err, tx.PutSubmission(s))
+		},
+	} {
+		at := do(t, s, change)
+		want(t, "changed", []string{first}, submissionIDs(must(s.Read().SubmissionsAfter(ctx, offices, max(other, at-1), 10))(t)))
+	}
+	for state, found := range map[gateway.MessageState][]string{gateway.Dead: {first}, gateway.Accepted: {first}, gateway.Queued: {}} {
+		for _, f := range []SubmissionFilter{{}, {State: gateway.Sent}} {
+			f.Offices, f.MessageState, f.Limit = offices, state, 10
+			want(t, string(state), found, submissionIDs(must(s.Read().Submissions(ctx, f))(t)))
+		}
+	}
+	sub, a := must(s.Read().Submission(ctx, "9402", "second"))(t), must(s.Read().Arrival(ctx, DoorSubmit, "9402", "second"))(t)
+	if sub.Called() != first || a.Called() != first || sub.SecondOf != first {
+		t.Errorf("it is called %s and %s", sub.Called(), a.Called())
+	}
+}
+
 // Whatever the page size, paging by commit number shows everything once, in order.
 func TestPagesNeverPartACommit(t *testing.T) { onEach(t, testPagesNeverPartACommit) }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"time"
 
 	"customs.example/gateway"
@@ -45,6 +46,7 @@ type Arrival struct {
 	Parked     bool       // not judged again until an operator says so
 	Receipt    *Statement // the signed RCV given for it
 	Reason     string     // stated for opening a movement of others
+	SecondOf   string     // id of the submission that this is to its second addressee; empty: of none
 	Asks       Asks       // what its sender said beside the document
 	Claim      Claim      // whose it is to judge it
 	Commit     gateway.Commit
@@ -128,8 +130,15 @@ type Submission struct {
 	Version    int               // of the whole, that it made; 0: none
 	Faults     gateway.Faults
 	Canonical  []byte
+	SecondOf   string // id of the submission that this is to its second addressee; empty: of none
 	Commit     gateway.Commit
 }
+
+// Called is the id by which its office knows a submission: to the second addressee, that of the first.
+func (s Submission) Called() string { return cmp.Or(s.SecondOf, s.ID) }
+
+// Called is the id by which its office knows what has arrived.
+func (a Arrival) Called() string { return cmp.Or(a.SecondOf, a.ID) }
 
 // Judgement is one judgement of a submission. Those of an id are numbered from 1 by the store;
 // the last is what the submission came to.

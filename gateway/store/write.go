@@ -75,7 +75,7 @@ func (t *Tx) PutArrival(a Arrival) error {
 	return put("arrival", t.q.PutArrival(within, rows.PutArrivalParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), ID: a.ID, Caller: a.Caller, MediaType: a.MediaType,
 		Recipients: recipients, Header: a.Header, Signature: a.Signature, Content: content, Digest: toDigest(a.Digest),
-		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason, Asks: asks,
+		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason, Asks: asks, SecondOf: a.SecondOf,
 	}), t.q.PutJudging(within, rows.PutJudgingParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), Attempts: int64(a.Attempts), Judged: a.Judged,
 		Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked,
@@ -125,12 +125,24 @@ func (t *Tx) PutSubmission(s Submission) error {
 			return err
 		}
 	}
+	if err := t.touchFirst(s); err != nil {
+		return err
+	}
 	return put("submission", t.q.PutSubmission(within, rows.PutSubmissionParams{
 		Office: s.Office, IDKey: gateway.FoldID(s.ID), ID: s.ID, Kind: s.Kind, State: string(s.State), Reason: s.Reason,
 		Received: formatTime(s.Received), Digest: toDigest(s.Digest), Batch: s.Batch, BatchKey: gateway.FoldID(s.Batch),
 		DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part, JoinKey: s.JoinKey, WaitsFor: waitsFor,
-		Expires: formatTime(s.Expires), MessageID: string(s.MessageID), Version: int64(s.Version), Faults: faults, Canonical: canonical, CommitNo: int64(t.Commit),
+		Expires: formatTime(s.Expires), MessageID: string(s.MessageID), Version: int64(s.Version), Faults: faults, Canonical: canonical,
+		SecondOf: s.SecondOf, SecondKey: gateway.FoldID(s.SecondOf), CommitNo: int64(t.Commit),
 	}))
+}
+
+// touchFirst has a submission change with what it is to its second addressee: who sees it sees both.
+func (t *Tx) touchFirst(s Submission) error {
+	if s.SecondOf == "" {
+		return nil
+	}
+	return put("submission", t.q.TouchFirst(within, rows.TouchFirstParams{CommitNo: int64(t.Commit), Office: s.Office, IDKey: gateway.FoldID(s.SecondOf)}))
 }
 
 // PutJudgement adds a judgement of a submission under the next number of its id.
@@ -402,7 +414,9 @@ func (t *Tx) PutWithdrawal(m Message) error {
 
 // touch marks the submissions that a message was made from as changed.
 func (t *Tx) touch(whole gateway.MessageID) error {
-	return put("submissions", t.q.TouchSubmissions(within, rows.TouchSubmissionsParams{CommitNo: int64(t.Commit), MessageID: string(whole)}))
+	return put("submissions",
+		t.q.TouchSubmissions(within, rows.TouchSubmissionsParams{CommitNo: int64(t.Commit), MessageID: string(whole)}),
+		t.q.TouchFirstOf(within, rows.TouchFirstOfParams{CommitNo: int64(t.Commit), MessageID: string(whole)}))
 }
 
 // PutAnnounced notes that a message announced a subject on a route.

@@ -366,6 +366,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.supervisedOfStmt, err = db.PrepareContext(ctx, supervisedOf); err != nil {
 		return nil, fmt.Errorf("error preparing query SupervisedOf: %w", err)
 	}
+	if q.touchFirstStmt, err = db.PrepareContext(ctx, touchFirst); err != nil {
+		return nil, fmt.Errorf("error preparing query TouchFirst: %w", err)
+	}
+	if q.touchFirstOfStmt, err = db.PrepareContext(ctx, touchFirstOf); err != nil {
+		return nil, fmt.Errorf("error preparing query TouchFirstOf: %w", err)
+	}
 	if q.touchSubmissionsStmt, err = db.PrepareContext(ctx, touchSubmissions); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchSubmissions: %w", err)
 	}
@@ -974,6 +980,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing supervisedOfStmt: %w", cerr)
 		}
 	}
+	if q.touchFirstStmt != nil {
+		if cerr := q.touchFirstStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing touchFirstStmt: %w", cerr)
+		}
+	}
+	if q.touchFirstOfStmt != nil {
+		if cerr := q.touchFirstOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing touchFirstOfStmt: %w", cerr)
+		}
+	}
 	if q.touchSubmissionsStmt != nil {
 		if cerr := q.touchSubmissionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchSubmissionsStmt: %w", cerr)
@@ -1182,6 +1198,8 @@ type Queries struct {
 	subscriptionsStmt         *sql.Stmt
 	supervisedByStmt          *sql.Stmt
 	supervisedOfStmt          *sql.Stmt
+	touchFirstStmt            *sql.Stmt
+	touchFirstOfStmt          *sql.Stmt
 	touchSubmissionsStmt      *sql.Stmt
 	troubledStmt              *sql.Stmt
 	troubledByStmt            *sql.Stmt
@@ -1313,6 +1331,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		subscriptionsStmt:         q.subscriptionsStmt,
 		supervisedByStmt:          q.supervisedByStmt,
 		supervisedOfStmt:          q.supervisedOfStmt,
+		touchFirstStmt:            q.touchFirstStmt,
+		touchFirstOfStmt:          q.touchFirstOfStmt,
 		touchSubmissionsStmt:      q.touchSubmissionsStmt,
 		troubledStmt:              q.troubledStmt,
 		troubledByStmt:            q.troubledByStmt,

@@ -37,6 +37,7 @@ type Arrival struct {
 	Receipt    []byte
 	Reason     string
 	Asks       string
+	SecondOf   string
 }
 
 type Audit struct {
@@ -350,6 +351,8 @@ type Submission struct {
 	Canonical  []byte
 	CommitNo   int64
 	Version    int64
+	SecondOf   string
+	SecondKey  string
 }
 
 type Subscription struct {

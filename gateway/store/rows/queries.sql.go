@@ -334,7 +334,7 @@ func (q *Queries) Approval(ctx context.Context, arg ApprovalParams) (Approval, e
 }
 
 const arrival = `-- name: Arrival :one
-SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, a.asks, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
+SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, a.asks, a.second_of, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
 FROM arrival AS a JOIN judging AS j ON j.door = a.door AND j.party = a.party AND j.id_key = a.id_key
 LEFT JOIN content AS c ON c.digest = a.content
 WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3
@@ -371,6 +371,7 @@ func (q *Queries) Arrival(ctx context.Context, arg ArrivalParams) (ArrivalRow, e
 		&i.Arrival.Receipt,
 		&i.Arrival.Reason,
 		&i.Arrival.Asks,
+		&i.Arrival.SecondOf,
 		&i.Judging.Door,
 		&i.Judging.Party,
 		&i.Judging.IDKey,
@@ -1160,7 +1161,7 @@ func (q *Queries) Hasten(ctx context.Context, arg HastenParams) error {
 }
 
 const held = `-- name: Held :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.state = 'held' AND s.route = $1 AND s.join_key = $2
 ORDER BY s.commit_no
@@ -1209,6 +1210,8 @@ func (q *Queries) Held(ctx context.Context, arg HeldParams) ([]HeldRow, error) {
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
 			&i.Submission.Version,
+			&i.Submission.SecondOf,
+			&i.Submission.SecondKey,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -1226,7 +1229,7 @@ func (q *Queries) Held(ctx context.Context, arg HeldParams) ([]HeldRow, error) {
 }
 
 const heldPast = `-- name: HeldPast :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.state = 'held' AND s.expires <> '' AND s.expires <= $1
 ORDER BY s.expires LIMIT $2
@@ -1275,6 +1278,8 @@ func (q *Queries) HeldPast(ctx context.Context, arg HeldPastParams) ([]HeldPastR
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
 			&i.Submission.Version,
+			&i.Submission.SecondOf,
+			&i.Submission.SecondKey,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -1896,7 +1901,7 @@ func (q *Queries) IsEarly(ctx context.Context, arg IsEarlyParams) (int64, error)
 }
 
 const joined = `-- name: Joined :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.message_id = $1 AND s.message_id <> ''
 ORDER BY s.version, s.part, s.id
@@ -1940,6 +1945,8 @@ func (q *Queries) Joined(ctx context.Context, messageID string) ([]JoinedRow, er
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
 			&i.Submission.Version,
+			&i.Submission.SecondOf,
+			&i.Submission.SecondKey,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -2912,12 +2919,13 @@ func (q *Queries) PutAnnounced(ctx context.Context, arg PutAnnouncedParams) erro
 }
 
 const putArrival = `-- name: PutArrival :exec
-INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks,
+    second_of)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
     digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason,
-    asks = excluded.asks
+    asks = excluded.asks, second_of = excluded.second_of
 `
 
 type PutArrivalParams struct {
@@ -2936,6 +2944,7 @@ type PutArrivalParams struct {
 	Receipt    []byte
 	Reason     string
 	Asks       string
+	SecondOf   string
 }
 
 func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
@@ -2955,6 +2964,7 @@ func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
 		arg.Receipt,
 		arg.Reason,
 		arg.Asks,
+		arg.SecondOf,
 	)
 	return err
 }
@@ -3531,13 +3541,14 @@ func (q *Queries) PutRegistered(ctx context.Context, arg PutRegisteredParams) er
 
 const putSubmission = `-- name: PutSubmission :exec
 INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
-    join_key, waits_for, expires, message_id, version, faults, canonical, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+    join_key, waits_for, expires, message_id, version, faults, canonical, second_of, second_key, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, state = excluded.state, reason = excluded.reason,
     received = excluded.received, digest = excluded.digest, batch = excluded.batch, batch_key = excluded.batch_key,
     document_id = excluded.document_id, mapping = excluded.mapping, route = excluded.route, part = excluded.part,
     join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id, version = excluded.version,
-    faults = excluded.faults, canonical = excluded.canonical, commit_no = excluded.commit_no
+    faults = excluded.faults, canonical = excluded.canonical, second_of = excluded.second_of, second_key = excluded.second_key,
+    commit_no = excluded.commit_no
 `
 
 type PutSubmissionParams struct {
@@ -3562,6 +3573,8 @@ type PutSubmissionParams struct {
 	Version    int64
 	Faults     []byte
 	Canonical  []byte
+	SecondOf   string
+	SecondKey  string
 	CommitNo   int64
 }
 
@@ -3588,6 +3601,8 @@ func (q *Queries) PutSubmission(ctx context.Context, arg PutSubmissionParams) er
 		arg.Version,
 		arg.Faults,
 		arg.Canonical,
+		arg.SecondOf,
+		arg.SecondKey,
 		arg.CommitNo,
 	)
 	return err
@@ -4100,7 +4115,7 @@ func (q *Queries) SettleDifference(ctx context.Context, arg SettleDifferencePara
 }
 
 const sources = `-- name: Sources :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.message_id = $1 AND s.message_id <> ''
 ORDER BY s.version, s.part, s.id
@@ -4143,6 +4158,8 @@ func (q *Queries) Sources(ctx context.Context, messageID string) ([]SourcesRow, 
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
 			&i.Submission.Version,
+			&i.Submission.SecondOf,
+			&i.Submission.SecondKey,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -4159,7 +4176,7 @@ func (q *Queries) Sources(ctx context.Context, messageID string) ([]SourcesRow, 
 }
 
 const submission = `-- name: Submission :one
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.office = $1 AND s.id_key = $2
 `
@@ -4201,6 +4218,8 @@ func (q *Queries) Submission(ctx context.Context, arg SubmissionParams) (Submiss
 		&i.Submission.Canonical,
 		&i.Submission.CommitNo,
 		&i.Submission.Version,
+		&i.Submission.SecondOf,
+		&i.Submission.SecondKey,
 		&i.Faults,
 		&i.Canonical,
 	)
@@ -4208,9 +4227,9 @@ func (q *Queries) Submission(ctx context.Context, arg SubmissionParams) (Submiss
 }
 
 const submissionsAfter = `-- name: SubmissionsAfter :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
-WHERE s.office = $1 AND s.commit_no >= $2 AND s.commit_no <= $3
+WHERE s.office = $1 AND s.second_key = '' AND s.commit_no >= $2 AND s.commit_no <= $3
 ORDER BY s.commit_no, s.id LIMIT $4
 `
 
@@ -4263,6 +4282,8 @@ func (q *Queries) SubmissionsAfter(ctx context.Context, arg SubmissionsAfterPara
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
 			&i.Submission.Version,
+			&i.Submission.SecondOf,
+			&i.Submission.SecondKey,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -4279,11 +4300,13 @@ func (q *Queries) SubmissionsAfter(ctx context.Context, arg SubmissionsAfterPara
 }
 
 const submissionsBefore = `-- name: SubmissionsBefore :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
-WHERE s.office = $1 AND s.commit_no >= $2 AND s.commit_no <= $3
+WHERE s.office = $1 AND s.second_key = '' AND s.commit_no >= $2 AND s.commit_no <= $3
     AND (CAST($4 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE m.whole_key = s.message_id AND d.state = CAST($4 AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST($4 AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST($4 AS TEXT)))
     AND (CAST($5 AS TEXT) = '' OR s.kind = CAST($5 AS TEXT)) AND s.received >= $6
 ORDER BY s.commit_no DESC, s.id LIMIT $7
 `
@@ -4343,6 +4366,8 @@ func (q *Queries) SubmissionsBefore(ctx context.Context, arg SubmissionsBeforePa
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
 			&i.Submission.Version,
+			&i.Submission.SecondOf,
+			&i.Submission.SecondKey,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -4359,11 +4384,13 @@ func (q *Queries) SubmissionsBefore(ctx context.Context, arg SubmissionsBeforePa
 }
 
 const submissionsInState = `-- name: SubmissionsInState :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
-WHERE s.office = $1 AND s.state = $2 AND s.commit_no >= $3 AND s.commit_no <= $4
+WHERE s.office = $1 AND s.second_key = '' AND s.state = $2 AND s.commit_no >= $3 AND s.commit_no <= $4
     AND (CAST($5 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE m.whole_key = s.message_id AND d.state = CAST($5 AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST($5 AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST($5 AS TEXT)))
     AND (CAST($6 AS TEXT) = '' OR s.kind = CAST($6 AS TEXT)) AND s.received >= $7
 ORDER BY s.commit_no DESC, s.id LIMIT $8
 `
@@ -4425,6 +4452,8 @@ func (q *Queries) SubmissionsInState(ctx context.Context, arg SubmissionsInState
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
 			&i.Submission.Version,
+			&i.Submission.SecondOf,
+			&i.Submission.SecondKey,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -4441,13 +4470,15 @@ func (q *Queries) SubmissionsInState(ctx context.Context, arg SubmissionsInState
 }
 
 const submissionsOfBatch = `-- name: SubmissionsOfBatch :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
-WHERE s.office = $1 AND s.batch_key = $2 AND s.batch_key <> ''
+WHERE s.office = $1 AND s.second_key = '' AND s.batch_key = $2 AND s.batch_key <> ''
     AND s.commit_no >= $3 AND s.commit_no <= $4
     AND (CAST($5 AS TEXT) = '' OR s.state = CAST($5 AS TEXT))
     AND (CAST($6 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
-        WHERE m.whole_key = s.message_id AND d.state = CAST($6 AS TEXT)))
+        WHERE m.whole_key = s.message_id AND d.state = CAST($6 AS TEXT))
+        OR EXISTS (SELECT 1 FROM submission AS t JOIN message AS m ON m.whole_key = t.message_id JOIN delivery AS d ON d.id_key = m.id_key
+        WHERE t.office = s.office AND t.second_key = s.id_key AND t.second_key <> '' AND d.state = CAST($6 AS TEXT)))
     AND (CAST($7 AS TEXT) = '' OR s.kind = CAST($7 AS TEXT)) AND s.received >= $8
 ORDER BY s.commit_no DESC, s.id LIMIT $9
 `
@@ -4511,6 +4542,8 @@ func (q *Queries) SubmissionsOfBatch(ctx context.Context, arg SubmissionsOfBatch
 			&i.Submission.Canonical,
 			&i.Submission.CommitNo,
 			&i.Submission.Version,
+			&i.Submission.SecondOf,
+			&i.Submission.SecondKey,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -4687,6 +4720,37 @@ func (q *Queries) SupervisedOf(ctx context.Context, arg SupervisedOfParams) ([]S
 		return nil, err
 	}
 	return items, nil
+}
+
+const touchFirst = `-- name: TouchFirst :exec
+UPDATE submission SET commit_no = $1 WHERE office = $2 AND id_key = $3 AND commit_no <> $1
+`
+
+type TouchFirstParams struct {
+	CommitNo int64
+	Office   string
+	IDKey    string
+}
+
+func (q *Queries) TouchFirst(ctx context.Context, arg TouchFirstParams) error {
+	_, err := q.exec(ctx, q.touchFirstStmt, touchFirst, arg.CommitNo, arg.Office, arg.IDKey)
+	return err
+}
+
+const touchFirstOf = `-- name: TouchFirstOf :exec
+UPDATE submission SET commit_no = $1 WHERE commit_no <> $1 AND (office, id_key) IN
+    (SELECT s.office, s.second_key FROM submission AS s WHERE s.message_id = $2 AND s.message_id <> '' AND s.second_key <> '')
+`
+
+type TouchFirstOfParams struct {
+	CommitNo  int64
+	MessageID string
+}
+
+// Those beside which the sources of a whole stand.
+func (q *Queries) TouchFirstOf(ctx context.Context, arg TouchFirstOfParams) error {
+	_, err := q.exec(ctx, q.touchFirstOfStmt, touchFirstOf, arg.CommitNo, arg.MessageID)
+	return err
 }
 
 const touchSubmissions = `-- name: TouchSubmissions :exec

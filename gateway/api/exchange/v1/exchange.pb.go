@@ -2812,7 +2812,12 @@ type Submission struct {
 	Duty Duty `protobuf:"varint,62,opt,name=duty,proto3,enum=exchange.v1.Duty" json:"duty,omitempty"`
 	// Of Submit and Get, of a filing that stays with its administration: how it compares, in each movement
 	// that it tells of.
-	Filings       []*Filing `protobuf:"bytes,63,rep,name=filings,proto3" json:"filings,omitempty"`
+	Filings []*Filing `protobuf:"bytes,63,rep,name=filings,proto3" json:"filings,omitempty"`
+	// The administration that its route leads to, once it has one.
+	To string `protobuf:"bytes,64,opt,name=to,proto3" json:"to,omitempty"`
+	// What it is to its second addressee, absent where it has none: its own state, messages and
+	// answers. What was decided on it was decided for both, and stands with the first alone.
+	Second        *Submission `protobuf:"bytes,65,opt,name=second,proto3" json:"second,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3011,6 +3016,20 @@ func (x *Submission) GetDuty() Duty {
 func (x *Submission) GetFilings() []*Filing {
 	if x != nil {
 		return x.Filings
+	}
+	return nil
+}
+
+func (x *Submission) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Submission) GetSecond() *Submission {
+	if x != nil {
+		return x.Second
 	}
 	return nil
 }
@@ -11285,7 +11304,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
 	"\x04part\x18\f \x01(\x05R\x04part\x12\x1d\n" +
 	"\n" +
-	"source_row\x18\r \x01(\tR\tsourceRow\"\xb0\a\n" +
+	"source_row\x18\r \x01(\tR\tsourceRow\"\xf1\a\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -11314,7 +11333,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0flosses_left_out\x18= \x01(\x05R\rlossesLeftOut\x12-\n" +
 	"\arulings\x18( \x03(\v2\x13.exchange.v1.RulingR\arulings\x12%\n" +
 	"\x04duty\x18> \x01(\x0e2\x11.exchange.v1.DutyR\x04duty\x12-\n" +
-	"\afilings\x18? \x03(\v2\x13.exchange.v1.FilingR\afilings\"\xb3\x01\n" +
+	"\afilings\x18? \x03(\v2\x13.exchange.v1.FilingR\afilings\x12\x0e\n" +
+	"\x02to\x18@ \x01(\tR\x02to\x12/\n" +
+	"\x06second\x18A \x01(\v2\x17.exchange.v1.SubmissionR\x06second\"\xb3\x01\n" +
 	"\x06Ruling\x12\x18\n" +
 	"\averdict\x18\x01 \x01(\tR\averdict\x12\x1f\n" +
 	"\vtext_digest\x18\x02 \x01(\tR\n" +
@@ -12353,247 +12374,248 @@ var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	37,  // 35: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
 	1,   // 36: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
 	104, // 37: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
-	145, // 38: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	145, // 39: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	145, // 40: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	45,  // 41: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	145, // 42: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	145, // 43: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	145, // 44: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	44,  // 45: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	42,  // 46: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	41,  // 47: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	107, // 48: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	145, // 49: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	43,  // 50: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	45,  // 51: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	143, // 52: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	55,  // 53: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	3,   // 54: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	55,  // 55: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	52,  // 56: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	40,  // 57: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	145, // 58: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	145, // 59: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	55,  // 60: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	52,  // 61: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	40,  // 62: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	145, // 63: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	145, // 64: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	45,  // 65: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	41,  // 66: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	145, // 67: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
-	56,  // 68: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	145, // 69: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	145, // 70: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	145, // 71: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
-	62,  // 72: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	145, // 73: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	145, // 74: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	145, // 75: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	145, // 76: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	145, // 77: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
-	63,  // 78: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	145, // 79: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	145, // 80: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
-	66,  // 81: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
-	55,  // 82: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
-	66,  // 83: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	145, // 84: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
-	44,  // 85: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	44,  // 86: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	44,  // 87: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	80,  // 88: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	145, // 89: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	145, // 90: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	45,  // 91: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	145, // 92: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	145, // 93: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	83,  // 94: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	145, // 95: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	45,  // 96: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	98,  // 97: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	4,   // 98: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	145, // 99: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	145, // 100: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	98,  // 101: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	91,  // 102: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	145, // 103: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	45,  // 104: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	94,  // 105: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	95,  // 106: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	145, // 107: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	145, // 108: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	112, // 109: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	113, // 110: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	115, // 111: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	111, // 112: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	110, // 113: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	145, // 114: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	145, // 115: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	45,  // 116: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	108, // 117: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	4,   // 118: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	145, // 119: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	106, // 120: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	104, // 121: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
-	99,  // 122: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
-	102, // 123: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
-	145, // 124: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
-	101, // 125: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
-	100, // 126: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
-	103, // 127: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
-	115, // 128: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
-	145, // 129: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
-	145, // 130: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	105, // 131: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	115, // 132: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	114, // 133: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	145, // 134: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	145, // 135: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	145, // 136: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	115, // 137: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	109, // 138: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	109, // 139: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	145, // 140: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	41,  // 141: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	145, // 142: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	145, // 143: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	115, // 144: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	115, // 145: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	115, // 146: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	114, // 147: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	145, // 148: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	145, // 149: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	122, // 150: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	123, // 151: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	145, // 152: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	123, // 153: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	145, // 154: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	126, // 155: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	145, // 156: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	45,  // 157: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 158: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	130, // 159: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	144, // 160: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	133, // 161: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	145, // 162: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	145, // 163: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	145, // 164: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	137, // 165: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	145, // 166: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	140, // 167: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	146, // 168: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 169: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 170: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 171: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 172: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 173: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 174: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 175: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 176: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 177: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 178: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 179: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 180: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	46,  // 181: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	48,  // 182: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 183: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 184: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	49,  // 185: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	50,  // 186: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	53,  // 187: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	57,  // 188: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	58,  // 189: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	59,  // 190: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	61,  // 191: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	64,  // 192: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	67,  // 193: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	69,  // 194: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	71,  // 195: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	25,  // 196: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 197: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	28,  // 198: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	30,  // 199: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	32,  // 200: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	73,  // 201: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	75,  // 202: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	116, // 203: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	118, // 204: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	120, // 205: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	124, // 206: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	127, // 207: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	77,  // 208: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	79,  // 209: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	81,  // 210: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	84,  // 211: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	87,  // 212: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	86,  // 213: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	89,  // 214: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	92,  // 215: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	96,  // 216: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	97,  // 217: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	131, // 218: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	134, // 219: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	135, // 220: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	138, // 221: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	36,  // 222: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 223: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	36,  // 224: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	36,  // 225: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	36,  // 226: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	36,  // 227: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 228: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 229: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 230: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 231: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	36,  // 232: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	47,  // 233: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	55,  // 234: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 235: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	55,  // 236: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	55,  // 237: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	51,  // 238: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	54,  // 239: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	62,  // 240: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	62,  // 241: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	60,  // 242: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	62,  // 243: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	65,  // 244: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	68,  // 245: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	70,  // 246: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	72,  // 247: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	26,  // 248: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 249: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	29,  // 250: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	31,  // 251: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	33,  // 252: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	74,  // 253: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	76,  // 254: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	117, // 255: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	119, // 256: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	121, // 257: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	125, // 258: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	128, // 259: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	78,  // 260: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	80,  // 261: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	82,  // 262: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	85,  // 263: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	88,  // 264: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	98,  // 265: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	90,  // 266: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	93,  // 267: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	98,  // 268: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	98,  // 269: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	132, // 270: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	98,  // 271: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	136, // 272: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	139, // 273: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	222, // [222:274] is the sub-list for method output_type
-	170, // [170:222] is the sub-list for method input_type
-	169, // [169:170] is the sub-list for extension type_name
-	168, // [168:169] is the sub-list for extension extendee
-	0,   // [0:168] is the sub-list for field type_name
+	36,  // 38: exchange.v1.Submission.second:type_name -> exchange.v1.Submission
+	145, // 39: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	145, // 40: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	145, // 41: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	45,  // 42: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	145, // 43: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	145, // 44: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	145, // 45: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	44,  // 46: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	42,  // 47: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	41,  // 48: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	107, // 49: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	145, // 50: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	43,  // 51: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	45,  // 52: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	143, // 53: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	55,  // 54: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	3,   // 55: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	55,  // 56: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	52,  // 57: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	40,  // 58: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	145, // 59: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	145, // 60: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	55,  // 61: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	52,  // 62: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	40,  // 63: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	145, // 64: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	145, // 65: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	45,  // 66: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	41,  // 67: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	145, // 68: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	56,  // 69: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
+	145, // 70: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	145, // 71: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	145, // 72: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	62,  // 73: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
+	145, // 74: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	145, // 75: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	145, // 76: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	145, // 77: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	145, // 78: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	63,  // 79: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
+	145, // 80: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	145, // 81: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	66,  // 82: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
+	55,  // 83: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
+	66,  // 84: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
+	145, // 85: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	44,  // 86: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	44,  // 87: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	44,  // 88: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	80,  // 89: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	145, // 90: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	145, // 91: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	45,  // 92: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	145, // 93: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	145, // 94: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	83,  // 95: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	145, // 96: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	45,  // 97: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	98,  // 98: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	4,   // 99: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	145, // 100: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	145, // 101: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	98,  // 102: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	91,  // 103: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	145, // 104: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	45,  // 105: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	94,  // 106: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	95,  // 107: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	145, // 108: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	145, // 109: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	112, // 110: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	113, // 111: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	115, // 112: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	111, // 113: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	110, // 114: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	145, // 115: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	145, // 116: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	45,  // 117: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	108, // 118: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	4,   // 119: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	145, // 120: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	106, // 121: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	104, // 122: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	99,  // 123: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
+	102, // 124: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
+	145, // 125: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	101, // 126: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
+	100, // 127: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
+	103, // 128: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
+	115, // 129: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
+	145, // 130: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
+	145, // 131: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	105, // 132: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	115, // 133: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	114, // 134: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	145, // 135: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	145, // 136: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	145, // 137: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	115, // 138: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	109, // 139: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	109, // 140: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	145, // 141: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	41,  // 142: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	145, // 143: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	145, // 144: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	115, // 145: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	115, // 146: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	115, // 147: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	114, // 148: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	145, // 149: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	145, // 150: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	122, // 151: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	123, // 152: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	145, // 153: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	123, // 154: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	145, // 155: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	126, // 156: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	145, // 157: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	45,  // 158: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 159: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	130, // 160: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	144, // 161: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	133, // 162: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	145, // 163: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	145, // 164: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	145, // 165: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	137, // 166: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	145, // 167: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	140, // 168: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	146, // 169: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 170: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 171: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 172: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 173: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 174: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 175: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 176: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 177: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 178: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 179: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 180: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 181: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	46,  // 182: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	48,  // 183: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 184: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 185: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	49,  // 186: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	50,  // 187: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	53,  // 188: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	57,  // 189: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	58,  // 190: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	59,  // 191: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	61,  // 192: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	64,  // 193: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	67,  // 194: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	69,  // 195: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	71,  // 196: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	25,  // 197: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 198: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	28,  // 199: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	30,  // 200: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	32,  // 201: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	73,  // 202: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	75,  // 203: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	116, // 204: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	118, // 205: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	120, // 206: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	124, // 207: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	127, // 208: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	77,  // 209: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	79,  // 210: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	81,  // 211: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	84,  // 212: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	87,  // 213: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	86,  // 214: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	89,  // 215: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	92,  // 216: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	96,  // 217: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	97,  // 218: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	131, // 219: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	134, // 220: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	135, // 221: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	138, // 222: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	36,  // 223: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 224: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	36,  // 225: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	36,  // 226: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	36,  // 227: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	36,  // 228: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 229: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 230: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 231: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 232: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	36,  // 233: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	47,  // 234: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	55,  // 235: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 236: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	55,  // 237: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	55,  // 238: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	51,  // 239: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	54,  // 240: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	62,  // 241: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	62,  // 242: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	60,  // 243: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	62,  // 244: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	65,  // 245: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	68,  // 246: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	70,  // 247: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	72,  // 248: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	26,  // 249: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 250: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	29,  // 251: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	31,  // 252: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	33,  // 253: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	74,  // 254: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	76,  // 255: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	117, // 256: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	119, // 257: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	121, // 258: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	125, // 259: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	128, // 260: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	78,  // 261: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	80,  // 262: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	82,  // 263: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	85,  // 264: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	88,  // 265: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	98,  // 266: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	90,  // 267: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	93,  // 268: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	98,  // 269: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	98,  // 270: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	132, // 271: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	98,  // 272: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	136, // 273: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	139, // 274: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	223, // [223:275] is the sub-list for method output_type
+	171, // [171:223] is the sub-list for method input_type
+	170, // [170:171] is the sub-list for extension type_name
+	169, // [169:170] is the sub-list for extension extendee
+	0,   // [0:169] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
