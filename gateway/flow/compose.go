@@ -129,7 +129,7 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading)
 	s.Canonical = document.Marshal(reading.Document)
 	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
 
-	cur := step{Part: Part{Name: plan.Part, Submission: a.ID, Reading: reading, Expected: a.Asks.Expected, Rulings: rulings}, does: adds, asks: a.Asks}
+	cur := step{Part: Part{Name: plan.Part, Submission: a.ID, Reading: reading, Expected: a.Asks.Expected, Rulings: rulings, Of: a.Asks.Waybill}, does: adds, asks: a.Asks}
 	if slices.Contains(revisable, reading.Kind) {
 		cur.does = actOf(reading.Document, a.Asks)
 	}
@@ -329,7 +329,7 @@ func (g *Gateway) conversation(ctx context.Context, with gateway.Administration,
 
 // part reads a submission again, by the table that it was first read by.
 func (g *Gateway) part(ctx context.Context, s store.Submission, a store.Arrival) (p Part, err error) {
-	p = Part{Name: s.Part, Submission: s.ID, Expected: a.Asks.Expected}
+	p = Part{Name: s.Part, Submission: s.ID, Expected: a.Asks.Expected, Of: a.Asks.Waybill}
 	if p.Rulings, _, err = g.rulings(ctx, g.Store.Read(), a); err != nil {
 		return p, err
 	}

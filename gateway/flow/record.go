@@ -91,6 +91,17 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return true, tx.Audit("gateway", "judged again: other parts came", s.ID, a.Digest)
 		}
 	}
+	if j.revises != nil {
+		for _, h := range j.held { // it takes along what has waited
+			now, err := tx.Submission(ctx, h.Office, h.ID)
+			if err != nil {
+				return false, err
+			}
+			if now.State != gateway.Held {
+				return true, tx.Audit("gateway", "judged again: what it takes along waits no more", s.ID, a.Digest)
+			}
+		}
+	}
 	if err := g.announcedBefore(ctx, tx, j); err != nil {
 		return false, err
 	}

@@ -242,16 +242,23 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 	return g.Store.Read().Submission(ctx, c.Office, string(id))
 }
 
-// Choose says what a deletion means that is held because it names only a batch of several
-// vehicles: these, or all. It is judged by that.
-func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID, vehicles []string, all bool) (store.Submission, error) {
+// Choice is what the sender of a held document means, where that says it not, or not of one alone:
+// vehicles, or all, of a deletion; a waybill, of a document that is for one.
+type Choice struct {
+	Vehicles []string
+	All      bool
+	Waybill  string
+}
+
+// Choose says what a held document means. It is judged by that.
+func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID, as Choice) (store.Submission, error) {
 	var refused gateway.Faults
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 		s, err := tx.Submission(ctx, c.Office, string(id))
 		if err != nil {
 			return err
 		}
-		if s.State != gateway.Held || !slices.Contains(s.WaitsFor, WaitsForVehicles) {
+		if s.State != gateway.Held || as.Waybill == "" && !slices.Contains(s.WaitsFor, WaitsForVehicles) || as.Waybill != "" && !g.ofOne(s) {
 			refused = gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
 			return refused
 		}
@@ -259,7 +266,10 @@ func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID,
 		if err != nil {
 			return err
 		}
-		a.Asks.Vehicles, a.Asks.All = vehicles, all
+		said := "vehicles chosen"
+		if a.Asks.Vehicles, a.Asks.All = as.Vehicles, as.All; as.Waybill != "" {
+			a.Asks.Waybill, said = as.Waybill, "waybill chosen"
+		}
 		chosen := a
 		chosen.Caller = c.URI // who chose has a part in it, and may not approve it
 		a = anew(a, chosen)
@@ -267,7 +277,7 @@ func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID,
 		if err := tx.PutArrival(a); err != nil {
 			return err
 		}
-		return tx.Audit(c.URI, "vehicles chosen", subject(a), a.Digest)
+		return tx.Audit(c.URI, said, subject(a), a.Digest)
 	})
 	if err != nil {
 		return store.Submission{}, err
@@ -282,4 +292,14 @@ func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID,
 	}
 	defer room.Release()
 	return judged(within(ctx, room), g, a, g.judgeSubmission)
+}
+
+// ofOne reports whether a submission is for one element of another's list: a waybill.
+func (g *Gateway) ofOne(s store.Submission) bool {
+	rt, ok := g.Chain.Routes.Route(s.Route)
+	if !ok {
+		return false
+	}
+	join, _ := g.Chain.Tables.Join(rt.Recipe)
+	return Plan{Route: rt, Join: join}.forElements(s.Part)
 }

@@ -154,7 +154,7 @@ func (s submissions) Choose(ctx context.Context, r *exchangev1.ChooseRequest) (*
 	if r.All == (len(r.Vehicles) > 0) || len(r.Vehicles) > MaxChosen {
 		return nil, s.refusal(ctx, gateway.Fault{Code: gateway.ChoiceUnfit, Severity: gateway.Error, Path: "vehicles", Value: strings.Join(r.Vehicles[:min(len(r.Vehicles), MaxChosen)], ", ")})
 	}
-	sub, err := s.flow.Choose(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId), r.Vehicles, r.All)
+	sub, err := s.flow.Choose(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId), flow.Choice{Vehicles: r.Vehicles, All: r.All})
 	return s.answer(ctx, sub, err)
 }
 

@@ -81,6 +81,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.balanceStmt, err = db.PrepareContext(ctx, balance); err != nil {
 		return nil, fmt.Errorf("error preparing query Balance: %w", err)
 	}
+	if q.closeNumberBlocksStmt, err = db.PrepareContext(ctx, closeNumberBlocks); err != nil {
+		return nil, fmt.Errorf("error preparing query CloseNumberBlocks: %w", err)
+	}
 	if q.copiedStmt, err = db.PrepareContext(ctx, copied); err != nil {
 		return nil, fmt.Errorf("error preparing query Copied: %w", err)
 	}
@@ -210,6 +213,24 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.movementsOfOfficeStmt, err = db.PrepareContext(ctx, movementsOfOffice); err != nil {
 		return nil, fmt.Errorf("error preparing query MovementsOfOffice: %w", err)
 	}
+	if q.numberBlockOfficesStmt, err = db.PrepareContext(ctx, numberBlockOffices); err != nil {
+		return nil, fmt.Errorf("error preparing query NumberBlockOffices: %w", err)
+	}
+	if q.numberBlockUptoStmt, err = db.PrepareContext(ctx, numberBlockUpto); err != nil {
+		return nil, fmt.Errorf("error preparing query NumberBlockUpto: %w", err)
+	}
+	if q.numberBlocksStmt, err = db.PrepareContext(ctx, numberBlocks); err != nil {
+		return nil, fmt.Errorf("error preparing query NumberBlocks: %w", err)
+	}
+	if q.numberBlocksLeftStmt, err = db.PrepareContext(ctx, numberBlocksLeft); err != nil {
+		return nil, fmt.Errorf("error preparing query NumberBlocksLeft: %w", err)
+	}
+	if q.numberUseStmt, err = db.PrepareContext(ctx, numberUse); err != nil {
+		return nil, fmt.Errorf("error preparing query NumberUse: %w", err)
+	}
+	if q.numberUsesStmt, err = db.PrepareContext(ctx, numberUses); err != nil {
+		return nil, fmt.Errorf("error preparing query NumberUses: %w", err)
+	}
 	if q.openDifferencesStmt, err = db.PrepareContext(ctx, openDifferences); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenDifferences: %w", err)
 	}
@@ -266,6 +287,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putMovementOfficeStmt, err = db.PrepareContext(ctx, putMovementOffice); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMovementOffice: %w", err)
+	}
+	if q.putNumberBlockStmt, err = db.PrepareContext(ctx, putNumberBlock); err != nil {
+		return nil, fmt.Errorf("error preparing query PutNumberBlock: %w", err)
+	}
+	if q.putNumberUseStmt, err = db.PrepareContext(ctx, putNumberUse); err != nil {
+		return nil, fmt.Errorf("error preparing query PutNumberUse: %w", err)
 	}
 	if q.putReceiptStmt, err = db.PrepareContext(ctx, putReceipt); err != nil {
 		return nil, fmt.Errorf("error preparing query PutReceipt: %w", err)
@@ -493,6 +520,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing balanceStmt: %w", cerr)
 		}
 	}
+	if q.closeNumberBlocksStmt != nil {
+		if cerr := q.closeNumberBlocksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing closeNumberBlocksStmt: %w", cerr)
+		}
+	}
 	if q.copiedStmt != nil {
 		if cerr := q.copiedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing copiedStmt: %w", cerr)
@@ -708,6 +740,36 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing movementsOfOfficeStmt: %w", cerr)
 		}
 	}
+	if q.numberBlockOfficesStmt != nil {
+		if cerr := q.numberBlockOfficesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing numberBlockOfficesStmt: %w", cerr)
+		}
+	}
+	if q.numberBlockUptoStmt != nil {
+		if cerr := q.numberBlockUptoStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing numberBlockUptoStmt: %w", cerr)
+		}
+	}
+	if q.numberBlocksStmt != nil {
+		if cerr := q.numberBlocksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing numberBlocksStmt: %w", cerr)
+		}
+	}
+	if q.numberBlocksLeftStmt != nil {
+		if cerr := q.numberBlocksLeftStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing numberBlocksLeftStmt: %w", cerr)
+		}
+	}
+	if q.numberUseStmt != nil {
+		if cerr := q.numberUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing numberUseStmt: %w", cerr)
+		}
+	}
+	if q.numberUsesStmt != nil {
+		if cerr := q.numberUsesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing numberUsesStmt: %w", cerr)
+		}
+	}
 	if q.openDifferencesStmt != nil {
 		if cerr := q.openDifferencesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing openDifferencesStmt: %w", cerr)
@@ -801,6 +863,16 @@ func (q *Queries) Close() error {
 	if q.putMovementOfficeStmt != nil {
 		if cerr := q.putMovementOfficeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putMovementOfficeStmt: %w", cerr)
+		}
+	}
+	if q.putNumberBlockStmt != nil {
+		if cerr := q.putNumberBlockStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putNumberBlockStmt: %w", cerr)
+		}
+	}
+	if q.putNumberUseStmt != nil {
+		if cerr := q.putNumberUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putNumberUseStmt: %w", cerr)
 		}
 	}
 	if q.putReceiptStmt != nil {
@@ -1071,6 +1143,7 @@ type Queries struct {
 	awaitNoMoreStmt           *sql.Stmt
 	awaitedByStmt             *sql.Stmt
 	balanceStmt               *sql.Stmt
+	closeNumberBlocksStmt     *sql.Stmt
 	copiedStmt                *sql.Stmt
 	countAttemptStmt          *sql.Stmt
 	countHandoutsStmt         *sql.Stmt
@@ -1114,6 +1187,12 @@ type Queries struct {
 	movementsInStateStmt      *sql.Stmt
 	movementsInWorklistStmt   *sql.Stmt
 	movementsOfOfficeStmt     *sql.Stmt
+	numberBlockOfficesStmt    *sql.Stmt
+	numberBlockUptoStmt       *sql.Stmt
+	numberBlocksStmt          *sql.Stmt
+	numberBlocksLeftStmt      *sql.Stmt
+	numberUseStmt             *sql.Stmt
+	numberUsesStmt            *sql.Stmt
 	openDifferencesStmt       *sql.Stmt
 	ownerStmt                 *sql.Stmt
 	parkedMessagesStmt        *sql.Stmt
@@ -1133,6 +1212,8 @@ type Queries struct {
 	putMovementStmt           *sql.Stmt
 	putMovementIdentifierStmt *sql.Stmt
 	putMovementOfficeStmt     *sql.Stmt
+	putNumberBlockStmt        *sql.Stmt
+	putNumberUseStmt          *sql.Stmt
 	putReceiptStmt            *sql.Stmt
 	putRegisteredStmt         *sql.Stmt
 	putSubmissionStmt         *sql.Stmt
@@ -1200,6 +1281,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		awaitNoMoreStmt:           q.awaitNoMoreStmt,
 		awaitedByStmt:             q.awaitedByStmt,
 		balanceStmt:               q.balanceStmt,
+		closeNumberBlocksStmt:     q.closeNumberBlocksStmt,
 		copiedStmt:                q.copiedStmt,
 		countAttemptStmt:          q.countAttemptStmt,
 		countHandoutsStmt:         q.countHandoutsStmt,
@@ -1243,6 +1325,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		movementsInStateStmt:      q.movementsInStateStmt,
 		movementsInWorklistStmt:   q.movementsInWorklistStmt,
 		movementsOfOfficeStmt:     q.movementsOfOfficeStmt,
+		numberBlockOfficesStmt:    q.numberBlockOfficesStmt,
+		numberBlockUptoStmt:       q.numberBlockUptoStmt,
+		numberBlocksStmt:          q.numberBlocksStmt,
+		numberBlocksLeftStmt:      q.numberBlocksLeftStmt,
+		numberUseStmt:             q.numberUseStmt,
+		numberUsesStmt:            q.numberUsesStmt,
 		openDifferencesStmt:       q.openDifferencesStmt,
 		ownerStmt:                 q.ownerStmt,
 		parkedMessagesStmt:        q.parkedMessagesStmt,
@@ -1262,6 +1350,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putMovementStmt:           q.putMovementStmt,
 		putMovementIdentifierStmt: q.putMovementIdentifierStmt,
 		putMovementOfficeStmt:     q.putMovementOfficeStmt,
+		putNumberBlockStmt:        q.putNumberBlockStmt,
+		putNumberUseStmt:          q.putNumberUseStmt,
 		putReceiptStmt:            q.putReceiptStmt,
 		putRegisteredStmt:         q.putRegisteredStmt,
 		putSubmissionStmt:         q.putSubmissionStmt,

@@ -66,6 +66,8 @@ const (
 	Right_READ_COVERAGE Right = 21
 	// Fetch by a subscription what came for one's administration, and acknowledge it.
 	Right_FETCH Right = 22
+	// Hand over blocks of numbers that the administration's own system has allocated, and see what is left.
+	Right_HAND_OVER_NUMBERS Right = 23
 )
 
 // Enum value maps for Right.
@@ -89,6 +91,7 @@ var (
 		20: "READ_OVERRIDES",
 		21: "READ_COVERAGE",
 		22: "FETCH",
+		23: "HAND_OVER_NUMBERS",
 	}
 	Right_value = map[string]int32{
 		"RIGHT_UNSPECIFIED": 0,
@@ -109,6 +112,7 @@ var (
 		"READ_OVERRIDES":    20,
 		"READ_COVERAGE":     21,
 		"FETCH":             22,
+		"HAND_OVER_NUMBERS": 23,
 	}
 )
 
@@ -581,8 +585,10 @@ type ChooseRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
 	// Plates of the vehicles that are taken back; none with all.
-	Vehicles      []string `protobuf:"bytes,2,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
-	All           bool     `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	Vehicles []string `protobuf:"bytes,2,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
+	All      bool     `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	// The waybill that the document is for; none with vehicles.
+	Waybill       string `protobuf:"bytes,4,opt,name=waybill,proto3" json:"waybill,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -636,6 +642,13 @@ func (x *ChooseRequest) GetAll() bool {
 		return x.All
 	}
 	return false
+}
+
+func (x *ChooseRequest) GetWaybill() string {
+	if x != nil {
+		return x.Waybill
+	}
+	return ""
 }
 
 type CheckRequest struct {
@@ -1619,6 +1632,592 @@ func (x *UnreadPlace) GetNamespaces() map[string]string {
 	return nil
 }
 
+type PrintRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Which of several messages; empty: the first.
+	MessageId string `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Two of en, zh, ru, kk, mn; empty: those of both sides.
+	Languages     []string `protobuf:"bytes,3,rep,name=languages,proto3" json:"languages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrintRequest) Reset() {
+	*x = PrintRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrintRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrintRequest) ProtoMessage() {}
+
+func (x *PrintRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrintRequest.ProtoReflect.Descriptor instead.
+func (*PrintRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PrintRequest) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *PrintRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *PrintRequest) GetLanguages() []string {
+	if x != nil {
+		return x.Languages
+	}
+	return nil
+}
+
+type PrintedPage struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// HTML that needs no other file, to be printed on one A4.
+	MediaType string `protobuf:"bytes,2,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	Content   []byte `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
+	// What a scanner reads from its code.
+	Code          string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrintedPage) Reset() {
+	*x = PrintedPage{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrintedPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrintedPage) ProtoMessage() {}
+
+func (x *PrintedPage) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrintedPage.ProtoReflect.Descriptor instead.
+func (*PrintedPage) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PrintedPage) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *PrintedPage) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *PrintedPage) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *PrintedPage) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+type HandOverNumbersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The office whose messages take them.
+	Office string `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	// The first and the last, both included: they differ in digits at their ends alone.
+	First         string `protobuf:"bytes,2,opt,name=first,proto3" json:"first,omitempty"`
+	Last          string `protobuf:"bytes,3,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandOverNumbersRequest) Reset() {
+	*x = HandOverNumbersRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandOverNumbersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandOverNumbersRequest) ProtoMessage() {}
+
+func (x *HandOverNumbersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandOverNumbersRequest.ProtoReflect.Descriptor instead.
+func (*HandOverNumbersRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *HandOverNumbersRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *HandOverNumbersRequest) GetFirst() string {
+	if x != nil {
+		return x.First
+	}
+	return ""
+}
+
+func (x *HandOverNumbersRequest) GetLast() string {
+	if x != nil {
+		return x.Last
+	}
+	return ""
+}
+
+// NumberBlock is a block of numbers that was handed over.
+type NumberBlock struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Office       string                 `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	First        string                 `protobuf:"bytes,2,opt,name=first,proto3" json:"first,omitempty"`
+	Last         string                 `protobuf:"bytes,3,opt,name=last,proto3" json:"last,omitempty"`
+	HandedOver   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=handed_over,json=handedOver,proto3" json:"handed_over,omitempty"`
+	HandedOverBy string                 `protobuf:"bytes,5,opt,name=handed_over_by,json=handedOverBy,proto3" json:"handed_over_by,omitempty"`
+	// How many it has, and how many of them nobody has taken.
+	Size int64 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`
+	Left int64 `protobuf:"varint,7,opt,name=left,proto3" json:"left,omitempty"`
+	// The number that is taken next; empty: none is left.
+	Next          string `protobuf:"bytes,8,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NumberBlock) Reset() {
+	*x = NumberBlock{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NumberBlock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NumberBlock) ProtoMessage() {}
+
+func (x *NumberBlock) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NumberBlock.ProtoReflect.Descriptor instead.
+func (*NumberBlock) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *NumberBlock) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *NumberBlock) GetFirst() string {
+	if x != nil {
+		return x.First
+	}
+	return ""
+}
+
+func (x *NumberBlock) GetLast() string {
+	if x != nil {
+		return x.Last
+	}
+	return ""
+}
+
+func (x *NumberBlock) GetHandedOver() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HandedOver
+	}
+	return nil
+}
+
+func (x *NumberBlock) GetHandedOverBy() string {
+	if x != nil {
+		return x.HandedOverBy
+	}
+	return ""
+}
+
+func (x *NumberBlock) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *NumberBlock) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *NumberBlock) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type ListNumberBlocksRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all offices that the caller speaks for.
+	Office        string `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNumberBlocksRequest) Reset() {
+	*x = ListNumberBlocksRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNumberBlocksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNumberBlocksRequest) ProtoMessage() {}
+
+func (x *ListNumberBlocksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNumberBlocksRequest.ProtoReflect.Descriptor instead.
+func (*ListNumberBlocksRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListNumberBlocksRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+type ListNumberBlocksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Blocks        []*NumberBlock         `protobuf:"bytes,1,rep,name=blocks,proto3" json:"blocks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNumberBlocksResponse) Reset() {
+	*x = ListNumberBlocksResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNumberBlocksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNumberBlocksResponse) ProtoMessage() {}
+
+func (x *ListNumberBlocksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNumberBlocksResponse.ProtoReflect.Descriptor instead.
+func (*ListNumberBlocksResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListNumberBlocksResponse) GetBlocks() []*NumberBlock {
+	if x != nil {
+		return x.Blocks
+	}
+	return nil
+}
+
+type ListNumberUsesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Office        string                 `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	PageSize      int32                  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNumberUsesRequest) Reset() {
+	*x = ListNumberUsesRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNumberUsesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNumberUsesRequest) ProtoMessage() {}
+
+func (x *ListNumberUsesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNumberUsesRequest.ProtoReflect.Descriptor instead.
+func (*ListNumberUsesRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListNumberUsesRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *ListNumberUsesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListNumberUsesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListNumberUsesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Uses          []*NumberUse           `protobuf:"bytes,1,rep,name=uses,proto3" json:"uses,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNumberUsesResponse) Reset() {
+	*x = ListNumberUsesResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNumberUsesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNumberUsesResponse) ProtoMessage() {}
+
+func (x *ListNumberUsesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNumberUsesResponse.ProtoReflect.Descriptor instead.
+func (*ListNumberUsesResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListNumberUsesResponse) GetUses() []*NumberUse {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+func (x *ListNumberUsesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// NumberUse is a number that a message has taken. No other ever takes it.
+type NumberUse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Number    string                 `protobuf:"bytes,1,opt,name=number,proto3" json:"number,omitempty"`
+	Office    string                 `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	MessageId string                 `protobuf:"bytes,3,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Taken     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=taken,proto3" json:"taken,omitempty"`
+	// The message that has taken it was refused, withdrawn, taken back or never handed over: nothing that
+	// is announced bears the number.
+	Burnt bool `protobuf:"varint,5,opt,name=burnt,proto3" json:"burnt,omitempty"`
+	// Where that message stands.
+	MessageState  string `protobuf:"bytes,6,opt,name=message_state,json=messageState,proto3" json:"message_state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NumberUse) Reset() {
+	*x = NumberUse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NumberUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NumberUse) ProtoMessage() {}
+
+func (x *NumberUse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NumberUse.ProtoReflect.Descriptor instead.
+func (*NumberUse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *NumberUse) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+func (x *NumberUse) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *NumberUse) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *NumberUse) GetTaken() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Taken
+	}
+	return nil
+}
+
+func (x *NumberUse) GetBurnt() bool {
+	if x != nil {
+		return x.Burnt
+	}
+	return false
+}
+
+func (x *NumberUse) GetMessageState() string {
+	if x != nil {
+		return x.MessageState
+	}
+	return ""
+}
+
 type SentRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
@@ -1632,7 +2231,7 @@ type SentRequest struct {
 
 func (x *SentRequest) Reset() {
 	*x = SentRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +2243,7 @@ func (x *SentRequest) String() string {
 func (*SentRequest) ProtoMessage() {}
 
 func (x *SentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +2256,7 @@ func (x *SentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentRequest.ProtoReflect.Descriptor instead.
 func (*SentRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SentRequest) GetSubmissionId() string {
@@ -1704,7 +2303,7 @@ type SentMessage struct {
 
 func (x *SentMessage) Reset() {
 	*x = SentMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1716,7 +2315,7 @@ func (x *SentMessage) String() string {
 func (*SentMessage) ProtoMessage() {}
 
 func (x *SentMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1729,7 +2328,7 @@ func (x *SentMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentMessage.ProtoReflect.Descriptor instead.
 func (*SentMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SentMessage) GetMessageId() string {
@@ -1816,7 +2415,7 @@ type VerifiedReceipt struct {
 
 func (x *VerifiedReceipt) Reset() {
 	*x = VerifiedReceipt{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +2427,7 @@ func (x *VerifiedReceipt) String() string {
 func (*VerifiedReceipt) ProtoMessage() {}
 
 func (x *VerifiedReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +2440,7 @@ func (x *VerifiedReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifiedReceipt.ProtoReflect.Descriptor instead.
 func (*VerifiedReceipt) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *VerifiedReceipt) GetVerdict() string {
@@ -1876,7 +2475,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2487,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2500,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListMessagesRequest) GetPageSize() int32 {
@@ -1928,7 +2527,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1940,7 +2539,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1953,7 +2552,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*MessageRecord {
@@ -1994,7 +2593,7 @@ type MessageRecord struct {
 
 func (x *MessageRecord) Reset() {
 	*x = MessageRecord{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2006,7 +2605,7 @@ func (x *MessageRecord) String() string {
 func (*MessageRecord) ProtoMessage() {}
 
 func (x *MessageRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2019,7 +2618,7 @@ func (x *MessageRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageRecord.ProtoReflect.Descriptor instead.
 func (*MessageRecord) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MessageRecord) GetMessageId() string {
@@ -2118,7 +2717,7 @@ type ListMappingsRequest struct {
 
 func (x *ListMappingsRequest) Reset() {
 	*x = ListMappingsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2130,7 +2729,7 @@ func (x *ListMappingsRequest) String() string {
 func (*ListMappingsRequest) ProtoMessage() {}
 
 func (x *ListMappingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2143,7 +2742,7 @@ func (x *ListMappingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMappingsRequest.ProtoReflect.Descriptor instead.
 func (*ListMappingsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListMappingsRequest) GetKind() MappingKind {
@@ -2179,7 +2778,7 @@ type ListMappingsResponse struct {
 
 func (x *ListMappingsResponse) Reset() {
 	*x = ListMappingsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2790,7 @@ func (x *ListMappingsResponse) String() string {
 func (*ListMappingsResponse) ProtoMessage() {}
 
 func (x *ListMappingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2803,7 @@ func (x *ListMappingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMappingsResponse.ProtoReflect.Descriptor instead.
 func (*ListMappingsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListMappingsResponse) GetMappings() []*Mapping {
@@ -2238,7 +2837,7 @@ type GetMappingRequest struct {
 
 func (x *GetMappingRequest) Reset() {
 	*x = GetMappingRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2250,7 +2849,7 @@ func (x *GetMappingRequest) String() string {
 func (*GetMappingRequest) ProtoMessage() {}
 
 func (x *GetMappingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2263,7 +2862,7 @@ func (x *GetMappingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMappingRequest.ProtoReflect.Descriptor instead.
 func (*GetMappingRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetMappingRequest) GetId() string {
@@ -2293,7 +2892,7 @@ type Mapping struct {
 
 func (x *Mapping) Reset() {
 	*x = Mapping{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2305,7 +2904,7 @@ func (x *Mapping) String() string {
 func (*Mapping) ProtoMessage() {}
 
 func (x *Mapping) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2318,7 +2917,7 @@ func (x *Mapping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mapping.ProtoReflect.Descriptor instead.
 func (*Mapping) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Mapping) GetId() string {
@@ -2388,7 +2987,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2400,7 +2999,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2413,7 +3012,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListAuditRequest) GetSubject() string {
@@ -2468,7 +3067,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2480,7 +3079,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2493,7 +3092,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -2530,7 +3129,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2542,7 +3141,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2555,7 +3154,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AuditEntry) GetLeaf() int64 {
@@ -2645,7 +3244,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2657,7 +3256,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2670,7 +3269,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Origin) GetTarget() string {
@@ -2816,7 +3415,7 @@ type Submission struct {
 
 func (x *Submission) Reset() {
 	*x = Submission{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2828,7 +3427,7 @@ func (x *Submission) String() string {
 func (*Submission) ProtoMessage() {}
 
 func (x *Submission) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2841,7 +3440,7 @@ func (x *Submission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submission.ProtoReflect.Descriptor instead.
 func (*Submission) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Submission) GetSubmissionId() string {
@@ -3032,7 +3631,7 @@ type Ruling struct {
 
 func (x *Ruling) Reset() {
 	*x = Ruling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3044,7 +3643,7 @@ func (x *Ruling) String() string {
 func (*Ruling) ProtoMessage() {}
 
 func (x *Ruling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3057,7 +3656,7 @@ func (x *Ruling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ruling.ProtoReflect.Descriptor instead.
 func (*Ruling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Ruling) GetVerdict() string {
@@ -3116,7 +3715,7 @@ type Approval struct {
 
 func (x *Approval) Reset() {
 	*x = Approval{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3128,7 +3727,7 @@ func (x *Approval) String() string {
 func (*Approval) ProtoMessage() {}
 
 func (x *Approval) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3141,7 +3740,7 @@ func (x *Approval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approval.ProtoReflect.Descriptor instead.
 func (*Approval) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Approval) GetApproved() bool {
@@ -3190,7 +3789,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3202,7 +3801,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3215,7 +3814,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Judgement) GetNumber() int32 {
@@ -3303,7 +3902,7 @@ type MessageStatus struct {
 
 func (x *MessageStatus) Reset() {
 	*x = MessageStatus{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3315,7 +3914,7 @@ func (x *MessageStatus) String() string {
 func (*MessageStatus) ProtoMessage() {}
 
 func (x *MessageStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3328,7 +3927,7 @@ func (x *MessageStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageStatus.ProtoReflect.Descriptor instead.
 func (*MessageStatus) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *MessageStatus) GetMessageId() string {
@@ -3530,7 +4129,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +4141,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +4154,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Change) GetPath() string {
@@ -3605,7 +4204,7 @@ type BusinessAnswer struct {
 
 func (x *BusinessAnswer) Reset() {
 	*x = BusinessAnswer{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3617,7 +4216,7 @@ func (x *BusinessAnswer) String() string {
 func (*BusinessAnswer) ProtoMessage() {}
 
 func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3630,7 +4229,7 @@ func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusinessAnswer.ProtoReflect.Descriptor instead.
 func (*BusinessAnswer) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *BusinessAnswer) GetMessageId() string {
@@ -3696,7 +4295,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3708,7 +4307,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3721,7 +4320,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -3758,7 +4357,7 @@ type SignedStatement struct {
 
 func (x *SignedStatement) Reset() {
 	*x = SignedStatement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3770,7 +4369,7 @@ func (x *SignedStatement) String() string {
 func (*SignedStatement) ProtoMessage() {}
 
 func (x *SignedStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3783,7 +4382,7 @@ func (x *SignedStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
 func (*SignedStatement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SignedStatement) GetHeader() []byte {
@@ -3835,7 +4434,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3847,7 +4446,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3860,7 +4459,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Fault) GetCode() string {
@@ -3974,7 +4573,7 @@ type ListInboxRequest struct {
 
 func (x *ListInboxRequest) Reset() {
 	*x = ListInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3986,7 +4585,7 @@ func (x *ListInboxRequest) String() string {
 func (*ListInboxRequest) ProtoMessage() {}
 
 func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3999,7 +4598,7 @@ func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxRequest.ProtoReflect.Descriptor instead.
 func (*ListInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListInboxRequest) GetUnacknowledged() bool {
@@ -4040,7 +4639,7 @@ type ListInboxResponse struct {
 
 func (x *ListInboxResponse) Reset() {
 	*x = ListInboxResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4052,7 +4651,7 @@ func (x *ListInboxResponse) String() string {
 func (*ListInboxResponse) ProtoMessage() {}
 
 func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4065,7 +4664,7 @@ func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxResponse.ProtoReflect.Descriptor instead.
 func (*ListInboxResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListInboxResponse) GetMessages() []*InboxMessage {
@@ -4094,7 +4693,7 @@ type GetInboxRequest struct {
 
 func (x *GetInboxRequest) Reset() {
 	*x = GetInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4106,7 +4705,7 @@ func (x *GetInboxRequest) String() string {
 func (*GetInboxRequest) ProtoMessage() {}
 
 func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4119,7 +4718,7 @@ func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInboxRequest.ProtoReflect.Descriptor instead.
 func (*GetInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GetInboxRequest) GetMessageId() string {
@@ -4154,7 +4753,7 @@ type AcknowledgeRequest struct {
 
 func (x *AcknowledgeRequest) Reset() {
 	*x = AcknowledgeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4166,7 +4765,7 @@ func (x *AcknowledgeRequest) String() string {
 func (*AcknowledgeRequest) ProtoMessage() {}
 
 func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4179,7 +4778,7 @@ func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *AcknowledgeRequest) GetMessageId() string {
@@ -4206,7 +4805,7 @@ type ListParkedRequest struct {
 
 func (x *ListParkedRequest) Reset() {
 	*x = ListParkedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4218,7 +4817,7 @@ func (x *ListParkedRequest) String() string {
 func (*ListParkedRequest) ProtoMessage() {}
 
 func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4231,7 +4830,7 @@ func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ListParkedRequest) GetPageSize() int32 {
@@ -4262,7 +4861,7 @@ type ListParkedResponse struct {
 
 func (x *ListParkedResponse) Reset() {
 	*x = ListParkedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4274,7 +4873,7 @@ func (x *ListParkedResponse) String() string {
 func (*ListParkedResponse) ProtoMessage() {}
 
 func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4287,7 +4886,7 @@ func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListParkedResponse) GetMessages() []*InboxMessage {
@@ -4341,7 +4940,7 @@ type Arrival struct {
 
 func (x *Arrival) Reset() {
 	*x = Arrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4353,7 +4952,7 @@ func (x *Arrival) String() string {
 func (*Arrival) ProtoMessage() {}
 
 func (x *Arrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4366,7 +4965,7 @@ func (x *Arrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arrival.ProtoReflect.Descriptor instead.
 func (*Arrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Arrival) GetDoor() string {
@@ -4451,7 +5050,7 @@ type DecodeRequest struct {
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4463,7 +5062,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4476,7 +5075,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *DecodeRequest) GetMessageIds() []string {
@@ -4508,7 +5107,7 @@ type DecodeResponse struct {
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4520,7 +5119,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4533,7 +5132,7 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *DecodeResponse) GetMessages() []*InboxMessage {
@@ -4596,7 +5195,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4608,7 +5207,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4621,7 +5220,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -4805,7 +5404,7 @@ type Acknowledgement struct {
 
 func (x *Acknowledgement) Reset() {
 	*x = Acknowledgement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4817,7 +5416,7 @@ func (x *Acknowledgement) String() string {
 func (*Acknowledgement) ProtoMessage() {}
 
 func (x *Acknowledgement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4830,7 +5429,7 @@ func (x *Acknowledgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Acknowledgement.ProtoReflect.Descriptor instead.
 func (*Acknowledgement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Acknowledgement) GetSubscription() string {
@@ -4873,7 +5472,7 @@ type CreateSubscriptionRequest struct {
 
 func (x *CreateSubscriptionRequest) Reset() {
 	*x = CreateSubscriptionRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4885,7 +5484,7 @@ func (x *CreateSubscriptionRequest) String() string {
 func (*CreateSubscriptionRequest) ProtoMessage() {}
 
 func (x *CreateSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4898,7 +5497,7 @@ func (x *CreateSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*CreateSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *CreateSubscriptionRequest) GetName() string {
@@ -4952,7 +5551,7 @@ type GetSubscriptionRequest struct {
 
 func (x *GetSubscriptionRequest) Reset() {
 	*x = GetSubscriptionRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4964,7 +5563,7 @@ func (x *GetSubscriptionRequest) String() string {
 func (*GetSubscriptionRequest) ProtoMessage() {}
 
 func (x *GetSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4977,7 +5576,7 @@ func (x *GetSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*GetSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *GetSubscriptionRequest) GetName() string {
@@ -4995,7 +5594,7 @@ type ListSubscriptionsRequest struct {
 
 func (x *ListSubscriptionsRequest) Reset() {
 	*x = ListSubscriptionsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5007,7 +5606,7 @@ func (x *ListSubscriptionsRequest) String() string {
 func (*ListSubscriptionsRequest) ProtoMessage() {}
 
 func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5020,7 +5619,7 @@ func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubscriptionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubscriptionsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
 }
 
 type ListSubscriptionsResponse struct {
@@ -5032,7 +5631,7 @@ type ListSubscriptionsResponse struct {
 
 func (x *ListSubscriptionsResponse) Reset() {
 	*x = ListSubscriptionsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5044,7 +5643,7 @@ func (x *ListSubscriptionsResponse) String() string {
 func (*ListSubscriptionsResponse) ProtoMessage() {}
 
 func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5057,7 +5656,7 @@ func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubscriptionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubscriptionsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListSubscriptionsResponse) GetSubscriptions() []*Subscription {
@@ -5076,7 +5675,7 @@ type EndSubscriptionRequest struct {
 
 func (x *EndSubscriptionRequest) Reset() {
 	*x = EndSubscriptionRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5088,7 +5687,7 @@ func (x *EndSubscriptionRequest) String() string {
 func (*EndSubscriptionRequest) ProtoMessage() {}
 
 func (x *EndSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5101,7 +5700,7 @@ func (x *EndSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*EndSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *EndSubscriptionRequest) GetName() string {
@@ -5143,7 +5742,7 @@ type Subscription struct {
 
 func (x *Subscription) Reset() {
 	*x = Subscription{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5155,7 +5754,7 @@ func (x *Subscription) String() string {
 func (*Subscription) ProtoMessage() {}
 
 func (x *Subscription) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5168,7 +5767,7 @@ func (x *Subscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
 func (*Subscription) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Subscription) GetName() string {
@@ -5300,7 +5899,7 @@ type Handout struct {
 
 func (x *Handout) Reset() {
 	*x = Handout{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5312,7 +5911,7 @@ func (x *Handout) String() string {
 func (*Handout) ProtoMessage() {}
 
 func (x *Handout) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5325,7 +5924,7 @@ func (x *Handout) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Handout.ProtoReflect.Descriptor instead.
 func (*Handout) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Handout) GetMessageId() string {
@@ -5376,7 +5975,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5388,7 +5987,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5401,7 +6000,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *FetchRequest) GetName() string {
@@ -5439,7 +6038,7 @@ type FetchResponse struct {
 
 func (x *FetchResponse) Reset() {
 	*x = FetchResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5451,7 +6050,7 @@ func (x *FetchResponse) String() string {
 func (*FetchResponse) ProtoMessage() {}
 
 func (x *FetchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5464,7 +6063,7 @@ func (x *FetchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchResponse.ProtoReflect.Descriptor instead.
 func (*FetchResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *FetchResponse) GetLease() string {
@@ -5508,7 +6107,7 @@ type FetchedMessage struct {
 
 func (x *FetchedMessage) Reset() {
 	*x = FetchedMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5520,7 +6119,7 @@ func (x *FetchedMessage) String() string {
 func (*FetchedMessage) ProtoMessage() {}
 
 func (x *FetchedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5533,7 +6132,7 @@ func (x *FetchedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchedMessage.ProtoReflect.Descriptor instead.
 func (*FetchedMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *FetchedMessage) GetMessage() *InboxMessage {
@@ -5564,7 +6163,7 @@ type AcknowledgeFetchedRequest struct {
 
 func (x *AcknowledgeFetchedRequest) Reset() {
 	*x = AcknowledgeFetchedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5576,7 +6175,7 @@ func (x *AcknowledgeFetchedRequest) String() string {
 func (*AcknowledgeFetchedRequest) ProtoMessage() {}
 
 func (x *AcknowledgeFetchedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5589,7 +6188,7 @@ func (x *AcknowledgeFetchedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeFetchedRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeFetchedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *AcknowledgeFetchedRequest) GetName() string {
@@ -5629,7 +6228,7 @@ type AcknowledgeFetchedResponse struct {
 
 func (x *AcknowledgeFetchedResponse) Reset() {
 	*x = AcknowledgeFetchedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5641,7 +6240,7 @@ func (x *AcknowledgeFetchedResponse) String() string {
 func (*AcknowledgeFetchedResponse) ProtoMessage() {}
 
 func (x *AcknowledgeFetchedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5654,7 +6253,7 @@ func (x *AcknowledgeFetchedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeFetchedResponse.ProtoReflect.Descriptor instead.
 func (*AcknowledgeFetchedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *AcknowledgeFetchedResponse) GetMessages() []*FetchedMessage {
@@ -5676,7 +6275,7 @@ type RenewLeaseRequest struct {
 
 func (x *RenewLeaseRequest) Reset() {
 	*x = RenewLeaseRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5688,7 +6287,7 @@ func (x *RenewLeaseRequest) String() string {
 func (*RenewLeaseRequest) ProtoMessage() {}
 
 func (x *RenewLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5701,7 +6300,7 @@ func (x *RenewLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewLeaseRequest.ProtoReflect.Descriptor instead.
 func (*RenewLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *RenewLeaseRequest) GetName() string {
@@ -5736,7 +6335,7 @@ type RenewLeaseResponse struct {
 
 func (x *RenewLeaseResponse) Reset() {
 	*x = RenewLeaseResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5748,7 +6347,7 @@ func (x *RenewLeaseResponse) String() string {
 func (*RenewLeaseResponse) ProtoMessage() {}
 
 func (x *RenewLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5761,7 +6360,7 @@ func (x *RenewLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewLeaseResponse.ProtoReflect.Descriptor instead.
 func (*RenewLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *RenewLeaseResponse) GetUntil() *timestamppb.Timestamp {
@@ -5788,7 +6387,7 @@ type ReleaseLeaseRequest struct {
 
 func (x *ReleaseLeaseRequest) Reset() {
 	*x = ReleaseLeaseRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5800,7 +6399,7 @@ func (x *ReleaseLeaseRequest) String() string {
 func (*ReleaseLeaseRequest) ProtoMessage() {}
 
 func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5813,7 +6412,7 @@ func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ReleaseLeaseRequest) GetName() string {
@@ -5839,7 +6438,7 @@ type ReleaseLeaseResponse struct {
 
 func (x *ReleaseLeaseResponse) Reset() {
 	*x = ReleaseLeaseResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5851,7 +6450,7 @@ func (x *ReleaseLeaseResponse) String() string {
 func (*ReleaseLeaseResponse) ProtoMessage() {}
 
 func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5864,7 +6463,7 @@ func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ReleaseLeaseResponse) GetMessageIds() []string {
@@ -5886,7 +6485,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5898,7 +6497,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5911,7 +6510,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -5944,7 +6543,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5956,7 +6555,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5969,7 +6568,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -5989,7 +6588,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6001,7 +6600,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6014,7 +6613,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -6034,7 +6633,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6046,7 +6645,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6059,7 +6658,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -6077,7 +6676,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6089,7 +6688,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6102,7 +6701,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
 }
 
 type ListBalancesResponse struct {
@@ -6114,7 +6713,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6126,7 +6725,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6139,7 +6738,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -6159,7 +6758,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6171,7 +6770,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6184,7 +6783,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -6218,7 +6817,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6230,7 +6829,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6243,7 +6842,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Balance) GetPartner() string {
@@ -6320,7 +6919,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6332,7 +6931,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6345,7 +6944,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -6379,7 +6978,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6391,7 +6990,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6404,7 +7003,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -6446,7 +7045,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6458,7 +7057,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6471,7 +7070,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -6563,7 +7162,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6575,7 +7174,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6588,7 +7187,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -6622,7 +7221,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6634,7 +7233,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6647,7 +7246,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -6673,7 +7272,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6685,7 +7284,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6698,7 +7297,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -6740,7 +7339,7 @@ type ListMovementsRequest struct {
 
 func (x *ListMovementsRequest) Reset() {
 	*x = ListMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6752,7 +7351,7 @@ func (x *ListMovementsRequest) String() string {
 func (*ListMovementsRequest) ProtoMessage() {}
 
 func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6765,7 +7364,7 @@ func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsRequest.ProtoReflect.Descriptor instead.
 func (*ListMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ListMovementsRequest) GetWorklist() Worklist {
@@ -6862,7 +7461,7 @@ type ListMovementsResponse struct {
 
 func (x *ListMovementsResponse) Reset() {
 	*x = ListMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6874,7 +7473,7 @@ func (x *ListMovementsResponse) String() string {
 func (*ListMovementsResponse) ProtoMessage() {}
 
 func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6887,7 +7486,7 @@ func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsResponse.ProtoReflect.Descriptor instead.
 func (*ListMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ListMovementsResponse) GetMovements() []*Movement {
@@ -6913,7 +7512,7 @@ type TimelineRequest struct {
 
 func (x *TimelineRequest) Reset() {
 	*x = TimelineRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6925,7 +7524,7 @@ func (x *TimelineRequest) String() string {
 func (*TimelineRequest) ProtoMessage() {}
 
 func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6938,7 +7537,7 @@ func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineRequest.ProtoReflect.Descriptor instead.
 func (*TimelineRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *TimelineRequest) GetMovementId() string {
@@ -6961,7 +7560,7 @@ type TimelineResponse struct {
 
 func (x *TimelineResponse) Reset() {
 	*x = TimelineResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6973,7 +7572,7 @@ func (x *TimelineResponse) String() string {
 func (*TimelineResponse) ProtoMessage() {}
 
 func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6986,7 +7585,7 @@ func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineResponse.ProtoReflect.Descriptor instead.
 func (*TimelineResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *TimelineResponse) GetMovementId() string {
@@ -7035,7 +7634,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7047,7 +7646,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7060,7 +7659,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *Step) GetAt() *timestamppb.Timestamp {
@@ -7128,7 +7727,7 @@ type AnnouncedRequest struct {
 
 func (x *AnnouncedRequest) Reset() {
 	*x = AnnouncedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7140,7 +7739,7 @@ func (x *AnnouncedRequest) String() string {
 func (*AnnouncedRequest) ProtoMessage() {}
 
 func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7153,7 +7752,7 @@ func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedRequest.ProtoReflect.Descriptor instead.
 func (*AnnouncedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *AnnouncedRequest) GetMovementId() string {
@@ -7175,7 +7774,7 @@ type AnnouncedResponse struct {
 
 func (x *AnnouncedResponse) Reset() {
 	*x = AnnouncedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7187,7 +7786,7 @@ func (x *AnnouncedResponse) String() string {
 func (*AnnouncedResponse) ProtoMessage() {}
 
 func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7200,7 +7799,7 @@ func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedResponse.ProtoReflect.Descriptor instead.
 func (*AnnouncedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *AnnouncedResponse) GetMovementId() string {
@@ -7241,7 +7840,7 @@ type AnnouncedDocument struct {
 
 func (x *AnnouncedDocument) Reset() {
 	*x = AnnouncedDocument{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7253,7 +7852,7 @@ func (x *AnnouncedDocument) String() string {
 func (*AnnouncedDocument) ProtoMessage() {}
 
 func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7266,7 +7865,7 @@ func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedDocument.ProtoReflect.Descriptor instead.
 func (*AnnouncedDocument) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *AnnouncedDocument) GetMessageId() string {
@@ -7327,7 +7926,7 @@ type AnnouncedValue struct {
 
 func (x *AnnouncedValue) Reset() {
 	*x = AnnouncedValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7339,7 +7938,7 @@ func (x *AnnouncedValue) String() string {
 func (*AnnouncedValue) ProtoMessage() {}
 
 func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7352,7 +7951,7 @@ func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedValue.ProtoReflect.Descriptor instead.
 func (*AnnouncedValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *AnnouncedValue) GetPath() string {
@@ -7409,7 +8008,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7421,7 +8020,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7434,7 +8033,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -7480,7 +8079,7 @@ type RecordDepartureRequest struct {
 
 func (x *RecordDepartureRequest) Reset() {
 	*x = RecordDepartureRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7492,7 +8091,7 @@ func (x *RecordDepartureRequest) String() string {
 func (*RecordDepartureRequest) ProtoMessage() {}
 
 func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7505,7 +8104,7 @@ func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
 func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *RecordDepartureRequest) GetRecordId() string {
@@ -7576,14 +8175,16 @@ type Movement struct {
 	Told []*Telling `protobuf:"bytes,42,rep,name=told,proto3" json:"told,omitempty"`
 	// What carriers themselves have filed of the same crossing: it announces nothing, and what is
 	// announced closes none of it.
-	Filings       []*Filing `protobuf:"bytes,45,rep,name=filings,proto3" json:"filings,omitempty"`
+	Filings []*Filing `protobuf:"bytes,45,rep,name=filings,proto3" json:"filings,omitempty"`
+	// What of it is handled on paper.
+	Paper         []*PaperHandling `protobuf:"bytes,46,rep,name=paper,proto3" json:"paper,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7595,7 +8196,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7608,7 +8209,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -7786,6 +8387,170 @@ func (x *Movement) GetFilings() []*Filing {
 	return nil
 }
 
+func (x *Movement) GetPaper() []*PaperHandling {
+	if x != nil {
+		return x.Paper
+	}
+	return nil
+}
+
+type HandleOnPaperRequest struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
+	// The announcement; empty: all that stand of the movement.
+	MessageId string `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Number of the page, or of the paper form, that was handed over; empty where there is none.
+	Page string `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`
+	// Why.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandleOnPaperRequest) Reset() {
+	*x = HandleOnPaperRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandleOnPaperRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandleOnPaperRequest) ProtoMessage() {}
+
+func (x *HandleOnPaperRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandleOnPaperRequest.ProtoReflect.Descriptor instead.
+func (*HandleOnPaperRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+}
+
+func (x *HandleOnPaperRequest) GetMovementId() string {
+	if x != nil {
+		return x.MovementId
+	}
+	return ""
+}
+
+func (x *HandleOnPaperRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *HandleOnPaperRequest) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+func (x *HandleOnPaperRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// PaperHandling says that an announcement is handled on paper.
+type PaperHandling struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// The administration whose message it is; empty: one's own.
+	Sender        string                 `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	Office        string                 `protobuf:"bytes,4,opt,name=office,proto3" json:"office,omitempty"`
+	Page          string                 `protobuf:"bytes,5,opt,name=page,proto3" json:"page,omitempty"`
+	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaperHandling) Reset() {
+	*x = PaperHandling{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaperHandling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaperHandling) ProtoMessage() {}
+
+func (x *PaperHandling) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaperHandling.ProtoReflect.Descriptor instead.
+func (*PaperHandling) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+}
+
+func (x *PaperHandling) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *PaperHandling) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *PaperHandling) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *PaperHandling) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *PaperHandling) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+func (x *PaperHandling) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Filing is what a carrier has filed of a crossing, and how it compares with what administrations
 // have announced of it.
 type Filing struct {
@@ -7809,7 +8574,7 @@ type Filing struct {
 
 func (x *Filing) Reset() {
 	*x = Filing{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7821,7 +8586,7 @@ func (x *Filing) String() string {
 func (*Filing) ProtoMessage() {}
 
 func (x *Filing) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7834,7 +8599,7 @@ func (x *Filing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filing.ProtoReflect.Descriptor instead.
 func (*Filing) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *Filing) GetMovementId() string {
@@ -7921,7 +8686,7 @@ type FilingComparison struct {
 
 func (x *FilingComparison) Reset() {
 	*x = FilingComparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7933,7 +8698,7 @@ func (x *FilingComparison) String() string {
 func (*FilingComparison) ProtoMessage() {}
 
 func (x *FilingComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7946,7 +8711,7 @@ func (x *FilingComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilingComparison.ProtoReflect.Descriptor instead.
 func (*FilingComparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *FilingComparison) GetResult() string {
@@ -8009,7 +8774,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8021,7 +8786,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8034,7 +8799,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -8096,7 +8861,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8108,7 +8873,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8121,7 +8886,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -8171,7 +8936,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8183,7 +8948,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8196,7 +8961,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -8233,7 +8998,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8245,7 +9010,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8258,7 +9023,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -8299,7 +9064,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8311,7 +9076,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8324,7 +9089,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -8375,7 +9140,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8387,7 +9152,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8400,7 +9165,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *Opening) GetOffice() string {
@@ -8442,7 +9207,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8454,7 +9219,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8467,7 +9232,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *Identifier) GetKind() string {
@@ -8514,7 +9279,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8526,7 +9291,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8539,7 +9304,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -8637,7 +9402,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8649,7 +9414,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8662,7 +9427,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -8708,7 +9473,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8720,7 +9485,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8733,7 +9498,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -8844,7 +9609,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8856,7 +9621,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8869,7 +9634,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -8891,7 +9656,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8903,7 +9668,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8916,7 +9681,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -8948,7 +9713,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8960,7 +9725,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8973,7 +9738,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -8988,7 +9753,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9000,7 +9765,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9013,7 +9778,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -9038,7 +9803,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9050,7 +9815,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9063,7 +9828,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
 }
 
 type ListPartnersResponse struct {
@@ -9077,7 +9842,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9089,7 +9854,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9102,7 +9867,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -9140,7 +9905,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9152,7 +9917,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9165,7 +9930,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -9239,7 +10004,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9251,7 +10016,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9264,7 +10029,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *Validity) GetKind() string {
@@ -9303,7 +10068,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9315,7 +10080,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9328,7 +10093,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
 }
 
 type ListQueuesResponse struct {
@@ -9340,7 +10105,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9352,7 +10117,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9365,7 +10130,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -9392,7 +10157,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9404,7 +10169,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9417,7 +10182,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *Queue) GetPartner() string {
@@ -9472,7 +10237,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9484,7 +10249,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9497,7 +10262,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -9526,7 +10291,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9538,7 +10303,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9551,7 +10316,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -9610,7 +10375,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9622,7 +10387,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9635,7 +10400,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -9705,7 +10470,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9717,7 +10482,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9730,7 +10495,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -9787,7 +10552,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9799,7 +10564,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9812,7 +10577,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -9841,7 +10606,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9853,7 +10618,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9866,7 +10631,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -9897,7 +10662,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9909,7 +10674,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9922,7 +10687,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -9957,7 +10722,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9969,7 +10734,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9982,7 +10747,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -10015,7 +10780,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10027,7 +10792,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10040,7 +10805,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{135}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -10085,7 +10850,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10097,7 +10862,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10110,7 +10875,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{136}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -10169,7 +10934,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10181,7 +10946,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10194,7 +10959,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{137}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -10260,7 +11025,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10272,7 +11037,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10285,7 +11050,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{138}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -10322,7 +11087,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10334,7 +11099,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10347,7 +11112,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -10393,7 +11158,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10405,7 +11170,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10418,7 +11183,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -10522,11 +11287,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06amends\x18\x05 \x01(\tR\x06amends\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12E\n" +
 	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\x12%\n" +
-	"\x04duty\x18\x0f \x01(\x0e2\x11.exchange.v1.DutyR\x04duty\"b\n" +
+	"\x04duty\x18\x0f \x01(\x0e2\x11.exchange.v1.DutyR\x04duty\"|\n" +
 	"\rChooseRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1a\n" +
 	"\bvehicles\x18\x02 \x03(\tR\bvehicles\x12\x10\n" +
-	"\x03all\x18\x03 \x01(\bR\x03all\"\x9a\x02\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\x12\x18\n" +
+	"\awaybill\x18\x04 \x01(\tR\awaybill\"\x9a\x02\n" +
 	"\fCheckRequest\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x01 \x01(\tR\tmediaType\x12\x18\n" +
@@ -10613,7 +11379,53 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"namespaces\x1a=\n" +
 	"\x0fNamespacesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"i\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"p\n" +
+	"\fPrintRequest\x12#\n" +
+	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x1c\n" +
+	"\tlanguages\x18\x03 \x03(\tR\tlanguages\"y\n" +
+	"\vPrintedPage\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x02 \x01(\tR\tmediaType\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\x12\x12\n" +
+	"\x04code\x18\x04 \x01(\tR\x04code\"Z\n" +
+	"\x16HandOverNumbersRequest\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\tR\x05first\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\tR\x04last\"\xee\x01\n" +
+	"\vNumberBlock\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\tR\x05first\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\tR\x04last\x12;\n" +
+	"\vhanded_over\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"handedOver\x12$\n" +
+	"\x0ehanded_over_by\x18\x05 \x01(\tR\fhandedOverBy\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\x03R\x04size\x12\x12\n" +
+	"\x04left\x18\a \x01(\x03R\x04left\x12\x12\n" +
+	"\x04next\x18\b \x01(\tR\x04next\"1\n" +
+	"\x17ListNumberBlocksRequest\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\"L\n" +
+	"\x18ListNumberBlocksResponse\x120\n" +
+	"\x06blocks\x18\x01 \x03(\v2\x18.exchange.v1.NumberBlockR\x06blocks\"k\n" +
+	"\x15ListNumberUsesRequest\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"l\n" +
+	"\x16ListNumberUsesResponse\x12*\n" +
+	"\x04uses\x18\x01 \x03(\v2\x16.exchange.v1.NumberUseR\x04uses\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc7\x01\n" +
+	"\tNumberUse\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\tR\x06number\x12\x16\n" +
+	"\x06office\x18\x02 \x01(\tR\x06office\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x03 \x01(\tR\tmessageId\x120\n" +
+	"\x05taken\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05taken\x12\x14\n" +
+	"\x05burnt\x18\x05 \x01(\bR\x05burnt\x12#\n" +
+	"\rmessage_state\x18\x06 \x01(\tR\fmessageState\"i\n" +
 	"\vSentRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06office\x18\x02 \x01(\tR\x06office\x12\x1d\n" +
@@ -11128,7 +11940,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x1d\n" +
 	"\n" +
-	"media_type\x18\x03 \x01(\tR\tmediaType\"\xf1\b\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\"\xa3\t\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -11158,7 +11970,23 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\bworklist\x18( \x01(\x0e2\x15.exchange.v1.WorklistR\bworklist\x120\n" +
 	"\x05since\x18) \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12(\n" +
 	"\x04told\x18* \x03(\v2\x14.exchange.v1.TellingR\x04told\x12-\n" +
-	"\afilings\x18- \x03(\v2\x13.exchange.v1.FilingR\afilings\"\xc6\x02\n" +
+	"\afilings\x18- \x03(\v2\x13.exchange.v1.FilingR\afilings\x120\n" +
+	"\x05paper\x18. \x03(\v2\x1a.exchange.v1.PaperHandlingR\x05paper\"\x82\x01\n" +
+	"\x14HandleOnPaperRequest\x12\x1f\n" +
+	"\vmovement_id\x18\x01 \x01(\tR\n" +
+	"movementId\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x12\n" +
+	"\x04page\x18\x03 \x01(\tR\x04page\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xb6\x01\n" +
+	"\rPaperHandling\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06office\x18\x04 \x01(\tR\x06office\x12\x12\n" +
+	"\x04page\x18\x05 \x01(\tR\x04page\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"\xc6\x02\n" +
 	"\x06Filing\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x16\n" +
@@ -11384,7 +12212,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"recognised\x18\t \x01(\x03R\n" +
 	"recognised\x12'\n" +
 	"\x0finspected_again\x18\n" +
-	" \x01(\x03R\x0einspectedAgain*\xbd\x02\n" +
+	" \x01(\x03R\x0einspectedAgain*\xd4\x02\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -11407,7 +12235,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\tTAKE_SENT\x10\x0e\x12\x12\n" +
 	"\x0eREAD_OVERRIDES\x10\x14\x12\x11\n" +
 	"\rREAD_COVERAGE\x10\x15\x12\t\n" +
-	"\x05FETCH\x10\x16*(\n" +
+	"\x05FETCH\x10\x16\x12\x15\n" +
+	"\x11HAND_OVER_NUMBERS\x10\x17*(\n" +
 	"\x04Duty\x12\x14\n" +
 	"\x10DUTY_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -11452,7 +12281,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eOTHER_LANGUAGE\x10\v\x12\x17\n" +
 	"\x13REPLACED_BY_HEADING\x10\f\x12\a\n" +
 	"\x03CUT\x10\r\x12\x16\n" +
-	"\x12REPLACED_BY_RULING\x10\x0e2\xe7\t\n" +
+	"\x12REPLACED_BY_RULING\x10\x0e2\xd7\n" +
+	"\n" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
@@ -11463,7 +12293,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x03Get\x12!.exchange.v1.GetSubmissionRequest\x1a\x17.exchange.v1.Submission\"+\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/v1/submissions/{submission_id}\x12n\n" +
 	"\x04List\x12#.exchange.v1.ListSubmissionsRequest\x1a$.exchange.v1.ListSubmissionsResponse\"\x1b\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/submissions\x12e\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1c.exchange.v1.SubmissionEvent\"!\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/submissions:watch0\x01\x12}\n" +
-	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation\x12l\n" +
+	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation\x12n\n" +
+	"\x05Print\x12\x19.exchange.v1.PrintRequest\x1a\x18.exchange.v1.PrintedPage\"0\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/submissions/{submission_id}/page\x12l\n" +
 	"\x04Sent\x12\x18.exchange.v1.SentRequest\x1a\x18.exchange.v1.SentMessage\"0\xf0\xbb\x18\x0e\x82\xd3\xe4\x93\x02&\x12$/v1/submissions/{submission_id}/sent\x12n\n" +
 	"\x04Rule\x12\x18.exchange.v1.RuleRequest\x1a\x17.exchange.v1.Submission\"3\xf0\xbb\x18\n" +
 	"\x82\xd3\xe4\x93\x02):\x01*\"$/v1/submissions/{submission_id}:rule2\xf6\x05\n" +
@@ -11505,7 +12336,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eBalanceService\x12e\n" +
 	"\x04List\x12 .exchange.v1.ListBalancesRequest\x1a!.exchange.v1.ListBalancesResponse\"\x18\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/balances\x12f\n" +
 	"\x03Run\x12\x1e.exchange.v1.RunBalanceRequest\x1a\x14.exchange.v1.Balance\")\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/balances/{partner}:run\x12\x88\x01\n" +
-	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xf9\b\n" +
+	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xf6\t\n" +
 	"\x0fMovementService\x12h\n" +
 	"\x04Find\x12!.exchange.v1.FindMovementsRequest\x1a\".exchange.v1.FindMovementsResponse\"\x19\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/movements\x12m\n" +
 	"\x04List\x12!.exchange.v1.ListMovementsRequest\x1a\".exchange.v1.ListMovementsResponse\"\x1e\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/movements:list\x12f\n" +
@@ -11513,10 +12344,15 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\bTimeline\x12\x1c.exchange.v1.TimelineRequest\x1a\x1d.exchange.v1.TimelineResponse\"0\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02&\x12$/v1/movements/{movement_id}/timeline\x12}\n" +
 	"\tAnnounced\x12\x1d.exchange.v1.AnnouncedRequest\x1a\x1e.exchange.v1.AnnouncedResponse\"1\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02'\x12%/v1/movements/{movement_id}/announced\x12f\n" +
 	"\rRecordArrival\x12!.exchange.v1.RecordArrivalRequest\x1a\x15.exchange.v1.Movement\"\x1b\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/arrivals\x12l\n" +
-	"\x0fRecordDeparture\x12#.exchange.v1.RecordDepartureRequest\x1a\x15.exchange.v1.Movement\"\x1d\xf0\xbb\x18\t\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/departures\x12r\n" +
+	"\x0fRecordDeparture\x12#.exchange.v1.RecordDepartureRequest\x1a\x15.exchange.v1.Movement\"\x1d\xf0\xbb\x18\t\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/departures\x12{\n" +
+	"\rHandleOnPaper\x12!.exchange.v1.HandleOnPaperRequest\x1a\x15.exchange.v1.Movement\"0\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/movements/{movement_id}:paper\x12r\n" +
 	"\tElsewhere\x12\x1d.exchange.v1.ElsewhereRequest\x1a\x1e.exchange.v1.ElsewhereResponse\"&\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/movements:elsewhere\x12p\n" +
 	"\x04Open\x12 .exchange.v1.OpenMovementRequest\x1a\x15.exchange.v1.Movement\"/\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02%:\x01*\" /v1/movements/{movement_id}:open\x12o\n" +
-	"\tOverrides\x12\x1d.exchange.v1.OverridesRequest\x1a\x1e.exchange.v1.OverridesResponse\"#\xf0\xbb\x18\x14\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/movements:overrides2z\n" +
+	"\tOverrides\x12\x1d.exchange.v1.OverridesRequest\x1a\x1e.exchange.v1.OverridesResponse\"#\xf0\xbb\x18\x14\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/movements:overrides2\xf1\x02\n" +
+	"\rNumberService\x12o\n" +
+	"\bHandOver\x12#.exchange.v1.HandOverNumbersRequest\x1a\x18.exchange.v1.NumberBlock\"$\xf0\xbb\x18\x17\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/checklist-numbers\x12v\n" +
+	"\x04List\x12$.exchange.v1.ListNumberBlocksRequest\x1a%.exchange.v1.ListNumberBlocksResponse\"!\xf0\xbb\x18\x17\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/checklist-numbers\x12w\n" +
+	"\x04Uses\x12\".exchange.v1.ListNumberUsesRequest\x1a#.exchange.v1.ListNumberUsesResponse\"&\xf0\xbb\x18\x17\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/checklist-numbers/uses2z\n" +
 	"\rReportService\x12i\n" +
 	"\bCoverage\x12\x1c.exchange.v1.CoverageRequest\x1a\x1d.exchange.v1.CoverageResponse\" \xf0\xbb\x18\x15\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/reports/coverage:J\n" +
 	"\x05right\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x87\x03 \x01(\x0e2\x12.exchange.v1.RightR\x05rightB4Z2customs.example/gateway/api/exchange/v1;exchangev1b\x06proto3"
@@ -11534,7 +12370,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 134)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 145)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Duty)(0),                          // 1: exchange.v1.Duty
@@ -11558,399 +12394,426 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*ExplainMessageRequest)(nil),      // 19: exchange.v1.ExplainMessageRequest
 	(*ExplainResponse)(nil),            // 20: exchange.v1.ExplainResponse
 	(*UnreadPlace)(nil),                // 21: exchange.v1.UnreadPlace
-	(*SentRequest)(nil),                // 22: exchange.v1.SentRequest
-	(*SentMessage)(nil),                // 23: exchange.v1.SentMessage
-	(*VerifiedReceipt)(nil),            // 24: exchange.v1.VerifiedReceipt
-	(*ListMessagesRequest)(nil),        // 25: exchange.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),       // 26: exchange.v1.ListMessagesResponse
-	(*MessageRecord)(nil),              // 27: exchange.v1.MessageRecord
-	(*ListMappingsRequest)(nil),        // 28: exchange.v1.ListMappingsRequest
-	(*ListMappingsResponse)(nil),       // 29: exchange.v1.ListMappingsResponse
-	(*GetMappingRequest)(nil),          // 30: exchange.v1.GetMappingRequest
-	(*Mapping)(nil),                    // 31: exchange.v1.Mapping
-	(*ListAuditRequest)(nil),           // 32: exchange.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),          // 33: exchange.v1.ListAuditResponse
-	(*AuditEntry)(nil),                 // 34: exchange.v1.AuditEntry
-	(*Origin)(nil),                     // 35: exchange.v1.Origin
-	(*Submission)(nil),                 // 36: exchange.v1.Submission
-	(*Ruling)(nil),                     // 37: exchange.v1.Ruling
-	(*Approval)(nil),                   // 38: exchange.v1.Approval
-	(*Judgement)(nil),                  // 39: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 40: exchange.v1.MessageStatus
-	(*Change)(nil),                     // 41: exchange.v1.Change
-	(*BusinessAnswer)(nil),             // 42: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 43: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 44: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 45: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 46: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 47: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 48: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 49: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 50: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 51: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 52: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 53: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 54: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 55: exchange.v1.InboxMessage
-	(*Acknowledgement)(nil),            // 56: exchange.v1.Acknowledgement
-	(*CreateSubscriptionRequest)(nil),  // 57: exchange.v1.CreateSubscriptionRequest
-	(*GetSubscriptionRequest)(nil),     // 58: exchange.v1.GetSubscriptionRequest
-	(*ListSubscriptionsRequest)(nil),   // 59: exchange.v1.ListSubscriptionsRequest
-	(*ListSubscriptionsResponse)(nil),  // 60: exchange.v1.ListSubscriptionsResponse
-	(*EndSubscriptionRequest)(nil),     // 61: exchange.v1.EndSubscriptionRequest
-	(*Subscription)(nil),               // 62: exchange.v1.Subscription
-	(*Handout)(nil),                    // 63: exchange.v1.Handout
-	(*FetchRequest)(nil),               // 64: exchange.v1.FetchRequest
-	(*FetchResponse)(nil),              // 65: exchange.v1.FetchResponse
-	(*FetchedMessage)(nil),             // 66: exchange.v1.FetchedMessage
-	(*AcknowledgeFetchedRequest)(nil),  // 67: exchange.v1.AcknowledgeFetchedRequest
-	(*AcknowledgeFetchedResponse)(nil), // 68: exchange.v1.AcknowledgeFetchedResponse
-	(*RenewLeaseRequest)(nil),          // 69: exchange.v1.RenewLeaseRequest
-	(*RenewLeaseResponse)(nil),         // 70: exchange.v1.RenewLeaseResponse
-	(*ReleaseLeaseRequest)(nil),        // 71: exchange.v1.ReleaseLeaseRequest
-	(*ReleaseLeaseResponse)(nil),       // 72: exchange.v1.ReleaseLeaseResponse
-	(*DeliverRequest)(nil),             // 73: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 74: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 75: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 76: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 77: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 78: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 79: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 80: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 81: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 82: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 83: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 84: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 85: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 86: exchange.v1.GetMovementRequest
-	(*ListMovementsRequest)(nil),       // 87: exchange.v1.ListMovementsRequest
-	(*ListMovementsResponse)(nil),      // 88: exchange.v1.ListMovementsResponse
-	(*TimelineRequest)(nil),            // 89: exchange.v1.TimelineRequest
-	(*TimelineResponse)(nil),           // 90: exchange.v1.TimelineResponse
-	(*Step)(nil),                       // 91: exchange.v1.Step
-	(*AnnouncedRequest)(nil),           // 92: exchange.v1.AnnouncedRequest
-	(*AnnouncedResponse)(nil),          // 93: exchange.v1.AnnouncedResponse
-	(*AnnouncedDocument)(nil),          // 94: exchange.v1.AnnouncedDocument
-	(*AnnouncedValue)(nil),             // 95: exchange.v1.AnnouncedValue
-	(*RecordArrivalRequest)(nil),       // 96: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 97: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 98: exchange.v1.Movement
-	(*Filing)(nil),                     // 99: exchange.v1.Filing
-	(*FilingComparison)(nil),           // 100: exchange.v1.FilingComparison
-	(*Telling)(nil),                    // 101: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 102: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 103: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 104: exchange.v1.Figures
-	(*Amendment)(nil),                  // 105: exchange.v1.Amendment
-	(*Opening)(nil),                    // 106: exchange.v1.Opening
-	(*Identifier)(nil),                 // 107: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 108: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 109: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 110: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 111: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 112: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 113: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 114: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 115: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 116: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 117: exchange.v1.Partner
-	(*Validity)(nil),                   // 118: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 119: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 120: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 121: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 122: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 123: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 124: exchange.v1.Loss
-	(*LostValue)(nil),                  // 125: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 126: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 127: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 128: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 129: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 130: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 131: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 132: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 133: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 134: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 135: exchange.v1.Coverage
-	nil,                                // 136: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 137: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 138: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 139: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 140: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 141: google.protobuf.MethodOptions
+	(*PrintRequest)(nil),               // 22: exchange.v1.PrintRequest
+	(*PrintedPage)(nil),                // 23: exchange.v1.PrintedPage
+	(*HandOverNumbersRequest)(nil),     // 24: exchange.v1.HandOverNumbersRequest
+	(*NumberBlock)(nil),                // 25: exchange.v1.NumberBlock
+	(*ListNumberBlocksRequest)(nil),    // 26: exchange.v1.ListNumberBlocksRequest
+	(*ListNumberBlocksResponse)(nil),   // 27: exchange.v1.ListNumberBlocksResponse
+	(*ListNumberUsesRequest)(nil),      // 28: exchange.v1.ListNumberUsesRequest
+	(*ListNumberUsesResponse)(nil),     // 29: exchange.v1.ListNumberUsesResponse
+	(*NumberUse)(nil),                  // 30: exchange.v1.NumberUse
+	(*SentRequest)(nil),                // 31: exchange.v1.SentRequest
+	(*SentMessage)(nil),                // 32: exchange.v1.SentMessage
+	(*VerifiedReceipt)(nil),            // 33: exchange.v1.VerifiedReceipt
+	(*ListMessagesRequest)(nil),        // 34: exchange.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),       // 35: exchange.v1.ListMessagesResponse
+	(*MessageRecord)(nil),              // 36: exchange.v1.MessageRecord
+	(*ListMappingsRequest)(nil),        // 37: exchange.v1.ListMappingsRequest
+	(*ListMappingsResponse)(nil),       // 38: exchange.v1.ListMappingsResponse
+	(*GetMappingRequest)(nil),          // 39: exchange.v1.GetMappingRequest
+	(*Mapping)(nil),                    // 40: exchange.v1.Mapping
+	(*ListAuditRequest)(nil),           // 41: exchange.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 42: exchange.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 43: exchange.v1.AuditEntry
+	(*Origin)(nil),                     // 44: exchange.v1.Origin
+	(*Submission)(nil),                 // 45: exchange.v1.Submission
+	(*Ruling)(nil),                     // 46: exchange.v1.Ruling
+	(*Approval)(nil),                   // 47: exchange.v1.Approval
+	(*Judgement)(nil),                  // 48: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 49: exchange.v1.MessageStatus
+	(*Change)(nil),                     // 50: exchange.v1.Change
+	(*BusinessAnswer)(nil),             // 51: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 52: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 53: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 54: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 55: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 56: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 57: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 58: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 59: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 60: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 61: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 62: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 63: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 64: exchange.v1.InboxMessage
+	(*Acknowledgement)(nil),            // 65: exchange.v1.Acknowledgement
+	(*CreateSubscriptionRequest)(nil),  // 66: exchange.v1.CreateSubscriptionRequest
+	(*GetSubscriptionRequest)(nil),     // 67: exchange.v1.GetSubscriptionRequest
+	(*ListSubscriptionsRequest)(nil),   // 68: exchange.v1.ListSubscriptionsRequest
+	(*ListSubscriptionsResponse)(nil),  // 69: exchange.v1.ListSubscriptionsResponse
+	(*EndSubscriptionRequest)(nil),     // 70: exchange.v1.EndSubscriptionRequest
+	(*Subscription)(nil),               // 71: exchange.v1.Subscription
+	(*Handout)(nil),                    // 72: exchange.v1.Handout
+	(*FetchRequest)(nil),               // 73: exchange.v1.FetchRequest
+	(*FetchResponse)(nil),              // 74: exchange.v1.FetchResponse
+	(*FetchedMessage)(nil),             // 75: exchange.v1.FetchedMessage
+	(*AcknowledgeFetchedRequest)(nil),  // 76: exchange.v1.AcknowledgeFetchedRequest
+	(*AcknowledgeFetchedResponse)(nil), // 77: exchange.v1.AcknowledgeFetchedResponse
+	(*RenewLeaseRequest)(nil),          // 78: exchange.v1.RenewLeaseRequest
+	(*RenewLeaseResponse)(nil),         // 79: exchange.v1.RenewLeaseResponse
+	(*ReleaseLeaseRequest)(nil),        // 80: exchange.v1.ReleaseLeaseRequest
+	(*ReleaseLeaseResponse)(nil),       // 81: exchange.v1.ReleaseLeaseResponse
+	(*DeliverRequest)(nil),             // 82: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 83: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 84: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 85: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 86: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 87: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 88: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 89: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 90: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 91: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 92: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 93: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 94: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 95: exchange.v1.GetMovementRequest
+	(*ListMovementsRequest)(nil),       // 96: exchange.v1.ListMovementsRequest
+	(*ListMovementsResponse)(nil),      // 97: exchange.v1.ListMovementsResponse
+	(*TimelineRequest)(nil),            // 98: exchange.v1.TimelineRequest
+	(*TimelineResponse)(nil),           // 99: exchange.v1.TimelineResponse
+	(*Step)(nil),                       // 100: exchange.v1.Step
+	(*AnnouncedRequest)(nil),           // 101: exchange.v1.AnnouncedRequest
+	(*AnnouncedResponse)(nil),          // 102: exchange.v1.AnnouncedResponse
+	(*AnnouncedDocument)(nil),          // 103: exchange.v1.AnnouncedDocument
+	(*AnnouncedValue)(nil),             // 104: exchange.v1.AnnouncedValue
+	(*RecordArrivalRequest)(nil),       // 105: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 106: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 107: exchange.v1.Movement
+	(*HandleOnPaperRequest)(nil),       // 108: exchange.v1.HandleOnPaperRequest
+	(*PaperHandling)(nil),              // 109: exchange.v1.PaperHandling
+	(*Filing)(nil),                     // 110: exchange.v1.Filing
+	(*FilingComparison)(nil),           // 111: exchange.v1.FilingComparison
+	(*Telling)(nil),                    // 112: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 113: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 114: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 115: exchange.v1.Figures
+	(*Amendment)(nil),                  // 116: exchange.v1.Amendment
+	(*Opening)(nil),                    // 117: exchange.v1.Opening
+	(*Identifier)(nil),                 // 118: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 119: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 120: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 121: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 122: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 123: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 124: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 125: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 126: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 127: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 128: exchange.v1.Partner
+	(*Validity)(nil),                   // 129: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 130: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 131: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 132: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 133: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 134: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 135: exchange.v1.Loss
+	(*LostValue)(nil),                  // 136: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 137: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 138: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 139: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 140: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 141: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 142: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 143: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 144: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 145: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 146: exchange.v1.Coverage
+	nil,                                // 147: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 148: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 149: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 150: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 151: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 152: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	140, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	151, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
-	140, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	151, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
-	45,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	124, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	140, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	36,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	36,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	35,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	54,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	135, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	151, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	45,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	45,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	44,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	136, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	137, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	140, // 13: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
-	24,  // 14: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	140, // 15: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
-	44,  // 16: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
-	27,  // 17: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	140, // 18: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
-	2,   // 19: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
-	31,  // 20: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
-	2,   // 21: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	140, // 22: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	140, // 23: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
-	34,  // 24: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	140, // 25: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	140, // 26: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	140, // 27: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	40,  // 28: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	45,  // 29: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	40,  // 30: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	42,  // 31: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	39,  // 32: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	38,  // 33: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	124, // 34: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
-	37,  // 35: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
-	1,   // 36: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
-	99,  // 37: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
-	140, // 38: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	140, // 39: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	140, // 40: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	45,  // 41: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	140, // 42: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	140, // 43: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	140, // 44: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	44,  // 45: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	42,  // 46: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	41,  // 47: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	102, // 48: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	140, // 49: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	43,  // 50: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	45,  // 51: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	138, // 52: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	55,  // 53: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	3,   // 54: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	55,  // 55: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	52,  // 56: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	40,  // 57: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	140, // 58: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	140, // 59: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	55,  // 60: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	52,  // 61: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	40,  // 62: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	140, // 63: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	140, // 64: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	45,  // 65: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	41,  // 66: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	140, // 67: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
-	56,  // 68: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	140, // 69: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	140, // 70: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	140, // 71: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
-	62,  // 72: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	140, // 73: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	140, // 74: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	140, // 75: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	140, // 76: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	140, // 77: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
-	63,  // 78: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	140, // 79: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	140, // 80: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
-	66,  // 81: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
-	55,  // 82: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
-	66,  // 83: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	140, // 84: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
-	44,  // 85: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	44,  // 86: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	44,  // 87: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	80,  // 88: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	140, // 89: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	140, // 90: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	45,  // 91: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	140, // 92: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	140, // 93: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	83,  // 94: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	140, // 95: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	45,  // 96: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	98,  // 97: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	4,   // 98: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	140, // 99: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	140, // 100: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	98,  // 101: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	91,  // 102: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	140, // 103: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	45,  // 104: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	94,  // 105: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	95,  // 106: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	140, // 107: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	140, // 108: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	107, // 109: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	108, // 110: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	110, // 111: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	106, // 112: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	105, // 113: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	140, // 114: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	140, // 115: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	45,  // 116: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	103, // 117: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	4,   // 118: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	140, // 119: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	101, // 120: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	99,  // 121: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
-	140, // 122: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	100, // 123: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	110, // 124: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	109, // 125: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	140, // 126: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	140, // 127: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	140, // 128: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	110, // 129: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	104, // 130: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	104, // 131: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	140, // 132: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	41,  // 133: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	140, // 134: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	140, // 135: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	110, // 136: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	110, // 137: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	110, // 138: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	109, // 139: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	140, // 140: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	140, // 141: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	117, // 142: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	118, // 143: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	140, // 144: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	118, // 145: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	140, // 146: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	121, // 147: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	140, // 148: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	45,  // 149: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 150: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	125, // 151: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	139, // 152: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	128, // 153: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	140, // 154: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	140, // 155: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	140, // 156: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	132, // 157: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	140, // 158: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	135, // 159: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	141, // 160: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 161: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 162: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 163: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 164: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 165: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 166: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 167: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 168: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 169: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 170: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 171: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 172: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	46,  // 173: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	48,  // 174: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 175: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 176: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	49,  // 177: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	50,  // 178: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	53,  // 179: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	57,  // 180: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	58,  // 181: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	59,  // 182: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	61,  // 183: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	64,  // 184: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	67,  // 185: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	69,  // 186: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	71,  // 187: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	25,  // 188: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 189: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	28,  // 190: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	30,  // 191: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	32,  // 192: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	73,  // 193: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	75,  // 194: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	111, // 195: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	113, // 196: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	115, // 197: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	119, // 198: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	122, // 199: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	77,  // 200: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	79,  // 201: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	81,  // 202: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	84,  // 203: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	87,  // 204: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	86,  // 205: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	89,  // 206: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	92,  // 207: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	96,  // 208: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	97,  // 209: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	126, // 210: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	129, // 211: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	130, // 212: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	133, // 213: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	36,  // 214: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 215: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	36,  // 216: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	36,  // 217: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	36,  // 218: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	36,  // 219: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 220: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 221: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 222: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 223: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	36,  // 224: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	47,  // 225: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	55,  // 226: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 227: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	55,  // 228: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	55,  // 229: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	51,  // 230: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	54,  // 231: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	62,  // 232: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	62,  // 233: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	60,  // 234: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	62,  // 235: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	65,  // 236: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	68,  // 237: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	70,  // 238: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	72,  // 239: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	26,  // 240: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 241: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	29,  // 242: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	31,  // 243: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	33,  // 244: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	74,  // 245: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	76,  // 246: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	112, // 247: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	114, // 248: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	116, // 249: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	120, // 250: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	123, // 251: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	78,  // 252: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	80,  // 253: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	82,  // 254: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	85,  // 255: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	88,  // 256: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	98,  // 257: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	90,  // 258: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	93,  // 259: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	98,  // 260: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	98,  // 261: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	127, // 262: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	98,  // 263: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	131, // 264: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	134, // 265: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	214, // [214:266] is the sub-list for method output_type
-	162, // [162:214] is the sub-list for method input_type
-	161, // [161:162] is the sub-list for extension type_name
-	160, // [160:161] is the sub-list for extension extendee
-	0,   // [0:160] is the sub-list for field type_name
+	147, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	148, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	151, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
+	25,  // 14: exchange.v1.ListNumberBlocksResponse.blocks:type_name -> exchange.v1.NumberBlock
+	30,  // 15: exchange.v1.ListNumberUsesResponse.uses:type_name -> exchange.v1.NumberUse
+	151, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
+	151, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	33,  // 18: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
+	151, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	53,  // 20: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
+	36,  // 21: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
+	151, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	2,   // 23: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
+	40,  // 24: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
+	2,   // 25: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
+	151, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	151, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	43,  // 28: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
+	151, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	151, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	151, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	49,  // 32: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	54,  // 33: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	49,  // 34: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	51,  // 35: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	48,  // 36: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	47,  // 37: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	135, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	46,  // 39: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
+	1,   // 40: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
+	110, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
+	151, // 42: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	151, // 43: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	151, // 44: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	54,  // 45: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	151, // 46: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	151, // 47: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	151, // 48: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	53,  // 49: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	51,  // 50: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	50,  // 51: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	113, // 52: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	151, // 53: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	52,  // 54: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	54,  // 55: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	149, // 56: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	64,  // 57: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	3,   // 58: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	64,  // 59: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	61,  // 60: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	49,  // 61: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	151, // 62: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	151, // 63: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	64,  // 64: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	61,  // 65: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	49,  // 66: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	151, // 67: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	151, // 68: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	54,  // 69: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	50,  // 70: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	151, // 71: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	65,  // 72: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
+	151, // 73: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	151, // 74: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	151, // 75: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	71,  // 76: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
+	151, // 77: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	151, // 78: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	151, // 79: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	151, // 80: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	151, // 81: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	72,  // 82: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
+	151, // 83: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	151, // 84: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	75,  // 85: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
+	64,  // 86: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
+	75,  // 87: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
+	151, // 88: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	53,  // 89: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	53,  // 90: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	53,  // 91: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	89,  // 92: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	151, // 93: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	151, // 94: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	54,  // 95: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	151, // 96: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	151, // 97: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	92,  // 98: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	151, // 99: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	54,  // 100: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	107, // 101: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	4,   // 102: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	151, // 103: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	151, // 104: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	107, // 105: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	100, // 106: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	151, // 107: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	54,  // 108: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	103, // 109: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	104, // 110: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	151, // 111: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	151, // 112: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	118, // 113: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	119, // 114: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	121, // 115: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	117, // 116: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	116, // 117: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	151, // 118: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	151, // 119: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	54,  // 120: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	114, // 121: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	4,   // 122: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	151, // 123: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	112, // 124: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	110, // 125: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	109, // 126: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
+	151, // 127: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
+	151, // 128: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	111, // 129: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	121, // 130: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	120, // 131: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	151, // 132: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	151, // 133: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	151, // 134: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	121, // 135: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	115, // 136: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	115, // 137: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	151, // 138: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	50,  // 139: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	151, // 140: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	151, // 141: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	121, // 142: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	121, // 143: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	121, // 144: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	120, // 145: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	151, // 146: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	151, // 147: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	128, // 148: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	129, // 149: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	151, // 150: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	129, // 151: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	151, // 152: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	132, // 153: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	151, // 154: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	54,  // 155: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 156: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	136, // 157: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	150, // 158: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	139, // 159: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	151, // 160: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	151, // 161: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	151, // 162: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	143, // 163: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	151, // 164: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	146, // 165: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	152, // 166: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 167: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 168: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 169: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 170: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 171: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 172: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 173: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 174: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 175: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 176: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 177: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
+	31,  // 178: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 179: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	55,  // 180: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	57,  // 181: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 182: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 183: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	58,  // 184: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	59,  // 185: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	62,  // 186: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	66,  // 187: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	67,  // 188: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	68,  // 189: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	70,  // 190: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	73,  // 191: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	76,  // 192: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	78,  // 193: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	80,  // 194: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	34,  // 195: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 196: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	37,  // 197: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	39,  // 198: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	41,  // 199: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	82,  // 200: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	84,  // 201: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	122, // 202: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	124, // 203: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	126, // 204: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	130, // 205: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	133, // 206: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	86,  // 207: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	88,  // 208: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	90,  // 209: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	93,  // 210: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	96,  // 211: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	95,  // 212: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	98,  // 213: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	101, // 214: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	105, // 215: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	106, // 216: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	108, // 217: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
+	137, // 218: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	140, // 219: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	141, // 220: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	24,  // 221: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
+	26,  // 222: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
+	28,  // 223: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
+	144, // 224: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	45,  // 225: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 226: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	45,  // 227: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	45,  // 228: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	45,  // 229: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	45,  // 230: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 231: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 232: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 233: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 234: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
+	32,  // 235: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	45,  // 236: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	56,  // 237: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	64,  // 238: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 239: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	64,  // 240: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	64,  // 241: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	60,  // 242: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	63,  // 243: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	71,  // 244: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	71,  // 245: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	69,  // 246: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	71,  // 247: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	74,  // 248: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	77,  // 249: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	79,  // 250: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	81,  // 251: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	35,  // 252: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 253: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	38,  // 254: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	40,  // 255: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	42,  // 256: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	83,  // 257: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	85,  // 258: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	123, // 259: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	125, // 260: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	127, // 261: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	131, // 262: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	134, // 263: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	87,  // 264: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	89,  // 265: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	91,  // 266: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	94,  // 267: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	97,  // 268: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	107, // 269: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	99,  // 270: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	102, // 271: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	107, // 272: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	107, // 273: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	107, // 274: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
+	138, // 275: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	107, // 276: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	142, // 277: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	25,  // 278: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
+	27,  // 279: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
+	29,  // 280: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
+	145, // 281: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	225, // [225:282] is the sub-list for method output_type
+	168, // [168:225] is the sub-list for method input_type
+	167, // [167:168] is the sub-list for extension type_name
+	166, // [166:167] is the sub-list for extension extendee
+	0,   // [0:166] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -11964,9 +12827,9 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   134,
+			NumMessages:   145,
 			NumExtensions: 1,
-			NumServices:   11,
+			NumServices:   12,
 		},
 		GoTypes:           file_exchange_v1_exchange_proto_goTypes,
 		DependencyIndexes: file_exchange_v1_exchange_proto_depIdxs,
