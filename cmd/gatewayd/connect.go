@@ -170,10 +170,10 @@ func (m *meeting) add(list string, items []string) (err error) {
 }
 
 // begun are the routes that begin with a partner: those that lead to it from an office of a
-// caller's, and are not there yet.
+// caller's, and are not there yet, but those that are used instead of another.
 func begun(c Config, partner gateway.Administration, chain *flow.Chain) (routes []string) {
 	for _, r := range chain.Routes.All() {
-		if r.From == c.Administration && r.To == partner && !slices.Contains(c.Routes, r.Name) && c.serves(r) {
+		if r.From == c.Administration && r.To == partner && r.InsteadOf == "" && !slices.Contains(c.Routes, r.Name) && c.serves(r) {
 			routes = append(routes, r.Name)
 		}
 	}

@@ -419,6 +419,7 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) (e flow
 		return e, nil, fmt.Errorf("%d routes make a message of %s; choose one:%s", len(fits), files, commands.String())
 	}
 	j := job{}
+	plan.Number = flow.SampleNumbers(plan.Route)
 	t, err := b.chain.Translate(b.ctx, plan, parts, gateway.MessageID(j.id(contents)), validate.Scope{Own: plan.Route.From, Partner: plan.Route.To, At: time.Now()})
 	if err != nil {
 		return e, nil, err

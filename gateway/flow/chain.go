@@ -327,6 +327,9 @@ type Plan struct {
 	Mark func(parts []*customsv1.Document)
 	// Rulings are what was ruled on texts of the parts.
 	Rulings []release.Ruling
+	// Number gives the documents of all messages the numbers that they bear, where the route says
+	// that they do, before they are judged: the fault says that there is none left.
+	Number func(documents []*customsv1.Document) (*gateway.Fault, error)
 }
 
 // Addressing is who sends, from which office, to whom, and when.
@@ -516,13 +519,23 @@ func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.
 		if err != nil {
 			return nil, err
 		}
-		if p.Mark != nil && d.whole.Document != nil {
+		if (p.Mark != nil || p.Route.Numbers != nil) && d.whole.Document != nil {
 			documents = append(documents, d.apart()...)
 		}
 		drafts = append(drafts, d)
 	}
 	if p.Mark != nil && len(documents) > 0 {
 		p.Mark(documents)
+	}
+	if p.Route.Numbers != nil && len(documents) > 0 {
+		none, err := p.Number(documents)
+		if err != nil {
+			return nil, err
+		}
+		if none != nil {
+			none.Location = parts[0].locate("")
+			return &Translation{Faults: gateway.Faults{*none}, parts: parts, judged: p.Judged, whole: drafts[0].whole.Document}, nil
+		}
 	}
 	for _, d := range drafts {
 		if err := c.finish(ctx, p, d, s); err != nil {

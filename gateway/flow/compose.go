@@ -177,6 +177,7 @@ func (g *Gateway) unfit(r *Reading, a store.Arrival) (faults gateway.Faults) {
 func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []Part) error {
 	s, rt := &j.submission, plan.Route
 	whole := g.messageID(rt.To, j, 0)
+	plan.Number = g.numbering(ctx, rt, s.Office)
 	t, err := g.Chain.Translate(ctx, plan, parts, whole, g.scope(rt.To))
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 // given is taken as complete; a list that is absent says nothing.
 type Facts struct {
 	Batch        string        `json:"batch,omitempty"`
+	Number       string        `json:"number,omitempty"` // of the list
 	Carnet       string        `json:"carnet,omitempty"`
 	Entry        OfficeFact    `json:"entry,omitzero"`         // where it is to enter
 	Destinations []OfficeFact  `json:"destinations,omitempty"` // where its transits are to end, each office once
@@ -149,6 +150,9 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 	body := bodyOf(d)
 	if b, ok := body.(interface{ GetBatch() string }); ok {
 		f.Batch = b.GetBatch()
+	}
+	if b, ok := body.(interface{ GetNumber() string }); ok {
+		f.Number = b.GetNumber()
 	}
 	if b, ok := body.(interface{ GetPartial() bool }); ok {
 		f.Partial = b.GetPartial()

@@ -606,9 +606,10 @@ SELECT subscription, acknowledged, acknowledged_by FROM handout WHERE id_key = $
 ORDER BY subscription LIMIT $4;
 
 -- name: PutNumberBlock :exec
-INSERT INTO number_block (office, first, last, series, size, taken, handed_over, handed_over_by, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT (series, first) DO UPDATE SET taken = excluded.taken, commit_no = excluded.commit_no;
+INSERT INTO number_block (office, first, series, size, taken, handed_over, handed_over_by, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (series, first) DO UPDATE SET office = excluded.office, size = excluded.size, taken = excluded.taken, handed_over = excluded.handed_over,
+    handed_over_by = excluded.handed_over_by, commit_no = excluded.commit_no;
 
 -- name: NumberBlockUpto :one
 -- The block of a series that begins last, not behind a number.
@@ -621,19 +622,9 @@ SELECT * FROM number_block WHERE office = $1 AND taken < size ORDER BY handed_ov
 -- name: NumberBlocks :many
 SELECT * FROM number_block WHERE office = $1 ORDER BY handed_over DESC, series DESC, first DESC LIMIT $2;
 
--- name: NumberBlockOffices :many
-SELECT DISTINCT office FROM number_block WHERE office > $1 ORDER BY office LIMIT $2;
-
 -- name: PutNumberUse :exec
 INSERT INTO number_use (number, office, message_id, taken, commit_no) VALUES ($1, $2, $3, $4, $5);
 
--- name: NumberUse :one
-SELECT * FROM number_use WHERE number = $1;
-
 -- name: NumberUses :many
-SELECT * FROM number_use WHERE office = sqlc.arg(office) AND (commit_no, number) < (CAST(sqlc.arg(before) AS BIGINT), sqlc.arg(number))
+SELECT * FROM number_use WHERE office = sqlc.arg(office) AND (commit_no, number) < (CAST(sqlc.arg(before) AS BIGINT), CAST(sqlc.arg(number) AS TEXT))
 ORDER BY commit_no DESC, number DESC LIMIT sqlc.arg(most);
-
--- name: CloseNumberBlocks :exec
--- Of a database that was restored: which numbers were taken since it was saved, nobody knows.
-UPDATE number_block SET size = taken WHERE taken < size;

@@ -81,9 +81,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.balanceStmt, err = db.PrepareContext(ctx, balance); err != nil {
 		return nil, fmt.Errorf("error preparing query Balance: %w", err)
 	}
-	if q.closeNumberBlocksStmt, err = db.PrepareContext(ctx, closeNumberBlocks); err != nil {
-		return nil, fmt.Errorf("error preparing query CloseNumberBlocks: %w", err)
-	}
 	if q.copiedStmt, err = db.PrepareContext(ctx, copied); err != nil {
 		return nil, fmt.Errorf("error preparing query Copied: %w", err)
 	}
@@ -213,9 +210,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.movementsOfOfficeStmt, err = db.PrepareContext(ctx, movementsOfOffice); err != nil {
 		return nil, fmt.Errorf("error preparing query MovementsOfOffice: %w", err)
 	}
-	if q.numberBlockOfficesStmt, err = db.PrepareContext(ctx, numberBlockOffices); err != nil {
-		return nil, fmt.Errorf("error preparing query NumberBlockOffices: %w", err)
-	}
 	if q.numberBlockUptoStmt, err = db.PrepareContext(ctx, numberBlockUpto); err != nil {
 		return nil, fmt.Errorf("error preparing query NumberBlockUpto: %w", err)
 	}
@@ -224,9 +218,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.numberBlocksLeftStmt, err = db.PrepareContext(ctx, numberBlocksLeft); err != nil {
 		return nil, fmt.Errorf("error preparing query NumberBlocksLeft: %w", err)
-	}
-	if q.numberUseStmt, err = db.PrepareContext(ctx, numberUse); err != nil {
-		return nil, fmt.Errorf("error preparing query NumberUse: %w", err)
 	}
 	if q.numberUsesStmt, err = db.PrepareContext(ctx, numberUses); err != nil {
 		return nil, fmt.Errorf("error preparing query NumberUses: %w", err)
@@ -520,11 +511,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing balanceStmt: %w", cerr)
 		}
 	}
-	if q.closeNumberBlocksStmt != nil {
-		if cerr := q.closeNumberBlocksStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing closeNumberBlocksStmt: %w", cerr)
-		}
-	}
 	if q.copiedStmt != nil {
 		if cerr := q.copiedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing copiedStmt: %w", cerr)
@@ -740,11 +726,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing movementsOfOfficeStmt: %w", cerr)
 		}
 	}
-	if q.numberBlockOfficesStmt != nil {
-		if cerr := q.numberBlockOfficesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing numberBlockOfficesStmt: %w", cerr)
-		}
-	}
 	if q.numberBlockUptoStmt != nil {
 		if cerr := q.numberBlockUptoStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing numberBlockUptoStmt: %w", cerr)
@@ -758,11 +739,6 @@ func (q *Queries) Close() error {
 	if q.numberBlocksLeftStmt != nil {
 		if cerr := q.numberBlocksLeftStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing numberBlocksLeftStmt: %w", cerr)
-		}
-	}
-	if q.numberUseStmt != nil {
-		if cerr := q.numberUseStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing numberUseStmt: %w", cerr)
 		}
 	}
 	if q.numberUsesStmt != nil {
@@ -1143,7 +1119,6 @@ type Queries struct {
 	awaitNoMoreStmt           *sql.Stmt
 	awaitedByStmt             *sql.Stmt
 	balanceStmt               *sql.Stmt
-	closeNumberBlocksStmt     *sql.Stmt
 	copiedStmt                *sql.Stmt
 	countAttemptStmt          *sql.Stmt
 	countHandoutsStmt         *sql.Stmt
@@ -1187,11 +1162,9 @@ type Queries struct {
 	movementsInStateStmt      *sql.Stmt
 	movementsInWorklistStmt   *sql.Stmt
 	movementsOfOfficeStmt     *sql.Stmt
-	numberBlockOfficesStmt    *sql.Stmt
 	numberBlockUptoStmt       *sql.Stmt
 	numberBlocksStmt          *sql.Stmt
 	numberBlocksLeftStmt      *sql.Stmt
-	numberUseStmt             *sql.Stmt
 	numberUsesStmt            *sql.Stmt
 	openDifferencesStmt       *sql.Stmt
 	ownerStmt                 *sql.Stmt
@@ -1281,7 +1254,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		awaitNoMoreStmt:           q.awaitNoMoreStmt,
 		awaitedByStmt:             q.awaitedByStmt,
 		balanceStmt:               q.balanceStmt,
-		closeNumberBlocksStmt:     q.closeNumberBlocksStmt,
 		copiedStmt:                q.copiedStmt,
 		countAttemptStmt:          q.countAttemptStmt,
 		countHandoutsStmt:         q.countHandoutsStmt,
@@ -1325,11 +1297,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		movementsInStateStmt:      q.movementsInStateStmt,
 		movementsInWorklistStmt:   q.movementsInWorklistStmt,
 		movementsOfOfficeStmt:     q.movementsOfOfficeStmt,
-		numberBlockOfficesStmt:    q.numberBlockOfficesStmt,
 		numberBlockUptoStmt:       q.numberBlockUptoStmt,
 		numberBlocksStmt:          q.numberBlocksStmt,
 		numberBlocksLeftStmt:      q.numberBlocksLeftStmt,
-		numberUseStmt:             q.numberUseStmt,
 		numberUsesStmt:            q.numberUsesStmt,
 		openDifferencesStmt:       q.openDifferencesStmt,
 		ownerStmt:                 q.ownerStmt,

@@ -290,7 +290,6 @@ type Number struct {
 type NumberBlock struct {
 	Office       string
 	First        string
-	Last         string
 	Series       string
 	Size         int64
 	Taken        int64

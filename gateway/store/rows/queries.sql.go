@@ -640,16 +640,6 @@ func (q *Queries) Balance(ctx context.Context, partner string) (Balance, error) 
 	return i, err
 }
 
-const closeNumberBlocks = `-- name: CloseNumberBlocks :exec
-UPDATE number_block SET size = taken WHERE taken < size
-`
-
-// Of a database that was restored: which numbers were taken since it was saved, nobody knows.
-func (q *Queries) CloseNumberBlocks(ctx context.Context) error {
-	_, err := q.exec(ctx, q.closeNumberBlocksStmt, closeNumberBlocks)
-	return err
-}
-
 const copied = `-- name: Copied :one
 SELECT one, state, source, at, digest FROM copied WHERE one = 1
 `
@@ -2707,40 +2697,8 @@ func (q *Queries) MovementsOfOffice(ctx context.Context, arg MovementsOfOfficePa
 	return items, nil
 }
 
-const numberBlockOffices = `-- name: NumberBlockOffices :many
-SELECT DISTINCT office FROM number_block WHERE office > $1 ORDER BY office LIMIT $2
-`
-
-type NumberBlockOfficesParams struct {
-	Office string
-	Limit  int32
-}
-
-func (q *Queries) NumberBlockOffices(ctx context.Context, arg NumberBlockOfficesParams) ([]string, error) {
-	rows, err := q.query(ctx, q.numberBlockOfficesStmt, numberBlockOffices, arg.Office, arg.Limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var office string
-		if err := rows.Scan(&office); err != nil {
-			return nil, err
-		}
-		items = append(items, office)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const numberBlockUpto = `-- name: NumberBlockUpto :one
-SELECT office, first, last, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE series = $1 AND first <= $2 ORDER BY first DESC LIMIT 1
+SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE series = $1 AND first <= $2 ORDER BY first DESC LIMIT 1
 `
 
 type NumberBlockUptoParams struct {
@@ -2755,7 +2713,6 @@ func (q *Queries) NumberBlockUpto(ctx context.Context, arg NumberBlockUptoParams
 	err := row.Scan(
 		&i.Office,
 		&i.First,
-		&i.Last,
 		&i.Series,
 		&i.Size,
 		&i.Taken,
@@ -2767,7 +2724,7 @@ func (q *Queries) NumberBlockUpto(ctx context.Context, arg NumberBlockUptoParams
 }
 
 const numberBlocks = `-- name: NumberBlocks :many
-SELECT office, first, last, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE office = $1 ORDER BY handed_over DESC, series DESC, first DESC LIMIT $2
+SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE office = $1 ORDER BY handed_over DESC, series DESC, first DESC LIMIT $2
 `
 
 type NumberBlocksParams struct {
@@ -2787,7 +2744,6 @@ func (q *Queries) NumberBlocks(ctx context.Context, arg NumberBlocksParams) ([]N
 		if err := rows.Scan(
 			&i.Office,
 			&i.First,
-			&i.Last,
 			&i.Series,
 			&i.Size,
 			&i.Taken,
@@ -2809,7 +2765,7 @@ func (q *Queries) NumberBlocks(ctx context.Context, arg NumberBlocksParams) ([]N
 }
 
 const numberBlocksLeft = `-- name: NumberBlocksLeft :many
-SELECT office, first, last, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE office = $1 AND taken < size ORDER BY handed_over, first LIMIT $2
+SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE office = $1 AND taken < size ORDER BY handed_over, first LIMIT $2
 `
 
 type NumberBlocksLeftParams struct {
@@ -2830,7 +2786,6 @@ func (q *Queries) NumberBlocksLeft(ctx context.Context, arg NumberBlocksLeftPara
 		if err := rows.Scan(
 			&i.Office,
 			&i.First,
-			&i.Last,
 			&i.Series,
 			&i.Size,
 			&i.Taken,
@@ -2851,32 +2806,15 @@ func (q *Queries) NumberBlocksLeft(ctx context.Context, arg NumberBlocksLeftPara
 	return items, nil
 }
 
-const numberUse = `-- name: NumberUse :one
-SELECT number, office, message_id, taken, commit_no FROM number_use WHERE number = $1
-`
-
-func (q *Queries) NumberUse(ctx context.Context, number string) (NumberUse, error) {
-	row := q.queryRow(ctx, q.numberUseStmt, numberUse, number)
-	var i NumberUse
-	err := row.Scan(
-		&i.Number,
-		&i.Office,
-		&i.MessageID,
-		&i.Taken,
-		&i.CommitNo,
-	)
-	return i, err
-}
-
 const numberUses = `-- name: NumberUses :many
-SELECT number, office, message_id, taken, commit_no FROM number_use WHERE office = $1 AND (commit_no, number) < (CAST($2 AS BIGINT), $3)
+SELECT number, office, message_id, taken, commit_no FROM number_use WHERE office = $1 AND (commit_no, number) < (CAST($2 AS BIGINT), CAST($3 AS TEXT))
 ORDER BY commit_no DESC, number DESC LIMIT $4
 `
 
 type NumberUsesParams struct {
 	Office string
 	Before int64
-	Number int64
+	Number string
 	Most   int32
 }
 
@@ -3690,15 +3628,15 @@ func (q *Queries) PutMovementOffice(ctx context.Context, arg PutMovementOfficePa
 }
 
 const putNumberBlock = `-- name: PutNumberBlock :exec
-INSERT INTO number_block (office, first, last, series, size, taken, handed_over, handed_over_by, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT (series, first) DO UPDATE SET taken = excluded.taken, commit_no = excluded.commit_no
+INSERT INTO number_block (office, first, series, size, taken, handed_over, handed_over_by, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (series, first) DO UPDATE SET office = excluded.office, size = excluded.size, taken = excluded.taken, handed_over = excluded.handed_over,
+    handed_over_by = excluded.handed_over_by, commit_no = excluded.commit_no
 `
 
 type PutNumberBlockParams struct {
 	Office       string
 	First        string
-	Last         string
 	Series       string
 	Size         int64
 	Taken        int64
@@ -3711,7 +3649,6 @@ func (q *Queries) PutNumberBlock(ctx context.Context, arg PutNumberBlockParams) 
 	_, err := q.exec(ctx, q.putNumberBlockStmt, putNumberBlock,
 		arg.Office,
 		arg.First,
-		arg.Last,
 		arg.Series,
 		arg.Size,
 		arg.Taken,

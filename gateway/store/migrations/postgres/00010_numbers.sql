@@ -4,7 +4,6 @@
 CREATE TABLE number_block (
     office         TEXT COLLATE "C" NOT NULL, -- key
     first          TEXT COLLATE "C" NOT NULL,
-    last           TEXT COLLATE "C" NOT NULL,
     series         TEXT COLLATE "C" NOT NULL, -- what its numbers have in common: what stands before the digits at their ends, and how many these are
     size           BIGINT NOT NULL,
     taken          BIGINT NOT NULL, -- how many were, from the first

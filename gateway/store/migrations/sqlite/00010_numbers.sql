@@ -4,7 +4,6 @@
 CREATE TABLE number_block (
     office         TEXT NOT NULL, -- key
     first          TEXT NOT NULL,
-    last           TEXT NOT NULL,
     series         TEXT NOT NULL, -- what its numbers have in common: what stands before the digits at their ends, and how many these are
     size           INTEGER NOT NULL,
     taken          INTEGER NOT NULL, -- how many were, from the first
