@@ -230,6 +230,7 @@ const (
 	WordStepRuledRefuse             Wording = "step_ruled_refuse"
 	WordStepLeft                    Wording = "step_left"
 	WordStepOpened                  Wording = "step_opened"
+	WordStepOnPaper                 Wording = "step_on_paper"
 	WordStepArrived                 Wording = "step_arrived"
 	WordStepArrivedTold             Wording = "step_arrived_told"
 	WordStepArrivedBack             Wording = "step_arrived_back"

@@ -610,7 +610,7 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
 	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
-	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled",
+	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled", "handled on paper": "word.onPaper",
 	"agrees": "word.agrees", "differs": "word.differs", "nothing to compare": "word.nothingToCompare",
 	"batch": "place.batch", "vehicle": "place.vehicle", "load-unit": "place.loadUnit", "seal": "place.seal",
 	"waybill": "place.waybill", "carnet": "place.tir",
@@ -789,6 +789,9 @@ func (p *page) movement(m *exchangev1.Movement) {
 	p.field("couldAlsoBe", m.AmbiguousWith...)
 	for _, o := range m.Openings {
 		p.field("openedBy", o.Office, o.RecordId, p.time(o.At), o.Reason)
+	}
+	for _, o := range m.Paper {
+		p.field("onPaper", o.Office, orNone(o.Page), p.time(o.At), o.Reason)
 	}
 	for _, f := range m.Remarks {
 		p.heading("%s: %s", f.Code, f.Message)
