@@ -51,8 +51,8 @@ type placing struct {
 
 // gap is an element without a document, or a document without an element.
 type gap struct {
-	fault gateway.Fault
-	at    Source
+	fault     gateway.Fault
+	at, other Source // the same, but where two documents are for one element
 }
 
 func (j *Join) assignmentOf(part string) *assignment {
@@ -80,7 +80,7 @@ func (j *Join) Open(given []Given) (o Opening) {
 	for _, a := range j.assigns {
 		lacks, unplaced := false, false
 		for _, g := range a.place(given, names).open {
-			o.Contests = append(o.Contests, Contest{len(o.Faults), g.at, g.at})
+			o.Contests = append(o.Contests, Contest{len(o.Faults), g.at, g.other})
 			o.Faults = append(o.Faults, g.fault)
 			lacks, unplaced = lacks || g.fault.Code == gateway.PartOpen, unplaced || g.fault.Code == gateway.PartUnplaced
 		}
@@ -143,7 +143,7 @@ func (a *assignment) place(given []Given, names []string) placing {
 			came++
 		}
 	}
-	first := make(map[int]string) // the document of an element
+	first := make(map[int]Source) // the document of an element, and where it says so
 	for i, g := range given {
 		if g.Name != a.part {
 			continue
@@ -175,18 +175,19 @@ func (a *assignment) place(given []Given, names []string) placing {
 		}
 		switch {
 		case len(found) != 1 || one < 0:
-			p.open = append(p.open, gap{fault: unplaced(a.part, g, all), at: at})
-		case first[one] != "":
+			p.open = append(p.open, gap{unplaced(a.part, g, all), at, at})
+		case first[one] != (Source{}):
 			f := gateway.Fault{Code: gateway.PartTwice, Severity: gateway.Error, Value: elements[one].name, Expected: gateway.Term(a.part)}
-			p.open = append(p.open, gap{fault: f, at: at})
+			p.open = append(p.open, gap{f, at, first[one]})
 		default:
-			first[one], p.parts[elements[one].path] = names[i], names[i]
+			first[one], p.parts[elements[one].path] = at, names[i]
 		}
 	}
 	for i, e := range elements {
-		if first[i] == "" && came > 0 {
+		if first[i] == (Source{}) && came > 0 {
 			f := gateway.Fault{Code: gateway.PartOpen, Severity: gateway.Error, Value: e.name, Expected: gateway.Term(a.part)}
-			p.open = append(p.open, gap{fault: f, at: Source{Part: holder, Path: e.at}})
+			at := Source{Part: holder, Path: e.at}
+			p.open = append(p.open, gap{f, at, at})
 		}
 	}
 	return p

@@ -246,7 +246,7 @@ func (j *Join) run(steps *pace.Steps, parts []Given, id string) Joined {
 		placed := j.assignmentOf(e.part).place(parts, names)
 		r.every[i].placed = placed
 		for _, o := range placed.open {
-			r.out.Contests = append(r.out.Contests, Contest{len(r.out.Faults), o.at, o.at})
+			r.out.Contests = append(r.out.Contests, Contest{len(r.out.Faults), o.at, o.other})
 			r.out.Faults = append(r.out.Faults, o.fault)
 		}
 	}
