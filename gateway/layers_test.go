@@ -109,7 +109,7 @@ var owners = []struct {
 	{"log/slog", []string{"gateway/event", "cmd/"}},
 	{"log", []string{"gateway/event", "gateway/metrics", "gateway/server", "cmd/"}},
 	{"github.com/piglig/go-qr", []string{"gateway/page"}},
-	{"html/template", []string{"gateway/page"}},
+	{"html/template", []string{"gateway/page", "gateway/analysis"}},
 	{"golang.org/x/text/width", []string{"gateway"}},
 	{"github.com/google/uuid", []string{"cmd/"}},
 	{"pgregory.net/rapid", testOnly},

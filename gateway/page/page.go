@@ -37,6 +37,9 @@ type Line struct {
 	Waybill, Description, Code, Packages, GrossMass string
 }
 
+// checkedBy is the command that proves a code.
+const checkedBy = "gatewayd checklist verify"
+
 // What has room on one A4.
 const (
 	maxLines  = 14
@@ -67,7 +70,7 @@ func Make(c Content) ([]byte, error) {
 		More                            string
 		Modules, Box                    string
 	}{
-		Lang: c.Languages[0], Title: c.say("word.pageTitle"), Proof: c.say("word.pageProof", c.From), At: c.At, AtLabel: c.say("word.pageAt"),
+		Lang: c.Languages[0], Title: c.say("word.pageTitle"), Proof: c.say("word.pageProof", c.From, checkedBy), At: c.At, AtLabel: c.say("word.pageAt"),
 		Modules: modules, Box: fmt.Sprintf("%d %d %d %d", -quiet, -quiet, size+2*quiet, size+2*quiet),
 	}
 	for _, f := range c.Fields {

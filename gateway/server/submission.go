@@ -151,13 +151,13 @@ func (s submissions) officeOf(c Caller, named string) (office string, ok bool) {
 }
 
 func (s submissions) Choose(ctx context.Context, r *exchangev1.ChooseRequest) (*exchangev1.Submission, error) {
-	said := 0
+	n := 0
 	for _, is := range []bool{r.All, len(r.Vehicles) > 0, r.Waybill != ""} {
 		if is {
-			said++
+			n++
 		}
 	}
-	if said != 1 || len(r.Vehicles) > MaxChosen || len(r.Waybill) > MaxWaybill {
+	if n != 1 || len(r.Vehicles) > MaxChosen || len(r.Waybill) > MaxWaybill {
 		return nil, s.refusal(ctx, gateway.Fault{Code: gateway.ChoiceUnfit, Severity: gateway.Error, Path: "vehicles", Value: strings.Join(r.Vehicles[:min(len(r.Vehicles), MaxChosen)], ", ")})
 	}
 	sub, err := s.flow.Choose(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId), flow.Choice{Vehicles: r.Vehicles, All: r.All, Waybill: r.Waybill})

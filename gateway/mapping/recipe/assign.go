@@ -55,45 +55,6 @@ type gap struct {
 	at, other Source // the same, but where two documents are for one element
 }
 
-func (j *Join) assignmentOf(part string) *assignment {
-	for _, a := range j.assigns {
-		if a.part == part {
-			return a
-		}
-	}
-	return nil
-}
-
-// Opening is what is open of the parts that are for the elements of a list, as faults with the places
-// that they speak of: Lacks are the parts of which an element waits for one, Unplaced those of which a
-// document is for no one element.
-type Opening struct {
-	Faults          gateway.Faults
-	Contests        []Contest
-	Lacks, Unplaced []string
-}
-
-// Open says what is open of documents that came: an element whose document has not come, and a document of
-// which nobody knows for which element it is. Where the list has not come, nothing is said.
-func (j *Join) Open(given []Given) (o Opening) {
-	names := Names(given)
-	for _, a := range j.assigns {
-		lacks, unplaced := false, false
-		for _, g := range a.place(given, names).open {
-			o.Contests = append(o.Contests, Contest{len(o.Faults), g.at, g.other})
-			o.Faults = append(o.Faults, g.fault)
-			lacks, unplaced = lacks || g.fault.Code == gateway.PartOpen, unplaced || g.fault.Code == gateway.PartUnplaced
-		}
-		if lacks {
-			o.Lacks = append(o.Lacks, a.part)
-		}
-		if unplaced {
-			o.Unplaced = append(o.Unplaced, a.part)
-		}
-	}
-	return o
-}
-
 // place finds for each document the one element that it, or the element, names. A single document is
 // for a single element that nothing says otherwise of.
 func (a *assignment) place(given []Given, names []string) placing {
@@ -205,35 +166,4 @@ func unplaced(part string, g Given, all []string) gateway.Fault {
 		Code: gateway.PartUnplaced, Severity: gateway.Error, Value: gateway.Clip(g.Document.GetEnvelope().GetDocumentId()),
 		Expected: gateway.Term(strings.Join(all, ", ") + more),
 	}
-}
-
-// assign compiles what a part is for, and by what each of its documents finds its element.
-func (c *joinCompiler) assign(node string, p partFile) {
-	a := &assignment{part: p.Name}
-	name, rest, _ := strings.Cut(p.For, ".")
-	list := c.part(name)
-	if list == nil || list.For != "" || list.Several || name == p.Name {
-		c.At(node, "part %s is for %q, expected a list of a part before it, of which there is one", p.Name, p.For)
-		return
-	}
-	a.list = name
-	var err error
-	if a.path, err = document.CompileFor(list.Kind, rest); err != nil || a.path.Leaf() || !a.path.Repeated() {
-		c.At(node, "part %s is for %q, expected a list of messages", p.Name, p.For)
-		return
-	}
-	for _, columns := range p.By {
-		element, err1 := document.Compile(a.path.Descriptor(), columns[name])
-		of, err2 := document.CompileFor(p.Kind, columns[p.Name])
-		if err1 != nil || err2 != nil || len(columns) != 2 || !element.Leaf() || element.Many() || !of.Leaf() {
-			c.At(node, "part %s is found by %v, expected a value of the element and one, or a list of them, of the part", p.Name, columns)
-			return
-		}
-		a.by = append(a.by, pair{element, of})
-	}
-	if len(a.by) == 0 {
-		c.At(node, "part %s is for %s, expected by: what both name", p.Name, p.For)
-		return
-	}
-	c.join.assigns = append(c.join.assigns, a)
 }

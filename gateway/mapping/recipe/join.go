@@ -294,6 +294,45 @@ func (j Joined) Origin(path string) (JoinLink, bool) {
 	return l, true
 }
 
+func (j *Join) assignmentOf(part string) *assignment {
+	for _, a := range j.assigns {
+		if a.part == part {
+			return a
+		}
+	}
+	return nil
+}
+
+// Opening is what is open of the parts that are for the elements of a list, as faults with the places
+// that they speak of: Lacks are the parts of which an element waits for one, Unplaced those of which a
+// document is for no one element.
+type Opening struct {
+	Faults          gateway.Faults
+	Contests        []Contest
+	Lacks, Unplaced []string
+}
+
+// Open says what is open of documents that came: an element whose document has not come, and a document of
+// which nobody knows for which element it is. Where the list has not come, nothing is said.
+func (j *Join) Open(given []Given) (o Opening) {
+	names := Names(given)
+	for _, a := range j.assigns {
+		lacks, unplaced := false, false
+		for _, g := range a.place(given, names).open {
+			o.Contests = append(o.Contests, Contest{len(o.Faults), g.at, g.other})
+			o.Faults = append(o.Faults, g.fault)
+			lacks, unplaced = lacks || g.fault.Code == gateway.PartOpen, unplaced || g.fault.Code == gateway.PartUnplaced
+		}
+		if lacks {
+			o.Lacks = append(o.Lacks, a.part)
+		}
+		if unplaced {
+			o.Unplaced = append(o.Unplaced, a.part)
+		}
+	}
+	return o
+}
+
 // joinFrom is what sources read from.
 type joinFrom struct {
 	m, this document.Node

@@ -320,3 +320,34 @@ func (c *joinCompiler) condition(part, condition string, p joinPlace, errorf fun
 	}
 	return joinCondition{part, holds}
 }
+
+// assign compiles what a part is for, and by what each of its documents finds its element.
+func (c *joinCompiler) assign(node string, p partFile) {
+	a := &assignment{part: p.Name}
+	name, rest, _ := strings.Cut(p.For, ".")
+	list := c.part(name)
+	if list == nil || list.For != "" || list.Several || name == p.Name {
+		c.At(node, "part %s is for %q, expected a list of a part before it, of which there is one", p.Name, p.For)
+		return
+	}
+	a.list = name
+	var err error
+	if a.path, err = document.CompileFor(list.Kind, rest); err != nil || a.path.Leaf() || !a.path.Repeated() {
+		c.At(node, "part %s is for %q, expected a list of messages", p.Name, p.For)
+		return
+	}
+	for _, columns := range p.By {
+		element, err1 := document.Compile(a.path.Descriptor(), columns[name])
+		of, err2 := document.CompileFor(p.Kind, columns[p.Name])
+		if err1 != nil || err2 != nil || len(columns) != 2 || !element.Leaf() || element.Many() || !of.Leaf() {
+			c.At(node, "part %s is found by %v, expected a value of the element and one, or a list of them, of the part", p.Name, columns)
+			return
+		}
+		a.by = append(a.by, pair{element, of})
+	}
+	if len(a.by) == 0 {
+		c.At(node, "part %s is for %s, expected by: what both name", p.Name, p.For)
+		return
+	}
+	c.join.assigns = append(c.join.assigns, a)
+}
