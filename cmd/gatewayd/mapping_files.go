@@ -386,7 +386,7 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) (e flow
 	var parts []flow.Part
 	serving := false // of those that fit, those of the office that the documents name count alone
 	for _, rt := range b.chain.Routes.All() {
-		if b.route != "" && rt.Name != b.route || rt.Stays() {
+		if b.route != "" && rt.Name != b.route || b.route == "" && rt.InsteadOf != "" || rt.Stays() {
 			continue
 		}
 		p, of, ok := b.planFor(rt, names, readings)

@@ -36,6 +36,9 @@ func load(name string, all layers, lib *mapping.Library, texts headings, prices 
 	if rt.Recipe != "" && rt.Hold <= 0 {
 		l.addf("recipe", "hold is missing: parts may not wait for ever")
 	}
+	if _, known := all[rt.InsteadOf]; rt.InsteadOf != "" && !known {
+		l.addf("instead_of", "there is no route %s", rt.InsteadOf)
+	}
 	rt.prices = prices
 	l.check(rt, lib, texts)
 	return rt, errors.Join(l.mistakes...)
