@@ -18,7 +18,8 @@ import (
 // checklist is about pages that were printed for a driver.
 func checklist(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) error {
 	if len(args) == 0 || args[0] != "verify" {
-		return errors.New("give verify")
+		fmt.Fprintln(std.err, "gatewayd checklist verify -keys FILE [-lang LANG] [-o json] TEXT")
+		return flag.ErrHelp
 	}
 	return verifyPage(ctx, flags, args[1:], std)
 }

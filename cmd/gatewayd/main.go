@@ -123,7 +123,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 }
 
 // several are the commands that are made of others: mapping list.
-var several = []string{"mapping", "trust", "partner"}
+var several = []string{"checklist", "mapping", "trust", "partner"}
 
 // asksHelp reports whether help is asked for, before a "--".
 func asksHelp(args []string) bool {
