@@ -53,6 +53,7 @@ var order = []string{
 	"gateway/schema",
 	"gateway/analysis",
 	"gateway/seal",
+	"gateway/page",
 	"gateway/card",
 	"gateway/peer",
 	"gateway/store/rows",
@@ -108,6 +109,8 @@ var owners = []struct {
 	// Whoever has something to say says it as an event; the commands choose how it is written.
 	{"log/slog", []string{"gateway/event", "cmd/"}},
 	{"log", []string{"gateway/event", "gateway/metrics", "gateway/server", "cmd/"}},
+	{"github.com/piglig/go-qr", []string{"gateway/page"}},
+	{"html/template", []string{"gateway/page", "gateway/analysis"}},
 	{"golang.org/x/text/width", []string{"gateway"}},
 	{"github.com/google/uuid", []string{"cmd/"}},
 	{"pgregory.net/rapid", testOnly},

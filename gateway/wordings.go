@@ -240,6 +240,7 @@ const (
 	WordRecognisedNone              Wording = "recognised_none"
 	WordStepLeft                    Wording = "step_left"
 	WordStepOpened                  Wording = "step_opened"
+	WordStepOnPaper                 Wording = "step_on_paper"
 	WordStepArrived                 Wording = "step_arrived"
 	WordStepArrivedTold             Wording = "step_arrived_told"
 	WordStepArrivedBack             Wording = "step_arrived_back"

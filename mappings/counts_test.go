@@ -13,6 +13,7 @@ import (
 
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/pace"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/validate"
@@ -43,7 +44,7 @@ func TestCountsOfANotice(t *testing.T) {
 		}
 		manifest, report := n.read(t, n.manifest, raw), n.read(t, n.report, n.exit)
 		join := func(steps *pace.Steps) *customsv1.Document {
-			joined, err := n.join.RunWhile(steps, map[string]*customsv1.Document{"manifest": manifest, "vehicle": report}, noticeID)
+			joined, err := n.join.RunWhile(steps, []recipe.Given{{Name: "manifest", Document: manifest}, {Name: "vehicle", Document: report}}, noticeID)
 			if err != nil || joined.Faults.Refuse() {
 				t.Fatal(err, joined.Faults)
 			}

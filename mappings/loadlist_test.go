@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/mapping/recipe"
+	"customs.example/gateway/pace"
 	"customs.example/gateway/release"
 	"customs.example/gateway/validate"
 	"customs.example/mappings"
@@ -32,7 +35,25 @@ func leaving(t *testing.T) map[string]*customsv1.Document {
 	manifest.Consignments = manifest.Consignments[:1]
 	manifest.Office.Code, vehicle.Office.Code = declaration.ExitOffice.Code, declaration.ExitOffice.Code
 	manifest.Batch, vehicle.Batch = declaration.Batch, declaration.Batch
+	declaration.TransportDocuments = []string{manifest.Consignments[0].TransportDocument.Id}
 	return parts
+}
+
+// leavingWith is the same truck with two waybills, and a declaration of the goods of each.
+func leavingWith(t *testing.T) (manifest, vehicle, first, second *customsv1.Document) {
+	parts := leaving(t)
+	manifest, vehicle, first = parts["manifest"], parts["vehicle"], parts["declaration"]
+	m := manifest.GetManifest()
+	m.Consignments = append(m.Consignments, proto.CloneOf(m.Consignments[0]))
+	m.Consignments[1].TransportDocument.Id = "CN-MN-26-000777"
+	m.Consignments[1].Consignee.Name[0].Value = "扎门乌德样例公司"
+	second = proto.CloneOf(first)
+	second.Envelope.DocumentId = "CN-0705-2026-000099"
+	d := second.GetGoodsDeclarationExtract()
+	d.Declaration.Number, d.TransportDocuments = "070520260000000999", []string{"CN-MN-26-000777"}
+	d.Items = d.Items[:1]
+	d.Items[0].Value.Amount.Value = "777.5"
+	return manifest, vehicle, first, second
 }
 
 // What Mongolia gets are the goods and prices of the declaration, on the vehicle of the
@@ -116,17 +137,97 @@ func (d *data) release(t *testing.T, route string, doc *customsv1.Document) *cus
 	return released.Document()
 }
 
-// Nothing says which of several waybills a line of the declaration belongs to.
-func TestLoadListOfSeveralWaybillsIsRefused(t *testing.T) {
+// Each waybill of a crossing has the goods, prices and number of its own declaration, whichever came
+// first and whoever says which is whose: the declaration, the manifest, or the post beside it.
+func TestLoadListOfSeveralWaybills(t *testing.T) {
 	d := load(t)
 	j, _ := d.library.Join("mn/load-list.v1")
-	parts := leaving(t)
-	m := parts["manifest"].GetManifest()
-	m.Consignments = append(m.Consignments, m.Consignments[0])
-	joined := j.Run(parts, messageID)
-	_, _, faults := d.table(t, "mn/load-list.v1").Encode(joined.Document, false)
-	if !slices.ContainsFunc(faults, func(f gateway.Fault) bool { return f.Code == gateway.MapRequired && f.Path == "consignments" }) {
-		t.Errorf("faults %v, want the consignments missing", lines(faults))
+	for name, tt := range map[string]struct {
+		say func(m *customsv1.Manifest, first, second *customsv1.GoodsDeclarationExtract)
+		of  [2]string
+	}{
+		"by the declarations": {},
+		"by the manifest": {say: func(m *customsv1.Manifest, first, second *customsv1.GoodsDeclarationExtract) {
+			m.Consignments[0].ExportDeclaration = &customsv1.DocumentReference{Id: first.Declaration.Number}
+			m.Consignments[1].ExportDeclaration = &customsv1.DocumentReference{Id: second.Declaration.Number}
+			first.TransportDocuments, second.TransportDocuments = nil, nil
+		}},
+		"beside the declarations": {of: [2]string{"CN-RU-26-000123", "CN-MN-26-000777"}, say: func(_ *customsv1.Manifest, first, second *customsv1.GoodsDeclarationExtract) {
+			first.TransportDocuments, second.TransportDocuments = nil, nil
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			manifest, vehicle, first, second := leavingWith(t)
+			if tt.say != nil {
+				tt.say(manifest.GetManifest(), first.GetGoodsDeclarationExtract(), second.GetGoodsDeclarationExtract())
+			}
+			given := []recipe.Given{{Name: "declaration", Document: second, Of: tt.of[1]}, {Name: "manifest", Document: manifest}, {Name: "vehicle", Document: vehicle}, {Name: "declaration", Document: first, Of: tt.of[0]}}
+			if open := j.Open(given); len(open.Faults) > 0 {
+				t.Fatal(lines(open.Faults))
+			}
+			joined, err := j.RunWhile(pace.Endless(), given, messageID)
+			if err != nil || joined.Faults.Refuse() {
+				t.Fatal(err, lines(joined.Faults))
+			}
+			if l, ok := joined.Origin("consignments[0].items[1].value.amount"); !ok || l.Part != "declaration[1]" || l.PartPath != "items[1].value.amount" {
+				t.Errorf("the first waybill's goods come from %v", l)
+			}
+			released := d.release(t, "cn-mn-load-list", joined.Document)
+			encoded, _, faults := d.table(t, "mn/load-list.v1").Encode(released, false)
+			if len(faults) > 0 {
+				t.Fatal(lines(faults))
+			}
+			compare(t, "testdata/join/load-list-two.xml", string(encoded.Bytes()))
+		})
+	}
+}
+
+// What is open is said where it stands: a waybill without a declaration, a declaration of no waybill or
+// of several, a second one of the same. Nothing is guessed, be there one that fits alone.
+func TestLoadListSaysWhichWaybillIsOpen(t *testing.T) {
+	d := load(t)
+	j, _ := d.library.Join("mn/load-list.v1")
+	for name, tt := range map[string]struct {
+		say  func(m *customsv1.Manifest, first, second *customsv1.GoodsDeclarationExtract)
+		want []string
+	}{
+		"one is missing": {func(_ *customsv1.Manifest, _, second *customsv1.GoodsDeclarationExtract) {
+			second.TransportDocuments = []string{"OTHER"}
+		}, []string{"PART_UNPLACED declaration[1].transportDocuments", "PART_OPEN manifest.consignments[1].transportDocument.id"}},
+		"one names nothing": {func(_ *customsv1.Manifest, first, _ *customsv1.GoodsDeclarationExtract) {
+			first.TransportDocuments = nil
+		}, []string{"PART_UNPLACED declaration.transportDocuments", "PART_OPEN manifest.consignments[0].transportDocument.id"}},
+		"one names both": {func(_ *customsv1.Manifest, first, _ *customsv1.GoodsDeclarationExtract) {
+			first.TransportDocuments = append(first.TransportDocuments, "CN-MN-26-000777")
+		}, []string{"PART_UNPLACED declaration.transportDocuments", "PART_OPEN manifest.consignments[0].transportDocument.id"}},
+		"two name one": {func(_ *customsv1.Manifest, first, second *customsv1.GoodsDeclarationExtract) {
+			second.TransportDocuments = first.TransportDocuments
+		}, []string{"PART_TWICE declaration[1].transportDocuments", "PART_OPEN manifest.consignments[1].transportDocument.id"}},
+		"the manifest disagrees": {func(m *customsv1.Manifest, first, _ *customsv1.GoodsDeclarationExtract) {
+			m.Consignments[1].ExportDeclaration = &customsv1.DocumentReference{Id: first.Declaration.Number}
+		}, []string{"PART_UNPLACED declaration.transportDocuments", "PART_OPEN manifest.consignments[0].transportDocument.id"}},
+		"a waybill twice": {func(m *customsv1.Manifest, _, _ *customsv1.GoodsDeclarationExtract) {
+			m.Consignments[1].TransportDocument = m.Consignments[0].TransportDocument
+		}, []string{"PART_UNPLACED declaration.transportDocuments", "PART_UNPLACED declaration[1].transportDocuments", "PART_OPEN manifest.consignments[0].transportDocument.id", "PART_OPEN manifest.consignments[1].transportDocument.id"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			manifest, vehicle, first, second := leavingWith(t)
+			tt.say(manifest.GetManifest(), first.GetGoodsDeclarationExtract(), second.GetGoodsDeclarationExtract())
+			given := []recipe.Given{{Name: "manifest", Document: manifest}, {Name: "vehicle", Document: vehicle}, {Name: "declaration", Document: first}, {Name: "declaration", Document: second}}
+			joined, err := j.RunWhile(pace.Endless(), given, messageID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, c := range joined.Contests {
+				if f := joined.Faults[c.Fault]; strings.HasPrefix(string(f.Code), "PART_") {
+					got = append(got, fmt.Sprintf("%s %s.%s", f.Code, c.First.Part, c.First.Path))
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("open (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

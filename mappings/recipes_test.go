@@ -96,6 +96,12 @@ func (r recipeFile) ways() []way {
 		if row(p.(map[string]any)).is("required") {
 			add(fmt.Sprintf("part %d not required", i+1), func(r recipeFile) { delete(entries(r["parts"])[i].(map[string]any), "required") })
 		}
+		for k := range entries(row(p.(map[string]any))["by"]) {
+			add(fmt.Sprintf("part %d without by %d", i+1, k+1), func(r recipeFile) {
+				part := entries(r["parts"])[i].(map[string]any)
+				part["by"] = slices.Delete(entries(part["by"]), k, k+1)
+			})
+		}
 		if row(p.(map[string]any)).text("when") != "" {
 			add(fmt.Sprintf("part %d always", i+1), func(r recipeFile) { delete(entries(r["parts"])[i].(map[string]any), "when") })
 		}
@@ -278,7 +284,8 @@ func joins(j *recipe.Join, crossings []map[string]*customsv1.Document) iter.Seq[
 	}
 }
 
-// agreed are full goldens of a join's parts with one key.
+// agreed are full goldens of a join's parts with one key, and what is for an element of a list for the
+// first.
 func agreed(t *testing.T, j *recipe.Join, d *data) map[string]*customsv1.Document {
 	t.Helper()
 	parts := map[string]*customsv1.Document{}
@@ -297,6 +304,26 @@ func agreed(t *testing.T, j *recipe.Join, d *data) map[string]*customsv1.Documen
 		r := file(t, name)
 		if row(r).text("join") != j.Name() {
 			continue
+		}
+		for _, v := range entries(r["parts"]) {
+			p := row(v.(map[string]any))
+			holder, list, _ := strings.Cut(p.text("for"), ".")
+			for _, pair := range entries(p["by"]) {
+				by := row(pair.(map[string]any))
+				element, of := compiled(t, parts[holder], list+"[0]."+by.text(holder)), compiled(t, parts[p.text("name")], by.text(p.text("name")))
+				value, named := element.Get(document.Of(parts[holder]))
+				if !named {
+					value, _ = of.Get(document.Of(parts[p.text("name")]))
+					if err := element.Set(document.Of(parts[holder]), value); err != nil {
+						t.Fatal(err)
+					}
+					continue
+				}
+				of.Clear(document.Of(parts[p.text("name")]))
+				if err := of.AppendText(document.Of(parts[p.text("name")]), value); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 		for _, column := range entries(r["key"]) {
 			value := ""

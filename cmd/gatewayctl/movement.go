@@ -124,6 +124,17 @@ func movementOpen(fs *flag.FlagSet) action {
 	}
 }
 
+// movementPaper says that what was announced is handled on paper.
+func movementPaper(fs *flag.FlagSet) action {
+	reason := fs.String("reason", "", "`WHY`, in a few words, needed; the audit trail keeps it, and all on the route read it")
+	page := fs.String("page", "", "`NUMBER` of the page or paper form that was handed over")
+	message := fs.String("message", "", "`MESSAGE` whose announcement is meant; without it all that stand")
+	return func(ctx context.Context, s *session, operands []string) error {
+		m, err := s.movements.HandleOnPaper(ctx, &exchangev1.HandleOnPaperRequest{MovementId: operands[0], MessageId: *message, Page: *page, Reason: *reason})
+		return s.movement(m, err)
+	}
+}
+
 func overrides(fs *flag.FlagSet) action {
 	office := fs.String("office", "", "`OFFICE` of yours; without it the first")
 	shift := fs.String("shift", "", "`SHIFT` in the local time of the office, needed: a day, or its hours such as 2026-03-01T20:00-08:00")

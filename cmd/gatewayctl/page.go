@@ -648,7 +648,7 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
 	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
-	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled",
+	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled", "handled on paper": "word.onPaper",
 	"controlled": "word.stateControlled", "subject": "word.subject",
 	"transit declared": "word.transitDeclared", "transit refused": "word.transitRefused", "transit allowed": "word.transitAllowed",
 	"transit started": "word.transitStarted", "transit arrived": "word.transitArrived", "transit partly terminated": "word.transitPartlyTerminated",
@@ -831,6 +831,9 @@ func (p *page) movement(m *exchangev1.Movement) {
 	p.field("couldAlsoBe", m.AmbiguousWith...)
 	for _, o := range m.Openings {
 		p.field("openedBy", o.Office, o.RecordId, p.time(o.At), o.Reason)
+	}
+	for _, o := range m.Paper {
+		p.field("onPaper", o.Office, orNone(o.Page), p.time(o.At), o.Reason)
 	}
 	for _, f := range m.Remarks {
 		p.heading("%s: %s", f.Code, f.Message)

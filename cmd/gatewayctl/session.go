@@ -95,6 +95,7 @@ type session struct {
 	mappings      exchangev1.MappingServiceClient
 	audits        exchangev1.AuditServiceClient
 	reports       exchangev1.ReportServiceClient
+	numbers       exchangev1.NumberServiceClient
 	lang          string
 	json          bool
 	chart         bool
@@ -134,6 +135,7 @@ func (o *options) open(w world) (*session, error) {
 		mappings:      exchangev1.NewMappingServiceClient(conn),
 		audits:        exchangev1.NewAuditServiceClient(conn),
 		reports:       exchangev1.NewReportServiceClient(conn),
+		numbers:       exchangev1.NewNumberServiceClient(conn),
 	}, nil
 }
 

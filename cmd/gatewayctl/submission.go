@@ -240,11 +240,13 @@ func amend(fs *flag.FlagSet) action {
 	}
 }
 
-// choose answers a deletion that names only a batch of several vehicles.
+// choose answers a deletion that names only a batch of several vehicles, or says for which waybill a document
+// is that names none.
 func choose(fs *flag.FlagSet) action {
 	all := fs.Bool("all", false, "all vehicles are meant")
+	waybill := fs.String("waybill", "", "`WAYBILL` that the document is for")
 	return func(ctx context.Context, s *session, operands []string) error {
-		sub, err := s.submissions.Choose(ctx, &exchangev1.ChooseRequest{SubmissionId: operands[0], Vehicles: operands[1:], All: *all})
+		sub, err := s.submissions.Choose(ctx, &exchangev1.ChooseRequest{SubmissionId: operands[0], Vehicles: operands[1:], All: *all, Waybill: *waybill})
 		return s.submission(sub, err)
 	}
 }
@@ -447,5 +449,29 @@ func (p *page) sentMessage(m *exchangev1.SentMessage) {
 	for _, r := range m.Receipts {
 		p.field("receipt", p.state(string(gateway.Verdict(r.Verdict).State())), p.text("signedByPartner"))
 		p.inner("verified", p.time(r.Verified))
+	}
+}
+
+// printPage writes the page of a message.
+func printPage(fs *flag.FlagSet) action {
+	message := fs.String("message", "", "`MESSAGE` that is meant, where the submission became several; without it the first")
+	languages := fs.String("languages", "", "two `LANGUAGES` such as zh,kk; without it those of both sides")
+	out := fs.String("out", "-", "`FILE` for the page; - is the standard output")
+	return func(ctx context.Context, s *session, operands []string) error {
+		r := &exchangev1.PrintRequest{SubmissionId: operands[0], MessageId: *message}
+		if *languages != "" {
+			r.Languages = strings.Split(*languages, ",")
+		}
+		p, err := s.submissions.Print(ctx, r)
+		switch {
+		case err != nil:
+			return err
+		case s.json:
+			return s.show(p, nil)
+		case *out != "-":
+			return os.WriteFile(*out, p.Content, 0o600)
+		}
+		_, err = s.stdout.Write(p.Content)
+		return err
 	}
 }

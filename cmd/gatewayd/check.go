@@ -359,6 +359,9 @@ func (s *setup) checkRoutes(f *findings, now time.Time) {
 		}
 		names[name] = key
 		active = append(active, name)
+		if slices.Contains(s.Routes, route.InsteadOf) {
+			f.refuse(key, gateway.ConfigTwice, name, route.InsteadOf)
+		}
 		switch {
 		case route.From != s.Administration:
 			f.refuse(key, gateway.ConfigRouteForeign, name, string(route.From))

@@ -170,7 +170,8 @@ func (m *meeting) add(list string, items []string) (err error) {
 }
 
 // begun are the routes that begin with a partner: those that lead to it from an office of a
-// caller's, and are not there yet. One with two addressees begins with the later known of them.
+// caller's, and are not there yet, but those that are used instead of another. One with two addressees begins
+// with the later known of them.
 func begun(c Config, partner gateway.Administration, chain *flow.Chain) (routes []string) {
 	known := func(a gateway.Administration) bool {
 		return a == partner || slices.ContainsFunc(c.Partners, func(p PartnerConfig) bool { return slices.Contains(p.Administrations, a) })
@@ -178,7 +179,7 @@ func begun(c Config, partner gateway.Administration, chain *flow.Chain) (routes 
 	for _, r := range chain.Routes.All() {
 		to := chain.Routes.Addressees(r)
 		if r.From == c.Administration && slices.Contains(to, partner) && !slices.ContainsFunc(to, func(a gateway.Administration) bool { return !known(a) }) &&
-			!slices.Contains(c.Routes, r.Name) && c.serves(r) {
+			r.InsteadOf == "" && !slices.Contains(c.Routes, r.Name) && c.serves(r) {
 			routes = append(routes, r.Name)
 		}
 	}

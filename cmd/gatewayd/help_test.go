@@ -16,7 +16,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			lines = append(lines, c.name)
 		}
 	}
-	lines = append(lines, "trust show", "partner add", "mapping")
+	lines = append(lines, "trust show", "partner add", "checklist verify", "mapping")
 	for _, tool := range tools {
 		lines = append(lines, "mapping "+tool.name)
 	}

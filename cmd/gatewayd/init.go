@@ -206,7 +206,7 @@ func (s *newGateway) writeEnvironment(c devCaller) error {
 // that is invented, and says which of the two.
 func firstOffice(routes *release.Routes, own gateway.Administration) (code, from string) {
 	for _, r := range routes.All() {
-		if r.From == own && !r.Stays() && len(r.Offices) > 0 {
+		if r.From == own && !r.Stays() && r.InsteadOf == "" && len(r.Offices) > 0 {
 			return r.Offices[0].Code, "of the route " + r.Name
 		}
 	}

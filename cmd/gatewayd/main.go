@@ -52,6 +52,7 @@ var commands = []command{
 	{"partner", "make who gives a signed card a partner: show | add | confirm", partner},
 	{"trust", "see which change of roots and pins waits, and confirm it: show | confirm", trust},
 	{"verify-receipt", "prove what partners signed, with files alone: (-trust FILE | -card FILE ...) [-at WHEN] [-lang LANG] [-o json] FILE...", verifyReceipts},
+	{"checklist", "prove what stands in the code of a printed page, without network: verify -keys FILE [-lang LANG] [-o json] TEXT", checklist},
 	{"translate", "translate documents offline: (-mapping TABLE | -route ROUTE) -in FILE -out FILE [-trace FILE] [-data DIR]", translate},
 	{"validate", "judge a document: [-as TABLE] [-lang LANG] [-data DIR] FILE", validateFile},
 	{"mapping", "tools for tables: list, show, lint, test, coverage, loss, diff, explain, gaps", mappingTools},
@@ -122,7 +123,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 }
 
 // several are the commands that are made of others: mapping list.
-var several = []string{"mapping", "trust", "partner"}
+var several = []string{"checklist", "mapping", "trust", "partner"}
 
 // asksHelp reports whether help is asked for, before a "--".
 func asksHelp(args []string) bool {

@@ -386,7 +386,7 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) (e flow
 	var parts []flow.Part
 	best := 0 // of those that fit, those of the office and the destination that the documents name count alone
 	for _, rt := range b.chain.Routes.All() {
-		if b.route != "" && rt.Name != b.route || rt.Stays() {
+		if b.route != "" && rt.Name != b.route || b.route == "" && rt.InsteadOf != "" || rt.Stays() {
 			continue
 		}
 		p, of, ok := b.planFor(rt, names, readings)
@@ -429,6 +429,7 @@ func (b *bench) byRoute(names []string, contents [][]byte, xpath string) (e flow
 		return e, nil, fmt.Errorf("%d routes make a message of %s; choose one:%s", len(fits), files, commands.String())
 	}
 	j := job{}
+	plan.Number = flow.SampleNumbers(plan.Route)
 	t, err := b.chain.Translate(b.ctx, plan, parts, gateway.MessageID(j.id(contents)), validate.Scope{Own: plan.Route.From, Partner: plan.Route.To, At: time.Now()})
 	if err != nil {
 		return e, nil, err

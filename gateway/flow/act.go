@@ -99,8 +99,23 @@ const (
 
 var withVehicles = []string{"transport.crew", "loadUnits"}
 
+// standsApart reports whether each document of a step's kind is a part by itself.
+func (s *step) standsApart() bool { return s.Kind == "VehicleReport" || s.Kind == kindDeclaration }
+
+// kindDeclaration is the kind of document that says what was declared of goods.
+const kindDeclaration = "GoodsDeclarationExtract"
+
 // thingsOf are what a document names.
 func thingsOf(s *step) (all []thing) {
+	if s.Kind == kindDeclaration {
+		path := "declaration.number"
+		id := leaf(s.Document, path)
+		if id == "" {
+			path = "envelope.documentId"
+			id = leaf(s.Document, path)
+		}
+		return []thing{{s, 0, 1, gateway.FoldID(id), id, path}}
+	}
 	if s.Kind == "VehicleReport" {
 		for i, v := range vehiclesOf(s.Document) {
 			if towed := v.Role == customsv1.VehicleRole_TRAILER || v.Role == customsv1.VehicleRole_CHASSIS; towed && len(all) > 0 {
@@ -315,9 +330,9 @@ func (st *standing) takeOut(s *step) (faults gateway.Faults, undecided bool) {
 }
 
 // parts are the documents that what stands makes: of goods one, of vehicles each report with
-// those of its own that stand, the oldest first.
+// those of its own that stand, and each declaration, the oldest first.
 func (st *standing) parts() (all []Part, err error) {
-	if st.steps[0].Kind != "VehicleReport" || len(st.steps) == 1 {
+	if !st.steps[0].standsApart() || len(st.steps) == 1 {
 		p, err := st.part()
 		return []Part{p}, err
 	}

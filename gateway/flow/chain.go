@@ -327,6 +327,9 @@ type Plan struct {
 	Mark func(parts []*customsv1.Document)
 	// Rulings are what was ruled on texts of the parts.
 	Rulings []release.Ruling
+	// Number gives the documents of all messages the numbers that they bear, where the route says
+	// that they do, before they are judged: the fault says that there is none left.
+	Number func(documents []*customsv1.Document) (*gateway.Fault, error)
 
 	kin    []string // routes in which parts of the same message may wait, its own among them
 	second bool     // the route leads to the second addressee
@@ -398,6 +401,33 @@ type Part struct {
 	*Reading
 	Expected time.Time        // arrival, as its sender says beside it; zero: nobody says it
 	Rulings  []release.Ruling // on its texts
+	Of       string           // the element of a list that it is for, as its sender says beside it; empty: the documents say it
+}
+
+// given are documents as a recipe takes them.
+func given(parts []Part) []recipe.Given {
+	out := make([]recipe.Given, len(parts))
+	for i, p := range parts {
+		out[i] = recipe.Given{Name: p.Name, Document: p.Document, Of: p.Of}
+	}
+	return out
+}
+
+// Open says what is open of parts that are for the elements of a list, as faults at their places in the
+// senders' documents, and which parts are so waited for.
+func (p Plan) Open(parts []Part) (faults gateway.Faults, lacks, unplaced []string) {
+	if p.Join == nil || len(parts) == 0 {
+		return nil, nil, nil
+	}
+	open := p.Join.Open(given(parts))
+	t := &Translation{parts: parts, judged: cmp.Or(p.Judged, parts[0].Submission), joined: &recipe.Joined{Faults: open.Faults, Contests: open.Contests}}
+	t.placeContests()
+	return t.joined.Faults, open.Lacks, open.Unplaced
+}
+
+// forElements reports whether a part is one for each element of another part's list.
+func (p Plan) forElements(name string) bool {
+	return p.Join != nil && slices.ContainsFunc(p.Join.Parts(), func(o recipe.Part) bool { return o.Name == name && o.For != "" })
 }
 
 // Missing returns the names of the required parts that are not there.
@@ -423,6 +453,7 @@ type Translation struct {
 	Disagreements []recipe.Disagreement
 
 	parts  []Part
+	called []string       // what the recipe calls them, once they were asked for
 	judged string         // the submission that is being judged
 	joined *recipe.Joined // nil without recipe
 	whole  *customsv1.Document
@@ -474,7 +505,7 @@ func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.
 	p.Judged = cmp.Or(p.Judged, parts[0].Submission)
 	var drafts []*draft
 	var documents []*customsv1.Document
-	for i, set := range joinable(parts) {
+	for i, set := range joinable(p, parts) {
 		if i > 0 {
 			id = gateway.MessageID(gateway.DerivedID("join", string(id), strconv.Itoa(i)))
 		}
@@ -482,13 +513,23 @@ func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.
 		if err != nil {
 			return nil, err
 		}
-		if p.Mark != nil && d.whole.Document != nil {
+		if (p.Mark != nil || p.Route.Numbers != nil) && d.whole.Document != nil {
 			documents = append(documents, d.apart()...)
 		}
 		drafts = append(drafts, d)
 	}
 	if p.Mark != nil && len(documents) > 0 {
 		p.Mark(documents)
+	}
+	if p.Route.Numbers != nil && len(documents) > 0 {
+		none, err := p.Number(documents)
+		if err != nil {
+			return nil, err
+		}
+		if none != nil {
+			none.Location = parts[0].locate("")
+			return &Translation{Faults: gateway.Faults{*none}, parts: parts, judged: p.Judged, whole: drafts[0].whole.Document}, nil
+		}
 	}
 	for _, d := range drafts {
 		if err := c.finish(ctx, p, d, s); err != nil {
@@ -499,11 +540,12 @@ func (c *Chain) Translate(ctx context.Context, p Plan, parts []Part, id gateway.
 }
 
 // joinable are the sets of parts that are joined with each other: of a part that came several
-// times each is in one of its own. Their order is by submission, whichever is being judged.
-func joinable(parts []Part) (sets [][]Part) {
+// times each is in one of its own, unless it is one for each element of a list. Their order is by
+// submission, whichever is being judged.
+func joinable(plan Plan, parts []Part) (sets [][]Part) {
 	var again string
 	for i, p := range parts {
-		if slices.ContainsFunc(parts[:i], func(o Part) bool { return o.Name == p.Name }) {
+		if !plan.forElements(p.Name) && slices.ContainsFunc(parts[:i], func(o Part) bool { return o.Name == p.Name }) {
 			again = p.Name
 		}
 	}
@@ -524,7 +566,7 @@ type draft struct {
 
 // draft joins a set of parts, and splits what they make.
 func (c *Chain) draft(ctx context.Context, p Plan, parts []Part, id gateway.MessageID) (*draft, error) {
-	d := &draft{t: &Translation{parts: parts, judged: p.Judged}, whole: parts[0].Reading}
+	d := &draft{t: &Translation{parts: parts, called: recipe.Names(given(parts)), judged: p.Judged}, whole: parts[0].Reading}
 	var err error
 	if p.Join != nil {
 		if d.whole, err = d.t.join(ctx, p.Join, id); err != nil {
@@ -794,11 +836,7 @@ func (c *Chain) Check(ctx context.Context, t *mapping.Table, raw []byte) (schema
 
 // join makes the parts one document, whose places are found in the parts.
 func (t *Translation) join(ctx context.Context, j *recipe.Join, id gateway.MessageID) (*Reading, error) {
-	docs := make(map[string]*customsv1.Document, len(t.parts))
-	for _, p := range t.parts {
-		docs[p.Name] = p.Document
-	}
-	joined, err := j.RunWhile(pace.Of(ctx), docs, string(id))
+	joined, err := j.RunWhile(pace.Of(ctx), given(t.parts), string(id))
 	if err != nil {
 		return nil, err
 	}
@@ -854,9 +892,17 @@ func (t *Translation) partOf(path string) (Part, string, bool) {
 	return t.source(link.Part, link.PartPath)
 }
 
+// names are what the recipe calls the parts.
+func (t *Translation) names() []string {
+	if t.called == nil {
+		t.called = recipe.Names(given(t.parts))
+	}
+	return t.called
+}
+
 // source is the part that has the value at a path of what was joined under a name, and where.
 func (t *Translation) source(name, path string) (Part, string, bool) {
-	i := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == name })
+	i := slices.Index(t.names(), name)
 	if i < 0 {
 		return Part{}, "", false
 	}

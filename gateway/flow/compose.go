@@ -147,7 +147,7 @@ func (g *Gateway) decide(ctx context.Context, a store.Arrival, reading *Reading,
 	s.Canonical = document.Marshal(reading.Document)
 	s.Route, s.Part, s.JoinKey = plan.Route.Name, plan.Part, plan.Key
 
-	cur := step{Part: Part{Name: plan.Part, Submission: a.Called(), Reading: reading, Expected: a.Asks.Expected, Rulings: rulings}, does: adds, asks: a.Asks}
+	cur := step{Part: Part{Name: plan.Part, Submission: a.Called(), Reading: reading, Expected: a.Asks.Expected, Rulings: rulings, Of: a.Asks.Waybill}, does: adds, asks: a.Asks}
 	if slices.Contains(revisable, reading.Kind) {
 		cur.does = actOf(reading.Document, a.Asks)
 	}
@@ -200,6 +200,7 @@ func (g *Gateway) unfit(r *Reading, a store.Arrival) (faults gateway.Faults) {
 func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []Part) error {
 	s, rt := &j.submission, plan.Route
 	whole := g.messageID(rt.To, j, 0)
+	plan.Number = g.numbering(ctx, rt, s.Office)
 	t, err := g.Chain.Translate(ctx, plan, parts, whole, g.scope(rt.To))
 	if err != nil {
 		return err
@@ -352,7 +353,7 @@ func (g *Gateway) conversation(ctx context.Context, with gateway.Administration,
 
 // part reads a submission again, by the table that it was first read by.
 func (g *Gateway) part(ctx context.Context, s store.Submission, a store.Arrival) (p Part, err error) {
-	p = Part{Name: s.Part, Submission: s.Called(), Expected: a.Asks.Expected}
+	p = Part{Name: s.Part, Submission: s.Called(), Expected: a.Asks.Expected, Of: a.Asks.Waybill}
 	if p.Rulings, _, err = g.rulings(ctx, g.Store.Read(), a); err != nil {
 		return p, err
 	}

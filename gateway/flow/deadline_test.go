@@ -125,7 +125,7 @@ var nowhere = map[place]string{
 }
 
 // final are the states of a movement that nothing is waited for in.
-var final = []reconcile.State{reconcile.StateArrived, reconcile.StateTakenBack, reconcile.StateNotAccepted}
+var final = []reconcile.State{reconcile.StateOnPaper, reconcile.StateArrived, reconcile.StateTakenBack, reconcile.StateNotAccepted}
 
 // Every state of a movement ends, or has at each side a time after which a person is told; then
 // nothing else has changed. A new state fails here until it has one.

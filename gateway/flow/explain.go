@@ -471,6 +471,10 @@ func (g *Gateway) translateSteps(ctx context.Context, plan Plan, of open, messag
 	}
 	scope := g.scope(plan.Route.To)
 	scope.At, plan.Rulings = m.Created, rulingsOf(steps)
+	var err error
+	if plan.Number, err = g.numberAgain(ctx, plan.Route, messages); err != nil {
+		return nil, err
+	}
 	translate := func(steps []step, id gateway.MessageID) (*Translation, error) {
 		parts := stand(steps).parts
 		if len(parts) == 0 {
@@ -482,7 +486,6 @@ func (g *Gateway) translateSteps(ctx context.Context, plan Plan, of open, messag
 	if m.Version == 1 {
 		return translate(steps, m.Whole)
 	}
-	var err error
 	if plan.Mark, err = g.markAgain(ctx, messages); err != nil {
 		return nil, err
 	}

@@ -172,7 +172,7 @@ func TestWhoChoosesDoesNotApprove(t *testing.T) {
 		"vehicleReport": {"batch": %q, "office": {"administration": "CN", "code": %q}}}`, x.w.clock.Now().Format(time.RFC3339), x.p.batch(b), b.exit.Office)}
 	deletion.Asks.Reason = "004"
 	x.submitAs(deletion, gateway.Held)
-	s, err := x.w.cn.Choose(t.Context(), supervisor(b), "D1", nil, true)
+	s, err := x.w.cn.Choose(t.Context(), supervisor(b), "D1", flow.Choice{All: true})
 	if err != nil || s.State != gateway.Held || !slices.Equal(s.WaitsFor, []string{flow.WaitsForApproval}) {
 		t.Fatalf("it is %s %v: %v, %v", s.State, s.WaitsFor, s.Faults.Report("en"), err)
 	}

@@ -56,6 +56,8 @@ func worklist(m Movement, accepted bool, at time.Time) (list string, since time.
 	left := m.Left(at)
 	stands := len(m.Counting()) > 0
 	switch state := m.State(); {
+	case state == reconcile.StateOnPaper:
+		return "", m.Since()
 	case m.HasArrived() && state != reconcile.StatePartlyArrived:
 		return "", m.Since()
 	case !left.IsZero() && !stands && len(m.Announced) > 0:

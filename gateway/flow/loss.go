@@ -117,8 +117,8 @@ func (t *Translation) Losses() Losses {
 	}
 	for _, d := range drafts {
 		parts := make(map[string]*losing, len(d.parts))
-		for _, p := range d.parts {
-			parts[p.Name] = add(p)
+		for i, p := range d.parts {
+			parts[d.names()[i]] = add(p)
 		}
 		var outputs []*Output
 		for _, o := range t.Outputs {
@@ -161,7 +161,7 @@ func (t *Translation) lose(parts map[string]*losing, outputs []*Output, sets []*
 	}
 	carried := func(path string) (*losing, string) {
 		if t.joined == nil {
-			return parts[t.parts[0].Name], path
+			return parts[t.names()[0]], path
 		}
 		link, ok := t.joined.Origin(path)
 		if !ok {

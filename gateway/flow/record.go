@@ -92,6 +92,17 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return true, tx.Audit("gateway", "judged again: other parts came", s.Called(), a.Digest)
 		}
 	}
+	if j.revises != nil {
+		for _, h := range j.held { // it takes along what has waited
+			now, err := tx.Submission(ctx, h.Office, h.ID)
+			if err != nil {
+				return false, err
+			}
+			if now.State != gateway.Held {
+				return true, tx.Audit("gateway", "judged again: what it takes along waits no more", s.ID, a.Digest)
+			}
+		}
+	}
 	if err := g.announcedBefore(ctx, tx, j); err != nil {
 		return false, err
 	}
@@ -100,6 +111,11 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	}
 	if err := g.controlOf(ctx, tx, j); err != nil {
 		return false, err
+	}
+	if free, err := g.numbersFree(tx, j); err != nil {
+		return false, err
+	} else if !free {
+		return true, tx.Audit("gateway", "judged again: another has taken its number", s.ID, a.Digest)
 	}
 	if j.revises != nil {
 		if again, err := g.recordRevision(ctx, tx, a, j); err != nil {
@@ -162,6 +178,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			return false, err
 		}
 	}
+	numbers := j.taken()
 	mine := j.reserved || g.hasRoom(j.to, len(j.messages))
 	for i := range j.messages {
 		m := &j.messages[i]
@@ -179,6 +196,11 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		}
 		if err := tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest); err != nil {
 			return false, err
+		}
+		if n := numbers[i]; n != "" {
+			if err := errors.Join(tx.TakeNumber(g.officeKey(s.Office), n, m.ID), tx.Audit("gateway", "number taken", n+" "+string(m.ID), m.PayloadDigest)); err != nil {
+				return false, err
+			}
 		}
 		if j.cancels != nil || m.Kind == kindCancellation || m.Kind == kindArrival {
 			continue

@@ -60,6 +60,7 @@ func (c *Chain) Rehearse(ctx context.Context, rt *release.Route, files []File, i
 	if faults.Refuse() {
 		return nil, faults, nil
 	}
+	plan.Number = SampleNumbers(plan.Route)
 	t, err := c.Translate(ctx, plan, parts, id, scope)
 	if err != nil {
 		return nil, nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
 	"customs.example/gateway"
 	"customs.example/gateway/mapping/recipe"
@@ -31,7 +32,7 @@ func (g *Gateway) revise(ctx context.Context, j *judgement, plan Plan, held []st
 		s.Faults = append(s.Faults, cur.nobody())
 		return true, nil
 	}
-	return g.reviseWhole(ctx, j, plan, cur, o, a)
+	return g.reviseWhole(ctx, j, plan, held, cur, o, a)
 }
 
 // nobody is the fault that what a document acts on was announced by nobody: said of the first
@@ -128,15 +129,35 @@ func (g *Gateway) reviseHeld(ctx context.Context, j *judgement, plan Plan, steps
 		}
 		return nil
 	}
-	if missing := plan.Missing(now.parts); len(missing) > 0 {
+	plan.Judged = s.Called()
+	missing := plan.Missing(now.parts)
+	open, lacks, unplaced := plan.Open(now.parts)
+	for _, name := range lacks {
+		if !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	if len(unplaced) > 0 {
+		missing = append(missing, WaitsForWaybill)
+	}
+	if len(missing) > 0 {
 		if len(j.held) >= MaxVersions {
 			s.Faults = append(s.Faults, cur.at(fault(gateway.PartsTooMany, strconv.Itoa(len(j.held)), strconv.Itoa(MaxVersions)), "batch"))
 			return nil
 		}
 		s.State, s.WaitsFor, s.Expires = gateway.Held, missing, g.Now().Add(plan.Route.Hold)
+		for _, f := range open {
+			if f.Code != gateway.PartTwice { // it is what it waits for
+				f.Severity = gateway.Warning
+			}
+			s.Faults = append(s.Faults, f)
+		}
+		if s.Faults.Refuse() {
+			s.State, s.WaitsFor, s.Expires = gateway.Faulty, []string{}, time.Time{}
+			return nil
+		}
 		return g.doubtEarly(ctx, j, plan, now.parts)
 	}
-	plan.Judged = s.Called()
 	return g.compose(ctx, j, plan, now.parts)
 }
 
@@ -147,10 +168,18 @@ func (g *Gateway) holdForVehicles(j *judgement, plan Plan) {
 }
 
 // reviseWhole judges an act on a whole that there is. It reports whether it was one: what is
-// added to a whole that was taken back is new.
-func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur step, o *open, a store.Arrival) (done bool, err error) {
+// added to a whole that was taken back is new, and so is what is for an element of a list that the whole
+// does not have: it waits for the change that brings that one, which takes it along.
+func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, held []step, cur step, o *open, a store.Arrival) (done bool, err error) {
 	s := &j.submission
+	var along []step
+	waiting := j.held
 	s.MessageID, j.held = o.id, nil
+	for i, h := range held {
+		if plan.forElements(h.Name) {
+			along, j.held = append(along, h), append(j.held, waiting[i])
+		}
+	}
 	refuse := func(f gateway.Fault) (bool, error) {
 		s.State, s.MessageID, s.Faults = gateway.Faulty, "", append(s.Faults, f)
 		return true, nil
@@ -205,9 +234,16 @@ func (g *Gateway) reviseWhole(ctx context.Context, j *judgement, plan Plan, cur 
 		}
 		return closed(gateway.WordNothingStands)
 	}
+	if cur.does == adds && plan.forElements(plan.Part) {
+		if _, _, unplaced := plan.Open(stand(append(slices.Clone(steps), cur)).parts); len(unplaced) > 0 {
+			s.MessageID = ""
+			return false, nil
+		}
+	}
 	if err := o.read(ctx, g.Store.Read()); err != nil {
 		return true, err
 	}
+	steps = append(steps, along...)
 	cur.anew = o.refusedVehicles(now)
 	steps = append(steps, cur)
 	v := &versioned{g: g, j: j, plan: plan, cur: cur, of: o, number: version, a: a, at: now, rulings: rulingsOf(steps)}

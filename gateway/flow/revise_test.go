@@ -359,12 +359,12 @@ func TestADeletionOfABatchOfSeveralVehiclesWaits(t *testing.T) {
 		want func(x batched) []string
 	}{
 		"the post names one": {func(x batched) {
-			if s, err := x.w.cn.Choose(t.Context(), b.exit, "D1", []string{other}, false); err != nil || s.State != gateway.Joined {
+			if s, err := x.w.cn.Choose(t.Context(), b.exit, "D1", flow.Choice{Vehicles: []string{other}}); err != nil || s.State != gateway.Joined {
 				t.Fatalf("%s %v %v", s.State, s.Faults.Report("en"), err)
 			}
 		}, func(x batched) []string { return both(x)[:1] }},
 		"the post says all": {func(x batched) {
-			if s, err := x.w.cn.Choose(t.Context(), b.exit, "D1", nil, true); err != nil || s.State != gateway.Joined {
+			if s, err := x.w.cn.Choose(t.Context(), b.exit, "D1", flow.Choice{All: true}); err != nil || s.State != gateway.Joined {
 				t.Fatalf("%s %v %v", s.State, s.Faults.Report("en"), err)
 			}
 		}, func(batched) []string { return nil }},

@@ -130,7 +130,7 @@ func (g *Gateway) doubtEarly(ctx context.Context, j *judgement, plan Plan, parts
 
 // doubts are the texts of parts that will need a ruling, whatever else is wrong with them yet.
 func (c *Chain) doubts(ctx context.Context, p Plan, parts []Part, id gateway.MessageID) (all []doubt, err error) {
-	for _, set := range joinable(parts) {
+	for _, set := range joinable(p, parts) {
 		d, err := c.draft(ctx, p, set, id)
 		if err != nil {
 			return nil, err

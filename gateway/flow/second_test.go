@@ -628,7 +628,7 @@ func TestVehiclesAreChosenOnceForBothAddressees(t *testing.T) {
 			o.submits("D", []byte(fmt.Sprintf(`{"envelope": {"documentId": "D", "issued": %q, "function": "DELETION"}, "vehicleReport": {"batch": %q,
 				"office": {"administration": "CN", "code": "9402"}}}`, o.clock.Now().Format(time.RFC3339), p.batch(toRussia))), store.Asks{})
 			o.stand("D", held)
-			if _, err := o.cn.Choose(t.Context(), khorgos, "D", []string{other.tractor}, false); err != nil {
+			if _, err := o.cn.Choose(t.Context(), khorgos, "D", flow.Choice{Vehicles: []string{other.tractor}}); err != nil {
 				t.Fatal(err)
 			}
 			o.exchange()

@@ -263,16 +263,27 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 	return g.Store.Read().Submission(ctx, c.Office, string(id))
 }
 
-// Choose says what a deletion means that is held because it names only a batch of several
-// vehicles: these, or all. It is judged by that.
-func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID, vehicles []string, all bool) (store.Submission, error) {
+// Choice is what the sender of a held document means, where that says it not, or not of one alone:
+// vehicles, or all, of a deletion; a waybill, of a document that is for one.
+type Choice struct {
+	Vehicles []string
+	All      bool
+	Waybill  string
+}
+
+// Choose says what a held document means, to each addressee for whom it is held. It is judged by that.
+func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID, as Choice) (store.Submission, error) {
 	var waits []store.Submission
 	size := 0
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
-		var s store.Submission
-		if s, waits, err = waitingOf(ctx, tx, c.Office, string(id), WaitsForVehicles); err != nil {
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		both, err := addressees(ctx, tx, c.Office, string(id))
+		if err != nil {
 			return err
 		}
+		s := both[0]
+		waits = slices.DeleteFunc(slices.Clone(both), func(s store.Submission) bool {
+			return s.State != gateway.Held || as.Waybill == "" && !slices.Contains(s.WaitsFor, WaitsForVehicles) || as.Waybill != "" && !g.ofOne(s)
+		})
 		if len(waits) == 0 {
 			return gateway.Faults{fault(gateway.NotHeld, string(id), string(s.State))}
 		}
@@ -280,12 +291,18 @@ func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID,
 		if waits[0].ID != s.ID { // it is done with the first addressee
 			ids = append(ids, waits[0].ID)
 		}
+		said := "vehicles chosen"
+		if as.Waybill != "" {
+			said = "waybill chosen"
+		}
 		for _, id := range ids {
 			a, err := tx.Arrival(ctx, store.DoorSubmit, c.Office, id)
 			if err != nil {
 				return err
 			}
-			a.Asks.Vehicles, a.Asks.All = vehicles, all
+			if a.Asks.Vehicles, a.Asks.All = as.Vehicles, as.All; as.Waybill != "" {
+				a.Asks.Waybill = as.Waybill
+			}
 			a.Caller, size = c.URI, len(a.Content) // who chose has a part in it, and may not approve it
 			if id == waits[0].ID {
 				a = anew(a, a)
@@ -295,7 +312,7 @@ func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID,
 				return err
 			}
 		}
-		return tx.Audit(c.URI, "vehicles chosen", store.DoorSubmit+" "+c.Office+" "+s.ID, s.Digest)
+		return tx.Audit(c.URI, said, store.DoorSubmit+" "+c.Office+" "+s.ID, s.Digest)
 	})
 	if err != nil {
 		return store.Submission{}, err
@@ -306,4 +323,14 @@ func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID,
 	}
 	defer room.Release()
 	return g.judgeWaiting(within(ctx, room), c.Office, string(id), waits)
+}
+
+// ofOne reports whether a submission is for one element of another's list: a waybill.
+func (g *Gateway) ofOne(s store.Submission) bool {
+	rt, ok := g.Chain.Routes.Route(s.Route)
+	if !ok {
+		return false
+	}
+	join, _ := g.Chain.Tables.Join(rt.Recipe)
+	return Plan{Route: rt, Join: join}.forElements(s.Part)
 }

@@ -124,6 +124,15 @@ func (g *Gateway) Timeline(ctx context.Context, m Movement, own func(office stri
 	for _, o := range m.Openings {
 		t.add(Step{At: o.At, Actor: t.who(o.Office, o.Caller), Text: Told{gateway.Say(gateway.WordStepOpened), gateway.Term(o.Reason)}, Subject: o.Record}, o.Office)
 	}
+	for _, r := range m.Announced {
+		if p := r.Paper; p != nil {
+			said := Told{gateway.Say(gateway.WordStepOnPaper), gateway.Term(p.Reason)}
+			if p.Page != "" {
+				said = append(said, gateway.Term(p.Page))
+			}
+			t.add(Step{At: p.At, Actor: t.who(p.Office, p.Caller), Text: said, Subject: string(r.Message)}, p.Office)
+		}
+	}
 	for _, told := range m.Told {
 		if err := t.told(ctx, told); err != nil {
 			return nil, 0, err

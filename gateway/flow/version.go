@@ -116,6 +116,7 @@ func (v *versioned) compose(ctx context.Context, taken []store.Submission) error
 		plan := v.plan
 		plan.Rulings = v.rulings
 		plan.Judged, plan.Mark = v.j.submission.Called(), func(parts []*customsv1.Document) { v.mark(c, parts) }
+		plan.Number = func(parts []*customsv1.Document) (*gateway.Fault, error) { return v.numbered(ctx, c, parts) }
 		t, err := v.g.Chain.Translate(ctx, plan, parts, composedAs(v.base(), c.without), v.g.scope(plan.Route.To))
 		if err != nil {
 			return err

@@ -34,6 +34,7 @@ const MaxWholes = 20
 const (
 	WaitsForNumber   = "number"   // the registration number of what it changes, as long as that is not too late
 	WaitsForVehicles = "vehicles" // its sender, to say which vehicles it means
+	WaitsForWaybill  = "waybill"  // its sender, to say of which waybill it is, or what else it is one of
 	WaitsForEarlier  = "earlier"  // an earlier act on the same whole
 )
 

@@ -17,6 +17,7 @@ import (
 // given is taken as complete; a list that is absent says nothing.
 type Facts struct {
 	Batch  string `json:"batch,omitempty"`
+	Number string `json:"number,omitempty"` // of the list
 	Carnet string `json:"carnet,omitempty"`
 	// TransitNumber is the number under which a transit is registered, as people write it.
 	TransitNumber string        `json:"transitNumber,omitempty"`
@@ -163,6 +164,9 @@ func read(d *customsv1.Document, message gateway.MessageID) Facts {
 	body := bodyOf(d)
 	if b, ok := body.(interface{ GetBatch() string }); ok {
 		f.Batch = b.GetBatch()
+	}
+	if b, ok := body.(interface{ GetNumber() string }); ok {
+		f.Number = b.GetNumber()
 	}
 	if b, ok := body.(interface{ GetPartial() bool }); ok {
 		f.Partial = b.GetPartial()

@@ -112,6 +112,7 @@ func (ids *identifiers) plates(field string) {
 
 func (ids *identifiers) add(f Facts) {
 	ids.one(Batch, f.Batch)
+	ids.one(Batch, f.Number)
 	for _, v := range f.Vehicles {
 		ids.plates(v.Registration)
 	}

@@ -82,9 +82,43 @@ type Record struct {
 	To      gateway.Administration `json:"to,omitempty"`
 	// Told is how an arrival compares as the partner found that has seen it, and told of it.
 	Told *Comparison `json:"told,omitempty"`
+	// Paper says of what announces that it is handled on paper; nil: it is not.
+	Paper *Paper `json:"paper,omitempty"`
 	// Transit is what it says of a transit, of a document that is about one.
 	Transit *TransitFact `json:"transit,omitempty"`
 	Facts   Facts        `json:"facts"`
+}
+
+// Paper says that an announcement is handled on paper: that ends it, whatever becomes of its message,
+// and is no contradiction to what arrives later.
+type Paper struct {
+	At     time.Time `json:"at"`
+	Office string    `json:"office"` // that says so
+	Caller string    `json:"caller"`
+	Page   string    `json:"page,omitempty"` // number of what was handed over
+	Reason string    `json:"reason"`
+}
+
+// HandleOnPaper returns m with what a message announces, or all that counts, handled on paper, and whether
+// that has changed anything. Ok is false where no such announcement counts.
+func HandleOnPaper(m Movement, message gateway.MessageID, p Paper) (out Movement, changed, ok bool) {
+	counting := m.Counting()
+	m.Announced = slices.Clone(m.Announced)
+	for i, r := range m.Announced {
+		if message != "" && !gateway.SameID(r.Message, message) || !slices.ContainsFunc(counting, r.sameMessage) {
+			continue
+		}
+		if ok = true; r.Paper == nil {
+			m.Announced[i].Paper, changed = &p, true
+		}
+	}
+	return m, changed, ok
+}
+
+// OnPaper reports whether all that announces the movement is handled on paper.
+func (m Movement) OnPaper() bool {
+	counting := m.Counting()
+	return len(counting) > 0 && !slices.ContainsFunc(counting, func(r Record) bool { return r.Paper == nil })
 }
 
 // Origin says how a document came.

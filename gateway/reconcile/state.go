@@ -11,7 +11,7 @@ import (
 // State is where a movement stands, as its records tell.
 type State string
 
-// The states of a movement. It ends as arrived, taken back, or not accepted; as
+// The states of a movement. It ends as arrived, handled on paper, taken back, or not accepted; as
 // filed or controlled it waits for nothing, for nobody owes a notice of that, and so as transit: each transit has
 // its own time. In all others something is waited for.
 const (
@@ -24,6 +24,7 @@ const (
 	StateArrived             State = "arrived"              // all of it
 	StatePartlyArrived       State = "partly arrived"       // and more is to come
 	StateArrivedUnannounced  State = "arrived unannounced"  // nothing that counts told of it
+	StateOnPaper             State = "handled on paper"     // all that announces it, and nothing of it was seen
 	StateFiled               State = "filed"                // by a carrier, and no administration has announced it
 	StateTransit             State = "transit"              // offices told of its transit, and nothing else is known
 	StateControlled          State = "controlled"           // and nothing else is known of it
@@ -44,7 +45,7 @@ func (m Movement) State() State {
 		return StateTransit
 	case come && !stands:
 		return StateArrivedUnannounced
-	case come && !m.Complete():
+	case come && !m.Complete() && !m.OnPaper(): // else the rest is no more waited for
 		return StatePartlyArrived
 	case come:
 		return StateArrived
@@ -52,6 +53,8 @@ func (m Movement) State() State {
 		return StateWithdrawalAsked
 	case withdrawal == gateway.WithdrawalDone:
 		return StateTakenBack
+	case m.OnPaper():
+		return StateOnPaper
 	case len(m.Departures) > 0 && !stands:
 		return StateDepartedUnannounced
 	case len(m.Announced) > 0 && !stands:

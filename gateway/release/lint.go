@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ func load(name string, all layers, lib *mapping.Library, texts headings, prices 
 	}
 	if rt.Recipe != "" && rt.Hold <= 0 {
 		l.addf("recipe", "hold is missing: parts may not wait for ever")
+	}
+	if _, known := all[rt.InsteadOf]; rt.InsteadOf != "" && !known {
+		l.addf("instead_of", "there is no route %s", rt.InsteadOf)
 	}
 	rt.prices, rt.page = prices, p
 	l.check(rt, lib, texts)
@@ -89,11 +93,37 @@ func (l *linter) check(rt *Route, lib *mapping.Library, texts headings) {
 	l.tables(rt, lib)
 	l.allow(rt)
 	l.attachments(rt, lib.Lists())
+	if rt.Numbers != nil {
+		l.numbers(rt)
+	}
 	for i, row := range rt.Supplies {
 		l.supply(rt, fmt.Sprintf("supplies[%d]", i), row)
 	}
 	for _, lang := range slices.Sorted(maps.Keys(rt.Texts)) {
 		l.text(rt, lang, texts)
+	}
+}
+
+// numbers compiles where a document bears its number.
+func (l *linter) numbers(rt *Route) {
+	n := rt.Numbers
+	path, err := document.CompileFor(rt.Kind, n.To)
+	switch {
+	case err != nil:
+		l.addf("numbers", "%v", err)
+		return
+	case !path.Leaf() || path.Many() || path.Field().Type != document.String:
+		l.addf("numbers", "to %s: want a single text", n.To)
+	case rt.allowed != nil && !rt.allowed.covers(n.To):
+		l.addf("numbers", "to %s: it is not released", n.To)
+	}
+	n.path = path
+	if _, err := regexp.Compile(n.Like); err != nil || n.Like == "" {
+		l.addf("numbers", "like %q: want a regular expression", n.Like)
+		return
+	}
+	if len(rt.Offices) > 0 && !n.Fits(rt.Offices[0].Code, n.Sample) {
+		l.addf("numbers", "sample %q: want one like %s of office %s", n.Sample, n.Like, rt.Offices[0].Code)
 	}
 }
 

@@ -157,10 +157,13 @@ type Query struct {
 }
 
 // Find returns the routes that a document may take, in order of name: as a whole,
-// or as a part of what the route's recipe joins. That of a second addressee it takes by itself only
-// where its sender names this addressee, and not the first.
+// or as a part of what the route's recipe joins. Where a route is there, none is taken instead of it. That of a
+// second addressee it takes by itself only where its sender names this addressee, and not the first.
 func (rs *Routes) Find(q Query) []*Route {
 	found := slices.DeleteFunc(rs.Serving(q.From, q.Office, q.At), func(rt *Route) bool {
+		if _, both := rs.Route(rt.InsteadOf); both {
+			return true
+		}
 		return rt.Type != cmp.Or(q.Type, Information) || len(q.To) > 0 && !slices.Contains(q.To, rt.To) || !rt.takes(q.Kind, q.Table)
 	})
 	with := slices.Clone(found)

@@ -2,12 +2,15 @@ package release
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
 )
 
 // Route says what one administration releases to another, of one kind of document.
@@ -57,6 +60,12 @@ type Route struct {
 	// ByNumber says of a form that it names what a change changes by its registration number
 	// too: a change waits for the answer that brings it, as long as the lead time is not lost.
 	ByNumber bool `yaml:"by_number"`
+	// Numbers says that each document bears a number of a block that the administration's own system
+	// has handed over; nil: it bears none.
+	Numbers *Numbers `yaml:"numbers"`
+	// InsteadOf is the route whose form this is another of: an office uses one of the two, and this one
+	// only where a configuration names it.
+	InsteadOf string `yaml:"instead_of"`
 	// Validity is how long the message is worth delivering, Retention how long its
 	// payload is kept.
 	Validity  time.Duration         `yaml:"validity"`
@@ -78,6 +87,32 @@ type Route struct {
 	takesAny  []string // kinds that may be submitted
 	noPrices  bool
 	prices    *prices // what they look like in texts
+}
+
+// Numbers are those that each document of a route bears. The gateway never makes one up.
+type Numbers struct {
+	To     string `yaml:"to"`     // the field of the document
+	Like   string `yaml:"like"`   // regular expression of a whole number, in which {office} is the office's code
+	Sample string `yaml:"sample"` // a made-up one, borne by what is only tried and never sent
+
+	path *document.Path
+}
+
+// Fits reports whether a number is like those of an office.
+func (n *Numbers) Fits(office, number string) bool {
+	is, err := regexp.MatchString("^(?:"+strings.ReplaceAll(n.Like, "{office}", regexp.QuoteMeta(office))+")$", number)
+	return err == nil && is
+}
+
+// Of returns the number that a document bears; empty: none.
+func (n *Numbers) Of(d *customsv1.Document) string {
+	number, _ := n.path.Get(document.Of(d))
+	return number
+}
+
+// Set gives a document its number.
+func (n *Numbers) Set(d *customsv1.Document, number string) error {
+	return n.path.Set(document.Of(d), number)
 }
 
 // Size is a number of bytes, written in MiB: 32MiB.

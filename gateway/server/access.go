@@ -46,7 +46,7 @@ var Roles = map[Role][]exchangev1.Right{
 	},
 	System: {
 		exchangev1.Right_SUBMIT, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_INBOX,
-		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_TAKE_SENT, exchangev1.Right_FETCH,
+		exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_TAKE_SENT, exchangev1.Right_FETCH, exchangev1.Right_HAND_OVER_NUMBERS,
 	},
 	Supervisor: {
 		exchangev1.Right_APPROVE, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_READ_OVERRIDES,
@@ -54,7 +54,7 @@ var Roles = map[Role][]exchangev1.Right{
 	},
 	Analyst:  {exchangev1.Right_READ_MAPPINGS, exchangev1.Right_READ_MESSAGES, exchangev1.Right_READ_COVERAGE},
 	Auditor:  {exchangev1.Right_READ_AUDIT},
-	Operator: {exchangev1.Right_WORK_QUEUES},
+	Operator: {exchangev1.Right_WORK_QUEUES, exchangev1.Right_HAND_OVER_NUMBERS},
 	Partner:  {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE},
 }
 

@@ -50,21 +50,21 @@ func TestEveryCallEveryRole(t *testing.T) {
 	may := map[Role][]string{
 		Post: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
-			"Sent", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced", "RecordArrival", "RecordDeparture", "Elsewhere", "Open",
+			"Sent", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced", "RecordArrival", "RecordDeparture", "Elsewhere", "Open", "Print", "HandleOnPaper",
 		},
 		Supervisor: {
-			"Approve", "Rule", "Coverage", "Overrides", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
+			"Print", "Approve", "Rule", "Coverage", "Overrides", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
 		},
 		System: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
-			"Sent", "InboxService/Explain", "InboxService/List", "InboxService/Get", "InboxService/Watch", "InboxService/Acknowledge", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
+			"Print", "HandOver", "NumberService/List", "Uses", "Sent", "InboxService/Explain", "InboxService/List", "InboxService/Get", "InboxService/Watch", "InboxService/Acknowledge", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
 			"Create", "SubscriptionService/Get", "SubscriptionService/List", "End", "Fetch", "SubscriptionService/Acknowledge", "Renew", "Release",
 		},
 		Analyst: {"Coverage", "MessageService/List", "MessageService/Explain", "MappingService/List", "MappingService/Get"},
 		Auditor: {"AuditService/List"},
 		Operator: {
 			"Parked", "Decode", "BalanceService/List", "BalanceService/Run", "BalanceService/Differences", "PartnerService/Card", "PartnerService/Check",
-			"PartnerService/List", "Queues",
+			"PartnerService/List", "Queues", "HandOver", "NumberService/List", "Uses",
 		},
 		Partner: {"Deliver", "PeerService/Balance", "Introduce"},
 	}

@@ -484,6 +484,21 @@ var lines = map[string]line{
 		}
 		return &exchangev1.SentRequest{SubmissionId: h.fresh(), Office: map[object]string{foreign: "9402", unknown: "9402"}[of]}
 	}},
+	"SubmissionService/Print": {ask: func(h *house, of object) proto.Message {
+		if of == own {
+			return &exchangev1.PrintRequest{SubmissionId: h.joined}
+		}
+		return &exchangev1.PrintRequest{SubmissionId: h.fresh()}
+	}},
+	"NumberService/HandOver": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.HandOverNumbersRequest{Office: map[object]string{own: "0603", foreign: "9402", unknown: "0000"}[of], First: "C26060300001", Last: "C26060300009"}
+	}, apart: "an operator speaks for no office: which offices take numbers stands in the routes"},
+	"NumberService/List": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ListNumberBlocksRequest{Office: map[object]string{own: "0603", foreign: "9402", unknown: "0000"}[of]}
+	}},
+	"NumberService/Uses": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ListNumberUsesRequest{Office: map[object]string{own: "0603", foreign: "9402", unknown: "0000"}[of]}
+	}},
 	"MessageService/List": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.ListMessagesRequest{PageSize: 1}
 	}},
@@ -627,6 +642,9 @@ var lines = map[string]line{
 	}},
 	"MovementService/Open": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.OpenMovementRequest{MovementId: movementID(h, of), Reason: "it stands here"}
+	}},
+	"MovementService/HandleOnPaper": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.HandleOnPaperRequest{MovementId: movementID(h, of), Reason: "no line tonight"}
 	}},
 	"MovementService/Overrides": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.OverridesRequest{Office: map[object]string{own: "0603", foreign: "9402", unknown: "0000"}[of], Shift: "2026-03-01"}

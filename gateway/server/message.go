@@ -176,3 +176,12 @@ func (s submissions) Sent(ctx context.Context, r *exchangev1.SentRequest) (*exch
 	}
 	return out, nil
 }
+
+// Print makes a page of what was announced by one of the caller's offices: foreign and unknown answer alike.
+func (s submissions) Print(ctx context.Context, r *exchangev1.PrintRequest) (*exchangev1.PrintedPage, error) {
+	p, err := s.flow.Print(ctx, callerOf(ctx).office(), gateway.SubmissionID(r.SubmissionId), gateway.MessageID(r.MessageId), r.Languages)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return &exchangev1.PrintedPage{MessageId: string(p.Message), MediaType: "text/html", Content: p.HTML, Code: p.Code}, nil
+}

@@ -233,6 +233,12 @@ func (s movements) Open(ctx context.Context, r *exchangev1.OpenMovementRequest) 
 	return s.answer(ctx, m, err)
 }
 
+// HandleOnPaper says of what was announced that it is handled on paper.
+func (s movements) HandleOnPaper(ctx context.Context, r *exchangev1.HandleOnPaperRequest) (*exchangev1.Movement, error) {
+	m, err := s.flow.HandleOnPaper(ctx, callerOf(ctx).flow(), gateway.MovementID(r.MovementId), gateway.MessageID(r.MessageId), r.Page, r.Reason)
+	return s.answer(ctx, m, err)
+}
+
 // Overrides reports of one of the caller's offices: another's is as one that there is not.
 func (s movements) Overrides(ctx context.Context, r *exchangev1.OverridesRequest) (*exchangev1.OverridesResponse, error) {
 	page, err := s.pages.of(ctx, r)
@@ -347,6 +353,9 @@ func presentMovement(m flow.Movement, lang string) *exchangev1.Movement {
 	for _, r := range m.Announced {
 		out.Messages = append(out.Messages, string(r.Message))
 		out.Batch = cmp.Or(out.Batch, r.Facts.Batch)
+		if p := r.Paper; p != nil {
+			out.Paper = append(out.Paper, &exchangev1.PaperHandling{MessageId: string(r.Message), Sender: string(r.Sender), At: stamp(p.At), Office: p.Office, Page: p.Page, Reason: p.Reason})
+		}
 		if !r.Expected.IsZero() {
 			out.ExpectedArrival = stamp(r.Expected)
 		}

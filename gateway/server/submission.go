@@ -152,15 +152,25 @@ func (s submissions) officeOf(c Caller, named string) (office string, ok bool) {
 }
 
 func (s submissions) Choose(ctx context.Context, r *exchangev1.ChooseRequest) (*exchangev1.Submission, error) {
-	if r.All == (len(r.Vehicles) > 0) || len(r.Vehicles) > MaxChosen {
+	n := 0
+	for _, is := range []bool{r.All, len(r.Vehicles) > 0, r.Waybill != ""} {
+		if is {
+			n++
+		}
+	}
+	if n != 1 || len(r.Vehicles) > MaxChosen || len(r.Waybill) > MaxWaybill {
 		return nil, s.refusal(ctx, gateway.Fault{Code: gateway.ChoiceUnfit, Severity: gateway.Error, Path: "vehicles", Value: strings.Join(r.Vehicles[:min(len(r.Vehicles), MaxChosen)], ", ")})
 	}
-	sub, err := s.flow.Choose(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId), r.Vehicles, r.All)
+	sub, err := s.flow.Choose(ctx, callerOf(ctx).flow(), gateway.SubmissionID(r.SubmissionId), flow.Choice{Vehicles: r.Vehicles, All: r.All, Waybill: r.Waybill})
 	return s.answer(ctx, sub, err)
 }
 
-// MaxChosen is how many vehicles one choice may name: as many as a report.
-const MaxChosen = 200
+// MaxChosen is how many vehicles one choice may name: as many as a report; MaxWaybill, how many bytes the
+// number of a waybill has.
+const (
+	MaxChosen  = 200
+	MaxWaybill = 200
+)
 
 func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest) (*exchangev1.Submission, error) {
 	office, ok := s.officeOf(callerOf(ctx), r.Office)

@@ -53,6 +53,8 @@ var recorded = []table{
 	{"subscription", []string{"owner", "name"}},
 	{"handout", []string{"owner", "subscription", "id_key", "sender"}},
 	{"registered", []string{"partner", "number", "id_key"}},
+	{"number_block", []string{"series", "first"}},
+	{"number_use", []string{"number"}},
 	{"early", []string{"sender", "id_key", "kind", "folded"}},
 	{"movement", []string{"id_key"}},
 	{"movement_identifier", []string{"id_key", "kind", "folded"}},

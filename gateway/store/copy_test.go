@@ -64,7 +64,7 @@ func furnish(place string) error {
 		}
 		unit(func(tx *Tx) error {
 			return errors.Join(tx.PutArrival(a), tx.PutSubmission(sub), tx.PutJudgement(j), tx.PutApproval(ap), tx.PutRuling(ru), tx.PutCrossing(mov.ID, cr), tx.Await(sub.Office, sub.ID, []Identifier{id}), tx.PutMessage(m), tx.PutReceipt(ctx, m.ID, rcv), tx.PutReceipt(ctx, m.ID, prs), tx.PutInbound(in),
-				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutListed(mov.ID, []Listed{l}, []gateway.MessageID{m.ID}), tx.PutBalance(b), tx.PutDifference(d), tx.PutSubscription(fetching), tx.PutHandout(h), tx.PutAnnounced(m.Route, m.Kind, m.ID), tx.PutRegistered(in.Sender, in.DocumentID, in.ID), await(tx, in),
+				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutListed(mov.ID, []Listed{l}, []gateway.MessageID{m.ID}), tx.PutBalance(b), tx.PutDifference(d), tx.PutSubscription(fetching), tx.PutHandout(h), putNumbers(tx, m.ID), tx.PutAnnounced(m.Route, m.Kind, m.ID), tx.PutRegistered(in.Sender, in.DocumentID, in.ID), await(tx, in),
 				tx.Supervise(Supervised{Office: "CN/0603", Kind: Opened, Caller: "customs://CN/office/0603/post/1", Reason: "it stands here", Movement: mov.ID, Subject: "R1"}, "movement opened", "0603"))
 		})
 	}
@@ -479,4 +479,19 @@ func TestParallelWhoBeganInBetweenWritesNothing(t *testing.T) {
 func await(tx *Tx, in Inbound) error {
 	_, err := tx.AwaitOriginal(in.Sender, in.ID, []Identifier{{Kind: "document", Folded: "d"}}, in.Received)
 	return err
+}
+
+// putNumbers hands over a block of numbers, if it is not there, and takes the next.
+func putNumbers(tx *Tx, id gateway.MessageID) error {
+	b, err := tx.NumberBlockUpto(within, "C26070599999")
+	if IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err != nil {
+		b = NumberBlock{Office: "CN 0705", First: "C26070500001", Size: 5000, HandedOver: tx.Now(), HandedOverBy: "customs://CN/national/1"}
+		if err := tx.PutNumberBlock(b); err != nil {
+			return err
+		}
+	}
+	return tx.TakeNumber(b.Office, b.Number(b.Taken), id)
 }

@@ -626,3 +626,27 @@ SELECT count(*) AS open FROM handout WHERE owner = $1 AND subscription = $2 AND 
 -- name: AcknowledgementsOf :many
 SELECT subscription, acknowledged, acknowledged_by FROM handout WHERE id_key = $1 AND sender = $2 AND owner = $3 AND acknowledged <> ''
 ORDER BY subscription LIMIT $4;
+
+-- name: PutNumberBlock :exec
+INSERT INTO number_block (office, first, series, size, taken, handed_over, handed_over_by, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (series, first) DO UPDATE SET office = excluded.office, size = excluded.size, taken = excluded.taken, handed_over = excluded.handed_over,
+    handed_over_by = excluded.handed_over_by, commit_no = excluded.commit_no;
+
+-- name: NumberBlockUpto :one
+-- The block of a series that begins last, not behind a number.
+SELECT * FROM number_block WHERE series = $1 AND first <= $2 ORDER BY first DESC LIMIT 1;
+
+-- name: NumberBlocksLeft :many
+-- Those of an office that have numbers left, in the order in which they are taken from.
+SELECT * FROM number_block WHERE office = $1 AND taken < size ORDER BY handed_over, first LIMIT $2;
+
+-- name: NumberBlocks :many
+SELECT * FROM number_block WHERE office = $1 ORDER BY handed_over DESC, series DESC, first DESC LIMIT $2;
+
+-- name: PutNumberUse :exec
+INSERT INTO number_use (number, office, message_id, taken, commit_no) VALUES ($1, $2, $3, $4, $5);
+
+-- name: NumberUses :many
+SELECT * FROM number_use WHERE office = sqlc.arg(office) AND (commit_no, number) < (CAST(sqlc.arg(before) AS BIGINT), CAST(sqlc.arg(number) AS TEXT))
+ORDER BY commit_no DESC, number DESC LIMIT sqlc.arg(most);

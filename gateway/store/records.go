@@ -58,6 +58,7 @@ type Asks struct {
 	Reason   string   `json:"reason,omitempty"`   // why, of the list change-reason
 	Vehicles []string `json:"vehicles,omitempty"` // that are meant, where the document names none
 	All      bool     `json:"all,omitempty"`      // all are meant
+	Waybill  string   `json:"waybill,omitempty"`  // of which it is, where the document says none
 	// Expected is when it is expected to arrive, where the document does not say it.
 	Expected time.Time `json:"expected,omitzero"`
 	Duty     string    `json:"duty,omitempty"` // what it discharges; empty: nobody's, it is information
@@ -65,11 +66,11 @@ type Asks struct {
 
 // IsZero reports whether nothing is said.
 func (a Asks) IsZero() bool {
-	return a.Amends == "" && a.Reason == "" && len(a.Vehicles) == 0 && !a.All && a.Expected.IsZero() && a.Duty == ""
+	return a.Amends == "" && a.Reason == "" && len(a.Vehicles) == 0 && !a.All && a.Waybill == "" && a.Expected.IsZero() && a.Duty == ""
 }
 
-// Same reports whether both say the same when a document is submitted: the vehicles are said
-// later.
+// Same reports whether both say the same when a document is submitted: the vehicles and
+// the waybill are said later.
 func (a Asks) Same(b Asks) bool {
 	return a.Amends == b.Amends && a.Reason == b.Reason && a.Expected.Equal(b.Expected) && a.Duty == b.Duty
 }

@@ -24,14 +24,17 @@ type Join struct {
 	parts              []Part
 	takes              map[string]*expr.Condition  // by part, of those that do not take every document of their kind
 	keys               []map[string]*document.Path // by part, one for each column
+	assigns            []*assignment
 	rows               []*joinRow
 }
 
 // Part is one of the documents that a join takes. Of a part that may come several times each
-// adds what it names, also after the first were announced.
+// adds what it names, also after the first were announced. Of one that is for the elements of
+// another part's list there is one for each, and all are joined together.
 type Part struct {
 	Name, Kind, Table string
 	Required, Several bool
+	For               string // "manifest.consignments"; empty: it is for the whole
 }
 
 // Joined is the outcome of a join.
@@ -198,15 +201,21 @@ func (j *Join) Key(part string, d *customsv1.Document) ([]string, bool) {
 	return out, true
 }
 
-// Run joins parts into a document of its own; id is the message's id. The parts stay
-// as they are.
+// Run joins parts, one of each name, into a document of its own; id is the message's id. The
+// parts stay as they are.
 func (j *Join) Run(parts map[string]*customsv1.Document, id string) Joined {
-	return j.run(pace.Endless(), parts, id)
+	var given []Given
+	for _, p := range j.parts {
+		if d := parts[p.Name]; d != nil {
+			given = append(given, Given{Name: p.Name, Document: d})
+		}
+	}
+	return j.run(pace.Endless(), given, id)
 }
 
-// RunWhile is Run for as long as the steps go on. It returns the error of what ended them,
-// and then nothing of the document.
-func (j *Join) RunWhile(steps *pace.Steps, parts map[string]*customsv1.Document, id string) (Joined, error) {
+// RunWhile is Run of any number of parts, for as long as the steps go on. It returns the error of
+// what ended them, and then nothing of the document.
+func (j *Join) RunWhile(steps *pace.Steps, parts []Given, id string) (Joined, error) {
 	joined := j.run(steps, parts, id)
 	if err := steps.Err(); err != nil {
 		return Joined{}, err
@@ -214,15 +223,31 @@ func (j *Join) RunWhile(steps *pace.Steps, parts map[string]*customsv1.Document,
 	return joined, nil
 }
 
-func (j *Join) run(steps *pace.Steps, parts map[string]*customsv1.Document, id string) Joined {
+func (j *Join) run(steps *pace.Steps, parts []Given, id string) Joined {
 	r := &joiner{steps: steps, table: j.ID(), id: id, froms: map[string]joinFrom{}}
+	names := Names(parts)
 	for _, p := range j.parts {
-		d := parts[p.Name]
+		var all []joinFrom
+		for i, g := range parts {
+			if g.Name == p.Name && document.Kind(g.Document) == p.Kind {
+				all = append(all, joinFrom{m: document.Of(g.Document), this: document.Body(g.Document), root: g.Document, part: names[i]})
+			}
+		}
 		switch {
-		case d != nil && document.Kind(d) == p.Kind:
-			r.froms[p.Name] = joinFrom{m: document.Of(d), this: document.Body(d), root: d}
-		case d != nil || p.Required:
+		case len(all) > 0 && p.For != "":
+			r.every = append(r.every, every{part: p.Name, all: all})
+		case len(all) > 0:
+			r.froms[p.Name] = all[0]
+		case p.Required || slices.Contains(names, p.Name):
 			r.fault(gateway.JoinPart, "", "", gateway.Term(p.Name+" ("+p.Kind+")"))
+		}
+	}
+	for i, e := range r.every {
+		placed := j.assignmentOf(e.part).place(parts, names)
+		r.every[i].placed = placed
+		for _, o := range placed.open {
+			r.out.Contests = append(r.out.Contests, Contest{len(r.out.Faults), o.at, o.other})
+			r.out.Faults = append(r.out.Faults, o.fault)
 		}
 	}
 	d, err := document.New(j.kind)
@@ -269,11 +294,50 @@ func (j Joined) Origin(path string) (JoinLink, bool) {
 	return l, true
 }
 
+func (j *Join) assignmentOf(part string) *assignment {
+	for _, a := range j.assigns {
+		if a.part == part {
+			return a
+		}
+	}
+	return nil
+}
+
+// Opening is what is open of the parts that are for the elements of a list, as faults with the places
+// that they speak of: Lacks are the parts of which an element waits for one, Unplaced those of which a
+// document is for no one element.
+type Opening struct {
+	Faults          gateway.Faults
+	Contests        []Contest
+	Lacks, Unplaced []string
+}
+
+// Open says what is open of documents that came: an element whose document has not come, and a document of
+// which nobody knows for which element it is. Where the list has not come, nothing is said.
+func (j *Join) Open(given []Given) (o Opening) {
+	names := Names(given)
+	for _, a := range j.assigns {
+		lacks, unplaced := false, false
+		for _, g := range a.place(given, names).open {
+			o.Contests = append(o.Contests, Contest{len(o.Faults), g.at, g.other})
+			o.Faults = append(o.Faults, g.fault)
+			lacks, unplaced = lacks || g.fault.Code == gateway.PartOpen, unplaced || g.fault.Code == gateway.PartUnplaced
+		}
+		if lacks {
+			o.Lacks = append(o.Lacks, a.part)
+		}
+		if unplaced {
+			o.Unplaced = append(o.Unplaced, a.part)
+		}
+	}
+	return o
+}
+
 // joinFrom is what sources read from.
 type joinFrom struct {
 	m, this document.Node
 	root    *customsv1.Document
-	part    string // of the element of each
+	part    string // what the part is called among all, of the element of each its own
 	at      string // instance path of the element
 }
 
@@ -282,7 +346,15 @@ type joiner struct {
 	table string // the join's id
 	id    string
 	froms map[string]joinFrom
+	every []every
 	out   Joined
+}
+
+// every is what has come of a part that is for the elements of a list.
+type every struct {
+	part   string
+	all    []joinFrom
+	placed placing
 }
 
 func (j *joiner) row(r *joinRow, m document.Node, at string) {
@@ -322,6 +394,7 @@ func (j *joiner) each(r *joinRow, m document.Node, at string) {
 		if !j.steps.Next() {
 			break
 		}
+		j.its(r.each, path)
 		j.froms[elementPart] = joinFrom{m: e, this: e, root: list.root, part: j.partOf(r.each.part), at: path}
 		made := r.to.Append(m)
 		here := document.Element(r.to.Instance(m, at), r.to.Len(m)-1)
@@ -333,6 +406,20 @@ func (j *joiner) each(r *joinRow, m document.Node, at string) {
 	delete(j.froms, elementPart)
 	if nested {
 		j.froms[elementPart] = outer
+	}
+	j.its(r.each, "")
+}
+
+// its makes those parts the element's own that are for the list's elements; none of no element.
+func (j *joiner) its(list *joinSource, element string) {
+	for _, e := range j.every {
+		if e.placed.of.list != list.part || e.placed.of.path.String() != list.path.String() {
+			continue
+		}
+		delete(j.froms, e.part)
+		if i := slices.IndexFunc(e.all, func(f joinFrom) bool { return f.part == e.placed.parts[element] }); i >= 0 {
+			j.froms[e.part] = e.all[i]
+		}
 	}
 }
 
@@ -376,12 +463,7 @@ func (j *joiner) keep(r *joinRow, m document.Node) {
 }
 
 // partOf names the part that a source reads, be it through an element of its list.
-func (j *joiner) partOf(part string) string {
-	if part == elementPart {
-		return j.froms[elementPart].part
-	}
-	return part
-}
+func (j *joiner) partOf(part string) string { return j.froms[part].part }
 
 // found is what one source has: a leaf's text, or messages or texts to copy.
 type found struct {
@@ -393,9 +475,7 @@ type found struct {
 func (j *joiner) copy(r *joinRow, m document.Node, at string) {
 	var have []found
 	for i := range r.sources {
-		if f, ok := j.find(&r.sources[i]); ok {
-			have = append(have, f)
-		}
+		have = append(have, j.find(&r.sources[i])...)
 	}
 	if len(have) == 0 {
 		return
@@ -409,24 +489,36 @@ func (j *joiner) copy(r *joinRow, m document.Node, at string) {
 	}
 }
 
-func (j *joiner) find(s *joinSource) (found, bool) {
+// find returns what a source has; outside of the elements that a part is for, what each such part has.
+func (j *joiner) find(s *joinSource) (have []found) {
 	if s.path == nil {
-		return found{Source: Source{gatewayPart, "messageId", j.id}, texts: []string{j.id}}, j.id != ""
-	}
-	from, ok := j.froms[s.part]
-	if !ok {
-		return found{}, false
-	}
-	f := found{Source: Source{Part: j.partOf(s.part), Path: s.path.Instance(from.m, from.at)}}
-	if s.path.Leaf() {
-		f.texts = s.path.Texts(from.m)
-		if len(f.texts) == 1 && !s.path.Repeated() {
-			f.Value = f.texts[0]
+		if j.id == "" {
+			return nil
 		}
-	} else {
-		f.messages = s.path.List(from.m)
+		return []found{{Source: Source{gatewayPart, "messageId", j.id}, texts: []string{j.id}}}
 	}
-	return f, len(f.texts)+len(f.messages) > 0
+	var froms []joinFrom
+	_, inside := j.froms[elementPart]
+	if from, ok := j.froms[s.part]; ok {
+		froms = append(froms, from)
+	} else if i := slices.IndexFunc(j.every, func(e every) bool { return e.part == s.part }); i >= 0 && !inside {
+		froms = j.every[i].all
+	}
+	for _, from := range froms {
+		f := found{Source: Source{Part: from.part, Path: s.path.Instance(from.m, from.at)}}
+		if s.path.Leaf() {
+			f.texts = s.path.Texts(from.m)
+			if len(f.texts) == 1 && !s.path.Repeated() {
+				f.Value = f.texts[0]
+			}
+		} else {
+			f.messages = s.path.List(from.m)
+		}
+		if len(f.texts)+len(f.messages) > 0 {
+			have = append(have, f)
+		}
+	}
+	return have
 }
 
 // compare records or reports the sources that differ from the first. Where the first has precedence,

@@ -32,6 +32,9 @@ type partFile struct {
 	Required bool   `yaml:"required"`
 	Several  bool   `yaml:"several"`
 	When     string `yaml:"when"`
+
+	For string              `yaml:"for"`
+	By  []map[string]string `yaml:"by"`
 }
 
 type joinRowFile struct {
@@ -77,10 +80,16 @@ func loadJoin(m *datafile.File, raw []byte, env *expr.Env) *Join {
 		if p.Name == "" || p.Name == gatewayPart || p.Name == elementPart || c.part(p.Name) != nil {
 			m.At(node, "part name %q, expected one of its own, not %s or %s", p.Name, gatewayPart, elementPart)
 		}
-		if p.Several && slices.ContainsFunc(j.parts, func(o Part) bool { return o.Several }) {
+		if p.Several && p.For != "" {
+			m.At(node, "part %s comes several times by being for a list, expected no several", p.Name)
+		}
+		if p.Several && slices.ContainsFunc(j.parts, func(o Part) bool { return o.Several && o.For == "" }) {
 			m.At(node, "part %s may come several times, expected that of one part alone", p.Name)
 		}
-		j.parts = append(j.parts, Part{p.Name, p.Kind, p.Table, p.Required, p.Several})
+		j.parts = append(j.parts, Part{p.Name, p.Kind, p.Table, p.Required, p.Several || p.For != "", p.For})
+		if p.For != "" || len(p.By) > 0 {
+			c.assign(node, p)
+		}
 		if p.When != "" {
 			if j.takes == nil {
 				j.takes = map[string]*expr.Condition{}
@@ -231,8 +240,8 @@ func (c *joinCompiler) keep(r *joinRow, f *joinRowFile, p joinPlace, errorf func
 	r.holder, r.to = held(c.join.kind, f.To)
 }
 
-// source compiles "part.path", or a path of the element inside each, and checks that
-// its type is the target's.
+// source compiles "part.path", or inside each a path of the element, where "$.part.path" leads out
+// of it, and checks that its type is the target's.
 func (c *joinCompiler) source(from string, to *document.Path, p joinPlace, errorf func(string, ...any)) joinSource {
 	if from == gatewayPart+".messageId" {
 		if to != nil && (to.Field().Type != document.String || to.Repeated()) {
@@ -242,9 +251,13 @@ func (c *joinCompiler) source(from string, to *document.Path, p joinPlace, error
 	}
 	s := joinSource{part: elementPart}
 	var err error
-	if p.element != nil {
+	of, outside := strings.CutPrefix(from, "$.")
+	if p.element != nil && !outside {
 		s.path, err = document.Compile(p.element, from)
 	} else {
+		if p.element != nil {
+			from = of
+		}
 		name, rest, _ := strings.Cut(from, ".")
 		part := c.part(name)
 		if part == nil {
@@ -290,6 +303,9 @@ func (c *joinCompiler) condition(part, condition string, p joinPlace, errorf fun
 			return joinCondition{part: part} // said where the part is declared
 		}
 		md = body.Descriptor()
+		if known.For != "" && p.element == nil && p.md != nil {
+			errorf("when asks %s outside of each %s, expected it inside", part, known.For)
+		}
 	} else if part != elementPart || md == nil {
 		errorf("when asks %q, expected a part, or %s inside each", part, elementPart)
 		return joinCondition{part: part}
@@ -303,4 +319,35 @@ func (c *joinCompiler) condition(part, condition string, p joinPlace, errorf fun
 		errorf("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
 	}
 	return joinCondition{part, holds}
+}
+
+// assign compiles what a part is for, and by what each of its documents finds its element.
+func (c *joinCompiler) assign(node string, p partFile) {
+	a := &assignment{part: p.Name}
+	name, rest, _ := strings.Cut(p.For, ".")
+	list := c.part(name)
+	if list == nil || list.For != "" || list.Several || name == p.Name {
+		c.At(node, "part %s is for %q, expected a list of a part before it, of which there is one", p.Name, p.For)
+		return
+	}
+	a.list = name
+	var err error
+	if a.path, err = document.CompileFor(list.Kind, rest); err != nil || a.path.Leaf() || !a.path.Repeated() {
+		c.At(node, "part %s is for %q, expected a list of messages", p.Name, p.For)
+		return
+	}
+	for _, columns := range p.By {
+		element, err1 := document.Compile(a.path.Descriptor(), columns[name])
+		of, err2 := document.CompileFor(p.Kind, columns[p.Name])
+		if err1 != nil || err2 != nil || len(columns) != 2 || !element.Leaf() || element.Many() || !of.Leaf() {
+			c.At(node, "part %s is found by %v, expected a value of the element and one, or a list of them, of the part", p.Name, columns)
+			return
+		}
+		a.by = append(a.by, pair{element, of})
+	}
+	if len(a.by) == 0 {
+		c.At(node, "part %s is for %s, expected by: what both name", p.Name, p.For)
+		return
+	}
+	c.join.assigns = append(c.join.assigns, a)
 }

@@ -216,6 +216,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.movementsOfOfficeStmt, err = db.PrepareContext(ctx, movementsOfOffice); err != nil {
 		return nil, fmt.Errorf("error preparing query MovementsOfOffice: %w", err)
 	}
+	if q.numberBlockUptoStmt, err = db.PrepareContext(ctx, numberBlockUpto); err != nil {
+		return nil, fmt.Errorf("error preparing query NumberBlockUpto: %w", err)
+	}
+	if q.numberBlocksStmt, err = db.PrepareContext(ctx, numberBlocks); err != nil {
+		return nil, fmt.Errorf("error preparing query NumberBlocks: %w", err)
+	}
+	if q.numberBlocksLeftStmt, err = db.PrepareContext(ctx, numberBlocksLeft); err != nil {
+		return nil, fmt.Errorf("error preparing query NumberBlocksLeft: %w", err)
+	}
+	if q.numberUsesStmt, err = db.PrepareContext(ctx, numberUses); err != nil {
+		return nil, fmt.Errorf("error preparing query NumberUses: %w", err)
+	}
 	if q.openDifferencesStmt, err = db.PrepareContext(ctx, openDifferences); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenDifferences: %w", err)
 	}
@@ -272,6 +284,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putMovementOfficeStmt, err = db.PrepareContext(ctx, putMovementOffice); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMovementOffice: %w", err)
+	}
+	if q.putNumberBlockStmt, err = db.PrepareContext(ctx, putNumberBlock); err != nil {
+		return nil, fmt.Errorf("error preparing query PutNumberBlock: %w", err)
+	}
+	if q.putNumberUseStmt, err = db.PrepareContext(ctx, putNumberUse); err != nil {
+		return nil, fmt.Errorf("error preparing query PutNumberUse: %w", err)
 	}
 	if q.putReceiptStmt, err = db.PrepareContext(ctx, putReceipt); err != nil {
 		return nil, fmt.Errorf("error preparing query PutReceipt: %w", err)
@@ -730,6 +748,26 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing movementsOfOfficeStmt: %w", cerr)
 		}
 	}
+	if q.numberBlockUptoStmt != nil {
+		if cerr := q.numberBlockUptoStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing numberBlockUptoStmt: %w", cerr)
+		}
+	}
+	if q.numberBlocksStmt != nil {
+		if cerr := q.numberBlocksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing numberBlocksStmt: %w", cerr)
+		}
+	}
+	if q.numberBlocksLeftStmt != nil {
+		if cerr := q.numberBlocksLeftStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing numberBlocksLeftStmt: %w", cerr)
+		}
+	}
+	if q.numberUsesStmt != nil {
+		if cerr := q.numberUsesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing numberUsesStmt: %w", cerr)
+		}
+	}
 	if q.openDifferencesStmt != nil {
 		if cerr := q.openDifferencesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing openDifferencesStmt: %w", cerr)
@@ -823,6 +861,16 @@ func (q *Queries) Close() error {
 	if q.putMovementOfficeStmt != nil {
 		if cerr := q.putMovementOfficeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putMovementOfficeStmt: %w", cerr)
+		}
+	}
+	if q.putNumberBlockStmt != nil {
+		if cerr := q.putNumberBlockStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putNumberBlockStmt: %w", cerr)
+		}
+	}
+	if q.putNumberUseStmt != nil {
+		if cerr := q.putNumberUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putNumberUseStmt: %w", cerr)
 		}
 	}
 	if q.putReceiptStmt != nil {
@@ -1148,6 +1196,10 @@ type Queries struct {
 	movementsInStateStmt      *sql.Stmt
 	movementsInWorklistStmt   *sql.Stmt
 	movementsOfOfficeStmt     *sql.Stmt
+	numberBlockUptoStmt       *sql.Stmt
+	numberBlocksStmt          *sql.Stmt
+	numberBlocksLeftStmt      *sql.Stmt
+	numberUsesStmt            *sql.Stmt
 	openDifferencesStmt       *sql.Stmt
 	ownerStmt                 *sql.Stmt
 	parkedMessagesStmt        *sql.Stmt
@@ -1167,6 +1219,8 @@ type Queries struct {
 	putMovementStmt           *sql.Stmt
 	putMovementIdentifierStmt *sql.Stmt
 	putMovementOfficeStmt     *sql.Stmt
+	putNumberBlockStmt        *sql.Stmt
+	putNumberUseStmt          *sql.Stmt
 	putReceiptStmt            *sql.Stmt
 	putRegisteredStmt         *sql.Stmt
 	putSubmissionStmt         *sql.Stmt
@@ -1281,6 +1335,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		movementsInStateStmt:      q.movementsInStateStmt,
 		movementsInWorklistStmt:   q.movementsInWorklistStmt,
 		movementsOfOfficeStmt:     q.movementsOfOfficeStmt,
+		numberBlockUptoStmt:       q.numberBlockUptoStmt,
+		numberBlocksStmt:          q.numberBlocksStmt,
+		numberBlocksLeftStmt:      q.numberBlocksLeftStmt,
+		numberUsesStmt:            q.numberUsesStmt,
 		openDifferencesStmt:       q.openDifferencesStmt,
 		ownerStmt:                 q.ownerStmt,
 		parkedMessagesStmt:        q.parkedMessagesStmt,
@@ -1300,6 +1358,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putMovementStmt:           q.putMovementStmt,
 		putMovementIdentifierStmt: q.putMovementIdentifierStmt,
 		putMovementOfficeStmt:     q.putMovementOfficeStmt,
+		putNumberBlockStmt:        q.putNumberBlockStmt,
+		putNumberUseStmt:          q.putNumberUseStmt,
 		putReceiptStmt:            q.putReceiptStmt,
 		putRegisteredStmt:         q.putRegisteredStmt,
 		putSubmissionStmt:         q.putSubmissionStmt,

@@ -288,6 +288,25 @@ type Number struct {
 	Moved    bool
 }
 
+type NumberBlock struct {
+	Office       string
+	First        string
+	Series       string
+	Size         int64
+	Taken        int64
+	HandedOver   string
+	HandedOverBy string
+	CommitNo     int64
+}
+
+type NumberUse struct {
+	Number    string
+	Office    string
+	MessageID string
+	Taken     string
+	CommitNo  int64
+}
+
 type Owner struct {
 	One            int16
 	Administration string

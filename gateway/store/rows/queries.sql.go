@@ -2722,6 +2722,161 @@ func (q *Queries) MovementsOfOffice(ctx context.Context, arg MovementsOfOfficePa
 	return items, nil
 }
 
+const numberBlockUpto = `-- name: NumberBlockUpto :one
+SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE series = $1 AND first <= $2 ORDER BY first DESC LIMIT 1
+`
+
+type NumberBlockUptoParams struct {
+	Series string
+	First  string
+}
+
+// The block of a series that begins last, not behind a number.
+func (q *Queries) NumberBlockUpto(ctx context.Context, arg NumberBlockUptoParams) (NumberBlock, error) {
+	row := q.queryRow(ctx, q.numberBlockUptoStmt, numberBlockUpto, arg.Series, arg.First)
+	var i NumberBlock
+	err := row.Scan(
+		&i.Office,
+		&i.First,
+		&i.Series,
+		&i.Size,
+		&i.Taken,
+		&i.HandedOver,
+		&i.HandedOverBy,
+		&i.CommitNo,
+	)
+	return i, err
+}
+
+const numberBlocks = `-- name: NumberBlocks :many
+SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE office = $1 ORDER BY handed_over DESC, series DESC, first DESC LIMIT $2
+`
+
+type NumberBlocksParams struct {
+	Office string
+	Limit  int32
+}
+
+func (q *Queries) NumberBlocks(ctx context.Context, arg NumberBlocksParams) ([]NumberBlock, error) {
+	rows, err := q.query(ctx, q.numberBlocksStmt, numberBlocks, arg.Office, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NumberBlock
+	for rows.Next() {
+		var i NumberBlock
+		if err := rows.Scan(
+			&i.Office,
+			&i.First,
+			&i.Series,
+			&i.Size,
+			&i.Taken,
+			&i.HandedOver,
+			&i.HandedOverBy,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const numberBlocksLeft = `-- name: NumberBlocksLeft :many
+SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE office = $1 AND taken < size ORDER BY handed_over, first LIMIT $2
+`
+
+type NumberBlocksLeftParams struct {
+	Office string
+	Limit  int32
+}
+
+// Those of an office that have numbers left, in the order in which they are taken from.
+func (q *Queries) NumberBlocksLeft(ctx context.Context, arg NumberBlocksLeftParams) ([]NumberBlock, error) {
+	rows, err := q.query(ctx, q.numberBlocksLeftStmt, numberBlocksLeft, arg.Office, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NumberBlock
+	for rows.Next() {
+		var i NumberBlock
+		if err := rows.Scan(
+			&i.Office,
+			&i.First,
+			&i.Series,
+			&i.Size,
+			&i.Taken,
+			&i.HandedOver,
+			&i.HandedOverBy,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const numberUses = `-- name: NumberUses :many
+SELECT number, office, message_id, taken, commit_no FROM number_use WHERE office = $1 AND (commit_no, number) < (CAST($2 AS BIGINT), CAST($3 AS TEXT))
+ORDER BY commit_no DESC, number DESC LIMIT $4
+`
+
+type NumberUsesParams struct {
+	Office string
+	Before int64
+	Number string
+	Most   int32
+}
+
+func (q *Queries) NumberUses(ctx context.Context, arg NumberUsesParams) ([]NumberUse, error) {
+	rows, err := q.query(ctx, q.numberUsesStmt, numberUses,
+		arg.Office,
+		arg.Before,
+		arg.Number,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NumberUse
+	for rows.Next() {
+		var i NumberUse
+		if err := rows.Scan(
+			&i.Number,
+			&i.Office,
+			&i.MessageID,
+			&i.Taken,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const openDifferences = `-- name: OpenDifferences :many
 SELECT partner, sent, id_key, id, code, ours, theirs, verdict, says, kind, document_id, batch, statement, found, settled, commit_no FROM difference WHERE partner = $1 AND settled = '' AND commit_no >= $2 AND commit_no <= $3
 ORDER BY commit_no, sent, id_key LIMIT $4
@@ -3495,6 +3650,61 @@ func (q *Queries) PutMovementOffice(ctx context.Context, arg PutMovementOfficePa
 		arg.Since,
 		arg.Expected,
 		arg.Differs,
+		arg.CommitNo,
+	)
+	return err
+}
+
+const putNumberBlock = `-- name: PutNumberBlock :exec
+INSERT INTO number_block (office, first, series, size, taken, handed_over, handed_over_by, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (series, first) DO UPDATE SET office = excluded.office, size = excluded.size, taken = excluded.taken, handed_over = excluded.handed_over,
+    handed_over_by = excluded.handed_over_by, commit_no = excluded.commit_no
+`
+
+type PutNumberBlockParams struct {
+	Office       string
+	First        string
+	Series       string
+	Size         int64
+	Taken        int64
+	HandedOver   string
+	HandedOverBy string
+	CommitNo     int64
+}
+
+func (q *Queries) PutNumberBlock(ctx context.Context, arg PutNumberBlockParams) error {
+	_, err := q.exec(ctx, q.putNumberBlockStmt, putNumberBlock,
+		arg.Office,
+		arg.First,
+		arg.Series,
+		arg.Size,
+		arg.Taken,
+		arg.HandedOver,
+		arg.HandedOverBy,
+		arg.CommitNo,
+	)
+	return err
+}
+
+const putNumberUse = `-- name: PutNumberUse :exec
+INSERT INTO number_use (number, office, message_id, taken, commit_no) VALUES ($1, $2, $3, $4, $5)
+`
+
+type PutNumberUseParams struct {
+	Number    string
+	Office    string
+	MessageID string
+	Taken     string
+	CommitNo  int64
+}
+
+func (q *Queries) PutNumberUse(ctx context.Context, arg PutNumberUseParams) error {
+	_, err := q.exec(ctx, q.putNumberUseStmt, putNumberUse,
+		arg.Number,
+		arg.Office,
+		arg.MessageID,
+		arg.Taken,
 		arg.CommitNo,
 	)
 	return err

@@ -4605,6 +4605,8 @@ type Manifest struct {
 	Unloading     *Location         `protobuf:"bytes,13,opt,name=unloading,proto3" json:"unloading,omitempty"`
 	Remarks       []*Text           `protobuf:"bytes,14,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	Departed      *Instant          `protobuf:"bytes,15,opt,name=departed,proto3" json:"departed,omitempty"`
+	// Number of the list, from what its administration's own system has allocated.
+	Number        string `protobuf:"bytes,16,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4742,6 +4744,13 @@ func (x *Manifest) GetDeparted() *Instant {
 		return x.Departed
 	}
 	return nil
+}
+
+func (x *Manifest) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
 }
 
 // VehicleReport announces the crossing of a vehicle, laden or empty.
@@ -6714,7 +6723,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tsignatory\x18\f \x01(\v2\x12.customs.v1.PersonB\x06\xa2\xbb\x18\x02@\x01R\tsignatory\x12(\n" +
 	"\x06signed\x18\r \x01(\v2\x10.customs.v1.DateR\x06signed\x12>\n" +
 	"\x10expected_arrival\x18\x0e \x01(\v2\x13.customs.v1.InstantR\x0fexpectedArrival\x12\"\n" +
-	"\blanguage\x18\x0f \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\"\x87\a\n" +
+	"\blanguage\x18\x0f \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\"\xa7\a\n" +
 	"\bManifest\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12;\n" +
 	"\tdirection\x18\x02 \x01(\x0e2\x1d.customs.v1.ManifestDirectionR\tdirection\x12*\n" +
@@ -6732,7 +6741,8 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\aloading\x18\f \x01(\v2\x14.customs.v1.LocationB\x15\xa2\xbb\x18\x112\x0fLoadingLocationR\aloading\x12K\n" +
 	"\tunloading\x18\r \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x124\n" +
 	"\aremarks\x18\x0e \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12/\n" +
-	"\bdeparted\x18\x0f \x01(\v2\x13.customs.v1.InstantR\bdeparted\"\xc5\x05\n" +
+	"\bdeparted\x18\x0f \x01(\v2\x13.customs.v1.InstantR\bdeparted\x12\x1e\n" +
+	"\x06number\x18\x10 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x06number\"\xc5\x05\n" +
 	"\rVehicleReport\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x121\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1d.customs.v1.VehicleReportKindR\x04kind\x12*\n" +

@@ -66,6 +66,8 @@ const (
 	Right_READ_COVERAGE Right = 21
 	// Fetch by a subscription what came for one's administration, and acknowledge it.
 	Right_FETCH Right = 22
+	// Hand over blocks of numbers that the administration's own system has allocated, and see what is left.
+	Right_HAND_OVER_NUMBERS Right = 23
 )
 
 // Enum value maps for Right.
@@ -89,6 +91,7 @@ var (
 		20: "READ_OVERRIDES",
 		21: "READ_COVERAGE",
 		22: "FETCH",
+		23: "HAND_OVER_NUMBERS",
 	}
 	Right_value = map[string]int32{
 		"RIGHT_UNSPECIFIED": 0,
@@ -109,6 +112,7 @@ var (
 		"READ_OVERRIDES":    20,
 		"READ_COVERAGE":     21,
 		"FETCH":             22,
+		"HAND_OVER_NUMBERS": 23,
 	}
 )
 
@@ -584,8 +588,10 @@ type ChooseRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
 	// Plates of the vehicles that are taken back; none with all.
-	Vehicles      []string `protobuf:"bytes,2,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
-	All           bool     `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	Vehicles []string `protobuf:"bytes,2,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
+	All      bool     `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	// The waybill that the document is for; none with vehicles.
+	Waybill       string `protobuf:"bytes,4,opt,name=waybill,proto3" json:"waybill,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -639,6 +645,13 @@ func (x *ChooseRequest) GetAll() bool {
 		return x.All
 	}
 	return false
+}
+
+func (x *ChooseRequest) GetWaybill() string {
+	if x != nil {
+		return x.Waybill
+	}
+	return ""
 }
 
 type CheckRequest struct {
@@ -1622,6 +1635,592 @@ func (x *UnreadPlace) GetNamespaces() map[string]string {
 	return nil
 }
 
+type PrintRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Which of several messages; empty: the first.
+	MessageId string `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Two of en, zh, ru, kk, mn; empty: those of both sides.
+	Languages     []string `protobuf:"bytes,3,rep,name=languages,proto3" json:"languages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrintRequest) Reset() {
+	*x = PrintRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrintRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrintRequest) ProtoMessage() {}
+
+func (x *PrintRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrintRequest.ProtoReflect.Descriptor instead.
+func (*PrintRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PrintRequest) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *PrintRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *PrintRequest) GetLanguages() []string {
+	if x != nil {
+		return x.Languages
+	}
+	return nil
+}
+
+type PrintedPage struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// HTML that needs no other file, to be printed on one A4.
+	MediaType string `protobuf:"bytes,2,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	Content   []byte `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
+	// What a scanner reads from its code.
+	Code          string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrintedPage) Reset() {
+	*x = PrintedPage{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrintedPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrintedPage) ProtoMessage() {}
+
+func (x *PrintedPage) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrintedPage.ProtoReflect.Descriptor instead.
+func (*PrintedPage) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PrintedPage) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *PrintedPage) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *PrintedPage) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *PrintedPage) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+type HandOverNumbersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The office whose messages take them.
+	Office string `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	// The first and the last, both included: they differ in digits at their ends alone.
+	First         string `protobuf:"bytes,2,opt,name=first,proto3" json:"first,omitempty"`
+	Last          string `protobuf:"bytes,3,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandOverNumbersRequest) Reset() {
+	*x = HandOverNumbersRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandOverNumbersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandOverNumbersRequest) ProtoMessage() {}
+
+func (x *HandOverNumbersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandOverNumbersRequest.ProtoReflect.Descriptor instead.
+func (*HandOverNumbersRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *HandOverNumbersRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *HandOverNumbersRequest) GetFirst() string {
+	if x != nil {
+		return x.First
+	}
+	return ""
+}
+
+func (x *HandOverNumbersRequest) GetLast() string {
+	if x != nil {
+		return x.Last
+	}
+	return ""
+}
+
+// NumberBlock is a block of numbers that was handed over.
+type NumberBlock struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Office       string                 `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	First        string                 `protobuf:"bytes,2,opt,name=first,proto3" json:"first,omitempty"`
+	Last         string                 `protobuf:"bytes,3,opt,name=last,proto3" json:"last,omitempty"`
+	HandedOver   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=handed_over,json=handedOver,proto3" json:"handed_over,omitempty"`
+	HandedOverBy string                 `protobuf:"bytes,5,opt,name=handed_over_by,json=handedOverBy,proto3" json:"handed_over_by,omitempty"`
+	// How many it has, and how many of them nobody has taken.
+	Size int64 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`
+	Left int64 `protobuf:"varint,7,opt,name=left,proto3" json:"left,omitempty"`
+	// The number that is taken next; empty: none is left.
+	Next          string `protobuf:"bytes,8,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NumberBlock) Reset() {
+	*x = NumberBlock{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NumberBlock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NumberBlock) ProtoMessage() {}
+
+func (x *NumberBlock) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NumberBlock.ProtoReflect.Descriptor instead.
+func (*NumberBlock) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *NumberBlock) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *NumberBlock) GetFirst() string {
+	if x != nil {
+		return x.First
+	}
+	return ""
+}
+
+func (x *NumberBlock) GetLast() string {
+	if x != nil {
+		return x.Last
+	}
+	return ""
+}
+
+func (x *NumberBlock) GetHandedOver() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HandedOver
+	}
+	return nil
+}
+
+func (x *NumberBlock) GetHandedOverBy() string {
+	if x != nil {
+		return x.HandedOverBy
+	}
+	return ""
+}
+
+func (x *NumberBlock) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *NumberBlock) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *NumberBlock) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type ListNumberBlocksRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all offices that the caller speaks for.
+	Office        string `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNumberBlocksRequest) Reset() {
+	*x = ListNumberBlocksRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNumberBlocksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNumberBlocksRequest) ProtoMessage() {}
+
+func (x *ListNumberBlocksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNumberBlocksRequest.ProtoReflect.Descriptor instead.
+func (*ListNumberBlocksRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListNumberBlocksRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+type ListNumberBlocksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Blocks        []*NumberBlock         `protobuf:"bytes,1,rep,name=blocks,proto3" json:"blocks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNumberBlocksResponse) Reset() {
+	*x = ListNumberBlocksResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNumberBlocksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNumberBlocksResponse) ProtoMessage() {}
+
+func (x *ListNumberBlocksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNumberBlocksResponse.ProtoReflect.Descriptor instead.
+func (*ListNumberBlocksResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListNumberBlocksResponse) GetBlocks() []*NumberBlock {
+	if x != nil {
+		return x.Blocks
+	}
+	return nil
+}
+
+type ListNumberUsesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Office        string                 `protobuf:"bytes,1,opt,name=office,proto3" json:"office,omitempty"`
+	PageSize      int32                  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNumberUsesRequest) Reset() {
+	*x = ListNumberUsesRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNumberUsesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNumberUsesRequest) ProtoMessage() {}
+
+func (x *ListNumberUsesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNumberUsesRequest.ProtoReflect.Descriptor instead.
+func (*ListNumberUsesRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListNumberUsesRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *ListNumberUsesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListNumberUsesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListNumberUsesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Uses          []*NumberUse           `protobuf:"bytes,1,rep,name=uses,proto3" json:"uses,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNumberUsesResponse) Reset() {
+	*x = ListNumberUsesResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNumberUsesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNumberUsesResponse) ProtoMessage() {}
+
+func (x *ListNumberUsesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNumberUsesResponse.ProtoReflect.Descriptor instead.
+func (*ListNumberUsesResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListNumberUsesResponse) GetUses() []*NumberUse {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+func (x *ListNumberUsesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// NumberUse is a number that a message has taken. No other ever takes it.
+type NumberUse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Number    string                 `protobuf:"bytes,1,opt,name=number,proto3" json:"number,omitempty"`
+	Office    string                 `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
+	MessageId string                 `protobuf:"bytes,3,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Taken     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=taken,proto3" json:"taken,omitempty"`
+	// The message that has taken it was refused, withdrawn, taken back or never handed over: nothing that
+	// is announced bears the number.
+	Burnt bool `protobuf:"varint,5,opt,name=burnt,proto3" json:"burnt,omitempty"`
+	// Where that message stands.
+	MessageState  string `protobuf:"bytes,6,opt,name=message_state,json=messageState,proto3" json:"message_state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NumberUse) Reset() {
+	*x = NumberUse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NumberUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NumberUse) ProtoMessage() {}
+
+func (x *NumberUse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NumberUse.ProtoReflect.Descriptor instead.
+func (*NumberUse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *NumberUse) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+func (x *NumberUse) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *NumberUse) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *NumberUse) GetTaken() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Taken
+	}
+	return nil
+}
+
+func (x *NumberUse) GetBurnt() bool {
+	if x != nil {
+		return x.Burnt
+	}
+	return false
+}
+
+func (x *NumberUse) GetMessageState() string {
+	if x != nil {
+		return x.MessageState
+	}
+	return ""
+}
+
 type SentRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	SubmissionId string                 `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
@@ -1635,7 +2234,7 @@ type SentRequest struct {
 
 func (x *SentRequest) Reset() {
 	*x = SentRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1647,7 +2246,7 @@ func (x *SentRequest) String() string {
 func (*SentRequest) ProtoMessage() {}
 
 func (x *SentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[16]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1660,7 +2259,7 @@ func (x *SentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentRequest.ProtoReflect.Descriptor instead.
 func (*SentRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{16}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SentRequest) GetSubmissionId() string {
@@ -1707,7 +2306,7 @@ type SentMessage struct {
 
 func (x *SentMessage) Reset() {
 	*x = SentMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +2318,7 @@ func (x *SentMessage) String() string {
 func (*SentMessage) ProtoMessage() {}
 
 func (x *SentMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[17]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +2331,7 @@ func (x *SentMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentMessage.ProtoReflect.Descriptor instead.
 func (*SentMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{17}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SentMessage) GetMessageId() string {
@@ -1819,7 +2418,7 @@ type VerifiedReceipt struct {
 
 func (x *VerifiedReceipt) Reset() {
 	*x = VerifiedReceipt{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1831,7 +2430,7 @@ func (x *VerifiedReceipt) String() string {
 func (*VerifiedReceipt) ProtoMessage() {}
 
 func (x *VerifiedReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[18]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1844,7 +2443,7 @@ func (x *VerifiedReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifiedReceipt.ProtoReflect.Descriptor instead.
 func (*VerifiedReceipt) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{18}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *VerifiedReceipt) GetVerdict() string {
@@ -1879,7 +2478,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1891,7 +2490,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[19]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1904,7 +2503,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{19}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListMessagesRequest) GetPageSize() int32 {
@@ -1931,7 +2530,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1943,7 +2542,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[20]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1956,7 +2555,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{20}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*MessageRecord {
@@ -1997,7 +2596,7 @@ type MessageRecord struct {
 
 func (x *MessageRecord) Reset() {
 	*x = MessageRecord{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2608,7 @@ func (x *MessageRecord) String() string {
 func (*MessageRecord) ProtoMessage() {}
 
 func (x *MessageRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[21]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2621,7 @@ func (x *MessageRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageRecord.ProtoReflect.Descriptor instead.
 func (*MessageRecord) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{21}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MessageRecord) GetMessageId() string {
@@ -2121,7 +2720,7 @@ type ListMappingsRequest struct {
 
 func (x *ListMappingsRequest) Reset() {
 	*x = ListMappingsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2133,7 +2732,7 @@ func (x *ListMappingsRequest) String() string {
 func (*ListMappingsRequest) ProtoMessage() {}
 
 func (x *ListMappingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[22]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2146,7 +2745,7 @@ func (x *ListMappingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMappingsRequest.ProtoReflect.Descriptor instead.
 func (*ListMappingsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{22}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListMappingsRequest) GetKind() MappingKind {
@@ -2182,7 +2781,7 @@ type ListMappingsResponse struct {
 
 func (x *ListMappingsResponse) Reset() {
 	*x = ListMappingsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2194,7 +2793,7 @@ func (x *ListMappingsResponse) String() string {
 func (*ListMappingsResponse) ProtoMessage() {}
 
 func (x *ListMappingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[23]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2207,7 +2806,7 @@ func (x *ListMappingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMappingsResponse.ProtoReflect.Descriptor instead.
 func (*ListMappingsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{23}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListMappingsResponse) GetMappings() []*Mapping {
@@ -2241,7 +2840,7 @@ type GetMappingRequest struct {
 
 func (x *GetMappingRequest) Reset() {
 	*x = GetMappingRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2253,7 +2852,7 @@ func (x *GetMappingRequest) String() string {
 func (*GetMappingRequest) ProtoMessage() {}
 
 func (x *GetMappingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[24]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2266,7 +2865,7 @@ func (x *GetMappingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMappingRequest.ProtoReflect.Descriptor instead.
 func (*GetMappingRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{24}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetMappingRequest) GetId() string {
@@ -2296,7 +2895,7 @@ type Mapping struct {
 
 func (x *Mapping) Reset() {
 	*x = Mapping{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2308,7 +2907,7 @@ func (x *Mapping) String() string {
 func (*Mapping) ProtoMessage() {}
 
 func (x *Mapping) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[25]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2321,7 +2920,7 @@ func (x *Mapping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mapping.ProtoReflect.Descriptor instead.
 func (*Mapping) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{25}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Mapping) GetId() string {
@@ -2391,7 +2990,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2403,7 +3002,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[26]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2416,7 +3015,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{26}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListAuditRequest) GetSubject() string {
@@ -2471,7 +3070,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2483,7 +3082,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[27]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2496,7 +3095,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{27}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -2533,7 +3132,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2545,7 +3144,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[28]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2558,7 +3157,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{28}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AuditEntry) GetLeaf() int64 {
@@ -2648,7 +3247,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2660,7 +3259,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[29]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2673,7 +3272,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{29}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Origin) GetTarget() string {
@@ -2824,7 +3423,7 @@ type Submission struct {
 
 func (x *Submission) Reset() {
 	*x = Submission{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2836,7 +3435,7 @@ func (x *Submission) String() string {
 func (*Submission) ProtoMessage() {}
 
 func (x *Submission) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[30]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2849,7 +3448,7 @@ func (x *Submission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submission.ProtoReflect.Descriptor instead.
 func (*Submission) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{30}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Submission) GetSubmissionId() string {
@@ -3054,7 +3653,7 @@ type Ruling struct {
 
 func (x *Ruling) Reset() {
 	*x = Ruling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3066,7 +3665,7 @@ func (x *Ruling) String() string {
 func (*Ruling) ProtoMessage() {}
 
 func (x *Ruling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[31]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3079,7 +3678,7 @@ func (x *Ruling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ruling.ProtoReflect.Descriptor instead.
 func (*Ruling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{31}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Ruling) GetVerdict() string {
@@ -3138,7 +3737,7 @@ type Approval struct {
 
 func (x *Approval) Reset() {
 	*x = Approval{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3150,7 +3749,7 @@ func (x *Approval) String() string {
 func (*Approval) ProtoMessage() {}
 
 func (x *Approval) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[32]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3163,7 +3762,7 @@ func (x *Approval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approval.ProtoReflect.Descriptor instead.
 func (*Approval) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{32}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Approval) GetApproved() bool {
@@ -3212,7 +3811,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3224,7 +3823,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[33]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3237,7 +3836,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{33}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Judgement) GetNumber() int32 {
@@ -3325,7 +3924,7 @@ type MessageStatus struct {
 
 func (x *MessageStatus) Reset() {
 	*x = MessageStatus{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3337,7 +3936,7 @@ func (x *MessageStatus) String() string {
 func (*MessageStatus) ProtoMessage() {}
 
 func (x *MessageStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[34]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3350,7 +3949,7 @@ func (x *MessageStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageStatus.ProtoReflect.Descriptor instead.
 func (*MessageStatus) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{34}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *MessageStatus) GetMessageId() string {
@@ -3552,7 +4151,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3564,7 +4163,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[35]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3577,7 +4176,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{35}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Change) GetPath() string {
@@ -3627,7 +4226,7 @@ type BusinessAnswer struct {
 
 func (x *BusinessAnswer) Reset() {
 	*x = BusinessAnswer{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3639,7 +4238,7 @@ func (x *BusinessAnswer) String() string {
 func (*BusinessAnswer) ProtoMessage() {}
 
 func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[36]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3652,7 +4251,7 @@ func (x *BusinessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusinessAnswer.ProtoReflect.Descriptor instead.
 func (*BusinessAnswer) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{36}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *BusinessAnswer) GetMessageId() string {
@@ -3718,7 +4317,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3730,7 +4329,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[37]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3743,7 +4342,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{37}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -3780,7 +4379,7 @@ type SignedStatement struct {
 
 func (x *SignedStatement) Reset() {
 	*x = SignedStatement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3792,7 +4391,7 @@ func (x *SignedStatement) String() string {
 func (*SignedStatement) ProtoMessage() {}
 
 func (x *SignedStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[38]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3805,7 +4404,7 @@ func (x *SignedStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
 func (*SignedStatement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{38}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SignedStatement) GetHeader() []byte {
@@ -3857,7 +4456,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3869,7 +4468,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[39]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3882,7 +4481,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{39}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Fault) GetCode() string {
@@ -3996,7 +4595,7 @@ type ListInboxRequest struct {
 
 func (x *ListInboxRequest) Reset() {
 	*x = ListInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4008,7 +4607,7 @@ func (x *ListInboxRequest) String() string {
 func (*ListInboxRequest) ProtoMessage() {}
 
 func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[40]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4021,7 +4620,7 @@ func (x *ListInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxRequest.ProtoReflect.Descriptor instead.
 func (*ListInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{40}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListInboxRequest) GetUnacknowledged() bool {
@@ -4062,7 +4661,7 @@ type ListInboxResponse struct {
 
 func (x *ListInboxResponse) Reset() {
 	*x = ListInboxResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4074,7 +4673,7 @@ func (x *ListInboxResponse) String() string {
 func (*ListInboxResponse) ProtoMessage() {}
 
 func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[41]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4087,7 +4686,7 @@ func (x *ListInboxResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInboxResponse.ProtoReflect.Descriptor instead.
 func (*ListInboxResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{41}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListInboxResponse) GetMessages() []*InboxMessage {
@@ -4116,7 +4715,7 @@ type GetInboxRequest struct {
 
 func (x *GetInboxRequest) Reset() {
 	*x = GetInboxRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4128,7 +4727,7 @@ func (x *GetInboxRequest) String() string {
 func (*GetInboxRequest) ProtoMessage() {}
 
 func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[42]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4141,7 +4740,7 @@ func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInboxRequest.ProtoReflect.Descriptor instead.
 func (*GetInboxRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{42}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GetInboxRequest) GetMessageId() string {
@@ -4176,7 +4775,7 @@ type AcknowledgeRequest struct {
 
 func (x *AcknowledgeRequest) Reset() {
 	*x = AcknowledgeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4188,7 +4787,7 @@ func (x *AcknowledgeRequest) String() string {
 func (*AcknowledgeRequest) ProtoMessage() {}
 
 func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[43]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4201,7 +4800,7 @@ func (x *AcknowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{43}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *AcknowledgeRequest) GetMessageId() string {
@@ -4228,7 +4827,7 @@ type ListParkedRequest struct {
 
 func (x *ListParkedRequest) Reset() {
 	*x = ListParkedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4240,7 +4839,7 @@ func (x *ListParkedRequest) String() string {
 func (*ListParkedRequest) ProtoMessage() {}
 
 func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[44]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4253,7 +4852,7 @@ func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{44}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ListParkedRequest) GetPageSize() int32 {
@@ -4284,7 +4883,7 @@ type ListParkedResponse struct {
 
 func (x *ListParkedResponse) Reset() {
 	*x = ListParkedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4296,7 +4895,7 @@ func (x *ListParkedResponse) String() string {
 func (*ListParkedResponse) ProtoMessage() {}
 
 func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[45]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4309,7 +4908,7 @@ func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{45}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListParkedResponse) GetMessages() []*InboxMessage {
@@ -4363,7 +4962,7 @@ type Arrival struct {
 
 func (x *Arrival) Reset() {
 	*x = Arrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4375,7 +4974,7 @@ func (x *Arrival) String() string {
 func (*Arrival) ProtoMessage() {}
 
 func (x *Arrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[46]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4388,7 +4987,7 @@ func (x *Arrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arrival.ProtoReflect.Descriptor instead.
 func (*Arrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{46}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Arrival) GetDoor() string {
@@ -4473,7 +5072,7 @@ type DecodeRequest struct {
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4485,7 +5084,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[47]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4498,7 +5097,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{47}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *DecodeRequest) GetMessageIds() []string {
@@ -4530,7 +5129,7 @@ type DecodeResponse struct {
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4542,7 +5141,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[48]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4555,7 +5154,7 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{48}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *DecodeResponse) GetMessages() []*InboxMessage {
@@ -4618,7 +5217,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4630,7 +5229,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[49]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4643,7 +5242,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{49}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *InboxMessage) GetMessageId() string {
@@ -4827,7 +5426,7 @@ type Acknowledgement struct {
 
 func (x *Acknowledgement) Reset() {
 	*x = Acknowledgement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4839,7 +5438,7 @@ func (x *Acknowledgement) String() string {
 func (*Acknowledgement) ProtoMessage() {}
 
 func (x *Acknowledgement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[50]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4852,7 +5451,7 @@ func (x *Acknowledgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Acknowledgement.ProtoReflect.Descriptor instead.
 func (*Acknowledgement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{50}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Acknowledgement) GetSubscription() string {
@@ -4895,7 +5494,7 @@ type CreateSubscriptionRequest struct {
 
 func (x *CreateSubscriptionRequest) Reset() {
 	*x = CreateSubscriptionRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4907,7 +5506,7 @@ func (x *CreateSubscriptionRequest) String() string {
 func (*CreateSubscriptionRequest) ProtoMessage() {}
 
 func (x *CreateSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[51]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4920,7 +5519,7 @@ func (x *CreateSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*CreateSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{51}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *CreateSubscriptionRequest) GetName() string {
@@ -4974,7 +5573,7 @@ type GetSubscriptionRequest struct {
 
 func (x *GetSubscriptionRequest) Reset() {
 	*x = GetSubscriptionRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4986,7 +5585,7 @@ func (x *GetSubscriptionRequest) String() string {
 func (*GetSubscriptionRequest) ProtoMessage() {}
 
 func (x *GetSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[52]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4999,7 +5598,7 @@ func (x *GetSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*GetSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{52}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *GetSubscriptionRequest) GetName() string {
@@ -5017,7 +5616,7 @@ type ListSubscriptionsRequest struct {
 
 func (x *ListSubscriptionsRequest) Reset() {
 	*x = ListSubscriptionsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5029,7 +5628,7 @@ func (x *ListSubscriptionsRequest) String() string {
 func (*ListSubscriptionsRequest) ProtoMessage() {}
 
 func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[53]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5042,7 +5641,7 @@ func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubscriptionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubscriptionsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{53}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
 }
 
 type ListSubscriptionsResponse struct {
@@ -5054,7 +5653,7 @@ type ListSubscriptionsResponse struct {
 
 func (x *ListSubscriptionsResponse) Reset() {
 	*x = ListSubscriptionsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5066,7 +5665,7 @@ func (x *ListSubscriptionsResponse) String() string {
 func (*ListSubscriptionsResponse) ProtoMessage() {}
 
 func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[54]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5079,7 +5678,7 @@ func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubscriptionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubscriptionsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{54}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListSubscriptionsResponse) GetSubscriptions() []*Subscription {
@@ -5098,7 +5697,7 @@ type EndSubscriptionRequest struct {
 
 func (x *EndSubscriptionRequest) Reset() {
 	*x = EndSubscriptionRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5110,7 +5709,7 @@ func (x *EndSubscriptionRequest) String() string {
 func (*EndSubscriptionRequest) ProtoMessage() {}
 
 func (x *EndSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[55]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5123,7 +5722,7 @@ func (x *EndSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*EndSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{55}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *EndSubscriptionRequest) GetName() string {
@@ -5165,7 +5764,7 @@ type Subscription struct {
 
 func (x *Subscription) Reset() {
 	*x = Subscription{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5177,7 +5776,7 @@ func (x *Subscription) String() string {
 func (*Subscription) ProtoMessage() {}
 
 func (x *Subscription) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[56]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5190,7 +5789,7 @@ func (x *Subscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
 func (*Subscription) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{56}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Subscription) GetName() string {
@@ -5322,7 +5921,7 @@ type Handout struct {
 
 func (x *Handout) Reset() {
 	*x = Handout{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5334,7 +5933,7 @@ func (x *Handout) String() string {
 func (*Handout) ProtoMessage() {}
 
 func (x *Handout) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[57]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5347,7 +5946,7 @@ func (x *Handout) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Handout.ProtoReflect.Descriptor instead.
 func (*Handout) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{57}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Handout) GetMessageId() string {
@@ -5398,7 +5997,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5410,7 +6009,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[58]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5423,7 +6022,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{58}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *FetchRequest) GetName() string {
@@ -5461,7 +6060,7 @@ type FetchResponse struct {
 
 func (x *FetchResponse) Reset() {
 	*x = FetchResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5473,7 +6072,7 @@ func (x *FetchResponse) String() string {
 func (*FetchResponse) ProtoMessage() {}
 
 func (x *FetchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[59]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5486,7 +6085,7 @@ func (x *FetchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchResponse.ProtoReflect.Descriptor instead.
 func (*FetchResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{59}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *FetchResponse) GetLease() string {
@@ -5530,7 +6129,7 @@ type FetchedMessage struct {
 
 func (x *FetchedMessage) Reset() {
 	*x = FetchedMessage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5542,7 +6141,7 @@ func (x *FetchedMessage) String() string {
 func (*FetchedMessage) ProtoMessage() {}
 
 func (x *FetchedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[60]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5555,7 +6154,7 @@ func (x *FetchedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchedMessage.ProtoReflect.Descriptor instead.
 func (*FetchedMessage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{60}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *FetchedMessage) GetMessage() *InboxMessage {
@@ -5586,7 +6185,7 @@ type AcknowledgeFetchedRequest struct {
 
 func (x *AcknowledgeFetchedRequest) Reset() {
 	*x = AcknowledgeFetchedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5598,7 +6197,7 @@ func (x *AcknowledgeFetchedRequest) String() string {
 func (*AcknowledgeFetchedRequest) ProtoMessage() {}
 
 func (x *AcknowledgeFetchedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[61]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5611,7 +6210,7 @@ func (x *AcknowledgeFetchedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeFetchedRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeFetchedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{61}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *AcknowledgeFetchedRequest) GetName() string {
@@ -5651,7 +6250,7 @@ type AcknowledgeFetchedResponse struct {
 
 func (x *AcknowledgeFetchedResponse) Reset() {
 	*x = AcknowledgeFetchedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5663,7 +6262,7 @@ func (x *AcknowledgeFetchedResponse) String() string {
 func (*AcknowledgeFetchedResponse) ProtoMessage() {}
 
 func (x *AcknowledgeFetchedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[62]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5676,7 +6275,7 @@ func (x *AcknowledgeFetchedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeFetchedResponse.ProtoReflect.Descriptor instead.
 func (*AcknowledgeFetchedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{62}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *AcknowledgeFetchedResponse) GetMessages() []*FetchedMessage {
@@ -5698,7 +6297,7 @@ type RenewLeaseRequest struct {
 
 func (x *RenewLeaseRequest) Reset() {
 	*x = RenewLeaseRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5710,7 +6309,7 @@ func (x *RenewLeaseRequest) String() string {
 func (*RenewLeaseRequest) ProtoMessage() {}
 
 func (x *RenewLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[63]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5723,7 +6322,7 @@ func (x *RenewLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewLeaseRequest.ProtoReflect.Descriptor instead.
 func (*RenewLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{63}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *RenewLeaseRequest) GetName() string {
@@ -5758,7 +6357,7 @@ type RenewLeaseResponse struct {
 
 func (x *RenewLeaseResponse) Reset() {
 	*x = RenewLeaseResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5770,7 +6369,7 @@ func (x *RenewLeaseResponse) String() string {
 func (*RenewLeaseResponse) ProtoMessage() {}
 
 func (x *RenewLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[64]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5783,7 +6382,7 @@ func (x *RenewLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewLeaseResponse.ProtoReflect.Descriptor instead.
 func (*RenewLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{64}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *RenewLeaseResponse) GetUntil() *timestamppb.Timestamp {
@@ -5810,7 +6409,7 @@ type ReleaseLeaseRequest struct {
 
 func (x *ReleaseLeaseRequest) Reset() {
 	*x = ReleaseLeaseRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5822,7 +6421,7 @@ func (x *ReleaseLeaseRequest) String() string {
 func (*ReleaseLeaseRequest) ProtoMessage() {}
 
 func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[65]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5835,7 +6434,7 @@ func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{65}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ReleaseLeaseRequest) GetName() string {
@@ -5861,7 +6460,7 @@ type ReleaseLeaseResponse struct {
 
 func (x *ReleaseLeaseResponse) Reset() {
 	*x = ReleaseLeaseResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5873,7 +6472,7 @@ func (x *ReleaseLeaseResponse) String() string {
 func (*ReleaseLeaseResponse) ProtoMessage() {}
 
 func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[66]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5886,7 +6485,7 @@ func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{66}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ReleaseLeaseResponse) GetMessageIds() []string {
@@ -5908,7 +6507,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5920,7 +6519,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[67]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5933,7 +6532,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{67}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -5966,7 +6565,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5978,7 +6577,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[68]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5991,7 +6590,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{68}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -6011,7 +6610,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6023,7 +6622,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[69]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6036,7 +6635,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{69}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -6056,7 +6655,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6068,7 +6667,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6081,7 +6680,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -6099,7 +6698,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6111,7 +6710,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6124,7 +6723,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
 }
 
 type ListBalancesResponse struct {
@@ -6136,7 +6735,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6148,7 +6747,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6161,7 +6760,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -6181,7 +6780,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6193,7 +6792,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6206,7 +6805,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -6240,7 +6839,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6252,7 +6851,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6265,7 +6864,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Balance) GetPartner() string {
@@ -6342,7 +6941,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6354,7 +6953,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6367,7 +6966,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -6401,7 +7000,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6413,7 +7012,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6426,7 +7025,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -6468,7 +7067,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6480,7 +7079,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6493,7 +7092,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -6585,7 +7184,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6597,7 +7196,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6610,7 +7209,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -6644,7 +7243,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6656,7 +7255,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6669,7 +7268,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -6695,7 +7294,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6707,7 +7306,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6720,7 +7319,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -6762,7 +7361,7 @@ type ListMovementsRequest struct {
 
 func (x *ListMovementsRequest) Reset() {
 	*x = ListMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6774,7 +7373,7 @@ func (x *ListMovementsRequest) String() string {
 func (*ListMovementsRequest) ProtoMessage() {}
 
 func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6787,7 +7386,7 @@ func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsRequest.ProtoReflect.Descriptor instead.
 func (*ListMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ListMovementsRequest) GetWorklist() Worklist {
@@ -6884,7 +7483,7 @@ type ListMovementsResponse struct {
 
 func (x *ListMovementsResponse) Reset() {
 	*x = ListMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6896,7 +7495,7 @@ func (x *ListMovementsResponse) String() string {
 func (*ListMovementsResponse) ProtoMessage() {}
 
 func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6909,7 +7508,7 @@ func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsResponse.ProtoReflect.Descriptor instead.
 func (*ListMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ListMovementsResponse) GetMovements() []*Movement {
@@ -6935,7 +7534,7 @@ type TimelineRequest struct {
 
 func (x *TimelineRequest) Reset() {
 	*x = TimelineRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6947,7 +7546,7 @@ func (x *TimelineRequest) String() string {
 func (*TimelineRequest) ProtoMessage() {}
 
 func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6960,7 +7559,7 @@ func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineRequest.ProtoReflect.Descriptor instead.
 func (*TimelineRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *TimelineRequest) GetMovementId() string {
@@ -6983,7 +7582,7 @@ type TimelineResponse struct {
 
 func (x *TimelineResponse) Reset() {
 	*x = TimelineResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6995,7 +7594,7 @@ func (x *TimelineResponse) String() string {
 func (*TimelineResponse) ProtoMessage() {}
 
 func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7008,7 +7607,7 @@ func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineResponse.ProtoReflect.Descriptor instead.
 func (*TimelineResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *TimelineResponse) GetMovementId() string {
@@ -7057,7 +7656,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7069,7 +7668,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7082,7 +7681,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *Step) GetAt() *timestamppb.Timestamp {
@@ -7150,7 +7749,7 @@ type AnnouncedRequest struct {
 
 func (x *AnnouncedRequest) Reset() {
 	*x = AnnouncedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7162,7 +7761,7 @@ func (x *AnnouncedRequest) String() string {
 func (*AnnouncedRequest) ProtoMessage() {}
 
 func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7175,7 +7774,7 @@ func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedRequest.ProtoReflect.Descriptor instead.
 func (*AnnouncedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *AnnouncedRequest) GetMovementId() string {
@@ -7197,7 +7796,7 @@ type AnnouncedResponse struct {
 
 func (x *AnnouncedResponse) Reset() {
 	*x = AnnouncedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7209,7 +7808,7 @@ func (x *AnnouncedResponse) String() string {
 func (*AnnouncedResponse) ProtoMessage() {}
 
 func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7222,7 +7821,7 @@ func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedResponse.ProtoReflect.Descriptor instead.
 func (*AnnouncedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *AnnouncedResponse) GetMovementId() string {
@@ -7263,7 +7862,7 @@ type AnnouncedDocument struct {
 
 func (x *AnnouncedDocument) Reset() {
 	*x = AnnouncedDocument{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7275,7 +7874,7 @@ func (x *AnnouncedDocument) String() string {
 func (*AnnouncedDocument) ProtoMessage() {}
 
 func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7288,7 +7887,7 @@ func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedDocument.ProtoReflect.Descriptor instead.
 func (*AnnouncedDocument) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *AnnouncedDocument) GetMessageId() string {
@@ -7349,7 +7948,7 @@ type AnnouncedValue struct {
 
 func (x *AnnouncedValue) Reset() {
 	*x = AnnouncedValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7361,7 +7960,7 @@ func (x *AnnouncedValue) String() string {
 func (*AnnouncedValue) ProtoMessage() {}
 
 func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7374,7 +7973,7 @@ func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedValue.ProtoReflect.Descriptor instead.
 func (*AnnouncedValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *AnnouncedValue) GetPath() string {
@@ -7431,7 +8030,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7443,7 +8042,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7456,7 +8055,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -7502,7 +8101,7 @@ type RecordDepartureRequest struct {
 
 func (x *RecordDepartureRequest) Reset() {
 	*x = RecordDepartureRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7514,7 +8113,7 @@ func (x *RecordDepartureRequest) String() string {
 func (*RecordDepartureRequest) ProtoMessage() {}
 
 func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7527,7 +8126,7 @@ func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
 func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *RecordDepartureRequest) GetRecordId() string {
@@ -7556,7 +8155,8 @@ type Movement struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
 	// announced, departed, departed unannounced, withdrawal asked, taken back, not accepted, arrived,
-	// partly arrived, arrived unannounced, filed, controlled or transit (and nothing else is known of it).
+	// partly arrived, arrived unannounced, filed, controlled or transit (and nothing else is known of it),
+	// handled on paper.
 	State           string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	Batch           string                 `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
 	ExitOffices     []string               `protobuf:"bytes,4,rep,name=exit_offices,json=exitOffices,proto3" json:"exit_offices,omitempty"`
@@ -7602,14 +8202,16 @@ type Movement struct {
 	// How the controls of it ended, in the order in which they were made.
 	Controls []*Control `protobuf:"bytes,46,rep,name=controls,proto3" json:"controls,omitempty"`
 	// The transits that it is part of, and how each stands.
-	Transits      []*MovementTransit `protobuf:"bytes,50,rep,name=transits,proto3" json:"transits,omitempty"`
+	Transits []*MovementTransit `protobuf:"bytes,50,rep,name=transits,proto3" json:"transits,omitempty"`
+	// What of it is handled on paper.
+	Paper         []*PaperHandling `protobuf:"bytes,51,rep,name=paper,proto3" json:"paper,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7621,7 +8223,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7634,7 +8236,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -7826,6 +8428,13 @@ func (x *Movement) GetTransits() []*MovementTransit {
 	return nil
 }
 
+func (x *Movement) GetPaper() []*PaperHandling {
+	if x != nil {
+		return x.Paper
+	}
+	return nil
+}
+
 // Control is how one control of a crossing ended, and whether there is an agreement by which the
 // administration that is told of it recognises it. The gateway shows that; it decides nothing.
 type Control struct {
@@ -7855,7 +8464,7 @@ type Control struct {
 
 func (x *Control) Reset() {
 	*x = Control{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7867,7 +8476,7 @@ func (x *Control) String() string {
 func (*Control) ProtoMessage() {}
 
 func (x *Control) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7880,7 +8489,7 @@ func (x *Control) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Control.ProtoReflect.Descriptor instead.
 func (*Control) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *Control) GetMessageId() string {
@@ -7985,7 +8594,7 @@ type NamedAttachment struct {
 
 func (x *NamedAttachment) Reset() {
 	*x = NamedAttachment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7997,7 +8606,7 @@ func (x *NamedAttachment) String() string {
 func (*NamedAttachment) ProtoMessage() {}
 
 func (x *NamedAttachment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8010,7 +8619,7 @@ func (x *NamedAttachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedAttachment.ProtoReflect.Descriptor instead.
 func (*NamedAttachment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *NamedAttachment) GetName() string {
@@ -8067,7 +8676,7 @@ type Recognition struct {
 
 func (x *Recognition) Reset() {
 	*x = Recognition{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8079,7 +8688,7 @@ func (x *Recognition) String() string {
 func (*Recognition) ProtoMessage() {}
 
 func (x *Recognition) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8092,7 +8701,7 @@ func (x *Recognition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recognition.ProtoReflect.Descriptor instead.
 func (*Recognition) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *Recognition) GetRecognised() bool {
@@ -8165,7 +8774,7 @@ type MovementTransit struct {
 
 func (x *MovementTransit) Reset() {
 	*x = MovementTransit{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8177,7 +8786,7 @@ func (x *MovementTransit) String() string {
 func (*MovementTransit) ProtoMessage() {}
 
 func (x *MovementTransit) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8190,7 +8799,7 @@ func (x *MovementTransit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MovementTransit.ProtoReflect.Descriptor instead.
 func (*MovementTransit) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *MovementTransit) GetNumber() string {
@@ -8289,7 +8898,7 @@ type TransitTermination struct {
 
 func (x *TransitTermination) Reset() {
 	*x = TransitTermination{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8301,7 +8910,7 @@ func (x *TransitTermination) String() string {
 func (*TransitTermination) ProtoMessage() {}
 
 func (x *TransitTermination) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8314,7 +8923,7 @@ func (x *TransitTermination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitTermination.ProtoReflect.Descriptor instead.
 func (*TransitTermination) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *TransitTermination) GetMessageId() string {
@@ -8373,6 +8982,163 @@ func (x *TransitTermination) GetPackages() string {
 	return ""
 }
 
+type HandleOnPaperRequest struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
+	// The announcement; empty: all that stand of the movement.
+	MessageId string `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Number of the page, or of the paper form, that was handed over; empty where there is none.
+	Page string `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`
+	// Why.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandleOnPaperRequest) Reset() {
+	*x = HandleOnPaperRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandleOnPaperRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandleOnPaperRequest) ProtoMessage() {}
+
+func (x *HandleOnPaperRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandleOnPaperRequest.ProtoReflect.Descriptor instead.
+func (*HandleOnPaperRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+}
+
+func (x *HandleOnPaperRequest) GetMovementId() string {
+	if x != nil {
+		return x.MovementId
+	}
+	return ""
+}
+
+func (x *HandleOnPaperRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *HandleOnPaperRequest) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+func (x *HandleOnPaperRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// PaperHandling says that an announcement is handled on paper.
+type PaperHandling struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// The administration whose message it is; empty: one's own.
+	Sender        string                 `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	Office        string                 `protobuf:"bytes,4,opt,name=office,proto3" json:"office,omitempty"`
+	Page          string                 `protobuf:"bytes,5,opt,name=page,proto3" json:"page,omitempty"`
+	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaperHandling) Reset() {
+	*x = PaperHandling{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaperHandling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaperHandling) ProtoMessage() {}
+
+func (x *PaperHandling) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaperHandling.ProtoReflect.Descriptor instead.
+func (*PaperHandling) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+}
+
+func (x *PaperHandling) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *PaperHandling) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *PaperHandling) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *PaperHandling) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *PaperHandling) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+func (x *PaperHandling) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Filing is what a carrier has filed of a crossing, and how it compares with what administrations
 // have announced of it.
 type Filing struct {
@@ -8396,7 +9162,7 @@ type Filing struct {
 
 func (x *Filing) Reset() {
 	*x = Filing{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8408,7 +9174,7 @@ func (x *Filing) String() string {
 func (*Filing) ProtoMessage() {}
 
 func (x *Filing) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8421,7 +9187,7 @@ func (x *Filing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filing.ProtoReflect.Descriptor instead.
 func (*Filing) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *Filing) GetMovementId() string {
@@ -8508,7 +9274,7 @@ type FilingComparison struct {
 
 func (x *FilingComparison) Reset() {
 	*x = FilingComparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8520,7 +9286,7 @@ func (x *FilingComparison) String() string {
 func (*FilingComparison) ProtoMessage() {}
 
 func (x *FilingComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8533,7 +9299,7 @@ func (x *FilingComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilingComparison.ProtoReflect.Descriptor instead.
 func (*FilingComparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *FilingComparison) GetResult() string {
@@ -8596,7 +9362,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8608,7 +9374,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8621,7 +9387,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -8683,7 +9449,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8695,7 +9461,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8708,7 +9474,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -8758,7 +9524,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8770,7 +9536,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8783,7 +9549,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -8820,7 +9586,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8832,7 +9598,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8845,7 +9611,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -8886,7 +9652,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8898,7 +9664,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8911,7 +9677,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -8962,7 +9728,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8974,7 +9740,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8987,7 +9753,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *Opening) GetOffice() string {
@@ -9029,7 +9795,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9041,7 +9807,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9054,7 +9820,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *Identifier) GetKind() string {
@@ -9101,7 +9867,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9113,7 +9879,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9126,7 +9892,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -9224,7 +9990,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9236,7 +10002,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9249,7 +10015,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -9295,7 +10061,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9307,7 +10073,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9320,7 +10086,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -9431,7 +10197,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9443,7 +10209,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9456,7 +10222,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -9478,7 +10244,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9490,7 +10256,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9503,7 +10269,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -9535,7 +10301,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9547,7 +10313,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9560,7 +10326,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -9575,7 +10341,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9587,7 +10353,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9600,7 +10366,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -9625,7 +10391,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9637,7 +10403,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9650,7 +10416,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
 }
 
 type ListPartnersResponse struct {
@@ -9664,7 +10430,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9676,7 +10442,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9689,7 +10455,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -9727,7 +10493,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9739,7 +10505,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9752,7 +10518,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -9826,7 +10592,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9838,7 +10604,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9851,7 +10617,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *Validity) GetKind() string {
@@ -9890,7 +10656,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9902,7 +10668,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9915,7 +10681,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
 }
 
 type ListQueuesResponse struct {
@@ -9927,7 +10693,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9939,7 +10705,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9952,7 +10718,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -9979,7 +10745,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9991,7 +10757,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10004,7 +10770,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *Queue) GetPartner() string {
@@ -10059,7 +10825,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10071,7 +10837,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10084,7 +10850,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -10113,7 +10879,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10125,7 +10891,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10138,7 +10904,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -10197,7 +10963,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10209,7 +10975,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10222,7 +10988,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -10292,7 +11058,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10304,7 +11070,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10317,7 +11083,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{135}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -10374,7 +11140,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10386,7 +11152,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10399,7 +11165,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{136}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -10428,7 +11194,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10440,7 +11206,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10453,7 +11219,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{137}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -10484,7 +11250,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10496,7 +11262,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10509,7 +11275,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{138}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -10544,7 +11310,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10556,7 +11322,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10569,7 +11335,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -10602,7 +11368,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10614,7 +11380,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10627,7 +11393,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -10672,7 +11438,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10684,7 +11450,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10697,7 +11463,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -10756,7 +11522,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10768,7 +11534,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10781,7 +11547,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -10847,7 +11613,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10859,7 +11625,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10872,7 +11638,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -10909,7 +11675,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10921,7 +11687,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10934,7 +11700,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -10980,7 +11746,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10992,7 +11758,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11005,7 +11771,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -11109,11 +11875,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06amends\x18\x05 \x01(\tR\x06amends\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12E\n" +
 	"\x10expected_arrival\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\x12%\n" +
-	"\x04duty\x18\x0f \x01(\x0e2\x11.exchange.v1.DutyR\x04duty\"b\n" +
+	"\x04duty\x18\x0f \x01(\x0e2\x11.exchange.v1.DutyR\x04duty\"|\n" +
 	"\rChooseRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1a\n" +
 	"\bvehicles\x18\x02 \x03(\tR\bvehicles\x12\x10\n" +
-	"\x03all\x18\x03 \x01(\bR\x03all\"\x9a\x02\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\x12\x18\n" +
+	"\awaybill\x18\x04 \x01(\tR\awaybill\"\x9a\x02\n" +
 	"\fCheckRequest\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x01 \x01(\tR\tmediaType\x12\x18\n" +
@@ -11200,7 +11967,53 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"namespaces\x1a=\n" +
 	"\x0fNamespacesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"i\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"p\n" +
+	"\fPrintRequest\x12#\n" +
+	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x1c\n" +
+	"\tlanguages\x18\x03 \x03(\tR\tlanguages\"y\n" +
+	"\vPrintedPage\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x02 \x01(\tR\tmediaType\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\x12\x12\n" +
+	"\x04code\x18\x04 \x01(\tR\x04code\"Z\n" +
+	"\x16HandOverNumbersRequest\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\tR\x05first\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\tR\x04last\"\xee\x01\n" +
+	"\vNumberBlock\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\tR\x05first\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\tR\x04last\x12;\n" +
+	"\vhanded_over\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"handedOver\x12$\n" +
+	"\x0ehanded_over_by\x18\x05 \x01(\tR\fhandedOverBy\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\x03R\x04size\x12\x12\n" +
+	"\x04left\x18\a \x01(\x03R\x04left\x12\x12\n" +
+	"\x04next\x18\b \x01(\tR\x04next\"1\n" +
+	"\x17ListNumberBlocksRequest\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\"L\n" +
+	"\x18ListNumberBlocksResponse\x120\n" +
+	"\x06blocks\x18\x01 \x03(\v2\x18.exchange.v1.NumberBlockR\x06blocks\"k\n" +
+	"\x15ListNumberUsesRequest\x12\x16\n" +
+	"\x06office\x18\x01 \x01(\tR\x06office\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"l\n" +
+	"\x16ListNumberUsesResponse\x12*\n" +
+	"\x04uses\x18\x01 \x03(\v2\x16.exchange.v1.NumberUseR\x04uses\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc7\x01\n" +
+	"\tNumberUse\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\tR\x06number\x12\x16\n" +
+	"\x06office\x18\x02 \x01(\tR\x06office\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x03 \x01(\tR\tmessageId\x120\n" +
+	"\x05taken\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05taken\x12\x14\n" +
+	"\x05burnt\x18\x05 \x01(\bR\x05burnt\x12#\n" +
+	"\rmessage_state\x18\x06 \x01(\tR\fmessageState\"i\n" +
 	"\vSentRequest\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
 	"\x06office\x18\x02 \x01(\tR\x06office\x12\x1d\n" +
@@ -11717,7 +12530,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x1d\n" +
 	"\n" +
-	"media_type\x18\x03 \x01(\tR\tmediaType\"\xdd\t\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\"\x8f\n" +
+	"\n" +
 	"\bMovement\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x14\n" +
@@ -11749,7 +12563,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04told\x18* \x03(\v2\x14.exchange.v1.TellingR\x04told\x12-\n" +
 	"\afilings\x18- \x03(\v2\x13.exchange.v1.FilingR\afilings\x120\n" +
 	"\bcontrols\x18. \x03(\v2\x14.exchange.v1.ControlR\bcontrols\x128\n" +
-	"\btransits\x182 \x03(\v2\x1c.exchange.v1.MovementTransitR\btransits\"\x9e\x03\n" +
+	"\btransits\x182 \x03(\v2\x1c.exchange.v1.MovementTransitR\btransits\x120\n" +
+	"\x05paper\x183 \x03(\v2\x1a.exchange.v1.PaperHandlingR\x05paper\"\x9e\x03\n" +
 	"\aControl\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
@@ -11807,7 +12622,22 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06ending\x18\x05 \x01(\tR\x06ending\x12\x18\n" +
 	"\apartial\x18\x06 \x01(\bR\apartial\x12)\n" +
 	"\x10with_reservation\x18\a \x01(\bR\x0fwithReservation\x12\x1a\n" +
-	"\bpackages\x18\b \x01(\tR\bpackages\"\xc6\x02\n" +
+	"\bpackages\x18\b \x01(\tR\bpackages\"\x82\x01\n" +
+	"\x14HandleOnPaperRequest\x12\x1f\n" +
+	"\vmovement_id\x18\x01 \x01(\tR\n" +
+	"movementId\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x12\n" +
+	"\x04page\x18\x03 \x01(\tR\x04page\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xb6\x01\n" +
+	"\rPaperHandling\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06office\x18\x04 \x01(\tR\x06office\x12\x12\n" +
+	"\x04page\x18\x05 \x01(\tR\x04page\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"\xc6\x02\n" +
 	"\x06Filing\x12\x1f\n" +
 	"\vmovement_id\x18\x01 \x01(\tR\n" +
 	"movementId\x12\x16\n" +
@@ -12033,7 +12863,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"recognised\x18\t \x01(\x03R\n" +
 	"recognised\x12'\n" +
 	"\x0finspected_again\x18\n" +
-	" \x01(\x03R\x0einspectedAgain*\xbd\x02\n" +
+	" \x01(\x03R\x0einspectedAgain*\xd4\x02\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -12056,7 +12886,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\tTAKE_SENT\x10\x0e\x12\x12\n" +
 	"\x0eREAD_OVERRIDES\x10\x14\x12\x11\n" +
 	"\rREAD_COVERAGE\x10\x15\x12\t\n" +
-	"\x05FETCH\x10\x16*(\n" +
+	"\x05FETCH\x10\x16\x12\x15\n" +
+	"\x11HAND_OVER_NUMBERS\x10\x17*(\n" +
 	"\x04Duty\x12\x14\n" +
 	"\x10DUTY_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -12103,7 +12934,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eOTHER_LANGUAGE\x10\v\x12\x17\n" +
 	"\x13REPLACED_BY_HEADING\x10\f\x12\a\n" +
 	"\x03CUT\x10\r\x12\x16\n" +
-	"\x12REPLACED_BY_RULING\x10\x0e2\xe7\t\n" +
+	"\x12REPLACED_BY_RULING\x10\x0e2\xd7\n" +
+	"\n" +
 	"\x11SubmissionService\x12]\n" +
 	"\x06Submit\x12\x1a.exchange.v1.SubmitRequest\x1a\x17.exchange.v1.Submission\"\x1e\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/submissions\x12d\n" +
 	"\x05Check\x12\x19.exchange.v1.CheckRequest\x1a\x1a.exchange.v1.CheckResponse\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/submissions:check\x12z\n" +
@@ -12114,7 +12946,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x03Get\x12!.exchange.v1.GetSubmissionRequest\x1a\x17.exchange.v1.Submission\"+\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/v1/submissions/{submission_id}\x12n\n" +
 	"\x04List\x12#.exchange.v1.ListSubmissionsRequest\x1a$.exchange.v1.ListSubmissionsResponse\"\x1b\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/submissions\x12e\n" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1c.exchange.v1.SubmissionEvent\"!\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/submissions:watch0\x01\x12}\n" +
-	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation\x12l\n" +
+	"\aExplain\x12\x1b.exchange.v1.ExplainRequest\x1a\x1c.exchange.v1.ExplainResponse\"7\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02-\x12+/v1/submissions/{submission_id}/explanation\x12n\n" +
+	"\x05Print\x12\x19.exchange.v1.PrintRequest\x1a\x18.exchange.v1.PrintedPage\"0\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/submissions/{submission_id}/page\x12l\n" +
 	"\x04Sent\x12\x18.exchange.v1.SentRequest\x1a\x18.exchange.v1.SentMessage\"0\xf0\xbb\x18\x0e\x82\xd3\xe4\x93\x02&\x12$/v1/submissions/{submission_id}/sent\x12n\n" +
 	"\x04Rule\x12\x18.exchange.v1.RuleRequest\x1a\x17.exchange.v1.Submission\"3\xf0\xbb\x18\n" +
 	"\x82\xd3\xe4\x93\x02):\x01*\"$/v1/submissions/{submission_id}:rule2\xf6\x05\n" +
@@ -12156,7 +12989,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eBalanceService\x12e\n" +
 	"\x04List\x12 .exchange.v1.ListBalancesRequest\x1a!.exchange.v1.ListBalancesResponse\"\x18\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/balances\x12f\n" +
 	"\x03Run\x12\x1e.exchange.v1.RunBalanceRequest\x1a\x14.exchange.v1.Balance\")\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/balances/{partner}:run\x12\x88\x01\n" +
-	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xf9\b\n" +
+	"\vDifferences\x12#.exchange.v1.ListDifferencesRequest\x1a$.exchange.v1.ListDifferencesResponse\".\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02$\x12\"/v1/balances/{partner}/differences2\xf6\t\n" +
 	"\x0fMovementService\x12h\n" +
 	"\x04Find\x12!.exchange.v1.FindMovementsRequest\x1a\".exchange.v1.FindMovementsResponse\"\x19\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/movements\x12m\n" +
 	"\x04List\x12!.exchange.v1.ListMovementsRequest\x1a\".exchange.v1.ListMovementsResponse\"\x1e\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/movements:list\x12f\n" +
@@ -12164,10 +12997,15 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\bTimeline\x12\x1c.exchange.v1.TimelineRequest\x1a\x1d.exchange.v1.TimelineResponse\"0\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02&\x12$/v1/movements/{movement_id}/timeline\x12}\n" +
 	"\tAnnounced\x12\x1d.exchange.v1.AnnouncedRequest\x1a\x1e.exchange.v1.AnnouncedResponse\"1\xf0\xbb\x18\x05\x82\xd3\xe4\x93\x02'\x12%/v1/movements/{movement_id}/announced\x12f\n" +
 	"\rRecordArrival\x12!.exchange.v1.RecordArrivalRequest\x1a\x15.exchange.v1.Movement\"\x1b\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/arrivals\x12l\n" +
-	"\x0fRecordDeparture\x12#.exchange.v1.RecordDepartureRequest\x1a\x15.exchange.v1.Movement\"\x1d\xf0\xbb\x18\t\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/departures\x12r\n" +
+	"\x0fRecordDeparture\x12#.exchange.v1.RecordDepartureRequest\x1a\x15.exchange.v1.Movement\"\x1d\xf0\xbb\x18\t\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/departures\x12{\n" +
+	"\rHandleOnPaper\x12!.exchange.v1.HandleOnPaperRequest\x1a\x15.exchange.v1.Movement\"0\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/movements/{movement_id}:paper\x12r\n" +
 	"\tElsewhere\x12\x1d.exchange.v1.ElsewhereRequest\x1a\x1e.exchange.v1.ElsewhereResponse\"&\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/movements:elsewhere\x12p\n" +
 	"\x04Open\x12 .exchange.v1.OpenMovementRequest\x1a\x15.exchange.v1.Movement\"/\xf0\xbb\x18\x06\x82\xd3\xe4\x93\x02%:\x01*\" /v1/movements/{movement_id}:open\x12o\n" +
-	"\tOverrides\x12\x1d.exchange.v1.OverridesRequest\x1a\x1e.exchange.v1.OverridesResponse\"#\xf0\xbb\x18\x14\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/movements:overrides2z\n" +
+	"\tOverrides\x12\x1d.exchange.v1.OverridesRequest\x1a\x1e.exchange.v1.OverridesResponse\"#\xf0\xbb\x18\x14\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/movements:overrides2\xf1\x02\n" +
+	"\rNumberService\x12o\n" +
+	"\bHandOver\x12#.exchange.v1.HandOverNumbersRequest\x1a\x18.exchange.v1.NumberBlock\"$\xf0\xbb\x18\x17\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/checklist-numbers\x12v\n" +
+	"\x04List\x12$.exchange.v1.ListNumberBlocksRequest\x1a%.exchange.v1.ListNumberBlocksResponse\"!\xf0\xbb\x18\x17\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/checklist-numbers\x12w\n" +
+	"\x04Uses\x12\".exchange.v1.ListNumberUsesRequest\x1a#.exchange.v1.ListNumberUsesResponse\"&\xf0\xbb\x18\x17\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/checklist-numbers/uses2z\n" +
 	"\rReportService\x12i\n" +
 	"\bCoverage\x12\x1c.exchange.v1.CoverageRequest\x1a\x1d.exchange.v1.CoverageResponse\" \xf0\xbb\x18\x15\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/reports/coverage:J\n" +
 	"\x05right\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x87\x03 \x01(\x0e2\x12.exchange.v1.RightR\x05rightB4Z2customs.example/gateway/api/exchange/v1;exchangev1b\x06proto3"
@@ -12185,7 +13023,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 139)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 150)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Duty)(0),                          // 1: exchange.v1.Duty
@@ -12209,413 +13047,440 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*ExplainMessageRequest)(nil),      // 19: exchange.v1.ExplainMessageRequest
 	(*ExplainResponse)(nil),            // 20: exchange.v1.ExplainResponse
 	(*UnreadPlace)(nil),                // 21: exchange.v1.UnreadPlace
-	(*SentRequest)(nil),                // 22: exchange.v1.SentRequest
-	(*SentMessage)(nil),                // 23: exchange.v1.SentMessage
-	(*VerifiedReceipt)(nil),            // 24: exchange.v1.VerifiedReceipt
-	(*ListMessagesRequest)(nil),        // 25: exchange.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),       // 26: exchange.v1.ListMessagesResponse
-	(*MessageRecord)(nil),              // 27: exchange.v1.MessageRecord
-	(*ListMappingsRequest)(nil),        // 28: exchange.v1.ListMappingsRequest
-	(*ListMappingsResponse)(nil),       // 29: exchange.v1.ListMappingsResponse
-	(*GetMappingRequest)(nil),          // 30: exchange.v1.GetMappingRequest
-	(*Mapping)(nil),                    // 31: exchange.v1.Mapping
-	(*ListAuditRequest)(nil),           // 32: exchange.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),          // 33: exchange.v1.ListAuditResponse
-	(*AuditEntry)(nil),                 // 34: exchange.v1.AuditEntry
-	(*Origin)(nil),                     // 35: exchange.v1.Origin
-	(*Submission)(nil),                 // 36: exchange.v1.Submission
-	(*Ruling)(nil),                     // 37: exchange.v1.Ruling
-	(*Approval)(nil),                   // 38: exchange.v1.Approval
-	(*Judgement)(nil),                  // 39: exchange.v1.Judgement
-	(*MessageStatus)(nil),              // 40: exchange.v1.MessageStatus
-	(*Change)(nil),                     // 41: exchange.v1.Change
-	(*BusinessAnswer)(nil),             // 42: exchange.v1.BusinessAnswer
-	(*AnswerResult)(nil),               // 43: exchange.v1.AnswerResult
-	(*SignedStatement)(nil),            // 44: exchange.v1.SignedStatement
-	(*Fault)(nil),                      // 45: exchange.v1.Fault
-	(*ListInboxRequest)(nil),           // 46: exchange.v1.ListInboxRequest
-	(*ListInboxResponse)(nil),          // 47: exchange.v1.ListInboxResponse
-	(*GetInboxRequest)(nil),            // 48: exchange.v1.GetInboxRequest
-	(*AcknowledgeRequest)(nil),         // 49: exchange.v1.AcknowledgeRequest
-	(*ListParkedRequest)(nil),          // 50: exchange.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),         // 51: exchange.v1.ListParkedResponse
-	(*Arrival)(nil),                    // 52: exchange.v1.Arrival
-	(*DecodeRequest)(nil),              // 53: exchange.v1.DecodeRequest
-	(*DecodeResponse)(nil),             // 54: exchange.v1.DecodeResponse
-	(*InboxMessage)(nil),               // 55: exchange.v1.InboxMessage
-	(*Acknowledgement)(nil),            // 56: exchange.v1.Acknowledgement
-	(*CreateSubscriptionRequest)(nil),  // 57: exchange.v1.CreateSubscriptionRequest
-	(*GetSubscriptionRequest)(nil),     // 58: exchange.v1.GetSubscriptionRequest
-	(*ListSubscriptionsRequest)(nil),   // 59: exchange.v1.ListSubscriptionsRequest
-	(*ListSubscriptionsResponse)(nil),  // 60: exchange.v1.ListSubscriptionsResponse
-	(*EndSubscriptionRequest)(nil),     // 61: exchange.v1.EndSubscriptionRequest
-	(*Subscription)(nil),               // 62: exchange.v1.Subscription
-	(*Handout)(nil),                    // 63: exchange.v1.Handout
-	(*FetchRequest)(nil),               // 64: exchange.v1.FetchRequest
-	(*FetchResponse)(nil),              // 65: exchange.v1.FetchResponse
-	(*FetchedMessage)(nil),             // 66: exchange.v1.FetchedMessage
-	(*AcknowledgeFetchedRequest)(nil),  // 67: exchange.v1.AcknowledgeFetchedRequest
-	(*AcknowledgeFetchedResponse)(nil), // 68: exchange.v1.AcknowledgeFetchedResponse
-	(*RenewLeaseRequest)(nil),          // 69: exchange.v1.RenewLeaseRequest
-	(*RenewLeaseResponse)(nil),         // 70: exchange.v1.RenewLeaseResponse
-	(*ReleaseLeaseRequest)(nil),        // 71: exchange.v1.ReleaseLeaseRequest
-	(*ReleaseLeaseResponse)(nil),       // 72: exchange.v1.ReleaseLeaseResponse
-	(*DeliverRequest)(nil),             // 73: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 74: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 75: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 76: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 77: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 78: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 79: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 80: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 81: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 82: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 83: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 84: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 85: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 86: exchange.v1.GetMovementRequest
-	(*ListMovementsRequest)(nil),       // 87: exchange.v1.ListMovementsRequest
-	(*ListMovementsResponse)(nil),      // 88: exchange.v1.ListMovementsResponse
-	(*TimelineRequest)(nil),            // 89: exchange.v1.TimelineRequest
-	(*TimelineResponse)(nil),           // 90: exchange.v1.TimelineResponse
-	(*Step)(nil),                       // 91: exchange.v1.Step
-	(*AnnouncedRequest)(nil),           // 92: exchange.v1.AnnouncedRequest
-	(*AnnouncedResponse)(nil),          // 93: exchange.v1.AnnouncedResponse
-	(*AnnouncedDocument)(nil),          // 94: exchange.v1.AnnouncedDocument
-	(*AnnouncedValue)(nil),             // 95: exchange.v1.AnnouncedValue
-	(*RecordArrivalRequest)(nil),       // 96: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 97: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 98: exchange.v1.Movement
-	(*Control)(nil),                    // 99: exchange.v1.Control
-	(*NamedAttachment)(nil),            // 100: exchange.v1.NamedAttachment
-	(*Recognition)(nil),                // 101: exchange.v1.Recognition
-	(*MovementTransit)(nil),            // 102: exchange.v1.MovementTransit
-	(*TransitTermination)(nil),         // 103: exchange.v1.TransitTermination
-	(*Filing)(nil),                     // 104: exchange.v1.Filing
-	(*FilingComparison)(nil),           // 105: exchange.v1.FilingComparison
-	(*Telling)(nil),                    // 106: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 107: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 108: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 109: exchange.v1.Figures
-	(*Amendment)(nil),                  // 110: exchange.v1.Amendment
-	(*Opening)(nil),                    // 111: exchange.v1.Opening
-	(*Identifier)(nil),                 // 112: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 113: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 114: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 115: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 116: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 117: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 118: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 119: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 120: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 121: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 122: exchange.v1.Partner
-	(*Validity)(nil),                   // 123: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 124: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 125: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 126: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 127: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 128: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 129: exchange.v1.Loss
-	(*LostValue)(nil),                  // 130: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 131: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 132: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 133: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 134: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 135: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 136: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 137: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 138: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 139: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 140: exchange.v1.Coverage
-	nil,                                // 141: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 142: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 143: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 144: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 145: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 146: google.protobuf.MethodOptions
+	(*PrintRequest)(nil),               // 22: exchange.v1.PrintRequest
+	(*PrintedPage)(nil),                // 23: exchange.v1.PrintedPage
+	(*HandOverNumbersRequest)(nil),     // 24: exchange.v1.HandOverNumbersRequest
+	(*NumberBlock)(nil),                // 25: exchange.v1.NumberBlock
+	(*ListNumberBlocksRequest)(nil),    // 26: exchange.v1.ListNumberBlocksRequest
+	(*ListNumberBlocksResponse)(nil),   // 27: exchange.v1.ListNumberBlocksResponse
+	(*ListNumberUsesRequest)(nil),      // 28: exchange.v1.ListNumberUsesRequest
+	(*ListNumberUsesResponse)(nil),     // 29: exchange.v1.ListNumberUsesResponse
+	(*NumberUse)(nil),                  // 30: exchange.v1.NumberUse
+	(*SentRequest)(nil),                // 31: exchange.v1.SentRequest
+	(*SentMessage)(nil),                // 32: exchange.v1.SentMessage
+	(*VerifiedReceipt)(nil),            // 33: exchange.v1.VerifiedReceipt
+	(*ListMessagesRequest)(nil),        // 34: exchange.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),       // 35: exchange.v1.ListMessagesResponse
+	(*MessageRecord)(nil),              // 36: exchange.v1.MessageRecord
+	(*ListMappingsRequest)(nil),        // 37: exchange.v1.ListMappingsRequest
+	(*ListMappingsResponse)(nil),       // 38: exchange.v1.ListMappingsResponse
+	(*GetMappingRequest)(nil),          // 39: exchange.v1.GetMappingRequest
+	(*Mapping)(nil),                    // 40: exchange.v1.Mapping
+	(*ListAuditRequest)(nil),           // 41: exchange.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 42: exchange.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 43: exchange.v1.AuditEntry
+	(*Origin)(nil),                     // 44: exchange.v1.Origin
+	(*Submission)(nil),                 // 45: exchange.v1.Submission
+	(*Ruling)(nil),                     // 46: exchange.v1.Ruling
+	(*Approval)(nil),                   // 47: exchange.v1.Approval
+	(*Judgement)(nil),                  // 48: exchange.v1.Judgement
+	(*MessageStatus)(nil),              // 49: exchange.v1.MessageStatus
+	(*Change)(nil),                     // 50: exchange.v1.Change
+	(*BusinessAnswer)(nil),             // 51: exchange.v1.BusinessAnswer
+	(*AnswerResult)(nil),               // 52: exchange.v1.AnswerResult
+	(*SignedStatement)(nil),            // 53: exchange.v1.SignedStatement
+	(*Fault)(nil),                      // 54: exchange.v1.Fault
+	(*ListInboxRequest)(nil),           // 55: exchange.v1.ListInboxRequest
+	(*ListInboxResponse)(nil),          // 56: exchange.v1.ListInboxResponse
+	(*GetInboxRequest)(nil),            // 57: exchange.v1.GetInboxRequest
+	(*AcknowledgeRequest)(nil),         // 58: exchange.v1.AcknowledgeRequest
+	(*ListParkedRequest)(nil),          // 59: exchange.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),         // 60: exchange.v1.ListParkedResponse
+	(*Arrival)(nil),                    // 61: exchange.v1.Arrival
+	(*DecodeRequest)(nil),              // 62: exchange.v1.DecodeRequest
+	(*DecodeResponse)(nil),             // 63: exchange.v1.DecodeResponse
+	(*InboxMessage)(nil),               // 64: exchange.v1.InboxMessage
+	(*Acknowledgement)(nil),            // 65: exchange.v1.Acknowledgement
+	(*CreateSubscriptionRequest)(nil),  // 66: exchange.v1.CreateSubscriptionRequest
+	(*GetSubscriptionRequest)(nil),     // 67: exchange.v1.GetSubscriptionRequest
+	(*ListSubscriptionsRequest)(nil),   // 68: exchange.v1.ListSubscriptionsRequest
+	(*ListSubscriptionsResponse)(nil),  // 69: exchange.v1.ListSubscriptionsResponse
+	(*EndSubscriptionRequest)(nil),     // 70: exchange.v1.EndSubscriptionRequest
+	(*Subscription)(nil),               // 71: exchange.v1.Subscription
+	(*Handout)(nil),                    // 72: exchange.v1.Handout
+	(*FetchRequest)(nil),               // 73: exchange.v1.FetchRequest
+	(*FetchResponse)(nil),              // 74: exchange.v1.FetchResponse
+	(*FetchedMessage)(nil),             // 75: exchange.v1.FetchedMessage
+	(*AcknowledgeFetchedRequest)(nil),  // 76: exchange.v1.AcknowledgeFetchedRequest
+	(*AcknowledgeFetchedResponse)(nil), // 77: exchange.v1.AcknowledgeFetchedResponse
+	(*RenewLeaseRequest)(nil),          // 78: exchange.v1.RenewLeaseRequest
+	(*RenewLeaseResponse)(nil),         // 79: exchange.v1.RenewLeaseResponse
+	(*ReleaseLeaseRequest)(nil),        // 80: exchange.v1.ReleaseLeaseRequest
+	(*ReleaseLeaseResponse)(nil),       // 81: exchange.v1.ReleaseLeaseResponse
+	(*DeliverRequest)(nil),             // 82: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 83: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 84: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 85: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 86: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 87: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 88: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 89: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 90: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 91: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 92: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 93: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 94: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 95: exchange.v1.GetMovementRequest
+	(*ListMovementsRequest)(nil),       // 96: exchange.v1.ListMovementsRequest
+	(*ListMovementsResponse)(nil),      // 97: exchange.v1.ListMovementsResponse
+	(*TimelineRequest)(nil),            // 98: exchange.v1.TimelineRequest
+	(*TimelineResponse)(nil),           // 99: exchange.v1.TimelineResponse
+	(*Step)(nil),                       // 100: exchange.v1.Step
+	(*AnnouncedRequest)(nil),           // 101: exchange.v1.AnnouncedRequest
+	(*AnnouncedResponse)(nil),          // 102: exchange.v1.AnnouncedResponse
+	(*AnnouncedDocument)(nil),          // 103: exchange.v1.AnnouncedDocument
+	(*AnnouncedValue)(nil),             // 104: exchange.v1.AnnouncedValue
+	(*RecordArrivalRequest)(nil),       // 105: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 106: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 107: exchange.v1.Movement
+	(*Control)(nil),                    // 108: exchange.v1.Control
+	(*NamedAttachment)(nil),            // 109: exchange.v1.NamedAttachment
+	(*Recognition)(nil),                // 110: exchange.v1.Recognition
+	(*MovementTransit)(nil),            // 111: exchange.v1.MovementTransit
+	(*TransitTermination)(nil),         // 112: exchange.v1.TransitTermination
+	(*HandleOnPaperRequest)(nil),       // 113: exchange.v1.HandleOnPaperRequest
+	(*PaperHandling)(nil),              // 114: exchange.v1.PaperHandling
+	(*Filing)(nil),                     // 115: exchange.v1.Filing
+	(*FilingComparison)(nil),           // 116: exchange.v1.FilingComparison
+	(*Telling)(nil),                    // 117: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 118: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 119: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 120: exchange.v1.Figures
+	(*Amendment)(nil),                  // 121: exchange.v1.Amendment
+	(*Opening)(nil),                    // 122: exchange.v1.Opening
+	(*Identifier)(nil),                 // 123: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 124: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 125: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 126: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 127: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 128: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 129: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 130: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 131: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 132: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 133: exchange.v1.Partner
+	(*Validity)(nil),                   // 134: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 135: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 136: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 137: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 138: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 139: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 140: exchange.v1.Loss
+	(*LostValue)(nil),                  // 141: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 142: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 143: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 144: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 145: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 146: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 147: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 148: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 149: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 150: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 151: exchange.v1.Coverage
+	nil,                                // 152: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 153: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 154: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 155: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 156: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 157: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	145, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	156, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
-	145, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	156, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
-	45,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	129, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	145, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
-	36,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
-	36,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
-	35,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
+	54,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
+	140, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	156, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	45,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
+	45,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
+	44,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	141, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	142, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	145, // 13: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
-	24,  // 14: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	145, // 15: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
-	44,  // 16: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
-	27,  // 17: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	145, // 18: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
-	2,   // 19: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
-	31,  // 20: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
-	2,   // 21: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	145, // 22: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	145, // 23: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
-	34,  // 24: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	145, // 25: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	145, // 26: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	145, // 27: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
-	40,  // 28: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
-	45,  // 29: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
-	40,  // 30: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
-	42,  // 31: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
-	39,  // 32: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
-	38,  // 33: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	129, // 34: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
-	37,  // 35: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
-	1,   // 36: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
-	104, // 37: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
-	36,  // 38: exchange.v1.Submission.second:type_name -> exchange.v1.Submission
-	145, // 39: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	145, // 40: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	145, // 41: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	45,  // 42: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	145, // 43: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	145, // 44: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	145, // 45: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	44,  // 46: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	42,  // 47: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	41,  // 48: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	107, // 49: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	145, // 50: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	43,  // 51: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	45,  // 52: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	143, // 53: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	55,  // 54: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	3,   // 55: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	55,  // 56: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	52,  // 57: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	40,  // 58: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	145, // 59: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	145, // 60: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	55,  // 61: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	52,  // 62: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	40,  // 63: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	145, // 64: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	145, // 65: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	45,  // 66: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	41,  // 67: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	145, // 68: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
-	56,  // 69: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	145, // 70: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	145, // 71: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	145, // 72: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
-	62,  // 73: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	145, // 74: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	145, // 75: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	145, // 76: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	145, // 77: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	145, // 78: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
-	63,  // 79: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	145, // 80: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	145, // 81: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
-	66,  // 82: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
-	55,  // 83: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
-	66,  // 84: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	145, // 85: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
-	44,  // 86: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	44,  // 87: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	44,  // 88: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	80,  // 89: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	145, // 90: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	145, // 91: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	45,  // 92: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	145, // 93: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	145, // 94: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	83,  // 95: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	145, // 96: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	45,  // 97: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	98,  // 98: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	4,   // 99: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	145, // 100: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	145, // 101: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	98,  // 102: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	91,  // 103: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	145, // 104: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	45,  // 105: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	94,  // 106: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	95,  // 107: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	145, // 108: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	145, // 109: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	112, // 110: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	113, // 111: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	115, // 112: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	111, // 113: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	110, // 114: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	145, // 115: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	145, // 116: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	45,  // 117: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	108, // 118: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	4,   // 119: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	145, // 120: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	106, // 121: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	104, // 122: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
-	99,  // 123: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
-	102, // 124: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
-	145, // 125: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
-	101, // 126: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
-	100, // 127: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
-	103, // 128: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
-	115, // 129: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
-	145, // 130: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
-	145, // 131: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	105, // 132: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	115, // 133: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	114, // 134: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	145, // 135: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	145, // 136: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	145, // 137: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	115, // 138: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	109, // 139: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	109, // 140: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	145, // 141: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	41,  // 142: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	145, // 143: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	145, // 144: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	115, // 145: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	115, // 146: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	115, // 147: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	114, // 148: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	145, // 149: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	145, // 150: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	122, // 151: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	123, // 152: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	145, // 153: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	123, // 154: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	145, // 155: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	126, // 156: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	145, // 157: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	45,  // 158: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 159: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	130, // 160: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	144, // 161: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	133, // 162: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	145, // 163: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	145, // 164: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	145, // 165: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	137, // 166: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	145, // 167: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	140, // 168: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	146, // 169: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 170: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 171: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 172: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 173: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 174: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 175: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 176: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 177: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 178: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 179: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 180: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 181: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	46,  // 182: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	48,  // 183: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 184: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 185: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	49,  // 186: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	50,  // 187: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	53,  // 188: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	57,  // 189: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	58,  // 190: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	59,  // 191: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	61,  // 192: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	64,  // 193: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	67,  // 194: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	69,  // 195: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	71,  // 196: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	25,  // 197: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 198: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	28,  // 199: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	30,  // 200: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	32,  // 201: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	73,  // 202: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	75,  // 203: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	116, // 204: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	118, // 205: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	120, // 206: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	124, // 207: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	127, // 208: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	77,  // 209: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	79,  // 210: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	81,  // 211: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	84,  // 212: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	87,  // 213: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	86,  // 214: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	89,  // 215: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	92,  // 216: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	96,  // 217: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	97,  // 218: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	131, // 219: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	134, // 220: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	135, // 221: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	138, // 222: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	36,  // 223: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 224: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	36,  // 225: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	36,  // 226: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	36,  // 227: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	36,  // 228: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 229: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 230: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 231: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 232: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	36,  // 233: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	47,  // 234: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	55,  // 235: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 236: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	55,  // 237: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	55,  // 238: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	51,  // 239: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	54,  // 240: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	62,  // 241: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	62,  // 242: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	60,  // 243: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	62,  // 244: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	65,  // 245: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	68,  // 246: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	70,  // 247: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	72,  // 248: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	26,  // 249: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 250: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	29,  // 251: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	31,  // 252: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	33,  // 253: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	74,  // 254: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	76,  // 255: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	117, // 256: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	119, // 257: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	121, // 258: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	125, // 259: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	128, // 260: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	78,  // 261: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	80,  // 262: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	82,  // 263: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	85,  // 264: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	88,  // 265: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	98,  // 266: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	90,  // 267: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	93,  // 268: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	98,  // 269: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	98,  // 270: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	132, // 271: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	98,  // 272: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	136, // 273: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	139, // 274: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	223, // [223:275] is the sub-list for method output_type
-	171, // [171:223] is the sub-list for method input_type
-	170, // [170:171] is the sub-list for extension type_name
-	169, // [169:170] is the sub-list for extension extendee
-	0,   // [0:169] is the sub-list for field type_name
+	152, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	153, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	156, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
+	25,  // 14: exchange.v1.ListNumberBlocksResponse.blocks:type_name -> exchange.v1.NumberBlock
+	30,  // 15: exchange.v1.ListNumberUsesResponse.uses:type_name -> exchange.v1.NumberUse
+	156, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
+	156, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	33,  // 18: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
+	156, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	53,  // 20: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
+	36,  // 21: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
+	156, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	2,   // 23: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
+	40,  // 24: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
+	2,   // 25: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
+	156, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	156, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	43,  // 28: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
+	156, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	156, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	156, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	49,  // 32: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
+	54,  // 33: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
+	49,  // 34: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
+	51,  // 35: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
+	48,  // 36: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
+	47,  // 37: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
+	140, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	46,  // 39: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
+	1,   // 40: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
+	115, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
+	45,  // 42: exchange.v1.Submission.second:type_name -> exchange.v1.Submission
+	156, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	156, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	156, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	54,  // 46: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	156, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	156, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	156, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	53,  // 50: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	51,  // 51: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	50,  // 52: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	118, // 53: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	156, // 54: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	52,  // 55: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	54,  // 56: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	154, // 57: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	64,  // 58: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	3,   // 59: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	64,  // 60: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	61,  // 61: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	49,  // 62: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	156, // 63: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	156, // 64: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	64,  // 65: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	61,  // 66: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	49,  // 67: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	156, // 68: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	156, // 69: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	54,  // 70: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	50,  // 71: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	156, // 72: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	65,  // 73: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
+	156, // 74: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	156, // 75: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	156, // 76: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	71,  // 77: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
+	156, // 78: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	156, // 79: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	156, // 80: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	156, // 81: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	156, // 82: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	72,  // 83: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
+	156, // 84: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	156, // 85: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	75,  // 86: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
+	64,  // 87: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
+	75,  // 88: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
+	156, // 89: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	53,  // 90: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	53,  // 91: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	53,  // 92: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	89,  // 93: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	156, // 94: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	156, // 95: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	54,  // 96: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	156, // 97: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	156, // 98: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	92,  // 99: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	156, // 100: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	54,  // 101: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	107, // 102: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	4,   // 103: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	156, // 104: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	156, // 105: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	107, // 106: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	100, // 107: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	156, // 108: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	54,  // 109: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	103, // 110: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	104, // 111: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	156, // 112: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	156, // 113: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	123, // 114: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	124, // 115: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	126, // 116: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	122, // 117: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	121, // 118: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	156, // 119: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	156, // 120: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	54,  // 121: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	119, // 122: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	4,   // 123: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	156, // 124: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	117, // 125: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	115, // 126: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	108, // 127: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
+	111, // 128: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
+	114, // 129: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
+	156, // 130: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	110, // 131: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
+	109, // 132: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
+	112, // 133: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
+	126, // 134: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
+	156, // 135: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
+	156, // 136: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
+	156, // 137: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	116, // 138: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	126, // 139: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	125, // 140: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	156, // 141: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	156, // 142: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	156, // 143: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	126, // 144: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	120, // 145: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	120, // 146: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	156, // 147: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	50,  // 148: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	156, // 149: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	156, // 150: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	126, // 151: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	126, // 152: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	126, // 153: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	125, // 154: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	156, // 155: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	156, // 156: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	133, // 157: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	134, // 158: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	156, // 159: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	134, // 160: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	156, // 161: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	137, // 162: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	156, // 163: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	54,  // 164: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 165: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	141, // 166: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	155, // 167: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	144, // 168: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	156, // 169: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	156, // 170: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	156, // 171: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	148, // 172: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	156, // 173: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	151, // 174: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	157, // 175: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 176: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 177: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 178: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 179: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 180: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 181: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 182: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 183: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 184: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 185: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 186: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
+	31,  // 187: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 188: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	55,  // 189: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	57,  // 190: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 191: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 192: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	58,  // 193: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	59,  // 194: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	62,  // 195: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	66,  // 196: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	67,  // 197: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	68,  // 198: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	70,  // 199: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	73,  // 200: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	76,  // 201: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	78,  // 202: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	80,  // 203: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	34,  // 204: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 205: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	37,  // 206: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	39,  // 207: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	41,  // 208: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	82,  // 209: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	84,  // 210: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	127, // 211: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	129, // 212: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	131, // 213: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	135, // 214: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	138, // 215: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	86,  // 216: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	88,  // 217: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	90,  // 218: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	93,  // 219: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	96,  // 220: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	95,  // 221: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	98,  // 222: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	101, // 223: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	105, // 224: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	106, // 225: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	113, // 226: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
+	142, // 227: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	145, // 228: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	146, // 229: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	24,  // 230: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
+	26,  // 231: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
+	28,  // 232: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
+	149, // 233: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	45,  // 234: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 235: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	45,  // 236: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	45,  // 237: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	45,  // 238: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	45,  // 239: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 240: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 241: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 242: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 243: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
+	32,  // 244: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	45,  // 245: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	56,  // 246: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	64,  // 247: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 248: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	64,  // 249: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	64,  // 250: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	60,  // 251: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	63,  // 252: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	71,  // 253: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	71,  // 254: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	69,  // 255: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	71,  // 256: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	74,  // 257: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	77,  // 258: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	79,  // 259: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	81,  // 260: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	35,  // 261: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 262: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	38,  // 263: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	40,  // 264: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	42,  // 265: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	83,  // 266: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	85,  // 267: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	128, // 268: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	130, // 269: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	132, // 270: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	136, // 271: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	139, // 272: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	87,  // 273: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	89,  // 274: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	91,  // 275: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	94,  // 276: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	97,  // 277: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	107, // 278: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	99,  // 279: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	102, // 280: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	107, // 281: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	107, // 282: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	107, // 283: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
+	143, // 284: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	107, // 285: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	147, // 286: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	25,  // 287: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
+	27,  // 288: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
+	29,  // 289: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
+	150, // 290: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	234, // [234:291] is the sub-list for method output_type
+	177, // [177:234] is the sub-list for method input_type
+	176, // [176:177] is the sub-list for extension type_name
+	175, // [175:176] is the sub-list for extension extendee
+	0,   // [0:175] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -12629,9 +13494,9 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   139,
+			NumMessages:   150,
 			NumExtensions: 1,
-			NumServices:   11,
+			NumServices:   12,
 		},
 		GoTypes:           file_exchange_v1_exchange_proto_goTypes,
 		DependencyIndexes: file_exchange_v1_exchange_proto_depIdxs,

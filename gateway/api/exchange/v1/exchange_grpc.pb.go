@@ -31,6 +31,7 @@ const (
 	SubmissionService_List_FullMethodName     = "/exchange.v1.SubmissionService/List"
 	SubmissionService_Watch_FullMethodName    = "/exchange.v1.SubmissionService/Watch"
 	SubmissionService_Explain_FullMethodName  = "/exchange.v1.SubmissionService/Explain"
+	SubmissionService_Print_FullMethodName    = "/exchange.v1.SubmissionService/Print"
 	SubmissionService_Sent_FullMethodName     = "/exchange.v1.SubmissionService/Sent"
 	SubmissionService_Rule_FullMethodName     = "/exchange.v1.SubmissionService/Rule"
 )
@@ -54,7 +55,8 @@ type SubmissionServiceClient interface {
 	// now.
 	Approve(ctx context.Context, in *ApproveRequest, opts ...grpc.CallOption) (*Submission, error)
 	// Choose answers a deletion that is held because it names only a batch of several vehicles:
-	// which of them are taken back, or all. Until then nothing is.
+	// which of them are taken back, or all. Until then nothing is. Of a document that is for one of
+	// several waybills, and names none, it says for which.
 	Choose(ctx context.Context, in *ChooseRequest, opts ...grpc.CallOption) (*Submission, error)
 	Get(ctx context.Context, in *GetSubmissionRequest, opts ...grpc.CallOption) (*Submission, error)
 	// List pages through submissions, newest first.
@@ -64,6 +66,10 @@ type SubmissionServiceClient interface {
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SubmissionEvent], error)
 	// Explain says where every value of a message's XML came from.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
+	// Print makes a page of what a message of a submission announces, one A4, for the driver to hand over
+	// where there is no line: with a code that holds its number, totals and a statement signed by this
+	// gateway, which is checked without network. No price is on it, and nobody's name.
+	Print(ctx context.Context, in *PrintRequest, opts ...grpc.CallOption) (*PrintedPage, error)
 	// Sent hands out a message that a submission became, as it goes to the partner, with the
 	// partner's receipt for it.
 	Sent(ctx context.Context, in *SentRequest, opts ...grpc.CallOption) (*SentMessage, error)
@@ -180,6 +186,16 @@ func (c *submissionServiceClient) Explain(ctx context.Context, in *ExplainReques
 	return out, nil
 }
 
+func (c *submissionServiceClient) Print(ctx context.Context, in *PrintRequest, opts ...grpc.CallOption) (*PrintedPage, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PrintedPage)
+	err := c.cc.Invoke(ctx, SubmissionService_Print_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *submissionServiceClient) Sent(ctx context.Context, in *SentRequest, opts ...grpc.CallOption) (*SentMessage, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SentMessage)
@@ -219,7 +235,8 @@ type SubmissionServiceServer interface {
 	// now.
 	Approve(context.Context, *ApproveRequest) (*Submission, error)
 	// Choose answers a deletion that is held because it names only a batch of several vehicles:
-	// which of them are taken back, or all. Until then nothing is.
+	// which of them are taken back, or all. Until then nothing is. Of a document that is for one of
+	// several waybills, and names none, it says for which.
 	Choose(context.Context, *ChooseRequest) (*Submission, error)
 	Get(context.Context, *GetSubmissionRequest) (*Submission, error)
 	// List pages through submissions, newest first.
@@ -229,6 +246,10 @@ type SubmissionServiceServer interface {
 	Watch(*WatchRequest, grpc.ServerStreamingServer[SubmissionEvent]) error
 	// Explain says where every value of a message's XML came from.
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
+	// Print makes a page of what a message of a submission announces, one A4, for the driver to hand over
+	// where there is no line: with a code that holds its number, totals and a statement signed by this
+	// gateway, which is checked without network. No price is on it, and nobody's name.
+	Print(context.Context, *PrintRequest) (*PrintedPage, error)
 	// Sent hands out a message that a submission became, as it goes to the partner, with the
 	// partner's receipt for it.
 	Sent(context.Context, *SentRequest) (*SentMessage, error)
@@ -272,6 +293,9 @@ func (UnimplementedSubmissionServiceServer) Watch(*WatchRequest, grpc.ServerStre
 }
 func (UnimplementedSubmissionServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
+}
+func (UnimplementedSubmissionServiceServer) Print(context.Context, *PrintRequest) (*PrintedPage, error) {
+	return nil, status.Error(codes.Unimplemented, "method Print not implemented")
 }
 func (UnimplementedSubmissionServiceServer) Sent(context.Context, *SentRequest) (*SentMessage, error) {
 	return nil, status.Error(codes.Unimplemented, "method Sent not implemented")
@@ -455,6 +479,24 @@ func _SubmissionService_Explain_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SubmissionService_Print_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PrintRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubmissionServiceServer).Print(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubmissionService_Print_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubmissionServiceServer).Print(ctx, req.(*PrintRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SubmissionService_Sent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SentRequest)
 	if err := dec(in); err != nil {
@@ -529,6 +571,10 @@ var SubmissionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Explain",
 			Handler:    _SubmissionService_Explain_Handler,
+		},
+		{
+			MethodName: "Print",
+			Handler:    _SubmissionService_Print_Handler,
 		},
 		{
 			MethodName: "Sent",
@@ -2367,6 +2413,7 @@ const (
 	MovementService_Announced_FullMethodName       = "/exchange.v1.MovementService/Announced"
 	MovementService_RecordArrival_FullMethodName   = "/exchange.v1.MovementService/RecordArrival"
 	MovementService_RecordDeparture_FullMethodName = "/exchange.v1.MovementService/RecordDeparture"
+	MovementService_HandleOnPaper_FullMethodName   = "/exchange.v1.MovementService/HandleOnPaper"
 	MovementService_Elsewhere_FullMethodName       = "/exchange.v1.MovementService/Elsewhere"
 	MovementService_Open_FullMethodName            = "/exchange.v1.MovementService/Open"
 	MovementService_Overrides_FullMethodName       = "/exchange.v1.MovementService/Overrides"
@@ -2401,6 +2448,9 @@ type MovementServiceClient interface {
 	// RecordDeparture records that a vehicle has left, at the office by which it leaves: a
 	// VehicleReport of an exit. What waits for it goes to the partner.
 	RecordDeparture(ctx context.Context, in *RecordDepartureRequest, opts ...grpc.CallOption) (*Movement, error)
+	// HandleOnPaper says of what was announced that it is handled on paper: that ends the announcement,
+	// and no list asks for it any more. Its message goes on as it does.
+	HandleOnPaper(ctx context.Context, in *HandleOnPaperRequest, opts ...grpc.CallOption) (*Movement, error)
 	// Elsewhere looks for what partners have announced to other offices of the administration, for a
 	// stated reason: where a vehicle stands at another post than announced. It is audited
 	// whatever it finds, so many an hour are answered to one caller, and of what is found only
@@ -2492,6 +2542,16 @@ func (c *movementServiceClient) RecordDeparture(ctx context.Context, in *RecordD
 	return out, nil
 }
 
+func (c *movementServiceClient) HandleOnPaper(ctx context.Context, in *HandleOnPaperRequest, opts ...grpc.CallOption) (*Movement, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Movement)
+	err := c.cc.Invoke(ctx, MovementService_HandleOnPaper_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *movementServiceClient) Elsewhere(ctx context.Context, in *ElsewhereRequest, opts ...grpc.CallOption) (*ElsewhereResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ElsewhereResponse)
@@ -2551,6 +2611,9 @@ type MovementServiceServer interface {
 	// RecordDeparture records that a vehicle has left, at the office by which it leaves: a
 	// VehicleReport of an exit. What waits for it goes to the partner.
 	RecordDeparture(context.Context, *RecordDepartureRequest) (*Movement, error)
+	// HandleOnPaper says of what was announced that it is handled on paper: that ends the announcement,
+	// and no list asks for it any more. Its message goes on as it does.
+	HandleOnPaper(context.Context, *HandleOnPaperRequest) (*Movement, error)
 	// Elsewhere looks for what partners have announced to other offices of the administration, for a
 	// stated reason: where a vehicle stands at another post than announced. It is audited
 	// whatever it finds, so many an hour are answered to one caller, and of what is found only
@@ -2592,6 +2655,9 @@ func (UnimplementedMovementServiceServer) RecordArrival(context.Context, *Record
 }
 func (UnimplementedMovementServiceServer) RecordDeparture(context.Context, *RecordDepartureRequest) (*Movement, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordDeparture not implemented")
+}
+func (UnimplementedMovementServiceServer) HandleOnPaper(context.Context, *HandleOnPaperRequest) (*Movement, error) {
+	return nil, status.Error(codes.Unimplemented, "method HandleOnPaper not implemented")
 }
 func (UnimplementedMovementServiceServer) Elsewhere(context.Context, *ElsewhereRequest) (*ElsewhereResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Elsewhere not implemented")
@@ -2749,6 +2815,24 @@ func _MovementService_RecordDeparture_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MovementService_HandleOnPaper_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HandleOnPaperRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MovementServiceServer).HandleOnPaper(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MovementService_HandleOnPaper_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MovementServiceServer).HandleOnPaper(ctx, req.(*HandleOnPaperRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _MovementService_Elsewhere_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ElsewhereRequest)
 	if err := dec(in); err != nil {
@@ -2839,6 +2923,10 @@ var MovementService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _MovementService_RecordDeparture_Handler,
 		},
 		{
+			MethodName: "HandleOnPaper",
+			Handler:    _MovementService_HandleOnPaper_Handler,
+		},
+		{
 			MethodName: "Elsewhere",
 			Handler:    _MovementService_Elsewhere_Handler,
 		},
@@ -2849,6 +2937,196 @@ var MovementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Overrides",
 			Handler:    _MovementService_Overrides_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "exchange/v1/exchange.proto",
+}
+
+const (
+	NumberService_HandOver_FullMethodName = "/exchange.v1.NumberService/HandOver"
+	NumberService_List_FullMethodName     = "/exchange.v1.NumberService/List"
+	NumberService_Uses_FullMethodName     = "/exchange.v1.NumberService/Uses"
+)
+
+// NumberServiceClient is the client API for NumberService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// NumberService takes the numbers of load checklists: the administration's own system allocates them
+// and hands them over in blocks, each message takes the next one of its office, and none is taken twice.
+type NumberServiceClient interface {
+	// HandOver takes a block. The same block again changes nothing; one that overlaps another is refused.
+	HandOver(ctx context.Context, in *HandOverNumbersRequest, opts ...grpc.CallOption) (*NumberBlock, error)
+	// List tells of each block what is left of it, the latest first.
+	List(ctx context.Context, in *ListNumberBlocksRequest, opts ...grpc.CallOption) (*ListNumberBlocksResponse, error)
+	// Uses tells which numbers of an office were taken, by which messages, the latest first.
+	Uses(ctx context.Context, in *ListNumberUsesRequest, opts ...grpc.CallOption) (*ListNumberUsesResponse, error)
+}
+
+type numberServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewNumberServiceClient(cc grpc.ClientConnInterface) NumberServiceClient {
+	return &numberServiceClient{cc}
+}
+
+func (c *numberServiceClient) HandOver(ctx context.Context, in *HandOverNumbersRequest, opts ...grpc.CallOption) (*NumberBlock, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(NumberBlock)
+	err := c.cc.Invoke(ctx, NumberService_HandOver_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *numberServiceClient) List(ctx context.Context, in *ListNumberBlocksRequest, opts ...grpc.CallOption) (*ListNumberBlocksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListNumberBlocksResponse)
+	err := c.cc.Invoke(ctx, NumberService_List_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *numberServiceClient) Uses(ctx context.Context, in *ListNumberUsesRequest, opts ...grpc.CallOption) (*ListNumberUsesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListNumberUsesResponse)
+	err := c.cc.Invoke(ctx, NumberService_Uses_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// NumberServiceServer is the server API for NumberService service.
+// All implementations must embed UnimplementedNumberServiceServer
+// for forward compatibility.
+//
+// NumberService takes the numbers of load checklists: the administration's own system allocates them
+// and hands them over in blocks, each message takes the next one of its office, and none is taken twice.
+type NumberServiceServer interface {
+	// HandOver takes a block. The same block again changes nothing; one that overlaps another is refused.
+	HandOver(context.Context, *HandOverNumbersRequest) (*NumberBlock, error)
+	// List tells of each block what is left of it, the latest first.
+	List(context.Context, *ListNumberBlocksRequest) (*ListNumberBlocksResponse, error)
+	// Uses tells which numbers of an office were taken, by which messages, the latest first.
+	Uses(context.Context, *ListNumberUsesRequest) (*ListNumberUsesResponse, error)
+	mustEmbedUnimplementedNumberServiceServer()
+}
+
+// UnimplementedNumberServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedNumberServiceServer struct{}
+
+func (UnimplementedNumberServiceServer) HandOver(context.Context, *HandOverNumbersRequest) (*NumberBlock, error) {
+	return nil, status.Error(codes.Unimplemented, "method HandOver not implemented")
+}
+func (UnimplementedNumberServiceServer) List(context.Context, *ListNumberBlocksRequest) (*ListNumberBlocksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedNumberServiceServer) Uses(context.Context, *ListNumberUsesRequest) (*ListNumberUsesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Uses not implemented")
+}
+func (UnimplementedNumberServiceServer) mustEmbedUnimplementedNumberServiceServer() {}
+func (UnimplementedNumberServiceServer) testEmbeddedByValue()                       {}
+
+// UnsafeNumberServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to NumberServiceServer will
+// result in compilation errors.
+type UnsafeNumberServiceServer interface {
+	mustEmbedUnimplementedNumberServiceServer()
+}
+
+func RegisterNumberServiceServer(s grpc.ServiceRegistrar, srv NumberServiceServer) {
+	// If the following call panics, it indicates UnimplementedNumberServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&NumberService_ServiceDesc, srv)
+}
+
+func _NumberService_HandOver_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HandOverNumbersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NumberServiceServer).HandOver(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NumberService_HandOver_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NumberServiceServer).HandOver(ctx, req.(*HandOverNumbersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NumberService_List_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListNumberBlocksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NumberServiceServer).List(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NumberService_List_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NumberServiceServer).List(ctx, req.(*ListNumberBlocksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NumberService_Uses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListNumberUsesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NumberServiceServer).Uses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NumberService_Uses_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NumberServiceServer).Uses(ctx, req.(*ListNumberUsesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// NumberService_ServiceDesc is the grpc.ServiceDesc for NumberService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var NumberService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "exchange.v1.NumberService",
+	HandlerType: (*NumberServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "HandOver",
+			Handler:    _NumberService_HandOver_Handler,
+		},
+		{
+			MethodName: "List",
+			Handler:    _NumberService_List_Handler,
+		},
+		{
+			MethodName: "Uses",
+			Handler:    _NumberService_Uses_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
