@@ -122,6 +122,8 @@ var nowhere = map[place]string{
 	{reconcile.StateFiled, entrySide}:               "nobody owes a notice of what a carrier has filed",
 	{reconcile.StateControlled, exitSide}:           "nobody owes a notice of what was controlled",
 	{reconcile.StateControlled, entrySide}:          "nobody owes a notice of what was controlled",
+	{reconcile.StateTransit, exitSide}:              "each transit has a time limit of its own: OVERDUE_TRANSIT",
+	{reconcile.StateTransit, entrySide}:             "each transit has a time limit of its own: OVERDUE_TRANSIT",
 }
 
 // final are the states of a movement that nothing is waited for in.

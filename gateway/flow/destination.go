@@ -11,6 +11,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/reconcile"
 	"customs.example/gateway/release"
 	"customs.example/gateway/store"
 )
@@ -101,13 +102,56 @@ func (g *Gateway) planFor(ctx context.Context, r *Reading, a store.Arrival, firs
 		return g.planSecond(ctx, r, a, first)
 	}
 	to := Addressing{Own: g.Own, Office: a.Party, To: administrations(a.Recipients), At: g.Now(), Duty: a.Asks.Duty}
-	plans := g.Chain.Plans(r, to)
+	plans, err := g.addressed(ctx, g.Chain.Plans(r, to), r)
+	if err != nil {
+		return Plan{}, nil, err
+	}
 	beside, err := g.beside(ctx, plans, r, a)
 	if err != nil {
 		return Plan{}, nil, err
 	}
 	plan, faults := g.Chain.choose(r, plans, beside, to)
 	return plan, faults, nil
+}
+
+// addressed leaves of plans that lead to several administrations those whose addressee has to do with what
+// a document speaks of: it has sent the document that this one answers or tells a control of, or the transit of
+// which this tells was declared by it or to it. Where that says nothing, or of several, all are left.
+func (g *Gateway) addressed(ctx context.Context, plans []Plan, r *Reading) ([]Plan, error) {
+	if !slices.ContainsFunc(plans, func(p Plan) bool { return p.Route.To != plans[0].Route.To }) {
+		return plans, nil
+	}
+	read, with := g.Store.Read(), make(map[gateway.Administration]bool)
+	about := answered(r.Document)
+	if subject := r.Document.GetInspectionResult().GetSubject().GetId(); subject != "" {
+		about = append(about, subject)
+	}
+	for _, p := range plans {
+		for _, id := range about {
+			_, err := read.InboundByDocument(ctx, p.Route.To, id)
+			if store.IgnoreNotFound(err) != nil {
+				return nil, err
+			}
+			with[p.Route.To] = with[p.Route.To] || err == nil
+		}
+	}
+	if r.Document.GetTransitEvent() != nil {
+		from := reconcile.Origin{Received: g.Now()}
+		near, err := g.candidates(ctx, read, r.Document, from, timeOf(r.Document, from), Window)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range near {
+			for _, partner := range m.TransitWith() {
+				with[partner] = true
+			}
+		}
+	}
+	fit := slices.DeleteFunc(slices.Clone(plans), func(p Plan) bool { return !with[p.Route.To] })
+	if len(fit) == 0 {
+		return plans, nil
+	}
+	return fit, nil
 }
 
 // beside is where what a document goes with stands already.

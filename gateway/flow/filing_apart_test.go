@@ -165,7 +165,7 @@ func TestWhatPairsAFilingByItself(t *testing.T) {
 				told:  func(f *filingOf, _ trip) { f.kind, f.carnet = "transitDeclaration", carnet },
 				filed: func(f *filingOf, _ trip) { f.kind, f.carnet = "transitDeclaration", strings.ToLower(carnet) }, paired: true,
 			},
-			"a carnet, late": {told: func(f *filingOf, _ trip) { f.carnet = carnet }, filed: func(f *filingOf, _ trip) { f.carnet = carnet }, after: late},
+			"a carnet, late": {told: func(f *filingOf, _ trip) { f.carnet = carnet }, filed: func(f *filingOf, _ trip) { f.carnet = carnet }, after: 4 * late, paired: true}, // it is valid for one journey
 			"another carnet": {told: func(f *filingOf, _ trip) { f.carnet = carnet }, filed: func(f *filingOf, _ trip) { f.carnet = "XA87654321" }},
 		} {
 			for _, first := range []bool{true, false} {

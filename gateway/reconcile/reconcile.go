@@ -75,11 +75,11 @@ type Record struct {
 	Leaves time.Time `json:"leaves,omitzero"`
 	// Accepted: it is ours, and the partner has accepted it.
 	Accepted bool `json:"accepted,omitempty"`
-	// Control and Outcome say of a control what kind it was and how it ended, by their code lists;
-	// To is the administration that it is told to.
-	Control string                 `json:"control,omitempty"`
-	Outcome string                 `json:"outcome,omitempty"`
-	To      gateway.Administration `json:"to,omitempty"`
+	// Control and Outcome say of a control what kind it was and how it ended, by their code lists.
+	Control string `json:"control,omitempty"`
+	Outcome string `json:"outcome,omitempty"`
+	// To is the administration that a control is told to, or a transit.
+	To gateway.Administration `json:"to,omitempty"`
 	// Told is how an arrival compares as the partner found that has seen it, and told of it.
 	Told *Comparison `json:"told,omitempty"`
 	// Paper says of what announces that it is handled on paper; nil: it is not.
@@ -148,7 +148,7 @@ type Origin struct {
 	Told bool
 	// Filing says that a carrier has filed it: it announces nothing.
 	Filing bool
-	// To is the administration that a control is told to.
+	// To is the administration that it is told to.
 	To gateway.Administration
 }
 
@@ -494,6 +494,9 @@ func record(d *customsv1.Document, from Origin) Record {
 	}
 	if c := d.GetInspectionResult(); c != nil {
 		r.controlled(c, from)
+	}
+	if r.Transit != nil {
+		r.To = from.To
 	}
 	if from.Told {
 		r.Told = comparisonOf(d.GetArrivalReport().GetComparison())

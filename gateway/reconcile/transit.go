@@ -62,6 +62,20 @@ func registrationNumber(r *customsv1.RegistrationNumber) string {
 	return r.GetOffice() + "/" + day.Format("020106") + "/" + r.GetNumber()
 }
 
+// TransitWith are the partners that declared the transits of m, or to which they were declared.
+func (m Movement) TransitWith() (all []gateway.Administration) {
+	for _, r := range m.counting(m.Announced) {
+		partner := r.Sender
+		if partner == "" {
+			partner = r.To
+		}
+		if r.Transit != nil && partner != "" && !slices.Contains(all, partner) {
+			all = append(all, partner)
+		}
+	}
+	return all
+}
+
 // transitOnly reports whether nothing is known of m but what offices told of a transit.
 func (m Movement) transitOnly() bool { return len(m.records()) == len(m.TransitEvents) }
 

@@ -109,6 +109,9 @@ func TestNumberIsTakenOnce(t *testing.T) {
 func TestParallelNumbersOfTwoGateways(t *testing.T) {
 	place := places["PostgreSQL"](t)
 	stores := []*Store{openFile(t, place), openFile(t, place)}
+	for _, s := range stores {
+		defer s.Close()
+	}
 	const office, size = "CN 0705", 40
 	do(t, stores[0], func(tx *Tx) error {
 		return errors.Join(tx.PutNumberBlock(NumberBlock{Office: office, First: "C26070500001", Size: size, HandedOver: tx.Now()}), tx.Audit("national", "numbers", "", gateway.Digest{}))
