@@ -649,7 +649,7 @@ var texts = map[string]string{
 	"announced": "word.announced", "arrived": "word.arrived", "arrived unannounced": "word.arrivedUnannounced",
 	"departed": "word.departed", "departed unannounced": "word.departedUnannounced", "partly arrived": "word.partlyArrived",
 	"withdrawal asked": "word.withdrawalAsked", "taken back": "word.takenBack", "not accepted": "word.notAccepted", "filed": "word.stateFiled", "handled on paper": "word.onPaper",
-	"controlled": "word.stateControlled", "subject": "word.subject",
+	"controlled": "word.stateControlled", "transit only": "word.stateTransit", "subject": "word.subject",
 	"transit declared": "word.transitDeclared", "transit refused": "word.transitRefused", "transit allowed": "word.transitAllowed",
 	"transit started": "word.transitStarted", "transit arrived": "word.transitArrived", "transit partly terminated": "word.transitPartlyTerminated",
 	"transit terminated": "word.transitTerminated", "transit discharged": "word.transitDischarged", "transit cancelled": "word.transitCancelled",

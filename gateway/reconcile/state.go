@@ -26,7 +26,7 @@ const (
 	StateArrivedUnannounced  State = "arrived unannounced"  // nothing that counts told of it
 	StateOnPaper             State = "handled on paper"     // all that announces it, and nothing of it was seen
 	StateFiled               State = "filed"                // by a carrier, and no administration has announced it
-	StateTransit             State = "transit"              // offices told of its transit, and nothing else is known
+	StateTransit             State = "transit only"         // offices told of its transit, and nothing else is known
 	StateControlled          State = "controlled"           // and nothing else is known of it
 )
 

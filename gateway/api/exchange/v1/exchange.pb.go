@@ -8155,7 +8155,7 @@ type Movement struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	MovementId string                 `protobuf:"bytes,1,opt,name=movement_id,json=movementId,proto3" json:"movement_id,omitempty"`
 	// announced, departed, departed unannounced, withdrawal asked, taken back, not accepted, arrived,
-	// partly arrived, arrived unannounced, filed, controlled or transit (and nothing else is known of it),
+	// partly arrived, arrived unannounced, filed, controlled or transit only (and nothing else is known of it),
 	// handled on paper.
 	State           string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	Batch           string                 `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
