@@ -25,6 +25,40 @@ func TestWhatPartsTellOfGoods(t *testing.T) {
 	}
 }
 
+// A transit of several consignments is a Russian declaration of each, which ends where its consignment is to go,
+// with the containers and totals of that.
+func TestADeclarationOfEachConsignment(t *testing.T) {
+	d := load(t)
+	s, ok := d.library.Split("ru/transit-consignment.v1")
+	if !ok {
+		t.Fatal("no split ru/transit-consignment.v1")
+	}
+	raw, err := os.ReadFile("testdata/split/consignments.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := s.Run(document.Parse(raw).Document, messageID)
+	if len(got.Faults) > 0 || len(got.Parts) != 2 {
+		t.Fatalf("%d parts, %v", len(got.Parts), lines(got.Faults))
+	}
+	table := d.table(t, "ru/esadout-transit.v1")
+	for i, want := range []struct {
+		packages, items uint64
+		kilograms, end  string
+	}{{40, 1, "8100.5", "10719110"}, {65, 2, "10199.5", "10702030"}} {
+		encoded, _, faults := table.Encode(got.Parts[i], false)
+		if len(faults) > 0 {
+			t.Fatal(lines(faults))
+		}
+		compare(t, filepath.Join("testdata/split", fmt.Sprintf("consignments-%d.xml", i+1)), string(encoded.Bytes()))
+		part := got.Parts[i].GetTransitDeclaration()
+		end := d.read(t, table, encoded.Bytes()).Document.GetTransitDeclaration().GetTransit().GetDestination().GetCode()
+		if n := part.GetTotals(); n.GetPackages() != want.packages || n.GetItems() != want.items || n.GetGrossMass().GetKilograms().GetValue() != want.kilograms || end != want.end {
+			t.Errorf("part %d: %v, ends at %s", i+1, n, end)
+		}
+	}
+}
+
 // One waybill on four vehicles is four notices: each tractor with what it tows and the
 // containers on it. Their answers become one.
 func TestOneWaybillOnFourVehicles(t *testing.T) {

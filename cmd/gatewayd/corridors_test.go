@@ -28,6 +28,9 @@ func corridors(ts *testscript.TestScript, neg bool, args []string) {
 	partners := map[string][]string{}
 	for _, rt := range shipped(ts).All() {
 		own := string(rt.From)
+		if rt.InsteadOf != "" { // not beside the other
+			continue
+		}
 		for _, ends := range [][2]string{{own, string(rt.To)}, {string(rt.To), own}} {
 			if ends[0] != ends[1] && !slices.Contains(partners[ends[0]], ends[1]) {
 				partners[ends[0]] = append(partners[ends[0]], ends[1])

@@ -42,7 +42,7 @@ type NumberUse struct {
 // maxSerial is how many digits at the end of a number are counted on.
 const maxSerial = 18
 
-// serial parts a number into what stands before the digits at its end, and these.
+// serial: what stands before the digits at the end of a number, and these.
 func serial(number string) (prefix, digits string) {
 	prefix = strings.TrimRight(number, "0123456789")
 	if n := len(number) - maxSerial; n > len(prefix) {

@@ -236,7 +236,7 @@ var cases = []ruleCase{
 	{"EAEU-0219", "PreArrivalNotice", "consignments[0].consignor.ids", "KZ", []string{"consignments[0].consignor.country = KZ"}},
 	{"EAEU-0220", "PreArrivalNotice", "loadUnits[0].id", "KZ", []string{"loadUnits[0].fullness = 4", "consignments[0].loadUnits", "consignments[0].items[0].loadUnits"}},
 	{"MN-0101", "Manifest", "consignments[0].items[1].classifications", "MN", []string{"consignments[0].items[1].classifications"}},
-	{"MN-0102", "Manifest", "batch", "MN", []string{"batch = C0907050001"}},
+	{"MN-0102", "Manifest", "number", "MN", []string{"number = C0907050001"}},
 }
 
 func TestEveryRuleHasARejectedCase(t *testing.T) {
