@@ -17,8 +17,8 @@ import (
 )
 
 // corridors configures a gateway of each administration, with every office and every route that
-// is shipped: all/cn.yaml, all/ru.yaml, all/kz.yaml, all/mn.yaml. Each office has a post and a
-// supervisor: as cn post-1925.
+// is shipped, but for those that are taken instead of another: all/cn.yaml, all/ru.yaml, all/kz.yaml,
+// all/mn.yaml. Each office has a post and a supervisor: as cn post-1925.
 func corridors(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: corridors")
@@ -33,7 +33,9 @@ func corridors(ts *testscript.TestScript, neg bool, args []string) {
 				partners[ends[0]] = append(partners[ends[0]], ends[1])
 			}
 		}
-		routes[own] = append(routes[own], rt.Name)
+		if rt.InsteadOf == "" {
+			routes[own] = append(routes[own], rt.Name)
+		}
 		for _, o := range rt.Offices {
 			if !slices.Contains(offices[own], o.Code) {
 				offices[own] = append(offices[own], o.Code)
