@@ -46,6 +46,7 @@ func TestNumberIsTakenOnce(t *testing.T) {
 	for name, newPlace := range places {
 		t.Run(name, func(t *testing.T) {
 			s := openFile(t, newPlace(t))
+			closes(t, s)
 			block := func(office, first string, size int64) {
 				do(t, s, func(tx *Tx) error {
 					return errors.Join(tx.PutNumberBlock(NumberBlock{Office: office, First: first, Size: size, HandedOver: tx.Now(), HandedOverBy: "national"}), tx.Audit("national", "numbers", first, gateway.Digest{}))
