@@ -337,10 +337,13 @@ func (m Movement) Route() (offices []RouteOffice) {
 			}
 		}
 	}
-	told := slices.Concat(m.Announced, m.Departures, m.Arrivals, m.Inspections)
 	switch {
-	case len(told) > 0:
-		add(told)
+	case len(m.records()) == 0:
+		add(m.Filings)
+	case m.transitOnly():
+		add(m.TransitEvents)
+	default:
+		add(slices.Concat(m.Announced, m.Departures, m.Arrivals, m.Inspections))
 		on := make(map[string][]gateway.Office) // by their keys
 		for _, o := range offices {
 			on[o.Office().Key()] = append(on[o.Office().Key()], o.Office())
@@ -349,10 +352,6 @@ func (m Movement) Route() (offices []RouteOffice) {
 			by := r.Facts.Office.office()
 			return !slices.ContainsFunc(on[by.Key()], by.Same)
 		}))
-	case len(m.TransitEvents) > 0:
-		add(m.TransitEvents)
-	default:
-		add(m.Filings)
 	}
 	return offices
 }

@@ -62,6 +62,9 @@ func registrationNumber(r *customsv1.RegistrationNumber) string {
 	return r.GetOffice() + "/" + day.Format("020106") + "/" + r.GetNumber()
 }
 
+// transitOnly reports whether nothing is known of m but what offices told of a transit.
+func (m Movement) transitOnly() bool { return len(m.records()) == len(m.TransitEvents) }
+
 // answered adds the declarations that an event answers.
 func (ids *identifiers) answered(d *customsv1.Document) {
 	if d.GetTransitEvent() == nil {
