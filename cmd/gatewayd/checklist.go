@@ -88,10 +88,13 @@ func verifyPage(_ context.Context, flags *flag.FlagSet, args []string, std stdio
 		fmt.Fprintln(std.out, gateway.Faults{fault}.Report(how.lang))
 		return errFaulty
 	}
+	for _, text := range []*string{&p.Number, &p.Batch, &p.Exit, &p.Entry, &p.Packages, &p.GrossMass} {
+		*text = onOneLine(*text)
+	}
 	for _, f := range [][2]string{
 		{"label.Manifest.number", p.Number}, {"place.batch", p.Batch}, {"word.pageVehicles", more(p, how.lang)}, {"word.pageFrom", p.Exit}, {"word.pageTo", p.Entry},
 		{"word.pageItems", fmt.Sprint(p.Items)}, {"label.GoodsItem.packages", p.Packages}, {"label.GoodsItem.grossMass", p.GrossMass}, {"word.pageAt", p.At.Format(time.RFC3339)},
-		{"word.message", string(p.MessageID)},
+		{"word.message", onOneLine(string(p.MessageID))},
 	} {
 		if f[1] != "" {
 			fmt.Fprintf(std.out, "%s: %s\n", wordOf(f[0], how.lang), f[1])
@@ -108,9 +111,17 @@ func faulty(err error) error {
 	return nil
 }
 
+// onOneLine is a text of a page as it is shown: whoever has signed it, it makes no line of its own, and what
+// nobody sees in it is written as a code point.
+func onOneLine(text string) string { return gateway.Clip(strings.Join(strings.Fields(text), " ")) }
+
 // more are the vehicles of a page, and how many it does not name.
 func more(p seal.Page, lang string) string {
-	all := strings.Join(p.Vehicles, ", ")
+	vehicles := make([]string, len(p.Vehicles))
+	for i, v := range p.Vehicles {
+		vehicles[i] = onOneLine(v)
+	}
+	all := strings.Join(vehicles, ", ")
 	if p.More > 0 {
 		all += "; " + wordOf("word.pageMore", lang, fmt.Sprint(p.More))
 	}

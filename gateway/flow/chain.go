@@ -333,6 +333,7 @@ type Plan struct {
 
 	kin    []string // routes in which parts of the same message may wait, its own among them
 	second bool     // the route leads to the second addressee
+	spoken []string // numbers that the messages to the first addressee take
 }
 
 // Addressing is who sends, from which office, to whom, and when.

@@ -45,6 +45,7 @@ type judgement struct {
 	acts       bool               // it changes or takes back what was announced
 	second     *second            // what it comes to for its second addressee; nil: it has none
 	missing    []store.Submission // of what is to the second addressee: held parts that are to have one too
+	borne      []string           // numbers that its documents bear because what they take the place of does
 }
 
 // judge decides from what is committed now; record checks that it still holds. What is refused for nothing
@@ -200,7 +201,7 @@ func (g *Gateway) unfit(r *Reading, a store.Arrival) (faults gateway.Faults) {
 func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []Part) error {
 	s, rt := &j.submission, plan.Route
 	whole := g.messageID(rt.To, j, 0)
-	plan.Number = g.numbering(ctx, rt, s.Office)
+	plan.Number = g.numbering(ctx, plan, s.Office)
 	t, err := g.Chain.Translate(ctx, plan, parts, whole, g.scope(rt.To))
 	if err != nil {
 		return err

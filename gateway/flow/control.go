@@ -137,6 +137,7 @@ func (g *Gateway) Controls(m Movement) []Control {
 		}
 	}
 	var out []Control
+	route := m.Route()
 	for _, r := range m.Inspections {
 		if r.Withdraws {
 			continue
@@ -157,7 +158,7 @@ func (g *Gateway) Controls(m Movement) []Control {
 		} else if !r.At.IsZero() {
 			judged.Day = r.At
 		}
-		for _, o := range m.Route() {
+		for _, o := range route {
 			if o.Administration == string(r.To) && o.Code != "" {
 				judged.At = append(judged.At, o.Office())
 			}

@@ -84,6 +84,8 @@ func (g *Gateway) joinable(candidates []Movement, doc *customsv1.Document, by te
 			return false
 		case (doc.GetInspectionResult() != nil || doc.GetTransitEvent() != nil) && from.Sender != "" && from.Sender != g.Own:
 			return !m.Concerns(from.Sender)
+		case doc.GetTransitEvent() != nil && by.office != "" && m.OnlyControlled():
+			return !g.onRoute(m, by.office) // it would bring its office sight of another's control
 		case doc.GetTransitEvent() != nil && by.office != "":
 			return !m.Concerns(g.Own) // be it on its way or not: it brings its office no sight of it
 		case m.ControlledBy(from.Sender):

@@ -22,28 +22,30 @@ import (
 const maxNumberBlocks = 100
 
 // numbering gives new documents the next numbers of an office; nil where the route asks for none.
-func (g *Gateway) numbering(ctx context.Context, rt *release.Route, office string) func([]*customsv1.Document) (*gateway.Fault, error) {
-	if rt.Numbers == nil {
+func (g *Gateway) numbering(ctx context.Context, p Plan, office string) func([]*customsv1.Document) (*gateway.Fault, error) {
+	if p.Route.Numbers == nil {
 		return nil
 	}
 	return func(documents []*customsv1.Document) (*gateway.Fault, error) {
-		return g.number(ctx, rt, office, documents)
+		return g.number(ctx, p, office, documents)
 	}
 }
 
-// number gives documents the next numbers of an office, each its own.
-func (g *Gateway) number(ctx context.Context, rt *release.Route, office string, documents []*customsv1.Document) (*gateway.Fault, error) {
+// number gives documents the next numbers of an office, each its own, but for those that the messages to the
+// first addressee take.
+func (g *Gateway) number(ctx context.Context, p Plan, office string, documents []*customsv1.Document) (*gateway.Fault, error) {
 	if len(documents) == 0 {
 		return nil, nil
 	}
-	blocks, err := g.Store.Read().NumberBlocksLeft(ctx, g.officeKey(office), len(documents))
+	rt := p.Route
+	blocks, err := g.Store.Read().NumberBlocksLeft(ctx, g.officeKey(office), len(documents)+len(p.spoken))
 	if err != nil {
 		return nil, err
 	}
 	var next []string
 	for _, b := range blocks {
 		for i := b.Taken; i < b.Size && len(next) < len(documents); i++ {
-			if n := b.Number(i); rt.Numbers.Fits(office, n) {
+			if n := b.Number(i); !slices.Contains(p.spoken, n) && rt.Numbers.Fits(office, n) {
 				next = append(next, n)
 			}
 		}
@@ -116,16 +118,17 @@ func (v *versioned) numbered(ctx context.Context, c *composition, documents []*c
 				if err := rt.Numbers.Set(d, n); err != nil {
 					return nil, err
 				}
+				v.j.borne = append(v.j.borne, n)
 				continue
 			}
 		}
 		fresh = append(fresh, d)
 	}
-	return v.g.number(ctx, rt, v.j.submission.Office, fresh)
+	return v.g.number(ctx, v.plan, v.j.submission.Office, fresh)
 }
 
 // taken are the numbers that a judgement's messages take, in the order of the messages; those that take the
-// place of others bear what these do.
+// place of others bear what these have taken, be these handed over or not.
 func (j *judgement) taken() (numbers []string) {
 	numbers = make([]string, len(j.messages))
 	rt := j.plan.Route
@@ -133,8 +136,11 @@ func (j *judgement) taken() (numbers []string) {
 		return numbers
 	}
 	for i, m := range j.messages {
-		if _, instead := j.revises.replaces(m.ID); !instead && m.Kind == rt.Kind {
-			numbers[i] = rt.Numbers.Of(j.notices[i])
+		if m.Kind != rt.Kind {
+			continue
+		}
+		if n := rt.Numbers.Of(j.notices[i]); !slices.Contains(j.borne, n) {
+			numbers[i] = n
 		}
 	}
 	return numbers
@@ -196,7 +202,7 @@ func (g *Gateway) HandOverNumbers(ctx context.Context, c Caller, office, first, 
 		case err == nil && before.First == first && before.Size == size && before.Office == block.Office:
 			block = before
 			return tx.Audit(c.URI, "numbers handed over again", block.Office+" "+span, gateway.Digest{})
-		case err == nil && before.Size > 0 && before.Last() >= first:
+		case err == nil && before.Last() >= first:
 			f := fault(gateway.NumbersOverlap, span, before.First+" - "+before.Last())
 			f.Path = "first"
 			overlaps = &f
@@ -256,7 +262,40 @@ func (g *Gateway) NumberUses(ctx context.Context, office string, before store.Nu
 		if err != nil {
 			return nil, err
 		}
-		out[i] = NumberUse{u, m.State, !live(m)}
+		bearer, err := g.bearerOf(ctx, u.Number, m)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = NumberUse{u, bearer.State, !live(bearer)}
+		out[i].Message = bearer.ID
 	}
 	return out, nil
+}
+
+// bearerOf is the message that bears a number which a message has taken: that itself, or where it is nothing any
+// more the latest that has taken its place and counts.
+func (g *Gateway) bearerOf(ctx context.Context, number string, taker store.Message) (store.Message, error) {
+	rt, ok := g.Chain.Routes.Route(taker.Route)
+	if live(taker) || !ok || rt.Numbers == nil {
+		return taker, nil
+	}
+	read := g.Store.Read()
+	all, err := read.Messages(ctx, taker.Whole)
+	if err != nil {
+		return taker, err
+	}
+	bearer := taker
+	for _, m := range all {
+		if m.Kind != taker.Kind || m.Version <= bearer.Version || !live(m) {
+			continue
+		}
+		full, err := read.Message(ctx, m.ID)
+		if err != nil {
+			return taker, err
+		}
+		if rt.Numbers.Of(document.Parse(full.Canonical).Document) == number {
+			bearer = m
+		}
+	}
+	return bearer, nil
 }

@@ -8,12 +8,17 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
+	"customs.example/gateway/document"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/release"
 	"customs.example/gateway/store"
+	"customs.example/mappings"
 )
 
 // checklists is China and a neighbour, where what leaves at an office goes as a load checklist.
@@ -38,13 +43,17 @@ func (c *checklists) hand(from, to int) error {
 	return err
 }
 
+// rewritten is a document of a crossing.
+func (c *checklists) rewritten(name string, n int) string {
+	return strings.NewReplacer(">0603<", ">"+c.post.Office+"<", "0603260301001", fmt.Sprintf("%s26030%05d", c.post.Office, n), "CNRU26030001", fmt.Sprintf("CN%d", n),
+		"蒙E12345", fmt.Sprintf("蒙E%05d", 20000+n), "蒙E6789挂", fmt.Sprintf("蒙E%04d挂", 1000+n)).Replace(string(c.content(name)))
+}
+
 // cross submits the manifest and the report of a crossing, and returns what the report becomes.
 func (c *checklists) cross(n int) (store.Submission, error) {
 	var out store.Submission
 	for _, name := range []string{"mt2401.xml", "mt4402.xml"} {
-		content := strings.NewReplacer(">0603<", ">"+c.post.Office+"<", "0603260301001", fmt.Sprintf("%s26030%05d", c.post.Office, n), "CNRU26030001", fmt.Sprintf("CN%d", n),
-			"蒙E12345", fmt.Sprintf("蒙E%05d", 20000+n), "蒙E6789挂", fmt.Sprintf("蒙E%04d挂", 1000+n)).Replace(string(c.content(name)))
-		var err error
+		content, err := c.rewritten(name, n), error(nil)
 		if out, err = c.cn.Submit(context.Background(), c.post, flow.Submission{ID: gateway.SubmissionID(fmt.Sprint(name, n)), MediaType: flow.XML, Content: []byte(content)}); err != nil {
 			return out, err
 		}
@@ -176,6 +185,110 @@ func TestParallelChecklistNumbers(t *testing.T) {
 		want[i] = c.number(i + 1)
 	}
 	if diff := cmp.Diff(want, c.used()); diff != "" {
+		t.Errorf("taken (-want +got):\n%s", diff)
+	}
+}
+
+// change submits the manifest of a crossing once more, with other packages, in the place of one.
+func (c *checklists) change(id, amends string, n int, packages uint64) (store.Submission, error) {
+	r, err := c.cn.Chain.Read(c.t.Context(), []byte(c.rewritten("mt2401.xml", n)), flow.XML, "CN", c.clock.Now())
+	if err != nil || r.Document == nil {
+		c.t.Fatal(err)
+	}
+	r.Document.Envelope.Function = customsv1.FunctionCode_REPLACE
+	cons := r.Document.GetManifest().Consignments[0]
+	first := packages
+	for _, it := range cons.Items[1:] {
+		first -= *it.Packages[0].Quantity
+	}
+	cons.Totals.Packages, cons.Items[0].Packages[0].Quantity = &packages, &first
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	return c.cn.Submit(ctx, c.post, flow.Submission{ID: gateway.SubmissionID(id), MediaType: flow.JSON, Content: document.Marshal(r.Document), Asks: store.Asks{Amends: amends}})
+}
+
+// A list that takes the place of another bears its number, be the other handed over or not; whatever becomes of
+// the other, that is no burnt one as long as something that counts bears it.
+func TestAChangedChecklistBearsItsNumber(t *testing.T) {
+	for _, pair := range checklistPairs {
+		for name, handedOver := range map[string]bool{"handed over": true, "not handed over": false} {
+			t.Run(fmt.Sprint(pair.to, " ", name), func(t *testing.T) {
+				c := newChecklists(t, pair.to, pair.office)
+				if err := c.hand(1, 3); err != nil {
+					t.Fatal(err)
+				}
+				if s := must(c.cross(1))(t); s.State != gateway.Joined {
+					t.Fatalf("it is %s: %v", s.State, s.Faults.Report("en"))
+				}
+				deliver := func() {
+					if err := c.cn.DeliverDue(t.Context(), pair.to); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if handedOver {
+					deliver()
+				}
+				for i, id := range []string{"M2", "M3"} {
+					s, err := c.change(id, "mt2401.xml1", 1, uint64(600+i))
+					if err != nil || s.State != gateway.Joined && s.State != gateway.Done {
+						t.Fatalf("%s is %s: %v, %v", id, s.State, s.Faults.Report("en"), err)
+					}
+					if handedOver {
+						deliver()
+					}
+				}
+				if diff := cmp.Diff([]string{c.number(1)}, c.used()); diff != "" {
+					t.Errorf("taken (-want +got):\n%s", diff)
+				}
+				if s := must(c.cross(2))(t); s.State != gateway.Joined {
+					t.Fatalf("the next is %s: %v", s.State, s.Faults.Report("en"))
+				}
+				if diff := cmp.Diff([]string{c.number(1), c.number(2)}, c.used()); diff != "" {
+					t.Errorf("taken (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// Where both addressees of a document are told by lists that bear numbers, each list has its own.
+func TestChecklistsToTwoAddressees(t *testing.T) {
+	const also = "cn-ru-load-checklist"
+	routes := layered(t, mappings.FS, map[string]string{
+		"routes/cn-kz-load-checklist.yaml": text(t, mappings.FS, "routes/cn-kz-load-checklist.yaml", "to: KZ\n", "to: KZ\nalso: "+also+"\n"),
+		"routes/" + also + ".yaml": text(t, mappings.FS, "routes/cn-kz-load-checklist.yaml", "route: cn-kz-load-checklist", "route: "+also,
+			"instead_of: cn-kz-pre-arrival-notice\n", "", "to: KZ\n", "to: RU\n"),
+	})
+	o := newOnward(t)
+	chain := *o.cn.Chain
+	chain.Routes = must(must(release.Load(routes, chain.Tables))(t).Only([]string{"cn-kz-load-checklist", also}))(t)
+	options := o.cn.Options
+	options.Chain = &chain
+	o.cn = flow.New(options)
+	c := &checklists{o.world, khorgos, "C269402"}
+	if err := c.hand(1, 1); err != nil {
+		t.Fatal(err)
+	}
+	if s := must(c.cross(1))(t); s.State != gateway.Faulty || !slices.Contains(codesIn(s.Faults), gateway.NumbersNone) {
+		t.Fatalf("with one number for two lists it is %s: %v", s.State, s.Faults.Report("en"))
+	}
+	if err := c.hand(2, 4); err != nil {
+		t.Fatal(err)
+	}
+	if s := must(c.cross(1))(t); s.State != gateway.Joined {
+		t.Fatalf("it is %s: %v", s.State, s.Faults.Report("en"))
+	}
+	o.stand("mt4402.xml1", "KZ joined queued, RU joined queued")
+	if diff := cmp.Diff([]string{c.number(1), c.number(2)}, c.used()); diff != "" {
+		t.Errorf("taken (-want +got):\n%s", diff)
+	}
+	if s, err := c.change("M2", "mt2401.xml1", 1, 600); err != nil || s.State == gateway.Faulty {
+		t.Fatalf("a change is %s: %v, %v", s.State, s.Faults.Report("en"), err)
+	}
+	if s := must(c.cross(2))(t); s.State != gateway.Joined {
+		t.Fatalf("the next is %s: %v", s.State, s.Faults.Report("en"))
+	}
+	if diff := cmp.Diff([]string{c.number(1), c.number(2), c.number(3), c.number(4)}, c.used()); diff != "" {
 		t.Errorf("taken (-want +got):\n%s", diff)
 	}
 }

@@ -154,6 +154,9 @@ func (g *Gateway) planSecond(ctx context.Context, r *Reading, a store.Arrival, f
 		return Plan{}, none, nil
 	}
 	p.second = true
+	if first != nil {
+		p.spoken = slices.DeleteFunc(first.taken(), func(n string) bool { return n == "" })
+	}
 	if p.Join != nil {
 		p.kin = []string{rt.Name}
 	}

@@ -122,9 +122,10 @@ func (c Content) say(key string, terms ...string) string {
 	return strings.Join(all, " / ")
 }
 
-// clip shortens what has no room.
+// clip shortens what has no room. What nobody sees, and may turn what stands beside it, is written as a code
+// point.
 func clip(text string) string {
-	all := []rune(strings.Join(strings.Fields(text), " "))
+	all := []rune(gateway.Clip(strings.Join(strings.Fields(text), " ")))
 	if len(all) <= maxText {
 		return string(all)
 	}

@@ -164,3 +164,18 @@ func rendered(t *testing.T, path string, size int) image.Image {
 	}
 	return img
 }
+
+// What a document says steers nothing of its page: neither marks of HTML, nor characters that nobody sees.
+func TestPageIsSteeredByNothing(t *testing.T) {
+	const steers = "<b>1\u202e2\x1b3\u20664</b>"
+	c := content(1, "en")
+	c.Fields[0].Values, c.Fields[2].Values = []string{steers}, []string{"A", steers}
+	c.Lines[0] = Line{steers, steers, steers, steers, steers}
+	made, err := Make(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.ContainsAny(made, "\u202e\x1b\u2066") || bytes.Contains(made, []byte("<b>")) || bytes.Count(made, []byte("202E⟩")) != 7 {
+		t.Errorf("the page is\n%s", made)
+	}
+}

@@ -180,9 +180,6 @@ func Attach(m Movement, d *customsv1.Document, from Origin, tol Tolerances) (Mov
 	case r.Kind == controlKind:
 		m.Inspections = insert(m.Inspections, r)
 	case r.Kind == "TransitEvent":
-		if !m.transitOnly() && !slices.ContainsFunc(m.Route(), func(o RouteOffice) bool { return r.Facts.Office.office().Same(o.Office()) }) {
-			r.Facts.Route = nil // who ends a transit elsewhere is heard, and sees no more of it than before
-		}
 		m.TransitEvents = insert(m.TransitEvents, r)
 		return m, nil // what is compared of it follows from the records
 	default:
@@ -326,20 +323,35 @@ func (m *Movement) lists() []*[]Record {
 }
 
 // Route returns every office that has to do with m, each part in it once. A filing brings nobody on the
-// route of what is announced.
+// route of what is announced, and neither does what an office that is not on it tells of a transit: it is
+// heard, and sees no more than before, be it the first to tell or the last.
 func (m Movement) Route() (offices []RouteOffice) {
 	seen := make(map[RouteOffice]bool)
-	records := m.records()
-	if len(records) == 0 {
-		records = m.Filings
-	}
-	for _, r := range records {
-		for _, o := range r.Facts.Route {
-			if !seen[o] {
-				seen[o] = true
-				offices = append(offices, o)
+	add := func(records []Record) {
+		for _, r := range records {
+			for _, o := range r.Facts.Route {
+				if !seen[o] {
+					seen[o] = true
+					offices = append(offices, o)
+				}
 			}
 		}
+	}
+	switch {
+	case len(m.records()) == 0:
+		add(m.Filings)
+	case m.transitOnly():
+		add(m.TransitEvents)
+	default:
+		add(slices.Concat(m.Announced, m.Departures, m.Arrivals, m.Inspections))
+		on := make(map[string][]gateway.Office) // by their keys
+		for _, o := range offices {
+			on[o.Office().Key()] = append(on[o.Office().Key()], o.Office())
+		}
+		add(slices.DeleteFunc(slices.Clone(m.TransitEvents), func(r Record) bool {
+			by := r.Facts.Office.office()
+			return !slices.ContainsFunc(on[by.Key()], by.Same)
+		}))
 	}
 	return offices
 }

@@ -153,6 +153,7 @@ type Termination struct {
 	Ending   string
 	Partial  bool
 	Reserved bool
+	Decided  bool // an office decided that the transit has ended: of what had ended before, it says so again
 	Packages Quantity
 }
 
@@ -183,15 +184,24 @@ func (m Movement) Transits() []Transit {
 	for i, r := range declared {
 		declarations[keys[i]] = append(declarations[keys[i]], r)
 	}
+	begun := make(map[string]Transit) // as declared
+	for key, all := range declarations {
+		t := Transit{State: TransitDeclared, Packages: declaredPackages(all)}
+		for _, d := range all {
+			t.tell(d)
+			t.Destinations = append(t.Destinations, d.Facts.Destinations...)
+		}
+		t.Destinations = joinOffices(t.Destinations)
+		begun[key] = t
+	}
 	open := func(key, territory string) *Transit {
 		o := operation{key, territory}
 		if of[o] == nil {
-			t := &Transit{Territory: territory, State: TransitDeclared}
-			for _, d := range declarations[key] {
-				t.tell(d)
-				t.Destinations = append(t.Destinations, d.Facts.Destinations...)
+			t := &Transit{State: TransitDeclared}
+			if d, declared := begun[key]; declared {
+				*t = d
 			}
-			t.Packages = declaredPackages(declarations[key])
+			t.Territory = territory
 			of[o], order = t, append(order, o)
 		}
 		return of[o]
@@ -204,10 +214,12 @@ func (m Movement) Transits() []Transit {
 	for i, r := range events {
 		open(keys[len(declared)+i], r.Transit.Territory).event(r)
 	}
+	for i, r := range events {
+		open(keys[len(declared)+i], r.Transit.Territory).late(*r.Transit)
+	}
 	out := make([]Transit, len(order))
 	for i, o := range order {
 		t := of[o]
-		t.Destinations = joinOffices(t.Destinations)
 		t.compare()
 		out[i] = *t
 	}
@@ -318,10 +330,18 @@ func (t *Transit) event(r Record) {
 	case "TERMINATED", "TR_COMPLETED", "TR_COMPLETED_W_RESERVATION":
 		t.Terminations = append(t.Terminations, Termination{
 			Message: r.Message, Sender: r.Sender, Office: r.Facts.Office, At: r.At, Day: e.Day, Ending: e.Ending, Partial: e.Partial,
-			Reserved: e.Reservations > 0 || e.Event == "TR_COMPLETED_W_RESERVATION", Packages: r.Facts.Packages,
+			Reserved: e.Reservations > 0 || e.Event == "TR_COMPLETED_W_RESERVATION", Decided: e.Event != "TERMINATED", Packages: r.Facts.Packages,
 		})
 	}
-	if t.Limit != "" && e.Day > t.Limit && slices.Contains([]string{"ARRIVED", "TERMINATED", "TR_COMPLETED", "TR_COMPLETED_W_RESERVATION"}, e.Event) {
+}
+
+// timed are the events that are to happen within the time limit of their transit.
+var timed = []string{"ARRIVED", "TERMINATED", "TR_COMPLETED", "TR_COMPLETED_W_RESERVATION"}
+
+// late notes of an event that it happened after the time limit, as that was set at last: a decision may
+// be told after what it allows.
+func (t *Transit) late(e TransitFact) {
+	if t.Limit != "" && e.Day > t.Limit && slices.Contains(timed, e.Event) {
 		t.differ(Discrepancy{
 			Code: gateway.TrnLate, Severity: gateway.Warning, Subject: t.subject("TransitEvent.timeLimit"),
 			Expected: gateway.Term(t.Limit), Found: gateway.Term(e.Day), Place: e.LimitPlace,
@@ -332,11 +352,19 @@ func (t *Transit) event(r Record) {
 // compare notes how what was terminated differs from what was declared or started.
 func (t *Transit) compare() {
 	sum, counted, final := document.Number{}, len(t.Terminations) > 0, false
+	ended := slices.ContainsFunc(t.Terminations, func(e Termination) bool { return !e.Decided && !e.Partial })
+	destinations := make(map[string][]OfficeFact, len(t.Destinations)) // by their codes
+	for _, o := range t.Destinations {
+		code := Fold("", o.Code)
+		destinations[code] = append(destinations[code], o)
+	}
 	for _, e := range t.Terminations {
 		final = final || !e.Partial
-		if e.Packages.Value == "" {
+		switch {
+		case e.Decided && ended:
+		case e.Packages.Value == "":
 			counted = false
-		} else {
+		default:
 			sum = sum.Add(number(e.Packages.Value))
 		}
 		if e.Reserved {
@@ -345,7 +373,7 @@ func (t *Transit) compare() {
 				Found: gateway.Term(e.Office.Name()), Place: Place{Message: e.Message, Path: "reservations"},
 			})
 		}
-		if e.Ending != "EXIT" && e.Office.Code != "" && len(t.Destinations) > 0 && !slices.ContainsFunc(t.Destinations, e.Office.same) {
+		if e.Ending != "EXIT" && e.Office.Code != "" && len(t.Destinations) > 0 && !slices.ContainsFunc(destinations[Fold("", e.Office.Code)], e.Office.same) {
 			expected := make([]string, 0, len(t.Destinations))
 			for _, o := range t.Destinations[:min(len(t.Destinations), maxListedCodes)] {
 				expected = append(expected, o.Name())
@@ -384,7 +412,8 @@ func (t *Transit) subject(label string) gateway.Place {
 // Name is an office by its administration and code.
 func (o OfficeFact) Name() string { return strings.TrimSpace(o.Administration + " " + o.Code) }
 
-// same reports whether two offices are one; an administration that one of them does not name is the other's.
+// same reports whether two offices of one code are one; an administration that one of them does not name is
+// the other's.
 func (o OfficeFact) same(p OfficeFact) bool {
-	return Fold("", o.Code) == Fold("", p.Code) && (o.Administration == p.Administration || o.Administration == "" || p.Administration == "")
+	return o.Administration == p.Administration || o.Administration == "" || p.Administration == ""
 }

@@ -79,6 +79,15 @@ func TestTransits(t *testing.T) {
 		"in time, as the limit was put off":    {[]string{transit, event("TR_ALLOWED", "10719110", 2, `,"timeLimit":"2026-03-20"`), event("ARRIVED", "10702030", 11, "")}, []string{"EAEU transit arrived of 100"}},
 		"to another office, as was decided": {[]string{transit, event("TR_ALLOWED", "10719110", 2, `,"destination":{"administration":"RU","code":"10005030"}`), event("TERMINATED", "10005030", 4, unloads)},
 			[]string{"EAEU transit terminated of 100"}},
+		"told to be late before it was put off": {[]string{transit, event("ARRIVED", "10702030", 11, ""), event("TR_ALLOWED", "10719110", 12, `,"timeLimit":"2026-03-20"`)}, []string{"EAEU transit arrived of 100"}},
+		"some are missing, and it was decided that it has ended": {[]string{transit, event("TERMINATED", "10702030", 4, unloads+count("99")), event("TR_COMPLETED", "10702030", 5, "")},
+			[]string{"EAEU transit discharged 99 of 100 TRN_PACKAGES"}},
+		"all have come, and it was decided so with their number": {[]string{transit, event("TERMINATED", "10702030", 4, unloads+count("100")), event("TR_COMPLETED", "10702030", 5, count("100"))},
+			[]string{"EAEU transit discharged 100 of 100"}},
+		"part here, and it was decided that the rest has ended": {[]string{transit, event("TERMINATED", "10702030", 4, part+count("40")), event("TR_COMPLETED", "10130090", 5, count("59"))},
+			[]string{"EAEU transit discharged 99 of 100 TRN_PACKAGES"}},
+		"part here, and the rest was not counted": {[]string{transit, event("TERMINATED", "10702030", 4, part+count("40")), event("TR_COMPLETED", "10130090", 5, "")},
+			[]string{"EAEU transit discharged of 100"}},
 		"discharged, and told of again": {[]string{transit, event("TERMINATED", "10702030", 4, unloads), event("DISCHARGED", "10702030", 5, ""), event("ARRIVED", "10702030", 6, "")}, []string{"EAEU transit discharged of 100"}},
 		"an operation in each territory": {[]string{transit, strings.Replace(event("TERMINATED", "0603", 2, leaves+count("100")), "EAEU", "CN", 1), event("STARTED", "10719110", 3, "")},
 			[]string{"CN transit terminated 100 of 100", "EAEU transit started of 100"}},
@@ -164,5 +173,24 @@ func TestManyTransitEvents(t *testing.T) {
 	}
 	if got := len(m.Transits()); got != 300 {
 		t.Errorf("%d transits", got)
+	}
+}
+
+// An office that is not on the route of what is announced gets on none by what it tells of its transit, be it
+// before or after; one that is on it may say where it is to end.
+func TestATransitEventOpensNoRoute(t *testing.T) {
+	first := event("STARTED", "10005030", 2, `,"destination":{"administration":"RU","code":"10702030"}`)
+	later := event("TR_ALLOWED", "10702030", 3, `,"destination":{"administration":"RU","code":"10317110"}`)
+	documents := []string{transit, first, later}
+	want := []RouteOffice{{DestinationOffice, "RU", "10702030"}, {DestinationOffice, "RU", "10130090"}, {SeenOffice, "RU", "10702030"}, {DestinationOffice, "RU", "10317110"}}
+	byCode := cmpopts.SortSlices(func(a, b RouteOffice) bool { return a.Role+a.Code < b.Role+b.Code })
+	rapid.Check(t, func(rt *rapid.T) {
+		got := attached(t, rapid.Permutation(inOrder(len(documents))).Draw(rt, "order"), documents...).Route()
+		if diff := cmp.Diff(want, got, byCode); diff != "" {
+			rt.Fatalf("(-want +got):\n%s", diff)
+		}
+	})
+	if alone := attached(t, []int{0}, first).Route(); len(alone) != 2 {
+		t.Errorf("an event alone: %v", alone)
 	}
 }

@@ -248,7 +248,10 @@ func (t *target) restored(ctx context.Context, made Copy, at time.Time) error {
 		{"INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest) VALUES ($1, $2, 1, $3, 'gatewayd restore', 'database restored', $4, $5)",
 			[]any{n.Leaf, next, formatTime(at), formatTime(made.At), made.Digest[:]}},
 		{"UPDATE numbers SET commit_no = $1, leaf = $2 WHERE one = 1", []any{next, n.Leaf + 1}},
-		{"UPDATE number_block SET size = taken WHERE taken < size", nil}, // which were taken since it was saved, nobody knows
+		// Which numbers were taken since it was saved, nobody knows. A block of which none had been would hide the
+		// one in which they are handed over anew.
+		{"DELETE FROM number_block WHERE taken = 0", nil},
+		{"UPDATE number_block SET size = taken WHERE taken < size", nil},
 		{"DELETE FROM copied WHERE one = 1", nil},
 		{"COMMIT", nil},
 	}

@@ -75,7 +75,7 @@ func (b NumberBlock) Number(at int64) string {
 }
 
 // Last is the last of the block.
-func (b NumberBlock) Last() string { return b.Number(max(b.Size-1, 0)) }
+func (b NumberBlock) Last() string { return b.Number(b.Size - 1) }
 
 // Left is how many nobody has taken.
 func (b NumberBlock) Left() int64 { return b.Size - b.Taken }

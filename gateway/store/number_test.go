@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +46,7 @@ func TestNumberIsTakenOnce(t *testing.T) {
 	for name, newPlace := range places {
 		t.Run(name, func(t *testing.T) {
 			s := openFile(t, newPlace(t))
+			closes(t, s)
 			block := func(office, first string, size int64) {
 				do(t, s, func(tx *Tx) error {
 					return errors.Join(tx.PutNumberBlock(NumberBlock{Office: office, First: first, Size: size, HandedOver: tx.Now(), HandedOverBy: "national"}), tx.Audit("national", "numbers", first, gateway.Digest{}))
@@ -100,6 +103,64 @@ func TestNumberIsTakenOnce(t *testing.T) {
 			}
 			if diff := cmp.Diff([]string{"C26070500102 m C26070500102", "C26070500003 m C26070500003", "C26070500001 m C26070500001"}, uses); diff != "" {
 				t.Errorf("uses (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// After a restore what is left is handed over anew, over blocks of which some had been taken, and some had not:
+// all of it is taken, and what had been taken before is not.
+func TestNumbersHandedOverAfterARestore(t *testing.T) {
+	for name, newPlace := range places {
+		t.Run(name, func(t *testing.T) {
+			const office = "CN 0705"
+			place, file, target := newPlace(t), filepath.Join(t.TempDir(), "backup.db"), newPlace(t)
+			s := openFile(t, place)
+			closes(t, s)
+			if err := s.Own(t.Context(), "CN"); err != nil {
+				t.Fatal(err)
+			}
+			hand := func(s *Store, first string, size int64) {
+				do(t, s, func(tx *Tx) error {
+					return errors.Join(tx.PutNumberBlock(NumberBlock{Office: office, First: first, Size: size, HandedOver: tx.Now()}), tx.Audit("national", "numbers", first, gateway.Digest{}))
+				})
+			}
+			take := func(s *Store, number string) error {
+				_, err := s.Do(t.Context(), func(tx *Tx) error {
+					return errors.Join(tx.TakeNumber(office, number, gateway.MessageID("m "+number)), tx.Audit("gateway", "taken", number, gateway.Digest{}))
+				})
+				return err
+			}
+			hand(s, "C26070500001", 5)
+			hand(s, "C26070500006", 5)
+			if err := take(s, "C26070500002"); err != nil {
+				t.Fatal(err)
+			}
+			must(Backup(t.Context(), place, file, undisturbed))(t)
+			if name == "SQLite" { // it was lost
+				if err := os.WriteFile(target+markerSuffix, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := Restore(t.Context(), file, target, "CN", undisturbed); err != nil {
+				t.Fatal(err)
+			}
+			s = openFile(t, target)
+			closes(t, s)
+			if left := must(s.Read().NumberBlocksLeft(t.Context(), office, 10))(t); len(left) > 0 {
+				t.Fatalf("restored with %v", left)
+			}
+			if before := must(s.Read().NumberBlockUpto(t.Context(), "C26070500010"))(t); before.Last() != "C26070500002" {
+				t.Errorf("what is handed over anew may begin behind %s", before.Last())
+			}
+			hand(s, "C26070500003", 8)
+			for _, number := range []string{"C26070500003", "C26070500006", "C26070500010"} {
+				if err := take(s, number); err != nil {
+					t.Errorf("%s: %v", number, err)
+				}
+			}
+			if err := take(s, "C26070500001"); !errors.Is(err, ErrNumberTaken) {
+				t.Errorf("one that was taken before: %v", err)
 			}
 		})
 	}
