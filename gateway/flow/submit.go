@@ -125,7 +125,7 @@ func (g *Gateway) judgeSubmission(ctx context.Context, a store.Arrival) (store.S
 
 // judgeRead judges a submission whose document was read already, if it was.
 func (g *Gateway) judgeRead(ctx context.Context, a store.Arrival, read *Reading) (submitted, error) {
-	for {
+	for range maxAgain {
 		j, err := g.judge(ctx, a, read)
 		if err != nil {
 			return submitted{}, err
@@ -139,7 +139,12 @@ func (g *Gateway) judgeRead(ctx context.Context, a store.Arrival, read *Reading)
 			return submitted{s, j.translated}, err
 		}
 	}
+	return submitted{}, fmt.Errorf("judge submission %s: what it rests on has changed %d times", a.ID, maxAgain)
 }
+
+// maxAgain is how often a document is judged anew at once because what it rests on has changed meanwhile. Each
+// time another's unit of work was first; after that it is tried again later, as after any failure.
+const maxAgain = 100
 
 // recordAndSend writes a judgement, and has its messages delivered.
 func (g *Gateway) recordAndSend(ctx context.Context, a store.Arrival, j *judgement) (again bool, err error) {
