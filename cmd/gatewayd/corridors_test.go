@@ -102,7 +102,7 @@ func crosses(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(ts.Exec("gatewayctl", "submit", file))
 		submission = regexp.MustCompile(`(?m)^submission +(\S+)`).FindStringSubmatch(ts.ReadFile("stdout"))[1]
 	}
-	ts.Check(ts.Exec("gatewayctl", "list", "-o", "json"))
+	ts.Check(ts.Exec("gatewayctl", "status", "-o", "json", submission))
 	for _, m := range regexp.MustCompile(`"batch": ?"([^"]+)"`).FindAllStringSubmatch(ts.ReadFile("stdout"), 1) {
 		batch = m[1]
 	}

@@ -14,6 +14,7 @@ import (
 	"customs.example/gateway/page"
 	"customs.example/gateway/reconcile"
 	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
 )
 
 // Printed is the page of an announcement.
@@ -29,6 +30,24 @@ const (
 	languageSystem = "catalogue"
 )
 
+// newestOf is the version of a message that stands: the last of the same part on which the partner may act.
+func (g *Gateway) newestOf(ctx context.Context, m store.Message) (store.Message, error) {
+	all, err := g.Store.Read().Messages(ctx, m.Whole)
+	if err != nil {
+		return m, err
+	}
+	newest := m
+	for _, o := range all {
+		if o.Kind == m.Kind && o.Part == m.Part && live(o) && (o.Version > newest.Version || !live(newest)) {
+			newest = o
+		}
+	}
+	if newest.ID == m.ID {
+		return m, nil
+	}
+	return g.Store.Read().Message(ctx, newest.ID)
+}
+
 // Print makes the page of what a message of a submission announces, for the driver to hand over where there
 // is no line: of the document that travels, as its route released it. One that announces nothing has none,
 // nor one that is withdrawn, refused or was never handed over: nobody may act on it.
@@ -42,6 +61,9 @@ func (g *Gateway) Print(ctx context.Context, office string, id gateway.Submissio
 	}
 	m, _, err := g.SentMessage(ctx, office, id, message)
 	if err != nil {
+		return Printed{}, err
+	}
+	if m, err = g.newestOf(ctx, m); err != nil {
 		return Printed{}, err
 	}
 	d := document.Parse(m.Canonical).Document

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,17 @@ func TestAnyAnnouncementIsPrinted(t *testing.T) {
 			}
 			if _, err := g.Print(t.Context(), "0000", last, "", nil); err == nil {
 				t.Error("another office prints it")
+			}
+			if tt.samples == "kz-cn-manifest" { // of what was changed the version that stands is printed
+				first := string(must(fs.ReadFile(mappings.FS, dir+"/manifest.json"))(t))
+				content := []byte(strings.NewReplacer("2026-000101", "2026-000102", `"ORIGINAL"`, `"REPLACE", "references": [{"kind": "CHANGED", "id": "KZ-39899001-2026-000101"}]`, ": 120", ": 119").Replace(first))
+				if s, err := g.Submit(t.Context(), post, flow.Submission{ID: "changed", MediaType: flow.MediaType(content), Content: content}); err != nil || s.State == gateway.Faulty {
+					t.Fatalf("%s %v, %v", s.State, s.Faults.Report("en"), err)
+				}
+				again, err := g.Print(t.Context(), tt.office, last, "", nil)
+				if err != nil || again.Message == p.Message || !bytes.Contains(again.HTML, []byte("119")) {
+					t.Errorf("printed after a change: %s, %v", again.Message, err)
+				}
 			}
 		})
 	}
