@@ -42,10 +42,11 @@ func (g *Gateway) number(ctx context.Context, p Plan, office string, documents [
 	if err != nil {
 		return nil, err
 	}
+	fits := rt.Numbers.Fits(office)
 	var next []string
 	for _, b := range blocks {
 		for i := b.Taken; i < b.Size && len(next) < len(documents); i++ {
-			if n := b.Number(i); !slices.Contains(p.spoken, n) && rt.Numbers.Fits(office, n) {
+			if n := b.Number(i); !slices.Contains(p.spoken, n) && fits(n) {
 				next = append(next, n)
 			}
 		}
@@ -187,7 +188,10 @@ func (g *Gateway) HandOverNumbers(ctx context.Context, c Caller, office, first, 
 	if !ok || size > store.MaxNumberBlock {
 		return refuse(fault(gateway.NumbersUnfit, span, "100000"), "last")
 	}
-	if !slices.ContainsFunc(routes, func(rt *release.Route) bool { return rt.Numbers.Fits(office, first) && rt.Numbers.Fits(office, last) }) {
+	if !slices.ContainsFunc(routes, func(rt *release.Route) bool {
+		fits := rt.Numbers.Fits(office)
+		return fits(first) && fits(last)
+	}) {
 		return refuse(fault(gateway.NumbersForm, span, routes[0].Numbers.Sample), "first")
 	}
 	block := store.NumberBlock{Office: g.officeKey(office), First: first, Size: size, HandedOverBy: c.URI}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,7 +22,7 @@ const maxPage = 35
 // route the caller's office is not is not there.
 func (g *Gateway) HandleOnPaper(ctx context.Context, c Caller, id gateway.MovementID, message gateway.MessageID, page, reason string) (Movement, error) {
 	reason, unfit := neededReason(reason)
-	if n := utf8.RuneCountInString(page); n > maxPage || !legible(page) {
+	if n := utf8.RuneCountInString(page); n > maxPage || strings.ContainsFunc(page, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		f := fault(gateway.DictionaryLength, strconv.Itoa(n), strconv.Itoa(maxPage))
 		f.Path = "page"
 		unfit = append(unfit, f)
@@ -56,14 +57,4 @@ func (g *Gateway) HandleOnPaper(ctx context.Context, c Caller, id gateway.Moveme
 		return Movement{}, err
 	}
 	return g.Movement(ctx, id)
-}
-
-// legible reports whether a text has nothing that nobody sees.
-func legible(text string) bool {
-	for _, r := range text {
-		if !unicode.IsPrint(r) {
-			return false
-		}
-	}
-	return true
 }

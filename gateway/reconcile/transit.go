@@ -40,10 +40,8 @@ func transitOf(d *customsv1.Document, message gateway.MessageID) *TransitFact {
 				t.Day = day[:len(time.DateOnly)]
 			}
 		}
-		for _, ref := range d.GetEnvelope().GetReferences() {
-			if ref.GetKind() == customsv1.ReferenceKind_ANSWERED {
-				t.Answers = append(t.Answers, gateway.FoldID(ref.GetId()))
-			}
+		for _, id := range answeredBy(d) {
+			t.Answers = append(t.Answers, gateway.FoldID(id))
 		}
 		return t
 	case d.GetTransitDeclaration() != nil:
@@ -84,11 +82,19 @@ func (ids *identifiers) answered(d *customsv1.Document) {
 	if d.GetTransitEvent() == nil {
 		return
 	}
+	for _, id := range answeredBy(d) {
+		ids.one(documentID, id)
+	}
+}
+
+// answeredBy are the ids of the documents that one answers.
+func answeredBy(d *customsv1.Document) (ids []string) {
 	for _, ref := range d.GetEnvelope().GetReferences() {
 		if ref.GetKind() == customsv1.ReferenceKind_ANSWERED {
-			ids.one(documentID, ref.GetId())
+			ids = append(ids, ref.GetId())
 		}
 	}
+	return ids
 }
 
 // TransitState is where a transit stands, or the operation of a TIR carnet in one customs territory.
@@ -160,6 +166,9 @@ type Termination struct {
 // Transits are the transits of m and how each stands, in the order in which they were first told of. They
 // follow from the records alone, whatever the order in which those came.
 func (m Movement) Transits() []Transit {
+	if len(m.TransitEvents) == 0 && !slices.ContainsFunc(m.Announced, func(r Record) bool { return r.Transit != nil }) {
+		return nil // as most movements, each of which is asked whenever it is kept or listed
+	}
 	var declared []Record
 	for _, r := range m.counting(m.Announced) {
 		if r.Transit != nil {

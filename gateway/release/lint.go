@@ -122,7 +122,7 @@ func (l *linter) numbers(rt *Route) {
 		l.addf("numbers", "like %q: want a regular expression", n.Like)
 		return
 	}
-	if len(rt.Offices) > 0 && !n.Fits(rt.Offices[0].Code, n.Sample) {
+	if len(rt.Offices) > 0 && !n.Fits(rt.Offices[0].Code)(n.Sample) {
 		l.addf("numbers", "sample %q: want one like %s of office %s", n.Sample, n.Like, rt.Offices[0].Code)
 	}
 }

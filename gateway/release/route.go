@@ -98,10 +98,13 @@ type Numbers struct {
 	path *document.Path
 }
 
-// Fits reports whether a number is like those of an office.
-func (n *Numbers) Fits(office, number string) bool {
-	is, err := regexp.MatchString("^(?:"+strings.ReplaceAll(n.Like, "{office}", regexp.QuoteMeta(office))+")$", number)
-	return err == nil && is
+// Fits returns what reports whether a number is like those of an office.
+func (n *Numbers) Fits(office string) func(number string) bool {
+	like, err := regexp.Compile("^(?:" + strings.ReplaceAll(n.Like, "{office}", regexp.QuoteMeta(office)) + ")$")
+	if err != nil {
+		return func(string) bool { return false }
+	}
+	return like.MatchString
 }
 
 // Of returns the number that a document bears; empty: none.
