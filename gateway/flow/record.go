@@ -99,7 +99,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 				return false, err
 			}
 			if now.State != gateway.Held {
-				return true, tx.Audit("gateway", "judged again: what it takes along waits no more", s.ID, a.Digest)
+				return true, tx.Audit("gateway", "judged again: what it takes along waits no more", s.Called(), a.Digest)
 			}
 		}
 	}
@@ -115,7 +115,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	if free, err := g.numbersFree(tx, j); err != nil {
 		return false, err
 	} else if !free {
-		return true, tx.Audit("gateway", "judged again: another has taken its number", s.ID, a.Digest)
+		return true, tx.Audit("gateway", "judged again: another has taken its number", s.Called(), a.Digest)
 	}
 	if j.revises != nil {
 		if again, err := g.recordRevision(ctx, tx, a, j); err != nil {
