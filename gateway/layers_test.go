@@ -60,6 +60,7 @@ var order = []string{
 	"gateway/store/postgres",
 	"gateway/store/storetest",
 	"gateway/store",
+	"gateway/invariant",
 	"gateway/flow",
 	"gateway/server",
 }

@@ -26,6 +26,7 @@ const (
 type sent struct {
 	from         gateway.Administration
 	office, id   string
+	of           string // its consignment
 	content      []byte
 	door         int // that it is handed in at first
 	acknowledged time.Time
@@ -82,7 +83,7 @@ func (l *load) consignment() (consignment, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, &sent{from: own, office: office, id: d.id, content: content, door: n + i})
+		out = append(out, &sent{from: own, office: office, id: d.id, of: itoa(n), content: content, door: n + i})
 	}
 	l.list = append(l.list, out...)
 	return out, nil

@@ -116,6 +116,6 @@ func torture(ctx context.Context, out *screen, bin, dir string, seed uint64, p p
 	for _, v := range victims {
 		out.say("%-28s %3d times", v.name, struck[v.name])
 	}
-	out.table(countedHead, c.rows())
+	c.say(out)
 	return errors.Join(c.err(), out.err)
 }

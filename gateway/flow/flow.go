@@ -177,7 +177,7 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 					continue
 				}
 				now.State, now.Reason = gateway.Expired, notInTime(now)
-				if err := errors.Join(tx.PutSubmission(now), g.actEnded(ctx, tx, now.MessageID, now)); err != nil {
+				if err := errors.Join(tx.PutSubmission(now), auditState(tx, "gateway", now), g.actEnded(ctx, tx, now.MessageID, now)); err != nil {
 					return err
 				}
 			}
