@@ -117,6 +117,11 @@ func (k *checker) submissions(ctx context.Context, s Side) error {
 				before = sub.Commit
 				subject := sub.Office + " " + sub.ID
 				seen[subject] = true
+				full, err := s.Store.Read().Submission(ctx, sub.Office, sub.ID)
+				if err != nil {
+					return err
+				}
+				k.note(s, full.Canonical)
 				if sub.State == gateway.Arrived || sub.State == gateway.SetAside {
 					continue // the trail says so of the arrival
 				}
