@@ -203,3 +203,16 @@ func (p *played) operator(t *testing.T) string {
 	t.Fatal("nobody drives")
 	return ""
 }
+
+// TestMutationsAreOfTheGateway: each change of the list is of a line that is there once.
+func TestMutationsAreOfTheGateway(t *testing.T) {
+	all, err := readMutations("testdata/mutations.txt")
+	if err != nil || len(all) == 0 {
+		t.Fatal(len(all), err)
+	}
+	for _, m := range all {
+		if _, err := m.apply("../.."); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -86,6 +86,9 @@ func (k *checker) play(own gateway.Administration, t *trail, row store.AuditRow)
 		}
 	}
 	if state, ok := word(saidOfMessage); ok && slices.Contains(gateway.MessageStates, gateway.MessageState(state)) {
+		if next := gateway.MessageState(state); t.messages[id] == "" && next != gateway.Queued {
+			k.broken("I6", own, string(id), "became %s, and was never queued (leaf %d)", next, row.Leaf)
+		}
 		k.step(own, row, t.messages, id, gateway.MessageState(state))
 	}
 }
