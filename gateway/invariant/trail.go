@@ -93,12 +93,12 @@ func (k *checker) play(own gateway.Administration, t *trail, row store.AuditRow)
 	}
 }
 
-// step is one state after another, which MUST be one that may follow. What is said of an outgoing message
-// again is no step: it was tried again.
+// step is one state after another, which MUST be one that may follow. What is said again is no step; what
+// could not be sent at all goes back to its queue.
 func (k *checker) step(own gateway.Administration, row store.AuditRow, states map[gateway.MessageID]gateway.MessageState, id gateway.MessageID, next gateway.MessageState) {
 	before, known := states[id]
 	switch {
-	case !known, before == next, before.CanBecome(next):
+	case !known, before == next, before.CanBecome(next), before == gateway.Sending && next == gateway.Queued:
 	default:
 		k.broken("I6", own, string(id), "became %s, which was %s (leaf %d)", next, before, row.Leaf)
 	}
