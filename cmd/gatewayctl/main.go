@@ -51,6 +51,7 @@ type action func(ctx context.Context, s *session, operands []string) error
 
 var commands = []command{
 	{"submit", "FILE...", "hand documents in, those of a folder too; the gateway sends, holds or refuses each", 1, 10000, submit},
+	{"spool", "DIR", "work on the folders of a post: hand in what stands in DIR/OutBox, in order, whenever there is a line, and write answers to DIR/InBox", 1, 1, spooling},
 	{"check", "FILE", "have a document judged as submit would, without any effect", 1, 1, check},
 	{"status", "ID", "show a submission: its state, what it waits for and why", 1, 1, showStatus},
 	{"list", "", "list submissions, the last changed first", 0, 0, list},

@@ -1,0 +1,141 @@
+package spool
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"customs.example/gateway"
+)
+
+// names are those that a file may have, without what says its kind.
+var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,149}$`)
+
+// paperExt is the end of the name of a file that says that another is handled on paper.
+const paperExt = ".paper"
+
+// maxPaper is how many bytes the file has that says that something is handled on paper.
+const maxPaper = 4096
+
+// weigh looks at a file: its name, its size, and whether it can be read at all.
+func (s *Spool) weigh(file, at string) (*entry, []byte, error) {
+	ext := strings.ToLower(filepath.Ext(file))
+	name := file[:len(file)-len(ext)]
+	if !names.MatchString(name) {
+		return nil, nil, errors.New("its name may have letters, digits, dots, - and _, 150 at most")
+	}
+	raw, err := readBounded(at, MaxFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := &entry{Name: name, File: file}
+	switch ext {
+	case ".zip":
+		if raw, err = unzip(raw, name); err == nil {
+			err = readableXML(raw)
+		}
+	case ".xml":
+		err = readableXML(raw)
+	case ".json":
+		if trimmed := bytes.TrimSpace(raw); !json.Valid(raw) || trimmed[0] != '{' {
+			err = errors.New("it is no JSON object")
+		}
+	case paperExt:
+		e.Name = file // beside the file that it is about
+		e.Paper, err = readPaper(name, raw)
+	default:
+		err = fmt.Errorf("want .xml, .json, .zip or .paper")
+	}
+	e.Digest = gateway.DigestOf(raw)
+	return e, raw, err
+}
+
+func readBounded(name string, most int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return bounded(f, most)
+}
+
+func bounded(r io.Reader, most int64) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err == nil && int64(len(raw)) > most {
+		err = fmt.Errorf("it has more than %d bytes", most)
+	}
+	return raw, err
+}
+
+// unzip is the one document of an archive.
+func unzip(raw []byte, name string) ([]byte, error) {
+	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		return nil, errors.New("it is no ZIP archive")
+	}
+	if len(z.File) != 1 || z.File[0].Name != name+".xml" {
+		return nil, fmt.Errorf("want %s.xml in it, and nothing else", name)
+	}
+	f, err := z.File[0].Open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return bounded(f, MaxFile)
+}
+
+// maxDepth is how deep elements may lie in each other.
+const maxDepth = 64
+
+// readableXML reports what keeps a document from being read at all. The gateway, which reads it with its
+// schema, has the last word.
+func readableXML(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return errors.New("it is not in UTF-8")
+	}
+	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(raw, []byte("\ufeff"))))
+	depth, roots := 0, 0
+	for {
+		t, err := d.Token()
+		line, _ := d.InputPos()
+		switch {
+		case errors.Is(err, io.EOF) && roots == 1:
+			return nil
+		case errors.Is(err, io.EOF):
+			return errors.New("it holds no document")
+		case err != nil:
+			return fmt.Errorf("line %d: it is not well-formed", line)
+		}
+		switch t.(type) {
+		case xml.StartElement:
+			if depth == 0 {
+				roots++
+			}
+			if depth++; depth > maxDepth || roots > 1 {
+				return fmt.Errorf("line %d: want one element with at most %d levels", line, maxDepth)
+			}
+		case xml.EndElement:
+			depth--
+		case xml.Directive:
+			return fmt.Errorf("line %d: a document type is not allowed", line)
+		}
+	}
+}
+
+func readPaper(of string, raw []byte) (*paper, error) {
+	page, reason, _ := strings.Cut(string(raw), "\n")
+	reason = strings.TrimSpace(reason)
+	if len(raw) > maxPaper || !utf8.Valid(raw) || reason == "" || strings.Contains(reason, "\n") {
+		return nil, errors.New("want a line with the number of the page, which may be empty, and a line with the reason")
+	}
+	return &paper{Of: of, Page: strings.TrimSpace(page), Reason: reason}, nil
+}
