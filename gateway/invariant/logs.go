@@ -2,6 +2,7 @@ package invariant
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,7 +46,7 @@ func (k *checker) log(s Side, l Log, texts []string, personal map[string]string)
 	n := 0
 	for lines.Scan() {
 		n++
-		line := lines.Text()
+		line := withoutID(lines.Bytes())
 		for _, text := range texts {
 			if strings.Contains(line, text) {
 				k.broken("I8", s.Own, fmt.Sprintf("%s:%d", l.Name, n), "holds %s of a document", personal[text])
@@ -54,6 +55,35 @@ func (k *checker) log(s Side, l Log, texts []string, personal map[string]string)
 	}
 	k.counts[s.Own].LogLines += n
 	return lines.Err()
+}
+
+// withoutID is what a line of JSON says, without the id that a sender has given to its document: that is the
+// sender's, and a log names it.
+func withoutID(line []byte) string {
+	var record map[string]any
+	if json.Unmarshal(line, &record) != nil {
+		return string(line)
+	}
+	delete(record, "id")
+	var text strings.Builder
+	var say func(v any)
+	say = func(v any) {
+		switch v := v.(type) {
+		case string:
+			text.WriteString(v + "\n")
+		case []any:
+			for _, e := range v {
+				say(e)
+			}
+		case map[string]any:
+			for key, e := range v {
+				text.WriteString(key + "\n")
+				say(e)
+			}
+		}
+	}
+	say(record)
+	return text.String()
 }
 
 // note notes the texts of persons in a document, with the field that each stands in.
